@@ -1,0 +1,45 @@
+# Two commands: `make demo` and `make test`. Everything installs into .venv/ from the hash-locked requirements.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+HOME_DIR ?= data/demo
+.DEFAULT_GOAL := help
+
+.PHONY: help demo test check ui bench lock clean
+
+help:  ## show this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+$(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
+	@echo "setting up $(VENV) (once; about half a minute) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(VENV)/.ready  ## simulate a company with injected billing bugs, run 60 days, show what broke and why
+	@$(BIN)/python -m billing_recon.demo --home $(HOME_DIR)
+
+test: $(VENV)/.ready  ## the whole suite, on SQLite and on a real PostgreSQL
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.ready  ## style, types, layers, and SQL parsed for operators that lose cents
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest -q billing_recon_tests/compute/test_sql_keeps_money_exact.py
+
+ui: $(VENV)/.ready  ## the Dagster UI on the demo's home, http://127.0.0.1:3000
+	@$(BIN)/python -m billing_recon.defs.ui --home $(HOME_DIR)
+
+bench: $(VENV)/.ready  ## benchmarks, each beside what a user would pick instead
+	@$(BIN)/python -m benchmarks
+
+lock: $(VENV)/.ready  ## refresh the hash-locked requirements
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--extra test --extra check --extra build pyproject.toml -o requirements.lock
+
+clean:  ## remove the environment and the demo
+	rm -rf $(VENV) data/demo

@@ -1,0 +1,62 @@
+"""The only place where SQL multiplies, divides or rounds money. Everything else calls these functions by name.
+
+Types: quantities DECIMAL(28,10), prices DECIMAL(24,12), settled amounts DECIMAL(38,12), unrounded amounts (raw)
+DECIMAL(38,22). The product of a quantity and a price has exactly 22 decimals, so `extend` loses nothing. DuckDB raises on
+overflow, it never wraps. `/`, `//`, `avg` and exponent literals turn decimals into DOUBLE and are refused by a test that
+parses every relation.
+
+Another engine needs these functions written again and nothing else.
+"""
+
+from __future__ import annotations
+
+RAW = "DECIMAL(38,22)"
+AMOUNT = "DECIMAL(38,12)"
+QUANTITY = "DECIMAL(28,10)"
+PRICE = "DECIMAL(24,12)"
+RATE = "DECIMAL(12,8)"
+
+_ROUND_AT = " ".join(
+    f"WHEN {n} THEN CAST({{fn}}(CAST(amount AS {RAW}), {n}) AS {AMOUNT})" for n in range(13)
+)
+
+
+def _settled(function: str) -> str:
+    return f"CASE decimals {_ROUND_AT.format(fn=function)} END"
+
+
+MACROS: tuple[str, ...] = (
+    # quantity x price, exact: 10 + 12 decimals.
+    f"CREATE OR REPLACE MACRO extend(quantity, unit_price) AS "
+    f"CAST(CAST(quantity AS DECIMAL(38,10)) * CAST(unit_price AS DECIMAL(38,12)) AS {RAW})",
+    # amount x rate, exact: 12 + 8 decimals. For percentages of settled amounts: discounts, taxes.
+    f"CREATE OR REPLACE MACRO apply_rate(amount, rate) AS "
+    f"CAST(CAST(amount AS {AMOUNT}) * CAST(rate AS {RATE}) AS {RAW})",
+    # raw x part / whole with both whole numbers (days of a period), half-even at the 22nd decimal.
+    f"CREATE OR REPLACE MACRO share(amount, part, whole) AS "
+    f"decimal_division(CAST(CAST(amount AS {RAW}) * CAST(part AS DECIMAL(9,0)) AS {RAW}), CAST(whole AS DECIMAL(9,0)), 22)",
+    # Rounds once, by name: rounding is half_up, half_even or down; decimals 0 to 12.
+    f"CREATE OR REPLACE MACRO settle(amount, decimals, rounding) AS CASE rounding "
+    f"WHEN 'half_up' THEN {_settled('round')} "
+    f"WHEN 'half_even' THEN {_settled('round_even')} "
+    f"WHEN 'down' THEN {_settled('trunc')} END",
+    # The smallest amount at so many decimals: 0.01 for 2.
+    f"CREATE OR REPLACE MACRO minor_unit(decimals) AS CAST(CASE decimals "
+    + " ".join(f"WHEN {n} THEN CAST('{'1' if n == 0 else '0.' + '0' * (n - 1) + '1'}' AS {AMOUNT})" for n in range(13))
+    + " END AS "
+    + AMOUNT
+    + ")",
+    # A ratio of two figures for metrics (never an amount): 12 decimals, NULL without a denominator.
+    "CREATE OR REPLACE MACRO ratio(numerator, denominator) AS CASE WHEN denominator = 0 THEN NULL ELSE "
+    "decimal_division(CAST(round(CAST(numerator AS DECIMAL(38,12)), 4) AS DECIMAL(22,4)), "
+    "CAST(round(CAST(denominator AS DECIMAL(38,12)), 4) AS DECIMAL(22,4)), 8) END",
+    # An amount for a sentence: at least `decimals` decimals, more only where the figure has them.
+    f"CREATE OR REPLACE MACRO say(amount, decimals) AS CASE "
+    f"WHEN CAST(amount AS {AMOUNT}) = settle(amount, decimals, 'down') THEN "
+    f"CASE decimals {' '.join(f'WHEN {n} THEN CAST(CAST(amount AS DECIMAL(38,{n})) AS VARCHAR)' for n in range(13))} END "
+    f"ELSE rtrim(CAST(CAST(amount AS {AMOUNT}) AS VARCHAR), '0') END",
+    # A quantity for a sentence, without trailing zeros.
+    f"CREATE OR REPLACE MACRO say_quantity(quantity) AS "
+    f"rtrim(rtrim(CAST(CAST(quantity AS {QUANTITY}) AS VARCHAR), '0'), '.')",
+)
+"""DuckDB macros, created on every connection by compute.engine."""

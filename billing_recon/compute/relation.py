@@ -1,0 +1,20 @@
+"""A step of the computation: one named, documented SELECT with declared inputs. Relations are data; compute.engine runs them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """One SELECT over other relations or registered tables.
+
+    `inputs` are all tables it reads; a test parses the SQL and holds it to them. `kept` makes it a table rather than a
+    view, for results that are read more than once. An auditor can run `sql` by hand.
+    """
+
+    name: str
+    sql: str
+    inputs: tuple[str, ...]
+    doc: str
+    kept: bool = True

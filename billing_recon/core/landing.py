@@ -1,0 +1,46 @@
+"""What landing says of one table's partition. The row equation is held here: nothing is lost, nothing counted twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+
+class LandingStatus(StrEnum):
+    """How a partition came."""
+
+    PRESENT = "present"
+    EMPTY = "empty"
+    """A file came and has no data rows."""
+    MISSING = "missing"
+    """No file came."""
+    REFUSED = "refused"
+    """A file came that cannot be read as what it claims to be; nothing of it was landed."""
+
+
+@dataclass(frozen=True, slots=True)
+class LandingReport:
+    """Counts of one landing. `files` are (path relative to the home, SHA-256 of its bytes)."""
+
+    table: str
+    day: date
+    status: LandingStatus
+    rows_in: int = 0
+    accepted: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    files: tuple[tuple[str, str], ...] = ()
+    message: str = ""
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def equation_holds(self) -> bool:
+        """rows in = accepted + quarantined + duplicates collapsed."""
+        return self.rows_in == self.accepted + self.quarantined + self.duplicates
+
+    def __str__(self) -> str:
+        return (
+            f"{self.table} {self.day}: {self.rows_in} rows in = {self.accepted} accepted + "
+            f"{self.quarantined} quarantined + {self.duplicates} duplicates collapsed"
+        )

@@ -1,0 +1,5 @@
+"""Delta tables partitioned by day: read a range of days, replace one partition. Several processes may work at once."""
+
+from billing_recon.warehouse.delta import Warehouse, Written
+
+__all__ = ["Warehouse", "Written"]
