@@ -16,9 +16,7 @@ QUANTITY = "DECIMAL(28,10)"
 PRICE = "DECIMAL(24,12)"
 RATE = "DECIMAL(12,8)"
 
-_ROUND_AT = " ".join(
-    f"WHEN {n} THEN CAST({{fn}}(CAST(amount AS {RAW}), {n}) AS {AMOUNT})" for n in range(13)
-)
+_ROUND_AT = " ".join(f"WHEN {n} THEN CAST({{fn}}(CAST(amount AS {RAW}), {n}) AS {AMOUNT})" for n in range(13))
 
 
 def _settled(function: str) -> str:
@@ -41,7 +39,7 @@ MACROS: tuple[str, ...] = (
     f"WHEN 'half_even' THEN {_settled('round_even')} "
     f"WHEN 'down' THEN {_settled('trunc')} END",
     # The smallest amount at so many decimals: 0.01 for 2.
-    f"CREATE OR REPLACE MACRO minor_unit(decimals) AS CAST(CASE decimals "
+    "CREATE OR REPLACE MACRO minor_unit(decimals) AS CAST(CASE decimals "
     + " ".join(f"WHEN {n} THEN CAST('{'1' if n == 0 else '0.' + '0' * (n - 1) + '1'}' AS {AMOUNT})" for n in range(13))
     + " END AS "
     + AMOUNT
@@ -50,13 +48,22 @@ MACROS: tuple[str, ...] = (
     "CREATE OR REPLACE MACRO ratio(numerator, denominator) AS CASE WHEN denominator = 0 THEN NULL ELSE "
     "decimal_division(CAST(round(CAST(numerator AS DECIMAL(38,12)), 4) AS DECIMAL(22,4)), "
     "CAST(round(CAST(denominator AS DECIMAL(38,12)), 4) AS DECIMAL(22,4)), 8) END",
-    # An amount for a sentence: at least `decimals` decimals, more only where the figure has them.
-    f"CREATE OR REPLACE MACRO say(amount, decimals) AS CASE "
-    f"WHEN CAST(amount AS {AMOUNT}) = settle(amount, decimals, 'down') THEN "
-    f"CASE decimals {' '.join(f'WHEN {n} THEN CAST(CAST(amount AS DECIMAL(38,{n})) AS VARCHAR)' for n in range(13))} END "
-    f"ELSE rtrim(CAST(CAST(amount AS {AMOUNT}) AS VARCHAR), '0') END",
+    # An amount for a sentence: at least `decimals` decimals, more only where the figure has them. The list of one lets the
+    # text be named, so that an expression given here is planned and computed once.
+    f"CREATE OR REPLACE MACRO say(amount, decimals) AS list_transform("
+    f"[rtrim(CAST(CAST(amount AS {AMOUNT}) AS VARCHAR), '0')], lambda figure: CASE WHEN decimals = 0 "
+    "THEN rtrim(figure, '.') ELSE rpad(figure, "
+    "CAST(greatest(length(figure), position('.' IN figure) + decimals) AS INTEGER), '0') END)[1]",
     # A quantity for a sentence, without trailing zeros.
     f"CREATE OR REPLACE MACRO say_quantity(quantity) AS "
     f"rtrim(rtrim(CAST(CAST(quantity AS {QUANTITY}) AS VARCHAR), '0'), '.')",
+    # Units as whole packages, a begun one in full: ceil(units / size), exact. Zero for zero units.
+    f"CREATE OR REPLACE MACRO packages_of(units, size) AS CAST("
+    f"decimal_division(CAST(units AS {QUANTITY}) - CAST(units AS {QUANTITY}) % CAST(size AS {QUANTITY}), "
+    f"CAST(size AS {QUANTITY}), 0) "
+    f"+ CASE WHEN CAST(units AS {QUANTITY}) % CAST(size AS {QUANTITY}) > 0 THEN 1 ELSE 0 END AS DECIMAL(28,0))",
+    # A figure's text with thousands separated: 12000.5 -> 12,000.5. The second replacement drops commas of unused groups.
+    r"CREATE OR REPLACE MACRO group_thousands(figure) AS regexp_replace(regexp_replace(figure, "
+    r"'^(-?\d{1,3})(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\.|$)', '\1,\2,\3,\4,\5,\6\7'), ',+(\.|$)', '\1')",
 )
 """DuckDB macros, created on every connection by compute.engine."""

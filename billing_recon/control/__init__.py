@@ -1,0 +1,26 @@
+"""What was decided, by whom, on which evidence: policies, verdicts, releases, sign-offs, months. SQLAlchemy."""
+
+from billing_recon.control.database import control_url
+from billing_recon.control.records import (
+    Baseline,
+    BaselineValue,
+    MonthState,
+    PartitionState,
+    PolicyVersion,
+    Release,
+    VerdictRecord,
+)
+from billing_recon.control.store import ControlStore, month_of
+
+__all__ = [
+    "Baseline",
+    "BaselineValue",
+    "ControlStore",
+    "MonthState",
+    "PartitionState",
+    "PolicyVersion",
+    "Release",
+    "VerdictRecord",
+    "control_url",
+    "month_of",
+]

@@ -56,4 +56,3 @@ def plain(amount: Decimal, currency: str | None = None) -> str:
     normal = amount.normalize(_EXACT)
     decimals = max(-int(normal.as_tuple().exponent), EXPONENTS.get(currency or "", 0))
     return f"{normal:.{decimals}f}" if decimals > 0 else f"{normal:.0f}"
-

@@ -15,7 +15,9 @@ from billing_recon.core.tables import BY_NAME
 class Windows(Frozen):
     """How long each layer may take, in days of the company's time zone."""
 
-    late_window_days: int = Field(default=2, ge=0, description="usage received this late still counts in its own period")
+    late_window_days: int = Field(
+        default=2, ge=0, description="usage received this late still counts in its own period"
+    )
     issue_grace_days: int = Field(default=1, ge=0, description="after the due day, before an invoice is missing")
     render_lag_days: int = Field(default=1, ge=0, description="from issue to document")
     ledger_lag_days: int = Field(default=2, ge=0, description="from issue to posting")
@@ -65,7 +67,9 @@ class Gate(Frozen):
     may_be_empty: tuple[str, ...] = Field(default=("payments",), description="a file must come, but may have no rows")
     max_breaks: int = 0
     max_quarantined_rows: int = 0
-    quarantine_share_stops: Exact = Field(default=Decimal("0.05"), description="above it, landing itself blocks the run")
+    quarantine_share_stops: Exact = Field(
+        default=Decimal("0.05"), description="above it, landing itself blocks the run"
+    )
     thresholds: tuple[Threshold, ...] = ()
     baseline: str | None = Field(default=None, description="name of the baseline that drift is measured against")
 

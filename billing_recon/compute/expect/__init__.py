@@ -1,0 +1,37 @@
+"""What should have been billed, from contract, catalog and usage alone. One module a step; the rules are in ARCHITECTURE 2.
+
+Inputs: run_params, currencies, term_plans, term_charges, term_tiers, term_taxes, subscriptions, usage_rollup,
+invoice_lines (only to find which periods need a counterpart). Results: `expected_lines` (core.results.EXPECTED_LINES),
+`unbilled_usage` and `unrated`.
+"""
+
+from __future__ import annotations
+
+from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAXED_LINES
+from billing_recon.compute.expect.charges import CHARGE_LINES, ITEMS, MINIMUM_LINES, UNBILLED
+from billing_recon.compute.expect.lines import EXPECTED
+from billing_recon.compute.expect.periods import INTERVALS, PERIODS
+from billing_recon.compute.expect.runs import PIECES, RUNS, UNRATED
+from billing_recon.compute.rating import rate
+from billing_recon.compute.relation import Relation
+
+RELATIONS: tuple[Relation, ...] = (
+    INTERVALS,
+    PERIODS,
+    PIECES,
+    RUNS,
+    UNRATED,
+    ITEMS,
+    *rate("charge_items", "charge_rates"),
+    UNBILLED,
+    CHARGE_LINES,
+    MINIMUM_LINES,
+    ADJUSTMENTS,
+    COUPON_LINES,
+    TAXED_LINES,
+    CREDIT_LINES,
+    EXPECTED,
+)
+"""Every step in order."""
+
+__all__ = ["RELATIONS"]

@@ -1,0 +1,189 @@
+"""What reaches an invoice as a whole: coupons, tax, credits. Rules 10 to 13 of ARCHITECTURE 2."""
+
+from __future__ import annotations
+
+from billing_recon.compute.expect.charges import LINE
+from billing_recon.compute.money import AMOUNT, QUANTITY, RATE, RAW
+from billing_recon.compute.relation import Relation
+
+ADJUSTMENTS = Relation(
+    name="contract_adjustments",
+    inputs=("contract_runs",),
+    doc=(
+        "Coupons and credits of the invoice's last run, in the order given: a coupon where the period ends within its "
+        "validity, a credit granted within the period."
+    ),
+    sql=f"""
+WITH last_runs AS (
+    SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
+        run_end, customer_id, segment, contract, decimals, tax_rate,
+        row_number() OVER (PARTITION BY subscription_id, period_start, period_end ORDER BY run_no DESC) AS from_last
+    FROM contract_runs WHERE wanted AND rateable AND NOT by_seat
+),
+agreed AS (
+    SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
+        run_end, customer_id, segment, decimals, tax_rate, json_extract(contract, '$.coupons[*]') AS coupons,
+        json_extract(contract, '$.credits[*]') AS credits
+    FROM last_runs
+    WHERE from_last = 1 AND (json_array_length(contract, '$.coupons') > 0 OR json_array_length(contract, '$.credits') > 0)
+),
+coupons AS (
+    SELECT subscription_id, period_start, period_end, unnest(coupons) AS one, generate_subscripts(coupons, 1) AS number
+    FROM agreed
+),
+credits AS (
+    SELECT subscription_id, period_start, period_end, unnest(credits) AS one, generate_subscripts(credits, 1) AS number
+    FROM agreed
+),
+valid AS (
+    SELECT subscription_id, period_start, period_end, 'discount' AS kind, number, one,
+        json_extract_string(one, '$.coupon_id') AS id
+    FROM coupons
+    WHERE CAST(json_extract_string(one, '$.valid_from') AS DATE) <= period_end
+        AND period_end < CAST(json_extract_string(one, '$.valid_to') AS DATE)
+    UNION ALL
+    SELECT subscription_id, period_start, period_end, 'credit' AS kind, number, one,
+        json_extract_string(one, '$.credit_id') AS id
+    FROM credits
+    WHERE period_start <= CAST(json_extract_string(one, '$.granted_on') AS DATE)
+        AND CAST(json_extract_string(one, '$.granted_on') AS DATE) < period_end
+)
+SELECT a.subscription_id, a.period_start, a.period_end, a.due_on, a.run_no, a.plan_id, a.plan_version, a.currency,
+    a.tax_region, a.run_start, a.run_end, a.customer_id, a.segment, a.decimals, a.tax_rate, v.kind, v.id,
+    CAST(v.number AS INTEGER) AS number, CAST(json_extract_string(v.one, '$.amount') AS {AMOUNT}) AS amount
+FROM valid AS v
+JOIN agreed AS a ON a.subscription_id = v.subscription_id AND a.period_start = v.period_start
+    AND a.period_end = v.period_end""",
+)
+
+
+_OFFERED = (
+    "subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start, "
+    "run_end, customer_id, segment, decimals, tax_rate, id, number, amount"
+)
+
+
+def _used(kind: str, pool: str) -> str:
+    """CTEs ending in `granted`: what is used of each adjustment of a kind, all of it or what those before it leave of
+    the invoice's `pool`."""
+    return f"""offered AS (
+    SELECT {", ".join(f"a.{name}" for name in _OFFERED.split(", "))}, l.pool, p.rounding, p.credit_policy,
+        settle(a.amount, a.decimals, p.rounding) AS settled
+    FROM contract_adjustments AS a
+    CROSS JOIN run_params AS p
+    JOIN {pool} AS l ON l.subscription_id = a.subscription_id AND l.period_start = a.period_start
+        AND l.period_end = a.period_end AND l.currency = a.currency
+    WHERE a.kind = '{kind}'
+),
+granted AS (
+    SELECT {_OFFERED}, rounding, credit_policy,
+        least(settled, greatest(pool - coalesce(sum(settled) OVER (
+            PARTITION BY subscription_id, period_start, period_end ORDER BY number
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0), 0)) AS used
+    FROM offered
+)"""
+
+
+_ADJUSTED = """subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
+    customer_id, segment, decimals, tax_rate, CAST(NULL AS VARCHAR) AS charge_id"""
+_NO_USAGE = (
+    f"CAST(0 AS {QUANTITY}) AS late_quantity, CAST(0 AS {QUANTITY}) AS duplicate_quantity, "
+    f"CAST(0 AS {QUANTITY}) AS superseded_quantity"
+)
+_NO_PRICE = (
+    f"CAST(1 AS {QUANTITY}) AS quantity, CAST(NULL AS DECIMAL(24,12)) AS unit_price, CAST(0 AS {RAW}) AS gross_raw, "
+    f"CAST(0 AS {AMOUNT}) AS gross, CAST(0 AS {RATE}) AS discount_rate"
+)
+
+
+def _phrase(noun: str) -> str:
+    return (
+        f"'{noun} ' || id || ' of ' || currency || ' ' || group_thousands(say(amount, decimals)) || "
+        "CASE WHEN used < amount THEN ', of which the invoice leaves room for ' || currency || ' ' "
+        "|| group_thousands(say(used, decimals)) ELSE '' END AS phrase"
+    )
+
+
+COUPON_LINES = Relation(
+    name="coupon_lines",
+    inputs=("contract_adjustments", "charge_lines", "minimum_lines", "run_params"),
+    doc="One line a coupon: a discount without a gross, never more than what is left of the invoice.",
+    sql=f"""
+WITH sums AS (
+    SELECT subscription_id, period_start, period_end, currency, sum(net) AS pool
+    FROM (
+        SELECT subscription_id, period_start, period_end, currency, gross - discount AS net FROM charge_lines
+        UNION ALL
+        SELECT subscription_id, period_start, period_end, currency, gross - discount AS net FROM minimum_lines
+    ) AS nets
+    GROUP BY subscription_id, period_start, period_end, currency
+),
+{_used("discount", "sums")}
+SELECT {_ADJUSTED}, 2000000 + number AS position, 'discount' AS kind, id AS meter, run_start AS line_start,
+    run_end AS line_end, {_NO_PRICE}, CAST(used AS {RAW}) AS discount_raw, CAST(used AS {AMOUNT}) AS discount, {_NO_USAGE},
+    CAST(json_object('coupon', json_object('agreed', say(amount, decimals), 'used', say(used, decimals))) AS VARCHAR)
+        AS working,
+    {_phrase("coupon")}
+FROM granted WHERE used > 0""",
+)
+
+TAXED_LINES = Relation(
+    name="taxed_lines",
+    inputs=("charge_lines", "minimum_lines", "coupon_lines", "run_params"),
+    doc="Every line but credits, with its tax settled on its own taxable amount.",
+    sql=f"""
+WITH lines AS (
+    SELECT {LINE} FROM charge_lines
+    UNION ALL
+    SELECT {LINE} FROM minimum_lines
+    UNION ALL
+    SELECT {LINE} FROM coupon_lines
+),
+taxed AS (
+    SELECT {LINE}, CAST(gross - discount AS {AMOUNT}) AS taxable, apply_rate(gross - discount, tax_rate) AS tax_raw
+    FROM lines
+),
+settled AS (
+    SELECT {LINE}, taxable, tax_raw, settle(tax_raw, decimals, p.rounding) AS tax
+    FROM taxed CROSS JOIN run_params AS p
+)
+SELECT {LINE}, CAST(0 AS {AMOUNT}) AS credit, taxable, tax_raw, tax, CAST(taxable + tax AS {AMOUNT}) AS total
+FROM settled""",
+)
+
+CREDIT_LINES = Relation(
+    name="credit_lines",
+    inputs=("contract_adjustments", "taxed_lines", "run_params"),
+    doc=(
+        "One line a credit. After tax it takes from the invoice's total. Before tax it takes from the taxable amount and its "
+        "tax with it, so it is bounded by what is left of the taxable amount and the total cannot fall below zero."
+    ),
+    sql=f"""
+WITH sums AS (
+    SELECT l.subscription_id, l.period_start, l.period_end, l.currency,
+        sum(CASE WHEN p.credit_policy = 'before_tax' THEN l.taxable ELSE l.total END) AS pool
+    FROM taxed_lines AS l
+    CROSS JOIN run_params AS p
+    GROUP BY l.subscription_id, l.period_start, l.period_end, l.currency
+),
+{_used("credit", "sums")},
+lines AS (
+    SELECT {_ADJUSTED}, 3000000 + number AS position, 'credit' AS kind, id AS meter, run_start AS line_start,
+        run_end AS line_end, {_NO_PRICE}, CAST(0 AS {RAW}) AS discount_raw, CAST(0 AS {AMOUNT}) AS discount, {_NO_USAGE},
+        CAST(json_object('credit', json_object('agreed', say(amount, decimals), 'used', say(used, decimals))) AS VARCHAR)
+            AS working,
+        {_phrase("credit")},
+        CAST(used AS {AMOUNT}) AS credit,
+        CAST(CASE WHEN credit_policy = 'before_tax' THEN -used ELSE 0 END AS {AMOUNT}) AS taxable,
+        CASE WHEN credit_policy = 'before_tax' THEN apply_rate(-used, tax_rate) ELSE CAST(0 AS {RAW}) END AS tax_raw,
+        rounding, credit_policy
+    FROM granted WHERE used > 0
+),
+settled AS (
+    SELECT {LINE}, credit, taxable, tax_raw, credit_policy, settle(tax_raw, decimals, rounding) AS tax FROM lines
+)
+SELECT {LINE}, credit, taxable, tax_raw, tax,
+    CAST(CASE WHEN credit_policy = 'before_tax' THEN taxable + tax ELSE -credit END AS {AMOUNT}) AS total
+FROM settled""",
+)

@@ -1,0 +1,163 @@
+"""How much: each run's charges with their units, priced and discounted; the minimum of each run; and usage not yet billed.
+
+Rules 4 to 9 of ARCHITECTURE 2. Prices come from compute.rating; what reaches an invoice as a whole is in adjustments.
+"""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import AMOUNT, QUANTITY, RATE, RAW
+from billing_recon.compute.relation import Relation
+
+_RUN = (
+    "subscription_id, period_start, period_end, due_on, wanted, is_open, run_no, plan_id, plan_version, currency, "
+    "tax_region, run_start, run_end, customer_id, segment, discount_rate, decimals, tax_rate"
+)
+
+
+def _of(alias: str, columns: str) -> str:
+    return ", ".join(f"{alias}.{name}" for name in columns.split(", "))
+
+
+ITEMS = Relation(
+    name="charge_items",
+    inputs=("contract_runs", "term_charges", "usage_rollup", "run_params"),
+    doc=(
+        "One item a run and charge, with its units (1 for flat) and proration share. Usage is that of the run's days as "
+        "observed by period_end + late_window_days; periods that are only open have no subscription charges yet."
+    ),
+    sql=f"""
+WITH charged AS (
+    SELECT {_of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable,
+        c.kind = 'subscription' AND p.proration = 'by_day' AS by_day,
+        CAST(r.period_end + p.late_window_days AS DATE) AS cutoff,
+        row_number() OVER (
+            ORDER BY r.subscription_id, r.period_start, r.period_end, r.run_start, r.by_seat, c.position
+        ) AS item_id
+    FROM contract_runs AS r
+    CROSS JOIN run_params AS p
+    JOIN term_charges AS c ON c.plan_id = r.plan_id AND c.plan_version = r.plan_version AND c.currency = r.currency
+        AND (c.kind = 'subscription' AND c.model <> 'flat') = r.by_seat
+    WHERE r.rateable AND (r.wanted OR c.kind = 'usage')
+),
+used AS (
+    SELECT c.item_id, sum(u.quantity) AS quantity, sum(u.late_quantity) AS late_quantity,
+        sum(u.duplicate_quantity) AS duplicate_quantity, sum(u.superseded_quantity) AS superseded_quantity
+    FROM charged AS c
+    JOIN usage_rollup AS u ON u.subscription_id = c.subscription_id AND u.meter = c.meter
+        AND u.usage_day >= c.run_start AND u.usage_day < c.run_end AND u.day <= c.cutoff
+    WHERE c.kind = 'usage'
+    GROUP BY c.item_id
+)
+SELECT {_of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.cutoff,
+    CAST(CASE
+        WHEN c.model = 'flat' AND c.kind = 'usage' THEN CASE WHEN coalesce(u.quantity, 0) = 0 THEN 0 ELSE 1 END
+        WHEN c.model = 'flat' THEN 1
+        WHEN c.kind = 'usage' THEN coalesce(u.quantity, 0)
+        ELSE c.seats
+    END AS {QUANTITY}) AS quantity,
+    CAST(CASE WHEN c.by_day THEN c.run_end - c.run_start ELSE 1 END AS INTEGER) AS part,
+    CAST(CASE WHEN c.by_day THEN c.period_end - c.period_start ELSE 1 END AS INTEGER) AS whole,
+    CAST(coalesce(u.late_quantity, 0) AS {QUANTITY}) AS late_quantity,
+    CAST(coalesce(u.duplicate_quantity, 0) AS {QUANTITY}) AS duplicate_quantity,
+    CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity
+FROM charged AS c
+LEFT JOIN used AS u ON u.item_id = c.item_id""",
+)
+
+UNBILLED = Relation(
+    name="unbilled_usage",
+    inputs=("charge_items", "charge_rates"),
+    doc="Usage of periods still open, at what it would cost today: gross, before discount and tax.",
+    sql=f"""
+SELECT i.subscription_id, max(i.customer_id) AS customer_id, i.meter, i.currency,
+    CAST(sum(i.quantity) AS {QUANTITY}) AS quantity, CAST(sum(r.gross) AS {AMOUNT}) AS amount
+FROM charge_items AS i
+JOIN charge_rates AS r ON r.item_id = i.item_id
+WHERE i.is_open AND i.kind = 'usage' AND i.quantity <> 0
+GROUP BY i.subscription_id, i.meter, i.currency""",
+)
+
+LINE = (
+    "subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id, "
+    "segment, decimals, tax_rate, charge_id, position, kind, meter, line_start, line_end, quantity, unit_price, gross_raw, "
+    "gross, discount_rate, discount_raw, discount, late_quantity, duplicate_quantity, superseded_quantity, working, phrase"
+)
+"""Columns of every relation of lines before tax. `line_start` and `line_end` are the run's, period_* the billing period's."""
+
+CHARGE_LINES = Relation(
+    name="charge_lines",
+    inputs=("charge_items", "charge_rates", "run_params"),
+    doc="Priced items as lines, with the contract's discount on those that are discountable.",
+    sql=f"""
+WITH priced AS (
+    SELECT {_of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
+        i.superseded_quantity, r.unit_price, r.gross_raw, r.gross, r.working,
+        CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || CAST(i.part AS VARCHAR) || ' of '
+            || CAST(i.whole AS VARCHAR) || ' days' END AS phrase,
+        CASE WHEN i.kind = 'usage' THEN 'usage' WHEN i.part = i.whole THEN 'subscription' ELSE 'proration' END AS kind,
+        CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount,
+        p.rounding
+    FROM charge_items AS i
+    JOIN charge_rates AS r ON r.item_id = i.item_id
+    CROSS JOIN run_params AS p
+    WHERE i.wanted
+),
+discounted AS (
+    SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
+        run_end, customer_id, segment, decimals, tax_rate, charge_id, position, meter, quantity, cutoff, late_quantity, duplicate_quantity, superseded_quantity,
+        unit_price, gross_raw, gross, working, phrase, kind, line_discount, rounding,
+        apply_rate(gross, line_discount) AS discount_raw
+    FROM priced
+)
+SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id,
+    segment, decimals, tax_rate, charge_id, position, kind, meter, run_start AS line_start, run_end AS line_end, quantity,
+    unit_price, gross_raw, gross, line_discount AS discount_rate, discount_raw,
+    settle(discount_raw, decimals, rounding) AS discount, late_quantity, duplicate_quantity,
+    superseded_quantity,
+    CAST(json_object('rating', CAST(working AS JSON), 'usage', CASE WHEN kind = 'usage' THEN json_object(
+        'observed_by', CAST(cutoff AS VARCHAR), 'late', say_quantity(late_quantity),
+        'duplicates', say_quantity(duplicate_quantity), 'superseded', say_quantity(superseded_quantity)) END
+    ) AS VARCHAR) AS working,
+    phrase
+FROM discounted""",
+)
+
+MINIMUM_LINES = Relation(
+    name="minimum_lines",
+    inputs=("contract_runs", "charge_lines", "run_params"),
+    doc="Where a run's lines, after discount, come to less than its share of the minimum: one line for the rest.",
+    sql=f"""
+WITH charged AS (
+    SELECT subscription_id, period_start, period_end, run_no, sum(gross - discount) AS net
+    FROM charge_lines GROUP BY subscription_id, period_start, period_end, run_no
+),
+due AS (
+    SELECT {_of("r", _RUN)}, r.minimum, coalesce(c.net, 0) AS net,
+        CASE WHEN p.proration = 'by_day' THEN share(r.minimum, r.run_end - r.run_start, r.period_end - r.period_start)
+            ELSE CAST(r.minimum AS {RAW}) END AS minimum_raw,
+        p.rounding, p.proration = 'by_day' AND r.run_end - r.run_start < r.period_end - r.period_start AS prorated
+    FROM contract_runs AS r
+    CROSS JOIN run_params AS p
+    LEFT JOIN charged AS c ON c.subscription_id = r.subscription_id AND c.period_start = r.period_start
+        AND c.period_end = r.period_end AND c.run_no = r.run_no
+    WHERE r.wanted AND r.rateable AND NOT r.by_seat AND r.minimum > 0
+),
+settled AS (
+    SELECT {_RUN}, minimum, net, minimum_raw, prorated, settle(minimum_raw, decimals, rounding) AS owed FROM due
+)
+SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id,
+    segment, decimals, tax_rate, CAST(NULL AS VARCHAR) AS charge_id, 1000000 AS position, 'minimum' AS kind,
+    CAST(NULL AS VARCHAR) AS meter, run_start AS line_start, run_end AS line_end, CAST(1 AS {QUANTITY}) AS quantity,
+    CAST(NULL AS DECIMAL(24,12)) AS unit_price, CAST(minimum_raw - net AS {RAW}) AS gross_raw,
+    CAST(owed - net AS {AMOUNT}) AS gross, CAST(0 AS {RATE}) AS discount_rate, CAST(0 AS {RAW}) AS discount_raw,
+    CAST(0 AS {AMOUNT}) AS discount, CAST(0 AS {QUANTITY}) AS late_quantity, CAST(0 AS {QUANTITY}) AS duplicate_quantity,
+    CAST(0 AS {QUANTITY}) AS superseded_quantity,
+    CAST(json_object('minimum', json_object('agreed', say(minimum, decimals), 'owed', say(owed, decimals),
+        'charged', say(net, decimals), 'days', CASE WHEN prorated THEN run_end - run_start END,
+        'of', CASE WHEN prorated THEN period_end - period_start END)) AS VARCHAR) AS working,
+    'minimum of ' || currency || ' ' || group_thousands(say(minimum, decimals)) || CASE WHEN prorated THEN
+        ' for ' || CAST(run_end - run_start AS VARCHAR) || ' of ' || CAST(period_end - period_start AS VARCHAR)
+        || ' days (' || currency || ' ' || group_thousands(say(owed, decimals)) || ')' ELSE '' END
+        || ' less charges of ' || currency || ' ' || group_thousands(say(net, decimals)) AS phrase
+FROM settled WHERE owed > net""",
+)

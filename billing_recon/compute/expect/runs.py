@@ -1,0 +1,188 @@
+"""Under which terms: maximal runs of adjacent active intervals within a period, with their plan, tax rate and contract.
+
+Rules 2, 3, 8, 9 and 11 of ARCHITECTURE 2. A run that cannot be rated says why in `reason`, and its whole invoice is withheld.
+"""
+
+from __future__ import annotations
+
+from billing_recon.compute.expect.periods import own_period
+from billing_recon.compute.money import AMOUNT, RATE
+from billing_recon.compute.relation import Relation
+
+_INTERVAL = (
+    "subscription_id, wanted_start, wanted_end, due_on, wanted, is_open, probe, start_day, end_day, customer_id, "
+    "plan_id, plan_version, quantity, currency, tax_region, segment, contract"
+)
+_TERMS = "plan_id, plan_version, currency, tax_region"
+
+PIECES = Relation(
+    name="run_pieces",
+    inputs=("contract_intervals", "contract_periods"),
+    doc=(
+        "Active intervals clipped to their own periods and numbered by run: `run_no` while they touch and share plan, "
+        "version, currency and tax region; `seat_no` while they share the seats too."
+    ),
+    sql=f"""
+WITH probes AS (
+    SELECT p.subscription_id, p.period_start AS wanted_start, p.period_end AS wanted_end, p.due_on, p.wanted, p.is_open,
+        p.period_start AS probe, i.start_day, i.end_day, i.customer_id, i.plan_id, i.plan_version, i.quantity, i.currency,
+        i.tax_region, i.segment, i.contract, i.billing_anchor, i.billing_interval, i.once_start, i.once_end
+    FROM contract_periods AS p
+    JOIN contract_intervals AS i ON i.subscription_id = p.subscription_id
+        AND i.start_day < p.period_end AND i.end_day > p.period_start
+    WHERE i.status = 'active'
+),
+bounded AS ({own_period("probes", _INTERVAL)}
+),
+pieces AS (
+    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, customer_id, plan_id, plan_version, quantity,
+        currency, tax_region, segment, contract,
+        greatest(start_day, period_start) AS from_day, least(end_day, period_end) AS to_day
+    FROM bounded WHERE period_start = wanted_start AND period_end = wanted_end
+),
+broken AS (
+    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, customer_id, plan_id, plan_version, quantity,
+        currency, tax_region, segment, contract, from_day, to_day,
+        CASE WHEN lag(to_day) OVER period = from_day AND lag(plan_id) OVER period = plan_id
+            AND lag(plan_version) OVER period = plan_version AND lag(currency) OVER period = currency
+            AND lag(tax_region) OVER period = tax_region THEN 0 ELSE 1 END AS new_run,
+        CASE WHEN lag(quantity) OVER period = quantity THEN 0 ELSE 1 END AS new_seats
+    FROM pieces
+    WINDOW period AS (PARTITION BY subscription_id, period_start, period_end ORDER BY from_day)
+)
+SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, customer_id, plan_id, plan_version, quantity,
+    currency, tax_region, segment, contract, from_day, to_day,
+    sum(new_run) OVER period AS run_no, sum(greatest(new_run, new_seats)) OVER period AS seat_no
+FROM broken
+WINDOW period AS (
+    PARTITION BY subscription_id, period_start, period_end ORDER BY from_day ROWS UNBOUNDED PRECEDING
+)""",
+)
+
+_PERIOD = "subscription_id, period_start, period_end, due_on, wanted, is_open"
+
+
+def _runs(by_seat: bool) -> str:
+    """Pieces joined into runs. Contract, segment and customer are those of the last piece."""
+    number = "seat_no" if by_seat else "run_no"
+    where = " WHERE wanted" if by_seat else ""
+    return f"""
+    SELECT {_PERIOD}, {"true" if by_seat else "false"} AS by_seat, max(run_no) AS run_no, {_TERMS},
+        min(from_day) AS run_start, max(to_day) AS run_end, max(quantity) AS seats,
+        arg_max(struct_pack(customer_id := customer_id, segment := segment, contract := contract), from_day) AS last
+    FROM run_pieces{where} GROUP BY {_PERIOD}, {_TERMS}, {number}"""
+
+
+_NOT_EXACT = "('DOUBLE', 'OBJECT', 'ARRAY', 'BOOLEAN')"
+"""JSON types that are no exact figure: a number with decimals has been through a float."""
+
+
+def _undated(path: str) -> str:
+    """SQL condition: something stands where a date should, and is none."""
+    found = f"json_extract_string(contract, '{path}')"
+    return f"({found} IS NOT NULL AND TRY_CAST({found} AS DATE) IS NULL)"
+
+
+def _garbled(listed: str, dates: tuple[str, ...]) -> str:
+    """SQL condition: one of a contract's coupons or credits cannot be read exactly, so what is owed is unknown."""
+    unreadable = " OR ".join(
+        [
+            f"TRY_CAST(json_extract_string(one, '$.amount') AS {AMOUNT}) IS NULL",
+            f"json_type(one, '$.amount') IN {_NOT_EXACT}",
+            *(f"TRY_CAST(json_extract_string(one, '$.{name}') AS DATE) IS NULL" for name in dates),
+        ]
+    )
+    return (
+        f"coalesce(json_type(contract, '$.{listed}') NOT IN ('ARRAY', 'NULL'), false) "
+        f"OR coalesce(len(list_filter(json_extract(contract, '$.{listed}[*]'), lambda one: {unreadable})) > 0, false)"
+    )
+
+
+RUNS = Relation(
+    name="contract_runs",
+    inputs=("run_pieces", "term_plans", "term_charges", "term_taxes", "currencies", "run_params"),
+    doc=(
+        "Runs with everything needed to price them. `by_seat` runs are for charges by seat, the others for all else. "
+        "`rateable` is false for every run of an invoice of which one run has a `reason`."
+    ),
+    sql=f"""
+WITH runs AS ({_runs(by_seat=False)}
+    UNION ALL{_runs(by_seat=True)}
+),
+metered AS (
+    SELECT DISTINCT plan_id, plan_version, currency FROM term_charges WHERE kind = 'usage'
+),
+stated AS (
+    SELECT {_PERIOD}, by_seat, run_no, {_TERMS}, run_start, run_end, seats, last.customer_id AS customer_id,
+        last.segment AS segment, nullif(trim(last.contract), '') AS stated
+    FROM runs
+),
+opened AS (
+    SELECT {_PERIOD}, by_seat, run_no, {_TERMS}, run_start, run_end, seats, customer_id, segment, stated,
+        CASE WHEN json_valid(stated) THEN CASE WHEN json_type(stated) IN ('OBJECT', 'NULL') THEN stated END END AS contract
+    FROM stated
+),
+agreed AS (
+    SELECT {_PERIOD}, by_seat, run_no, {_TERMS}, run_start, run_end, seats, customer_id, segment, contract,
+        json_extract_string(contract, '$.discount.rate') AS rate_text,
+        coalesce(TRY_CAST(json_extract_string(contract, '$.discount.valid_from') AS DATE) > period_start, false)
+            OR coalesce(TRY_CAST(json_extract_string(contract, '$.discount.valid_to') AS DATE) <= period_start, false)
+            AS discount_rests,
+        json_extract_string(contract, '$.minimum') AS minimum_text,
+        (stated IS NOT NULL AND contract IS NULL) OR {_garbled("coupons", dates=("valid_from", "valid_to"))} OR {_garbled("credits", dates=("granted_on",))}
+            OR coalesce(json_type(contract, '$.discount.rate') IN {_NOT_EXACT}, false)
+            OR coalesce(json_type(contract, '$.minimum') IN {_NOT_EXACT}, false)
+            OR {_undated("$.discount.valid_from")} OR {_undated("$.discount.valid_to")} AS garbled
+    FROM opened
+),
+judged AS (
+    SELECT a.subscription_id, a.period_start, a.period_end, a.due_on, a.wanted, a.is_open, a.by_seat, a.run_no, a.plan_id,
+        a.plan_version, a.currency, a.tax_region, a.run_start, a.run_end, a.seats, a.customer_id, a.segment, a.contract,
+        CASE WHEN a.discount_rests THEN CAST(0 AS {RATE}) ELSE coalesce(TRY_CAST(a.rate_text AS {RATE}), 0) END
+            AS discount_rate,
+        CASE WHEN a.minimum_text IS NULL THEN t.minimum ELSE TRY_CAST(a.minimum_text AS {AMOUNT}) END AS minimum,
+        c.decimals, x.rate AS tax_rate,
+        CASE
+            WHEN t.plan_id IS NULL OR c.currency IS NULL THEN 'plan_not_in_catalog'
+            WHEN a.garbled OR (a.rate_text IS NOT NULL AND TRY_CAST(a.rate_text AS {RATE}) IS NULL)
+                OR (a.minimum_text IS NOT NULL AND TRY_CAST(a.minimum_text AS {AMOUNT}) IS NULL) THEN 'contract_unreadable'
+            WHEN a.wanted AND x.rate IS NULL THEN 'no_tax_rate'
+            WHEN a.wanted AND m.plan_id IS NOT NULL AND a.period_start <= p.day - p.lookback_days THEN 'usage_out_of_reach'
+        END AS reason
+    FROM agreed AS a
+    CROSS JOIN run_params AS p
+    LEFT JOIN currencies AS c ON c.currency = a.currency
+    LEFT JOIN term_plans AS t ON t.plan_id = a.plan_id AND t.plan_version = a.plan_version AND t.currency = a.currency
+    LEFT JOIN metered AS m ON m.plan_id = a.plan_id AND m.plan_version = a.plan_version AND m.currency = a.currency
+    LEFT JOIN term_taxes AS x ON x.tax_region = a.tax_region AND x.effective_from <= a.period_end
+        AND (x.effective_to IS NULL OR a.period_end < x.effective_to)
+)
+SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, by_seat, run_no, plan_id, plan_version, currency,
+    tax_region, run_start, run_end, seats, customer_id, segment, contract, discount_rate, minimum, decimals, tax_rate,
+    reason,
+    NOT bool_or(reason IS NOT NULL) OVER (PARTITION BY subscription_id, period_start, period_end) AS rateable
+FROM judged""",
+)
+
+UNRATED = Relation(
+    name="unrated",
+    inputs=("contract_runs",),
+    doc="Subscriptions whose lines are withheld because the terms do not say what they cost; one row a cause.",
+    sql="""
+SELECT subscription_id, plan_id, plan_version, currency, reason, min(
+    CASE reason
+        WHEN 'plan_not_in_catalog' THEN 'Plan ''' || plan_id || ''' version ''' || plan_version || ''' in ' || currency
+            || ' is not in the catalog, so ' || subscription_id || ' cannot be rated for the period from '
+            || CAST(period_start AS VARCHAR) || '; add the version to catalog/ or correct the subscription.'
+        WHEN 'no_tax_rate' THEN 'Tax region ''' || tax_region || ''' has no rate on ' || CAST(period_end AS VARCHAR)
+            || ', so the invoice of ' || subscription_id || ' cannot be rated; add the rate to the catalog''s taxes.'
+        WHEN 'contract_unreadable' THEN 'The contract of ' || subscription_id || ' is not readable JSON with its figures '
+            || 'written as strings, so its terms are unknown; have it sent again.'
+        WHEN 'usage_out_of_reach' THEN 'The period of ' || subscription_id || ' from ' || CAST(period_start AS VARCHAR)
+            || ' began before the lookback, so its usage is not all at hand; raise lookback_days in the policy.'
+    END
+) AS sentence
+FROM contract_runs
+WHERE reason IS NOT NULL AND NOT by_seat
+GROUP BY subscription_id, plan_id, plan_version, currency, reason""",
+)

@@ -1,0 +1,219 @@
+"""Reason codes of line differences: one a stage, the first that moves money is the primary one; consequences take their cause's."""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import AMOUNT, QUANTITY
+from billing_recon.compute.reconcile.rerating import CHARGES
+from billing_recon.compute.reconcile.shape import CODE_ORDER
+from billing_recon.compute.relation import Relation
+
+METERED = Relation(
+    name="line_metered",
+    inputs=("parted_lines", "metered_usage"),
+    doc="What the engine says it metered in the days of each usage line whose quantity differs; the last word on a day counts.",
+    sql=f"""
+SELECT item, CAST(sum(quantity) AS {QUANTITY}) AS metered
+FROM (
+    SELECT p.item, m.day, arg_max(m.quantity, struct_pack(
+            at := m.observed_on, file := m.source_file, place := m.source_row)) AS quantity
+    FROM parted_lines AS p
+    JOIN (SELECT subscription_id, meter, day, quantity, observed_on, source_file, source_row FROM metered_usage) AS m
+        ON m.subscription_id = p.sub AND m.meter = p.meter AND m.day >= p.period_start AND m.day < p.period_end
+    WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
+    GROUP BY p.item, m.day
+) AS days
+GROUP BY item""",
+)
+
+_QUANTITY_CODE = f"""CASE
+        WHEN p.kind <> 'usage' THEN 'SUBSCRIPTION_STATE'
+        WHEN p.late_quantity > 0 AND p.b_quantity = p.e_quantity - p.late_quantity THEN 'USAGE_LATE'
+        WHEN p.superseded_quantity > 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity THEN 'USAGE_CORRECTED'
+        WHEN p.duplicate_quantity > 0 AND p.b_quantity = p.e_quantity + p.duplicate_quantity THEN 'USAGE_DUPLICATE'
+        WHEN m.metered = p.e_quantity THEN 'USAGE_AGGREGATION'
+        WHEN p.b_quantity < p.e_quantity THEN 'USAGE_MISSING'
+        ELSE 'USAGE_DUPLICATE'
+    END"""
+
+
+def _settled_otherwise(raw: str, billed: str, otherwise: str) -> str:
+    """ROUNDING where `billed` is another settling of `raw`, MINOR_UNIT where it is not settled at all, else `otherwise`."""
+    return (
+        f"CASE WHEN coalesce(abs({raw} - {billed}) >= minor_unit(p.decimals), true) THEN {otherwise} "
+        f"WHEN {billed} % minor_unit(p.decimals) = 0 THEN 'ROUNDING' ELSE 'MINOR_UNIT' END"
+    )
+
+
+_GROSS_OTHERWISE = f"""CASE
+        WHEN p.kind IN {CHARGES} AND (p.b_price <> p.e_price OR s.other_version IS NOT NULL) THEN 'PRICE_VERSION'
+        WHEN p.kind = 'proration' THEN 'PRORATION' WHEN p.kind = 'minimum' THEN 'MINIMUM'
+        WHEN p.kind = 'discount' THEN 'DISCOUNT_VALUE' WHEN p.kind = 'credit' THEN 'CREDIT_VALUE'
+        ELSE 'TIER_RATE'
+    END"""
+
+_GROSS_CODE = f"""CASE
+        WHEN p.kind IN {CHARGES} AND p.b_plan <> p.e_plan THEN 'SUBSCRIPTION_STATE'
+        WHEN p.kind IN {CHARGES} AND (p.b_version <> p.e_version OR (p.b_price <> p.e_price AND s.other_version IS NOT NULL))
+            THEN 'PRICE_VERSION'
+        ELSE {_settled_otherwise("s.own_raw", "p.b_gross", _GROSS_OTHERWISE)}
+    END"""
+
+_ALONE_MISSING = """CASE p.kind WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' THEN 'DISCOUNT_VALUE' WHEN 'credit' THEN 'CREDIT_VALUE'
+        WHEN 'usage' THEN 'USAGE_MISSING' WHEN 'proration' THEN 'PRORATION' WHEN 'adjustment' THEN 'MANUAL_ADJUSTMENT'
+        ELSE 'SUBSCRIPTION_STATE' END"""
+_ALONE_EXTRA = """CASE p.kind WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' THEN 'DISCOUNT_VALUE' WHEN 'credit' THEN 'CREDIT_VALUE'
+        WHEN 'usage' THEN CASE WHEN r.line_key IS NULL THEN 'SUBSCRIPTION_STATE' ELSE 'USAGE_DUPLICATE' END
+        WHEN 'proration' THEN 'PRORATION' WHEN 'adjustment' THEN 'MANUAL_ADJUSTMENT' ELSE 'SUBSCRIPTION_STATE' END"""
+
+CODED = Relation(
+    name="coded_stages",
+    inputs=("parted_lines", "line_stages", "line_metered", "billed_lines", "set_aside"),
+    doc=(
+        "Each stage's code and delta, one row a stage that moves the total or (step 0) is alone in saying why: a line alone, "
+        "another currency or unit, another period. A quantity or a rate that differs without moving money has a delta of 0."
+    ),
+    sql=f"""
+WITH repeats AS (
+    SELECT DISTINCT p.line_key
+    FROM parted_lines AS p
+    JOIN billed_lines AS b ON b.variant = p.variant AND b.sub = p.sub AND b.kind = p.kind
+        AND b.meter_key = coalesce(p.meter, '') AND b.period_start = p.period_start AND b.period_end = p.period_end
+        AND b.line_key <> p.line_key
+    WHERE p.expected_line_id IS NULL
+),
+aside AS (
+    SELECT DISTINCT p.item
+    FROM parted_lines AS p
+    JOIN set_aside AS q ON q.table_name = 'invoice_lines' AND q.named = p.sub AND coalesce(q.kind = p.kind, true)
+        AND coalesce(q.period_start = p.period_start, true) AND coalesce(q.period_end = p.period_end, true)
+        AND (q.kind IS NULL OR q.meter IS NOT DISTINCT FROM p.meter)
+    WHERE p.line_key IS NULL
+),
+whole AS (
+    SELECT p.item, 0 AS step, CASE
+            WHEN p.line_key IS NULL AND q.item IS NOT NULL THEN 'RECORD_QUARANTINED'
+            WHEN p.line_key IS NULL THEN {_ALONE_MISSING}
+            WHEN p.expected_line_id IS NULL THEN {_ALONE_EXTRA}
+            WHEN p.e_currency <> p.b_currency THEN 'CURRENCY_FX'
+            WHEN p.scaled THEN 'MINOR_UNIT'
+            WHEN p.b_kind <> p.kind THEN 'PRORATION'
+            ELSE 'INVOICE_PERIOD'
+        END AS code, CAST(coalesce(p.b_total, 0) - coalesce(p.e_total, 0) AS {AMOUNT}) AS delta
+    FROM parted_lines AS p
+    LEFT JOIN repeats AS r ON r.line_key = p.line_key
+    LEFT JOIN aside AS q ON q.item = p.item
+    WHERE p.pass NOT BETWEEN 1 AND 2 OR p.scaled OR p.e_currency <> p.b_currency
+),
+compared AS (
+    SELECT s.item, unnest([1, 2, 3, 4, 5, 6, 7, 8]) AS step,
+        unnest([
+            {_QUANTITY_CODE},
+            {_GROSS_CODE},
+            {_settled_otherwise("s.discount_raw", "p.b_discount", "'DISCOUNT_VALUE'")},
+            'CREDIT_VALUE', 'TAX_BASE', 'TAX_RATE_JURISDICTION',
+            {_settled_otherwise("s.tax_raw", "p.b_tax", "'TAX_BASE'")},
+            'UNEXPLAINED'
+        ]) AS code,
+        unnest([s.t1 - s.t0, s.t2 - s.t1, s.t3 - s.t2, s.t4 - s.t3, s.t5 - s.t4, s.t6 - s.t5, s.t7 - s.t6, s.t8 - s.t7]) AS delta,
+        unnest([
+            p.kind IN {CHARGES} AND coalesce(p.b_quantity <> p.e_quantity, false), p.b_gross <> s.own_gross,
+            p.b_discount <> s.own_discount, p.b_credit <> p.e_credit, false,
+            coalesce(p.b_rate <> p.e_rate, false) AND p.e_taxable <> 0, false, false
+        ]) AS parts
+    FROM line_stages AS s
+    JOIN parted_lines AS p ON p.item = s.item
+    LEFT JOIN line_metered AS m ON m.item = s.item
+)
+SELECT item, step, code, delta FROM whole
+UNION ALL
+SELECT item, step, code, CAST(delta AS {AMOUNT}) AS delta FROM compared WHERE delta <> 0 OR parts""",
+)
+
+_OWN = "CASE {k} WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' THEN 'DISCOUNT_VALUE' WHEN 'credit' THEN 'CREDIT_VALUE' END"
+_RANK = "CASE {k} WHEN 'minimum' THEN 1 WHEN 'discount' THEN 2 WHEN 'credit' THEN 3 ELSE 0 END"
+
+PRIMARY = Relation(
+    name="line_codes",
+    inputs=("coded_stages", "parted_lines", "line_items", "expected_lines", "billed_lines", "run_params"),
+    doc=(
+        "Per line that differs its primary code and stages. A minimum, coupon or credit that is right for the billed "
+        "siblings is the consequence of a sibling and takes that one's code (`follows`: the sibling's line). What it should be is "
+        "judged by what the siblings add up to on either side: a minimum fills the same sum, a coupon or credit takes all "
+        "that is left where it is cut off by it."
+    ),
+    sql=f"""
+WITH firsts AS (
+    SELECT item, arg_min(code, step) FILTER (WHERE delta <> 0) AS moving, arg_min(code, step) AS any_code,
+        count(DISTINCT code) AS codes
+    FROM coded_stages GROUP BY item
+),
+own AS (
+    SELECT p.item, p.variant, p.sub, p.due_on, p.kind, p.line_id, coalesce(f.moving, f.any_code) AS code, f.codes
+    FROM parted_lines AS p JOIN firsts AS f ON f.item = p.item
+),
+dependent AS (
+    SELECT o.item, o.variant, o.sub, o.due_on, o.kind, p.expected_line_id, p.line_key, p.period_start, p.period_end,
+        coalesce(p.e_plan, p.b_plan) AS plan_id,
+        CASE p.kind WHEN 'minimum' THEN coalesce(p.e_gross - p.e_discount, 0)
+            WHEN 'discount' THEN coalesce(p.e_discount, 0) ELSE coalesce(p.e_credit, 0) END AS e_own,
+        CASE p.kind WHEN 'minimum' THEN coalesce(p.b_gross - p.b_discount, 0)
+            WHEN 'discount' THEN coalesce(p.b_discount, 0) ELSE coalesce(p.b_credit, 0) END AS b_own
+    FROM own AS o
+    JOIN parted_lines AS p ON p.item = o.item
+    WHERE o.codes = 1 AND o.code = {_OWN.format(k="o.kind")}
+),
+sums AS (
+    SELECT d.item,
+        CAST(sum(CASE WHEN d.kind <> 'credit' THEN coalesce(e.gross - e.discount, 0)
+            WHEN r.credit_policy = 'before_tax' THEN coalesce(e.taxable, 0) ELSE coalesce(e.total, 0) END) AS {AMOUNT}) AS e_sum,
+        CAST(sum(CASE WHEN d.kind <> 'credit' THEN coalesce(b.gross - b.discount, 0)
+            WHEN r.credit_policy = 'before_tax' THEN coalesce(b.taxable, 0) ELSE coalesce(b.total, 0) END) AS {AMOUNT}) AS b_sum
+    FROM dependent AS d
+    CROSS JOIN run_params AS r
+    JOIN line_items AS i ON i.variant = d.variant AND i.sub = d.sub AND i.due_on = d.due_on
+        AND NOT (i.expected_line_id IS NOT DISTINCT FROM d.expected_line_id AND i.line_key IS NOT DISTINCT FROM d.line_key)
+    LEFT JOIN expected_lines AS e ON e.expected_line_id = i.expected_line_id
+    LEFT JOIN billed_lines AS b ON b.line_key = i.line_key
+    WHERE {_RANK.format(k="coalesce(e.kind, b.kind)")} <= {_RANK.format(k="d.kind")} AND (d.kind <> 'minimum' OR (
+        coalesce(e.kind, b.kind) IN {CHARGES} AND coalesce(e.plan_id, b.plan_id) = d.plan_id
+        AND coalesce(e.period_start, b.period_start) >= d.period_start
+        AND coalesce(e.period_end, b.period_end) <= d.period_end))
+    GROUP BY d.item
+),
+following AS (
+    SELECT d.item, d.variant, d.sub, d.due_on, d.kind
+    FROM dependent AS d
+    JOIN sums AS s ON s.item = d.item
+    WHERE s.e_sum <> s.b_sum AND CASE
+        WHEN d.kind = 'minimum' THEN (d.e_own > 0 AND d.b_own = greatest(s.e_sum + d.e_own - s.b_sum, 0))
+            OR (d.e_own = 0 AND d.b_own > 0 AND s.b_sum + d.b_own <= s.e_sum)
+        ELSE (d.b_own = greatest(s.b_sum, 0) AND d.b_own < d.e_own)
+            OR (d.e_own = greatest(s.e_sum, 0) AND d.b_own > d.e_own AND d.b_own <= s.b_sum)
+    END
+),
+causes AS (
+    SELECT f.item, arg_min(struct_pack(code := o.code, line_id := o.line_id), struct_pack(
+            kind := {_RANK.format(k="o.kind")}, stage := list_position({CODE_ORDER}, o.code), line := o.item)) AS cause
+    FROM following AS f
+    JOIN own AS o ON o.variant = f.variant AND o.sub = f.sub AND o.due_on = f.due_on AND o.item <> f.item
+        AND {_RANK.format(k="o.kind")} <= {_RANK.format(k="f.kind")}
+    WHERE {_RANK.format(k="o.kind")} < {_RANK.format(k="f.kind")}
+    GROUP BY f.item
+),
+parts AS (
+    SELECT c.item, coalesce(w.cause.code, c.code) AS code, CAST(sum(c.delta) AS {AMOUNT}) AS delta
+    FROM coded_stages AS c
+    LEFT JOIN causes AS w ON w.item = c.item
+    GROUP BY c.item, coalesce(w.cause.code, c.code)
+),
+listed AS (
+    SELECT item, list(struct_pack(code := code, amount := delta) ORDER BY code) AS stages
+    FROM parts GROUP BY item
+)
+SELECT o.item, coalesce(w.cause.code, o.code) AS code, w.cause.line_id AS follows, w.item IS NOT NULL AS is_consequence, l.stages
+FROM own AS o
+JOIN listed AS l ON l.item = o.item
+LEFT JOIN causes AS w ON w.item = o.item""",
+)
+
+RELATIONS: tuple[Relation, ...] = (METERED, CODED, PRIMARY)

@@ -1,0 +1,102 @@
+"""The billing engine's output as known at the end of the day: lines in their latest version, invoices with their sums."""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import AMOUNT
+from billing_recon.compute.relation import Relation
+
+_CONTENT = (
+    "customer_id, subscription_id, plan_id, plan_version, kind, meter, period_start, period_end, quantity, unit_price, gross, "
+    "discount, credit, taxable, tax_rate, tax, total, currency, issued_on, calculated_at, invoice_kind, status, variant, cohort"
+)
+_TEXT = ", ".join(f"coalesce(CAST(l.{name} AS VARCHAR), chr(1))" for name in _CONTENT.split(", "))
+
+SUPERSEDED = Relation(
+    name="engine_superseded",
+    inputs=("invoice_lines",),
+    doc=(
+        "Rows of invoice lines that came again later. What came last holds (an issued line may turn void), since the first "
+        "time that it came so: a file that only repeats a line changes nothing."
+    ),
+    sql=f"""
+WITH again AS (SELECT invoice_id, line_id FROM invoice_lines GROUP BY invoice_id, line_id HAVING count(*) > 1),
+versions AS (
+    SELECT l.day, l.source_file, l.source_row, l.invoice_id, l.line_id, l.observed_on, concat_ws(chr(31), {_TEXT}) AS content
+    FROM invoice_lines AS l
+    JOIN again AS a ON a.invoice_id = l.invoice_id AND a.line_id = l.line_id
+),
+compared AS (
+    SELECT day, source_file, source_row, invoice_id, line_id, observed_on, content,
+        first_value(content) OVER (
+            PARTITION BY invoice_id, line_id ORDER BY observed_on DESC, day DESC, source_file DESC, source_row DESC
+        ) AS newest
+    FROM versions
+),
+ranked AS (
+    SELECT day, source_file, source_row, row_number() OVER (
+            PARTITION BY invoice_id, line_id
+            ORDER BY CASE WHEN content = newest THEN 0 ELSE 1 END, observed_on, day, source_file, source_row
+        ) AS place
+    FROM compared
+)
+SELECT day, source_file, source_row FROM ranked WHERE place > 1""",
+)
+
+LINES = Relation(
+    name="engine_lines",
+    inputs=("invoice_lines", "engine_superseded"),
+    kept=False,
+    doc="Invoice lines in the version that holds, with optional columns filled. `line_key` tells lines apart.",
+    sql=f"""
+SELECT l.invoice_id || chr(31) || l.line_id AS line_key, l.invoice_id, l.line_id, l.customer_id, l.subscription_id,
+    l.plan_id, l.plan_version, l.kind, l.meter, l.period_start, l.period_end, l.quantity, l.unit_price,
+    CAST(l.gross AS {AMOUNT}) AS gross, CAST(coalesce(l.discount, 0) AS {AMOUNT}) AS discount,
+    CAST(coalesce(l.credit, 0) AS {AMOUNT}) AS credit, CAST(l.taxable AS {AMOUNT}) AS taxable, l.tax_rate,
+    CAST(l.tax AS {AMOUNT}) AS tax, CAST(l.total AS {AMOUNT}) AS total, l.currency, l.issued_on, l.calculated_at,
+    coalesce(l.invoice_kind, 'invoice') AS invoice_kind, coalesce(l.status, 'issued') AS status,
+    coalesce(l.variant, 'control') AS variant, coalesce(l.cohort, 'all') AS cohort, l.observed_on, l.source_file,
+    l.source_row
+FROM invoice_lines AS l
+ANTI JOIN engine_superseded AS s
+    ON s.day = l.day AND s.source_file = l.source_file AND s.source_row = l.source_row""",
+)
+
+INVOICES = Relation(
+    name="engine_invoices",
+    inputs=("engine_lines",),
+    doc=(
+        "One row an invoice and currency: sums of its issued lines, since when it is known, and its state (issued, void or "
+        "draft: all lines are). Candidate variants are never rendered, booked or paid, so they are left out."
+    ),
+    sql=f"""
+SELECT invoice_id, currency, min(customer_id) AS customer_id, min(subscription_id) AS subscription_id,
+    min(cohort) AS cohort, min(issued_on) AS issued_on,
+    CASE WHEN bool_or(status = 'issued') THEN 'issued' WHEN bool_or(status = 'void') THEN 'void' ELSE 'draft' END AS state,
+    coalesce(min(observed_on) FILTER (WHERE status = 'issued'), max(observed_on)) AS known_on,
+    max(observed_on) AS changed_on,
+    CAST(coalesce(sum(gross) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS gross,
+    CAST(coalesce(sum(discount) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS discount,
+    CAST(coalesce(sum(credit) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS credit,
+    CAST(coalesce(sum(tax) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS tax,
+    CAST(coalesce(sum(total) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS total
+FROM engine_lines
+WHERE variant = 'control'
+GROUP BY invoice_id, currency""",
+)
+
+SET_ASIDE = Relation(
+    name="set_aside",
+    inputs=("quarantine",),
+    doc=(
+        "Every value of every quarantined row, to find what a missing item says of itself whatever the file calls its "
+        "columns; with the period and line where the payload names them as we do."
+    ),
+    sql="""
+SELECT DISTINCT table_name, source_file, source_row, reason, unnest(json_extract_string(payload, '$.*')) AS named,
+    TRY_CAST(json_extract_string(payload, '$.period_start') AS DATE) AS period_start,
+    TRY_CAST(json_extract_string(payload, '$.period_end') AS DATE) AS period_end,
+    json_extract_string(payload, '$.kind') AS kind, nullif(json_extract_string(payload, '$.meter'), '') AS meter
+FROM quarantine WHERE json_valid(payload)""",
+)
+
+RELATIONS: tuple[Relation, ...] = (SUPERSEDED, LINES, INVOICES, SET_ASIDE)

@@ -1,0 +1,99 @@
+"""Lines that differ, both sides beside each other, and what they would have cost otherwise. Prices come from compute.rating."""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import QUANTITY
+from billing_recon.compute.rating import rate
+from billing_recon.compute.relation import Relation
+
+CHARGES = "('usage', 'subscription', 'proration')"
+"""Kinds of line that the catalog prices."""
+
+
+def _times(small: str, large: str) -> str:
+    """Whether `large` is `small` times 10, 100 or 1000 in both total and gross (scaling down cannot overflow)."""
+    return " OR ".join(
+        f"({small}.total = apply_rate({large}.total, {power}) AND {small}.gross = apply_rate({large}.gross, {power}))"
+        for power in ("0.1", "0.01", "0.001")
+    )
+
+
+PARTED = Relation(
+    name="parted_lines",
+    inputs=("line_items", "expected_lines", "billed_lines", "currencies"),
+    doc=(
+        "Lines of today that differ, both sides beside each other (one side empty where a line is alone): expected figures "
+        "are e_, billed ones b_. `scaled`: the same currency in another unit, that is figures that are a power of ten "
+        "apart, or ones with more decimals than the currency has."
+    ),
+    sql=f"""
+SELECT i.variant || chr(31) || coalesce(i.expected_line_id, '') || chr(31) || coalesce(i.line_key, '') AS item,
+    i.variant, i.cohort, i.expected_line_id, i.line_key, i.pass, i.invoice_id, i.sub, i.due_on, b.line_id,
+    coalesce(e.customer_id, b.customer_id) AS customer_id, b.currency AS b_currency, e.currency AS e_currency,
+    CAST(coalesce(e.decimals, c.decimals) AS INTEGER) AS decimals,
+    coalesce(e.kind, b.kind) AS kind, b.kind AS b_kind, coalesce(e.meter, b.meter) AS meter,
+    coalesce(e.period_start, b.period_start) AS period_start, coalesce(e.period_end, b.period_end) AS period_end,
+    b.period_start AS b_start, b.period_end AS b_end, e.charge_id, e.plan_id AS e_plan, b.plan_id AS b_plan,
+    e.plan_version AS e_version, b.plan_version AS b_version, e.quantity AS e_quantity, b.quantity AS b_quantity,
+    e.unit_price AS e_price, b.unit_price AS b_price, e.gross_raw, e.gross AS e_gross, b.gross AS b_gross,
+    e.discount_rate, e.discount AS e_discount, b.discount AS b_discount, e.credit AS e_credit, b.credit AS b_credit,
+    e.taxable AS e_taxable, b.taxable AS b_taxable, e.tax_region, e.tax_rate AS e_rate, b.tax_rate AS b_rate,
+    e.tax_raw, e.tax AS e_tax, b.tax AS b_tax, e.total AS e_total, b.total AS b_total, e.late_quantity,
+    e.duplicate_quantity, e.superseded_quantity, e.working, e.sentence, b.source_file, b.source_row,
+    coalesce(e.currency = b.currency AND b.total <> e.total AND coalesce(b.quantity = e.quantity, true) AND (
+        {_times("e", "b")} OR {_times("b", "e")}
+        OR (abs(b.total - e.total) < minor_unit(e.decimals) AND (b.gross % minor_unit(e.decimals) <> 0
+            OR b.tax % minor_unit(e.decimals) <> 0 OR b.total % minor_unit(e.decimals) <> 0))
+    ), false) AS scaled
+FROM line_items AS i
+LEFT JOIN expected_lines AS e ON e.expected_line_id = i.expected_line_id
+LEFT JOIN billed_lines AS b ON b.line_key = i.line_key
+LEFT JOIN currencies AS c ON c.currency = i.currency
+WHERE i.fresh AND i.differs""",
+)
+
+QUESTIONS = Relation(
+    name="rerating_items",
+    inputs=("parted_lines", "term_charges"),
+    doc=(
+        "What to rate again: each charge that differs at the billed quantity under the expected version (`own`), and, where "
+        "its gross differs, under every other version of the plan that has the charge. Prorated lines keep their share."
+    ),
+    sql=f"""
+WITH asked AS (
+    SELECT item, e_plan, e_version, e_currency, charge_id, CAST(coalesce(b_quantity, e_quantity) AS {QUANTITY}) AS quantity,
+        b_quantity <> e_quantity AS other_quantity, b_gross <> e_gross AS other_gross,
+        CAST(CASE WHEN kind = 'proration' THEN period_end - period_start ELSE 1 END AS INTEGER) AS part,
+        CAST(CASE WHEN kind = 'proration' THEN coalesce(
+            CAST(json_extract_string(working, '$.period_days') AS INTEGER),
+            CAST(json_extract_string(working, '$.billing_period[1]') AS DATE)
+                - CAST(json_extract_string(working, '$.billing_period[0]') AS DATE),
+            period_end - period_start
+        ) ELSE 1 END AS INTEGER) AS whole
+    FROM parted_lines
+    WHERE e_currency = b_currency AND NOT scaled AND pass < 3 AND charge_id IS NOT NULL AND kind IN {CHARGES}
+)
+SELECT a.item || chr(31) || c.plan_version AS item_id, a.item, c.plan_id, c.plan_version, c.currency, c.charge_id,
+    a.quantity, a.part, a.whole, c.plan_version = a.e_version AS own
+FROM asked AS a
+JOIN term_charges AS c ON c.plan_id = a.e_plan AND c.currency = a.e_currency AND c.charge_id = a.charge_id
+WHERE (a.other_quantity AND c.plan_version = a.e_version) OR (a.other_gross AND c.plan_version <> a.e_version)""",
+)
+
+ANSWERS = Relation(
+    name="rerated_lines",
+    inputs=("rerating_items", "rerated", "parted_lines"),
+    doc=(
+        "Per differing charge: gross and raw gross at the billed quantity under the expected version (empty if the quantity "
+        "is the expected one), and the first other version that gives exactly the billed gross."
+    ),
+    sql="""
+SELECT q.item, max(r.gross_raw) FILTER (WHERE q.own) AS own_raw, max(r.gross) FILTER (WHERE q.own) AS own_gross,
+    min(q.plan_version) FILTER (WHERE NOT q.own AND r.gross = p.b_gross) AS other_version
+FROM rerating_items AS q
+JOIN rerated AS r ON r.item_id = q.item_id
+JOIN parted_lines AS p ON p.item = q.item
+GROUP BY q.item""",
+)
+
+RELATIONS: tuple[Relation, ...] = (PARTED, QUESTIONS, *rate("rerating_items", "rerated"), ANSWERS)

@@ -1,0 +1,12 @@
+"""What cannot be true of a movement of money. The kind says the direction, so amounts are never negative."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from billing_recon.contracts.quarantine import Reason
+from billing_recon.contracts.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    Rule("attempt", Reason.OUT_OF_RANGE, pl.col("attempt") >= 0, "is negative; attempts are counted from 1"),
+)

@@ -1,0 +1,12 @@
+"""What cannot be true of a line on a document."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from billing_recon.contracts.quarantine import Reason
+from billing_recon.contracts.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    Rule("line_no", Reason.OUT_OF_RANGE, pl.col("line_no") >= 0, "is negative; lines are counted from 1"),
+)

@@ -1,0 +1,53 @@
+"""Bringing a control database to the current schema. The steps themselves are in control.migrations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, inspect, text
+
+from billing_recon.control.database import reading, writing
+from billing_recon.core.errors import ConfigurationError
+
+HEAD = "0001"
+"""The newest revision; a test holds it to what is in migrations/versions."""
+VERSION_TABLE = "control_version"
+"""Not Alembic's default name: the database may be Dagster's too, which keeps a table of that name."""
+SCRIPTS = Path(__file__).parent / "migrations"
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision that the database is at; None for a new one."""
+    if not inspect(connection).has_table(VERSION_TABLE):
+        return None
+    found: str | None = connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar_one_or_none()
+    return found
+
+
+def upgrade(engine: Engine) -> None:
+    """Migrate to HEAD in one transaction. Quick when current; of two processes the second waits and finds it done.
+
+    ConfigurationError for a database that a newer release has written.
+    """
+    with reading(engine) as connection:
+        if revision(connection) == HEAD:
+            return
+    # Alembic takes a quarter of a second to import, and a current database does not need it.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
+    with writing(engine) as connection:
+        found = revision(connection)
+        if found == HEAD:
+            return
+        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        if found is not None and found not in known:
+            raise ConfigurationError(
+                f"the control database is at revision {found}, which this release does not know; "
+                "it was written by a newer billing-recon, so install that one"
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

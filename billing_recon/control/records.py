@@ -1,0 +1,98 @@
+"""What the control database gives back: frozen records in core types. How they are stored is in control.schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+
+from billing_recon.core.gate import Condition
+from billing_recon.core.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionState:
+    """What one partition of one table holds. Not `complete`: a write began and never ended, so trust nothing of it."""
+
+    table: str
+    day: date
+    rows: int
+    digest: str
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyVersion:
+    """A policy as it was applied. `text` is the YAML, `digest` the SHA-256 of its bytes."""
+
+    number: int
+    digest: str
+    text: str
+    actor: str = ""
+    note: str = ""
+    decided_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRecord:
+    """A gate's answer for one partition, bound to its evidence. `decided_at` is set by the store."""
+
+    gate: str
+    partition: str
+    verdict: Verdict
+    evidence_hash: str
+    policy_version: int
+    code_version: str
+    conditions: tuple[Condition, ...]
+    run_id: str
+    decided_at: str = ""
+
+    @property
+    def held_back_by(self) -> tuple[Condition, ...]:
+        """The conditions that keep the gate shut."""
+        return tuple(c for c in self.conditions if c.blocking and c.verdict is not Verdict.PASS)
+
+
+class BaselineValue(NamedTuple):
+    """One metric of one day of a baseline. `value` None is NO DATA."""
+
+    metric: str
+    currency: str | None
+    cohort: str
+    variant: str
+    day: date
+    value: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """A captured range of days under a name. `rows` is empty in listings."""
+
+    name: str
+    version: int
+    first: date
+    last: date
+    actor: str
+    decided_at: str
+    rows: tuple[BaselineValue, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """That a partition was released, and on which evidence."""
+
+    partition: str
+    evidence_hash: str
+    run_id: str
+    decided_at: str
+
+
+class MonthState(StrEnum):
+    """How far a month's close has come."""
+
+    OPEN = "Open"
+    LOCKED = "Locked"
+    """Data is frozen at one evidence hash while people sign."""
+    CLOSED = "Closed"

@@ -1,0 +1,146 @@
+"""The control database's tables as they are now. How a database gets there is in control.migrations.
+
+Amounts are text decimals, days are dates, instants are ISO 8601 text in UTC. DECISIONS are append-only, held by triggers,
+and each of their rows has its counterpart in the audit chain.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Date, ForeignKey, Index, Integer, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData()
+
+
+def _id() -> Column[int]:
+    return Column("id", Integer, primary_key=True, autoincrement=True)
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+landing_reports = Table(
+    "landing_reports",
+    metadata,
+    _id(),
+    _text("table_name"),
+    Column("day", Date, nullable=False),
+    _text("status"),
+    Column("rows_in", Integer, nullable=False),
+    Column("accepted", Integer, nullable=False),
+    Column("quarantined", Integer, nullable=False),
+    Column("duplicates", Integer, nullable=False),
+    _text("files"),
+    _text("message"),
+    _text("reasons"),
+    _text("run_id"),
+    Index("landing_reports_day", "day", "table_name", "id"),
+)
+partition_states = Table(
+    "partition_states",
+    metadata,
+    Column("table_name", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("rows", Integer, nullable=False),
+    _text("digest"),
+    Column("complete", Boolean, nullable=False),
+    _text("run_id"),
+)
+policies = Table(
+    "policies",
+    metadata,
+    _id(),
+    Column("number", Integer, nullable=False, unique=True),
+    _text("digest"),
+    _text("text"),
+    _text("actor"),
+    _text("note"),
+    _text("decided_at"),
+)
+verdicts = Table(
+    "verdicts",
+    metadata,
+    _id(),
+    _text("gate"),
+    _text("partition"),
+    _text("verdict"),
+    _text("evidence_hash"),
+    Column("policy_version", Integer, nullable=False),
+    _text("code_version"),
+    _text("conditions"),
+    _text("run_id"),
+    _text("decided_at"),
+    Index("verdicts_latest", "gate", "partition", "id"),
+)
+baselines = Table(
+    "baselines",
+    metadata,
+    _id(),
+    _text("name"),
+    Column("version", Integer, nullable=False),
+    Column("first", Date, nullable=False),
+    Column("last", Date, nullable=False),
+    _text("digest"),
+    _text("actor"),
+    _text("decided_at"),
+    UniqueConstraint("name", "version", name="baselines_version"),
+)
+baseline_values = Table(
+    "baseline_values",
+    metadata,
+    _id(),
+    Column("baseline_id", Integer, ForeignKey("baselines.id"), nullable=False, index=True),
+    _text("metric"),
+    _text("currency", nullable=True),
+    _text("cohort"),
+    _text("variant"),
+    Column("day", Date, nullable=False),
+    _text("value", nullable=True),
+)
+releases = Table(
+    "releases",
+    metadata,
+    _id(),
+    _text("partition"),
+    _text("evidence_hash"),
+    _text("run_id"),
+    _text("decided_at"),
+    Index("releases_latest", "partition", "id"),
+)
+sign_offs = Table(
+    "sign_offs",
+    metadata,
+    _id(),
+    _text("month"),
+    Column("round", Integer, nullable=False),
+    _text("approver"),
+    _text("role"),
+    _text("evidence_hash"),
+    _text("actor"),
+    _text("note"),
+    _text("decided_at"),
+    Index("sign_offs_month", "month", "id"),
+)
+month_events = Table(
+    "month_events",
+    metadata,
+    _id(),
+    _text("month"),
+    _text("state"),
+    _text("evidence_hash"),
+    _text("reason"),
+    _text("actor"),
+    _text("decided_at"),
+    Index("month_events_latest", "month", "id"),
+)
+audit_events = Table(
+    "audit_events",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    _text("payload"),
+    _text("prev_hash"),
+    _text("hash"),
+)
+
+DECISIONS: tuple[Table, ...] = (policies, verdicts, baselines, releases, sign_offs, month_events)
+APPEND_ONLY: tuple[Table, ...] = (*DECISIONS, baseline_values, audit_events)

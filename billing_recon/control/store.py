@@ -1,0 +1,456 @@
+"""The control plane's methods: what was landed, decided, released, signed and closed. One transaction each.
+
+Plain core types go in and come out. The clock is injected and stamps decisions for people; no logic reads it back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, Table, func, insert, select, update
+
+from billing_recon.control import audit
+from billing_recon.control.database import connect, reading, writing
+from billing_recon.control.migrate import upgrade
+from billing_recon.control.records import (
+    Baseline,
+    BaselineValue,
+    MonthState,
+    PartitionState,
+    PolicyVersion,
+    Release,
+    VerdictRecord,
+)
+from billing_recon.control.schema import (
+    baseline_values,
+    baselines,
+    landing_reports,
+    month_events,
+    partition_states,
+    policies,
+    releases,
+    sign_offs,
+    verdicts,
+)
+from billing_recon.core.errors import CloseRefused
+from billing_recon.core.gate import Condition
+from billing_recon.core.landing import LandingReport, LandingStatus
+from billing_recon.core.signoff import Role, SignOff
+from billing_recon.core.verdict import Verdict
+
+_MANY = 500  # keys in one IN list: SQLite's default limit of bound variables is 999 in old builds
+
+
+def utc_now() -> datetime:
+    """The default clock for `decided_at`."""
+    return datetime.now(UTC)
+
+
+class ControlStore:
+    """One home's control database."""
+
+    def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    @classmethod
+    def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> ControlStore:
+        """Open, and bring to the current schema where needed. Safe when two processes open a new database at once."""
+        engine = connect(url)
+        upgrade(engine)
+        return cls(engine, clock)
+
+    def close(self) -> None:
+        """Give the connections back; the store can be used again afterwards."""
+        self._engine.dispose()
+
+    def record_landing(self, report: LandingReport, run_id: str) -> None:
+        """Keep what landing said; a later report of the same table and day outranks it."""
+        with writing(self._engine, durable=False) as connection:
+            connection.execute(
+                insert(landing_reports).values(
+                    table_name=report.table,
+                    day=report.day,
+                    status=report.status.value,
+                    rows_in=report.rows_in,
+                    accepted=report.accepted,
+                    quarantined=report.quarantined,
+                    duplicates=report.duplicates,
+                    files=audit.canonical({"files": [list(f) for f in report.files]}),
+                    message=report.message,
+                    reasons=audit.canonical(report.reasons),
+                    run_id=run_id,
+                )
+            )
+
+    def landing_reports(self, day: date) -> list[LandingReport]:
+        """The latest report of each table for a day, by table name."""
+        t = landing_reports
+        latest = select(func.max(t.c.id)).where(t.c.day == day).group_by(t.c.table_name)
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(t).where(t.c.id.in_(latest)).order_by(t.c.table_name)).all()
+        return [_landing_report(row) for row in rows]
+
+    def begin_write(self, table: str, day: date, run_id: str) -> None:
+        """Mark a partition incomplete before it is replaced, so that a killed write is never taken for current.
+
+        CloseRefused when the day's month is locked or closed.
+        """
+        with writing(self._engine, durable=False) as connection:
+            state = self._state(connection, month_of(day))
+            if state is not MonthState.OPEN:
+                raise CloseRefused(
+                    [
+                        f"{table} {day}: {month_of(day)} is {state.value} and its partitions are not rewritten; "
+                        f"billing-recon reopen {month_of(day)} --reason ... opens it again"
+                    ]
+                )
+            self._put_state(connection, table, day, rows=0, digest="", complete=False, run_id=run_id)
+
+    def end_write(self, table: str, day: date, rows: int, digest: str, run_id: str) -> None:
+        """Record what the partition holds now."""
+        with writing(self._engine, durable=False) as connection:
+            self._put_state(connection, table, day, rows=rows, digest=digest, complete=True, run_id=run_id)
+
+    @staticmethod
+    def _put_state(connection: Connection, table: str, day: date, **values: Any) -> None:
+        t = partition_states
+        done = connection.execute(update(t).where(t.c.table_name == table, t.c.day == day).values(**values))
+        if done.rowcount == 0:
+            connection.execute(insert(t).values(table_name=table, day=day, **values))
+
+    def partition_states(self, tables: Iterable[str], first: date, last: date) -> list[PartitionState]:
+        """Every partition of `tables` ever written from `first` to `last` (both counted), by table and day."""
+        t = partition_states
+        query = (
+            select(t)
+            .where(t.c.table_name.in_(sorted(set(tables))), t.c.day >= first, t.c.day <= last)
+            .order_by(t.c.table_name, t.c.day)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return [PartitionState(r.table_name, r.day, r.rows, r.digest, r.complete) for r in rows]
+
+    def apply_policy(self, text: str, actor: str, note: str) -> PolicyVersion:
+        """Make `text` the policy in force. A text equal to the current one is no new version."""
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with writing(self._engine) as connection:
+            current = self._current_policy(connection)
+            if current is not None and current.digest == digest:
+                return current
+            row = {
+                "number": current.number + 1 if current else 1,
+                "digest": digest,
+                "text": text,
+                "actor": actor,
+                "note": note,
+                "decided_at": self._now(),
+            }
+            audit.decide(connection, policies, row)
+        return PolicyVersion(**row)  # type: ignore[arg-type]
+
+    @staticmethod
+    def _current_policy(connection: Connection) -> PolicyVersion | None:
+        row = connection.execute(select(policies).order_by(policies.c.number.desc()).limit(1)).first()
+        return _policy(row) if row else None
+
+    def current_policy(self) -> PolicyVersion | None:
+        """The policy in force; None before the first was applied."""
+        with reading(self._engine) as connection:
+            return self._current_policy(connection)
+
+    def policy_history(self) -> list[PolicyVersion]:
+        """Every version, the first first."""
+        with reading(self._engine) as connection:
+            return [_policy(row) for row in connection.execute(select(policies).order_by(policies.c.number))]
+
+    def record_verdict(self, record: VerdictRecord) -> VerdictRecord:
+        """Append a gate's answer; it comes back with `decided_at`."""
+        row = {
+            "gate": record.gate,
+            "partition": record.partition,
+            "verdict": record.verdict.value,
+            "evidence_hash": record.evidence_hash,
+            "policy_version": record.policy_version,
+            "code_version": record.code_version,
+            "conditions": _conditions_to_json(record.conditions),
+            "run_id": record.run_id,
+            "decided_at": self._now(),
+        }
+        with writing(self._engine) as connection:
+            audit.decide(connection, verdicts, row)
+        return _verdict(row)
+
+    def latest_verdict(self, gate: str, partition: str) -> VerdictRecord | None:
+        """The last answer of a gate for a partition; None when it was never asked."""
+        return self.verdicts(gate, [partition]).get(partition)
+
+    def verdicts(self, gate: str, partitions: Sequence[str]) -> dict[str, VerdictRecord]:
+        """The last answer for each of `partitions` that has one."""
+        found: dict[str, VerdictRecord] = {}
+        with reading(self._engine) as connection:
+            for start in range(0, len(partitions), _MANY):
+                wanted = list(partitions[start : start + _MANY])
+                t = verdicts
+                latest = select(func.max(t.c.id)).where(t.c.gate == gate, t.c.partition.in_(wanted))
+                rows = connection.execute(select(t).where(t.c.id.in_(latest.group_by(t.c.partition)))).mappings()
+                found.update({row["partition"]: _verdict(dict(row)) for row in rows})
+        return dict(sorted(found.items()))
+
+    def record_release(self, partition: str, evidence_hash: str, run_id: str) -> Release:
+        """Append that a partition was released on this evidence. The caller has asked the gate."""
+        row = {"partition": partition, "evidence_hash": evidence_hash, "run_id": run_id, "decided_at": self._now()}
+        with writing(self._engine) as connection:
+            audit.decide(connection, releases, row)
+        return Release(**row)
+
+    def latest_release(self, partition: str) -> Release | None:
+        """The last release of a partition."""
+        with reading(self._engine) as connection:
+            row = _latest(connection, releases, partition=partition)
+        return Release(row.partition, row.evidence_hash, row.run_id, row.decided_at) if row else None
+
+    def capture_baseline(
+        self,
+        name: str,
+        first: date,
+        last: date,
+        rows: Sequence[tuple[str, str | None, str, str, date, Decimal | None]],
+        actor: str,
+    ) -> int:
+        """Keep the metrics (metric, currency, cohort, variant, day, value) of a range as the next version of `name`."""
+        values = [
+            {
+                "metric": metric,
+                "currency": currency,
+                "cohort": cohort,
+                "variant": variant,
+                "day": day,
+                "value": None if value is None else f"{value:f}",
+            }
+            for metric, currency, cohort, variant, day, value in sorted(rows, key=_baseline_order)
+        ]
+        digest = audit.values_digest(values)
+        with writing(self._engine) as connection:
+            before = connection.execute(select(func.max(baselines.c.version)).where(baselines.c.name == name)).scalar()
+            version = int(before or 0) + 1
+            row = {"name": name, "version": version, "first": first, "last": last, "digest": digest}
+            identity = audit.decide(connection, baselines, {**row, "actor": actor, "decided_at": self._now()})
+            if values:
+                connection.execute(insert(baseline_values), [{"baseline_id": identity, **v} for v in values])
+        return version
+
+    def baseline(self, name: str, version: int | None = None) -> Baseline | None:
+        """A baseline with its values, the newest version if none is named; None when there is none."""
+        query = select(baselines).where(baselines.c.name == name).order_by(baselines.c.version.desc()).limit(1)
+        if version is not None:
+            query = query.where(baselines.c.version == version)
+        with reading(self._engine) as connection:
+            head = connection.execute(query).first()
+            if head is None:
+                return None
+            t = baseline_values
+            rows = connection.execute(select(t).where(t.c.baseline_id == head.id).order_by(t.c.id)).all()
+        values = tuple(
+            BaselineValue(
+                r.metric, r.currency, r.cohort, r.variant, r.day, None if r.value is None else Decimal(r.value)
+            )
+            for r in rows
+        )
+        return _baseline(head, values)
+
+    def baselines(self) -> list[Baseline]:
+        """Every version of every baseline, without values, by name and version."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(baselines).order_by(baselines.c.name, baselines.c.version)).all()
+        return [_baseline(row, ()) for row in rows]
+
+    def sign_off(
+        self, month: str, approver: str, role: Role, evidence_hash: str, actor: str = "", note: str = ""
+    ) -> SignOff:
+        """Record that a person stands by a month as this evidence shows it. CloseRefused when it is closed already.
+
+        Whether the approver may, and whether three roles by three people are complete, is decided in core.signoff.
+        """
+        with writing(self._engine) as connection:
+            if self._state(connection, month) is MonthState.CLOSED:
+                raise CloseRefused(
+                    [f"{month} is closed; billing-recon reopen {month} --reason ... before signing again"]
+                )
+            row = {
+                "month": month,
+                "round": self._round(connection, month),
+                "approver": approver,
+                "role": Role(role).value,
+                "evidence_hash": evidence_hash,
+                "actor": actor or approver,
+                "note": note,
+                "decided_at": self._now(),
+            }
+            audit.decide(connection, sign_offs, row)
+        return _sign_off(row)
+
+    def signoffs(self, month: str) -> list[SignOff]:
+        """The sign-offs of a month since it was last reopened, in the order given."""
+        t = sign_offs
+        with reading(self._engine) as connection:
+            here = self._round(connection, month)
+            rows = connection.execute(select(t).where(t.c.month == month, t.c.round == here).order_by(t.c.id))
+            return [_sign_off(dict(row)) for row in rows.mappings()]
+
+    def lock_month(self, month: str, evidence_hash: str, actor: str = "") -> None:
+        """Freeze a month's data at this evidence while people sign."""
+        with writing(self._engine) as connection:
+            if self._state(connection, month) is MonthState.CLOSED:
+                raise CloseRefused([f"{month} is closed already; it cannot be locked"])
+            self._move(connection, month, MonthState.LOCKED, evidence_hash, "", actor)
+
+    def close_month(self, month: str, evidence_hash: str, actor: str = "") -> None:
+        """Open -> Locked -> Closed. CloseRefused when it was locked or closed at other evidence; closing again is no event."""
+        with writing(self._engine) as connection:
+            last = _latest(connection, month_events, month=month)
+            state = MonthState(last.state) if last else MonthState.OPEN
+            if last is not None and state is not MonthState.OPEN and last.evidence_hash != evidence_hash:
+                raise CloseRefused(
+                    [
+                        f"{month} is {state.value} at evidence {last.evidence_hash[:12]}, and its evidence is now "
+                        f"{evidence_hash[:12]}; billing-recon reopen {month} --reason ... and have it signed again"
+                    ]
+                )
+            if state is MonthState.CLOSED:
+                return
+            if state is MonthState.OPEN:
+                self._move(connection, month, MonthState.LOCKED, evidence_hash, "", actor)
+            self._move(connection, month, MonthState.CLOSED, evidence_hash, "", actor)
+
+    def reopen_month(self, month: str, reason: str, actor: str) -> None:
+        """Open a locked or closed month again. Its sign-offs so far no longer count. A reason is required."""
+        if not reason.strip():
+            raise CloseRefused([f"reopening {month} needs a reason; it is kept in the audit chain"])
+        with writing(self._engine) as connection:
+            if self._state(connection, month) is MonthState.OPEN:
+                raise CloseRefused([f"{month} is open; there is nothing to reopen"])
+            self._move(connection, month, MonthState.OPEN, "", reason, actor)
+
+    def month_state(self, month: str) -> MonthState:
+        """How far a month (YYYY-MM) has come."""
+        with reading(self._engine) as connection:
+            return self._state(connection, month)
+
+    def is_closed(self, day: date) -> bool:
+        """Whether the day's month is locked or closed, so that its partitions must not be rewritten."""
+        return self.month_state(month_of(day)) is not MonthState.OPEN
+
+    def _move(
+        self, connection: Connection, month: str, state: MonthState, evidence_hash: str, reason: str, actor: str
+    ) -> None:
+        row = {"month": month, "state": state.value, "evidence_hash": evidence_hash, "reason": reason, "actor": actor}
+        audit.decide(connection, month_events, {**row, "decided_at": self._now()})
+
+    @staticmethod
+    def _state(connection: Connection, month: str) -> MonthState:
+        last = _latest(connection, month_events, month=month)
+        return MonthState(last.state) if last else MonthState.OPEN
+
+    @staticmethod
+    def _round(connection: Connection, month: str) -> int:
+        t = month_events
+        reopened = select(func.count()).where(t.c.month == month, t.c.state == MonthState.OPEN.value)
+        return int(connection.execute(reopened).scalar_one())
+
+    def verify_audit(self) -> list[str]:
+        """Every place where the audit chain does not hold, in words; empty when all is well."""
+        with reading(self._engine) as connection:
+            return audit.verify(connection)
+
+    def _now(self) -> str:
+        return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
+
+
+def month_of(day: date) -> str:
+    """The month of a day, as YYYY-MM."""
+    return f"{day:%Y-%m}"
+
+
+def _latest(connection: Connection, table: Table, **key: str) -> Row[Any] | None:
+    where = [table.c[name] == value for name, value in key.items()]
+    return connection.execute(select(table).where(*where).order_by(table.c.id.desc()).limit(1)).first()
+
+
+def _baseline_order(row: tuple[str, str | None, str, str, date, Decimal | None]) -> tuple[str, str, str, str, date]:
+    metric, currency, cohort, variant, day, _ = row
+    return metric, currency or "", cohort, variant, day
+
+
+def _landing_report(row: Row[Any]) -> LandingReport:
+    return LandingReport(
+        table=row.table_name,
+        day=row.day,
+        status=LandingStatus(row.status),
+        rows_in=row.rows_in,
+        accepted=row.accepted,
+        quarantined=row.quarantined,
+        duplicates=row.duplicates,
+        files=tuple((path, digest) for path, digest in json.loads(row.files)["files"]),
+        message=row.message,
+        reasons=json.loads(row.reasons),
+    )
+
+
+def _policy(row: Row[Any]) -> PolicyVersion:
+    return PolicyVersion(row.number, row.digest, row.text, row.actor, row.note, row.decided_at)
+
+
+def _conditions_to_json(conditions: Iterable[Condition]) -> str:
+    return json.dumps(
+        [
+            {
+                "name": c.name,
+                "verdict": c.verdict.value,
+                "sentence": c.sentence,
+                "observed": c.observed,
+                "bound": c.bound,
+                "blocking": c.blocking,
+            }
+            for c in conditions
+        ],
+        ensure_ascii=False,
+    )
+
+
+def _verdict(row: dict[str, Any]) -> VerdictRecord:
+    return VerdictRecord(
+        gate=row["gate"],
+        partition=row["partition"],
+        verdict=Verdict(row["verdict"]),
+        evidence_hash=row["evidence_hash"],
+        policy_version=row["policy_version"],
+        code_version=row["code_version"],
+        conditions=tuple(
+            Condition(c["name"], Verdict(c["verdict"]), c["sentence"], c["observed"], c["bound"], c["blocking"])
+            for c in json.loads(row["conditions"])
+        ),
+        run_id=row["run_id"],
+        decided_at=row["decided_at"],
+    )
+
+
+def _baseline(row: Row[Any], values: tuple[BaselineValue, ...]) -> Baseline:
+    return Baseline(row.name, row.version, row.first, row.last, row.actor, row.decided_at, values)
+
+
+def _sign_off(row: dict[str, Any]) -> SignOff:
+    return SignOff(
+        month=row["month"],
+        approver=row["approver"],
+        role=Role(row["role"]),
+        evidence_hash=row["evidence_hash"],
+        actor=row["actor"],
+        note=row["note"],
+        decided_at=row["decided_at"],
+    )

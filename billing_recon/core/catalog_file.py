@@ -1,0 +1,162 @@
+"""Reading catalog texts (YAML) into one Catalog, with every problem reported at once. No files are opened here."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from billing_recon.core.catalog import Catalog, CatalogFile, Charge, Plan, TaxRate
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.tables import LARGEST, Kind
+
+DECIMALS: dict[Kind, int] = {Kind.QUANTITY: 10, Kind.PRICE: 12, Kind.AMOUNT: 12, Kind.RATE: 8}
+"""Decimals that a figure of each kind keeps when it is computed with (core.tables.SQL_TYPE)."""
+
+USED_BY: dict[str, tuple[str, ...]] = {
+    "amount": ("flat",),
+    "unit_price": ("per_unit",),
+    "tiers": ("graduated", "volume"),
+    "package_size": ("package",),
+    "package_price": ("package",),
+    "free_units": ("package",),
+}
+"""Field of a charge -> the models that read it. Given for another model it would silently do nothing, so it is refused."""
+
+
+def load_catalog(paths: Iterable[tuple[str, str]]) -> Catalog:
+    """The catalog of all texts together, each given as (name, text).
+
+    Raises one ConfigurationError that lists every problem as `name: field: what is wrong and what to do`. The digest is
+    the SHA-256 of the names and texts in the order of the names, so any change of any file changes it.
+    """
+    texts = sorted(paths)
+    problems: list[str] = []
+    files: list[CatalogFile] = []
+    plans_seen: dict[tuple[str, str, str], str] = {}
+    taxes_seen: dict[tuple[str, str], str] = {}
+    for name, text in texts:
+        try:
+            content = yaml.load(text, Loader=_UniqueKeys)
+        except yaml.YAMLError as error:
+            problems.append(f"{name}: not valid YAML: {' '.join(str(error).split())}")
+            continue
+        if content is not None and not isinstance(content, dict):
+            problems.append(f"{name}: must be a mapping with plans and taxes, it is a {type(content).__name__}")
+            continue
+        try:
+            file = CatalogFile.model_validate(content or {})
+        except ValidationError as error:
+            problems += [
+                f"{name}: {path_of(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+                for problem in error.errors()
+            ]
+            continue
+        files.append(file)
+        for plan in file.plans:
+            key = (plan.plan_id, plan.plan_version, plan.currency)
+            problems += [f"{name}: {problem}" for problem in unused_fields(plan)]
+            problems += [f"{name}: {problem}" for problem in figures_that_do_not_fit((plan,), ())]
+            if key in plans_seen:
+                problems.append(
+                    f"{name}: plan '{key[0]}' version '{key[1]}' in {key[2]} is already in {plans_seen[key]}; "
+                    "a version is never overwritten, give the new price a new plan_version"
+                )
+            plans_seen.setdefault(key, name)
+        for tax in file.taxes:
+            label = (tax.tax_region, tax.effective_from.isoformat())
+            problems += [f"{name}: {problem}" for problem in figures_that_do_not_fit((), (tax,))]
+            if label in taxes_seen:
+                problems.append(
+                    f"{name}: tax region '{label[0]}' has two rates from {label[1]} (the other in {taxes_seen[label]}); "
+                    "give the later rate its own effective_from"
+                )
+            taxes_seen.setdefault(label, name)
+    if problems:
+        raise ConfigurationError(problems)
+    digest = hashlib.sha256()
+    for name, text in texts:
+        digest.update(f"{len(name)}:{name}{len(text)}:{text}".encode())
+    return Catalog(
+        plans=tuple(plan for file in files for plan in file.plans),
+        taxes=tuple(tax for file in files for tax in file.taxes),
+        digest=digest.hexdigest(),
+    )
+
+
+def unused_fields(plan: Plan) -> Iterator[str]:
+    """Fields given to a charge whose model never reads them."""
+    for charge in plan.charges:
+        for field, models in USED_BY.items():
+            if getattr(charge, field) not in (None, (), Decimal(0)) and charge.model not in models:
+                yield (
+                    f"{_charge(plan, charge)}: {field} has no effect on model {charge.model}; "
+                    f"remove it, or use model {' or '.join(models)}"
+                )
+
+
+def figures_that_do_not_fit(plans: Iterable[Plan], taxes: Iterable[TaxRate]) -> Iterator[str]:
+    """Figures with more decimals than computing keeps, or too large; rounding them silently would change a price."""
+    for plan in plans:
+        where = f"plan '{plan.plan_id}' version '{plan.plan_version}'"
+        yield from _misfit(f"{where}: minimum", plan.minimum, Kind.AMOUNT)
+        for charge in plan.charges:
+            label = _charge(plan, charge)
+            for field in ("amount", "unit_price", "package_price"):
+                yield from _misfit(f"{label}: {field}", getattr(charge, field), Kind.PRICE)
+            for field in ("package_size", "free_units"):
+                yield from _misfit(f"{label}: {field}", getattr(charge, field), Kind.QUANTITY)
+            for number, tier in enumerate(charge.tiers, start=1):
+                yield from _misfit(f"{label}: tier {number}: up_to", tier.up_to, Kind.QUANTITY)
+                yield from _misfit(f"{label}: tier {number}: unit", tier.unit, Kind.PRICE)
+                yield from _misfit(f"{label}: tier {number}: flat", tier.flat, Kind.PRICE)
+    for tax in taxes:
+        yield from _misfit(f"tax region '{tax.tax_region}' from {tax.effective_from}: rate", tax.rate, Kind.RATE)
+
+
+def path_of(location: tuple[int | str, ...]) -> str:
+    """A field's path for a reader.
+
+    >>> path_of(("plans", 0, "charges", 2, "unit_price"))
+    'plans[0].charges[2].unit_price'
+    """
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.removeprefix(".") or "file"
+
+
+def _charge(plan: Plan, charge: Charge) -> str:
+    return f"plan '{plan.plan_id}' version '{plan.plan_version}': charge '{charge.charge_id}'"
+
+
+def _misfit(label: str, figure: Decimal | None, kind: Kind) -> Iterator[str]:
+    if figure is None:
+        return
+    if not figure.is_finite():
+        yield f"{label}: {figure} is not a figure; write a decimal number in quotes"
+    elif abs(figure) > Decimal(LARGEST[kind]):
+        yield f"{label}: {figure} is larger than any {kind.value} can be ({LARGEST[kind]}); check its unit"
+    elif figure != round(figure, DECIMALS[kind]):
+        yield f"{label}: {figure} has more than the {DECIMALS[kind]} decimals kept of a {kind.value}; round it yourself"
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice in one mapping, where plain YAML lets the later one win."""
+
+
+def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> Mapping[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+    if twice:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"{', '.join(twice)} given twice in one mapping", node.start_mark
+        )
+    return dict(zip(keys, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

@@ -1,0 +1,34 @@
+"""Capturing the pre-launch baseline: the daily metrics of a range of days, kept as a version that nothing overwrites."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from billing_recon.compute.engine import session
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.period import days_between
+from billing_recon.core.results import METRICS
+from billing_recon.day.home import Home
+
+
+def capture_baseline(home: Home, name: str, first: date, last: date, actor: str) -> int:
+    """Keep the metrics of `first` to `last` as a new version of the baseline `name`; its number is returned.
+
+    ConfigurationError if a day of the range has not been reconciled: a baseline with holes would hide drift.
+    """
+    days = days_between(first, last)
+    have = set(home.warehouse.days(METRICS.name))
+    missing = [day for day in days if day not in have]
+    if missing:
+        shown = ", ".join(str(day) for day in missing[:5]) + (" ..." if len(missing) > 5 else "")
+        raise ConfigurationError(
+            f"baseline '{name}' needs every day from {first} to {last}; {len(missing)} not reconciled yet ({shown}). "
+            f"Run them first: billing-recon run --day {missing[0]} --to {missing[-1]}"
+        )
+    con = session()
+    rows = con.execute(
+        f"SELECT metric, currency, cohort, variant, day, value FROM "
+        f"({home.warehouse.scan(METRICS.name, METRICS.columns, first, last)}) ORDER BY ALL"
+    ).fetchall()
+    con.close()
+    return home.control.capture_baseline(name, first, last, rows, actor)

@@ -1,0 +1,102 @@
+"""The day's breaks, control totals and metrics, written. The computing is in compute.reconcile, totals and metrics."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import duckdb
+
+from billing_recon.compute import drift as drifting
+from billing_recon.compute import metrics as measuring
+from billing_recon.compute import reconcile as reconciling
+from billing_recon.compute import totals as totalling
+from billing_recon.compute.engine import build
+from billing_recon.core.results import BREAKS, CONTROL_TOTALS, EXPECTED_LINES, METRICS, QUARANTINE, USAGE_ROLLUP
+from billing_recon.core.tables import (
+    INVOICE_LINES,
+    KEY_MAP,
+    LEDGER_ENTRIES,
+    METERED_USAGE,
+    PAYMENTS,
+    RENDERED_INVOICES,
+    RENDERED_LINES,
+    SIGNALS,
+    SUBSCRIPTIONS,
+    Column,
+    Kind,
+)
+from billing_recon.day.home import Home
+from billing_recon.day.landing import LANDED
+from billing_recon.day.rating import UNBILLED
+from billing_recon.day.session import open_session, register_landed, register_policy, register_window
+from billing_recon.day.step import StepResult
+
+DRIFT: tuple[Column, ...] = (
+    Column("metric"),
+    Column("currency", nullable=True),
+    Column("cohort"),
+    Column("variant"),
+    Column("value", Kind.AMOUNT, nullable=True),
+    Column("baseline_mean", Kind.AMOUNT, nullable=True),
+    Column("baseline_low", Kind.AMOUNT, nullable=True),
+    Column("baseline_high", Kind.AMOUNT, nullable=True),
+    Column("drift", Kind.AMOUNT, nullable=True),
+    Column("days", Kind.INTEGER),
+)
+
+
+def reconcile(home: Home, day: date, run_id: str) -> StepResult:
+    """Compare every pair of layers as of the end of `day`; breaks, totals, metrics and drift are replaced together."""
+    con = open_session(home, day)
+    register_policy(con, home, home.control.landing_reports(day))
+    lookback = home.policy.windows.lookback_days
+    for spec in (
+        SUBSCRIPTIONS,
+        INVOICE_LINES,
+        RENDERED_INVOICES,
+        RENDERED_LINES,
+        LEDGER_ENTRIES,
+        PAYMENTS,
+        METERED_USAGE,
+        SIGNALS,
+        KEY_MAP,
+    ):
+        register_landed(con, home, spec, day, lookback)
+    first = day - timedelta(days=lookback)
+    register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, first, day)
+    register_window(con, home, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, day)
+    register_window(con, home, "unbilled_usage", UNBILLED, day, day)
+    _register_quarantine(con, home, first, day)
+    _register_baseline(con, home)
+    for relations in (reconciling.RELATIONS, totalling.RELATIONS, measuring.RELATIONS, drifting.RELATIONS):
+        build(con, relations)
+    written = (
+        home.write(con, BREAKS.name, BREAKS.columns, day, "breaks", run_id),
+        home.write(con, CONTROL_TOTALS.name, CONTROL_TOTALS.columns, day, "control_totals", run_id),
+        home.write(con, METRICS.name, METRICS.columns, day, "metrics", run_id),
+        home.write(con, "drift", DRIFT, day, "drift", run_id),
+    )
+    con.close()
+    return StepResult(written)
+
+
+def _register_quarantine(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> None:
+    """`quarantine`: the rows set aside of every table, over the window."""
+    names = ", ".join(["day", *QUARANTINE.names])
+    parts = [
+        f"SELECT {names} FROM ({home.warehouse.scan(f'quarantine_{table}', QUARANTINE.columns, first, last)})"
+        for table in LANDED
+    ]
+    con.execute("CREATE TABLE quarantine AS " + " UNION ALL ".join(parts))
+
+
+def _register_baseline(con: duckdb.DuckDBPyConnection, home: Home) -> None:
+    """`baseline_values`: the daily metrics of the baseline that the policy names; empty if it names none."""
+    con.execute(
+        "CREATE TABLE baseline_values "
+        "(metric VARCHAR, currency VARCHAR, cohort VARCHAR, variant VARCHAR, day DATE, value DECIMAL(38,12))"
+    )
+    name = home.policy.gate.baseline
+    baseline = home.control.baseline(name) if name else None
+    if baseline is not None and baseline.rows:
+        con.executemany("INSERT INTO baseline_values VALUES (?, ?, ?, ?, ?, ?)", [list(row) for row in baseline.rows])

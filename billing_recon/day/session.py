@@ -1,0 +1,103 @@
+"""A DuckDB session prepared for one day: parameters, terms, policies, and the landed tables as they were known then."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import duckdb
+
+from billing_recon.compute.engine import Limits, session
+from billing_recon.compute.terms import register_terms
+from billing_recon.core.landing import LandingReport
+from billing_recon.core.reason import Code
+from billing_recon.core.tables import BY_NAME, LINEAGE, Column, TableSpec
+from billing_recon.day.home import Home
+
+SMALL_ROWS = 3_000_000
+"""Windows up to this many rows are read once into memory; larger ones stay views over the files."""
+
+
+def open_session(home: Home, day: date) -> duckdb.DuckDBPyConnection:
+    """A session with `run_params` and the terms registered."""
+    con = session(Limits(spill_dir=str(home.state / "spill")))
+    windows, profile = home.policy.windows, home.company.profile
+    con.execute(
+        "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::DATE AS first_day, "
+        "?::INTEGER AS issue_grace_days, ?::INTEGER AS late_window_days, ?::INTEGER AS render_lag_days, "
+        "?::INTEGER AS ledger_lag_days, ?::INTEGER AS payment_terms_days, ?::INTEGER AS payment_settle_days, "
+        "?::INTEGER AS lookback_days, ?::INTEGER AS issue_after_days, ?::VARCHAR AS rounding, "
+        "?::VARCHAR AS credit_policy, ?::VARCHAR AS proration, ?::VARCHAR AS company_timezone",
+        [
+            day,
+            home.first_day or date(1970, 1, 1),
+            windows.issue_grace_days,
+            windows.late_window_days,
+            windows.render_lag_days,
+            windows.ledger_lag_days,
+            windows.payment_terms_days,
+            windows.payment_settle_days,
+            windows.lookback_days,
+            profile.issue_after_days,
+            profile.rounding.value,
+            profile.credit,
+            profile.proration,
+            home.company.timezone,
+        ],
+    )
+    register_terms(con, home.catalog, home.company)
+    return con
+
+
+def register_policy(con: duckdb.DuckDBPyConnection, home: Home, reports: list[LandingReport]) -> None:
+    """`policy_owners`, `policy_tolerances`, `layer_sources` and the day's `landing_reports`."""
+    owners = home.policy.owners
+    default = owners.get("default", "finance-operations")
+    con.execute("CREATE TABLE policy_owners (code VARCHAR, owner VARCHAR)")
+    con.executemany("INSERT INTO policy_owners VALUES (?, ?)", [(c.value, owners.get(c.value, default)) for c in Code])
+    con.execute(
+        "CREATE TABLE policy_tolerances "
+        "(pair VARCHAR, level VARCHAR, currency VARCHAR, absolute DECIMAL(38,12), relative DECIMAL(12,8))"
+    )
+    for t in home.policy.tolerances:
+        con.execute(
+            "INSERT INTO policy_tolerances VALUES (?, ?, ?, ?, ?)",
+            [t.pair.value, t.level.value, t.currency, t.absolute, t.relative],
+        )
+    con.execute("CREATE TABLE layer_sources (table_name VARCHAR, source_system VARCHAR)")
+    con.executemany(
+        "INSERT INTO layer_sources VALUES (?, ?)", [(name, home.company.sources.get(name, name)) for name in BY_NAME]
+    )
+    con.execute(
+        "CREATE TABLE landing_reports (table_name VARCHAR, status VARCHAR, rows_in BIGINT, accepted BIGINT, "
+        "quarantined BIGINT, duplicates BIGINT)"
+    )
+    for r in reports:
+        con.execute(
+            "INSERT INTO landing_reports VALUES (?, ?, ?, ?, ?, ?)",
+            [r.table, r.status.value, r.rows_in, r.accepted, r.quarantined, r.duplicates],
+        )
+
+
+def register_landed(con: duckdb.DuckDBPyConnection, home: Home, spec: TableSpec, day: date, days_back: int) -> None:
+    """A canonical table as known at the end of `day`: rows observed by then from files at most `days_back` days old."""
+    register_window(
+        con, home, spec.name, spec.columns + LINEAGE, day - timedelta(days=days_back), day, f"observed_on <= DATE '{day}'"
+    )
+
+
+def register_window(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    name: str,
+    columns: tuple[Column, ...],
+    first: date,
+    last: date,
+    where: str = "true",
+    as_name: str | None = None,
+) -> None:
+    """A range of a warehouse table's days, kept in memory where small."""
+    names = ", ".join(["day", *(c.name for c in columns if c.name != "day")])
+    rows = sum(s.rows for s in home.control.partition_states((name,), first, last))
+    what = "TABLE" if rows <= SMALL_ROWS else "VIEW"
+    scan = home.warehouse.scan(name, columns, first, last)
+    con.execute(f"CREATE OR REPLACE {what} {as_name or name} AS SELECT {names} FROM ({scan}) WHERE {where}")

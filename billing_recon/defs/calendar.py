@@ -1,0 +1,85 @@
+"""Which home the code location serves, and which days and months it has. Loads fast, and without a home too."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import yaml
+from pydantic import ValidationError
+
+from billing_recon.core.company import Company
+
+HOME_ENV = "BILLING_RECON_HOME"
+DEFAULT_HOME = "data/demo"
+DEFAULT_FIRST_DAY = date(2026, 1, 1)
+_DAY_IN_NAME = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def home_path() -> Path:
+    """The home that BILLING_RECON_HOME names."""
+    return Path(os.environ.get(HOME_ENV) or DEFAULT_HOME)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """A home's partitions, in the company's time zone. `problem` says why they are only assumed."""
+
+    home: Path
+    name: str
+    daily: dg.DailyPartitionsDefinition
+    monthly: dg.MonthlyPartitionsDefinition
+    problem: str | None = None
+
+
+def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
+    """Days from the company's first day on. Where the home cannot be read, days from 2026 on in UTC, and the problem.
+
+    The company's file is checked in full when a step opens the home; here only its first day and time zone matter.
+    Days run up to yesterday, or to the newest landed file where that is later: simulated companies may live in the future.
+    """
+    path = home / "company.yaml"
+    company, problem = None, None
+    try:
+        company = Company.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        problem = (
+            f"There is no company at {home.absolute()} yet. Make one with `billing-recon init {home}` or "
+            f"`billing-recon simulate --out {home}`, or point {HOME_ENV} at another, and reload this location."
+        )
+    except (yaml.YAMLError, ValidationError) as error:
+        problem = f"{path} cannot be used, so the days shown are only assumed: {error}"
+    timezone = company.timezone if company else "UTC"
+    first = DEFAULT_FIRST_DAY
+    if company and company.first_day:
+        try:
+            first = date.fromisoformat(company.first_day)
+        except ValueError:
+            problem = f"{path}: first_day '{company.first_day}' is not a day; write it as YYYY-MM-DD"
+    today = (now or datetime.now(UTC)).astimezone(ZoneInfo(timezone)).date()
+    ahead = max((_newest_file(home) - today).days + 1, 0)
+    next_month = today + timedelta(days=ahead)
+    months_ahead = (next_month.year - today.year) * 12 + next_month.month - today.month
+    return Calendar(
+        home=home,
+        name=company.name if company else home.name,
+        daily=dg.DailyPartitionsDefinition(start_date=first.isoformat(), timezone=timezone, end_offset=ahead),
+        monthly=dg.MonthlyPartitionsDefinition(
+            start_date=f"{first:%Y-%m}", timezone=timezone, fmt="%Y-%m", end_offset=months_ahead
+        ),
+        problem=problem,
+    )
+
+
+def _newest_file(home: Path) -> date:
+    days = (match[0] for path in home.glob("landing/*/*") if (match := _DAY_IN_NAME.search(path.name)))
+    newest = max(days, default="")
+    try:
+        return date.fromisoformat(newest)
+    except ValueError:
+        return date.min

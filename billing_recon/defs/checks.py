@@ -1,0 +1,276 @@
+"""The asset checks: what each is called and how its answer reads. What they measure is in defs.findings and in day/.
+
+A blocking check that fails stops the run. The partitions of a check are those of its asset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from billing_recon.core.landing import LandingReport, LandingStatus
+from billing_recon.core.policy import Policy
+from billing_recon.core.reason import Pair
+from billing_recon.core.tables import CANONICAL
+from billing_recon.core.verdict import Verdict
+from billing_recon.defs import findings
+from billing_recon.defs.findings import Cells, TieOut
+
+if TYPE_CHECKING:
+    from billing_recon.control import VerdictRecord
+    from billing_recon.day import Home
+
+LAYERS: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
+GATE_CHECK = "gate"
+
+_PAIR_SAYS: dict[Pair, str] = {
+    Pair.EXPECTED_BILLED: "What our own rating expects, against what the billing engine charged.",
+    Pair.BILLED_RENDERED: "What the engine charged, against the document that the customer sees.",
+    Pair.BILLED_BOOKED: "What the engine charged, against what the ledger booked.",
+    Pair.RENDERED_BOOKED: "Documents against the ledger, for invoices that the engine's output does not have.",
+    Pair.BILLED_PAID: "What the engine charged, against the money that came.",
+    Pair.METERED_USED: "Usage events, against what the engine says it metered.",
+}
+
+
+def landing_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSpec]:
+    """Two checks a landed table."""
+    return [
+        spec
+        for table in LAYERS
+        for spec in (
+            dg.AssetCheckSpec(
+                "rows_accounted_for",
+                asset=table,
+                blocking=True,
+                partitions_def=daily,
+                description="Rows in = accepted + quarantined + duplicates collapsed: nothing is lost.",
+            ),
+            dg.AssetCheckSpec(
+                "contract",
+                asset=table,
+                blocking=True,
+                partitions_def=daily,
+                description="Rows that break the table's contract. A warning, until their share stops the day.",
+            ),
+        )
+    ]
+
+
+def reconcile_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSpec]:
+    """The checks of breaks, control totals and metrics."""
+    return [
+        *(
+            dg.AssetCheckSpec(f"ties_out_{pair.value}", asset="breaks", partitions_def=daily, description=says)
+            for pair, says in _PAIR_SAYS.items()
+        ),
+        dg.AssetCheckSpec(
+            "stage_deltas_sum",
+            asset="breaks",
+            blocking=True,
+            partitions_def=daily,
+            description="Each break's stage deltas sum exactly to its difference.",
+        ),
+        dg.AssetCheckSpec(
+            "no_unexplained",
+            asset="breaks",
+            partitions_def=daily,
+            description="Every difference has a reason.",
+        ),
+        dg.AssetCheckSpec(
+            "totals_foot",
+            asset="control_totals",
+            blocking=True,
+            partitions_def=daily,
+            description="The layers of each pair differ by exactly the net of their breaks.",
+        ),
+        dg.AssetCheckSpec(
+            "variance_vs_baseline",
+            asset="metrics",
+            partitions_def=daily,
+            description="The day's metrics against the baseline that the policy names.",
+        ),
+    ]
+
+
+def gate_spec(daily: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
+    """The day's gate."""
+    return dg.AssetCheckSpec(
+        GATE_CHECK,
+        asset="day_gate",
+        blocking=True,
+        partitions_def=daily,
+        description="The policy's verdict on the day. Only a current PASS opens the release, in whatever run.",
+    )
+
+
+def landing_results(report: LandingReport, policy: Policy) -> Iterator[dg.AssetCheckResult]:
+    """Both checks of one landed table."""
+    yield dg.AssetCheckResult(
+        asset_key=report.table,
+        check_name="rows_accounted_for",
+        passed=report.equation_holds,
+        description=str(report),
+    )
+    share = Decimal(report.quarantined) / Decimal(report.rows_in) if report.rows_in else Decimal(0)
+    stops = share > policy.gate.quarantine_share_stops
+    refused = report.status is LandingStatus.REFUSED
+    if refused:
+        says = report.message
+    elif report.quarantined:
+        says = f"{report.quarantined} of {report.rows_in} rows are in quarantine. " + (
+            "Ask the source for a resend; too many to go on." if stops else "billing-recon quarantine list shows them."
+        )
+    else:
+        says = report.message or "Every row keeps the contract."
+    yield dg.AssetCheckResult(
+        asset_key=report.table,
+        check_name="contract",
+        passed=not report.quarantined and not refused,
+        # A refused file does not stop the run: the gate says INCONCLUSIVE, and the day pack tells people why.
+        severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
+        description=says,
+        metadata=_table("reasons", [{"reason": r, "rows": str(n)} for r, n in sorted(report.reasons.items())]),
+    )
+
+
+def reconcile_results(home: Home, day: date) -> Iterator[dg.AssetCheckResult]:
+    """Every check of the reconcile step."""
+    for tie_out in findings.tie_outs(home, day):
+        yield _tie_out_result(tie_out)
+    off = findings.stage_deltas_off(home, day)
+    yield dg.AssetCheckResult(
+        asset_key="breaks",
+        check_name="stage_deltas_sum",
+        passed=not off,
+        description="This is a bug of ours; please report it."
+        if off
+        else "Every break is explained to the last digit.",
+        metadata=_table("breaks", off),
+    )
+    unexplained = findings.unexplained(home, day)
+    yield dg.AssetCheckResult(
+        asset_key="breaks",
+        check_name="no_unexplained",
+        passed=not unexplained,
+        description="Differences that no stage explains." if unexplained else "Every difference is explained.",
+        metadata=_table("breaks", unexplained),
+    )
+    off = findings.totals_off(home, day)
+    yield dg.AssetCheckResult(
+        asset_key="control_totals",
+        check_name="totals_foot",
+        passed=not off,
+        description="Totals and breaks disagree." if off else "Totals and breaks agree in every currency.",
+        metadata=_table("totals", off),
+    )
+    yield _variance_result(home, day)
+
+
+def _tie_out_result(tie_out: TieOut) -> dg.AssetCheckResult:
+    pending = f" {tie_out.pending} not yet due." if tie_out.pending else ""
+    if not tie_out.compared and not tie_out.open:
+        says = f"Nothing was compared on this day: that proves nothing, and the gate decides.{pending}"
+    elif tie_out.open:
+        says = f"{tie_out.open} open break{'s' if tie_out.open > 1 else ''}.{pending}"
+    else:
+        within = f" {tie_out.tolerated} within tolerance." if tie_out.tolerated else ""
+        says = f"Ties out.{within}{pending}"
+    return dg.AssetCheckResult(
+        asset_key="breaks",
+        check_name=f"ties_out_{tie_out.pair.value}",
+        passed=not tie_out.open,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=says,
+        metadata=_table("breaks", tie_out.cells),
+    )
+
+
+def _variance_result(home: Home, day: date) -> dg.AssetCheckResult:
+    name = home.policy.gate.baseline
+    bounds = {t.metric: t.max_drift for t in home.policy.gate.thresholds if t.max_drift is not None}
+    cells: Cells = []
+    if name is None:
+        passed, says = True, "The policy names no baseline."
+    elif home.control.baseline(name) is None:
+        passed = False
+        says = f"The baseline '{name}' was never captured: billing-recon baseline capture --name {name} --from --to"
+    else:
+        rows = [r for r in findings.drift(home, day) if not bounds or r["metric"] in bounds]
+        outside = [
+            r
+            for r in rows
+            if r["drift"] is not None and r["metric"] in bounds and abs(r["drift"]) > bounds[r["metric"]]
+        ]
+        passed = not outside
+        says = (
+            f"{len(outside)} of {len(rows)} figures drift beyond policy." if outside else f"Within policy of '{name}'."
+        )
+        cells = [
+            {
+                "metric": r["metric"],
+                "currency": r["currency"] or "",
+                "cohort": r["cohort"],
+                "value": findings.money(r["value"], r["currency"]) or "NO DATA",
+                "baseline mean": findings.money(r["baseline_mean"], None) or "NO DATA",
+                "drift": findings.money(r["drift"], None) or "NO DATA",
+                "allowed": findings.money(bounds.get(r["metric"]), None),
+            }
+            for r in rows
+        ]
+    return dg.AssetCheckResult(
+        asset_key="metrics",
+        check_name="variance_vs_baseline",
+        passed=passed,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=says,
+        metadata=_table("variance", cells),
+    )
+
+
+def gate_result(record: VerdictRecord) -> dg.AssetCheckResult:
+    """The verdict as a check: failed unless PASS."""
+    held_back = [c.sentence for c in record.held_back_by]
+    return dg.AssetCheckResult(
+        asset_key="day_gate",
+        check_name=GATE_CHECK,
+        passed=record.verdict is Verdict.PASS,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=f"{record.verdict}: " + (" ".join(held_back) if held_back else "every condition holds."),
+        metadata={
+            "verdict": record.verdict.value,
+            "evidence": record.evidence_hash,
+            "policy version": dg.MetadataValue.int(record.policy_version),
+            **_table(
+                "conditions",
+                [
+                    {
+                        "condition": c.name,
+                        "verdict": c.verdict.value if c.blocking else f"{c.verdict.value} (warning only)",
+                        "why": c.sentence,
+                        "observed": c.observed,
+                        "bound": c.bound,
+                    }
+                    for c in record.conditions
+                ],
+            ),
+        },
+    )
+
+
+def _table(name: str, cells: Cells) -> dict[str, dg.MetadataValue]:
+    """Metadata with a table, or none where there is no row: an empty table says less than the sentence above it."""
+    return {name: table(cells)} if cells else {}
+
+
+def table(cells: Cells, columns: Sequence[str] | None = None) -> dg.TableMetadataValue:
+    """A table of text cells, shown in the UI in the order of the columns."""
+    names = list(columns or cells[0])
+    return dg.MetadataValue.table(
+        records=[dg.TableRecord(dict(row)) for row in cells],
+        schema=dg.TableSchema(columns=[dg.TableColumn(name, "string") for name in names]),
+    )

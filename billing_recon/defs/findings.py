@@ -1,0 +1,145 @@
+"""The figures behind the checks, read back from the warehouse: text for a reader, one row a finding. Judges nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from billing_recon.core.money import plain
+from billing_recon.core.reason import Disposition, Pair
+from billing_recon.core.results import BREAKS, CONTROL_TOTALS
+from billing_recon.report.reading import Row, rows_of, scan
+
+if TYPE_CHECKING:
+    from billing_recon.day import Home
+
+Cells = list[dict[str, str]]
+"""A small table: rows of named cells, amounts as exact text."""
+
+_COUNTING = ", ".join(f"'{d.value}'" for d in Disposition if d.counts_against_gate)
+
+
+@dataclass(frozen=True, slots=True)
+class TieOut:
+    """One pair on one day. `open` and `tolerated` count breaks; `compared` is False where no item was assessed."""
+
+    pair: Pair
+    compared: bool
+    pending: int
+    open: int
+    tolerated: int
+    cells: Cells
+
+
+def tie_outs(home: Home, day: date) -> list[TieOut]:
+    """Every pair of layers, with its breaks per code and currency."""
+    totals = rows_of(
+        f"SELECT pair, sum(left_count + right_count)::BIGINT AS items, sum(pending)::BIGINT AS pending "
+        f"FROM ({scan(home, CONTROL_TOTALS, day, day)}) GROUP BY pair ORDER BY pair"
+    )
+    sums = rows_of(
+        f"SELECT pair, code, disposition, disposition IN ({_COUNTING}) AS counts, currency, count(*) AS count, "
+        f"sum(abs(delta)) AS gross, sum(delta) AS net FROM ({scan(home, BREAKS, day, day)}) "
+        "GROUP BY pair, code, disposition, currency ORDER BY pair, code, disposition, currency NULLS LAST"
+    )
+    by_pair = {row["pair"]: row for row in totals}
+    return [_tie_out(pair, by_pair.get(pair.value), [s for s in sums if s["pair"] == pair.value]) for pair in Pair]
+
+
+def _tie_out(pair: Pair, totals: Row | None, sums: list[Row]) -> TieOut:
+    return TieOut(
+        pair=pair,
+        compared=bool(totals and totals["items"]),
+        pending=totals["pending"] if totals else 0,
+        open=sum(s["count"] for s in sums if s["counts"]),
+        tolerated=sum(s["count"] for s in sums if not s["counts"]),
+        cells=[
+            {
+                "code": s["code"],
+                "disposition": s["disposition"],
+                "count": str(s["count"]),
+                "gross": money(s["gross"], s["currency"]),
+                "net": money(s["net"], s["currency"]),
+                "currency": s["currency"] or "units",
+            }
+            for s in sums
+        ],
+    )
+
+
+def stage_deltas_off(home: Home, day: date) -> Cells:
+    """Breaks whose stage deltas do not sum to their delta; none, unless we have a bug."""
+    rows = rows_of(
+        "WITH stages AS (SELECT break_id, unnest(map_values(CAST(CAST(stage_deltas AS JSON) AS MAP(VARCHAR, VARCHAR)))) "
+        f"AS amount FROM ({scan(home, BREAKS, day, day)})), "
+        "summed AS (SELECT break_id, sum(CAST(amount AS DECIMAL(38, 12))) AS total FROM stages GROUP BY break_id) "
+        "SELECT b.break_id, b.code, b.currency, b.delta, coalesce(s.total, CAST(0 AS DECIMAL(38, 12))) AS total "
+        f"FROM ({scan(home, BREAKS, day, day)}) b LEFT JOIN summed s ON s.break_id = b.break_id "
+        "WHERE b.delta <> coalesce(s.total, CAST(0 AS DECIMAL(38, 12))) ORDER BY b.break_id LIMIT 20"
+    )
+    return [
+        {
+            "break_id": r["break_id"],
+            "code": r["code"],
+            "delta": money(r["delta"], r["currency"]),
+            "sum of stages": money(r["total"], r["currency"]),
+            "currency": r["currency"] or "units",
+        }
+        for r in rows
+    ]
+
+
+def totals_off(home: Home, day: date) -> Cells:
+    """Control totals whose delta is not the net of their breaks."""
+    rows = rows_of(
+        f"SELECT pair, currency, cohort, variant, delta, break_net FROM ({scan(home, CONTROL_TOTALS, day, day)}) "
+        "WHERE delta <> break_net ORDER BY pair, currency, cohort, variant"
+    )
+    return [
+        {
+            "pair": r["pair"],
+            "currency": r["currency"] or "units",
+            "cohort": r["cohort"],
+            "layers differ by": money(r["delta"], r["currency"]),
+            "breaks net": money(r["break_net"], r["currency"]),
+        }
+        for r in rows
+    ]
+
+
+def drift(home: Home, day: date) -> list[Row]:
+    """The day's metrics beside the baseline's."""
+    from billing_recon.day.reconciling import DRIFT
+
+    names = ", ".join(c.name for c in DRIFT)
+    return rows_of(
+        f"SELECT {names} FROM ({home.warehouse.scan('drift', DRIFT, day, day)}) "
+        "ORDER BY metric, currency NULLS FIRST, cohort, variant"
+    )
+
+
+def unexplained(home: Home, day: date) -> Cells:
+    """Breaks that no stage explains, the largest first."""
+    rows = rows_of(
+        "SELECT break_id, pair, customer_id, invoice_id, currency, delta, explanation FROM "
+        f"({scan(home, BREAKS, day, day)}) WHERE code = 'UNEXPLAINED' ORDER BY abs(delta) DESC, break_id LIMIT 20"
+    )
+    return [
+        {
+            "break_id": r["break_id"],
+            "pair": r["pair"],
+            "customer": r["customer_id"] or "",
+            "invoice": r["invoice_id"] or "",
+            "delta": money(r["delta"], r["currency"]),
+            "currency": r["currency"] or "units",
+            "why": r["explanation"],
+        }
+        for r in rows
+    ]
+
+
+def money(value: Decimal | None, currency: str | None) -> str:
+    """Exact text at the currency's decimals; empty for none."""
+    return "" if value is None else plain(value, currency or None)

@@ -1,0 +1,61 @@
+"""The Dagster instance of a home: the one that DAGSTER_HOME names, or one embedded in the home's state folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import dagster as dg
+
+_EMBEDDED = """\
+# Written by billing-recon at every start; edits are lost. To keep runs elsewhere, set DAGSTER_HOME to a folder with a
+# dagster.yaml of your own (deploy/dagster-postgres.yaml is one).
+telemetry: {{enabled: false}}
+nux: {{enabled: false}}
+run_storage:
+  module: billing_recon.defs.sqlite_storage
+  class: PooledRunStorage
+  config: {{base_dir: {folder}}}
+event_log_storage:
+  module: billing_recon.defs.sqlite_storage
+  class: PooledEventLogStorage
+  config: {{base_dir: {folder}}}
+schedule_storage:
+  module: billing_recon.defs.sqlite_storage
+  class: PooledScheduleStorage
+  config: {{base_dir: {folder}}}
+local_artifact_storage:
+  module: dagster._core.storage.root
+  class: LocalArtifactStorage
+  config: {{base_dir: {folder}}}
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+"""Compute logs stay off: they cost a pair of files a step, and what a step has to say is in its events."""
+
+
+def state_path(home: Path) -> Path:
+    """Where a home keeps its state: BILLING_RECON_STATE, or `.state` inside it."""
+    return Path(os.environ.get("BILLING_RECON_STATE") or home / ".state")
+
+
+def embedded_home(state: Path) -> Path:
+    """`<state>/dagster` with a dagster.yaml that fits where the folder now lies."""
+    folder = (state / "dagster").absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    wanted = _EMBEDDED.format(folder=json.dumps(str(folder)))
+    path = folder / "dagster.yaml"
+    if not path.is_file() or path.read_text(encoding="utf-8") != wanted:
+        draft = folder / f"dagster.yaml.{os.getpid()}"
+        draft.write_text(wanted, encoding="utf-8")
+        draft.replace(path)
+    return folder
+
+
+def open_instance(state: Path) -> dg.DagsterInstance:
+    """The instance on which this home's runs are recorded; dispose of it, or use it as a context manager."""
+    if os.environ.get("DAGSTER_HOME"):
+        return dg.DagsterInstance.get()
+    return dg.DagsterInstance.from_config(str(embedded_home(state)))

@@ -1,0 +1,111 @@
+"""Running days from the command line: one Dagster run a day, one after another in one warm process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import dagster as dg
+from dagster_shared.error import SerializableErrorInfo
+
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.day import Home
+from billing_recon.day.judging import DAY_GATE
+from billing_recon.defs.build import DAILY_JOB, build_definitions
+from billing_recon.defs.calendar import read_calendar
+from billing_recon.defs.instance import open_instance
+
+_QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+_JUDGE_STEP = "judge"
+
+
+@dataclass(frozen=True, slots=True)
+class DayOutcome:
+    """What came of one day. `verdict`: recorded by this very run, else None. `success`: the run did its work.
+
+    A run that stops because its gate says FAIL or INCONCLUSIVE did its work.
+    """
+
+    day: date
+    verdict: str | None
+    success: bool
+    run_id: str
+    error: str = ""
+
+
+def run_days(
+    home_path: Path, days: Sequence[date], on_progress: Callable[[DayOutcome], None] | None = None
+) -> list[DayOutcome]:
+    """Run the daily job for each of `days`, in their order; a day that fails does not keep the next from running.
+
+    All of them see the configuration as it was at the start. ConfigurationError if the home cannot be used or does not
+    have one of the days.
+    """
+    calendar = read_calendar(home_path)
+    home = Home.open(home_path)
+    known = calendar.daily
+    unknown = [day for day in days if not known.has_partition_key(day.isoformat())]
+    if unknown:
+        raise ConfigurationError(
+            f"{home_path} has no partition {unknown[0]}: its days run from {known.get_first_partition_key()} to "
+            f"{known.get_last_partition_key()}. The first is first_day of company.yaml; the last is yesterday in "
+            f"{home.company.timezone}, or the newest landed file"
+        )
+    job = build_definitions(home_path, lambda: home).resolve_job_def(DAILY_JOB)
+    outcomes: list[DayOutcome] = []
+    with open_instance(home.state) as instance:
+        for day in days:
+            outcome = _run_day(job, instance, home, day)
+            outcomes.append(outcome)
+            if on_progress is not None:
+                on_progress(outcome)
+    return outcomes
+
+
+def _run_day(job: dg.JobDefinition, instance: dg.DagsterInstance, home: Home, day: date) -> DayOutcome:
+    result = job.execute_in_process(
+        instance=instance, partition_key=day.isoformat(), run_config=_QUIET, raise_on_error=False
+    )
+    latest = home.control.latest_verdict(DAY_GATE, day.isoformat())
+    verdict = latest.verdict.value if latest and latest.run_id == result.run_id else None
+    if result.success:
+        return DayOutcome(day, verdict, True, result.run_id)
+    error = _first_error(result)
+    if error is None and verdict is not None:
+        return DayOutcome(day, verdict, True, result.run_id)
+    return DayOutcome(day, verdict, False, result.run_id, error or "the run ended without a verdict")
+
+
+def _first_error(result: dg.ExecuteInProcessResult) -> str | None:
+    """Why the run itself failed, in words; None where the day's gate is all that stopped it."""
+    for event in result.all_events:
+        if event.is_step_failure:
+            failure = event.step_failure_data
+            blocked = failure.error is not None and failure.error.cls_name == "DagsterAssetCheckFailedError"
+            if blocked and event.step_key == _JUDGE_STEP:
+                continue
+            if blocked:
+                return _blocking_findings(result)
+            if failure.user_failure_data is not None and failure.user_failure_data.description:
+                return failure.user_failure_data.description
+            return f"step {event.step_key}: {_innermost(failure.error)}"
+        if event.is_job_failure and event.job_failure_data.error is not None:
+            return _innermost(event.job_failure_data.error)
+    return None
+
+
+def _blocking_findings(result: dg.ExecuteInProcessResult) -> str:
+    return "; ".join(
+        f"{e.asset_key.to_user_string()}, check {e.check_name}: {e.description}"
+        for e in result.get_asset_check_evaluations()
+        if not e.passed and e.blocking and e.severity is dg.AssetCheckSeverity.ERROR
+    )
+
+
+def _innermost(error: SerializableErrorInfo | None) -> str:
+    """The message of the error that started it, without the frames around it."""
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "no error was recorded"

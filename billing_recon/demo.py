@@ -1,0 +1,233 @@
+"""`make demo`: 60 days of a simulated company with billing bugs, and what was found held against the truth."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from billing_recon.core.errors import BillingReconError
+from billing_recon.core.period import days_between
+from billing_recon.core.reason import Code
+from billing_recon.report.figures import count, per_currency
+from billing_recon.report.summary import Progress
+from billing_recon.report.terminal import Col, Screen, Table
+
+if TYPE_CHECKING:
+    from billing_recon.day.home import Home
+    from billing_recon.report.reading import Row
+    from billing_recon.simulate import SimulationSummary
+
+SEED = 7
+CUSTOMERS = 200
+FIRST, LAST = date(2026, 1, 1), date(2026, 3, 1)
+BASELINE_LAST = date(2026, 1, 28)
+FAULTS: dict[Code, int] = {
+    Code.USAGE_MISSING: 2,
+    Code.USAGE_DUPLICATE: 1,
+    Code.PRICE_VERSION: 2,
+    Code.DISCOUNT_VALUE: 1,
+    Code.TAX_RATE_JURISDICTION: 2,
+    Code.ROUNDING: 1,
+    Code.INVOICE_MISSING: 1,
+    Code.INVOICE_DUPLICATE: 1,
+    Code.RENDER_MISSING: 1,
+    Code.RENDER_VALUE: 1,
+    Code.LEDGER_MISSING: 1,
+    Code.LEDGER_AMOUNT: 1,
+    Code.PAYMENT_AMOUNT: 1,
+}
+ELSEWHERE = ("BILLING_RECON_STATE", "BILLING_RECON_CONTROL_URL")
+"""Settings that would keep the demo's state outside its home, where a former one could not be replaced."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Difference:
+    """What makes a break the injected one: its place, its code, and its exact amount."""
+
+    code: str
+    pair: str
+    day: str
+    invoice_id: str
+    line_id: str
+    subscription_id: str
+    delta: Decimal
+
+    def __str__(self) -> str:
+        where = self.line_id or self.invoice_id or self.subscription_id
+        return f"{self.code} {self.pair} {self.day} {where} {self.delta:+f}"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo; 0 when everything injected was found and nothing else, whatever the gates say."""
+    parser = argparse.ArgumentParser(prog="python -m billing_recon.demo", description=__doc__)
+    parser.add_argument("--home", type=Path, default=Path("data/demo"), help="replaced if it is a former demo")
+    path = parser.parse_args(arguments).home
+    for name in ELSEWHERE:
+        os.environ.pop(name, None)
+    try:
+        return _demo(path, Screen())
+    except BillingReconError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 2
+
+
+def _demo(path: Path, screen: Screen) -> int:
+    from billing_recon.day.baselining import capture_baseline
+    from billing_recon.day.home import Home
+    from billing_recon.defs.runner import run_days
+    from billing_recon.report import reading
+    from billing_recon.simulate import simulate
+
+    days = days_between(FIRST, LAST)
+    screen.say(
+        f"A simulated company: {count(CUSTOMERS, 'customer')}, {count(len(days), 'day')}, "
+        f"{count(sum(FAULTS.values()), 'billing bug')} put in on purpose.",
+        style="bold",
+    )
+    with screen.progress("simulating") as tell:
+        made = simulate(
+            seed=SEED,
+            first=FIRST,
+            last=LAST,
+            customers=CUSTOMERS,
+            faults=FAULTS,
+            out=path,
+            progress=lambda stage, done, of: tell(stage, done) if done == of else None,
+        )
+    started = time.monotonic()
+    with screen.progress("reconciling", total=len(days)) as tell:
+        outcomes = run_days(path, days, Progress(tell))
+    seconds = time.monotonic() - started
+    failed = [outcome for outcome in outcomes if not outcome.success]
+    if failed:
+        screen.warn(f"error: {count(len(failed), 'run')} failed; {failed[0].day}: {failed[0].error}")
+        return 1
+    home = Home.open(path)
+    capture_baseline(home, "first-weeks", FIRST, BASELINE_LAST, "demo")
+    broken = reading.breaks(home, FIRST, LAST)
+    injected, found = _injected(path / "truth.csv"), _found(broken)
+    _show(screen, home, made, Counter(str(o.verdict) for o in outcomes), broken, seconds)
+    return _compare(screen, injected, found, broken, path)
+
+
+def _injected(truth: Path) -> Counter[Difference]:
+    with truth.open(encoding="utf-8", newline="") as file:
+        return Counter(
+            Difference(
+                row["code"],
+                row["pair"],
+                row["day"],
+                row["invoice_id"],
+                row["line_id"],
+                "" if row["invoice_id"] else row["subscription_id"],
+                Decimal(row["delta"]).normalize(),
+            )
+            for row in csv.DictReader(file)
+        )
+
+
+def _found(broken: Sequence[Row]) -> Counter[Difference]:
+    return Counter(
+        Difference(
+            row["code"],
+            row["pair"],
+            str(row["day"]),
+            row["invoice_id"] or "",
+            row["line_id"] or "",
+            "" if row["invoice_id"] else row["subscription_id"] or "",
+            row["delta"].normalize(),
+        )
+        for row in broken
+    )
+
+
+def _show(
+    screen: Screen,
+    home: Home,
+    made: SimulationSummary,
+    verdicts: Counter[str],
+    broken: Sequence[Row],
+    seconds: float,
+) -> None:
+    """What matched and what broke."""
+    screen.say()
+    screen.say(
+        f"{made.events:,} usage events, {made.invoices:,} invoices with {made.invoice_lines:,} lines and "
+        f"{made.payments:,} payments in {seconds:.0f} s: "
+        + ", ".join(f"{count(number, 'day')} {verdict}" for verdict, number in sorted(verdicts.items(), reverse=True))
+    )
+    screen.say()
+    screen.table(_matched(home))
+    table = Table(
+        [Col("code"), Col("breaks", right=True), Col("net"), Col("for example", wrap=True)], title="What broke"
+    )
+    by_code: dict[str, list[Row]] = {}
+    for row in broken:
+        by_code.setdefault(row["code"], []).append(row)
+    order = {code.value: n for n, code in enumerate(Code)}
+    for code, rows in sorted(by_code.items(), key=lambda item: order[item[0]]):
+        net: dict[str | None, Decimal] = {}
+        for row in rows:
+            net[row["currency"]] = net.get(row["currency"], Decimal(0)) + row["delta"]
+        example = next((row for row in rows if row["currency"]), rows[0])
+        table.add(code, str(len(rows)), per_currency(net, signed=True), example["explanation"])
+    screen.table(table)
+
+
+def _matched(home: Home) -> Table:
+    from billing_recon.report import reading
+
+    table = Table(
+        [Col("layers compared"), Col("agree", right=True), Col("differ", right=True), Col("not yet due", right=True)],
+        title="What matched",
+    )
+    for pair in reading.pairs_over(home, FIRST, LAST):
+        table.add(
+            pair["pair"].replace("_", " and "), f"{pair['matched']:,}", f"{pair['breaks']:,}", f"{pair['pending']:,}"
+        )
+    return table
+
+
+def _compare(
+    screen: Screen, injected: Counter[Difference], found: Counter[Difference], broken: Sequence[Row], path: Path
+) -> int:
+    """Hold what was found against truth.csv, and say what to try next."""
+    missed, invented = injected - found, found - injected
+    hit = sum((injected & found).values())
+    right = not missed and not invented
+    screen.verdict(
+        "PASS" if right else "FAIL",
+        f"{count(sum(FAULTS.values()), 'bug')} made {count(sum(injected.values()), 'difference')}: "
+        f"{hit} found with the right code and the exact amount, {sum(missed.values())} missed, {sum(invented.values())} invented.",
+    )
+    for word, differences in (("missed", missed), ("invented", invented)):
+        for difference in sorted(differences.elements()):
+            screen.say(f"  {word}: {difference}")
+    screen.say()
+    screen.say(f"The report:  {path}/.state/reports/index.html")
+    screen.say("Try next:")
+    command = Path(sys.executable).with_name("billing-recon")
+    program = os.path.relpath(command) if command.is_file() else "billing-recon"
+    hint = "" if path == Path("data/demo") else f" --home {path}"
+    if broken:
+        example = next((row for row in broken if row["code"] == Code.PRICE_VERSION), broken[0])
+        screen.say(f"  {program} explain{hint} {example['break_id']}    the whole working of one break")
+        screen.say(
+            f"  {program} status{hint} --day {example['day']}    its day: gate, landing, control totals, evidence"
+        )
+    screen.say("  make ui    the same in Dagster: lineage, checks, history")
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

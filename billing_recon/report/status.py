@@ -1,0 +1,149 @@
+"""Where a day or a month stands, on a terminal: gate, landing, evidence; the calendar and its signatures."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import TYPE_CHECKING
+
+from billing_recon.control import VerdictRecord
+from billing_recon.core.period import days_of_month, parse_month
+from billing_recon.core.signoff import missing_sign_offs
+from billing_recon.core.verdict import Verdict
+from billing_recon.report import day_tables, reading
+from billing_recon.report.figures import count, listed
+from billing_recon.report.terminal import Col, Screen, Table
+
+if TYPE_CHECKING:
+    from billing_recon.day.home import Home
+
+CALENDAR_MARKS = {Verdict.PASS: "PASS", Verdict.FAIL: "FAIL", Verdict.INCONCLUSIVE: "INCONCL."}
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def headline(record: VerdictRecord | None, stale: str | None) -> str:
+    """One sentence on a gate: what it says, and whether that still holds."""
+    if record is None:
+        return "never judged"
+    if stale:
+        return f"was {record.verdict.value}, and no longer holds: {stale}"
+    held_back = len(record.held_back_by)
+    if not held_back:
+        return f"all {count(len(record.conditions), 'condition')} hold"
+    return f"{held_back} of {count(len(record.conditions), 'condition')} {'does' if held_back == 1 else 'do'} not hold"
+
+
+def show_day(screen: Screen, home: Home, day: date, hint: str) -> bool:
+    """Show one day; whether its gate is a current PASS."""
+    from billing_recon.day.judging import DAY_GATE, stale_reason
+
+    record = home.control.latest_verdict(DAY_GATE, str(day))
+    reports = home.control.landing_reports(day)
+    stale = stale_reason(home, record) if record else None
+    screen.verdict(
+        record.verdict.value if record else "NOT RUN", f"{home.company.name}, {day}: {headline(record, stale)}"
+    )
+    screen.say()
+    if record:
+        screen.table(day_tables.conditions(record))
+    if reports:
+        screen.table(day_tables.landing(reports))
+    totals = reading.control_totals(home, day)
+    if totals:
+        screen.table(day_tables.totals(totals))
+    sums = reading.break_sums(home, day, day)
+    if sums:
+        screen.table(day_tables.break_sums(sums))
+    if record:
+        screen.table(_facts(home, day, record, stale))
+    screen.say(_next(home, day, record, stale, bool(sums), hint))
+    return record is not None and record.verdict is Verdict.PASS and stale is None
+
+
+def _facts(home: Home, day: date, record: VerdictRecord, stale: str | None) -> Table:
+    """What the verdict rests on."""
+    table = Table([Col("evidence"), Col("", wrap=True)])
+    table.add("evidence hash", record.evidence_hash)
+    table.add("current", "yes" if stale is None else f"no: {stale}")
+    pending = "; policies/ was edited since, see billing-recon policy show" if home.policy_pending else ""
+    table.add("policy version", f"{record.policy_version}{pending}")
+    table.add("code version", record.code_version)
+    release = home.control.latest_release(str(day))
+    if release is None:
+        released = "no"
+    elif release.evidence_hash == record.evidence_hash and stale is None:
+        released = "yes, on this evidence"
+    else:
+        released = f"on earlier evidence {release.evidence_hash[:12]}"
+    table.add("released", released)
+    table.add("judged", f"{record.decided_at} in run {record.run_id}")
+    pack = home.state / "reports" / str(day) / "day_pack.html"
+    if pack.is_file():
+        table.add("day pack", str(pack))
+    return table
+
+
+def _next(home: Home, day: date, record: VerdictRecord | None, stale: str | None, broken: bool, hint: str) -> str:
+    if record is None or stale:
+        return f"next: billing-recon run{hint} --day {day}"
+    if broken:
+        return f"next: billing-recon breaks{hint} --day {day}"
+    if record.verdict is Verdict.PASS:
+        return f"next: nothing to do; a day that passed counts for billing-recon close{hint} {day:%Y-%m}"
+    return f"next: mend what the conditions name, then billing-recon run{hint} --day {day}"
+
+
+def show_month(screen: Screen, home: Home, month: str, hint: str) -> bool:
+    """Show a month's days, what is missing, and who has signed; whether every day is a current PASS."""
+    from billing_recon.day.closing import days_not_green, month_evidence
+    from billing_recon.day.judging import DAY_GATE
+
+    days = days_of_month(month)
+    records = home.control.verdicts(DAY_GATE, [str(day) for day in days])
+    state = home.control.month_state(month)
+    problems = days_not_green(home, month)
+    marks = {day: _mark(home, day, records.get(str(day))) for day in days}
+    passed = sum(mark == "PASS" for mark in marks.values())
+    missing = [str(day) for day, mark in marks.items() if mark == "not run"]
+    screen.say(f"{home.company.name}, {month}: {state.value}; {passed} of {count(len(days), 'day')} PASS", style="bold")
+    screen.say()
+    screen.table(_calendar(month, marks))
+    if missing:
+        screen.say(f"not run: {listed(missing, 8)}")
+    evidence = month_evidence(home, month)
+    signed = home.control.signoffs(month)
+    if signed:
+        table = Table([Col("signed by"), Col("for"), Col("at"), Col("under evidence")], title="Sign-offs")
+        for s in signed:
+            note = "" if s.evidence_hash == evidence else "  (lapsed: the evidence is another now)"
+            table.add(s.approver, s.role.value, s.decided_at, s.evidence_hash[:12] + note)
+        screen.table(table)
+    for problem in problems:
+        screen.say(f"days: {problem}")
+    for sentence in missing_sign_offs(signed, evidence, home.policy.approvers):
+        screen.say(f"sign-off: {sentence}")
+    if not problems:
+        screen.say(f"next: billing-recon signoff{hint} {month} --as APPROVER, then billing-recon close{hint} {month}")
+    return not problems
+
+
+def _mark(home: Home, day: date, record: VerdictRecord | None) -> str:
+    from billing_recon.day.judging import stale_reason
+
+    if record is None:
+        before = home.first_day is not None and day < home.first_day
+        return "-" if before else "not run"
+    return "stale" if stale_reason(home, record) else CALENDAR_MARKS[record.verdict]
+
+
+def _calendar(month: str, marks: dict[date, str]) -> Table:
+    """A wall calendar: a row a week, Monday first."""
+    table = Table([Col(name) for name in WEEKDAYS])
+    week = [""] * parse_month(month).weekday()
+    for day, mark in marks.items():
+        week.append(f"{day.day:2} {mark}")
+        if len(week) == 7:
+            table.add(*week)
+            week = []
+    if week:
+        table.add(*week, *[""] * (7 - len(week)))
+    return table

@@ -1,0 +1,160 @@
+"""Tables and lines on a terminal, and the same as plain aligned text where the output is a pipe or a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WIDE = 140
+"""Columns of a terminal from which on spare table columns are shown too; a pipe always gets all."""
+
+VERDICT_STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
+"""Colours stand beside the word, never instead of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Col:
+    """One column of a table. Figures are right-aligned and never wrapped. `spare`: left out on a narrow terminal."""
+
+    name: str
+    right: bool = False
+    wrap: bool = False
+    spare: bool = False
+
+
+@dataclass(slots=True)
+class Table:
+    """A small table as text. What a cell says is the caller's; how it is drawn depends on where it goes."""
+
+    columns: Sequence[Col]
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    title: str = ""
+    last_is_total: bool = False
+
+    def add(self, *cells: str) -> None:
+        """Add one row; as many cells as there are columns."""
+        if len(cells) != len(self.columns):
+            raise ValueError(f"{len(cells)} cells for {len(self.columns)} columns in '{self.title}'")
+        self.rows.append(cells)
+
+
+def is_terminal() -> bool:
+    """Whether people look at stdout. FORCE_COLOR says yes; NO_COLOR only takes the colours away."""
+    return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
+
+
+class Screen:
+    """Where a command writes: results to stdout, progress and errors to stderr."""
+
+    def __init__(self) -> None:
+        self.rich = is_terminal()
+        self._console: Console | None = None
+
+    @property
+    def console(self) -> Console:
+        """Rich is imported only when something is drawn with it."""
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(highlight=False, soft_wrap=False)
+        return self._console
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """One line of text."""
+        if self.rich:
+            self.console.print(text, style=style or None, markup=False)
+        else:
+            sys.stdout.write(text + "\n")
+
+    def verdict(self, verdict: str, text: str) -> None:
+        """A line that opens with a verdict."""
+        if self.rich:
+            from rich.text import Text
+
+            line = Text(f" {verdict} ", style=f"{VERDICT_STYLES.get(verdict, 'bold')} reverse")
+            self.console.print(line.append(f"  {text}", style="not reverse bold default"))
+        else:
+            sys.stdout.write(f"{verdict}  {text}\n")
+
+    def table(self, table: Table) -> None:
+        """A whole table."""
+        if self.rich:
+            self._draw(table)
+        else:
+            sys.stdout.write(plain_table(table))
+
+    def warn(self, text: str) -> None:
+        """One line to stderr: progress of a pipe, or an error."""
+        sys.stderr.write(text + "\n")
+
+    def _draw(self, table: Table) -> None:
+        from rich import box
+        from rich.table import Table as RichTable
+        from rich.text import Text
+
+        drawn = RichTable(
+            box=box.SIMPLE_HEAD,
+            header_style="bold",
+            pad_edge=False,
+            show_edge=False,
+        )
+        shown = [n for n, col in enumerate(table.columns) if not col.spare or self.console.width >= WIDE]
+        for col in (table.columns[n] for n in shown):
+            drawn.add_column(col.name, justify="right" if col.right else "left", no_wrap=not col.wrap, overflow="fold")
+        for number, row in enumerate(table.rows):
+            total = table.last_is_total and number == len(table.rows) - 1
+            if total:
+                drawn.add_section()
+            cells = [Text(row[n], style=VERDICT_STYLES.get(row[n], "")) for n in shown]
+            drawn.add_row(*cells, style="bold" if total else None)
+        if table.title:
+            self.console.print(Text(table.title, style="bold"))
+        self.console.print(drawn)
+        self.console.print()
+
+    @contextmanager
+    def progress(self, what: str, total: int | None = None) -> Iterator[Callable[[str, int], None]]:
+        """Progress of long work: call what is yielded with a text and the number of steps done.
+
+        On a terminal a bar; otherwise one plain line to stderr a call, so that a log shows where it stands.
+        """
+        if not self.rich:
+            self.warn(what)
+            yield lambda text, _done: self.warn(f"  {text}")
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        columns = [SpinnerColumn(), TextColumn("{task.description}"), BarColumn(bar_width=30)]
+        if total is not None:
+            columns.append(MofNCompleteColumn())
+        with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task(what, total=total)
+            yield lambda text, done: bars.update(task, description=f"{what}: {text}", completed=done)
+
+
+def plain_table(table: Table) -> str:
+    """The table as aligned text without any drawing: two spaces between columns, nothing wrapped or cut.
+
+    >>> print(plain_table(Table([Col("code"), Col("delta", right=True)], [("ROUNDING", "+0.01")])).rstrip())
+    code      delta
+    ROUNDING  +0.01
+    """
+    header = tuple(col.name for col in table.columns)
+    lines = [header, *table.rows]
+    widths = [max(len(line[n]) for line in lines) for n in range(len(header))]
+    written = [table.title] if table.title else []
+    for line in lines:
+        cells = [
+            cell.rjust(width) if col.right else cell.ljust(width)
+            for cell, width, col in zip(line, widths, table.columns, strict=True)
+        ]
+        written.append("  ".join(cells).rstrip())
+    return "\n".join(written) + "\n\n"

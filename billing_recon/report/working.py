@@ -1,0 +1,256 @@
+"""The whole working of one break: both computations side by side, where they part, the rows they rest on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from billing_recon.core.reason import STAGE_OF, Code, Pair, Stage
+from billing_recon.core.results import EXPECTED_LINES
+from billing_recon.core.tables import INVOICE_LINES
+from billing_recon.report import reading
+from billing_recon.report.day_tables import sides
+from billing_recon.report.figures import amount, delta, with_currency
+from billing_recon.report.reading import Row
+from billing_recon.report.terminal import Col, Screen, Table
+
+if TYPE_CHECKING:
+    from billing_recon.day.home import Home
+
+LAYERS = ("expected", "billed", "rendered", "booked", "paid")
+STEPS = ("quantity", "unit_price", "gross", "discount", "credit", "taxable", "tax_rate", "tax", "total")
+"""The stages of a line, in the order in which a bill comes to be."""
+MONEY_STEPS = frozenset({"gross", "discount", "credit", "taxable", "tax", "total"})
+_STAGE_ORDER = {stage: n for n, stage in enumerate(Stage)}
+
+
+def show_working(screen: Screen, home: Home, row: Row, hint: str) -> None:
+    """Everything that is known about one break, from the sentence to the source rows."""
+    currency = row["currency"]
+    screen.say(f"{row['code']}  {with_currency(row['delta'], currency, signed=True)}", style="bold red")
+    screen.say(row["explanation"])
+    screen.say()
+    screen.table(facts(row))
+    screen.table(layers(row))
+    screen.table(waterfall(row))
+    expected, billed = lines_of(home, row)
+    for table in comparisons(expected, billed):
+        screen.table(table)
+    evidence = json.loads(row["evidence"] or "{}", parse_float=str)
+    for line in (line for line in expected if line["sentence"]):
+        screen.say(" ".join(filter(None, ["expected", line["kind"], line["meter"]])) + f": {line['sentence']}")
+        screen.say()
+    tiers = tiers_of(evidence, expected)
+    if tiers.rows:
+        screen.table(tiers)
+    sources = source_rows(evidence, billed)
+    if sources.rows:
+        screen.table(sources)
+    rest = further_evidence(evidence)
+    if rest.rows:
+        screen.table(rest)
+    screen.say(
+        f"next: {row['owner']} owns this; correct it in {row['source_system']}, land the day again, then "
+        f"billing-recon run{hint} --day {row['day']}"
+    )
+
+
+def facts(row: Row) -> Table:
+    """What the break is about."""
+    stage = STAGE_OF[Code(row["code"])].value
+    table = Table([Col("break"), Col(row["break_id"], wrap=True)])
+    for name, value in (
+        ("day", str(row["day"])),
+        ("compared", f"{row['pair'].replace('_', ' and ')}, by {row['level']}"),
+        ("stage", stage),
+        ("disposition", row["disposition"]),
+        ("customer", row["customer_id"]),
+        ("subscription", row["subscription_id"]),
+        ("invoice", row["invoice_id"]),
+        ("line", row["line_id"]),
+        ("meter", row["meter"]),
+        ("owner", row["owner"]),
+        ("source system", row["source_system"]),
+    ):
+        if value:
+            table.add(name, value)
+    return table
+
+
+def layers(row: Row) -> Table:
+    """The amounts of all layers that are known, and the difference of the pair."""
+    currency = row["currency"]
+    table = Table([Col("layer"), Col(currency or "units", right=True)], title="Amounts", last_is_total=True)
+    units = {"expected": "used", "billed": "metered"} if row["pair"] == Pair.METERED_USED else {}
+    for name in LAYERS:
+        if row[name] is not None:
+            table.add(units.get(name, name), amount(row[name], currency))
+    first, second = sides(row["pair"])
+    table.add(f"{second} - {first}", delta(row["delta"], currency))
+    return table
+
+
+def waterfall(row: Row) -> Table:
+    """Each stage's part of the difference, in the order of a bill; the parts sum exactly to the whole."""
+    currency = row["currency"]
+    stages = {
+        Code(code): Decimal(str(part))
+        for code, part in json.loads(row["stage_deltas"] or "{}", parse_float=str).items()
+    }
+    table = Table(
+        [Col("stage"), Col("code"), Col("part", right=True), Col("running", right=True)],
+        title="Where the difference comes from",
+        last_is_total=True,
+    )
+    running = Decimal(0)
+    for code, part in sorted(stages.items(), key=lambda item: (_STAGE_ORDER[STAGE_OF[item[0]]], item[0])):
+        running += part
+        table.add(STAGE_OF[code].value, code.value, delta(part, currency), delta(running, currency))
+    table.add("total", "", delta(running, currency), delta(row["delta"], currency))
+    return table
+
+
+def lines_of(home: Home, row: Row) -> tuple[list[Row], list[Row]]:
+    """The expected and the billed lines that the break is about; empty for a side that has none."""
+    line_level = row["level"] == "line"
+    billed: list[Row] = []
+    if row["invoice_id"]:
+        where, params = "invoice_id = ?", [row["invoice_id"]]
+        if line_level and row["line_id"]:
+            where, params = f"{where} AND line_id = ?", [*params, row["line_id"]]
+        billed = reading.landed(home, INVOICE_LINES, row["day"], where, params, "invoice_id, line_id, source_row")
+    if row["pair"] != "expected_billed":
+        return [], billed
+    return _expected(home, row, billed, line_level), billed
+
+
+def _expected(home: Home, row: Row, billed: list[Row], line_level: bool) -> list[Row]:
+    """The expected counterparts: the line that the evidence names, or those of the same subscription and period."""
+    lines = reading.rows_of(
+        f"SELECT {', '.join(EXPECTED_LINES.names)} FROM ({reading.scan(home, EXPECTED_LINES, row['day'], row['day'])}) "
+        "WHERE subscription_id = ? ORDER BY period_start, kind, meter NULLS FIRST, expected_line_id",
+        [row["subscription_id"]],
+    )
+    named = json.loads(row["evidence"] or "{}").get("expected_line_id")
+    exact = [line for line in lines if line["expected_line_id"] == named]
+    if exact:
+        return exact
+    if line_level and billed:
+        lines = [line for line in lines if _key(line) == _key(billed[0])]
+    elif line_level:
+        lines = [line for line in lines if line["meter"] == row["meter"] and line["total"] == row["expected"]][:1]
+    elif billed:
+        periods = {(line["period_start"], line["period_end"]) for line in billed}
+        first, last = min(p[0] for p in periods), max(p[1] for p in periods)
+        lines = [line for line in lines if first <= line["period_start"] and line["period_end"] <= last]
+    return lines
+
+
+def _key(line: Row) -> tuple[Any, ...]:
+    return (line["subscription_id"], line["kind"], line["meter"], line["period_start"], line["period_end"])
+
+
+def comparisons(expected: Sequence[Row], billed: Sequence[Row]) -> list[Table]:
+    """A stage-by-stage table for a single line; one line a row where an invoice has several."""
+    if not expected and not billed:
+        return []
+    if len(expected) <= 1 and len(billed) <= 1:
+        return [side_by_side(expected[0] if expected else None, billed[0] if billed else None)]
+    return [line_by_line(expected, billed)]
+
+
+def side_by_side(expected: Row | None, billed: Row | None) -> Table:
+    """Both computations of one line, stage by stage. The first stage that differs is where they part."""
+    known = expected or billed or {}
+    currency = known["currency"]
+    period = f"{known['period_start']} to {known['period_end']}"
+    table = Table(
+        [Col("step"), Col("expected", right=True), Col("billed", right=True), Col("difference", right=True)],
+        title=" ".join(filter(None, ["Line by stages:", known["kind"], known["meter"], period, currency])),
+    )
+    for step in STEPS:
+        unit = currency if step in MONEY_STEPS else None
+        left, right = (line[step] if line else None for line in (expected, billed))
+        if left is None and right is None:
+            continue
+        difference = delta(right - left, unit) if left is not None and right is not None else ""
+        table.add(step.replace("_", " "), amount(left, unit), amount(right, unit), difference)
+    for name in ("plan_version", "tax_region"):
+        left, right = (str(line.get(name) or "") if line else "" for line in (expected, billed))
+        if left or right:
+            parted = "differs" if left and right and left != right else ""
+            table.add(name.replace("_", " "), left, right, parted)
+    return table
+
+
+def line_by_line(expected: Sequence[Row], billed: Sequence[Row]) -> Table:
+    """An invoice's lines, paired by kind, meter and period; a side that has no such line is empty."""
+    table = Table(
+        [
+            Col("line"),
+            Col("period"),
+            Col("expected", right=True),
+            Col("billed", right=True),
+            Col("difference", right=True),
+        ],
+        title="Line by line (totals)",
+        last_is_total=True,
+    )
+    zero = Decimal(0)
+    pairs: dict[tuple[Any, ...], list[Decimal | None]] = {}
+    for side, lines in enumerate((expected, billed)):
+        for line in lines:
+            cell = pairs.setdefault(_key(line)[1:], [None, None])
+            cell[side] = (cell[side] or zero) + line["total"]
+    currency = [*expected, *billed][0]["currency"]
+    sums = [zero, zero]
+    for (kind, meter, start, end), (left, right) in sorted(pairs.items(), key=lambda item: str(item[0])):
+        sums = [sums[0] + (left or zero), sums[1] + (right or zero)]
+        difference = delta((right or zero) - (left or zero), currency)
+        name = f"{kind} {meter}" if meter else kind
+        table.add(name, f"{start} to {end}", amount(left, currency), amount(right, currency), difference)
+    table.add("total", "", *(amount(s, currency) for s in sums), delta(sums[1] - sums[0], currency))
+    return table
+
+
+def tiers_of(evidence: dict[str, Any], expected: Sequence[Row]) -> Table:
+    """How the expected quantity falls into the plan's tiers, from the rater's own working."""
+    found = evidence.get("tiers") or []
+    if not found and len(expected) == 1:
+        found = json.loads(expected[0]["working"] or "{}", parse_float=str).get("tiers") or []
+    tiers = [tier for tier in found if isinstance(tier, dict)]
+    names = list(dict.fromkeys(name for tier in tiers for name in tier))
+    table = Table([Col(name.replace("_", " "), right=True) for name in names], title="Tiers")
+    for tier in tiers:
+        table.add(*("" if tier.get(name) is None else str(tier[name]) for name in names))
+    return table
+
+
+def source_rows(evidence: dict[str, Any], billed: Sequence[Row]) -> Table:
+    """The files and rows that the difference rests on; 1 is a file's first data row."""
+    table = Table([Col("layer"), Col("file"), Col("row", right=True)], title="Source rows")
+    seen: set[tuple[str, str, str]] = set()
+    for layer, found in _sources(evidence):
+        seen.add((layer, str(found.get("file", "")), str(found.get("row", ""))))
+    seen |= {("invoice_lines", line["source_file"], str(line["source_row"])) for line in billed}
+    for layer, file, number in sorted(seen, key=lambda s: (s[0], s[1], int(s[2]) if s[2].isdecimal() else 0)):
+        table.add(layer, file, number)
+    return table
+
+
+def _sources(evidence: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    found = evidence.get("sources") or []
+    return [(str(source.get("table", "")), source) for source in found if isinstance(source, dict)]
+
+
+def further_evidence(evidence: dict[str, Any]) -> Table:
+    """What the evidence holds besides tiers and source rows: terms version, dates, counts."""
+    table = Table([Col("evidence"), Col("", wrap=True)])
+    for name, value in evidence.items():
+        if name in ("tiers", "sources") or value in (None, "", [], {}):
+            continue
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        table.add(name.replace("_", " "), text)
+    return table

@@ -1,0 +1,94 @@
+"""The simulated engine's invoices: which periods are billed when, and under which numbers. Prices come from engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+from billing_recon.core.company import Profile
+from billing_recon.core.period import Period
+from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook, bill_period
+from billing_recon.simulate.population import Subscription
+from billing_recon.simulate.usage import Key, UsageBook
+
+RUN_AT = time(23, 0, tzinfo=UTC)
+"""The engine's daily run, late enough for everything that arrives within the late window."""
+
+
+@dataclass(eq=False, slots=True)
+class Invoice:
+    """One invoice as the engine issues it. `invoice_id` is given by `number`, when all are known."""
+
+    subscription: Subscription
+    period: Period
+    issued_on: date
+    lines: list[EngineLine]
+    retry: int = 0
+    invoice_id: str = field(default="")
+
+    @property
+    def identity(self) -> str:
+        """What stays the same whatever numbers are given."""
+        return f"{self.subscription.subscription_id}/{self.period.start}/{self.retry}"
+
+    @property
+    def currency(self) -> str:
+        return self.subscription.customer.currency
+
+    @property
+    def calculated_at(self) -> datetime:
+        return datetime.combine(self.issued_on, RUN_AT) + timedelta(minutes=10 * self.retry)
+
+    @property
+    def total(self) -> Decimal:
+        """What the customer owes: the sum of the lines' totals."""
+        return sum((line.total for line in self.lines), ZERO)
+
+    def line_id(self, index: int) -> str:
+        """The id of a line, by its place from 0."""
+        return f"{self.invoice_id}/{index + 1}"
+
+    def again(self, issued_on: date) -> Invoice:
+        """The same content issued a second time, as by a retry."""
+        return replace(self, issued_on=issued_on, retry=self.retry + 1, lines=list(self.lines))
+
+
+def price(
+    subscription: Subscription,
+    period: Period,
+    usage: UsageBook,
+    book: PriceBook,
+    profile: Profile,
+    believed: dict[Key, tuple[int, int]] | None = None,
+) -> list[EngineLine]:
+    """The lines of one period as the engine computes them from the usage that it has."""
+    return bill_period(period, subscription.spans, usage.of(subscription.subscription_id, believed), book, profile)
+
+
+def bill(
+    subscriptions: Iterable[Subscription], usage: UsageBook, book: PriceBook, profile: Profile, first: date, last: date
+) -> list[Invoice]:
+    """Every invoice due on `first` to `last`, issued when due; a period without a line makes none."""
+    invoices = []
+    for subscription in subscriptions:
+        for period in subscription.due_periods(first, last, profile.issue_after_days):
+            lines = price(subscription, period, usage, book, profile)
+            if lines:
+                issued_on = period.end + timedelta(days=profile.issue_after_days)
+                invoices.append(Invoice(subscription, period, issued_on, lines))
+    return in_order(invoices)
+
+
+def in_order(invoices: Iterable[Invoice]) -> list[Invoice]:
+    """Invoices as they are issued: by instant, then subscription and period."""
+    return sorted(invoices, key=lambda i: (i.calculated_at, i.subscription.subscription_id, i.period.start, i.retry))
+
+
+def number(invoices: Iterable[Invoice]) -> list[Invoice]:
+    """Give the invoices their numbers, in order of issue and without a gap."""
+    ordered = in_order(invoices)
+    for count, invoice in enumerate(ordered, 1):
+        invoice.invoice_id = f"INV-{invoice.issued_on.year}-{count:06d}"
+    return ordered

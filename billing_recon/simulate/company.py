@@ -1,0 +1,177 @@
+"""One simulation from seed to files: population, usage, bills, bugs, what follows the bills, and the writing of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from billing_recon.core.company import Profile
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.period import days_between
+from billing_recon.core.policy import Windows
+from billing_recon.core.reason import Code
+from billing_recon.simulate import files, home, offers
+from billing_recon.simulate.billing import bill, number
+from billing_recon.simulate.downstream import follow
+from billing_recon.simulate.downstream_faults import DownstreamFaults
+from billing_recon.simulate.engine import PriceBook
+from billing_recon.simulate.engine_faults import EngineFaults
+from billing_recon.simulate.faults import Finding, TooFew, capacity, inject, refuse_unknown
+from billing_recon.simulate.population import populate
+from billing_recon.simulate.usage import use
+
+Progress = Callable[[str, int, int], None]
+
+SUPPORTED: tuple[Code, ...] = (
+    Code.USAGE_MISSING,
+    Code.USAGE_DUPLICATE,
+    Code.PRICE_VERSION,
+    Code.DISCOUNT_VALUE,
+    Code.TAX_RATE_JURISDICTION,
+    Code.ROUNDING,
+    Code.INVOICE_MISSING,
+    Code.INVOICE_DUPLICATE,
+    Code.RENDER_MISSING,
+    Code.RENDER_DUPLICATE,
+    Code.RENDER_VALUE,
+    Code.LEDGER_MISSING,
+    Code.LEDGER_DUPLICATE,
+    Code.LEDGER_AMOUNT,
+    Code.PAYMENT_MISSING,
+    Code.PAYMENT_DUPLICATE,
+    Code.PAYMENT_AMOUNT,
+)
+"""The faults that can be injected."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimulationSummary:
+    """What was written. `events` counts delivered rows, duplicates included; `faults` those injected, by code."""
+
+    out: Path
+    days: int
+    files: int
+    customers: int
+    subscriptions: int
+    events: int
+    invoices: int
+    invoice_lines: int
+    payments: int
+    faults: dict[Code, int]
+
+
+def simulate(
+    *,
+    seed: int,
+    first: date,
+    last: date,
+    customers: int,
+    faults: Mapping[Code, int],
+    out: Path,
+    progress: Progress | None = None,
+) -> SimulationSummary:
+    """Write a whole company home below `out` for the days `first` to `last`, and truth.csv of the injected faults.
+
+    Equal arguments give equal bytes. Without faults every layer ties to the next. `out` must be empty, absent or a
+    former simulation, which is replaced together with what was computed from it. `progress` is called with a stage,
+    what is done and what there is to do.
+
+    ConfigurationError: the range ends before it starts, no customers, a fault that cannot be simulated or not so often,
+    an `out` that holds something else. Nothing is written then.
+    """
+    days = days_between(first, last)
+    if customers < 1:
+        raise ConfigurationError(f"{customers} customers make no company; give 1 or more")
+    refuse_unknown(faults, SUPPORTED)
+    home.refuse_foreign(out)
+    tell = progress or (lambda stage, done, of: None)
+    profile, windows = Profile(), Windows()
+    plans, taxes = offers.plans(), offers.taxes()
+    book = PriceBook(plans, taxes)
+
+    subscriptions = populate(seed, first, last, customers, book)
+    usage = use(
+        seed,
+        subscriptions,
+        first,
+        last,
+        profile.issue_after_days,
+        book,
+        lambda done: tell("customers use", done, len(subscriptions)),
+    )
+    tell("engine bills", 0, 1)
+    invoices = bill(subscriptions, usage, book, profile, first, last)
+    engine = EngineFaults(invoices, usage, book, profile, windows, first, last)
+    used: set[int] = set()
+    places = list(invoices)
+    try:
+        findings = inject(seed, engine.registry, faults, places, used, lambda invoice: invoice)
+        invoices = number(invoices)
+        chains = follow(seed, invoices, profile)
+        later = DownstreamFaults(chains, windows, last)
+        findings += inject(seed, later.registry, faults, chains, used, lambda chain: chain.invoice)
+    except TooFew as shortage:
+        usage.believed.clear()
+        clean = bill(subscriptions, usage, book, profile, first, last)
+        after = follow(seed, clean, profile)
+        engine = EngineFaults(clean, usage, book, profile, windows, first, last)
+        room = capacity(engine.registry, clean, lambda invoice: invoice)
+        room |= capacity(DownstreamFaults(after, windows, last).registry, after, lambda chain: chain.invoice)
+        raise _cannot_hold(shortage, faults, room, len(clean)) from None
+    _within(findings, first, last)
+    tell("engine bills", 1, 1)
+
+    home.clear(out)
+    written = home.write_configuration(
+        out, home.company_of(first, offers.CURRENCIES, profile), home.policy_of(windows), plans, taxes
+    )
+    landing = files.Landing(days)
+    steps: list[Callable[[], None]] = [
+        lambda: files.put_usage(landing, usage, windows.late_window_days),
+        lambda: files.put_subscriptions(landing, subscriptions, windows.lookback_days),
+        lambda: files.put_invoices(landing, invoices),
+        lambda: files.put_documents(landing, chains),
+        lambda: files.put_money(landing, chains, profile),
+    ]
+    for count, step in enumerate(steps):
+        tell("write files", count, len(steps) + 1)
+        step()
+    written += landing.write(out)
+    files.write_truth(out / "truth.csv", findings)
+    tell("write files", len(steps) + 1, len(steps) + 1)
+    return SimulationSummary(
+        out=out,
+        days=len(days),
+        files=written + 1,
+        customers=customers,
+        subscriptions=len(subscriptions),
+        events=usage.delivered(),
+        invoices=len(invoices),
+        invoice_lines=sum(len(invoice.lines) for invoice in invoices),
+        payments=sum(len(rows) for rows in landing.rows["payments"].values()),
+        faults={code: count for code, count in sorted(faults.items()) if count},
+    )
+
+
+def _cannot_hold(
+    shortage: TooFew, faults: Mapping[Code, int], room: dict[Code, int], invoices: int
+) -> ConfigurationError:
+    """What was asked against what there is room for, fault by fault."""
+    asked = ", ".join(f"{code}={count} of at most {room[code]}" for code, count in faults.items() if count)
+    return ConfigurationError(
+        [
+            f"{shortage.code}: {faults[shortage.code]} asked, places for {shortage.placed} found. Every fault strikes "
+            f"an invoice of its own, and there are {invoices}. Ask for fewer faults, more customers or more days",
+            f"asked: {asked}",
+            "possible, each alone: " + ", ".join(f"{code}={room[code]}" for code in SUPPORTED),
+        ]
+    )
+
+
+def _within(findings: list[Finding], first: date, last: date) -> None:
+    """Every injected fault must be findable inside the simulated days; anything else is a bug here."""
+    outside = [f"{f.code} {f.day}" for f in findings if not first <= f.day <= last]
+    if outside:
+        raise AssertionError(f"faults outside {first} to {last}: {outside}")

@@ -1,0 +1,166 @@
+"""What follows an invoice: the document, the ledger posting, the money, each with its lag. Ids are given in files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from random import Random
+
+from billing_recon.core.company import Profile
+from billing_recon.core.money import minor_unit
+from billing_recon.simulate.billing import Invoice
+from billing_recon.simulate.engine import ZERO, EngineLine, settled
+
+ACCOUNTS = {"ar": "1200", "cash": "1000", "customer_credit": "2300", "tax_payable": "2200", "revenue": "4000"}
+"""Role -> account in the simulated chart of accounts."""
+
+
+@dataclass(slots=True)
+class DocumentLine:
+    """A line as the customer sees it; `amount` is net of its discount, before tax."""
+
+    index: int
+    line: EngineLine
+    amount: Decimal
+
+
+@dataclass(slots=True)
+class Document:
+    """A rendered invoice: its header as printed, and its lines."""
+
+    issued_on: date
+    subtotal: Decimal
+    discount: Decimal
+    tax: Decimal
+    total: Decimal
+    payable: Decimal
+    lines: list[DocumentLine]
+
+
+@dataclass(slots=True)
+class Journal:
+    """A balanced set of postings: (role, debit, credit)."""
+
+    posted_on: date
+    memo: str
+    entries: list[tuple[str, Decimal, Decimal]]
+
+
+@dataclass(slots=True)
+class Payment:
+    """One attempt to move money, or a refund of it. `booked_on` is when the ledger takes it, if it succeeds."""
+
+    kind: str
+    amount: Decimal
+    status: str
+    processed_at: datetime
+    attempt: int
+    booked_on: date
+
+    @property
+    def signed(self) -> Decimal:
+        """What it brings: nothing unless it succeeded, negative for a refund."""
+        if self.status != "succeeded":
+            return ZERO
+        return -self.amount if self.kind == "refund" else self.amount
+
+
+@dataclass(eq=False, slots=True)
+class Chain:
+    """An invoice and everything that followed it."""
+
+    invoice: Invoice
+    documents: list[Document] = field(default_factory=list)
+    postings: list[Journal] = field(default_factory=list)
+    payments: list[Payment] = field(default_factory=list)
+
+    @property
+    def first_paid_on(self) -> date | None:
+        """The day of the first attempt that succeeded."""
+        days = [p.processed_at.date() for p in self.payments if p.status == "succeeded" and p.kind == "payment"]
+        return min(days, default=None)
+
+
+def follow(seed: int, invoices: Iterable[Invoice], profile: Profile) -> list[Chain]:
+    """Every invoice's chain, in the order given. The day's first invoice is booked on the day itself."""
+    chains, seen = [], set()
+    for invoice in invoices:
+        rng = Random(f"{seed}/after/{invoice.identity}")
+        lag = 1 if rng.random() < 0.35 and invoice.issued_on in seen else 0
+        seen.add(invoice.issued_on)
+        chains.append(
+            Chain(
+                invoice,
+                [_document(invoice)],
+                [_posting(invoice, invoice.issued_on + timedelta(days=lag))],
+                _payments(invoice, rng, profile),
+            )
+        )
+    return chains
+
+
+def fee_of(payment: Payment, currency: str, profile: Profile) -> Decimal:
+    """What the payment provider keeps."""
+    return settled(payment.amount * Decimal("0.014"), currency, profile) if payment.status == "succeeded" else ZERO
+
+
+def settlement(payment: Payment) -> Journal:
+    """How the ledger takes a payment that succeeded: cash against AR, a refund the other way round."""
+    nothing = payment.amount - payment.amount
+    first, second = ("ar", "cash") if payment.kind == "refund" else ("cash", "ar")
+    entries = [(first, payment.amount, nothing), (second, nothing, payment.amount)]
+    return Journal(payment.booked_on, payment.kind.capitalize(), entries)
+
+
+def _document(invoice: Invoice) -> Document:
+    lines = [DocumentLine(n, line, line.amount) for n, line in enumerate(invoice.lines)]
+    subtotal = sum((line.gross for line in invoice.lines), ZERO)
+    discount = sum((line.discount for line in invoice.lines), ZERO)
+    tax = sum((line.tax for line in invoice.lines), ZERO)
+    return Document(invoice.issued_on, subtotal, discount, tax, subtotal - discount + tax, invoice.total, lines)
+
+
+def _posting(invoice: Invoice, posted_on: date) -> Journal:
+    """Debit AR and the credits used, credit revenue and tax. A negative figure goes to the other side."""
+    zero = minor_unit(invoice.currency) * 0
+    figures = (
+        ("ar", invoice.total),
+        ("customer_credit", sum((line.credit for line in invoice.lines), zero)),
+        ("revenue", -sum((line.amount for line in invoice.lines), zero)),
+        ("tax_payable", -sum((line.tax for line in invoice.lines), zero)),
+    )
+    entries = [
+        (role, max(amount, zero) + zero, max(-amount, zero) + zero)
+        for role, amount in figures
+        if amount or role in ("ar", "revenue")
+    ]
+    return Journal(posted_on, "Invoice", entries)
+
+
+def _payments(invoice: Invoice, rng: Random, profile: Profile) -> list[Payment]:
+    """How the invoice is collected. Nothing is collected for nothing; all is settled four days after issue."""
+    total = invoice.total
+    if total <= 0:
+        return []
+
+    def pay(days: int, amount: Decimal = total, *, kind: str = "payment", ok: bool = True, attempt: int = 1) -> Payment:
+        day = invoice.issued_on + timedelta(days=days)
+        # On the day of issue nothing can be paid before the engine's run at 23:00 and its retries.
+        second = 84_600 + rng.randrange(1_700) if day == invoice.issued_on else rng.randrange(80_000)
+        at = datetime.combine(day, time(), UTC) + timedelta(seconds=second)
+        booked_on = day + timedelta(days=1 if rng.random() < 0.3 else 0)
+        return Payment(kind, amount, "succeeded" if ok else "failed", at, attempt, booked_on)
+
+    drawn, day = rng.random(), rng.randrange(3)
+    if drawn < 0.06:
+        return [pay(day, ok=False), pay(day + 1 + rng.randrange(2), attempt=2)]
+    if drawn < 0.085:
+        return [pay(day + n, ok=False, attempt=n + 1) for n in range(2 + rng.randrange(2))]
+    if drawn < 0.115:
+        return [pay(day), pay(day + 1), pay(day + 1 + 1, kind="refund")]
+    if drawn < 0.14 and total > minor_unit(invoice.currency):
+        half = settled(total / 2, invoice.currency, profile)
+        return [pay(day, half), pay(day + 1 + rng.randrange(2), total - half, attempt=2)]
+    return [pay(rng.randrange(5))]

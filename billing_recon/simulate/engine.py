@@ -1,0 +1,383 @@
+"""The simulated billing engine's pricing: one subscription's one period in plain decimals.
+
+Written from ARCHITECTURE.md section 2 and sharing no code with compute/rating, so that the two check each other; tests
+use it as an oracle. It knows no invoices, files or faults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
+from typing import Any
+
+from billing_recon.core.catalog import Charge, Contract, Plan, TaxRate
+from billing_recon.core.company import Profile
+from billing_recon.core.currency import exponent
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.money import Rounding, settle_at
+from billing_recon.core.period import Period
+
+ZERO = Decimal(0)
+_EXACT = Context(prec=60)
+_RAW = Decimal(1).scaleb(-22)
+
+Usage = Mapping[str, Mapping[date, Decimal]]
+"""Meter -> day in the subscription's time zone -> units, after dedupe and corrections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """What a subscription was from `start` until `end` (not counted), in its own local dates."""
+
+    start: date
+    end: date
+    plan_id: str
+    plan_version: str
+    currency: str
+    tax_region: str
+    quantity: Decimal
+    customer_id: str
+    status: str = "active"
+    contract: Contract = field(default_factory=Contract)
+
+    @property
+    def terms(self) -> tuple[str, str, str, str]:
+        """What adjacent spans must share to be billed as one run (rule 3)."""
+        return (self.plan_id, self.plan_version, self.currency, self.tax_region)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Adjacent active spans within a period; `last` gives contract and customer."""
+
+    start: date
+    end: date
+    last: Span
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLine:
+    """One line of a bill, with the unrounded stages from which its settled figures come."""
+
+    kind: str
+    meter: str | None
+    charge_id: str | None
+    customer_id: str
+    plan_id: str
+    plan_version: str
+    currency: str
+    tax_region: str
+    period_start: date
+    period_end: date
+    quantity: Decimal
+    unit_price: Decimal | None
+    gross_raw: Decimal
+    gross: Decimal
+    discount_rate: Decimal
+    discount: Decimal
+    credit: Decimal
+    taxable: Decimal
+    tax_rate: Decimal
+    tax_raw: Decimal
+    tax: Decimal
+    total: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        """Net of the line's discount, before tax: what a document shows."""
+        return self.gross - self.discount
+
+
+class PriceBook:
+    """Plans by (plan_id, plan_version, currency), and tax rates by region and day."""
+
+    def __init__(self, plans: Iterable[Plan], taxes: Iterable[TaxRate]) -> None:
+        self._plans = {(p.plan_id, p.plan_version, p.currency): p for p in plans}
+        self._taxes: dict[str, list[TaxRate]] = {}
+        for tax in sorted(taxes, key=lambda t: t.effective_from):
+            self._taxes.setdefault(tax.tax_region, []).append(tax)
+
+    def plan(self, plan_id: str, plan_version: str, currency: str) -> Plan:
+        """The terms of one plan version; ConfigurationError where the catalog has none."""
+        try:
+            return self._plans[plan_id, plan_version, currency]
+        except KeyError:
+            raise ConfigurationError(
+                f"the catalog has no plan '{plan_id}' version '{plan_version}' in {currency}; add it to catalog/*.yaml"
+            ) from None
+
+    def tax_rate(self, tax_region: str, on: date) -> Decimal:
+        """The region's rate on a day: its latest entry from that day or before; ConfigurationError where none is."""
+        for tax in reversed(self._taxes.get(tax_region, [])):
+            if tax.effective_from <= on:
+                return tax.rate
+        raise ConfigurationError(f"the catalog has no tax rate of '{tax_region}' on {on}; add it to catalog/*.yaml")
+
+    def tax_rates(self, on: date) -> dict[str, Decimal]:
+        """Every region's rate on a day, for those that have one."""
+        known = (r for r, entries in sorted(self._taxes.items()) if entries[0].effective_from <= on)
+        return {region: self.tax_rate(region, on) for region in known}
+
+    def other_versions(self, plan: Plan) -> list[Plan]:
+        """The same plan's other versions in its currency, in the order of their names."""
+        return [
+            other
+            for (plan_id, version, currency), other in sorted(self._plans.items())
+            if (plan_id, currency) == (plan.plan_id, plan.currency) and version != plan.plan_version
+        ]
+
+    def replacing(self, plan: Plan) -> PriceBook:
+        """A copy in which one plan version reads otherwise: what an engine with a wrong price table sees."""
+        copy = PriceBook((), ())
+        copy._plans = {**self._plans, (plan.plan_id, plan.plan_version, plan.currency): plan}
+        copy._taxes = self._taxes
+        return copy
+
+
+def rate_charge(charge: Charge, units: Decimal) -> Decimal:
+    """The unrounded price of `units` under one charge (rule 6); a flat charge ignores them."""
+    with localcontext(_EXACT):
+        if charge.model == "flat":
+            return _given(charge.amount)
+        if charge.model == "per_unit":
+            return units * _given(charge.unit_price)
+        if charge.model == "package":
+            chargeable = max(units - charge.free_units, ZERO)
+            packages = (chargeable / _given(charge.package_size)).to_integral_value(ROUND_CEILING)
+            return packages * _given(charge.package_price)
+        if charge.model == "volume":
+            tier = next(t for t in charge.tiers if t.up_to is None or units <= t.up_to)
+            return units * tier.unit + tier.flat
+        total, lower = ZERO, ZERO
+        for tier in charge.tiers:
+            if units <= lower:
+                break
+            upper = units if tier.up_to is None else min(units, tier.up_to)
+            total += (upper - lower) * tier.unit + tier.flat
+            lower = upper
+        return total
+
+
+def share(amount: Decimal, part: int, whole: int) -> Decimal:
+    """The unrounded part of a period's amount: amount x part / whole days, at 22 decimals."""
+    with localcontext(_EXACT):
+        return (amount * part / whole).quantize(_RAW, rounding=ROUND_HALF_EVEN)
+
+
+def active_runs(period: Period, spans: Iterable[Span], *, by_seats: bool = False) -> list[Run]:
+    """The maximal runs of adjacent active spans with the same terms (rule 3), cut at the period, in order."""
+    found: list[Run] = []
+    for span in sorted(spans, key=lambda s: s.start):
+        start, end = max(span.start, period.start), min(span.end, period.end)
+        if span.status != "active" or start >= end:
+            continue
+        before = found[-1] if found else None
+        if (
+            before is not None
+            and before.end == start
+            and before.last.terms == span.terms
+            and (not by_seats or before.last.quantity == span.quantity)
+        ):
+            found[-1] = Run(before.start, end, span)
+        else:
+            found.append(Run(start, end, span))
+    return found
+
+
+def bill_period(
+    period: Period, spans: Sequence[Span], usage: Usage, book: PriceBook, profile: Profile | None = None
+) -> list[EngineLine]:
+    """Every line of the invoice for one billing period, in its order; none when nothing was active.
+
+    `usage` is what counts for the period: the caller leaves out what came after the late window.
+    """
+    profile = profile or Profile()
+    with localcontext(_EXACT):
+        runs = active_runs(period, spans)
+        seats = active_runs(period, spans, by_seats=True)
+        lines: list[EngineLine] = []
+        for run in runs:
+            plan = book.plan(*run.last.terms[:3])
+            within = [r for r in seats if run.start <= r.start and r.end <= run.end]
+            of_run = [
+                line
+                for charge in plan.charges
+                for line in _charge_lines(charge, run, within, period, usage, book, profile)
+            ]
+            lines += of_run + _minimum_lines(plan, run, of_run, period, book, profile)
+        if runs:
+            lines += _coupon_lines(runs[-1], lines, period, book, profile)
+            lines += _credit_lines(runs[-1], lines, period, book, profile)
+        return lines
+
+
+def retotal(line: EngineLine, profile: Profile, **changes: Any) -> EngineLine:
+    """`line` with some figures replaced and what follows from them computed again: taxable, then tax, then total.
+
+    A replaced `tax` is kept as given.
+    """
+    with localcontext(_EXACT):
+        changed = replace(line, **changes)
+        before_tax = changed.credit if profile.credit == "before_tax" else ZERO
+        taxable = changed.amount - before_tax
+        tax_raw = taxable * changed.tax_rate
+        tax = changes.get("tax", settled(tax_raw, line.currency, profile))
+        total = taxable + tax - (changed.credit - before_tax)
+        return replace(changed, taxable=taxable, tax_raw=tax_raw, tax=tax, total=total)
+
+
+def settled(amount: Decimal, currency: str, profile: Profile, rounding: Rounding | None = None) -> Decimal:
+    """`amount` as the engine settles it (rule 13); `rounding` only to settle it otherwise on purpose. Never -0."""
+    decimals = exponent(currency) if profile.decimals is None else profile.decimals
+    return settle_at(amount, decimals, rounding or profile.rounding) + ZERO
+
+
+def _given(figure: Decimal | None) -> Decimal:
+    assert figure is not None, "core.catalog refuses a charge without its figures"
+    return figure
+
+
+def _charge_lines(
+    charge: Charge, run: Run, seats: list[Run], period: Period, usage: Usage, book: PriceBook, profile: Profile
+) -> list[EngineLine]:
+    """The lines of one charge within one run of a plan (rules 4, 5 and 7)."""
+    if charge.kind == "usage":
+        days = usage.get(charge.meter or "", {})
+        units = sum((units for day, units in days.items() if run.start <= day < run.end), ZERO)
+        if not units:
+            return []
+        raw = rate_charge(charge, units)
+        return [
+            _line("usage", charge, run, Decimal(1) if charge.model == "flat" else units, raw, period, book, profile)
+        ]
+    lines = []
+    for part in [run] if charge.model == "flat" else seats:
+        units = Decimal(1) if charge.model == "flat" else part.last.quantity
+        raw = rate_charge(charge, units)
+        kind = "subscription"
+        if part.days < period.days and profile.proration == "by_day":
+            raw, kind = share(raw, part.days, period.days), "proration"
+        lines.append(_line(kind, charge, part, units, raw, period, book, profile))
+    return lines
+
+
+def _line(
+    kind: str,
+    charge: Charge,
+    run: Run,
+    quantity: Decimal,
+    gross_raw: Decimal,
+    period: Period,
+    book: PriceBook,
+    profile: Profile,
+) -> EngineLine:
+    gross = settled(gross_raw, run.last.currency, profile)
+    rate = _discount_rate(run.last.contract, period) if charge.discountable else ZERO
+    return _derived(
+        kind,
+        charge.meter,
+        run,
+        period,
+        book,
+        profile,
+        charge_id=charge.charge_id,
+        quantity=quantity,
+        unit_price={"flat": charge.amount, "per_unit": charge.unit_price, "package": charge.package_price}.get(
+            charge.model
+        ),
+        gross_raw=gross_raw,
+        gross=gross,
+        discount_rate=rate,
+        discount=settled(gross * rate, run.last.currency, profile),
+    )
+
+
+def _discount_rate(contract: Contract, period: Period) -> Decimal:
+    discount = contract.discount
+    if discount is None:
+        return ZERO
+    begun = discount.valid_from is None or discount.valid_from <= period.start
+    ended = discount.valid_to is not None and discount.valid_to <= period.start
+    return discount.rate if begun and not ended else ZERO
+
+
+def _minimum_lines(
+    plan: Plan, run: Run, lines: list[EngineLine], period: Period, book: PriceBook, profile: Profile
+) -> list[EngineLine]:
+    """What is missing to the minimum of a run (rule 9); the contract's replaces the plan's."""
+    minimum = plan.minimum if run.last.contract.minimum is None else run.last.contract.minimum
+    if minimum is None:
+        return []
+    if run.days < period.days and profile.proration == "by_day":
+        minimum = share(minimum, run.days, period.days)
+    rest = settled(minimum, run.last.currency, profile) - sum((line.amount for line in lines), ZERO)
+    if rest <= 0:
+        return []
+    return [_derived("minimum", None, run, period, book, profile, gross_raw=rest, gross=rest)]
+
+
+def _coupon_lines(
+    run: Run, lines: list[EngineLine], period: Period, book: PriceBook, profile: Profile
+) -> list[EngineLine]:
+    """Fixed amounts off, in their order, never below zero (rule 10)."""
+    left = sum((line.amount for line in lines), ZERO)
+    found = []
+    for coupon in run.last.contract.coupons:
+        off = min(settled(coupon.amount, run.last.currency, profile), left)
+        if coupon.valid_from <= period.end < coupon.valid_to and off > 0:
+            found.append(_derived("discount", coupon.coupon_id, run, period, book, profile, discount=off))
+            left -= off
+    return found
+
+
+def _credit_lines(
+    run: Run, lines: list[EngineLine], period: Period, book: PriceBook, profile: Profile
+) -> list[EngineLine]:
+    """Credits granted within the period, never more than the invoice (rule 12)."""
+    left = sum((line.total for line in lines), ZERO)
+    found = []
+    for credit in run.last.contract.credits:
+        used = min(settled(credit.amount, run.last.currency, profile), left)
+        if period.start <= credit.granted_on < period.end and used > 0:
+            found.append(_derived("credit", credit.credit_id, run, period, book, profile, credit=used))
+            left += found[-1].total
+    return found
+
+
+def _derived(
+    kind: str, meter: str | None, run: Run, period: Period, book: PriceBook, profile: Profile, **figures: Any
+) -> EngineLine:
+    """A line of a run with the given figures, taxed at the rate of the run's region on the period's end (rule 11)."""
+    span = run.last
+    nothing = settled(ZERO, span.currency, profile)
+    line = EngineLine(
+        kind=kind,
+        meter=meter,
+        charge_id=figures.pop("charge_id", None),
+        customer_id=span.customer_id,
+        plan_id=span.plan_id,
+        plan_version=span.plan_version,
+        currency=span.currency,
+        tax_region=span.tax_region,
+        period_start=run.start,
+        period_end=run.end,
+        quantity=figures.pop("quantity", Decimal(1)),
+        unit_price=figures.pop("unit_price", None),
+        gross_raw=figures.pop("gross_raw", nothing),
+        gross=nothing,
+        discount_rate=figures.pop("discount_rate", ZERO),
+        discount=nothing,
+        credit=nothing,
+        taxable=nothing,
+        tax_rate=book.tax_rate(span.tax_region, period.end),
+        tax_raw=nothing,
+        tax=nothing,
+        total=nothing,
+    )
+    return retotal(line, profile, **figures)

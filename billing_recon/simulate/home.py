@@ -1,0 +1,152 @@
+"""The simulated company's configuration as files for a reader: company.yaml, the catalog, the policy."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from billing_recon.core.catalog import CatalogFile, Plan, TaxRate
+from billing_recon.core.company import Company, Profile
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.policy import Approver, Policy, Windows
+
+MARK = "# A simulated company: every customer, event and amount here is invented."
+"""First line of company.yaml, by which a former simulation is told from a real home."""
+
+_WRITTEN = ("landing", "catalog", "policies", "truth.csv", ".state", "company.yaml")
+# company.yaml goes last and comes first, so that what an interrupted run leaves is still known for a simulation.
+
+
+def company_of(first: date, currencies: tuple[str, ...], profile: Profile) -> Company:
+    """company.yaml of the simulation."""
+    return Company(
+        name="Northwind Metrics (simulated)",
+        timezone="UTC",
+        currencies=currencies,
+        first_day=first.isoformat(),
+        profile=profile,
+        sources={
+            "usage_events": "metering",
+            "subscriptions": "crm",
+            "invoice_lines": "billing-engine",
+            "rendered_invoices": "document-service",
+            "rendered_lines": "document-service",
+            "ledger_entries": "erp",
+            "payments": "psp",
+            "metered_usage": "billing-engine",
+        },
+    )
+
+
+def policy_of(windows: Windows) -> Policy:
+    """policies/policy.yaml of the simulation: no tolerance at all, since its clean chain ties to the cent."""
+    return Policy(
+        windows=windows,
+        owners={
+            "default": "finance-operations",
+            "RECORD_QUARANTINED": "data-platform",
+            "USAGE_MISSING": "metering",
+            "USAGE_DUPLICATE": "metering",
+            "PRICE_VERSION": "pricing",
+            "DISCOUNT_VALUE": "pricing",
+            "TAX_RATE_JURISDICTION": "tax",
+            "ROUNDING": "billing-engineering",
+            "INVOICE_MISSING": "billing-engineering",
+            "INVOICE_DUPLICATE": "billing-engineering",
+            "RENDER_MISSING": "documents",
+            "RENDER_DUPLICATE": "documents",
+            "RENDER_VALUE": "documents",
+            "LEDGER_MISSING": "accounting",
+            "LEDGER_DUPLICATE": "accounting",
+            "LEDGER_AMOUNT": "accounting",
+            "PAYMENT_MISSING": "treasury",
+            "PAYMENT_DUPLICATE": "treasury",
+            "PAYMENT_AMOUNT": "treasury",
+        },
+        approvers=(
+            Approver(name="Amara Okafor", role="finance"),
+            Approver(name="Jonas Weber", role="product"),
+            Approver(name="Mei Tanaka", role="engineering"),
+        ),
+    )
+
+
+def refuse_foreign(out: Path) -> None:
+    """ConfigurationError unless `out` is absent, empty or a former simulation: a real home is never overwritten."""
+    if out.exists() and not out.is_dir():
+        raise ConfigurationError(f"{out} is a file; give a folder that is empty or does not exist")
+    if out.is_dir() and any(out.iterdir()):
+        company = out / "company.yaml"
+        if not company.is_file() or not company.read_text(encoding="utf-8", errors="replace").startswith(MARK):
+            raise ConfigurationError(
+                f"{out} is not empty and no former simulation; nothing was changed. Give another folder, or empty it"
+            )
+
+
+def clear(out: Path) -> None:
+    """Make `out` an empty place; a former simulation goes together with what was computed from it."""
+    refuse_foreign(out)
+    for name in _WRITTEN:
+        path = out / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def write_configuration(
+    out: Path, company: Company, policy: Policy, plans: tuple[Plan, ...], taxes: tuple[TaxRate, ...]
+) -> int:
+    """Write the four files, each with a word on what it is; answers how many."""
+    catalog = [
+        (
+            "plans",
+            "What is sold: a version is never edited, a new price is a new version. Figures are quoted text.",
+            plans,
+        ),
+        ("taxes", "Tax per region, each rate from its day until the region's next entry. 0.19 is 19%.", taxes),
+    ]
+    shown = {
+        "name": company.name,
+        "timezone": company.timezone,
+        "currencies": _shown(company.currencies),
+        "first_day": company.first_day,
+        "profile": _shown(company.profile.model_dump(exclude_none=True)),
+        "sources": company.sources,
+    }
+    _write(out / "company.yaml", MARK, shown)
+    (out / "catalog").mkdir()
+    (out / "policies").mkdir()
+    for name, doc, entries in catalog:
+        content = {name: [_shown(entry.model_dump(exclude_defaults=True)) for entry in entries]}
+        CatalogFile.model_validate(content)
+        _write(out / "catalog" / f"{name}.yaml", f"# {doc}", content)
+    note = "# How differences are judged: windows in days, who owns which reason code, who signs a month off."
+    shown = _shown(policy.model_dump(include={"windows", "owners", "approvers"}))
+    Policy.model_validate(shown)
+    _write(out / "policies" / "policy.yaml", note, shown)
+    return 4
+
+
+def _write(path: Path, note: str, content: dict[str, Any]) -> None:
+    text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
+    path.write_bytes(f"{note}\n{text}".encode())
+
+
+def _shown(value: Any) -> Any:
+    """A model's content as YAML has it: decimals as quoted text, days and enums as text, tuples as lists."""
+    if isinstance(value, dict):
+        return {key: _shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, date):
+        return value.isoformat()
+    return str(value) if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""Tests state business facts and mirror the package."""

@@ -1,0 +1,1 @@
+"""Tests of the computing: SQL relations on real DuckDB sessions."""

@@ -1,0 +1,242 @@
+"""A company small enough to write out in a test: a DuckDB session with terms, contracts and usage, and its expected lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import duckdb
+
+from billing_recon.compute import expect, rollup
+from billing_recon.compute.engine import build, session
+from billing_recon.compute.terms import load_catalog, register_terms
+from billing_recon.core.catalog import Catalog
+from billing_recon.core.company import Company, Profile
+from billing_recon.core.tables import INVOICE_LINES, SUBSCRIPTIONS, USAGE_EVENTS, TableSpec
+
+LANDED = "observed_on DATE, source_file VARCHAR, source_row BIGINT, day DATE"
+UTC = ZoneInfo("UTC")
+
+
+def day(text: str) -> date:
+    return date.fromisoformat(text)
+
+
+def at(text: str, zone: str = "UTC") -> datetime:
+    """An instant from a local time, for example 2026-03-01T23:30."""
+    return datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone))
+
+
+@dataclass
+class SmallCompany:
+    """What a company landed, and what our rating makes of it on one day. Everything not given has a plain default."""
+
+    catalog: Catalog
+    on: date
+    profile: Profile = field(default_factory=Profile)
+    timezone: str = "UTC"
+    first_day: date = date(2020, 1, 1)
+    issue_grace_days: int = 1
+    late_window_days: int = 2
+    lookback_days: int = 62
+    subscriptions: list[dict[str, Any]] = field(default_factory=list)
+    usage: list[tuple[Any, ...]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def subscribes(self, **given: Any) -> None:
+        """Land one interval of a subscription; `since` and `until` are local dates in its time zone."""
+        zone = given.get("timezone", "UTC")
+        row: dict[str, Any] = {
+            "subscription_id": "S1",
+            "customer_id": "C1",
+            "plan_id": "p",
+            "plan_version": "1",
+            "status": "active",
+            "quantity": Decimal(1),
+            "currency": "USD",
+            "timezone": zone,
+            "tax_region": "none",
+            "segment": "smb",
+            "billing_anchor": day("2026-03-01"),
+            "billing_interval": "month",
+            "landed": date(2026, 3, 1),
+            "contract": None,
+        }
+        since, until = given.pop("since", "2026-03-01"), given.pop("until", None)
+        row["valid_from"] = at(since if "T" in since else f"{since}T00:00", zone)
+        row["valid_to"] = at(until if "T" in until else f"{until}T00:00", zone) if until else None
+        row.update(given)
+        if isinstance(row["contract"], dict):
+            row["contract"] = json.dumps(row["contract"])
+        row["quantity"] = Decimal(row["quantity"])
+        row["day"] = row["observed_on"] = row.pop("landed")
+        self.subscriptions.append(row)
+
+    def uses(
+        self, quantity: str, usage_day: str, *, meter: str = "events", subscription: str = "S1", arrived: str | None = None
+    ) -> None:
+        """Roll up a quantity of a usage day, as arrived on a day (its own, if not given)."""
+        self.usage.append((day(usage_day), subscription, "C1", meter, Decimal(quantity), 1, day(arrived or usage_day)))
+
+    def billed(self, period_start: str, *, observed: str, subscription: str = "S1", period_end: str = "2026-04-01") -> None:
+        """Land a billed line, of which only the period matters here."""
+        self.lines.append(
+            {
+                "invoice_id": "I1",
+                "line_id": "1",
+                "customer_id": "C1",
+                "subscription_id": subscription,
+                "kind": "usage",
+                "period_start": day(period_start),
+                "period_end": day(period_end),
+                "observed_on": day(observed),
+                "day": day(observed),
+            }
+        )
+
+    def rated(self) -> duckdb.DuckDBPyConnection:
+        """A session in which every relation of compute.expect stands."""
+        con = prepared(self)
+        land(con, SUBSCRIPTIONS, self.subscriptions)
+        land(con, INVOICE_LINES, self.lines)
+        con.execute(
+            "CREATE TABLE usage_rollup (usage_day DATE, subscription_id VARCHAR, customer_id VARCHAR, meter VARCHAR, "
+            "quantity DECIMAL(28,10), events BIGINT, day DATE, duplicate_quantity DECIMAL(28,10) DEFAULT 0, "
+            "duplicate_events BIGINT DEFAULT 0, late_quantity DECIMAL(28,10) DEFAULT 0, late_events BIGINT DEFAULT 0, "
+            "superseded_quantity DECIMAL(28,10) DEFAULT 0, superseded_events BIGINT DEFAULT 0)"
+        )
+        known = [row for row in self.usage if row[-1] <= self.on]
+        if known:
+            con.executemany(
+                "INSERT INTO usage_rollup (usage_day, subscription_id, customer_id, meter, quantity, events, day) "
+                "VALUES (?, ?, ?, ?, ?, ?, ?)",
+                known,
+            )
+        build(con, expect.RELATIONS)
+        return con
+
+    def expected(self) -> list[dict[str, Any]]:
+        """The expected lines, in the order of their ids."""
+        return rows(self.rated(), "SELECT * FROM expected_lines ORDER BY expected_line_id")
+
+
+def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:
+    """A session with run_params and the terms."""
+    con = session()
+    con.execute(
+        "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::DATE AS first_day, ?::INTEGER AS issue_grace_days, "
+        "?::INTEGER AS late_window_days, ?::INTEGER AS lookback_days, ?::INTEGER AS issue_after_days, "
+        "?::VARCHAR AS rounding, ?::VARCHAR AS credit_policy, ?::VARCHAR AS proration, ?::VARCHAR AS company_timezone",
+        [
+            company.on,
+            company.first_day,
+            company.issue_grace_days,
+            company.late_window_days,
+            company.lookback_days,
+            company.profile.issue_after_days,
+            company.profile.rounding.value,
+            company.profile.credit,
+            company.profile.proration,
+            company.timezone,
+        ],
+    )
+    register_terms(con, company.catalog, Company(name="small", currencies=("USD",), profile=company.profile))
+    return con
+
+
+def land(con: duckdb.DuckDBPyConnection, spec: TableSpec, given: Sequence[dict[str, Any]], name: str | None = None) -> None:
+    """A canonical table with lineage; columns not given are empty, the rest of the lineage is numbered."""
+    columns = ", ".join(f"{column.name} {column.sql_type}" for column in spec.columns)
+    con.execute(f"CREATE OR REPLACE TABLE {name or spec.name} ({columns}, {LANDED})")
+    for number, row in enumerate(given, start=1):
+        full = {"source_file": "f.csv", "source_row": number, **row}
+        con.execute(
+            f"INSERT INTO {name or spec.name} ({', '.join(full)}) VALUES ({', '.join('?' * len(full))})",
+            list(full.values()),
+        )
+
+
+def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
+    """The rows of a query as dictionaries."""
+    result = con.execute(query)
+    names = [column[0] for column in result.description]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+
+def catalog(*charges: str, minimum: str | None = None, currency: str = "USD", taxes: str = "") -> Catalog:
+    """One plan `p` version 1 with the charges given as YAML flow mappings, and a tax region `none` at 0%."""
+    listed = "\n".join(f"      - {charge}" for charge in charges)
+    text = f"""
+plans:
+  - plan_id: p
+    plan_version: "1"
+    currency: {currency}
+    {f'minimum: "{minimum}"' if minimum else ""}
+    charges:
+{listed}
+taxes:
+  - {{tax_region: none, rate: "0"}}
+{taxes}
+"""
+    return load_catalog([("plans.yaml", text)])
+
+
+@dataclass
+class Events:
+    """Usage events of some days, rolled up day by day as the pipeline does."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)
+    subscriptions: list[dict[str, Any]] = field(default_factory=list)
+    company_timezone: str = "UTC"
+
+    def roll_up(self, on: date, duplicates: Sequence[tuple[Any, ...]] = ()) -> list[dict[str, Any]]:
+        """`rollup_day` for one day of arrival."""
+        con = session()
+        con.execute("CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::VARCHAR AS company_timezone", [on, self.company_timezone])
+        land(con, USAGE_EVENTS, [e for e in self.events if e["observed_on"] == on], "new_events")
+        land(con, USAGE_EVENTS, [e for e in self.events if e["observed_on"] < on], "known_events")
+        land(con, SUBSCRIPTIONS, [s for s in self.subscriptions if s["observed_on"] <= on])
+        con.execute(
+            "CREATE TABLE landing_duplicates (subscription_id VARCHAR, customer_id VARCHAR, meter VARCHAR, "
+            "event_time TIMESTAMPTZ, quantity DECIMAL(28,10))"
+        )
+        if duplicates:
+            con.executemany("INSERT INTO landing_duplicates VALUES (?, ?, ?, ?, ?)", duplicates)
+        build(con, rollup.RELATIONS)
+        return rows(con, "SELECT * FROM rollup_day ORDER BY usage_day, subscription_id, meter")
+
+    def state(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
+        """The sum of every day's changes, per usage day, subscription and meter, without zeros."""
+        sums: dict[tuple[Any, ...], list[Any]] = {}
+        for on in sorted({e["observed_on"] for e in self.events}):
+            for row in self.roll_up(on):
+                key = (row["usage_day"], row["subscription_id"], row["meter"])
+                figures = [row[name] for name in FIGURES]
+                sums[key] = [a + b for a, b in zip(sums.get(key, [0] * len(FIGURES)), figures, strict=True)]
+        return {key: tuple(figures) for key, figures in sums.items() if any(figures)}
+
+
+FIGURES = ("quantity", "events", "late_quantity", "late_events", "superseded_quantity", "superseded_events")
+
+
+def event(event_id: str, quantity: str, when: datetime, *, arrived: date | None = None, **given: Any) -> dict[str, Any]:
+    """One usage event of S1's meter `events`, received an hour later if not said otherwise."""
+    observed = arrived or when.date()
+    return {
+        "event_id": event_id,
+        "source": "app",
+        "customer_id": "C1",
+        "subscription_id": "S1",
+        "meter": "events",
+        "quantity": Decimal(quantity),
+        "event_time": when,
+        "received_at": when + timedelta(hours=1),
+        "observed_on": observed,
+        "day": observed,
+        **given,
+    }

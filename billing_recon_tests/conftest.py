@@ -1,0 +1,72 @@
+"""Companies to test on: simulated once a session, copied for each test that changes something."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from billing_recon.core.reason import Code
+
+FIRST = date(2026, 1, 28)
+"""First partition of every test company: its days cross a month end and the anchors of the 29th to 31st."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> Iterator[None]:
+    """Tests see only what they set: no home, state or database of the developer's shell."""
+    names = [name for name in os.environ if name.startswith(("BILLING_RECON_", "DAGSTER_"))]
+    kept = {name: os.environ.pop(name) for name in names if name != "BILLING_RECON_REALDATA"}
+    yield
+    os.environ.update(kept)
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """`simulated(days=4, customers=40, seed=7, faults={...})` -> a home, made once a session. Copy it before changing it."""
+    from billing_recon.simulate import simulate
+
+    made: dict[tuple[object, ...], Path] = {}
+
+    def make(*, days: int = 4, customers: int = 40, seed: int = 7, faults: Mapping[Code, int] | None = None) -> Path:
+        key = (days, customers, seed, tuple(sorted((faults or {}).items())))
+        if key not in made:
+            out = tmp_path_factory.mktemp("company") / "home"
+            simulate(
+                seed=seed,
+                first=FIRST,
+                last=FIRST + timedelta(days=days - 1),
+                customers=customers,
+                faults=dict(faults or {}),
+                out=out,
+            )
+            made[key] = out
+        return made[key]
+
+    return make
+
+
+@pytest.fixture
+def company(simulated: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """Like `simulated`, as a copy of this test's own."""
+
+    def make(**options: object) -> Path:
+        home = tmp_path / f"home{len(list(tmp_path.iterdir()))}"
+        shutil.copytree(simulated(**options), home)
+        return home
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """The folder of real bills and ledgers; tests that need it skip where it is absent."""
+    root = Path(__file__).parent.parent
+    folder = Path(os.environ.get("BILLING_RECON_REALDATA") or root / "../shared/realdata").resolve()
+    if not folder.is_dir():
+        pytest.skip(f"real data is not on this machine ({folder}); set BILLING_RECON_REALDATA to its folder")
+    return folder

@@ -1,0 +1,112 @@
+"""The audit chain notices every change, and the database refuses the ordinary ones."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from billing_recon.control import ControlStore
+from billing_recon.control.database import connect, writing
+from billing_recon.control.schema import APPEND_ONLY, DECISIONS
+from billing_recon.core.signoff import Role
+from billing_recon.core.verdict import Verdict
+from billing_recon_tests.control.test_store import verdict
+
+DAY = date(2026, 3, 2)
+
+
+@pytest.fixture
+def engine(url: str, control: ControlStore) -> Engine:
+    """A second way into a database with one of every decision in it."""
+    control.apply_policy("a: 1", "ana", "")
+    control.record_verdict(verdict(Verdict.FAIL))
+    control.record_verdict(verdict(Verdict.PASS))
+    control.capture_baseline("b", DAY, DAY, [("m", None, "all", "control", DAY, Decimal(1))], "ana")
+    control.record_release(str(DAY), "e1", "run-1")
+    control.sign_off("2026-03", "Ana", Role.FINANCE, "e1")
+    control.close_month("2026-03", "e1")
+    return connect(url)
+
+
+def execute(engine: Engine, *statements: str) -> None:
+    with writing(engine) as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+def drop_triggers(engine: Engine, table: str) -> None:
+    """What somebody with the database's password could do."""
+    if engine.dialect.name == "postgresql":
+        execute(engine, f"ALTER TABLE {table} DISABLE TRIGGER USER")
+    else:
+        execute(engine, f"DROP TRIGGER {table}_no_update", f"DROP TRIGGER {table}_no_delete")
+
+
+def test_untouched_decisions_verify(control: ControlStore, engine: Engine) -> None:
+    assert control.verify_audit() == []
+
+
+@pytest.mark.parametrize("table", [t.name for t in APPEND_ONLY])
+def test_decisions_cannot_be_changed_or_removed(control: ControlStore, engine: Engine, table: str) -> None:
+    column = "hash" if table == "audit_events" else "metric" if table == "baseline_values" else "decided_at"
+    refused = [f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}"]
+    if engine.dialect.name == "postgresql":
+        refused.append(f"TRUNCATE {table} CASCADE")
+    else:
+        refused.append(f"INSERT OR REPLACE INTO {table} SELECT * FROM {table}")
+    for statement in refused:
+        with pytest.raises(DBAPIError, match="append-only"):
+            execute(engine, statement)
+    assert control.verify_audit() == []
+
+
+def test_a_verdict_changed_behind_the_triggers_is_found(control: ControlStore, engine: Engine) -> None:
+    drop_triggers(engine, "verdicts")
+    execute(engine, "UPDATE verdicts SET verdict = 'PASS' WHERE id = 1")
+    assert control.verify_audit() == ["verdicts 1 was changed after audit event 2"]
+
+
+def test_a_sign_off_that_nobody_gave_is_found(control: ControlStore, engine: Engine) -> None:
+    execute(
+        engine,
+        "INSERT INTO sign_offs (month, round, approver, role, evidence_hash, actor, note, decided_at) "
+        "VALUES ('2026-03', 0, 'Bo', 'product', 'e1', 'Bo', '', '2026')",
+    )
+    assert control.verify_audit() == ["sign_offs 2 was never decided: no audit event has it"]
+
+
+def test_a_removed_decision_is_found(control: ControlStore, engine: Engine) -> None:
+    drop_triggers(engine, "releases")
+    execute(engine, "DELETE FROM releases")
+    assert control.verify_audit() == ["releases 1 was decided in audit event 5 and is gone from its table"]
+
+
+def test_a_removed_event_and_a_rewritten_one_are_found(control: ControlStore, engine: Engine) -> None:
+    drop_triggers(engine, "audit_events")
+    execute(
+        engine,
+        "DELETE FROM audit_events WHERE seq = 3",
+        "UPDATE audit_events SET payload = replace(payload, 'ana', 'bob') WHERE seq = 1",
+    )
+    problems = control.verify_audit()
+    assert "audit event 1 was changed: its content does not give its hash" in problems
+    assert "policies 1 was changed after audit event 1" in problems
+    assert "audit event 3 is missing: the chain goes on at 4" in problems
+    assert "verdicts 2 was never decided: no audit event has it" in problems
+
+
+def test_a_changed_baseline_figure_is_found(control: ControlStore, engine: Engine) -> None:
+    drop_triggers(engine, "baseline_values")
+    execute(engine, "UPDATE baseline_values SET value = '2'")
+    assert control.verify_audit() == ["baseline 'b' version 1: its figures were changed after it was captured"]
+
+
+def test_every_decision_is_in_the_chain(control: ControlStore, engine: Engine) -> None:
+    with engine.connect() as connection:
+        rows = sum(connection.execute(text(f"SELECT count(*) FROM {t.name}")).scalar_one() for t in DECISIONS)
+        events = connection.execute(text("SELECT count(*) FROM audit_events")).scalar_one()
+    assert rows == events == 8

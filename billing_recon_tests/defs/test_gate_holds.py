@@ -1,0 +1,95 @@
+"""Nothing downstream opens unless the day's gate is a current PASS: in the same run, in another, and after a change."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from billing_recon.core.verdict import Verdict
+from billing_recon.day import sign_off
+from billing_recon.day.judging import DAY_GATE
+from billing_recon_tests.conftest import FIRST
+from billing_recon_tests.defs.plant import Plant, failures, materialized, refusal
+
+SECOND = FIRST + timedelta(days=1)
+
+
+def verdict(works: Plant) -> Verdict | None:
+    found = works.home.control.latest_verdict(DAY_GATE, str(FIRST))
+    return found.verdict if found else None
+
+
+def test_a_green_day_is_released_in_its_own_run_and_may_be_again_in_another(works: Plant) -> None:
+    result = works.run(FIRST)
+    assert failures(result) == []
+    assert {"day_gate", "day_pack", "day_release"} <= materialized(result)
+    assert verdict(works) is Verdict.PASS
+    assert failures(works.run(FIRST, "day_release")) == []
+
+
+def test_in_the_same_run_a_gate_that_is_not_passed_stops_the_release_and_not_the_day_pack(works: Plant) -> None:
+    works.file("ledger_entries", FIRST).unlink()
+    result = works.run(FIRST)
+    assert not result.success
+    assert verdict(works) is Verdict.INCONCLUSIVE
+    assert "day_pack" in materialized(result)
+    assert "day_release" not in materialized(result)
+    assert not works.released(FIRST)
+
+
+def test_a_separate_run_of_the_release_is_refused_with_the_reason_and_what_to_do(works: Plant) -> None:
+    works.file("ledger_entries", FIRST).unlink()
+    works.run(FIRST)
+    said = refusal(works.run(FIRST, "day_release"))
+    assert "INCONCLUSIVE: No file of ledger_entries came" in said
+    assert f"billing-recon run --day {FIRST}" in said
+    assert not works.released(FIRST)
+
+
+def test_a_day_that_was_never_judged_is_not_released(works: Plant) -> None:
+    assert "has never been judged" in refusal(works.run(FIRST, "day_release"))
+
+
+def test_a_verdict_is_stale_after_an_upstream_table_was_landed_again_with_other_rows(works: Plant) -> None:
+    assert failures(works.run(FIRST)) == []
+    assert failures(works.run(SECOND)) == []
+    works.shorten("usage_events", FIRST)
+    assert failures(works.run(FIRST, "usage_events")) == []
+    for day in (FIRST, SECOND):
+        assert "was PASS, but its evidence" in refusal(works.run(day, "day_release"))
+
+
+def test_a_verdict_stays_current_after_a_rerun_of_the_same_data(works: Plant) -> None:
+    assert failures(works.run(FIRST)) == []
+    assert failures(works.run(FIRST, "usage_events", "payments")) == []
+    assert failures(works.run(FIRST, "day_release")) == []
+
+
+def test_a_write_that_was_cut_off_makes_the_verdict_unusable(works: Plant) -> None:
+    assert failures(works.run(FIRST)) == []
+    works.home.control.begin_write("breaks", FIRST, "killed")
+    assert "is incomplete" in refusal(works.run(FIRST, "day_release"))
+    assert failures(works.run(FIRST)) == []
+
+
+def test_another_policy_needs_another_verdict(works: Plant) -> None:
+    assert failures(works.run(FIRST)) == []
+    works.home.control.apply_policy(f"# looser\n{works.home.control.current_policy().text}", "ana", "")  # type: ignore[union-attr]
+    assert "data, policy, catalog or code changed" in refusal(works.run(FIRST, "day_release"))
+
+
+def test_a_month_closes_only_when_every_day_is_green_and_three_people_signed(works: Plant) -> None:
+    days = [FIRST + timedelta(days=n) for n in range(4)]
+    for day in days[:3]:
+        assert failures(works.run(day)) == []
+    said = refusal(works.close("2026-01"))
+    assert "1 day (2026-01-31) not reconciled" in said
+    assert "finance: not signed yet" in said
+    assert failures(works.run(days[3])) == []
+    for person in ("Amara Okafor", "Jonas Weber"):
+        sign_off(works.home, "2026-01", person, actor="test")
+    assert refusal(works.close("2026-01")).startswith("engineering: not signed yet")
+    sign_off(works.home, "2026-01", "Mei Tanaka", actor="test")
+    assert failures(works.close("2026-01")) == []
+    assert works.home.control.is_closed(FIRST)
+    assert "is closed" in refusal(works.run(FIRST))
+    assert works.home.control.verify_audit() == []

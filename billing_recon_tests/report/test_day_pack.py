@@ -1,0 +1,116 @@
+"""The day pack: complete, self-contained, the same bytes each time, and never taken in by what files contain."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from billing_recon.core.errors import GateRefused
+from billing_recon.report.day_pack import write_day_pack
+from billing_recon.report.exports import breaks_csv
+from billing_recon.report.reading import breaks
+from billing_recon_tests.report.books import DAY, QUIET, keep_books
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The reports folder with both days' packs."""
+    home = keep_books(tmp_path_factory.mktemp("books") / "home")
+    for day in (DAY, QUIET):
+        write_day_pack(home, day)
+    return home.state / "reports"
+
+
+class Text(HTMLParser):
+    """The words of a page, and the tags that are open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.words += data.split()
+
+
+def read(page: Path) -> Text:
+    text = Text()
+    text.feed(page.read_text(encoding="utf-8"))
+    return text
+
+
+def test_the_pack_says_verdict_conditions_totals_breaks_landing_metrics_and_evidence(pages: Path) -> None:
+    said = " ".join(read(pages / "2026-03-02" / "day_pack.html").words)
+    for part in (
+        "FAIL",
+        "3 open breaks; the policy allows 0.",
+        "1,234,585.35",
+        "+17.85 EUR",
+        "-1,050 JPY",
+        "C-1 was charged 0.03 an api_call",
+        "tickets NO DATA",
+        "invoice_lines present 20 17 2 1",
+        "landing/invoice_lines/2026-03-02.csv",
+        "Policy version 1",
+    ):
+        assert part in said, part
+    assert re.search(r"Evidence hash [0-9a-f]{64}", said)
+
+
+def test_the_pack_needs_nothing_from_outside(pages: Path) -> None:
+    for page in pages.rglob("*.html"):
+        for tag, attributes in read(page).tags:
+            assert tag not in ("script", "link", "img", "iframe"), page
+            for name in ("href", "src"):
+                target = attributes.get(name) or ""
+                assert not target.startswith(("http", "//")), target
+                if target:
+                    assert (page.parent / target).is_file(), target
+
+
+def test_what_files_contain_is_shown_and_never_run(pages: Path) -> None:
+    page = (pages / "2026-03-02" / "day_pack.html").read_text(encoding="utf-8")
+    assert "&lt;b&gt;S-1&lt;/b&gt;" in page
+
+
+def test_every_table_has_a_caption_and_headings_for_a_screen_reader(pages: Path) -> None:
+    tags = [tag for tag, _ in read(pages / "2026-03-02" / "day_pack.html").tags]
+    assert tags.count("table") == tags.count("caption") > 5
+    assert all("scope" in attributes for tag, attributes in read(pages / "index.html").tags if tag == "th")
+
+
+def test_the_same_day_gives_the_same_bytes(tmp_path: Path) -> None:
+    home = keep_books(tmp_path / "home")
+
+    def written() -> dict[str, bytes]:
+        write_day_pack(home, DAY)
+        write_day_pack(home, QUIET)
+        root = home.state / "reports"
+        return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+    first = written()
+    assert written() == first
+    assert set(first) == {
+        "index.html",
+        *(f"{day}/{name}" for day in (DAY, QUIET) for name in ("breaks.csv", "day_pack.html", "summary.json")),
+    }
+    assert first[f"{DAY}/breaks.csv"].decode() == breaks_csv(breaks(home, DAY, DAY))
+
+
+def test_the_index_lists_days_with_their_verdicts(pages: Path) -> None:
+    said = " ".join(read(pages / "index.html").words)
+    assert "2026-03-03 PASS" in said
+    assert "2026-03-02 FAIL 1 3 17.85 EUR, 1,050 JPY LEDGER_MISSING, PRICE_VERSION, USAGE_MISSING" in said
+    assert said.index("2026-03-03") < said.index("2026-03-02"), "the newest first"
+
+
+def test_a_day_without_a_verdict_has_no_pack(tmp_path: Path) -> None:
+    home = keep_books(tmp_path / "home")
+    with pytest.raises(GateRefused, match="never been judged"):
+        write_day_pack(home, DAY.replace(day=9))
