@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
 
 _numbers = itertools.count(1)
 
@@ -27,17 +27,23 @@ def postgres_server() -> Iterator[str]:
             running.cleanup()
 
 
+def _create(server: str, template: str = "template1") -> str:
+    name = f"test_{next(_numbers)}"
+    url = server.replace("postgresql://", "postgresql+psycopg2://")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template}"))
+    engine.dispose()
+    return url.replace("/postgres?", f"/{name}?")
+
+
 @pytest.fixture
 def new_database(postgres_server: str) -> Callable[[], str]:
     """Makes an empty database and returns its URL, `postgresql+psycopg2://...`."""
+    return lambda: _create(postgres_server)
 
-    def make() -> str:
-        name = f"test_{next(_numbers)}"
-        url = postgres_server.replace("postgresql://", "postgresql+psycopg2://")
-        engine = create_engine(url, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        engine.dispose()
-        return url.replace("/postgres?", f"/{name}?")
 
-    return make
+@pytest.fixture
+def copy_database(postgres_server: str) -> Callable[[str], str]:
+    """Makes a copy of a database that nobody is connected to, given its URL, and returns the copy's URL."""
+    return lambda url: _create(postgres_server, str(make_url(url).database))

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import itertools
+import os
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -32,6 +36,45 @@ def session(limits: Limits = Limits()) -> duckdb.DuckDBPyConnection:  # noqa: B0
     for macro in MACROS:
         con.execute(macro)
     return con
+
+
+_ROOTS: dict[tuple[int, Limits], duckdb.DuckDBPyConnection] = {}
+_NUMBER = itertools.count(1)
+_MAKING = threading.Lock()
+
+
+@contextmanager
+def scratch(limits: Limits = Limits()) -> Iterator[duckdb.DuckDBPyConnection]:  # noqa: B008 - frozen
+    """A session for one step, dropped with all it made when the step ends.
+
+    Steps of one process share a database (making one costs as much as a small step) and live in schemas of their own, so
+    that they may run side by side in threads. The memory limit holds for all of them together.
+    """
+    with _MAKING:
+        root = _ROOTS.get((os.getpid(), limits))
+        if root is None:
+            root = _ROOTS[(os.getpid(), limits)] = session(limits)
+        con = root.cursor()
+        schema = f"step_{next(_NUMBER)}"
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute(f"CREATE SCHEMA {schema}")
+    con.execute(f"SET search_path = '{schema},main'")
+    try:
+        yield con
+    finally:
+        con.execute("SET search_path = 'main'")
+        con.execute(f"DROP SCHEMA {schema} CASCADE")
+        con.close()
+
+
+def beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A second cursor that sees the same tables in the same time zone: settings belong to a connection, not to its copy."""
+    cursor = con.cursor()
+    (row,) = con.execute("SELECT current_setting('search_path')").fetchall()  # to its end: a result left open blocks `con`
+    cursor.execute("SET TimeZone = 'UTC'")
+    if row[0]:
+        cursor.execute(f"SET search_path = '{row[0]}'")
+    return cursor
 
 
 def build(con: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:

@@ -16,11 +16,16 @@ QUANTITY = "DECIMAL(28,10)"
 PRICE = "DECIMAL(24,12)"
 RATE = "DECIMAL(12,8)"
 
-_ROUND_AT = " ".join(f"WHEN {n} THEN CAST({{fn}}(CAST(amount AS {RAW}), {n}) AS {AMOUNT})" for n in range(13))
+_UNITS = "[" + ", ".join(f"CAST('{'1' if n == 0 else '0.' + '0' * (n - 1) + '1'}' AS {RAW})" for n in range(13)) + "]"
+"""The smallest amount at 0 to 12 decimals."""
 
 
-def _settled(function: str) -> str:
-    return f"CASE decimals {_ROUND_AT.format(fn=function)} END"
+def _settled_at(decimals: int) -> str:
+    """The rounding functions need a constant number of decimals, so the usual exponents have an arm of their own."""
+    return (
+        f"WHEN {decimals} THEN CAST(CASE rounding WHEN 'half_up' THEN round(exact, {decimals}) "
+        f"WHEN 'half_even' THEN round_even(exact, {decimals}) WHEN 'down' THEN trunc(exact, {decimals}) END AS {AMOUNT}) "
+    )
 
 
 MACROS: tuple[str, ...] = (
@@ -33,17 +38,22 @@ MACROS: tuple[str, ...] = (
     # raw x part / whole with both whole numbers (days of a period), half-even at the 22nd decimal.
     f"CREATE OR REPLACE MACRO share(amount, part, whole) AS "
     f"decimal_division(CAST(CAST(amount AS {RAW}) * CAST(part AS DECIMAL(9,0)) AS {RAW}), CAST(whole AS DECIMAL(9,0)), 22)",
-    # Rounds once, by name: rounding is half_up, half_even or down; decimals 0 to 12.
-    f"CREATE OR REPLACE MACRO settle(amount, decimals, rounding) AS CASE rounding "
-    f"WHEN 'half_up' THEN {_settled('round')} "
-    f"WHEN 'half_even' THEN {_settled('round_even')} "
-    f"WHEN 'down' THEN {_settled('trunc')} END",
+    # The same by remainder, for any number of decimals from 0 to 12: slower, used where settle has no arm.
+    f"CREATE OR REPLACE MACRO settle_by_remainder(amount, decimals, rounding) AS CAST(list_transform("
+    f"[struct_pack(exact := CAST(amount AS {RAW}), rest := CAST(amount AS {RAW}) % {_UNITS}[decimals + 1], "
+    f"unit := {_UNITS}[decimals + 1])], lambda s: s.exact - s.rest + CASE WHEN CASE rounding "
+    "WHEN 'half_up' THEN abs(s.rest) + abs(s.rest) >= s.unit "
+    "WHEN 'half_even' THEN abs(s.rest) + abs(s.rest) > s.unit "
+    "OR (abs(s.rest) + abs(s.rest) = s.unit AND (s.exact - s.rest) % (s.unit + s.unit) <> 0) "
+    "WHEN 'down' THEN false END THEN CASE WHEN s.exact < 0 THEN -s.unit ELSE s.unit END ELSE 0 END)[1] "
+    f"AS {AMOUNT})",
+    # Rounds once, by name: rounding is half_up, half_even or down; decimals 0 to 12. The list of one names the amount, so
+    # that the expression given is planned once and not once an arm.
+    f"CREATE OR REPLACE MACRO settle(amount, decimals, rounding) AS list_transform([CAST(amount AS {RAW})], "
+    f"lambda exact: CASE decimals {_settled_at(2)}{_settled_at(0)}{_settled_at(3)}"
+    "ELSE settle_by_remainder(exact, decimals, rounding) END)[1]",
     # The smallest amount at so many decimals: 0.01 for 2.
-    "CREATE OR REPLACE MACRO minor_unit(decimals) AS CAST(CASE decimals "
-    + " ".join(f"WHEN {n} THEN CAST('{'1' if n == 0 else '0.' + '0' * (n - 1) + '1'}' AS {AMOUNT})" for n in range(13))
-    + " END AS "
-    + AMOUNT
-    + ")",
+    f"CREATE OR REPLACE MACRO minor_unit(decimals) AS CAST({_UNITS}[decimals + 1] AS {AMOUNT})",
     # A ratio of two figures for metrics (never an amount): 12 decimals, NULL without a denominator.
     "CREATE OR REPLACE MACRO ratio(numerator, denominator) AS CASE WHEN denominator = 0 THEN NULL ELSE "
     "decimal_division(CAST(round(CAST(numerator AS DECIMAL(38,12)), 4) AS DECIMAL(22,4)), "

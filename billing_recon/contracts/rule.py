@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +63,10 @@ class Contract:
     column_rules: tuple[Rule, ...]
     table_rules: tuple[Rule, ...]
 
+    def on_day(self, rules: tuple[Rule, ...]) -> Contract:
+        """This contract with a day's own rules added."""
+        return replace(self, table_rules=self.table_rules + rules)
+
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """Every rule, in the order of the columns; the first broken one is a row's reason."""
@@ -100,6 +104,15 @@ class Contract:
             name=self.spec.name,
         )
 
+    @cached_property
+    def sentences(self) -> pl.DataFrame:
+        """`position` of each rule with its field, reason and says."""
+        return pl.DataFrame(
+            [(number, rule.field, rule.reason.value, rule.says) for number, rule in enumerate(self.rules)],
+            schema={"position": pl.Int32, "field": pl.String, "reason": pl.String, "says": pl.String},
+            orient="row",
+        )
+
     def suspects(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The rows that break at least one rule."""
         return frame.filter(~self.every_rule_holds)
@@ -118,16 +131,18 @@ class Contract:
             cases = error.failure_cases
             if cases["index"].null_count() or not cases["check"].is_in(list(positions)).all():
                 raise
-            return cases.select(
+            found: pl.DataFrame = cases.select(
                 pl.col("index").cast(pl.Int64),
                 pl.col("check").replace_strict(positions, return_dtype=pl.Int32).alias("position"),
             ).unique(maintain_order=True)
+            return found
         return pl.DataFrame(schema={"index": pl.Int64, "position": pl.Int32})
 
 
 def _holds(rule: Rule) -> Callable[[Any], pl.LazyFrame]:
     def holds(data: Any) -> pl.LazyFrame:
-        return data.lazyframe.select(rule.holds.fill_null(True).alias("holds"))
+        frame: pl.LazyFrame = data.lazyframe
+        return frame.select(rule.holds.fill_null(True).alias("holds"))
 
     return holds
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -328,3 +328,11 @@ LINEAGE: tuple[Column, ...] = (
     Column("source_row", I, doc="1 is the first data row"),
 )
 """Columns that landing adds to every accepted row, before the Delta partition column `day` (the day of its file)."""
+
+
+def stored(spec: TableSpec) -> tuple[Column, ...]:
+    """A canonical table's columns as the warehouse keeps them: with lineage, and a column `day` named `usage_day`.
+
+    In the warehouse `day` is the partition, the day of the file.
+    """
+    return tuple(replace(c, name="usage_day") if c.name == "day" else c for c in spec.columns) + LINEAGE

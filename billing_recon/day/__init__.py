@@ -4,7 +4,7 @@ from billing_recon.day.baselining import capture_baseline
 from billing_recon.day.closing import close_month, sign_off
 from billing_recon.day.home import Home
 from billing_recon.day.judging import evidence_now, judge_day, require_pass
-from billing_recon.day.landing import LANDED, land
+from billing_recon.day.landing import LANDED, land, land_all
 from billing_recon.day.rating import expect, roll_up
 from billing_recon.day.reconciling import reconcile
 from billing_recon.day.releasing import release
@@ -20,6 +20,7 @@ __all__ = [
     "expect",
     "judge_day",
     "land",
+    "land_all",
     "reconcile",
     "release",
     "require_pass",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from billing_recon.compute.engine import session
+from billing_recon.compute.engine import scratch
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import days_between
 from billing_recon.core.results import METRICS
@@ -25,10 +25,9 @@ def capture_baseline(home: Home, name: str, first: date, last: date, actor: str)
             f"baseline '{name}' needs every day from {first} to {last}; {len(missing)} not reconciled yet ({shown}). "
             f"Run them first: billing-recon run --day {missing[0]} --to {missing[-1]}"
         )
-    con = session()
-    rows = con.execute(
-        f"SELECT metric, currency, cohort, variant, day, value FROM "
-        f"({home.warehouse.scan(METRICS.name, METRICS.columns, first, last)}) ORDER BY ALL"
-    ).fetchall()
-    con.close()
+    with scratch() as con:
+        rows = con.execute(
+            f"SELECT metric, currency, cohort, variant, day, value FROM "
+            f"({home.warehouse.scan(METRICS.name, METRICS.columns, first, last)}) ORDER BY ALL"
+        ).fetchall()
     return home.control.capture_baseline(name, first, last, rows, actor)

@@ -47,7 +47,9 @@ def days_not_green(home: Home, month: str) -> list[str]:
     stale = [day for day in green if stale_reason(home, verdicts[str(day)]) is not None]
     sentences = []
     if missing:
-        sentences.append(f"{_some(missing)} not reconciled; run: billing-recon run --day {missing[0]} --to {missing[-1]}")
+        sentences.append(
+            f"{_some(missing)} not reconciled; run: billing-recon run --day {missing[0]} --to {missing[-1]}"
+        )
     if bad:
         sentences.append(f"{_some(bad)} not green; see: billing-recon status --day {bad[0]}")
     if stale:
@@ -57,7 +59,9 @@ def days_not_green(home: Home, month: str) -> list[str]:
     return sentences
 
 
-def sign_off(home: Home, month: str, approver: str, actor: str, role: str | None = None, note: str = "") -> list[SignOff]:
+def sign_off(
+    home: Home, month: str, approver: str, actor: str, role: str | None = None, note: str = ""
+) -> list[SignOff]:
     """Record `approver`'s signature under the month's evidence, in each role that policy gives them (or only `role`).
 
     ConfigurationError if policy does not know them; CloseRefused if the month is not green, since there would be nothing
@@ -86,7 +90,11 @@ def close_month(home: Home, month: str, run_id: str) -> str:
     reasons = days_not_green(home, month)
     reasons += missing_sign_offs(home.control.signoffs(month), evidence, home.policy.approvers)
     before = f"{add_months(parse_month(month), -1):%Y-%m}"
-    if home.first_day and before >= f"{home.first_day:%Y-%m}" and home.control.month_state(before) is not MonthState.CLOSED:
+    if (
+        home.first_day
+        and before >= f"{home.first_day:%Y-%m}"
+        and home.control.month_state(before) is not MonthState.CLOSED
+    ):
         reasons.append(f"{before} is not closed; months close in sequence")
     if reasons:
         raise CloseRefused(reasons)

@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 
 from billing_recon import __version__
-from billing_recon.compute.engine import session
+from billing_recon.compute.engine import Limits, scratch
 from billing_recon.compute.terms import load_catalog
 from billing_recon.control import ControlStore
 from billing_recon.core.catalog import Catalog
@@ -78,13 +78,24 @@ class Home:
             control=control,
         )
 
+    @property
+    def limits(self) -> Limits:
+        """What a step's DuckDB session may use; it spills into the state folder."""
+        return Limits(spill_dir=str(self.state / "spill"))
+
     @cached_property
     def first_day(self) -> date | None:
         """The first partition, from company.yaml."""
         return parse_day(self.company.first_day) if self.company.first_day else None
 
     def write(
-        self, con: duckdb.DuckDBPyConnection, table: str, columns: tuple[Column, ...], day: date, source: str, run_id: str
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: str,
+        columns: tuple[Column, ...],
+        day: date,
+        source: str,
+        run_id: str,
     ) -> Written:
         """Replace a partition and register what it now holds; CloseRefused when its month is closed.
 
@@ -102,10 +113,14 @@ class Home:
         if self.control.is_closed(day):
             month = f"{day:%Y-%m}"
             raise CloseRefused(
-                [f"{day} belongs to {month}, which is closed; reopen it first: billing-recon reopen {month} --reason ..."]
+                [
+                    f"{day} belongs to {month}, which is closed; reopen it first: billing-recon reopen {month} --reason ..."
+                ]
             )
 
-    def table(self, con: duckdb.DuckDBPyConnection, spec: TableSpec, first: date, last: date) -> duckdb.DuckDBPyRelation:
+    def table(
+        self, con: duckdb.DuckDBPyConnection, spec: TableSpec, first: date, last: date
+    ) -> duckdb.DuckDBPyRelation:
         """The rows of a results table for some days, for reports."""
         return con.sql(self.warehouse.scan(spec.name, spec.columns, first, last))
 
@@ -114,7 +129,8 @@ def _read_catalog(home: Path, company: Company) -> Catalog:
     files = sorted((home / "catalog").glob("*.yaml"))
     catalog = load_catalog((f"catalog/{path.name}", path.read_text(encoding="utf-8")) for path in files)
     if company.price_lists:
-        plans = read_price_lists(session(), home, company)
+        with scratch() as con:
+            plans = read_price_lists(con, home, company)
         digest = hashlib.sha256((catalog.digest + repr(plans)).encode()).hexdigest()
         catalog = Catalog(plans=catalog.plans + plans, taxes=catalog.taxes, digest=digest)
     if not catalog.plans:

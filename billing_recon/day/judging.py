@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import duckdb
 
-from billing_recon.compute.engine import session
+from billing_recon.compute.engine import scratch
 from billing_recon.control import VerdictRecord
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.evidence import evidence_hash
@@ -66,22 +66,22 @@ def evidence_now(home: Home, day: date) -> str | None:
 
 def day_judgement(home: Home, day: date) -> Judgement:
     """The day's facts, gathered and judged; a function of what is stored, so that every asker gets the same answer."""
-    con = session()
-    facts = DayFacts(
-        partition=str(day),
-        landing=tuple(home.control.landing_reports(day)),
-        layer_rows={
-            s.table: s.rows for s in home.control.partition_states((CONTROL_TOTALS.name, EXPECTED_LINES.name), day, day)
-        },
-        quarantined_rows=sum(r.quarantined for r in home.control.landing_reports(day)),
-        open_breaks=_open_breaks(con, home, day),
-        unexplained=_unexplained(con, home, day),
-        footing_failures=_footing_failures(con, home, day),
-        unrated_subscriptions=_unrated(con, home, day),
-        metrics=_metrics(con, home, day),
-        baseline_found=bool(home.policy.gate.baseline and home.control.baseline(home.policy.gate.baseline)),
-    )
-    con.close()
+    with scratch() as con:
+        facts = DayFacts(
+            partition=str(day),
+            landing=tuple(home.control.landing_reports(day)),
+            layer_rows={
+                s.table: s.rows
+                for s in home.control.partition_states((CONTROL_TOTALS.name, EXPECTED_LINES.name), day, day)
+            },
+            quarantined_rows=sum(r.quarantined for r in home.control.landing_reports(day)),
+            open_breaks=_open_breaks(con, home, day),
+            unexplained=_unexplained(con, home, day),
+            footing_failures=_footing_failures(con, home, day),
+            unrated_subscriptions=_unrated(con, home, day),
+            metrics=_metrics(con, home, day),
+            baseline_found=bool(home.policy.gate.baseline and home.control.baseline(home.policy.gate.baseline)),
+        )
     return judge(facts, home.policy)
 
 
@@ -89,7 +89,9 @@ def judge_day(home: Home, day: date, run_id: str) -> VerdictRecord:
     """Judge the day and persist the verdict with its evidence hash and policy version."""
     evidence = evidence_now(home, day)
     if evidence is None:
-        raise GateRefused(f"a partition that {day} reads is incomplete; run the day again: billing-recon run --day {day}")
+        raise GateRefused(
+            f"a partition that {day} reads is incomplete; run the day again: billing-recon run --day {day}"
+        )
     judgement = day_judgement(home, day)
     return home.control.record_verdict(
         VerdictRecord(
@@ -111,7 +113,9 @@ def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
     if evidence is None:
         return "a partition that it rests on is incomplete: a write was cut off or is under way"
     if evidence != verdict.evidence_hash:
-        return f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: data, policy, catalog or code changed"
+        return (
+            f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: data, policy, catalog or code changed"
+        )
     return None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 
-from billing_recon.compute.engine import Limits, session
+from billing_recon.compute.engine import scratch
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.results import QUARANTINE
-from billing_recon.core.tables import BY_NAME, CANONICAL, LINEAGE, USAGE_EVENTS, Column, Kind
+from billing_recon.core.tables import BY_NAME, CANONICAL, LINEAGE, USAGE_EVENTS, Column, Kind, stored
 from billing_recon.day.home import Home
 from billing_recon.feeds import land as land_from_feed
 
@@ -24,35 +26,44 @@ DUPLICATES: tuple[Column, ...] = (
 """What was collapsed as delivered twice; the roll-up keeps it beside the usage, for explaining a double charge."""
 
 
+def land_all(home: Home, tables: Sequence[str], day: date, run_id: str) -> list[LandingReport]:
+    """Land several tables, two side by side; the reports come in the order of `tables`.
+
+    The first error is raised once all have ended, so that no table is left half written behind another's back.
+    """
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="land") as pool:
+        begun = [pool.submit(land, home, table, day, run_id) for table in tables]
+    return [report.result() for report in begun]
+
+
 def land(home: Home, table: str, day: date, run_id: str) -> LandingReport:
     """Land one table's partition and record its row equation. Rerunning replaces the partition by the same rows."""
     home.refuse_if_closed(day)
     spec = BY_NAME[table]
-    con = session(Limits(spill_dir=str(home.state / "spill")))
-    lookback = home.policy.windows.lookback_days
-    known = None
-    if spec is USAGE_EVENTS:
-        known = "known_usage"
-        earlier = home.warehouse.scan(
-            table, spec.columns + LINEAGE, day - timedelta(days=lookback), day - timedelta(days=1)
+    with scratch(home.limits) as con:
+        lookback = home.policy.windows.lookback_days
+        known = None
+        if spec is USAGE_EVENTS:
+            known = "known_usage"
+            earlier = home.warehouse.scan(table, stored(spec), day - timedelta(days=lookback), day - timedelta(days=1))
+            con.execute(f"CREATE VIEW {known} AS SELECT {', '.join(spec.names)} FROM ({earlier})")
+        report = land_from_feed(
+            con,
+            home=home.path,
+            company=home.company,
+            spec=spec,
+            day=day,
+            lookback_days=lookback,
+            known_usage=known,
+            owner=home.policy.owners.get("RECORD_QUARANTINED", home.policy.owners.get("default", "finance-operations")),
         )
-        con.execute(f"CREATE VIEW {known} AS SELECT {', '.join(spec.names)} FROM ({earlier})")
-    report = land_from_feed(
-        con,
-        home=home.path,
-        company=home.company,
-        spec=spec,
-        day=day,
-        lookback_days=lookback,
-        known_usage=known,
-        owner=home.policy.owners.get("RECORD_QUARANTINED", home.policy.owners.get("default", "finance-operations")),
-    )
-    if not report.equation_holds:
-        raise AssertionError(f"landing lost rows: {report}")
-    home.write(con, table, spec.columns + LINEAGE, day, "landed", run_id)
-    home.write(con, f"quarantine_{table}", QUARANTINE.columns, day, "landed_quarantine", run_id)
-    if spec is USAGE_EVENTS:
-        home.write(con, "usage_duplicates", DUPLICATES, day, "landed_duplicates", run_id)
-    home.control.record_landing(report, run_id)
-    con.close()
+        if not report.equation_holds:
+            raise AssertionError(f"landing lost rows: {report}")
+        names = ", ".join("day AS usage_day" if c.name == "day" else f'"{c.name}"' for c in spec.columns + LINEAGE)
+        con.execute(f"CREATE VIEW landed_stored AS SELECT {names} FROM landed")
+        home.write(con, table, stored(spec), day, "landed_stored", run_id)
+        home.write(con, f"quarantine_{table}", QUARANTINE.columns, day, "landed_quarantine", run_id)
+        if spec is USAGE_EVENTS:
+            home.write(con, "usage_duplicates", DUPLICATES, day, "landed_duplicates", run_id)
+        home.control.record_landing(report, run_id)
     return report

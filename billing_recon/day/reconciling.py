@@ -47,36 +47,35 @@ DRIFT: tuple[Column, ...] = (
 
 def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     """Compare every pair of layers as of the end of `day`; breaks, totals, metrics and drift are replaced together."""
-    con = open_session(home, day)
-    register_policy(con, home, home.control.landing_reports(day))
-    lookback = home.policy.windows.lookback_days
-    for spec in (
-        SUBSCRIPTIONS,
-        INVOICE_LINES,
-        RENDERED_INVOICES,
-        RENDERED_LINES,
-        LEDGER_ENTRIES,
-        PAYMENTS,
-        METERED_USAGE,
-        SIGNALS,
-        KEY_MAP,
-    ):
-        register_landed(con, home, spec, day, lookback)
-    first = day - timedelta(days=lookback)
-    register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, first, day)
-    register_window(con, home, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, day)
-    register_window(con, home, "unbilled_usage", UNBILLED, day, day)
-    _register_quarantine(con, home, first, day)
-    _register_baseline(con, home)
-    for relations in (reconciling.RELATIONS, totalling.RELATIONS, measuring.RELATIONS, drifting.RELATIONS):
-        build(con, relations)
-    written = (
-        home.write(con, BREAKS.name, BREAKS.columns, day, "breaks", run_id),
-        home.write(con, CONTROL_TOTALS.name, CONTROL_TOTALS.columns, day, "control_totals", run_id),
-        home.write(con, METRICS.name, METRICS.columns, day, "metrics", run_id),
-        home.write(con, "drift", DRIFT, day, "drift", run_id),
-    )
-    con.close()
+    with open_session(home, day) as con:
+        register_policy(con, home, home.control.landing_reports(day))
+        lookback = home.policy.windows.lookback_days
+        for spec in (
+            SUBSCRIPTIONS,
+            INVOICE_LINES,
+            RENDERED_INVOICES,
+            RENDERED_LINES,
+            LEDGER_ENTRIES,
+            PAYMENTS,
+            METERED_USAGE,
+            SIGNALS,
+            KEY_MAP,
+        ):
+            register_landed(con, home, spec, day, lookback)
+        first = day - timedelta(days=lookback)
+        register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, first, day)
+        register_window(con, home, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, day)
+        register_window(con, home, "unbilled_usage", UNBILLED, day, day)
+        _register_quarantine(con, home, first, day)
+        _register_baseline(con, home)
+        for relations in (reconciling.RELATIONS, totalling.RELATIONS, measuring.RELATIONS, drifting.RELATIONS):
+            build(con, relations)
+        written = (
+            home.write(con, BREAKS.name, BREAKS.columns, day, "breaks", run_id),
+            home.write(con, CONTROL_TOTALS.name, CONTROL_TOTALS.columns, day, "control_totals", run_id),
+            home.write(con, METRICS.name, METRICS.columns, day, "metrics", run_id),
+            home.write(con, "drift", DRIFT, day, "drift", run_id),
+        )
     return StepResult(written)
 
 

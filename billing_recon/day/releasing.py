@@ -7,7 +7,7 @@ import os
 from datetime import date
 from pathlib import Path
 
-from billing_recon.compute.engine import session
+from billing_recon.compute.engine import scratch
 from billing_recon.core.results import CONTROL_TOTALS
 from billing_recon.day.home import Home
 from billing_recon.day.judging import DAY_GATE, require_pass
@@ -19,14 +19,13 @@ def release(home: Home, day: date, run_id: str) -> Path:
     The manifest carries what was proved: evidence hash, policy version, and the control totals per pair and currency.
     """
     verdict = require_pass(home, DAY_GATE, str(day))
-    con = session()
-    names = ", ".join(CONTROL_TOTALS.names)
-    cursor = con.execute(
-        f"SELECT {names} FROM ({home.warehouse.scan(CONTROL_TOTALS.name, CONTROL_TOTALS.columns, day, day)}) "
-        "ORDER BY pair, currency, cohort, variant"
-    )
-    totals = [{k: str(v) for k, v in zip(CONTROL_TOTALS.names, row, strict=True)} for row in cursor.fetchall()]
-    con.close()
+    with scratch() as con:
+        names = ", ".join(CONTROL_TOTALS.names)
+        cursor = con.execute(
+            f"SELECT {names} FROM ({home.warehouse.scan(CONTROL_TOTALS.name, CONTROL_TOTALS.columns, day, day)}) "
+            "ORDER BY pair, currency, cohort, variant"
+        )
+        totals = [{k: str(v) for k, v in zip(CONTROL_TOTALS.names, row, strict=True)} for row in cursor.fetchall()]
     manifest = {
         "day": str(day),
         "gate": verdict.gate,

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import duckdb
 
-from billing_recon.compute.engine import Limits, session
+from billing_recon.compute.engine import scratch
 from billing_recon.compute.terms import register_terms
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.reason import Code
-from billing_recon.core.tables import BY_NAME, LINEAGE, Column, TableSpec
+from billing_recon.core.tables import BY_NAME, Column, TableSpec, stored
 from billing_recon.day.home import Home
 
 SMALL_ROWS = 3_000_000
 """Windows up to this many rows are read once into memory; larger ones stay views over the files."""
 
 
-def open_session(home: Home, day: date) -> duckdb.DuckDBPyConnection:
+@contextmanager
+def open_session(home: Home, day: date) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session with `run_params` and the terms registered."""
-    con = session(Limits(spill_dir=str(home.state / "spill")))
+    with scratch(home.limits) as con:
+        _register_params(con, home, day)
+        register_terms(con, home.catalog, home.company)
+        yield con
+
+
+def _register_params(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> None:
     windows, profile = home.policy.windows, home.company.profile
     con.execute(
         "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::DATE AS first_day, "
@@ -44,8 +53,6 @@ def open_session(home: Home, day: date) -> duckdb.DuckDBPyConnection:
             home.company.timezone,
         ],
     )
-    register_terms(con, home.catalog, home.company)
-    return con
 
 
 def register_policy(con: duckdb.DuckDBPyConnection, home: Home, reports: list[LandingReport]) -> None:
@@ -81,7 +88,13 @@ def register_policy(con: duckdb.DuckDBPyConnection, home: Home, reports: list[La
 def register_landed(con: duckdb.DuckDBPyConnection, home: Home, spec: TableSpec, day: date, days_back: int) -> None:
     """A canonical table as known at the end of `day`: rows observed by then from files at most `days_back` days old."""
     register_window(
-        con, home, spec.name, spec.columns + LINEAGE, day - timedelta(days=days_back), day, f"observed_on <= DATE '{day}'"
+        con,
+        home,
+        spec.name,
+        stored(spec),
+        day - timedelta(days=days_back),
+        day,
+        f"observed_on <= DATE '{day}'",
     )
 
 
@@ -96,7 +109,7 @@ def register_window(
     as_name: str | None = None,
 ) -> None:
     """A range of a warehouse table's days, kept in memory where small."""
-    names = ", ".join(["day", *(c.name for c in columns if c.name != "day")])
+    names = ", ".join(["day", *(f'"{c.name}"' for c in columns if c.name != "day")])
     rows = sum(s.rows for s in home.control.partition_states((name,), first, last))
     what = "TABLE" if rows <= SMALL_ROWS else "VIEW"
     scan = home.warehouse.scan(name, columns, first, last)

@@ -4,7 +4,7 @@ No `from __future__ import annotations` here: Dagster reads the annotation of `c
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,8 @@ from billing_recon.defs.calendar import Calendar
 if TYPE_CHECKING:
     from billing_recon.day import Home, StepResult
 
-OpenHome = Callable[[], "Home"]
+OpenHome = Callable[[], AbstractContextManager["Home"]]
+"""Opens the home for a run, and gives its connections back at the end where they are the run's own."""
 _FINANCE, _BILLING = "team:finance-operations", "team:billing-operations"
 
 
@@ -27,9 +28,11 @@ def home_resource(open_home: OpenHome) -> dg.ResourceDefinition:
     """The company's home, opened once a run, so that a run sees one configuration."""
 
     @dg.resource(description="The company's home: configuration, warehouse and control database.")
-    def home(_context: dg.InitResourceContext) -> "Home":
-        with refusing():
-            return open_home()
+    def home(_context: dg.InitResourceContext) -> Iterator["Home"]:
+        with ExitStack() as stack:
+            with refusing():
+                opened = stack.enter_context(open_home())
+            yield opened
 
     return home
 

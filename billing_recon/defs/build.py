@@ -2,6 +2,8 @@
 
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +33,15 @@ def _build(home: Path, open_home: OpenHome | None) -> dg.Definitions:
     if calendar.problem:
         dg.get_dagster_logger("billing_recon").warning(calendar.problem)
 
-    def opened() -> "Home":
+    @contextmanager
+    def opened() -> Iterator["Home"]:
         from billing_recon.day import Home
 
-        return Home.open(home, actor="dagster")
+        made = Home.open(home, actor="dagster")
+        try:
+            yield made
+        finally:
+            made.control.close()
 
     daily_assets, monthly_assets = day_assets(calendar), month_assets(calendar)
     daily = dg.define_asset_job(
@@ -91,7 +98,8 @@ def _paging_sensor(
     def page_on_breach(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         from billing_recon.defs.paging import Cursor, answers_since, deliver, webhook
 
-        variable = open_home().policy.paging.webhook_env
+        with open_home() as home:
+            variable = home.policy.paging.webhook_env
         url = os.environ.get(variable)
         if not url:
             return dg.SkipReason(f"No page was sent: set {variable} to the webhook's URL.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -53,7 +54,7 @@ def run_days(
             f"{known.get_last_partition_key()}. The first is first_day of company.yaml; the last is yesterday in "
             f"{home.company.timezone}, or the newest landed file"
         )
-    job = build_definitions(home_path, lambda: home).resolve_job_def(DAILY_JOB)
+    job = build_definitions(home_path, lambda: nullcontext(home)).resolve_job_def(DAILY_JOB)
     outcomes: list[DayOutcome] = []
     with open_instance(home.state) as instance:
         for day in days:
@@ -80,10 +81,12 @@ def _run_day(job: dg.JobDefinition, instance: dg.DagsterInstance, home: Home, da
 
 def _first_error(result: dg.ExecuteInProcessResult) -> str | None:
     """Why the run itself failed, in words; None where the day's gate is all that stopped it."""
+    stopped = False
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
             blocked = failure.error is not None and failure.error.cls_name == "DagsterAssetCheckFailedError"
+            stopped = True
             if blocked and event.step_key == _JUDGE_STEP:
                 continue
             if blocked:
@@ -91,7 +94,8 @@ def _first_error(result: dg.ExecuteInProcessResult) -> str | None:
             if failure.user_failure_data is not None and failure.user_failure_data.description:
                 return failure.user_failure_data.description
             return f"step {event.step_key}: {_innermost(failure.error)}"
-        if event.is_job_failure and event.job_failure_data.error is not None:
+        # The run's own failure counts only where no step failed: otherwise it says no more than that one did.
+        if event.is_job_failure and not stopped and event.job_failure_data.error is not None:
             return _innermost(event.job_failure_data.error)
     return None
 

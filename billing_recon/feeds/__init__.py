@@ -1,0 +1,6 @@
+"""Which rows came, and which were set aside? Outside formats into canonical tables, one module a format."""
+
+from billing_recon.feeds.landing import land
+from billing_recon.feeds.price_list import read_price_lists
+
+__all__ = ["land", "read_price_lists"]

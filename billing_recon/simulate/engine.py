@@ -340,13 +340,14 @@ def _credit_lines(
     run: Run, lines: list[EngineLine], period: Period, book: PriceBook, profile: Profile
 ) -> list[EngineLine]:
     """Credits granted within the period, never more than the invoice (rule 12)."""
-    left = sum((line.total for line in lines), ZERO)
+    before_tax = profile.credit == "before_tax"
+    left = sum((line.taxable if before_tax else line.total for line in lines), ZERO)
     found = []
     for credit in run.last.contract.credits:
         used = min(settled(credit.amount, run.last.currency, profile), left)
         if period.start <= credit.granted_on < period.end and used > 0:
             found.append(_derived("credit", credit.credit_id, run, period, book, profile, credit=used))
-            left += found[-1].total
+            left -= used
     return found
 
 

@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
+from billing_recon.compute.engine import beside
 from billing_recon.core.tables import Column
 
 
@@ -67,13 +68,11 @@ class Warehouse:
             bounds = [("day", ">=", first.isoformat()), ("day", "<=", last.isoformat())]
             files = sorted(table.file_uris(bounds))  # type: ignore[arg-type]
         if not files:
-            nulls = ", ".join(f"CAST(NULL AS {c.sql_type}) AS {c.name}" for c in columns if c.name != "day")
+            nulls = ", ".join(f'CAST(NULL AS {c.sql_type}) AS "{c.name}"' for c in columns if c.name != "day")
             return f"SELECT CAST(NULL AS DATE) AS day, {nulls} WHERE false"
-        names = ", ".join(["day", *(c.name for c in columns if c.name != "day")])
+        names = ", ".join(["day", *(f'"{c.name}"' for c in columns if c.name != "day")])
         listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
-        return (
-            f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = true, hive_types = {{'day': DATE}})"
-        )
+        return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = true, hive_types = {{'day': DATE}})"
 
     def days(self, name: str) -> list[date]:
         """Days that have at least one row, in order."""
@@ -90,13 +89,13 @@ class Warehouse:
         `source` must be a table or view, not a temporary one: rows stream through a second cursor.
         """
         kept = [c for c in columns if c.name != "day"]
-        typed = ", ".join(f"CAST({c.name} AS {c.sql_type}) AS {c.name}" for c in kept)
+        typed = ", ".join(f'CAST("{c.name}" AS {c.sql_type}) AS "{c.name}"' for c in kept)
         rows, digest = content_digest(con, f"SELECT {typed} FROM {source}", kept)
         table = self._table(name)
         exists = table is not None and bool(table.file_uris([("day", "=", day.isoformat())]))
         if rows or exists:
             query = f"SELECT DATE '{day}' AS day, {typed} FROM {source}"
-            reader = con.cursor().sql(query).to_arrow_reader(100_000)
+            reader = beside(con).sql(query).to_arrow_reader(100_000)
             if table is None:
                 table = self._create(name, reader.schema)
             write_deltalake(
@@ -115,7 +114,7 @@ def content_digest(con: duckdb.DuckDBPyConnection, query: str, columns: list[Col
     Each row's text is hashed (MD5, 128 bits) and the halves are summed over the rows; the sums and the count are hashed
     again with SHA-256. Decimals print at their declared scale, so equal figures always print alike.
     """
-    parts = ", ".join(f"coalesce(CAST({c.name} AS VARCHAR), chr(1))" for c in columns)
+    parts = ", ".join(f'coalesce(CAST("{c.name}" AS VARCHAR), chr(1))' for c in columns)
     row = con.execute(
         f"WITH texts AS (SELECT concat_ws(chr(31), {parts}) AS t FROM ({query})) "
         "SELECT count(*), coalesce(sum(CAST(md5_number_lower(t) AS HUGEINT)), 0), "
@@ -123,6 +122,3 @@ def content_digest(con: duckdb.DuckDBPyConnection, query: str, columns: list[Col
     ).fetchone()
     assert row is not None
     return int(row[0]), hashlib.sha256(f"{row[0]}:{row[1]}:{row[2]}".encode()).hexdigest()
-
-
-

@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
+import pyarrow as pa
 
 from billing_recon.compute import expect, rollup
 from billing_recon.compute.engine import build, session
@@ -45,7 +46,7 @@ class SmallCompany:
     late_window_days: int = 2
     lookback_days: int = 62
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
-    usage: list[tuple[Any, ...]] = field(default_factory=list)
+    usage: list[dict[str, Any]] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     def subscribes(self, **given: Any) -> None:
@@ -78,12 +79,30 @@ class SmallCompany:
         self.subscriptions.append(row)
 
     def uses(
-        self, quantity: str, usage_day: str, *, meter: str = "events", subscription: str = "S1", arrived: str | None = None
+        self,
+        quantity: str,
+        usage_day: str,
+        *,
+        meter: str = "events",
+        subscription: str = "S1",
+        arrived: str | None = None,
     ) -> None:
         """Roll up a quantity of a usage day, as arrived on a day (its own, if not given)."""
-        self.usage.append((day(usage_day), subscription, "C1", meter, Decimal(quantity), 1, day(arrived or usage_day)))
+        self.usage.append(
+            {
+                "usage_day": day(usage_day),
+                "subscription_id": subscription,
+                "customer_id": "C1",
+                "meter": meter,
+                "quantity": Decimal(quantity),
+                "events": 1,
+                "day": day(arrived or usage_day),
+            }
+        )
 
-    def billed(self, period_start: str, *, observed: str, subscription: str = "S1", period_end: str = "2026-04-01") -> None:
+    def billed(
+        self, period_start: str, *, observed: str, subscription: str = "S1", period_end: str = "2026-04-01"
+    ) -> None:
         """Land a billed line, of which only the period matters here."""
         self.lines.append(
             {
@@ -110,13 +129,7 @@ class SmallCompany:
             "duplicate_events BIGINT DEFAULT 0, late_quantity DECIMAL(28,10) DEFAULT 0, late_events BIGINT DEFAULT 0, "
             "superseded_quantity DECIMAL(28,10) DEFAULT 0, superseded_events BIGINT DEFAULT 0)"
         )
-        known = [row for row in self.usage if row[-1] <= self.on]
-        if known:
-            con.executemany(
-                "INSERT INTO usage_rollup (usage_day, subscription_id, customer_id, meter, quantity, events, day) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                known,
-            )
+        insert(con, "usage_rollup", [row for row in self.usage if row["day"] <= self.on])
         build(con, expect.RELATIONS)
         return con
 
@@ -149,16 +162,23 @@ def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def land(con: duckdb.DuckDBPyConnection, spec: TableSpec, given: Sequence[dict[str, Any]], name: str | None = None) -> None:
+def land(
+    con: duckdb.DuckDBPyConnection, spec: TableSpec, given: Sequence[dict[str, Any]], name: str | None = None
+) -> None:
     """A canonical table with lineage; columns not given are empty, the rest of the lineage is numbered."""
     columns = ", ".join(f"{column.name} {column.sql_type}" for column in spec.columns)
     con.execute(f"CREATE OR REPLACE TABLE {name or spec.name} ({columns}, {LANDED})")
-    for number, row in enumerate(given, start=1):
-        full = {"source_file": "f.csv", "source_row": number, **row}
-        con.execute(
-            f"INSERT INTO {name or spec.name} ({', '.join(full)}) VALUES ({', '.join('?' * len(full))})",
-            list(full.values()),
-        )
+    full = [{"source_file": "f.csv", "source_row": number, **row} for number, row in enumerate(given, start=1)]
+    insert(con, name or spec.name, full)
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, given: Sequence[dict[str, Any]]) -> None:
+    """Insert rows of which each may leave out columns; all at once, through Arrow, so decimals stay decimals."""
+    if given:
+        names = {column: None for row in given for column in row}
+        con.register("arriving", pa.table({column: [row.get(column) for row in given] for column in names}))
+        con.execute(f"INSERT INTO {table} BY NAME SELECT {', '.join(names)} FROM arriving")
+        con.unregister("arriving")
 
 
 def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
@@ -197,7 +217,10 @@ class Events:
     def roll_up(self, on: date, duplicates: Sequence[tuple[Any, ...]] = ()) -> list[dict[str, Any]]:
         """`rollup_day` for one day of arrival."""
         con = session()
-        con.execute("CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::VARCHAR AS company_timezone", [on, self.company_timezone])
+        con.execute(
+            "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::VARCHAR AS company_timezone",
+            [on, self.company_timezone],
+        )
         land(con, USAGE_EVENTS, [e for e in self.events if e["observed_on"] == on], "new_events")
         land(con, USAGE_EVENTS, [e for e in self.events if e["observed_on"] < on], "known_events")
         land(con, SUBSCRIPTIONS, [s for s in self.subscriptions if s["observed_on"] <= on])

@@ -26,9 +26,7 @@ def con() -> duckdb.DuckDBPyConnection:
 
 def periods_in_sql(con: duckdb.DuckDBPyConnection, asked: list[tuple[date, Interval, date]]) -> list[Period]:
     con.execute("CREATE OR REPLACE TABLE asked (n INTEGER, billing_anchor DATE, billing_interval VARCHAR, probe DATE)")
-    con.executemany(
-        "INSERT INTO asked VALUES (?, ?, ?, ?)", [(n, a, i.value, p) for n, (a, i, p) in enumerate(asked)]
-    )
+    con.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", [(n, a, i.value, p) for n, (a, i, p) in enumerate(asked)])
     con.execute(
         "CREATE OR REPLACE VIEW probes AS SELECT n, billing_anchor, billing_interval, probe, NULL::DATE AS once_start, "
         "NULL::DATE AS once_end FROM asked"

@@ -90,7 +90,9 @@ def test_a_price_that_passed_through_a_float_is_refused_with_its_place() -> None
 def test_all_problems_of_all_files_are_reported_at_once() -> None:
     unknown = GOOD.replace("name: Growth", "nmae: Growth")
     with pytest.raises(ConfigurationError) as refused:
-        load_catalog([("a.yaml", unknown), ("b.yaml", "plans: ["), ("c.yaml", "- 1"), ("d.yaml", GOOD), ("e.yaml", GOOD)])
+        load_catalog(
+            [("a.yaml", unknown), ("b.yaml", "plans: ["), ("c.yaml", "- 1"), ("d.yaml", GOOD), ("e.yaml", GOOD)]
+        )
     problems = refused.value.problems
     assert any(p.startswith("a.yaml: plans[0].nmae:") for p in problems)
     assert any(p.startswith("b.yaml: not valid YAML") for p in problems)

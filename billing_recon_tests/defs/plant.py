@@ -88,8 +88,10 @@ def failures(result: dg.ExecuteInProcessResult) -> list[str]:
             error = data.error
             while error is not None and error.cause is not None and data.user_failure_data is None:
                 error = error.cause
-            said.append((data.user_failure_data and data.user_failure_data.description) or (error.message if error else ""))
-        elif event.is_job_failure and event.job_failure_data.error is not None:
+            said.append(
+                (data.user_failure_data and data.user_failure_data.description) or (error.message if error else "")
+            )
+        elif event.is_job_failure and not said and event.job_failure_data.error is not None:
             said.append(event.job_failure_data.error.message)
     return said
 

@@ -26,7 +26,9 @@ def test_a_green_day_is_released_in_its_own_run_and_may_be_again_in_another(work
     assert failures(works.run(FIRST, "day_release")) == []
 
 
-def test_in_the_same_run_a_gate_that_is_not_passed_stops_the_release_and_not_the_day_pack(works: Plant) -> None:
+def test_a_gate_that_is_not_passed_stops_the_release_in_its_own_run_and_in_another_and_not_the_day_pack(
+    works: Plant,
+) -> None:
     works.file("ledger_entries", FIRST).unlink()
     result = works.run(FIRST)
     assert not result.success
@@ -34,11 +36,6 @@ def test_in_the_same_run_a_gate_that_is_not_passed_stops_the_release_and_not_the
     assert "day_pack" in materialized(result)
     assert "day_release" not in materialized(result)
     assert not works.released(FIRST)
-
-
-def test_a_separate_run_of_the_release_is_refused_with_the_reason_and_what_to_do(works: Plant) -> None:
-    works.file("ledger_entries", FIRST).unlink()
-    works.run(FIRST)
     said = refusal(works.run(FIRST, "day_release"))
     assert "INCONCLUSIVE: No file of ledger_entries came" in said
     assert f"billing-recon run --day {FIRST}" in said
@@ -49,47 +46,41 @@ def test_a_day_that_was_never_judged_is_not_released(works: Plant) -> None:
     assert "has never been judged" in refusal(works.run(FIRST, "day_release"))
 
 
-def test_a_verdict_is_stale_after_an_upstream_table_was_landed_again_with_other_rows(works: Plant) -> None:
-    assert failures(works.run(FIRST)) == []
-    assert failures(works.run(SECOND)) == []
-    works.shorten("usage_events", FIRST)
-    assert failures(works.run(FIRST, "usage_events")) == []
+def test_a_verdict_is_stale_after_an_upstream_table_was_landed_again_with_other_rows(green: Plant) -> None:
+    green.shorten("usage_events", FIRST)
+    assert failures(green.run(FIRST, "usage_events")) == []
     for day in (FIRST, SECOND):
-        assert "was PASS, but its evidence" in refusal(works.run(day, "day_release"))
+        assert "was PASS, but its evidence" in refusal(green.run(day, "day_release"))
 
 
-def test_a_verdict_stays_current_after_a_rerun_of_the_same_data(works: Plant) -> None:
-    assert failures(works.run(FIRST)) == []
-    assert failures(works.run(FIRST, "usage_events", "payments")) == []
-    assert failures(works.run(FIRST, "day_release")) == []
+def test_a_verdict_stays_current_after_a_rerun_of_the_same_data(green: Plant) -> None:
+    assert failures(green.run(FIRST, "usage_events", "payments")) == []
+    assert failures(green.run(FIRST, "day_release")) == []
 
 
-def test_a_write_that_was_cut_off_makes_the_verdict_unusable(works: Plant) -> None:
-    assert failures(works.run(FIRST)) == []
-    works.home.control.begin_write("breaks", FIRST, "killed")
-    assert "is incomplete" in refusal(works.run(FIRST, "day_release"))
-    assert failures(works.run(FIRST)) == []
+def test_a_write_that_was_cut_off_makes_the_verdict_unusable(green: Plant) -> None:
+    green.home.control.begin_write("breaks", FIRST, "killed")
+    assert "is incomplete" in refusal(green.run(FIRST, "day_release"))
+    assert failures(green.run(FIRST)) == []
 
 
-def test_another_policy_needs_another_verdict(works: Plant) -> None:
-    assert failures(works.run(FIRST)) == []
-    works.home.control.apply_policy(f"# looser\n{works.home.control.current_policy().text}", "ana", "")  # type: ignore[union-attr]
-    assert "data, policy, catalog or code changed" in refusal(works.run(FIRST, "day_release"))
+def test_another_policy_needs_another_verdict(green: Plant) -> None:
+    green.home.control.apply_policy(f"# looser\n{green.home.control.current_policy().text}", "ana", "")  # type: ignore[union-attr]
+    assert "data, policy, catalog or code changed" in refusal(green.run(FIRST, "day_release"))
 
 
-def test_a_month_closes_only_when_every_day_is_green_and_three_people_signed(works: Plant) -> None:
+def test_a_month_closes_only_when_every_day_is_green_and_three_people_signed(green: Plant) -> None:
     days = [FIRST + timedelta(days=n) for n in range(4)]
-    for day in days[:3]:
-        assert failures(works.run(day)) == []
-    said = refusal(works.close("2026-01"))
+    assert failures(green.run(days[2])) == []
+    said = refusal(green.close("2026-01"))
     assert "1 day (2026-01-31) not reconciled" in said
     assert "finance: not signed yet" in said
-    assert failures(works.run(days[3])) == []
+    assert failures(green.run(days[3])) == []
     for person in ("Amara Okafor", "Jonas Weber"):
-        sign_off(works.home, "2026-01", person, actor="test")
-    assert refusal(works.close("2026-01")).startswith("engineering: not signed yet")
-    sign_off(works.home, "2026-01", "Mei Tanaka", actor="test")
-    assert failures(works.close("2026-01")) == []
-    assert works.home.control.is_closed(FIRST)
-    assert "is closed" in refusal(works.run(FIRST))
-    assert works.home.control.verify_audit() == []
+        sign_off(green.home, "2026-01", person, actor="test")
+    assert refusal(green.close("2026-01")).startswith("engineering: not signed yet")
+    sign_off(green.home, "2026-01", "Mei Tanaka", actor="test")
+    assert failures(green.close("2026-01")) == []
+    assert green.home.control.is_closed(FIRST)
+    assert "is closed" in refusal(green.run(FIRST))
+    assert green.home.control.verify_audit() == []

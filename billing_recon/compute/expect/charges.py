@@ -23,7 +23,7 @@ ITEMS = Relation(
     inputs=("contract_runs", "term_charges", "usage_rollup", "run_params"),
     doc=(
         "One item a run and charge, with its units (1 for flat) and proration share. Usage is that of the run's days as "
-        "observed by period_end + late_window_days; periods that are only open have no subscription charges yet."
+        "observed by period_end + late_window_days. A period that is only open has items for what was used, and nothing else."
     ),
     sql=f"""
 WITH charged AS (
@@ -61,7 +61,8 @@ SELECT {_of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.
     CAST(coalesce(u.duplicate_quantity, 0) AS {QUANTITY}) AS duplicate_quantity,
     CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity
 FROM charged AS c
-LEFT JOIN used AS u ON u.item_id = c.item_id""",
+LEFT JOIN used AS u ON u.item_id = c.item_id
+WHERE c.wanted OR u.quantity <> 0""",
 )
 
 UNBILLED = Relation(

@@ -11,7 +11,9 @@ _FIGURES = f"{LINE}, credit, taxable, tax_raw, tax, total"
 
 
 def _money(figure: str) -> str:
-    return f"currency || ' ' || group_thousands(say({figure}, decimals))"
+    """USD 1,234.50; below a thousand there is nothing to separate, which spares most lines the work."""
+    said = f"say({figure}, decimals)"
+    return f"currency || ' ' || CASE WHEN abs({figure}) < 1000 THEN {said} ELSE group_thousands({said}) END"
 
 
 def _percent(rate: str) -> str:
@@ -28,6 +30,9 @@ WITH lines AS (
     SELECT {_FIGURES} FROM taxed_lines
     UNION ALL
     SELECT {_FIGURES} FROM credit_lines
+),
+told AS (
+    SELECT {_FIGURES}, {_money("gross")} AS gross_said FROM lines
 )
 SELECT
     subscription_id || '|' || kind || '|' || coalesce(meter, '') || '|' || CAST(line_start AS VARCHAR) || '|'
@@ -48,11 +53,11 @@ SELECT
         'tax_region', tax_region, 'tax_rate', {text("tax_rate")}, 'tax_unrounded', {text("tax_raw")}
     ) AS VARCHAR) AS working,
     phrase
-        || CASE WHEN gross = 0 OR ends_with(phrase, {_money("gross")}) THEN '' ELSE ' = ' || {_money("gross")} END
+        || CASE WHEN gross = 0 OR ends_with(phrase, gross_said) THEN '' ELSE ' = ' || gross_said END
         || CASE WHEN gross = 0 OR discount = 0 THEN '' ELSE '; less ' || {_percent("discount_rate")} || ' discount '
             || {_money("discount")} END
         || CASE WHEN tax = 0 THEN '' WHEN tax < 0 THEN '; with it ' || {_percent("tax_rate")} || ' tax '
             || {_money("abs(tax)")} ELSE '; plus ' || {_percent("tax_rate")} || ' tax ' || {_money("tax")} END
         || '; total ' || {_money("total")} || '.' AS sentence
-FROM lines""",
+FROM told""",
 )

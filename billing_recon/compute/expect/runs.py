@@ -118,18 +118,20 @@ stated AS (
     FROM runs
 ),
 opened AS (
-    SELECT {_PERIOD}, by_seat, run_no, {_TERMS}, run_start, run_end, seats, customer_id, segment, stated,
-        CASE WHEN json_valid(stated) THEN CASE WHEN json_type(stated) IN ('OBJECT', 'NULL') THEN stated END END AS contract
-    FROM stated
+    SELECT stated, CASE WHEN json_valid(stated) THEN CASE WHEN json_type(stated) IN ('OBJECT', 'NULL') THEN stated END END
+        AS contract
+    FROM (SELECT DISTINCT stated FROM stated WHERE stated IS NOT NULL) AS texts
 ),
 agreed AS (
-    SELECT {_PERIOD}, by_seat, run_no, {_TERMS}, run_start, run_end, seats, customer_id, segment, contract,
+    SELECT stated, contract,
         json_extract_string(contract, '$.discount.rate') AS rate_text,
-        coalesce(TRY_CAST(json_extract_string(contract, '$.discount.valid_from') AS DATE) > period_start, false)
-            OR coalesce(TRY_CAST(json_extract_string(contract, '$.discount.valid_to') AS DATE) <= period_start, false)
-            AS discount_rests,
+        TRY_CAST(json_extract_string(contract, '$.discount.rate') AS {RATE}) AS rate,
+        TRY_CAST(json_extract_string(contract, '$.discount.valid_from') AS DATE) AS rate_from,
+        TRY_CAST(json_extract_string(contract, '$.discount.valid_to') AS DATE) AS rate_to,
         json_extract_string(contract, '$.minimum') AS minimum_text,
-        (stated IS NOT NULL AND contract IS NULL) OR {_garbled("coupons", dates=("valid_from", "valid_to"))} OR {_garbled("credits", dates=("granted_on",))}
+        TRY_CAST(json_extract_string(contract, '$.minimum') AS {AMOUNT}) AS minimum,
+        contract IS NULL OR {_garbled("coupons", dates=("valid_from", "valid_to"))}
+            OR {_garbled("credits", dates=("granted_on",))}
             OR coalesce(json_type(contract, '$.discount.rate') IN {_NOT_EXACT}, false)
             OR coalesce(json_type(contract, '$.minimum') IN {_NOT_EXACT}, false)
             OR {_undated("$.discount.valid_from")} OR {_undated("$.discount.valid_to")} AS garbled
@@ -137,20 +139,21 @@ agreed AS (
 ),
 judged AS (
     SELECT a.subscription_id, a.period_start, a.period_end, a.due_on, a.wanted, a.is_open, a.by_seat, a.run_no, a.plan_id,
-        a.plan_version, a.currency, a.tax_region, a.run_start, a.run_end, a.seats, a.customer_id, a.segment, a.contract,
-        CASE WHEN a.discount_rests THEN CAST(0 AS {RATE}) ELSE coalesce(TRY_CAST(a.rate_text AS {RATE}), 0) END
-            AS discount_rate,
-        CASE WHEN a.minimum_text IS NULL THEN t.minimum ELSE TRY_CAST(a.minimum_text AS {AMOUNT}) END AS minimum,
+        a.plan_version, a.currency, a.tax_region, a.run_start, a.run_end, a.seats, a.customer_id, a.segment, g.contract,
+        CASE WHEN g.rate_from > a.period_start OR g.rate_to <= a.period_start OR g.rate IS NULL THEN CAST(0 AS {RATE})
+            ELSE g.rate END AS discount_rate,
+        CASE WHEN g.minimum_text IS NULL THEN t.minimum ELSE g.minimum END AS minimum,
         c.decimals, x.rate AS tax_rate,
         CASE
             WHEN t.plan_id IS NULL OR c.currency IS NULL THEN 'plan_not_in_catalog'
-            WHEN a.garbled OR (a.rate_text IS NOT NULL AND TRY_CAST(a.rate_text AS {RATE}) IS NULL)
-                OR (a.minimum_text IS NOT NULL AND TRY_CAST(a.minimum_text AS {AMOUNT}) IS NULL) THEN 'contract_unreadable'
+            WHEN g.garbled OR (g.rate_text IS NOT NULL AND g.rate IS NULL)
+                OR (g.minimum_text IS NOT NULL AND g.minimum IS NULL) THEN 'contract_unreadable'
             WHEN a.wanted AND x.rate IS NULL THEN 'no_tax_rate'
             WHEN a.wanted AND m.plan_id IS NOT NULL AND a.period_start <= p.day - p.lookback_days THEN 'usage_out_of_reach'
         END AS reason
-    FROM agreed AS a
+    FROM stated AS a
     CROSS JOIN run_params AS p
+    LEFT JOIN agreed AS g ON g.stated = a.stated
     LEFT JOIN currencies AS c ON c.currency = a.currency
     LEFT JOIN term_plans AS t ON t.plan_id = a.plan_id AND t.plan_version = a.plan_version AND t.currency = a.currency
     LEFT JOIN metered AS m ON m.plan_id = a.plan_id AND m.plan_version = a.plan_version AND m.currency = a.currency

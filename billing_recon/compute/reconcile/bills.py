@@ -67,7 +67,7 @@ periods AS (
     SELECT subscription_id AS sub, due_on, min(period_start) AS first_day, max(period_end) AS last_day
     FROM expected_lines GROUP BY subscription_id, due_on
 ),
-overlaps AS (
+shared_days AS (
     SELECT b.variant, b.sub, b.invoice_id, p.due_on,
         least(b.last_day, p.last_day) - greatest(b.first_day, p.first_day) AS days,
         least(b.last_day - b.first_day, p.last_day - p.first_day) AS shorter
@@ -77,7 +77,7 @@ overlaps AS (
 ),
 answered AS (
     SELECT variant, sub, invoice_id, arg_max(due_on, struct_pack(days := days, due_on := due_on)) AS due_on
-    FROM overlaps WHERE days + days > shorter GROUP BY variant, sub, invoice_id
+    FROM shared_days WHERE days + days > shorter GROUP BY variant, sub, invoice_id
 )
 SELECT b.variant, b.sub, b.invoice_id, b.first_day, b.last_day, b.known_on, b.fresh, b.invoice_kind, b.cohort,
     CASE WHEN r.repeats + r.repeats > b.lines THEN r.original END AS repeats, a.due_on

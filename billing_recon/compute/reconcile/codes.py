@@ -9,18 +9,18 @@ from billing_recon.compute.relation import Relation
 
 METERED = Relation(
     name="line_metered",
-    inputs=("parted_lines", "metered_usage"),
+    inputs=("parted_lines", "metered_days"),
     doc="What the engine says it metered in the days of each usage line whose quantity differs; the last word on a day counts.",
     sql=f"""
 SELECT item, CAST(sum(quantity) AS {QUANTITY}) AS metered
 FROM (
-    SELECT p.item, m.day, arg_max(m.quantity, struct_pack(
-            at := m.observed_on, file := m.source_file, place := m.source_row)) AS quantity
+    SELECT p.item, m.usage_day, arg_max(m.quantity, struct_pack(
+            seen := m.observed_on, file := m.source_file, place := m.source_row)) AS quantity
     FROM parted_lines AS p
-    JOIN (SELECT subscription_id, meter, day, quantity, observed_on, source_file, source_row FROM metered_usage) AS m
-        ON m.subscription_id = p.sub AND m.meter = p.meter AND m.day >= p.period_start AND m.day < p.period_end
+    JOIN metered_days AS m ON m.subscription_id = p.sub AND m.meter = p.meter
+        AND m.usage_day >= p.period_start AND m.usage_day < p.period_end
     WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
-    GROUP BY p.item, m.day
+    GROUP BY p.item, m.usage_day
 ) AS days
 GROUP BY item""",
 )

@@ -37,7 +37,7 @@ WITH open_lines AS (
 ),
 first_pass AS (
     SELECT e.expected_line_id, e.variant, arg_min(b.line_key, struct_pack(
-            differs := CASE WHEN b.total = e.total THEN 0 ELSE 1 END, at := b.calculated_at, line := b.line_key)) AS line_key
+            differs := CASE WHEN b.total = e.total THEN 0 ELSE 1 END, seen := b.calculated_at, line := b.line_key)) AS line_key
     FROM match_expected AS e
     JOIN open_lines AS b ON b.variant = e.variant AND b.sub = e.sub AND b.kind = e.kind AND b.meter_key = e.meter_key
         AND b.period_start = e.period_start AND b.period_end = e.period_end AND b.plan_id = e.plan_id
@@ -64,7 +64,7 @@ second_pass AS (
     JOIN billed_left AS b ON b.variant = e.variant AND b.sub = e.sub AND b.kind = e.kind AND b.meter_key = e.meter_key
         AND b.period_start = e.period_start AND b.period_end = e.period_end AND b.place = e.place
 ),
-overlaps AS (
+shared_days AS (
     SELECT e.expected_line_id, e.variant, b.line_key,
         least(e.period_end, b.period_end) - greatest(e.period_start, b.period_start) AS days,
         CASE WHEN e.kind = b.kind THEN 0 ELSE 1 END AS other_kind
@@ -86,7 +86,7 @@ ranked AS (
         row_number() OVER (
             PARTITION BY line_key ORDER BY days DESC, other_kind, expected_line_id
         ) AS for_billed
-    FROM overlaps
+    FROM shared_days
 )
 SELECT expected_line_id, variant, line_key, 1 AS pass FROM first_pass
 UNION ALL

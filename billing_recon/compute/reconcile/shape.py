@@ -10,7 +10,6 @@ SOURCES = 'STRUCT("table" VARCHAR, file VARCHAR, "row" BIGINT)[]'
 
 FINDING: dict[str, str] = {
     "pair": "VARCHAR",
-    "finding_key": "VARCHAR",
     "level": "VARCHAR",
     "code": "VARCHAR",
     "invoice_id": "VARCHAR",
@@ -38,7 +37,7 @@ FINDING: dict[str, str] = {
 }
 """Column -> type of a pair's findings.
 
-`finding_key`: unique within the pair; assessed items point to it. `identity`: what the break's id needs beyond the ids in
+`identity`: what the break's id needs beyond the ids in
 the other columns, never a day of computing and never an amount. `stages`: parts of the delta by code, empty for one part
 of the finding's own code. `compared`: both layers have the item, so that a tolerance may apply. `template`: the sentence,
 with {1} to {5} for `figures`. `layer`: the table at fault. `facts`: further evidence as a JSON object.
@@ -48,7 +47,6 @@ ASSESSED: dict[str, str] = {
     "pair": "VARCHAR",
     "left_key": "VARCHAR",
     "right_key": "VARCHAR",
-    "finding_key": "VARCHAR",
     "currency": "VARCHAR",
     "cohort": "VARCHAR",
     "variant": "VARCHAR",

@@ -1,0 +1,286 @@
+"""The engine's invoice against its journals in the ledger; and documents against journals where the engine has no invoice."""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import AMOUNT
+from billing_recon.compute.reconcile.beside import beside
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, SOURCES, columns, signed, source
+from billing_recon.compute.relation import Relation
+
+_PAIR = "'billed_booked'"
+
+JOURNALS = Relation(
+    name="invoice_journals",
+    inputs=("ledger_entries",),
+    doc=(
+        "Invoice postings, one row a journal, invoice and currency: journals without cash, refund or write-off. Entries without an "
+        "invoice_id take the one that their journal names; a journal that names none and books a sale stands under its own id."
+    ),
+    sql=f"""
+WITH entries AS (
+    SELECT entry_id, arg_max(struct_pack(journal_id := journal_id, posted_on := posted_on, account := account, role := role,
+            debit := debit, credit := credit, currency := currency, invoice_id := invoice_id, customer_id := customer_id,
+            file := source_file, place := source_row),
+            struct_pack(seen := observed_on, file := source_file, place := source_row)) AS e,
+        min(observed_on) AS known_on
+    FROM ledger_entries GROUP BY entry_id
+),
+journals AS (
+    SELECT e.journal_id AS journal_id, bool_or(e.role IN ('cash', 'refund', 'write_off')) AS settles,
+        bool_or(e.role = 'ar') AS on_account, bool_or(e.role IN ('revenue', 'deferred_revenue', 'tax_payable')) AS sells,
+        min(e.invoice_id) AS one_invoice, count(DISTINCT e.invoice_id) AS invoices
+    FROM entries GROUP BY e.journal_id
+)
+SELECT j.journal_id, coalesce(x.e.invoice_id, j.one_invoice, 'journal ' || j.journal_id) AS invoice_id, x.e.currency AS currency,
+    j.invoices > 0 AS named, min(x.e.customer_id) FILTER (WHERE x.e.role = 'ar') AS customer_id, min(x.e.posted_on) AS posted_on,
+    min(x.known_on) AS known_on, max(x.known_on) AS changed_on, any_value(j.invoices) AS invoices,
+    CAST(sum(CASE WHEN x.e.role = 'ar' THEN coalesce(x.e.debit, 0) - coalesce(x.e.credit, 0) ELSE 0 END) AS {AMOUNT}) AS ar,
+    CAST(sum(CASE WHEN x.e.role IN ('revenue', 'deferred_revenue') THEN coalesce(x.e.credit, 0) - coalesce(x.e.debit, 0)
+        ELSE 0 END) AS {AMOUNT}) AS revenue,
+    CAST(sum(CASE WHEN x.e.role = 'tax_payable' THEN coalesce(x.e.credit, 0) - coalesce(x.e.debit, 0) ELSE 0 END)
+        AS {AMOUNT}) AS tax,
+    CAST(sum(CASE WHEN x.e.role = 'customer_credit' THEN coalesce(x.e.debit, 0) - coalesce(x.e.credit, 0) ELSE 0 END)
+        AS {AMOUNT}) AS credits,
+    CAST(sum(coalesce(x.e.debit, 0) - coalesce(x.e.credit, 0)) AS {AMOUNT}) AS unbalanced,
+    CAST(list({source("ledger_entries", "x.e.file", "x.e.place")} ORDER BY x.e.file, x.e.place) AS {SOURCES}) AS sources
+FROM entries AS x
+JOIN journals AS j ON j.journal_id = x.e.journal_id
+WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
+GROUP BY j.journal_id, coalesce(x.e.invoice_id, j.one_invoice, 'journal ' || j.journal_id), x.e.currency, j.invoices > 0""",
+)
+
+BOOKED = Relation(
+    name="booked_invoices",
+    inputs=("invoice_journals", "engine_invoices"),
+    doc="What the ledger has booked an invoice, over all its journals. `equal_journals`: how many book exactly the billed total.",
+    sql=f"""
+SELECT j.invoice_id, j.currency, bool_or(j.named) AS named, min(j.known_on) AS known_on, max(j.changed_on) AS changed_on,
+    min(j.posted_on) AS posted_on, max(j.posted_on) AS last_posted_on, count(*) AS journals,
+    count(*) FILTER (WHERE j.ar = i.total) AS equal_journals, min(j.customer_id) AS customer_id,
+    min(j.journal_id) AS journal_id, CAST(sum(j.ar) AS {AMOUNT}) AS ar, CAST(sum(j.revenue) AS {AMOUNT}) AS revenue,
+    CAST(sum(j.tax) AS {AMOUNT}) AS tax, CAST(sum(j.credits) AS {AMOUNT}) AS credits,
+    CAST(max(CASE WHEN j.invoices > 1 THEN 0 ELSE abs(j.unbalanced) END) AS {AMOUNT}) AS unbalanced,
+    CAST(flatten(list(j.sources ORDER BY j.journal_id)) AS {SOURCES}) AS sources
+FROM invoice_journals AS j
+LEFT JOIN engine_invoices AS i ON i.invoice_id = j.invoice_id AND i.currency = j.currency
+GROUP BY j.invoice_id, j.currency""",
+)
+
+PLACED = Relation(
+    name="booked_placed",
+    inputs=("booked_invoices", "engine_invoices", "set_aside", "run_params"),
+    doc=(
+        "Invoices and what is booked for them, with the code where they differ. A void invoice should net to nothing, once "
+        "the lag for its reversal has passed."
+    ),
+    sql=f"""
+WITH {beside("engine_invoices", "booked_invoices", "ledger_lag_days")},
+joined AS (
+    SELECT s.invoice_id, s.currency, s.status, coalesce(e.customer_id, b.customer_id) AS customer_id, e.subscription_id,
+        coalesce(e.cohort, 'all') AS cohort, e.state, e.issued_on, e.gross - e.discount AS net, e.tax, e.credit,
+        CASE WHEN e.state = 'draft' THEN NULL ELSE e.total END AS billed, e.changed_on, b.ar AS booked, b.revenue, b.tax AS booked_tax, b.credits AS booked_credits,
+        b.unbalanced, b.journals, b.equal_journals, b.posted_on, b.last_posted_on, b.journal_id, b.sources, b.named,
+        CASE WHEN b.customer_id <> e.customer_id THEN b.customer_id END AS other_customer,
+        CAST(coalesce(b.ar, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
+    FROM placed AS s
+    LEFT JOIN engine_invoices AS e ON e.invoice_id = s.invoice_id AND e.currency = s.currency
+    LEFT JOIN booked_invoices AS b ON b.invoice_id = s.invoice_id AND b.currency = s.currency
+    WHERE s.status IS NOT NULL AND coalesce(e.state, 'issued') = 'issued'
+    UNION ALL
+    SELECT e.invoice_id, e.currency, CASE WHEN CAST(e.changed_on + p.ledger_lag_days AS DATE) > p.day THEN 'pending'
+            ELSE 'compared' END AS status, e.customer_id, e.subscription_id, e.cohort, e.state, e.issued_on,
+        e.gross - e.discount AS net, e.tax, e.credit, e.total AS billed, e.changed_on, b.ar AS booked, b.revenue,
+        b.tax AS booked_tax, b.credits AS booked_credits, b.unbalanced, b.journals, b.equal_journals, b.posted_on,
+        b.last_posted_on, b.journal_id, b.sources, b.named, NULL AS other_customer, b.ar AS off
+    FROM engine_invoices AS e
+    JOIN booked_invoices AS b ON b.invoice_id = e.invoice_id AND b.currency = e.currency
+    CROSS JOIN run_params AS p
+    WHERE e.state = 'void' AND (CAST(e.changed_on + p.ledger_lag_days AS DATE) >= p.day OR b.changed_on = p.day)
+),
+aside AS (
+    SELECT DISTINCT q.table_name, j.invoice_id
+    FROM joined AS j JOIN set_aside AS q ON q.named = j.invoice_id
+    WHERE j.status IN ('missing', 'unmapped') OR j.off <> 0
+)
+SELECT j.invoice_id, j.currency, j.status, j.customer_id, j.subscription_id, j.cohort, j.state, j.issued_on, j.net, j.tax,
+    j.credit, j.billed, j.booked, j.revenue, j.booked_tax, j.booked_credits, j.unbalanced, j.journals, j.posted_on,
+    j.last_posted_on, j.journal_id, j.sources, j.other_customer, j.off,
+    CASE
+        WHEN j.status = 'pending' THEN NULL
+        WHEN j.status = 'currency' THEN 'CURRENCY_FX'
+        WHEN j.status = 'missing' AND j.billed = 0 AND j.net = 0 AND j.tax = 0 THEN NULL
+        WHEN l.invoice_id IS NOT NULL AND (j.status = 'missing' OR j.off <> 0) THEN 'RECORD_QUARANTINED'
+        WHEN i.invoice_id IS NOT NULL AND (j.status = 'unmapped' OR j.off <> 0) THEN 'RECORD_QUARANTINED'
+        WHEN j.status = 'missing' THEN 'LEDGER_MISSING'
+        WHEN j.status = 'unmapped' THEN 'KEY_UNMAPPED'
+        WHEN j.state = 'void' THEN CASE WHEN j.off <> 0 THEN 'REVERSAL_NOT_PROPAGATED' END
+        WHEN j.off <> 0 AND j.journals > 1 AND j.equal_journals = j.journals THEN 'LEDGER_DUPLICATE'
+        WHEN j.off <> 0 OR j.unbalanced <> 0 THEN 'LEDGER_AMOUNT'
+        WHEN j.other_customer IS NOT NULL OR j.revenue <> j.net OR j.booked_tax <> j.tax OR j.booked_credits <> j.credit
+            THEN 'LEDGER_ACCOUNT'
+        WHEN date_trunc('month', j.posted_on) < date_trunc('month', j.issued_on) THEN 'LEDGER_PERIOD'
+        WHEN date_trunc('month', j.posted_on) > date_trunc('month', j.issued_on)
+            AND j.posted_on > CAST(j.issued_on + p.ledger_lag_days AS DATE) THEN 'LEDGER_PERIOD'
+    END AS code
+FROM joined AS j
+CROSS JOIN run_params AS p
+LEFT JOIN aside AS l ON l.invoice_id = j.invoice_id AND l.table_name = 'ledger_entries'
+LEFT JOIN aside AS i ON i.invoice_id = j.invoice_id AND i.table_name = 'invoice_lines'""",
+)
+
+_RENDERED_ONLY = """
+SELECT d.invoice_id, d.currency, d.document_id, d.customer_id, d.payable AS rendered, b.ar AS booked, b.journal_id,
+    d.source_file, d.source_row, b.sources, x.currency AS booked_currency
+FROM documents AS d
+JOIN run_params AS p ON true
+ANTI JOIN engine_invoices AS e ON e.invoice_id = d.invoice_id
+JOIN (SELECT invoice_id, max(currency) AS currency, max(changed_on) AS changed_on FROM booked_invoices GROUP BY invoice_id) AS x
+    ON x.invoice_id = d.invoice_id AND greatest(x.changed_on, d.known_on) = p.day
+LEFT JOIN booked_invoices AS b ON b.invoice_id = d.invoice_id AND b.currency = d.currency
+WHERE d.place = 1"""
+
+_MISPOSTED = (
+    "CASE WHEN b.other_customer IS NOT NULL THEN 'the receivable is on customer ' || b.other_customer || ', not ' || b.customer_id "
+    "WHEN b.revenue <> b.net THEN 'revenue is ' || b.currency || ' {4} where ' || b.currency || ' {3} was earned' "
+    "WHEN b.booked_tax <> b.tax THEN 'tax payable is ' || b.currency || ' {4} where ' || b.currency || ' {3} is owed' "
+    "ELSE 'credits used are ' || b.currency || ' {4} where ' || b.currency || ' {3} were' END"
+)
+_finding = columns(
+    FINDING,
+    {
+        "pair": _PAIR,
+        "level": "'invoice'",
+        "code": "b.code",
+        "invoice_id": "CASE WHEN b.billed IS NULL AND starts_with(b.invoice_id, 'journal ') THEN NULL ELSE b.invoice_id END",
+        "customer_id": "b.customer_id",
+        "subscription_id": "b.subscription_id",
+        "currency": "b.currency",
+        "cohort": "b.cohort",
+        "variant": "'control'",
+        "billed": "b.billed",
+        "booked": "b.booked",
+        "delta": "b.off",
+        "identity": "b.currency || CASE WHEN b.code = 'KEY_UNMAPPED' THEN '|' || b.journal_id ELSE '' END",
+        "compared": "b.status = 'compared' AND b.code <> 'LEDGER_DUPLICATE'",
+        "template": "CASE b.code WHEN 'CURRENCY_FX' THEN b.invoice_id || CASE WHEN b.booked IS NULL THEN ' is billed in ' || b.currency "
+        "|| ' {1} and booked in another currency.' ELSE ' is booked in ' || b.currency || ' {2} and billed in another currency.' END "
+        "WHEN 'LEDGER_MISSING' THEN b.invoice_id || ' over ' || b.currency || ' {1}, issued on ' || CAST(b.issued_on AS VARCHAR) "
+        "|| ', is not booked; ' || CAST(p.ledger_lag_days AS VARCHAR) || CASE WHEN p.ledger_lag_days = 1 THEN ' day is' ELSE ' days are' END || ' allowed.' "
+        "WHEN 'KEY_UNMAPPED' THEN 'Journal ' || b.journal_id || ' books ' || b.currency || ' {2} ' || CASE "
+        "WHEN starts_with(b.invoice_id, 'journal ') THEN 'and names no invoice.' ELSE 'for ' || b.invoice_id "
+        "|| ', which the billing engine does not have.' END "
+        "WHEN 'RECORD_QUARANTINED' THEN b.invoice_id || ': billed ' || b.currency || ' {1}, booked ' || b.currency || ' {2}, and "
+        "rows of it are in quarantine.' "
+        "WHEN 'REVERSAL_NOT_PROPAGATED' THEN b.invoice_id || ' is void, and ' || b.currency || ' {2} of it is still booked.' "
+        "WHEN 'LEDGER_DUPLICATE' THEN b.invoice_id || ' over ' || b.currency || ' {1} is booked by ' || CAST(b.journals AS VARCHAR) "
+        f"|| ' journals, ' || b.currency || ' {{2}} in all: ' || b.currency || ' ' || {signed('b.off', 5)} || '.' "
+        "WHEN 'LEDGER_AMOUNT' THEN CASE WHEN b.off <> 0 THEN b.invoice_id || ' is booked at ' || b.currency || ' {2} where ' || b.currency "
+        f"|| ' {{1}} is billed: ' || b.currency || ' ' || {signed('b.off', 5)} || '.' "
+        "ELSE 'A journal of ' || b.invoice_id || ' does not balance: debits and credits are ' || b.currency || ' {3} apart.' END "
+        f"WHEN 'LEDGER_ACCOUNT' THEN b.invoice_id || ' is booked at the right ' || b.currency || ' {{2}}, but ' || {_MISPOSTED} || '.' "
+        "ELSE b.invoice_id || ' was issued on ' || CAST(b.issued_on AS VARCHAR) || ' and booked on ' "
+        "|| CAST(b.posted_on AS VARCHAR) || ', in another month: ' || b.currency || ' {2}.' END",
+        "figures": "[coalesce(b.billed, 0), coalesce(b.booked, 0), CASE WHEN b.off <> 0 OR b.unbalanced <> 0 THEN b.unbalanced "
+        "WHEN b.revenue <> b.net THEN b.net WHEN b.booked_tax <> b.tax THEN b.tax ELSE b.credit END, "
+        "CASE WHEN b.revenue <> b.net THEN b.revenue WHEN b.booked_tax <> b.tax THEN b.booked_tax ELSE b.booked_credits END, b.off]",
+        "layer": "'ledger_entries'",
+        "sources": "b.sources",
+        "facts": "CAST(json_object('journals', b.journals, 'first_journal', b.journal_id, 'posted_on', CAST(b.posted_on AS VARCHAR), "
+        "'issued_on', CAST(b.issued_on AS VARCHAR)) AS VARCHAR)",
+    },
+)
+_orphan = {
+    "pair": "'rendered_booked'",
+    "cohort": "'all'",
+    "variant": "'control'",
+    "customer_id": "o.customer_id",
+    "currency": "o.currency",
+}
+_orphan_finding = columns(
+    FINDING,
+    _orphan
+    | {
+        "level": "'invoice'",
+        "code": "CASE WHEN o.booked IS NULL THEN 'CURRENCY_FX' ELSE 'LEDGER_AMOUNT' END",
+        "invoice_id": "o.invoice_id",
+        "rendered": "o.rendered",
+        "booked": "o.booked",
+        "delta": "coalesce(o.booked, 0) - o.rendered",
+        "identity": "o.currency",
+        "compared": "o.booked IS NOT NULL",
+        "template": "CASE WHEN o.booked IS NULL THEN 'Document ' || o.document_id || ' of ' || o.invoice_id || ' asks for ' || o.currency "
+        "|| ' {1}, and it is booked in ' || o.booked_currency || '.' ELSE o.invoice_id || ', which the billing engine does not have, is "
+        "booked at ' || o.currency || ' {2} where document ' || o.document_id || ' asks for ' || o.currency || ' {1}: ' || o.currency || ' ' || "
+        f"{signed('o.booked - o.rendered', 3)} || '.' END",
+        "figures": "[o.rendered, coalesce(o.booked, 0), coalesce(o.booked, 0) - o.rendered]",
+        "layer": "'ledger_entries'",
+        "sources": "o.sources",
+        "facts": "CAST(json_object('document_id', o.document_id, 'first_journal', o.journal_id) AS VARCHAR)",
+    },
+)
+
+RENDERED_ONLY = Relation(
+    name="rendered_booked_placed",
+    inputs=("documents", "booked_invoices", "engine_invoices", "run_params"),
+    doc="Documents and journals of invoices that the engine's output does not have, where both exist and one is new today.",
+    sql=_RENDERED_ONLY,
+)
+
+FINDINGS = Relation(
+    name="booked_findings",
+    inputs=("booked_placed", "rendered_booked_placed", "run_params"),
+    doc="Invoices that are booked not at all, twice, otherwise, or after they turned void; and unknown ones that disagree.",
+    sql=f"""
+SELECT {_finding}
+FROM booked_placed AS b CROSS JOIN run_params AS p
+WHERE b.code IS NOT NULL
+UNION ALL
+SELECT {_orphan_finding}
+FROM rendered_booked_placed AS o WHERE o.booked IS NULL OR o.booked <> o.rendered""",
+)
+
+_assessed = columns(
+    ASSESSED,
+    {
+        "pair": _PAIR,
+        "left_key": "CASE WHEN b.billed IS NOT NULL THEN b.invoice_id END",
+        "right_key": "CASE WHEN b.booked IS NOT NULL THEN b.invoice_id END",
+        "currency": "b.currency",
+        "cohort": "b.cohort",
+        "variant": "'control'",
+        "customer_id": "b.customer_id",
+        "status": "CASE WHEN b.status = 'pending' THEN 'pending' WHEN b.code IS NULL THEN 'matched' ELSE 'break' END",
+        "left_amount": "coalesce(b.billed, 0)",
+        "right_amount": "coalesce(b.booked, 0)",
+        "left_count": "CASE WHEN b.billed IS NULL THEN 0 ELSE 1 END",
+        "right_count": "coalesce(b.journals, 0)",
+    },
+)
+_orphan_assessed = columns(
+    ASSESSED,
+    _orphan
+    | {
+        "left_key": "o.document_id",
+        "right_key": "CASE WHEN o.booked IS NOT NULL THEN o.invoice_id END",
+        "status": "CASE WHEN o.booked = o.rendered THEN 'matched' ELSE 'break' END",
+        "left_amount": "o.rendered",
+        "right_amount": "coalesce(o.booked, 0)",
+        "left_count": "1",
+        "right_count": "CASE WHEN o.booked IS NULL THEN 0 ELSE 1 END",
+    },
+)
+
+ASSESSMENTS = Relation(
+    name="booked_assessed",
+    inputs=("booked_placed", "rendered_booked_placed"),
+    kept=False,
+    doc="Every invoice that the day decides about, billed or only rendered, with what is booked for it.",
+    sql=f"""
+SELECT {_assessed}
+FROM booked_placed AS b
+UNION ALL
+SELECT {_orphan_assessed}
+FROM rendered_booked_placed AS o""",
+)
+
+RELATIONS: tuple[Relation, ...] = (JOURNALS, BOOKED, PLACED, RENDERED_ONLY, FINDINGS, ASSESSMENTS)

@@ -1,0 +1,206 @@
+"""The engine's invoice against the money that came for it, by invoice."""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import AMOUNT
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, SOURCES, columns, signed, source
+from billing_recon.compute.relation import Relation
+
+_PAIR = "'billed_paid'"
+
+MONEY = Relation(
+    name="invoice_money",
+    inputs=("payments",),
+    doc=(
+        "Money that moved, per invoice and currency, the last word on each payment: payments less refunds and chargebacks. "
+        "`known_on`: first success; `changed_on`: latest movement; `extras`: sums of repeated payments of one amount beyond the "
+        "first. Payments that name no invoice stand under their own id."
+    ),
+    sql=f"""
+WITH latest AS (
+    SELECT payment_id, min(observed_on) AS known_on, arg_max(struct_pack(kind := kind, customer_id := customer_id,
+            invoice_id := coalesce(invoice_id, 'payment ' || payment_id), amount := amount, currency := currency, status := status,
+            seen := observed_on, file := source_file, place := source_row),
+            struct_pack(seen := observed_on, file := source_file, place := source_row)) AS p
+    FROM payments GROUP BY payment_id
+),
+moved AS (
+    SELECT p.invoice_id AS invoice_id, p.currency AS currency, p.amount AS amount,
+        CASE WHEN p.kind = 'payment' THEN p.amount ELSE -p.amount END AS signed, p.kind = 'payment' AS is_payment,
+        p.status = 'succeeded' AS moves, p.customer_id AS customer_id, p.seen AS seen, payment_id, p.file AS file, p.place AS place
+    FROM latest
+),
+repeats AS (
+    SELECT invoice_id, currency, list(extra) AS extras, list(amount) AS amounts
+    FROM (SELECT invoice_id, currency, amount, sum(amount) - amount AS extra
+          FROM moved WHERE moves AND is_payment GROUP BY invoice_id, currency, amount HAVING count(*) > 1) AS again
+    GROUP BY invoice_id, currency
+)
+SELECT m.invoice_id, m.currency, min(m.payment_id) AS payment_id, min(m.customer_id) FILTER (WHERE m.moves AND m.is_payment) AS customer_id,
+    max(m.customer_id) FILTER (WHERE m.moves AND m.is_payment) AS last_customer_id,
+    min(m.seen) FILTER (WHERE m.moves AND m.is_payment) AS known_on, max(m.seen) FILTER (WHERE m.moves) AS changed_on,
+    count(*) AS attempts, count(*) FILTER (WHERE m.moves AND m.is_payment) AS payments,
+    CAST(coalesce(sum(m.signed) FILTER (WHERE m.moves), 0) AS {AMOUNT}) AS paid,
+    CAST(coalesce(-sum(m.signed) FILTER (WHERE m.moves AND NOT m.is_payment), 0) AS {AMOUNT}) AS returned,
+    any_value(r.extras) AS extras, any_value(r.amounts) AS amounts,
+    CAST(list({source("payments", "m.file", "m.place")} ORDER BY m.file, m.place) AS {SOURCES}) AS sources
+FROM moved AS m
+LEFT JOIN repeats AS r ON r.invoice_id = m.invoice_id AND r.currency = m.currency
+GROUP BY m.invoice_id, m.currency""",
+)
+
+PLACED = Relation(
+    name="paid_placed",
+    inputs=("invoice_money", "engine_invoices", "payments", "set_aside", "run_params"),
+    doc=(
+        "Invoices and their money on the day that decides: the first success plus the days to settle, and any later day with "
+        "new money; or the end of the terms without any attempt. Where no payment names an invoice nothing can be compared."
+    ),
+    sql=f"""
+WITH sides AS (
+    SELECT coalesce(e.invoice_id, m.invoice_id) AS invoice_id, coalesce(e.currency, m.currency) AS currency,
+        e.invoice_id IS NOT NULL AS has_left, m.invoice_id IS NOT NULL AND m.known_on IS NOT NULL AS has_right,
+        coalesce(e.customer_id, m.customer_id) AS customer_id, e.subscription_id, coalesce(e.cohort, 'all') AS cohort, e.state,
+        e.issued_on, e.known_on AS billed_on, e.changed_on AS rebilled_on, CASE WHEN e.invoice_id IS NOT NULL THEN e.total END AS billed,
+        CASE WHEN m.changed_on IS NOT NULL THEN m.paid END AS paid, m.returned, m.extras, m.amounts, m.payments, m.attempts,
+        m.known_on, m.changed_on, m.payment_id, m.sources,
+        CASE WHEN m.customer_id <> e.customer_id THEN m.customer_id WHEN m.last_customer_id <> e.customer_id THEN m.last_customer_id
+            END AS other_customer,
+        CAST(coalesce(m.paid, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
+    FROM engine_invoices AS e
+    FULL JOIN invoice_money AS m ON m.invoice_id = e.invoice_id AND m.currency = e.currency
+    WHERE coalesce(e.state, 'issued') <> 'draft'
+        AND (EXISTS (SELECT 1 FROM payments WHERE invoice_id IS NOT NULL) OR NOT EXISTS (SELECT 1 FROM payments))
+),
+crossed AS (
+    SELECT invoice_id, max(CASE WHEN has_right THEN greatest(known_on, changed_on) END) AS changed_on,
+        min(known_on) AS known_on, max(billed_on) AS billed_on, sum(attempts) AS attempts
+    FROM sides
+    WHERE invoice_id IN (SELECT invoice_id FROM sides WHERE has_left) AND invoice_id IN (SELECT invoice_id FROM sides WHERE attempts > 0)
+    GROUP BY invoice_id HAVING bool_or(NOT has_left)
+),
+dated AS (
+    SELECT s.invoice_id, s.currency, s.has_left, s.has_right, s.customer_id, s.subscription_id, s.cohort, s.state, s.issued_on,
+        s.billed, s.paid, s.returned, s.extras, s.amounts, s.payments, s.attempts, s.payment_id, s.sources, s.other_customer, s.off,
+        p.day, x.invoice_id IS NOT NULL AND NOT (s.has_left AND s.has_right) AS crosses,
+        CASE
+            WHEN x.invoice_id IS NOT NULL AND NOT (s.has_left AND s.has_right)
+                THEN greatest(CAST(x.known_on + p.payment_settle_days AS DATE), x.billed_on)
+            WHEN s.has_right THEN greatest(CAST(s.known_on + p.payment_settle_days AS DATE), s.billed_on)
+            WHEN s.has_left AND coalesce(s.attempts, 0) = 0 THEN CAST(s.billed_on + p.payment_terms_days AS DATE)
+        END AS decided_on,
+        greatest(s.changed_on, CASE WHEN s.known_on IS NOT NULL THEN s.rebilled_on END) AS changed_on
+    FROM sides AS s
+    CROSS JOIN run_params AS p
+    LEFT JOIN crossed AS x ON x.invoice_id = s.invoice_id
+),
+aside AS (
+    SELECT DISTINCT q.table_name, d.invoice_id
+    FROM dated AS d JOIN set_aside AS q ON q.named = d.invoice_id
+    WHERE d.decided_on <= d.day AND d.off <> 0
+)
+SELECT d.invoice_id, d.currency, d.customer_id, d.subscription_id, d.cohort, d.state, d.issued_on, d.billed, d.paid,
+    d.returned, d.payments, d.attempts, d.payment_id, d.sources, d.other_customer, d.off, d.has_left, d.has_right,
+    CASE WHEN d.decided_on > d.day OR d.decided_on IS NULL THEN 'pending' ELSE 'compared' END AS status,
+    CASE
+        WHEN d.decided_on > d.day OR d.decided_on IS NULL THEN NULL
+        WHEN d.crosses THEN CASE WHEN d.off <> 0 THEN 'CURRENCY_FX' END
+        WHEN d.off <> 0 AND (i.invoice_id IS NOT NULL OR y.invoice_id IS NOT NULL) THEN 'RECORD_QUARANTINED'
+        WHEN NOT d.has_left THEN 'PAYMENT_MISAPPLIED'
+        WHEN NOT d.has_right THEN CASE WHEN d.billed > 0 THEN 'PAYMENT_MISSING' END
+        WHEN d.other_customer IS NOT NULL THEN 'PAYMENT_MISAPPLIED'
+        WHEN d.off = 0 THEN NULL
+        WHEN d.state = 'void' THEN 'REVERSAL_NOT_PROPAGATED'
+        WHEN d.off < 0 AND -d.off = d.returned THEN 'REFUND_DISPUTE'
+        WHEN d.off > 0 AND (coalesce(list_contains(d.extras, d.off), false) OR coalesce(list_contains(d.amounts, d.off), false))
+            THEN 'PAYMENT_DUPLICATE'
+        ELSE 'PAYMENT_AMOUNT'
+    END AS code
+FROM dated AS d
+LEFT JOIN aside AS i ON i.invoice_id = d.invoice_id AND i.table_name = 'invoice_lines'
+LEFT JOIN aside AS y ON y.invoice_id = d.invoice_id AND y.table_name = 'payments'
+WHERE d.decided_on = d.day OR (d.decided_on < d.day AND d.changed_on = d.day)
+    OR ((d.decided_on > d.day OR d.decided_on IS NULL) AND d.billed > 0 AND d.state = 'issued')""",
+)
+
+_finding = columns(
+    FINDING,
+    {
+        "pair": _PAIR,
+        "level": "'invoice'",
+        "code": "b.code",
+        "invoice_id": "CASE WHEN b.has_left OR NOT starts_with(b.invoice_id, 'payment ') THEN b.invoice_id END",
+        "customer_id": "b.customer_id",
+        "subscription_id": "b.subscription_id",
+        "currency": "b.currency",
+        "cohort": "b.cohort",
+        "variant": "'control'",
+        "billed": "b.billed",
+        "paid": "b.paid",
+        "delta": "b.off",
+        "identity": "b.currency || CASE WHEN b.has_left THEN '' ELSE '|' || b.payment_id END",
+        "compared": "b.has_left AND b.has_right AND b.code <> 'PAYMENT_DUPLICATE'",
+        "template": "CASE b.code WHEN 'CURRENCY_FX' THEN b.invoice_id || CASE WHEN b.has_left THEN ' is billed in ' || b.currency "
+        "|| ' {1} and paid in another currency.' ELSE ' is paid with ' || b.currency || ' {2} and billed in another currency.' END "
+        "WHEN 'RECORD_QUARANTINED' THEN b.invoice_id || ': billed ' || b.currency || ' {1}, paid ' || b.currency || ' {2}, and rows of it "
+        "are in quarantine.' "
+        "WHEN 'PAYMENT_MISSING' THEN b.invoice_id || ' over ' || b.currency || ' {1}, issued on ' || CAST(b.issued_on AS VARCHAR) "
+        "|| ', was never collected: no attempt in ' || CAST(p.payment_terms_days AS VARCHAR) || ' days.' "
+        "WHEN 'PAYMENT_MISAPPLIED' THEN CASE WHEN b.has_left THEN 'Customer ' || b.other_customer || ' paid ' || b.currency || ' {2} on ' "
+        "|| b.invoice_id || ', which is customer ' || b.customer_id || '''s and over ' || b.currency || ' {1}.' "
+        "WHEN starts_with(b.invoice_id, 'payment ') THEN 'Payment ' || b.payment_id || ' of ' || b.currency || ' {2} names no invoice.' "
+        "ELSE 'Payment ' || b.payment_id || ' of ' || b.currency || ' {2} is for ' || b.invoice_id || ', which the billing engine does not have.' END "
+        "WHEN 'REVERSAL_NOT_PROPAGATED' THEN b.invoice_id || ' is void, and ' || b.currency || ' {2} paid for it is still kept.' "
+        "WHEN 'REFUND_DISPUTE' THEN b.invoice_id || ' over ' || b.currency || ' {1} keeps ' || b.currency || ' {2}: ' || b.currency "
+        "|| ' {3} was refunded or charged back.' "
+        "WHEN 'PAYMENT_DUPLICATE' THEN b.invoice_id || ' over ' || b.currency || ' {1} was paid ' || CAST(b.payments AS VARCHAR) "
+        f"|| ' times, ' || b.currency || ' {{2}} in all: ' || b.currency || ' ' || {signed('b.off', 4)} || '.' "
+        "ELSE b.invoice_id || ' over ' || b.currency || ' {1} was paid with ' || b.currency || ' {2}: ' || b.currency || ' ' || "
+        f"{signed('b.off', 4)} || '.' END",
+        "figures": "[coalesce(b.billed, 0), coalesce(b.paid, 0), coalesce(b.returned, 0), b.off]",
+        "layer": "'payments'",
+        "sources": "b.sources",
+        "facts": "CAST(json_object('attempts', coalesce(b.attempts, 0), 'successful_payments', coalesce(b.payments, 0), "
+        "'returned', CAST(b.returned AS VARCHAR)) AS VARCHAR)",
+    },
+)
+
+FINDINGS = Relation(
+    name="paid_findings",
+    inputs=("paid_placed", "run_params"),
+    doc="Invoices that were paid with another amount, twice, by somebody else or not at all; and money for no known invoice.",
+    sql=f"""
+SELECT {_finding}
+FROM paid_placed AS b CROSS JOIN run_params AS p
+WHERE b.code IS NOT NULL""",
+)
+
+_assessed = columns(
+    ASSESSED,
+    {
+        "pair": _PAIR,
+        "left_key": "CASE WHEN b.has_left THEN b.invoice_id END",
+        "right_key": "CASE WHEN b.has_right THEN b.invoice_id END",
+        "currency": "b.currency",
+        "cohort": "b.cohort",
+        "variant": "'control'",
+        "customer_id": "b.customer_id",
+        "status": "CASE WHEN b.status = 'pending' THEN 'pending' WHEN b.code IS NULL THEN 'matched' ELSE 'break' END",
+        "left_amount": "coalesce(b.billed, 0)",
+        "right_amount": "coalesce(b.paid, 0)",
+        "left_count": "CASE WHEN b.has_left THEN 1 ELSE 0 END",
+        "right_count": "coalesce(b.payments, 0)",
+    },
+)
+
+ASSESSMENTS = Relation(
+    name="paid_assessed",
+    inputs=("paid_placed",),
+    kept=False,
+    doc="Every invoice whose money is decided on today, and those still open: in their terms, settling, or only failed so far.",
+    sql=f"""
+SELECT {_assessed}
+FROM paid_placed AS b WHERE b.status = 'pending' OR b.code IS NOT NULL OR b.has_right OR b.billed <= 0""",
+)
+
+RELATIONS: tuple[Relation, ...] = (MONEY, PLACED, FINDINGS, ASSESSMENTS)

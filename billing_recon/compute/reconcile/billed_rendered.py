@@ -1,0 +1,328 @@
+"""The engine's invoice against the document that the customer sees: by line where lines are named, else by header."""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import AMOUNT
+from billing_recon.compute.reconcile.beside import beside
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
+from billing_recon.compute.relation import Relation
+
+_PAIR = "'billed_rendered'"
+
+DOCUMENTS = Relation(
+    name="documents",
+    inputs=("rendered_invoices",),
+    doc=(
+        "Documents as known at the end of the day, the last word on each. `place` 1 is an invoice's original: the one known "
+        "first, then by issued_on and document_id."
+    ),
+    sql="""
+WITH latest AS (
+    SELECT document_id, max(struct_pack(seen := observed_on, file := source_file, place := source_row)) AS last,
+        min(observed_on) AS known_on
+    FROM rendered_invoices GROUP BY document_id
+)
+SELECT r.document_id, r.invoice_id, r.issued_on, r.currency, r.customer_id, r.subtotal, r.discount, r.tax, r.total,
+    r.payable, l.known_on, r.source_file, r.source_row, row_number() OVER (
+        PARTITION BY r.invoice_id, r.currency ORDER BY l.known_on, r.issued_on, r.document_id
+    ) AS place,
+    first_value(r.document_id) OVER (
+        PARTITION BY r.invoice_id, r.currency ORDER BY l.known_on, r.issued_on, r.document_id
+    ) AS original
+FROM rendered_invoices AS r
+JOIN latest AS l ON l.document_id = r.document_id AND l.last.seen = r.observed_on AND l.last.file = r.source_file
+    AND l.last.place = r.source_row""",
+)
+
+RENDERED = Relation(
+    name="rendered_placed",
+    inputs=("documents", "engine_invoices", "set_aside", "run_params"),
+    doc=(
+        "Invoices and their original documents beside each other, with what each header figure is off by: `off` the "
+        "payable, `total_off` the total (which may be before or after credits)."
+    ),
+    sql=f"""
+WITH originals AS (
+    SELECT invoice_id, currency, known_on, known_on AS changed_on FROM documents WHERE place = 1
+),
+{beside("engine_invoices", "originals", "render_lag_days")},
+aside AS (
+    SELECT DISTINCT q.table_name, s.invoice_id
+    FROM placed AS s JOIN set_aside AS q ON q.named = s.invoice_id
+    WHERE s.status IN ('missing', 'unmapped')
+)
+SELECT s.invoice_id, s.currency, s.status, d.document_id, coalesce(e.customer_id, d.customer_id) AS customer_id,
+    e.subscription_id, coalesce(e.cohort, 'all') AS cohort, e.total AS billed, d.payable AS rendered,
+    CAST(coalesce(d.payable, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off,
+    CAST(CASE WHEN d.total = e.total THEN 0 ELSE d.total - (e.gross - e.discount + e.tax) END AS {AMOUNT}) AS total_off,
+    CAST(d.subtotal - e.gross AS {AMOUNT}) AS subtotal_off, CAST(d.discount - e.discount AS {AMOUNT}) AS discount_off,
+    CAST(d.tax - e.tax AS {AMOUNT}) AS tax_off, d.total AS rendered_total,
+    CAST(e.gross - e.discount + e.tax AS {AMOUNT}) AS billed_total,
+    CASE WHEN d.customer_id <> e.customer_id THEN d.customer_id END AS other_customer, d.source_file, d.source_row,
+    a.invoice_id IS NOT NULL OR b.invoice_id IS NOT NULL AS aside
+FROM placed AS s
+LEFT JOIN engine_invoices AS e ON e.invoice_id = s.invoice_id AND e.currency = s.currency
+LEFT JOIN documents AS d ON d.invoice_id = s.invoice_id AND d.currency = s.currency AND d.place = 1
+LEFT JOIN aside AS a ON a.invoice_id = s.invoice_id AND a.table_name = 'rendered_invoices' AND s.status = 'missing'
+LEFT JOIN aside AS b ON b.invoice_id = s.invoice_id AND b.table_name = 'invoice_lines' AND s.status = 'unmapped'
+WHERE s.status IS NOT NULL AND coalesce(e.state, 'issued') = 'issued'""",
+)
+
+LINES = Relation(
+    name="rendered_differences",
+    inputs=("rendered_placed", "rendered_lines", "engine_lines"),
+    doc=(
+        "Lines of compared documents whose amount (net of discount, before tax) or tax is not the engine's. Only documents "
+        "that name lines take part; a credit's line may show its credit. `delta` is the line's part of the payable's "
+        "difference: with its tax where the document's totals follow that, nothing where they do not follow the line at all."
+    ),
+    sql=f"""
+WITH shown AS (
+    SELECT document_id, line_no, arg_max(struct_pack(line_id := line_id, amount := amount, tax := tax, file := source_file,
+        place := source_row), struct_pack(seen := observed_on, file := source_file, place := source_row)) AS said
+    FROM rendered_lines SEMI JOIN (SELECT document_id FROM rendered_placed WHERE status = 'compared') USING (document_id)
+    GROUP BY document_id, line_no
+),
+named AS (
+    SELECT document_id, coalesce(said.line_id, '#' || CAST(line_no AS VARCHAR)) AS line_id, sum(said.amount) AS amount,
+        sum(said.tax) AS tax, min(said.file) AS source_file, min(said.place) AS source_row
+    FROM shown
+    WHERE document_id IN (SELECT document_id FROM shown WHERE said.line_id IS NOT NULL)
+    GROUP BY document_id, coalesce(said.line_id, '#' || CAST(line_no AS VARCHAR))
+),
+engine AS (
+    SELECT d.document_id, d.invoice_id, l.line_id, l.kind, l.gross - l.discount AS amount, l.credit, l.tax, l.total
+    FROM rendered_placed AS d
+    JOIN engine_lines AS l ON l.invoice_id = d.invoice_id AND l.currency = d.currency AND l.status = 'issued'
+        AND l.variant = 'control'
+    WHERE d.status = 'compared' AND d.document_id IN (SELECT document_id FROM named)
+),
+off AS (
+    SELECT coalesce(e.document_id, n.document_id) AS document_id, coalesce(e.line_id, n.line_id) AS line_id,
+        e.line_id IS NOT NULL AS is_billed, n.line_id IS NOT NULL AS is_rendered, e.amount AS billed_amount, n.amount AS rendered_amount,
+        e.total AS billed_total,
+        CASE WHEN e.kind = 'credit' AND n.amount = -e.credit THEN 0
+            ELSE coalesce(n.amount, 0) - coalesce(e.amount, 0) END AS amount_off,
+        coalesce(n.tax - coalesce(e.tax, 0), 0) AS tax_off, n.source_file, n.source_row
+    FROM engine AS e
+    FULL JOIN named AS n ON n.document_id = e.document_id AND n.line_id = e.line_id
+),
+parted AS (
+    SELECT document_id, line_id, is_billed, is_rendered, billed_amount, rendered_amount, billed_total, amount_off, tax_off,
+        source_file, source_row, sum(amount_off) OVER document AS amounts_off, sum(tax_off) OVER document AS taxes_off,
+        row_number() OVER (PARTITION BY document_id ORDER BY abs(amount_off) DESC, line_id) AS place
+    FROM off WHERE amount_off <> 0 OR tax_off <> 0
+    WINDOW document AS (PARTITION BY document_id)
+)
+SELECT d.document_id, d.invoice_id, d.currency, d.customer_id, d.subscription_id, d.cohort, l.line_id, l.is_billed, l.is_rendered,
+    l.billed_amount, l.rendered_amount, l.billed_total, l.amount_off, l.tax_off, l.source_file, l.source_row,
+    CAST(CASE
+        WHEN d.off = l.amounts_off THEN l.amount_off
+        WHEN d.off = l.amounts_off + l.taxes_off THEN l.amount_off + l.tax_off
+        WHEN d.off = l.amounts_off + d.tax_off THEN l.amount_off + CASE WHEN l.place = 1 THEN d.tax_off ELSE 0 END
+        WHEN d.off = 0 THEN 0
+        ELSE l.amount_off
+    END AS {AMOUNT}) AS delta
+FROM parted AS l
+JOIN rendered_placed AS d ON d.document_id = l.document_id AND d.status = 'compared'""",
+)
+
+_HEADER = f"""
+SELECT d.invoice_id, d.currency, d.document_id, d.customer_id, d.subscription_id, d.cohort, d.billed, d.rendered,
+    d.source_file, d.source_row, d.other_customer, d.subtotal_off, d.discount_off, d.tax_off, d.rendered_total, d.billed_total,
+    CAST(CASE WHEN l.document_id IS NULL AND d.off = 0 THEN d.total_off ELSE d.off - coalesce(l.delta, 0) END AS {AMOUNT}) AS delta,
+    l.document_id IS NOT NULL AS after_lines
+FROM rendered_placed AS d
+LEFT JOIN (SELECT document_id, sum(delta) AS delta FROM rendered_differences GROUP BY document_id) AS l
+    ON l.document_id = d.document_id
+WHERE d.status = 'compared' AND (d.other_customer IS NOT NULL OR d.off <> coalesce(l.delta, 0) OR (l.document_id IS NULL
+    AND (d.total_off <> 0 OR d.subtotal_off <> 0 OR d.discount_off <> 0 OR d.tax_off <> 0)))"""
+
+_COMMON = {"pair": _PAIR, "variant": "'control'", "layer": "'rendered_invoices'", "level": "'invoice'"}
+_OF_DOCUMENT = _COMMON | {
+    name: f"d.{name}" for name in ("invoice_id", "customer_id", "subscription_id", "currency", "cohort", "billed", "rendered")
+}
+_SOURCE = f"CASE WHEN d.source_file IS NOT NULL THEN [{source('rendered_invoices', 'd.source_file', 'd.source_row')}] END"
+
+_alone = columns(
+    FINDING,
+    _OF_DOCUMENT
+    | {
+        "code": "CASE WHEN d.aside THEN 'RECORD_QUARANTINED' WHEN d.status = 'currency' THEN 'CURRENCY_FX' "
+        "WHEN d.status = 'missing' THEN 'RENDER_MISSING' ELSE 'KEY_UNMAPPED' END",
+        "delta": "d.off",
+        "identity": "coalesce(d.document_id, '') || '|' || d.currency",
+        "compared": "false",
+        "template": "CASE WHEN d.status = 'currency' THEN CASE WHEN d.document_id IS NULL THEN d.invoice_id || ' is billed in ' "
+        "|| d.currency || ' {1}, and its document is in another currency.' ELSE 'Document ' || d.document_id || ' shows ' "
+        "|| d.invoice_id || ' with ' || d.currency || ' {1}, which is billed in another currency.' END "
+        "WHEN d.status = 'missing' THEN d.invoice_id || ' over ' || d.currency || ' {1} has no document' "
+        "|| CASE WHEN d.aside THEN ': its row is in quarantine.' ELSE '; ' || CAST(p.render_lag_days AS VARCHAR) || CASE WHEN p.render_lag_days = 1 THEN ' day is' ELSE ' days are' END "
+        "|| ' allowed from issue to document.' END "
+        "ELSE 'Document ' || d.document_id || ' over ' || d.currency || ' {1} is for ' || d.invoice_id || ', which the "
+        "billing engine does not have' || CASE WHEN d.aside THEN ': its lines are in quarantine.' ELSE '.' END END",
+        "figures": "[coalesce(d.rendered, d.billed)]",
+        "sources": _SOURCE,
+        "facts": "CAST(json_object('document_id', d.document_id) AS VARCHAR)",
+    },
+)
+_again = columns(
+    FINDING,
+    _COMMON
+    | {
+        "code": "'RENDER_DUPLICATE'",
+        "invoice_id": "d.invoice_id",
+        "customer_id": "coalesce(e.customer_id, d.customer_id)",
+        "subscription_id": "e.subscription_id",
+        "currency": "d.currency",
+        "cohort": "coalesce(e.cohort, 'all')",
+        "rendered": "d.payable",
+        "delta": "d.payable",
+        "identity": "d.document_id",
+        "compared": "false",
+        "template": "'Document ' || d.document_id || ' shows ' || d.invoice_id || ' again, with ' || d.currency || ' {1}; ' "
+        "|| d.original || ' shows it already.'",
+        "figures": "[d.payable]",
+        "sources": _SOURCE,
+        "facts": "CAST(json_object('document_id', d.document_id, 'original', d.original) AS VARCHAR)",
+    },
+)
+_of_line = columns(
+    FINDING,
+    _COMMON
+    | {
+        "level": "'line'",
+        "code": "'RENDER_VALUE'",
+        "invoice_id": "l.invoice_id",
+        "line_id": "l.line_id",
+        "customer_id": "l.customer_id",
+        "subscription_id": "l.subscription_id",
+        "currency": "l.currency",
+        "cohort": "l.cohort",
+        "billed": "l.billed_total",
+        "rendered": "coalesce(l.billed_total, 0) + l.delta",
+        "delta": "l.delta",
+        "identity": "l.document_id",
+        "compared": "l.is_billed AND l.is_rendered",
+        "template": "'Document ' || l.document_id || CASE WHEN NOT l.is_rendered THEN ' lacks line ' || l.line_id || ' of ' "
+        "|| l.invoice_id || ', ' || l.currency || ' {1} before tax' WHEN NOT l.is_billed THEN ' shows a line ' || l.line_id "
+        "|| ' of ' || l.currency || ' {2} before tax that ' || l.invoice_id || ' does not have' ELSE ' shows line ' || l.line_id || ' of ' "
+        "|| l.invoice_id || CASE WHEN l.amount_off = 0 THEN ' with another tax' ELSE ' as ' || l.currency "
+        "|| ' {2} before tax where ' || l.currency || ' {1} is billed' END END || ': ' || CASE WHEN l.delta = 0 "
+        f"THEN 'its totals do not follow.' ELSE l.currency || ' ' || {signed('l.delta', 3)} || ' in what is to be paid.' END",
+        "figures": "[coalesce(l.billed_amount, 0), coalesce(l.rendered_amount, 0), l.delta]",
+        "layer": "'rendered_lines'",
+        "sources": f"CASE WHEN l.source_file IS NOT NULL THEN [{source('rendered_lines', 'l.source_file', 'l.source_row')}] END",
+        "facts": "CAST(json_object('document_id', l.document_id) AS VARCHAR)",
+    },
+)
+_of_header = columns(
+    FINDING,
+    _OF_DOCUMENT
+    | {
+        "code": "'RENDER_VALUE'",
+        "delta": "d.delta",
+        "identity": "d.document_id",
+        "compared": "true",
+        "template": "'Document ' || d.document_id || CASE "
+        "WHEN d.other_customer IS NOT NULL THEN ' shows ' || d.invoice_id || ' to customer ' || d.other_customer "
+        "|| ' and not to ' || d.customer_id || '.' WHEN d.after_lines THEN ' asks for ' || d.currency || ' {2} where ' || d.invoice_id "
+        f"|| ' bills ' || d.currency || ' {{1}}; its lines leave ' || d.currency || ' ' || {signed('d.delta', 3)} || ' unaccounted for.' "
+        "WHEN d.billed <> d.rendered THEN ' asks for ' || d.currency || ' {2} where ' || d.invoice_id || ' bills ' || d.currency "
+        f"|| ' {{1}}: ' || d.currency || ' ' || {signed('d.delta', 3)} || '.' "
+        "WHEN d.delta <> 0 THEN ' has a total of ' || d.currency || ' {5} where ' || d.invoice_id || ' adds up to ' || d.currency "
+        f"|| ' {{4}}: ' || d.currency || ' ' || {signed('d.delta', 3)} || ', though what is to be paid is right.' "
+        "ELSE ' has a wrong ' || CASE WHEN d.tax_off <> 0 THEN 'tax' WHEN d.subtotal_off <> 0 THEN 'subtotal' ELSE 'discount' END "
+        "|| ' for ' || d.invoice_id || ', though what is to be paid, ' || d.currency || ' {2}, is right.' END",
+        "figures": "[d.billed, d.rendered, d.delta, d.billed_total, d.rendered_total]",
+        "sources": _SOURCE,
+        "facts": "CAST(json_object('document_id', d.document_id) AS VARCHAR)",
+    },
+)
+
+FINDINGS = Relation(
+    name="billed_rendered_findings",
+    inputs=("rendered_placed", "rendered_differences", "documents", "engine_invoices", "run_params"),
+    doc="Documents that are missing, doubled, unknown, or show other figures than the engine billed.",
+    sql=f"""
+WITH header AS ({_HEADER}
+)
+SELECT {_alone}
+FROM rendered_placed AS d CROSS JOIN run_params AS p
+WHERE d.status IN ('currency', 'unmapped') OR (d.status = 'missing' AND (d.billed <> 0 OR d.billed_total <> 0))
+UNION ALL
+SELECT {_again}
+FROM documents AS d
+JOIN run_params AS p ON p.day = d.known_on
+LEFT JOIN engine_invoices AS e ON e.invoice_id = d.invoice_id AND e.currency = d.currency
+WHERE d.place > 1
+UNION ALL
+SELECT {_of_line}
+FROM rendered_differences AS l
+UNION ALL
+SELECT {_of_header}
+FROM header AS d""",
+)
+
+_assessed = columns(
+    ASSESSED,
+    {
+        "pair": _PAIR,
+        "left_key": "CASE WHEN d.billed IS NOT NULL THEN d.invoice_id END",
+        "right_key": "d.document_id",
+        "currency": "d.currency",
+        "cohort": "d.cohort",
+        "variant": "'control'",
+        "customer_id": "d.customer_id",
+        "status": "CASE WHEN d.status = 'pending' THEN 'pending' WHEN d.status <> 'compared' OR d.off <> 0 "
+        "OR f.rendered_total IS NOT NULL THEN 'break' ELSE 'matched' END",
+        "left_amount": "coalesce(d.billed, 0)",
+        "right_amount": "coalesce(d.rendered, 0) + CASE WHEN d.off = 0 THEN coalesce(f.delta, 0) ELSE 0 END",
+        "left_count": "CASE WHEN d.billed IS NULL THEN 0 ELSE 1 END",
+        "right_count": "CASE WHEN d.document_id IS NULL THEN 0 ELSE 1 END",
+    },
+)
+_assessed_again = columns(
+    ASSESSED,
+    {
+        "pair": _PAIR,
+        "right_key": "d.document_id",
+        "currency": "d.currency",
+        "cohort": "coalesce(e.cohort, 'all')",
+        "variant": "'control'",
+        "customer_id": "d.customer_id",
+        "status": "'break'",
+        "left_amount": "0",
+        "right_amount": "d.payable",
+        "left_count": "0",
+        "right_count": "1",
+    },
+)
+
+ASSESSMENTS = Relation(
+    name="billed_rendered_assessed",
+    inputs=("rendered_placed", "rendered_differences", "documents", "engine_invoices", "run_params"),
+    kept=False,
+    doc="Every invoice and document that the day decides about. A wrong total beside a right payable counts by the total.",
+    sql=f"""
+WITH header AS ({_HEADER}
+),
+found AS (
+    SELECT document_id, max(rendered_total) AS rendered_total, sum(delta) AS delta
+    FROM (SELECT document_id, rendered_total, delta FROM header
+          UNION ALL SELECT document_id, 0 AS rendered_total, 0 AS delta FROM rendered_differences) AS wrong
+    GROUP BY document_id
+)
+SELECT {_assessed}
+FROM rendered_placed AS d
+LEFT JOIN found AS f ON f.document_id = d.document_id
+WHERE d.status <> 'missing' OR d.billed <> 0 OR d.billed_total <> 0
+UNION ALL
+SELECT {_assessed_again}
+FROM documents AS d
+JOIN run_params AS p ON p.day = d.known_on
+LEFT JOIN engine_invoices AS e ON e.invoice_id = d.invoice_id AND e.currency = d.currency
+WHERE d.place > 1""",
+)
+
+RELATIONS: tuple[Relation, ...] = (DOCUMENTS, RENDERED, LINES, FINDINGS, ASSESSMENTS)

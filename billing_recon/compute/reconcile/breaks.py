@@ -1,0 +1,138 @@
+"""Findings become breaks: identity, owner, source, disposition, sentence and evidence. Why they exist was decided before."""
+
+from __future__ import annotations
+
+from billing_recon.compute.reconcile.shape import ASSESSED, CODE_ORDER, FINDING, SOURCES, source
+from billing_recon.compute.relation import Relation
+from billing_recon.core.results import BREAKS
+
+FOUND_IN = ("expected_billed_findings", "billed_rendered_findings", "booked_findings", "paid_findings", "metered_findings")
+ASSESSED_IN = (
+    "expected_billed_assessed",
+    "billed_rendered_assessed",
+    "booked_assessed",
+    "paid_assessed",
+    "metered_assessed",
+)
+
+_SOURCES_SHOWN = 40
+"""Source rows that a break names at most; the invoice_id finds the rest."""
+
+
+def _union(relations: tuple[str, ...], shape: dict[str, str]) -> str:
+    return "\n    UNION ALL\n    ".join(f"SELECT {', '.join(shape)} FROM {name}" for name in relations)
+
+
+IDENTIFIED = Relation(
+    name="findings",
+    inputs=FOUND_IN,
+    doc=(
+        "Every finding with its break_id: a hash of what it is about, never of the day or an amount, so that a rerun and a "
+        "corrected figure keep it."
+    ),
+    sql=f"""
+WITH found AS (
+    {_union(FOUND_IN, FINDING)}
+)
+SELECT 'B' || left(sha256(concat_ws('|', pair, level, code, coalesce(invoice_id, ''), coalesce(line_id, ''),
+        coalesce(subscription_id, ''), coalesce(meter, ''), identity)), 16) AS break_id,
+    {", ".join(FINDING)}
+FROM found""",
+)
+
+_FIRST = (
+    "CASE f.pair WHEN 'expected_billed' THEN f.expected WHEN 'rendered_booked' THEN f.rendered "
+    "WHEN 'metered_used' THEN f.expected ELSE f.billed END"
+)
+
+_fill = "f.template"
+for _number in range(1, 6):
+    _fill = f"replace({_fill}, '{{{_number}}}', coalesce(t.figure_{_number}, ''))"
+_texts = ", ".join(
+    f"group_thousands(say(f.figures[{n}], coalesce(c.decimals, 0))) AS figure_{n}" for n in range(1, 6)
+)
+
+REPORTED = Relation(
+    name="reported",
+    inputs=(
+        "findings",
+        "engine_lines",
+        "currencies",
+        "policy_owners",
+        "policy_tolerances",
+        "layer_sources",
+        "run_params",
+    ),
+    doc=(
+        "Findings with everything that a break carries, and their cohort and variant. A tolerance accepts a difference between "
+        "two figures; it never hides that something is missing, doubled or misplaced (a delta of 0)."
+    ),
+    sql=f"""
+WITH billed AS (
+    SELECT f.break_id, list({source("invoice_lines", "l.source_file", "l.source_row")}
+        ORDER BY l.source_file, l.source_row) AS sources
+    FROM findings AS f
+    JOIN engine_lines AS l ON l.invoice_id = f.invoice_id AND coalesce(l.line_id = f.line_id, true)
+    WHERE f.pair <> 'expected_billed' OR f.level <> 'line'
+    GROUP BY f.break_id
+),
+parts AS (
+    SELECT break_id, unnest(coalesce(stages, [struct_pack(code := code, amount := delta)])) AS part, currency, delta FROM findings
+),
+staged AS (
+    SELECT p.break_id, '{{' || string_agg('"' || p.part.code || '": "' || say(p.part.amount, coalesce(c.decimals, 0)) || '"', ', '
+        ORDER BY list_position({CODE_ORDER}, p.part.code)) || '}}' AS stage_deltas
+    FROM parts AS p
+    LEFT JOIN currencies AS c ON c.currency = p.currency
+    WHERE p.part.amount <> 0 OR p.delta = 0
+    GROUP BY p.break_id
+),
+texts AS (
+    SELECT f.break_id, {_texts}
+    FROM findings AS f LEFT JOIN currencies AS c ON c.currency = f.currency
+),
+accepted AS (
+    SELECT DISTINCT f.break_id
+    FROM findings AS f
+    JOIN policy_tolerances AS t ON t.pair = f.pair AND t.level = f.level AND t.currency IN ('*', coalesce(f.currency, '*'))
+    WHERE f.compared AND f.delta <> 0 AND abs(f.delta) <= t.absolute
+        AND (t.relative IS NULL OR abs(f.delta) <= apply_rate(abs({_FIRST}), t.relative))
+)
+SELECT f.break_id, d.day, f.pair, f.level, f.code,
+    CASE WHEN a.break_id IS NULL THEN 'OPEN' ELSE 'ACCEPTED_TOLERANCE' END AS disposition, f.invoice_id, f.line_id,
+    f.customer_id, f.subscription_id, f.meter, f.currency, f.expected, f.billed, f.rendered, f.booked, f.paid, f.delta,
+    s.stage_deltas, {_fill} AS explanation, coalesce(o.owner, '') AS owner, coalesce(l.source_system, f.layer) AS source_system,
+    CAST(json_merge_patch(coalesce(CAST(f.facts AS JSON), CAST('{{}}' AS JSON)), json_object('sources', list_slice(
+        list_concat(coalesce(f.sources, CAST([] AS {SOURCES})), coalesce(b.sources, CAST([] AS {SOURCES}))), 1, {_SOURCES_SHOWN}
+    ))) AS VARCHAR) AS evidence, f.cohort, f.variant
+FROM findings AS f
+CROSS JOIN run_params AS d
+JOIN staged AS s ON s.break_id = f.break_id
+JOIN texts AS t ON t.break_id = f.break_id
+LEFT JOIN billed AS b ON b.break_id = f.break_id
+LEFT JOIN accepted AS a ON a.break_id = f.break_id
+LEFT JOIN policy_owners AS o ON o.code = f.code
+LEFT JOIN layer_sources AS l ON l.table_name = f.layer""",
+)
+
+THE_BREAKS = Relation(
+    name="breaks",
+    inputs=("reported",),
+    doc="The day's breaks, one row a difference (core.results.BREAKS).",
+    sql=f"""
+SELECT {", ".join(f"CAST({c.name} AS {c.sql_type}) AS {c.name}" for c in BREAKS.columns)}
+FROM reported ORDER BY break_id""",
+)
+
+ASSESSMENTS = Relation(
+    name="assessments",
+    inputs=ASSESSED_IN,
+    doc="Every item that the day decided about, or waits for: matched, break or pending, with both layers' amounts and counts.",
+    sql=f"""
+SELECT {", ".join(ASSESSED)}
+FROM (
+    {_union(ASSESSED_IN, ASSESSED)}
+) AS items""",
+)
+
+RELATIONS: tuple[Relation, ...] = (IDENTIFIED, REPORTED, THE_BREAKS, ASSESSMENTS)

@@ -1,0 +1,308 @@
+"""Our own rating against the engine's lines: findings and assessed items, from whole invoices down to single lines."""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import AMOUNT
+from billing_recon.compute.reconcile.line_sentences import FIGURES, SENTENCE, WORDS
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, source
+from billing_recon.compute.relation import Relation
+
+_PAIR = "'expected_billed'"
+
+UNBILLED = Relation(
+    name="unbilled_periods",
+    inputs=("expected_lines", "billed_periods", "set_aside", "run_params"),
+    doc=(
+        "Expected periods that no invoice answers, per currency. `missing` once the grace has passed today; before that they are "
+        "pending. Quarantined rows of the same subscription and period explain them."
+    ),
+    sql=f"""
+WITH due AS (
+    SELECT e.subscription_id AS sub, e.due_on, e.currency, min(e.period_start) AS first_day, max(e.period_end) AS last_day,
+        min(e.customer_id) AS customer_id, count(*) AS lines, CAST(sum(e.total) AS {AMOUNT}) AS total
+    FROM expected_lines AS e
+    ANTI JOIN (SELECT sub, due_on FROM billed_periods WHERE variant = 'control') AS b
+        ON b.sub = e.subscription_id AND b.due_on = e.due_on
+    GROUP BY e.subscription_id, e.due_on, e.currency
+),
+aside AS (
+    SELECT d.sub, d.due_on, arg_min(struct_pack(file := q.source_file, place := q.source_row),
+        struct_pack(file := q.source_file, place := q.source_row)) AS came
+    FROM due AS d
+    JOIN set_aside AS q ON q.table_name = 'invoice_lines' AND q.named = d.sub
+        AND coalesce(q.period_start < d.last_day, true) AND coalesce(q.period_end > d.first_day, true)
+    GROUP BY d.sub, d.due_on
+)
+SELECT d.sub, d.due_on, d.currency, d.first_day, d.last_day, d.customer_id, d.lines, d.total,
+    CAST(d.due_on + p.issue_grace_days AS DATE) = p.day AS missing, a.came.file AS aside_file, a.came.place AS aside_row
+FROM due AS d
+CROSS JOIN run_params AS p
+LEFT JOIN aside AS a ON a.sub = d.sub AND a.due_on = d.due_on
+WHERE d.due_on <= p.day AND CAST(d.due_on + p.issue_grace_days AS DATE) >= p.day AND d.due_on >= p.first_day""",
+)
+
+_STRAY_SENTENCE = """CASE s.code
+        WHEN 'INVOICE_DUPLICATE' THEN s.invoice_id || ' bills ' || s.sub || ' again for ' || CAST(s.first_day AS VARCHAR)
+            || ' to ' || CAST(s.last_day AS VARCHAR) || ', which ' || s.repeats || ' has billed already'
+        WHEN 'KEY_UNMAPPED' THEN s.invoice_id || ' bills ' || CASE WHEN s.sub = '' THEN 'no subscription'
+            ELSE 'subscription ' || s.sub || ', which no contract has' END
+        WHEN 'RECORD_QUARANTINED' THEN s.invoice_id || ' bills subscription ' || s.sub || ', whose contract is in quarantine'
+        WHEN 'MANUAL_ADJUSTMENT' THEN s.invoice_id || ' is a credit note for ' || s.sub || ' that no contract asks for'
+        ELSE s.invoice_id || ' bills ' || s.sub || ' for ' || CAST(s.first_day AS VARCHAR) || ' to '
+            || CAST(s.last_day AS VARCHAR) || ', a period that neither contract nor usage asks for'
+    END || ': ' || CAST(s.lines AS VARCHAR) || CASE WHEN s.lines = 1 THEN ' line, ' ELSE ' lines, ' END || s.currency
+        || ' {1} in total.'"""
+
+_LINE_FACTS = """CAST(json_object('expected_line_id', p.expected_line_id, 'plan', p.e_plan, 'plan_version', p.e_version,
+        'billed_plan_version', p.b_version, 'charge_id', p.charge_id, 'tax_region', p.tax_region,
+        'period', CAST(p.period_start AS VARCHAR) || ' to ' || CAST(p.period_end AS VARCHAR), 'due_on', CAST(p.due_on AS VARCHAR),
+        'expected', p.sentence, 'tiers', coalesce(json_extract(p.working, '$.tiers'), json_extract(p.working, '$.steps.tiers'),
+            json_extract(p.working, '$.steps.steps.tiers')), 'working', CAST(p.working AS JSON)) AS VARCHAR)"""
+
+_LINE = {
+    "pair": _PAIR,
+    "level": "'line'",
+    "code": "c.code",
+    "invoice_id": "p.invoice_id",
+    "line_id": "p.line_id",
+    "customer_id": "p.customer_id",
+    "subscription_id": "nullif(p.sub, '')",
+    "meter": "p.meter",
+    "cohort": "p.cohort",
+    "variant": "p.variant",
+    "layer": "'invoice_lines'",
+    "sources": f"CASE WHEN p.line_key IS NOT NULL THEN [{source('invoice_lines', 'p.source_file', 'p.source_row')}] END",
+    "facts": _LINE_FACTS,
+}
+_LINE_IDENTITY = (
+    "p.kind || '|' || CAST(p.period_start AS VARCHAR) || '|' || CAST(p.period_end AS VARCHAR) || '|' "
+    "|| coalesce(p.e_plan, p.b_plan, '') || '|' || {currency}"
+)
+
+_line = columns(
+    FINDING,
+    _LINE
+    | {
+        "currency": "coalesce(p.b_currency, p.e_currency)",
+        "expected": "p.e_total",
+        "billed": "p.b_total",
+        "delta": "coalesce(p.b_total, 0) - coalesce(p.e_total, 0)",
+        "stages": "c.stages",
+        "identity": _LINE_IDENTITY.format(currency="coalesce(p.b_currency, p.e_currency)"),
+        "compared": "p.line_key IS NOT NULL AND p.expected_line_id IS NOT NULL",
+        "template": SENTENCE,
+        "figures": FIGURES,
+    },
+)
+
+
+def _other_currency(side: str, delta: str, sentence: str) -> str:
+    """A line billed in another currency is one finding in each: amounts of two currencies are never taken from each other."""
+    total, currency = f"p.{side[0]}_total", f"p.{side[0]}_currency"
+    return columns(
+        FINDING,
+        _LINE
+        | {
+            "currency": currency,
+            side: total,
+            "delta": delta,
+            "identity": _LINE_IDENTITY.format(currency=currency),
+            "compared": "false",
+            "template": sentence,
+            "figures": "[p.e_total, p.b_total]",
+        },
+    )
+
+
+_WRONG_CURRENCY = (
+    "p.invoice_id || ' line ' || replace(p.line_id, p.invoice_id || '/', '') || ' charges ' || p.b_currency || ' {2} where the contract is in ' "
+    "|| p.e_currency || ' and ' || p.e_currency || ' {1} is due; this is the part in "
+)
+
+FINDINGS = Relation(
+    name="expected_billed_findings",
+    inputs=("parted_lines", "line_codes", "line_stages", "stray_bills", "unbilled_periods", "run_params"),
+    doc="Differences between expected and billed: lines, invoices as a whole, and periods without an invoice.",
+    sql=f"""
+WITH worded AS (
+    SELECT p.item, {WORDS}
+    FROM parted_lines AS p LEFT JOIN line_stages AS s ON s.item = p.item
+)
+SELECT {_line}
+FROM parted_lines AS p
+JOIN line_codes AS c ON c.item = p.item
+JOIN worded AS f ON f.item = p.item
+LEFT JOIN line_stages AS s ON s.item = p.item
+CROSS JOIN run_params AS r
+WHERE coalesce(p.e_currency = p.b_currency, true)
+UNION ALL
+SELECT {_other_currency("expected", "-p.e_total", _WRONG_CURRENCY + "' || p.e_currency || '.'")}
+FROM parted_lines AS p JOIN line_codes AS c ON c.item = p.item
+WHERE p.e_currency <> p.b_currency
+UNION ALL
+SELECT {_other_currency("billed", "p.b_total", _WRONG_CURRENCY + "' || p.b_currency || '.'")}
+FROM parted_lines AS p JOIN line_codes AS c ON c.item = p.item
+WHERE p.e_currency <> p.b_currency
+UNION ALL
+SELECT {
+        columns(
+            FINDING,
+            {
+                "pair": _PAIR,
+                "level": "'invoice'",
+                "code": "s.code",
+                "invoice_id": "s.invoice_id",
+                "customer_id": "s.customer_id",
+                "subscription_id": "nullif(s.sub, '')",
+                "currency": "s.currency",
+                "cohort": "s.cohort",
+                "variant": "s.variant",
+                "billed": "s.total",
+                "delta": "s.total",
+                "identity": "s.currency || '|' || s.variant",
+                "compared": "false",
+                "template": _STRAY_SENTENCE,
+                "figures": "[s.total]",
+                "layer": "'invoice_lines'",
+                "facts": "CAST(json_object('period', CAST(s.first_day AS VARCHAR) || ' to ' || CAST(s.last_day AS VARCHAR), "
+                "'original', s.repeats) AS VARCHAR)",
+            },
+        )
+    }
+FROM stray_bills AS s WHERE s.charges
+UNION ALL
+SELECT {
+        columns(
+            FINDING,
+            {
+                "pair": _PAIR,
+                "level": "'invoice'",
+                "code": "CASE WHEN u.aside_file IS NULL THEN 'INVOICE_MISSING' ELSE 'RECORD_QUARANTINED' END",
+                "customer_id": "u.customer_id",
+                "subscription_id": "u.sub",
+                "currency": "u.currency",
+                "cohort": "'all'",
+                "variant": "'control'",
+                "expected": "u.total",
+                "delta": "-u.total",
+                "identity": "CAST(u.first_day AS VARCHAR) || '|' || CAST(u.last_day AS VARCHAR) || '|' || u.currency",
+                "compared": "false",
+                "template": "'No invoice bills ' || u.sub || ' for ' || CAST(u.first_day AS VARCHAR) || ' to ' "
+                "|| CAST(u.last_day AS VARCHAR) || ': it was due on ' || CAST(u.due_on AS VARCHAR) || ' with ' "
+                "|| CAST(u.lines AS VARCHAR) || CASE WHEN u.lines = 1 THEN ' line' ELSE ' lines' END || ', ' "
+                "|| u.currency || ' {1} in total' || CASE WHEN u.aside_file IS NULL THEN '.' ELSE ', and its rows are in "
+                "quarantine (' || u.aside_file || ' row ' || CAST(u.aside_row AS VARCHAR) || ').' END",
+                "figures": "[u.total]",
+                "layer": "'invoice_lines'",
+                "sources": "CASE WHEN u.aside_file IS NOT NULL THEN "
+                f"[{source('invoice_lines', 'u.aside_file', 'u.aside_row')}] END",
+                "facts": "CAST(json_object('period', CAST(u.first_day AS VARCHAR) || ' to ' || CAST(u.last_day AS VARCHAR), "
+                "'due_on', CAST(u.due_on AS VARCHAR), 'expected_lines', u.lines) AS VARCHAR)",
+            },
+        )
+    }
+FROM unbilled_periods AS u WHERE u.missing AND u.total <> 0""",
+)
+
+_ITEM = {"pair": _PAIR, "cohort": "i.cohort", "variant": "i.variant", "customer_id": "i.customer_id"}
+
+ASSESSMENTS = Relation(
+    name="expected_billed_assessed",
+    inputs=("line_items", "stray_bills", "unbilled_periods"),
+    kept=False,
+    doc="Every line and whole invoice that the day decides about; a line in two currencies counts once in each.",
+    sql=f"""
+SELECT {
+        columns(
+            ASSESSED,
+            _ITEM
+            | {
+                "left_key": "i.expected_line_id",
+                "right_key": "i.line_key",
+                "currency": "i.currency",
+                "status": "CASE WHEN i.differs THEN 'break' ELSE 'matched' END",
+                "left_amount": "coalesce(i.expected, 0)",
+                "right_amount": "coalesce(i.billed, 0)",
+                "left_count": "CASE WHEN i.expected_line_id IS NULL THEN 0 ELSE 1 END",
+                "right_count": "CASE WHEN i.line_key IS NULL THEN 0 ELSE 1 END",
+            },
+        )
+    }
+FROM line_items AS i WHERE i.fresh AND coalesce(i.expected_currency = i.currency, true)
+UNION ALL
+SELECT {
+        columns(
+            ASSESSED,
+            _ITEM
+            | {
+                "left_key": "i.expected_line_id",
+                "currency": "i.expected_currency",
+                "status": "'break'",
+                "left_amount": "i.expected",
+                "right_amount": "0",
+                "left_count": "1",
+                "right_count": "0",
+            },
+        )
+    }
+FROM line_items AS i WHERE i.fresh AND i.expected_currency <> i.currency
+UNION ALL
+SELECT {
+        columns(
+            ASSESSED,
+            _ITEM
+            | {
+                "right_key": "i.line_key",
+                "currency": "i.currency",
+                "status": "'break'",
+                "left_amount": "0",
+                "right_amount": "i.billed",
+                "left_count": "0",
+                "right_count": "1",
+            },
+        )
+    }
+FROM line_items AS i WHERE i.fresh AND i.expected_currency <> i.currency
+UNION ALL
+SELECT {
+        columns(
+            ASSESSED,
+            {
+                "pair": _PAIR,
+                "right_key": "s.invoice_id",
+                "currency": "s.currency",
+                "cohort": "s.cohort",
+                "variant": "s.variant",
+                "customer_id": "s.customer_id",
+                "status": "CASE WHEN s.charges THEN 'break' ELSE 'matched' END",
+                "left_amount": "0",
+                "right_amount": "s.total",
+                "left_count": "0",
+                "right_count": "s.lines",
+            },
+        )
+    }
+FROM stray_bills AS s
+UNION ALL
+SELECT {
+        columns(
+            ASSESSED,
+            {
+                "pair": _PAIR,
+                "left_key": "u.sub || '|' || CAST(u.due_on AS VARCHAR)",
+                "currency": "u.currency",
+                "cohort": "'all'",
+                "variant": "'control'",
+                "customer_id": "u.customer_id",
+                "status": "CASE WHEN NOT u.missing THEN 'pending' WHEN u.total = 0 THEN 'matched' ELSE 'break' END",
+                "left_amount": "u.total",
+                "right_amount": "0",
+                "left_count": "u.lines",
+                "right_count": "0",
+            },
+        )
+    }
+FROM unbilled_periods AS u""",
+)
+
+RELATIONS: tuple[Relation, ...] = (UNBILLED, FINDINGS, ASSESSMENTS)

@@ -1,0 +1,65 @@
+"""Holding the readable rows to their table's contract and to the days of their file. Rows given twice are in repeating."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import duckdb
+
+from billing_recon.compute.engine import beside
+from billing_recon.core.company import Company
+from billing_recon.core.period import day_bounds
+from billing_recon.core.tables import USAGE_EVENTS, TableSpec
+from billing_recon.feeds.loading import FAULTS, TYPED
+from billing_recon.feeds.raw import listed
+
+_BATCH_ROWS = 250_000
+"""Rows that are held as a frame at a time."""
+
+
+def hold_to_contract(
+    con: duckdb.DuckDBPyConnection, spec: TableSpec, company: Company, day: date, lookback_days: int
+) -> int:
+    """Add to FAULTS what the readable rows break of their contract and of the day's rules, batch by batch; how many."""
+    import polars as pl
+
+    from billing_recon.contracts.days import day_rules
+    from billing_recon.contracts.registry import contract_of
+
+    contract = contract_of(spec.name, company.currencies).on_day(day_rules(spec, day, lookback_days, company.timezone))
+    columns = listed(("file_no", "ordinal", *contract.columns))
+    reader = beside(con).sql(f"SELECT {columns} FROM {TYPED} WHERE NOT unreadable").to_arrow_reader(_BATCH_ROWS)
+    found = 0
+    for batch in reader:
+        rows = pl.from_arrow(batch)
+        assert isinstance(rows, pl.DataFrame)
+        suspects = contract.suspects(rows)
+        if suspects.is_empty():
+            continue
+        faults = contract.faults(suspects.select(contract.columns))
+        if faults["index"].n_unique() != suspects.height:
+            raise AssertionError(f"{spec.name}: the contract's two forms disagree on {suspects.height} rows")
+        located = (
+            faults.join(
+                suspects.select("file_no", "ordinal").with_row_index("index").cast({"index": pl.Int64}), on="index"
+            )
+            .join(contract.sentences, on="position")
+            .select("file_no", "ordinal", "position", "field", "reason", "says")
+        )
+        con.register("landing_batch", located.to_arrow())
+        con.execute(f"INSERT INTO {FAULTS} SELECT file_no, ordinal, position, field, reason, says FROM landing_batch")
+        con.unregister("landing_batch")
+        found += located.height
+    return found
+
+
+def observed_on(spec: TableSpec, company: Company, day: date) -> str:
+    """SQL for the first day on which a row is both its own and landed: the file's, later for usage received later."""
+    if spec is not USAGE_EVENTS:
+        return f"DATE '{day}'"
+    _, end = day_bounds(day, company.timezone)
+    zone = company.timezone.replace("'", "''")
+    return (
+        f"CASE WHEN received_at < TIMESTAMPTZ '{end.isoformat()}' THEN DATE '{day}' "
+        f"ELSE CAST(received_at AT TIME ZONE '{zone}' AS DATE) END"
+    )

@@ -1,0 +1,77 @@
+"""Reading CSV as text, strictly: a line that is not exactly a row is told apart from one that is."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from billing_recon.core.errors import LandingRefused
+from billing_recon.feeds.files import DayFile
+from billing_recon.feeds.raw import REJECTS, RawFile, quoted, text
+
+_HEADER_BYTES = 1 << 20
+
+
+def open_csv(file: DayFile, delimiter: str) -> RawFile:
+    """A CSV file with a header line. Raises LandingRefused when the header cannot be one."""
+    header = _header(file, delimiter)
+    rows, once = (
+        lines_of(file, header, delimiter=delimiter, quote='"', header=True, store=store) for store in (False, True)
+    )
+    names = ", ".join(quoted(name) for name in header)
+    numbered = (
+        "SELECT row_number() OVER () AS landing_ordinal, CAST(NULL AS VARCHAR) AS landing_broken, {names} FROM {source}"
+    )
+    return RawFile(
+        columns=dict.fromkeys(header, "VARCHAR"),
+        rows=numbered.format(names=names, source=rows),
+        rows_once=numbered.format(names=names, source=once),
+        lines_before=1,
+    )
+
+
+def lines_of(file: DayFile, names: list[str], *, delimiter: str, quote: str, header: bool, store: bool) -> str:
+    """The table function that splits a text file into `names`, all text, in the order of the file.
+
+    The scan stays parallel on purpose: with `parallel = false` DuckDB 2.0 drops everything after an unclosed quote
+    without a word. The row number above it keeps the order of the file.
+    """
+    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
+    faults = (
+        f"store_rejects = true, rejects_table = '{REJECTS}', rejects_scan = '{REJECTS}_scan', rejects_limit = 0"
+        if store
+        else "ignore_errors = true"
+    )
+    return (
+        f"read_csv({text(str(file.readable))}, auto_detect = false, header = {str(header).lower()}, "
+        f"delim = {text(delimiter)}, quote = {text(quote)}, escape = {text(quote)}, columns = {{{columns}}}, "
+        f"strict_mode = true, null_padding = false, {faults})"
+    )
+
+
+def _header(file: DayFile, delimiter: str) -> list[str]:
+    with file.readable.open("rb") as stream:
+        head = stream.read(_HEADER_BYTES)
+    if not head.strip():
+        raise LandingRefused(
+            f"{file.name}: the file is empty, it has not even a header; it may have been cut off: ask for a resend "
+            "(a day without rows is a file with its header only)"
+        )
+    if b"\0" in head.split(b"\n", 1)[0]:
+        raise LandingRefused(
+            f"{file.name}: the header is no UTF-8 text (NUL bytes; UTF-16?); "
+            "give the file's encoding in the feed, for example encoding: utf-16"
+        )
+    try:
+        first = head.decode("utf-8-sig", errors="replace")
+        header = next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        raise LandingRefused(f"{file.name}: the header is not CSV ({error}); ask for a resend") from None
+    names = [name.strip() or f"column {number}" for number, name in enumerate(header, 1)]
+    if any("�" in name for name in names):
+        raise LandingRefused(f"{file.name}: the header is no UTF-8 text; give the file's encoding in the feed")
+    folded = [name.casefold() for name in names]
+    twice = [name for name in names if folded.count(name.casefold()) > 1]
+    if twice:
+        raise LandingRefused(f"{file.name}: the header names {', '.join(twice)} twice; columns must be told apart")
+    return names

@@ -1,0 +1,517 @@
+"""A day's tables written out row by row, and what the reconciler makes of them. Defaults are a plain, consistent bill."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from billing_recon.compute import drift, metrics, reconcile, totals
+from billing_recon.compute.engine import Limits, build, session
+from billing_recon.compute.terms import register_terms
+from billing_recon.core.catalog import Catalog, Plan, TaxRate
+from billing_recon.core.company import Company, Profile
+from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.money import Rounding, settle_at
+from billing_recon.core.reason import Code
+from billing_recon.core.results import EXPECTED_LINES, QUARANTINE, USAGE_ROLLUP
+from billing_recon.core.tables import (
+    INVOICE_LINES,
+    KEY_MAP,
+    LEDGER_ENTRIES,
+    LINEAGE,
+    METERED_USAGE,
+    PAYMENTS,
+    RENDERED_INVOICES,
+    RENDERED_LINES,
+    SIGNALS,
+    SUBSCRIPTIONS,
+    Column,
+    Kind,
+    TableSpec,
+)
+
+DAY = date(2026, 3, 3)
+"""The day that a world is about, unless it says otherwise: invoices of February are due on it."""
+FEBRUARY = (date(2026, 2, 1), date(2026, 3, 1))
+
+LANDED = (
+    SUBSCRIPTIONS,
+    INVOICE_LINES,
+    RENDERED_INVOICES,
+    RENDERED_LINES,
+    LEDGER_ENTRIES,
+    PAYMENTS,
+    METERED_USAGE,
+    SIGNALS,
+    KEY_MAP,
+)
+_UNBILLED = (
+    Column("subscription_id"),
+    Column("customer_id"),
+    Column("meter"),
+    Column("currency"),
+    Column("quantity", Kind.QUANTITY),
+    Column("amount", Kind.AMOUNT),
+)
+
+PLANS = tuple(
+    Plan.model_validate(plan)
+    for plan in (
+        {
+            "plan_id": "api",
+            "plan_version": version,
+            "currency": currency,
+            "charges": [
+                {"charge_id": "base", "kind": "subscription", "model": "flat", "amount": base},
+                {
+                    "charge_id": "seats",
+                    "kind": "subscription",
+                    "model": "per_unit",
+                    "meter": "seat",
+                    "unit_price": seat,
+                },
+                {
+                    "charge_id": "calls",
+                    "kind": "usage",
+                    "model": "per_unit",
+                    "meter": "api_calls",
+                    "unit_price": call,
+                },
+            ],
+        }
+        for currency in ("USD", "EUR", "JPY")
+        for version, base, seat, call in (("v1", "40", "9", "0.010"), ("v2", "50", "10", "0.015"))
+    )
+)
+TAXES = (
+    TaxRate.model_validate({"tax_region": "DE", "rate": "0.19"}),
+    TaxRate.model_validate({"tax_region": "FR", "rate": "0.20"}),
+    TaxRate.model_validate({"tax_region": "US-OR", "rate": "0"}),
+)
+PRICES = {"base": "50", "seats": "10", "calls": "0.015"}
+
+
+def money(figure: str | int | Decimal) -> Decimal:
+    return Decimal(figure)
+
+
+class World:
+    """Tables of one day. Each method adds rows and returns what it added, so that a story can change it."""
+
+    def __init__(self, day: date = DAY, *, credit: str = "after_tax", rounding: str = "half_up", **windows: int) -> None:
+        self.day = day
+        self.rounding = Rounding(rounding)
+        self.credit = credit
+        self.windows = {
+            "issue_grace_days": 1,
+            "late_window_days": 2,
+            "render_lag_days": 1,
+            "ledger_lag_days": 2,
+            "payment_terms_days": 30,
+            "payment_settle_days": 5,
+            "lookback_days": 62,
+            "issue_after_days": 2,
+        } | windows
+        self.first_day = date(2026, 1, 1)
+        self.rows: dict[str, list[dict[str, Any]]] = {spec.name: [] for spec in LANDED}
+        self.rows |= {"expected_lines": [], "usage_rollup": [], "quarantine": [], "unbilled_usage": []}
+        self.tolerances: list[tuple[Any, ...]] = []
+        self.baseline: list[tuple[Any, ...]] = []
+        self._subscribed: set[str] = set()
+
+    def add(self, table: str, *, on: date | None = None, **row: Any) -> dict[str, Any]:
+        """A row observed on `on` (the world's day if not said)."""
+        on = on or self.day
+        full = {"observed_on": on, "day": on, "source_file": f"landing/{table}/{on}.csv"} | row
+        full.setdefault("source_row", len(self.rows[table]) + 1)
+        self.rows[table].append(full)
+        return full
+
+    def subscription(self, subscription_id: str, customer_id: str) -> None:
+        if subscription_id in self._subscribed:
+            return
+        self._subscribed.add(subscription_id)
+        self.add(
+            "subscriptions",
+            on=date(2026, 1, 1),
+            subscription_id=subscription_id,
+            customer_id=customer_id,
+            plan_id="api",
+            plan_version="v2",
+            status="active",
+            quantity=3,
+            currency="USD",
+            timezone="UTC",
+            tax_region="DE",
+            segment="smb",
+            billing_anchor=date(2026, 1, 1),
+            billing_interval="month",
+            valid_from=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+
+    def figures(
+        self,
+        gross_raw: Decimal,
+        *,
+        currency: str = "USD",
+        discount_rate: Decimal = Decimal(0),
+        discount: Decimal | None = None,
+        credit: Decimal = Decimal(0),
+        rate: Decimal = Decimal("0.19"),
+    ) -> dict[str, Decimal]:
+        """A line's settled figures from its raw gross, as the rules have it."""
+        places = EXPONENTS[currency]
+        gross = settle_at(gross_raw, places, self.rounding)
+        if discount is None:
+            discount = settle_at(gross * discount_rate, places, self.rounding)
+        before = credit if self.credit == "before_tax" else Decimal(0)
+        taxable = gross - discount - before
+        tax = settle_at(taxable * rate, places, self.rounding)
+        total = taxable + tax - (credit - before)
+        return {
+            "gross": gross,
+            "discount": discount,
+            "credit": credit,
+            "taxable": taxable,
+            "tax_rate": rate,
+            "tax": tax,
+            "total": total,
+        }
+
+    def expect(
+        self,
+        subscription_id: str = "S1",
+        charge: str | None = "calls",
+        *,
+        kind: str | None = None,
+        meter: str | None = None,
+        quantity: str | int | Decimal = 12_000,
+        period: tuple[date, date] = FEBRUARY,
+        due_on: date | None = None,
+        currency: str = "USD",
+        gross: str | Decimal | None = None,
+        discount_rate: str = "0",
+        discount: str | None = None,
+        credit: str = "0",
+        rate: str = "0.19",
+        share: tuple[int, int] | None = None,
+        **more: Any,
+    ) -> dict[str, Any]:
+        """An expected line of plan api v2 (per unit prices), or of the kind given, with its subscription."""
+        self.subscription(subscription_id, f"C-{subscription_id}")
+        kinds = {"calls": ("usage", "api_calls"), "seats": ("subscription", "seat"), "base": ("subscription", None)}
+        if charge:
+            kind, meter = kind or kinds[charge][0], meter or kinds[charge][1]
+        units = Decimal(1) if charge in (None, "base") else Decimal(quantity)
+        raw = Decimal(gross) if gross is not None else units * Decimal(PRICES[charge or "base"])
+        working: dict[str, Any] = {"plan_version": "v2"}
+        if share:
+            raw = (raw * share[0] / share[1]).quantize(Decimal(1).scaleb(-20))
+            kind = "proration"
+            working |= {"run_days": share[0], "period_days": share[1]}
+        figures = self.figures(
+            raw,
+            currency=currency,
+            discount_rate=Decimal(discount_rate),
+            discount=Decimal(discount) if discount is not None else None,
+            credit=Decimal(credit),
+            rate=Decimal(rate),
+        )
+        start, end = period
+        row = {
+            "subscription_id": subscription_id,
+            "customer_id": f"C-{subscription_id}",
+            "plan_id": "api",
+            "plan_version": "v2",
+            "charge_id": charge,
+            "kind": kind,
+            "meter": meter,
+            "period_start": start,
+            "period_end": end,
+            "due_on": due_on or end + timedelta(days=2),
+            "currency": currency,
+            "decimals": EXPONENTS[currency],
+            "segment": "smb",
+            "tax_region": "DE",
+            "quantity": units,
+            "unit_price": Decimal(PRICES[charge]) if charge else None,
+            "gross_raw": raw,
+            "discount_rate": Decimal(discount_rate),
+            "discount_raw": figures["gross"] * Decimal(discount_rate),
+            "tax_raw": figures["taxable"] * Decimal(rate),
+            "late_quantity": 0,
+            "duplicate_quantity": 0,
+            "superseded_quantity": 0,
+            "working": json.dumps(working),
+            "sentence": "as the contract says.",
+            **figures,
+            **more,
+        }
+        row["expected_line_id"] = f"{subscription_id}|{kind}|{meter or ''}|{start}|{end}|api"
+        row["day"] = self.day
+        self.rows["expected_lines"].append(row)
+        return row
+
+    def bill(self, invoice_id: str, line: dict[str, Any], *, line_id: str = "1", on: date | None = None, **changes: Any) -> dict[str, Any]:
+        """A billed line like the expected one, with changes as given. Nothing is computed again."""
+        names = {c.name for c in INVOICE_LINES.columns}
+        row = {k: v for k, v in line.items() if k in names}
+        on = on or self.day
+        row |= {
+            "invoice_id": invoice_id,
+            "line_id": line_id,
+            "issued_on": on,
+            "calculated_at": datetime.combine(on, time(1), UTC),
+            "status": "issued",
+            "variant": "control",
+            "cohort": "all",
+            "invoice_kind": "invoice",
+        }
+        return self.add("invoice_lines", on=on, **{**row, **changes})
+
+    def refigure(self, line: dict[str, Any], gross: str | Decimal, **changes: Any) -> dict[str, Any]:
+        """Figures of a bill that follows from another gross under the same rules."""
+        return self.figures(
+            Decimal(gross),
+            currency=line["currency"],
+            discount_rate=changes.get("discount_rate", line["discount_rate"]),
+            discount=changes.get("discount"),
+            credit=changes.get("credit", line["credit"]),
+            rate=changes.get("rate", line["tax_rate"]),
+        )
+
+    def invoice(self, invoice_id: str = "INV-1", total: str = "119.00", *, on: date | None = None, **changes: Any) -> dict[str, Any]:
+        """A billed invoice of one line that was expected and matches; for stories about what follows it."""
+        places = EXPONENTS[changes.get("currency", "USD")]
+        gross = settle_at(Decimal(total) / Decimal("1.19"), places, Rounding.HALF_UP)
+        sub = changes.pop("subscription_id", f"S-{invoice_id}")
+        line = self.expect(sub, "base", gross=gross, currency=changes.get("currency", "USD"))
+        if on is not None and on != self.day:
+            self.rows["expected_lines"].remove(line)
+        return self.bill(invoice_id, line, on=on, **changes)
+
+    def document(self, invoice: dict[str, Any], document_id: str = "D1", *, on: date | None = None, lines: bool = True, **changes: Any) -> dict[str, Any]:
+        """The document of a one-line invoice, with its line."""
+        on = on or self.day
+        row = {
+            "document_id": document_id,
+            "invoice_id": invoice["invoice_id"],
+            "format": "pdf",
+            "issued_on": on,
+            "currency": invoice["currency"],
+            "customer_id": invoice["customer_id"],
+            "subtotal": invoice["gross"],
+            "discount": invoice["discount"],
+            "tax": invoice["tax"],
+            "total": invoice["gross"] - invoice["discount"] + invoice["tax"],
+            "payable": invoice["total"],
+            "sha256": "0" * 64,
+        }
+        full = self.add("rendered_invoices", on=on, **{**row, **changes})
+        if lines:
+            self.document_line(full, invoice, on=on)
+        return full
+
+    def document_line(self, document: dict[str, Any], line: dict[str, Any], *, on: date | None = None, **changes: Any) -> dict[str, Any]:
+        row = {
+            "document_id": document["document_id"],
+            "line_no": int(line["line_id"]),
+            "line_id": line["line_id"],
+            "description": "line",
+            "amount": line["gross"] - line["discount"],
+        }
+        return self.add("rendered_lines", on=on, **{**row, **changes})
+
+    def journal(
+        self,
+        invoice: dict[str, Any],
+        journal_id: str = "J1",
+        *,
+        on: date | None = None,
+        posted_on: date | None = None,
+        ar: str | Decimal | None = None,
+        revenue: str | Decimal | None = None,
+        tax: str | Decimal | None = None,
+        **changes: Any,
+    ) -> list[dict[str, Any]]:
+        """The posting of an invoice: debit AR, credit revenue and tax."""
+        on = on or self.day
+        tax = Decimal(tax) if tax is not None else invoice["tax"]
+        ar = Decimal(ar) if ar is not None else invoice["total"]
+        revenue = Decimal(revenue) if revenue is not None else ar - tax
+        entries = [("ar", ar), ("revenue", -revenue), ("tax_payable", -tax)]
+        return [
+            self.add(
+                "ledger_entries",
+                on=on,
+                **{
+                    "entry_id": f"{journal_id}-{n}",
+                    "journal_id": journal_id,
+                    "posted_on": posted_on or on,
+                    "account": role,
+                    "role": role,
+                    "debit": max(amount, Decimal(0)),
+                    "credit": max(-amount, Decimal(0)),
+                    "currency": invoice["currency"],
+                    "invoice_id": invoice["invoice_id"],
+                    "customer_id": invoice["customer_id"],
+                    **changes,
+                },
+            )
+            for n, (role, amount) in enumerate(entries)
+        ]
+
+    def payment(self, invoice: dict[str, Any], payment_id: str = "P1", amount: str | Decimal | None = None, *, on: date | None = None, **changes: Any) -> dict[str, Any]:
+        on = on or self.day
+        row = {
+            "payment_id": payment_id,
+            "kind": "payment",
+            "customer_id": invoice["customer_id"],
+            "invoice_id": invoice["invoice_id"],
+            "amount": Decimal(amount) if amount is not None else invoice["total"],
+            "currency": invoice["currency"],
+            "status": "succeeded",
+            "processed_at": datetime.combine(on, time(12), UTC),
+        }
+        return self.add("payments", on=on, **{**row, **changes})
+
+    def usage(self, quantity: str | int, usage_day: date, *, sub: str = "S1", meter: str = "api_calls", on: date | None = None, **more: Any) -> None:
+        self.rows["usage_rollup"].append(
+            {
+                "day": on or usage_day,
+                "usage_day": usage_day,
+                "subscription_id": sub,
+                "customer_id": f"C-{sub}",
+                "meter": meter,
+                "quantity": quantity,
+                "events": 1,
+                "duplicate_quantity": 0,
+                "duplicate_events": 0,
+                "late_quantity": 0,
+                "late_events": 0,
+                "superseded_quantity": 0,
+                "superseded_events": 0,
+                **more,
+            }
+        )
+
+    def metered(self, quantity: str | int, usage_day: date, *, sub: str = "S1", meter: str = "api_calls", on: date | None = None) -> None:
+        self.add(
+            "metered_usage", on=on or usage_day, subscription_id=sub, meter=meter, quantity=quantity, events=1, usage_day=usage_day
+        )
+
+    def quarantine(self, table: str, reason: str = "wrong_type", money_at_risk: str | None = None, currency: str | None = None, **payload: Any) -> None:
+        self.rows["quarantine"].append(
+            {
+                "day": self.day,
+                "table_name": table,
+                "source_file": f"landing/{table}/{self.day}.csv",
+                "source_row": 900 + len(self.rows["quarantine"]),
+                "reason": reason,
+                "message": reason,
+                "owner": "data",
+                "money_at_risk": money_at_risk,
+                "currency": currency,
+                "payload": json.dumps({k: str(v) for k, v in payload.items()}),
+            }
+        )
+
+    def run(self, *, shuffle: int | None = None) -> Outcome:
+        """Reconcile the day. `shuffle`: a seed; every table's rows are then given in another order."""
+        con = session(Limits(threads=1))
+        con.execute(
+            "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::DATE AS first_day, "
+            + ", ".join(f"{days}::INTEGER AS {name}" for name, days in self.windows.items())
+            + ", ? AS rounding, ? AS credit_policy, 'by_day' AS proration, 'UTC' AS company_timezone",
+            [self.day, self.first_day, self.rounding.value, self.credit],
+        )
+        register_terms(
+            con, Catalog(plans=PLANS, taxes=TAXES, digest=""), Company(name="T", currencies=("USD",), profile=Profile())
+        )
+        con.execute("CREATE TABLE policy_owners AS SELECT unnest(?) AS code, 'team' AS owner", [[c.value for c in Code]])
+        con.execute(
+            "CREATE TABLE policy_tolerances (pair VARCHAR, level VARCHAR, currency VARCHAR, absolute DECIMAL(38,12), relative DECIMAL(12,8))"
+        )
+        for tolerance in self.tolerances:
+            con.execute("INSERT INTO policy_tolerances VALUES (?, ?, ?, ?, ?)", list(tolerance))
+        con.execute("CREATE TABLE layer_sources AS SELECT unnest(?) AS table_name, 'their ' || unnest(?) AS source_system", [[s.name for s in LANDED]] * 2)
+        con.execute(
+            "CREATE TABLE landing_reports AS SELECT 'invoice_lines' AS table_name, 'landed' AS status, 1::BIGINT AS rows_in, "
+            "1::BIGINT AS accepted, 0::BIGINT AS quarantined, 0::BIGINT AS duplicates"
+        )
+        con.execute("CREATE TABLE baseline_values (metric VARCHAR, currency VARCHAR, cohort VARCHAR, variant VARCHAR, day DATE, value DECIMAL(38,12))")
+        for value in self.baseline:
+            con.execute("INSERT INTO baseline_values VALUES (?, ?, ?, ?, ?, ?)", list(value))
+        order = random.Random(shuffle)
+        for spec in LANDED:
+            self._table(con, spec, spec.columns + LINEAGE, order if shuffle is not None else None)
+        for spec in (EXPECTED_LINES, USAGE_ROLLUP, QUARANTINE):
+            self._table(con, spec, spec.columns, order if shuffle is not None else None)
+        self._table(con, TableSpec("unbilled_usage", _UNBILLED, (), ""), _UNBILLED, None)
+        build(con, reconcile.RELATIONS)
+        build(con, totals.RELATIONS)
+        return Outcome(con)
+
+    def _table(self, con: duckdb.DuckDBPyConnection, spec: TableSpec, columns: Iterable[Column], order: random.Random | None) -> None:
+        kinds = {"day": "DATE"} | {c.name: c.sql_type for c in columns}
+        if spec is METERED_USAGE:
+            kinds["usage_day"] = "DATE"
+        quoted = [f'"{name}" {kind}' for name, kind in kinds.items()]
+        con.execute(f"CREATE TABLE {spec.name} ({', '.join(quoted)})")
+        rows = list(self.rows[spec.name])
+        if order:
+            order.shuffle(rows)
+        values = [
+            [row.get(name) for name in kinds] for row in rows
+        ]
+        if values:
+            con.executemany(f"INSERT INTO {spec.name} VALUES ({', '.join('?' * len(kinds))})", values)
+
+
+class Outcome:
+    """What the reconciler made of a world."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self.con = con
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        cursor = self.con.execute(sql)
+        names = [d[0] for d in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def breaks(self, pair: str | None = None) -> list[dict[str, Any]]:
+        where = f" WHERE pair = '{pair}'" if pair else ""
+        return self.rows(f"FROM breaks{where} ORDER BY break_id")
+
+    def the_break(self, pair: str | None = None) -> dict[str, Any]:
+        """The only break (of a pair)."""
+        found = self.breaks(pair)
+        assert len(found) == 1, [(b["pair"], b["code"], b["delta"], b["explanation"]) for b in found]
+        return found[0]
+
+    def codes(self, pair: str | None = None) -> list[tuple[str, Decimal]]:
+        return sorted((b["code"], b["delta"]) for b in self.breaks(pair))
+
+    def totals(self, pair: str) -> list[dict[str, Any]]:
+        return self.rows(f"FROM control_totals WHERE pair = '{pair}' ORDER BY currency, cohort, variant")
+
+    def metric(self, name: str, currency: str | None = None) -> Decimal | None:
+        where = "currency IS NULL" if currency is None else f"currency = '{currency}'"
+        row = self.con.execute(f"SELECT value FROM metrics WHERE metric = '{name}' AND {where}").fetchone()
+        return row[0] if row else None
+
+    def measured(self) -> Outcome:
+        """With the day's metrics and their drift."""
+        build(self.con, metrics.RELATIONS)
+        build(self.con, drift.RELATIONS)
+        return self
+
+    def foots(self) -> bool:
+        row = self.con.execute("SELECT count(*) FROM footing").fetchone()
+        return row is not None and row[0] == 0

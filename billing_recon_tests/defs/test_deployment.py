@@ -1,0 +1,219 @@
+"""docker-compose.yml, as processes: its very commands on loopback against a real PostgreSQL, and the daily job through them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import httpx
+import pytest
+import yaml
+
+from billing_recon.core.verdict import Verdict
+from billing_recon.day import Home
+from billing_recon.day.judging import DAY_GATE
+from billing_recon_tests.conftest import FIRST
+from billing_recon_tests.defs.receiver import Receiver, receiver
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
+GOOD, BAD = FIRST, FIRST + timedelta(days=1)
+SERVICES = ("code", "webserver", "daemon")
+
+BACKFILL = """
+mutation ($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
+  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
+"""
+LAUNCH = """
+mutation ($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) {
+  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
+"""
+REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "billing_recon"}
+
+
+def interpolated(text: str, variables: Mapping[str, str]) -> str:
+    """`${NAME:-default}` and `${NAME:?message}` as docker compose reads them."""
+
+    def value(match: re.Match[str]) -> str:
+        name, operator, rest = match.groups()
+        if variables.get(name):
+            return variables[name]
+        assert operator == ":-", f"docker-compose.yml requires {name}"
+        return rest
+
+    return re.sub(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}", value, text)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def service(name: str, variables: Mapping[str, str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
+    """A service of docker-compose.yml as a process group, gone at the end."""
+    command = shlex.split(interpolated(COMPOSE["services"][name]["command"], variables))
+    program = Path(sys.executable).parent / command[0]
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [str(program), *command[1:]],
+            cwd=ROOT,
+            env={**os.environ, **environment},
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGTERM)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # a code server can outlive SIGTERM
+                process.wait()
+
+
+def healthy(name: str, variables: Mapping[str, str], environment: Mapping[str, str]) -> bool:
+    """The service's own health check."""
+    kind, *command = (interpolated(str(part), variables) for part in COMPOSE["services"][name]["healthcheck"]["test"])
+    assert kind == "CMD"
+    program = Path(sys.executable).parent / command[0]
+    return (
+        subprocess.run([program, *command[1:]], env={**os.environ, **environment}, capture_output=True).returncode == 0
+    )
+
+
+def until(what: str, holds: Callable[[], Any], logs: Path, seconds: float = 120) -> Any:
+    """Wait until `holds` gives something; fail with the services' logs."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            found = holds()
+        except httpx.HTTPError:
+            found = None
+        if found:
+            return found
+        time.sleep(0.2)
+    tails = [f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in sorted(logs.glob("*.log"))]
+    pytest.fail(f"{what} did not happen within {seconds:.0f} s\n" + "\n".join(tails))
+
+
+def ask(web: str, query: str, params: dict[str, Any]) -> dict[str, Any]:
+    """A GraphQL mutation; its only field."""
+    answer = httpx.post(f"{web}/graphql", json={"query": query, "variables": {"p": params}}, timeout=60).json()
+    assert "errors" not in answer, answer["errors"]
+    (field,) = answer["data"].values()
+    assert field["__typename"].endswith("Success"), field
+    return dict(field)
+
+
+def finished(instance: dg.DagsterInstance, **wanted: Any) -> list[dg.DagsterRun]:
+    """The runs so filtered, if there are any and all are finished."""
+    runs = instance.get_runs(filters=dg.RunsFilter(**wanted))
+    return list(runs) if runs and all(run.is_finished for run in runs) else []
+
+
+def pages(pager: Receiver) -> list[tuple[str, str]]:
+    return [(p["event_action"], p["payload"]["group"]) for p in pager.pages]
+
+
+def test_the_services_of_docker_compose_run_a_backfill_page_its_breach_and_keep_the_release_shut(
+    company: Callable[..., Path],
+    new_database: Callable[[], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = company(days=4, customers=30)
+    (path / "landing" / "ledger_entries" / f"{BAD}.csv").unlink()
+    url, code_port, web_port = new_database(), free_port(), free_port()
+    dagster_home, web = tmp_path / "dagster_home", f"http://127.0.0.1:{web_port}"
+    dagster_home.mkdir()
+    shutil.copy(ROOT / "deploy" / "dagster-postgres.yaml", dagster_home / "dagster.yaml")
+    variables = {
+        "POSTGRES_PASSWORD": "unused",
+        "BILLING_RECON_BIND": "127.0.0.1",
+        "BILLING_RECON_CODE_PORT": str(code_port),
+        "BILLING_RECON_WEB_PORT": str(web_port),
+    }
+    with ExitStack() as stack:
+        pager = stack.enter_context(receiver())
+        declared = COMPOSE["services"]["code"]["environment"]
+        environment = {
+            **{name: interpolated(str(value), variables) for name, value in declared.items()},
+            # What differs from the containers: where things are.
+            "DAGSTER_POSTGRES_URL": url,
+            "BILLING_RECON_CONTROL_URL": url,
+            "BILLING_RECON_CODE_HOST": "127.0.0.1",
+            "BILLING_RECON_HOME": str(path),
+            "BILLING_RECON_PAGE_URL": pager.url,
+            "DAGSTER_HOME": str(dagster_home),
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        instance = stack.enter_context(dg.DagsterInstance.get())
+        home = Home.open(path)
+        stack.callback(home.control.close)
+        # In the order of their depends_on.
+        stack.enter_context(service("code", variables, environment, tmp_path / "code.log"))
+        until("the code server", lambda: healthy("code", variables, environment), tmp_path)
+        stack.enter_context(service("webserver", variables, environment, tmp_path / "webserver.log"))
+        until("the web server", lambda: healthy("webserver", variables, environment), tmp_path)
+        selector = {"partitionSetName": "daily_partition_set", "repositorySelector": REPOSITORY}
+        ask(web, BACKFILL, {"selector": selector, "partitionNames": [str(GOOD), str(BAD)]})
+        # The daemon looks for backfills when it starts and then every 30 s: one that waits for it is taken up at once.
+        stack.enter_context(service("daemon", variables, environment, tmp_path / "daemon.log"))
+        until("both days' runs", lambda: len(finished(instance, job_name="daily")) == 2, tmp_path)
+        verdicts = home.control.verdicts(DAY_GATE, [str(GOOD), str(BAD)])
+        assert {day: v.verdict for day, v in verdicts.items()} == {
+            str(GOOD): Verdict.PASS,
+            str(BAD): Verdict.INCONCLUSIVE,
+        }
+        assert home.control.latest_release(str(GOOD)) is not None
+        assert home.control.latest_release(str(BAD)) is None
+
+        launched = ask(
+            web,
+            LAUNCH,
+            {
+                "selector": {**REPOSITORY, "pipelineName": "daily", "assetSelection": [{"path": ["day_release"]}]},
+                "mode": "default",
+                "executionMetadata": {"tags": [{"key": "dagster/partition", "value": str(BAD)}]},
+            },
+        )
+        (run,) = until(
+            "the separate run of the release",
+            lambda: finished(instance, run_ids=[launched["run"]["runId"]]),
+            tmp_path,
+        )
+        assert run.status is dg.DagsterRunStatus.FAILURE
+        assert home.control.latest_release(str(BAD)) is None
+
+        until("the page", lambda: pages(pager) == [("trigger", str(BAD))], tmp_path)
+        assert healthy("daemon", variables, environment)
+
+
+def test_every_service_that_runs_our_code_is_one_of_those_started_above() -> None:
+    assert {name for name, service in COMPOSE["services"].items() if "command" in service} == set(SERVICES)
+    assert all("healthcheck" in service for service in COMPOSE["services"].values())
+
+
+def test_no_password_is_written_in_the_deployment() -> None:
+    text = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+    assert "POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:?" in text
+    with pytest.raises(AssertionError, match="requires POSTGRES_PASSWORD"):
+        interpolated(text, {})

@@ -1,0 +1,128 @@
+"""Days run from the command line: what came of each, and what counts as a failure of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.reason import Code
+from billing_recon.defs.build import build_definitions
+from billing_recon.defs.instance import open_instance
+from billing_recon.defs.runner import DayOutcome, run_days
+from billing_recon_tests.conftest import FIRST
+from billing_recon_tests.defs.receiver import receiver
+
+DAYS = [FIRST, FIRST + timedelta(days=1)]
+
+
+def test_days_run_one_after_another_each_as_a_run_of_its_own(company: Callable[..., Path]) -> None:
+    home, told = company(days=4, customers=30), []
+    outcomes = run_days(home, DAYS, told.append)
+    assert told == outcomes
+    assert [(o.day, o.verdict, o.success, o.error) for o in outcomes] == [(day, "PASS", True, "") for day in DAYS]
+    with open_instance(home / ".state") as instance:
+        runs = {run.run_id: run for run in instance.get_runs()}
+    assert set(runs) == {o.run_id for o in outcomes}
+    assert all(run.status is dg.DagsterRunStatus.SUCCESS for run in runs.values())
+
+
+def test_a_gate_that_says_no_is_a_verdict_and_not_a_failure_of_the_run(company: Callable[..., Path]) -> None:
+    home = company(days=4, customers=30)
+    (home / "landing" / "ledger_entries" / f"{FIRST}.csv").unlink()
+    outcomes = run_days(home, DAYS)
+    assert [(o.verdict, o.success) for o in outcomes] == [("INCONCLUSIVE", True), ("PASS", True)]
+
+
+def test_a_run_that_cannot_do_its_work_says_why_and_the_next_day_goes_on(company: Callable[..., Path]) -> None:
+    home = company(days=4, customers=30)
+    blocked = home / ".state" / "reports" / str(FIRST)
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("a file where the day pack's folder should be")
+    first, second = run_days(home, DAYS)
+    assert (first.success, second.success) == (False, True)
+    assert "judge" in first.error
+
+
+def test_a_verdict_of_an_earlier_run_is_not_taken_for_this_ones(company: Callable[..., Path]) -> None:
+    home = company(days=4, customers=30)
+    run_days(home, DAYS[:1])
+    (home / "catalog" / "broken.yaml").write_text("plans: 7")
+    with pytest.raises(ConfigurationError, match=r"broken\.yaml"):
+        run_days(home, DAYS[:1])
+
+
+def test_a_table_of_which_too_much_is_quarantined_stops_the_run_and_says_which(company: Callable[..., Path]) -> None:
+    home = company(days=4, customers=30)
+    path = home / "landing" / "invoice_lines" / f"{FIRST}.csv"
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    currency = header.split(",").index("currency")
+    broken = [",".join("XYZ" if n == currency else cell for n, cell in enumerate(row.split(","))) for row in rows]
+    path.write_text("\n".join([header, *broken]) + "\n", encoding="utf-8")
+    (outcome,) = run_days(home, DAYS[:1])
+    assert (outcome.verdict, outcome.success) == (None, False)
+    assert outcome.error.startswith("invoice_lines, check contract: ")
+
+
+def test_a_day_that_the_company_does_not_have_is_refused_before_anything_runs(company: Callable[..., Path]) -> None:
+    with pytest.raises(ConfigurationError, match=rf"has no partition 2020-01-01: its days run from {FIRST}"):
+        run_days(company(days=4, customers=30), [date(2020, 1, 1)])
+
+
+def test_a_breach_is_shown_paged_once_and_resolved_when_the_day_recovers(
+    company: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = company(days=4, customers=30, faults={Code.LEDGER_MISSING: 1})
+    ledger = home / "landing" / "ledger_entries" / f"{FIRST}.csv"
+    kept = ledger.read_bytes()
+    ledger.unlink()
+    (outcome,) = run_days(home, DAYS[:1])
+    definitions = build_definitions(home)
+    sensor = definitions.get_repository_def().get_sensor_def("page_on_breach")
+    with open_instance(home / ".state") as instance, receiver() as pager:
+
+        def tick(cursor: str | None) -> tuple[str | None, str]:
+            context = dg.build_sensor_context(instance=instance, cursor=cursor)
+            said = sensor.evaluate_tick(context)
+            return said.cursor, str(said.skip_message)
+
+        assert "set BILLING_RECON_PAGE_URL" in tick(None)[1]
+        monkeypatch.setenv("BILLING_RECON_PAGE_URL", pager.url)
+        cursor, _ = tick(None)
+        assert pager.take() == [("trigger", f"day_gate.gate/{FIRST}")]
+        cursor, said = tick(cursor)
+        assert (pager.take(), said) == ([], "No gate changed.")
+        ledger.write_bytes(kept)
+        (outcome,) = run_days(home, DAYS[:1])
+        assert outcome.verdict == "PASS"
+        cursor, _ = tick(cursor)
+        assert pager.take() == [("resolve", f"day_gate.gate/{FIRST}")]
+
+
+def test_the_checks_of_a_day_show_tables_that_a_finance_person_can_read(company: Callable[..., Path]) -> None:
+    home = company(days=4, customers=40, faults={Code.RENDER_VALUE: 2})
+    days = [FIRST + timedelta(days=n) for n in range(4)]
+    outcomes: list[DayOutcome] = run_days(home, days)
+    assert "FAIL" in {o.verdict for o in outcomes}
+    failed = next(o for o in outcomes if o.verdict == "FAIL")
+    with open_instance(home / ".state") as instance:
+        evaluations = {
+            e.dagster_event.asset_check_evaluation_data.check_name: e.dagster_event.asset_check_evaluation_data
+            for e in instance.all_logs(failed.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+            if e.dagster_event is not None
+        }
+    tie_out = evaluations["ties_out_billed_rendered"]
+    assert not tie_out.passed
+    (record,) = tie_out.metadata["breaks"].records
+    assert record.data["code"] == "RENDER_VALUE"
+    assert set(record.data) == {"code", "disposition", "count", "gross", "net", "currency"}
+    assert all(isinstance(value, str) for value in record.data.values())
+    gate = evaluations["gate"]
+    assert gate.description.startswith("FAIL: ")
+    assert "RENDER_VALUE" in gate.description
+    assert evaluations["totals_foot"].passed
+    assert evaluations["stage_deltas_sum"].passed

@@ -1,0 +1,26 @@
+"""A desk to land files on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing_recon_tests.feeds.desk import Desk
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def desk_of(tmp_path: Path) -> Callable[..., Desk]:
+    """A desk of a company with settings of its own."""
+
+    def make(**company: Any) -> Desk:
+        return Desk(tmp_path, **company)
+
+    return make
