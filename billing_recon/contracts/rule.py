@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,6 +30,10 @@ POLARS_TYPE: dict[Kind, Any] = {
     Kind.TIMEZONE: pl.String,
 }
 """The frame's type of each kind; the counterpart of core.tables.SQL_TYPE, exact for decimals."""
+
+
+# pandera keeps the settings of the validation under way in a global, and tables are landed side by side in threads.
+_ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,8 @@ class Contract:
 
         positions = {rule.label: number for number, rule in enumerate(self.rules)}
         try:
-            self.schema.validate(frame, lazy=True)
+            with _ONE_AT_A_TIME:
+                self.schema.validate(frame, lazy=True)
         except SchemaErrors as error:
             cases = error.failure_cases
             if cases["index"].null_count() or not cases["check"].is_in(list(positions)).all():

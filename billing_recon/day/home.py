@@ -20,12 +20,13 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy
-from billing_recon.core.tables import Column, TableSpec
+from billing_recon.core.tables import BY_NAME, Column, TableSpec
 from billing_recon.day.configuration import parse_policy, policy_text, read_company
 from billing_recon.feeds import read_price_lists
 from billing_recon.warehouse import Warehouse, Written
 
 CODE_VERSION = __version__
+MANY_ROWS = 100_000
 
 
 @dataclass
@@ -78,10 +79,16 @@ class Home:
             control=control,
         )
 
-    @property
-    def limits(self) -> Limits:
-        """What a step's DuckDB session may use; it spills into the state folder."""
-        return Limits(spill_dir=str(self.state / "spill"))
+    def limits(self, rows: int) -> Limits:
+        """What a step's DuckDB session may use for so many rows; it spills into the state folder.
+
+        Below MANY_ROWS one thread is faster than two: handing tiny batches over costs more than computing them.
+        """
+        return Limits(threads=2 if rows > MANY_ROWS else 1, spill_dir=str(self.state / "spill"))
+
+    def landed_rows(self, day: date) -> int:
+        """Rows that the day's partitions hold, over all tables; a measure of the day's size."""
+        return sum(state.rows for state in self.control.partition_states(tuple(BY_NAME), day, day))
 
     @cached_property
     def first_day(self) -> date | None:

@@ -26,6 +26,9 @@ DUPLICATES: tuple[Column, ...] = (
 """What was collapsed as delivered twice; the roll-up keeps it beside the usage, for explaining a double charge."""
 
 
+BYTES_A_ROW = 100
+
+
 def land_all(home: Home, tables: Sequence[str], day: date, run_id: str) -> list[LandingReport]:
     """Land several tables, two side by side; the reports come in the order of `tables`.
 
@@ -40,7 +43,7 @@ def land(home: Home, table: str, day: date, run_id: str) -> LandingReport:
     """Land one table's partition and record its row equation. Rerunning replaces the partition by the same rows."""
     home.refuse_if_closed(day)
     spec = BY_NAME[table]
-    with scratch(home.limits) as con:
+    with scratch(home.limits(_rows_at_a_guess(home, table, day))) as con:
         lookback = home.policy.windows.lookback_days
         known = None
         if spec is USAGE_EVENTS:
@@ -67,3 +70,13 @@ def land(home: Home, table: str, day: date, run_id: str) -> LandingReport:
             home.write(con, "usage_duplicates", DUPLICATES, day, "landed_duplicates", run_id)
         home.control.record_landing(report, run_id)
     return report
+
+
+def _rows_at_a_guess(home: Home, table: str, day: date) -> int:
+    """From the size of the day's files; only the number of threads depends on it."""
+    feed = home.company.feeds.get(table)
+    if feed and feed.path:
+        files = [home.path / feed.path.format(day=day)]
+    else:
+        files = list((home.path / "landing" / table).glob(f"{day}.*"))
+    return sum(path.stat().st_size for path in files if path.is_file()) // BYTES_A_ROW

@@ -22,7 +22,7 @@ SMALL_ROWS = 3_000_000
 @contextmanager
 def open_session(home: Home, day: date) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session with `run_params` and the terms registered."""
-    with scratch(home.limits) as con:
+    with scratch(home.limits(home.landed_rows(day))) as con:
         _register_params(con, home, day)
         register_terms(con, home.catalog, home.company)
         yield con

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -13,20 +14,26 @@ from billing_recon.core.tables import USAGE_EVENTS, TableSpec
 from billing_recon.feeds.loading import FAULTS, TYPED
 from billing_recon.feeds.raw import listed
 
+if TYPE_CHECKING:
+    from billing_recon.contracts.rule import Contract
+
 _BATCH_ROWS = 250_000
 """Rows that are held as a frame at a time."""
 
 
-def hold_to_contract(
-    con: duckdb.DuckDBPyConnection, spec: TableSpec, company: Company, day: date, lookback_days: int
-) -> int:
-    """Add to FAULTS what the readable rows break of their contract and of the day's rules, batch by batch; how many."""
-    import polars as pl
-
+def contract_of_day(spec: TableSpec, company: Company, day: date, lookback_days: int) -> Contract:
+    """A canonical table's contract for one day's file: what any row must hold, and which days it may lie in."""
+    # Here and not above: contracts load polars, which a code location must not wait for.
     from billing_recon.contracts.days import day_rules
     from billing_recon.contracts.registry import contract_of
 
-    contract = contract_of(spec.name, company.currencies).on_day(day_rules(spec, day, lookback_days, company.timezone))
+    return contract_of(spec.name, company.currencies).on_day(day_rules(spec, day, lookback_days, company.timezone))
+
+
+def hold_to_contract(con: duckdb.DuckDBPyConnection, contract: Contract) -> int:
+    """Add to FAULTS what the readable rows break of their contract, batch by batch; answers how many faults."""
+    import polars as pl
+
     columns = listed(("file_no", "ordinal", *contract.columns))
     reader = beside(con).sql(f"SELECT {columns} FROM {TYPED} WHERE NOT unreadable").to_arrow_reader(_BATCH_ROWS)
     found = 0
@@ -38,7 +45,7 @@ def hold_to_contract(
             continue
         faults = contract.faults(suspects.select(contract.columns))
         if faults["index"].n_unique() != suspects.height:
-            raise AssertionError(f"{spec.name}: the contract's two forms disagree on {suspects.height} rows")
+            raise AssertionError(f"{contract.spec.name}: the contract's two forms disagree on {suspects.height} rows")
         located = (
             faults.join(
                 suspects.select("file_no", "ordinal").with_row_index("index").cast({"index": pl.Int64}), on="index"

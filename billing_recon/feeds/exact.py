@@ -36,7 +36,7 @@ _PRECISION: dict[Kind, int] = {Kind.QUANTITY: 28, Kind.PRICE: 24, Kind.AMOUNT: 3
 
 def prepared(text: str, kind: Kind) -> str:
     """A raw text as it is judged: empty is missing; spaces around anything but plain text do not count."""
-    return f"nullif({text}, '')" if kind is Kind.TEXT else f"nullif(trim({text}), '')"
+    return f"CASE WHEN trim({text}) <> '' THEN {text} END" if kind is Kind.TEXT else f"nullif(trim({text}), '')"
 
 
 def typed(text: str, kind: Kind, *, thorough: bool) -> str:

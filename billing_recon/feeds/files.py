@@ -19,15 +19,17 @@ _UTF8 = ("utf-8", "utf-8-sig")
 
 @dataclass(frozen=True, slots=True)
 class DayFile:
-    """One file. `name` is relative to the home; `readable` is where its text lies as UTF-8 (itself, unless recoded)."""
+    """One file. `name` is relative to the home, `sha256` of its bytes as they came.
+
+    `readable` is where it lies with its text as UTF-8: itself, or a copy. Size and last line end are that one's.
+    """
 
     name: str
-    path: Path
     format: str
     sha256: str
+    readable: Path
     size: int
     ends_with_newline: bool
-    readable: Path
 
 
 def find_files(home: Path, table: str, feed: Feed, day: date) -> list[Path]:
@@ -36,6 +38,8 @@ def find_files(home: Path, table: str, feed: Feed, day: date) -> list[Path]:
     Without a configured path: landing/<table>/<day>.csv, .jsonl or .parquet. A configured path may hold `{day}` and
     wildcards. Raises LandingRefused when one day came in two formats, since one of them must be wrong.
     """
+    if feed.path and Path(feed.path).is_absolute():
+        raise LandingRefused(f"feeds.{table}.path must be relative to the home; {feed.path} is not")
     if feed.path:
         pattern = feed.path.replace("{day}", day.isoformat())
         return sorted(path for path in home.glob(pattern) if path.is_file())
@@ -48,7 +52,7 @@ def find_files(home: Path, table: str, feed: Feed, day: date) -> list[Path]:
 
 
 def open_file(home: Path, path: Path, feed: Feed, scratch: Path) -> DayFile:
-    """Read a file's bytes once: its hash, its size, and a UTF-8 copy in `scratch` when it is in another encoding.
+    """A file's hash and size, and a UTF-8 copy of it in `scratch` when it is in another encoding.
 
     Raises LandingRefused for an unknown extension, an unknown encoding, or bytes that are not in it.
     """
@@ -58,16 +62,18 @@ def open_file(home: Path, path: Path, feed: Feed, scratch: Path) -> DayFile:
         raise LandingRefused(
             f"{name}: its ending does not say what it is; give format: csv, jsonl or parquet in the feed"
         )
-    digest = hashlib.sha256()
-    size, last = 0, b""
     with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK):
-            digest.update(chunk)
-            size += len(chunk)
-            last = chunk[-1:]
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     recode = form != "parquet" and feed.encoding.lower() not in _UTF8
     readable = _recoded(name, path, feed.encoding, scratch) if recode else path
-    return DayFile(name, path, form, digest.hexdigest(), size, last in (b"\n", b"\r"), readable)
+    size = readable.stat().st_size
+    return DayFile(name, form, digest, readable, size, _ends_a_line(readable, size))
+
+
+def _ends_a_line(path: Path, size: int) -> bool:
+    with path.open("rb") as stream:
+        stream.seek(max(size - 1, 0))
+        return stream.read() in (b"\n", b"\r")
 
 
 def _recoded(name: str, path: Path, encoding: str, scratch: Path) -> Path:

@@ -13,7 +13,7 @@ from billing_recon.core.company import Company, Feed
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.tables import USAGE_EVENTS, TableSpec
-from billing_recon.feeds.accepting import hold_to_contract, observed_on
+from billing_recon.feeds.accepting import contract_of_day, hold_to_contract, observed_on
 from billing_recon.feeds.files import DayFile, find_files, open_file
 from billing_recon.feeds.loading import TYPED, load, prepare
 from billing_recon.feeds.raw import listed, single, text
@@ -65,7 +65,7 @@ def land(
         wrong = sum(one.rejected + one.unreadable for one in loaded)
         repeated = 0
         if rows_in:
-            wrong += hold_to_contract(con, spec, company, day, lookback_days)
+            wrong += hold_to_contract(con, contract_of_day(spec, company, day, lookback_days))
             repeated = collapse(con, spec, known_usage)
         _present(con, spec, company, day, files, whole=not wrong and not repeated)
         set_aside(con, spec, loaded if wrong or repeated else [], files, owner)

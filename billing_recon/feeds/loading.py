@@ -197,7 +197,7 @@ def _take_rejected(con: duckdb.DuckDBPyConnection, number: int, file: DayFile, r
         con,
         f"SELECT count(*), min(line) FILTER (WHERE error_type = 'UNQUOTED VALUE' AND contains(ltrim(csv_line, chr(10)"
         " || chr(13)), chr(10))), max(line) FILTER (WHERE error_type IN ('MISSING COLUMNS', 'UNQUOTED VALUE') "
-        f"AND line_byte_position + strlen(csv_line) >= {file.readable.stat().st_size}) FROM {REJECTS}",
+        f"AND line_byte_position + strlen(csv_line) >= {file.size}) FROM {REJECTS}",
     )
     if not counted[0]:
         return 0

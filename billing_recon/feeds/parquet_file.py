@@ -11,7 +11,7 @@ from billing_recon.feeds.raw import RawFile, quoted, text
 
 def open_parquet(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
     """A Parquet file. Raises LandingRefused when it is cut off or something else."""
-    source = f"read_parquet({text(str(file.path))}, file_row_number = true)"
+    source = f"read_parquet({text(str(file.readable))}, file_row_number = true)"
     try:
         described = con.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {source}").fetchall()
     except (duckdb.InvalidInputException, duckdb.IOException, duckdb.SerializationException):

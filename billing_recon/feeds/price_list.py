@@ -13,9 +13,17 @@ from billing_recon.core.catalog import Charge, Plan
 from billing_recon.core.company import Company, Feed
 from billing_recon.core.errors import ConfigurationError, LandingRefused
 from billing_recon.core.tables import Column, Kind, TableSpec
+from billing_recon.feeds.accepting import hold_to_contract
 from billing_recon.feeds.files import open_file
-from billing_recon.feeds.loading import FAULTS, REJECTED, TYPED, load, prepare, read_again, unreadable_faults
+from billing_recon.feeds.loading import TYPED, load, prepare
 from billing_recon.feeds.raw import text
+from billing_recon.feeds.setting_aside import set_aside
+
+Key = tuple[str, str, str, str, str]
+"""plan_id, plan_version, currency, kind, meter."""
+
+_Price = tuple[Key, Decimal, str]
+"""A key, its price, and the row where it stands."""
 
 PRICE_LIST = TableSpec(
     "price_list",
@@ -24,14 +32,15 @@ PRICE_LIST = TableSpec(
         Column("plan_version"),
         Column("currency", Kind.CURRENCY),
         Column("meter"),
-        Column("unit_price", Kind.PRICE),
-        Column("kind", required=False, default="usage", one_of=("usage", "subscription")),
+        Column("unit_price", Kind.PRICE, minimum="0"),
+        Column("kind", required=False, nullable=True, default="usage", one_of=("usage", "subscription")),
     ),
     key=("plan_id", "plan_version", "currency", "kind", "meter"),
     own_day="",
     doc="One row a price. A price may be repeated; two prices for one key are an error.",
 )
 _SHOWN = 5
+"""Wrong rows that are named; the others are counted."""
 
 
 def read_price_lists(con: duckdb.DuckDBPyConnection, home: Path, company: Company) -> tuple[Plan, ...]:
@@ -41,10 +50,10 @@ def read_price_lists(con: duckdb.DuckDBPyConnection, home: Path, company: Compan
     currency and meter. A wrong price is configuration, so unlike a day's data nothing is set aside.
     """
     problems: list[str] = []
-    prices: dict[tuple[str, str, str, str, str], tuple[Decimal, str]] = {}
+    prices: dict[Key, tuple[Decimal, str]] = {}
     for name, feed in sorted(company.price_lists.items()):
         try:
-            for key, price, where in _prices(con, home, name, feed):
+            for key, price, where in _prices(con, home, company, name, feed):
                 other = prices.setdefault(key, (price, where))
                 if other[0] != price:
                     problems.append(
@@ -60,10 +69,10 @@ def read_price_lists(con: duckdb.DuckDBPyConnection, home: Path, company: Compan
     return tuple(_plans(prices))
 
 
-def _prices(
-    con: duckdb.DuckDBPyConnection, home: Path, name: str, feed: Feed
-) -> list[tuple[tuple[str, str, str, str, str], Decimal, str]]:
-    """Every distinct price of one list: (plan_id, plan_version, currency, kind, meter), the price, and where it stands."""
+def _prices(con: duckdb.DuckDBPyConnection, home: Path, company: Company, name: str, feed: Feed) -> list[_Price]:
+    """Every different price of one list, with the row where it stands first."""
+    from billing_recon.contracts.rule import Contract, column_rules
+
     if not feed.path or "{day}" in feed.path:
         raise LandingRefused(f"price_lists.{name}.path must name one file for all days; {{day}} has no meaning here")
     paths = sorted(path for path in home.glob(feed.path) if path.is_file())
@@ -72,41 +81,29 @@ def _prices(
     prepare(con, PRICE_LIST)
     with tempfile.TemporaryDirectory(prefix="billing-recon-") as scratch:
         files = [open_file(home, path, feed, Path(scratch)) for path in paths]
-        for number, file in enumerate(files, 1):
-            loaded = load(
-                con, number=number, file=file, spec=PRICE_LIST, feed=feed, key=f"price_lists.{name}", roles={}
-            )
-            if loaded is not None and loaded.unreadable:
-                wanted = f"(SELECT * FROM ({read_again(loaded)}) SEMI JOIN (SELECT * FROM {TYPED} WHERE unreadable) USING (file_no, ordinal))"
-                con.execute(f"INSERT INTO {FAULTS} {unreadable_faults(loaded, wanted)}")
-    where = f"CASE t.file_no {' '.join(f'WHEN {n} THEN {text(f.name)}' for n, f in enumerate(files, 1))} END"
-    wrong = con.execute(
-        f"SELECT {where} || ' row ' || t.source_row || ': ' || coalesce(f.field, 'the row') || ' ' || f.says "
-        f"FROM {FAULTS} f JOIN {TYPED} t USING (file_no, ordinal) UNION ALL "
-        f"SELECT {where.replace('t.file_no', 'file_no')} || ' row ' || source_row || ': the row ' || says FROM {REJECTED} "
-        f"UNION ALL SELECT {where} || ' row ' || source_row || ': ' || CASE WHEN unit_price < 0 THEN 'unit_price is below 0' "
-        "ELSE 'plan_id, plan_version, currency, meter and unit_price must not be empty' END "
-        f"FROM {TYPED} t WHERE NOT unreadable AND (unit_price < 0 OR plan_id IS NULL OR plan_version IS NULL OR "
-        "currency IS NULL OR meter IS NULL OR unit_price IS NULL) ORDER BY 1"
-    ).fetchall()
+        attempts = [
+            load(con, number=n, file=file, spec=PRICE_LIST, feed=feed, key=f"price_lists.{name}", roles={})
+            for n, file in enumerate(files, 1)
+        ]
+        hold_to_contract(con, Contract(PRICE_LIST, column_rules(PRICE_LIST, company.currencies), ()))
+        set_aside(con, PRICE_LIST, [one for one in attempts if one is not None], files, owner="")
+    wrong = con.execute("SELECT message FROM landed_quarantine ORDER BY source_file, source_row").fetchall()
     if wrong:
         more = [f"price list '{name}': {len(wrong) - _SHOWN} more rows are wrong"] if len(wrong) > _SHOWN else []
         raise ConfigurationError([f"price list '{name}': {row[0]}" for row in wrong[:_SHOWN]] + more)
+    where = f"CASE file_no {' '.join(f'WHEN {n} THEN {text(file.name)}' for n, file in enumerate(files, 1))} END"
     found = con.execute(
-        f"SELECT plan_id, plan_version, currency, kind, meter, unit_price, {where} || ' row ' || min(t.source_row) "
-        f"FROM {TYPED} t GROUP BY ALL, t.file_no ORDER BY ALL".replace(
-            "GROUP BY ALL, t.file_no", "GROUP BY 1, 2, 3, 4, 5, 6, t.file_no"
-        )
+        f"SELECT plan_id, plan_version, currency, kind, meter, unit_price, {where} || ' row ' || min(source_row) "
+        f"FROM {TYPED} GROUP BY plan_id, plan_version, currency, kind, meter, unit_price, file_no ORDER BY ALL"
     ).fetchall()
-    return [((str(p), str(v), str(c), str(k), str(m)), price, str(at)) for p, v, c, k, m, price, at in found]
+    return [
+        ((plan_id, version, code, kind, meter), price, at) for plan_id, version, code, kind, meter, price, at in found
+    ]
 
 
-def _plans(prices: dict[tuple[str, str, str, str, str], tuple[Decimal, str]]) -> list[Plan]:
+def _plans(prices: dict[Key, tuple[Decimal, str]]) -> list[Plan]:
     charges: dict[tuple[str, str, str], list[Charge]] = {}
-    for (plan_id, version, currency, kind, meter), (price, where) in sorted(prices.items()):
-        known: tuple[str, ...] = ("usage", "subscription")
-        if kind not in known:
-            raise ConfigurationError(f"{where}: kind '{kind}' is neither usage nor subscription")
+    for (plan_id, version, currency, kind, meter), (price, _) in sorted(prices.items()):
         charges.setdefault((plan_id, version, currency), []).append(
             Charge.model_validate(
                 {

@@ -98,7 +98,7 @@ def healthy(name: str, variables: Mapping[str, str], environment: Mapping[str, s
     )
 
 
-def until(what: str, holds: Callable[[], Any], logs: Path, seconds: float = 120) -> Any:
+def until(what: str, holds: Callable[[], Any], logs: Path, seconds: float = 240) -> Any:
     """Wait until `holds` gives something; fail with the services' logs."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -49,11 +49,12 @@ from billing_recon_tests.feeds.desk import PAID, PAYMENT, Desk, payment
         ({"attempt": "1" * 20}, "OUT_OF_RANGE"),
         ({"customer_id": ""}, "MISSING_VALUE"),
         ({"customer_id": "C\0-1"}, "BAD_ENCODING"),
+        ({"payment_id": "  "}, "MISSING_VALUE"),
     ],
 )
 def test_a_bad_value_is_named_with_its_row_and_field(desk: Desk, changed: dict[str, str], reason: str) -> None:
     field = next(iter(changed))
-    report = desk.payments(PAID, payment(payment_id="P-2", **changed), payment(payment_id="P-3"))
+    report = desk.payments(PAID, payment(**{"payment_id": "P-2"} | changed), payment(payment_id="P-3"))
     assert desk.aside() == [(2, reason, field)]
     assert report.reasons == {reason: 1}
     assert desk.rows("payment_id, source_row") == [("P-1", 1), ("P-3", 3)]

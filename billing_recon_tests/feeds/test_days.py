@@ -16,11 +16,11 @@ SUBSCRIPTION = (
 )
 
 
-def subscribed(valid_from: str = "2024-02-29T00:00:00Z", valid_to: str = "", contract: str = "", zone: str = "UTC") -> str:
+def subscribed(
+    valid_from: str = "2024-02-29T00:00:00Z", valid_to: str = "", contract: str = "", zone: str = "UTC"
+) -> str:
     quoted = '"' + contract.replace('"', '""') + '"' if contract else ""
-    return (
-        f"S-1,C-1,pro,1,active,3,USD,{zone},DE,mid,2024-02-29,month,{valid_from},{valid_to},{quoted}"
-    )
+    return f"S-1,C-1,pro,1,active,3,USD,{zone},DE,mid,2024-02-29,month,{valid_from},{valid_to},{quoted}"
 
 
 def event(happened: str, received: str) -> str:
@@ -29,7 +29,9 @@ def event(happened: str, received: str) -> str:
 
 def test_the_day_of_an_instant_is_a_day_in_the_companys_time_zone(desk_of: Callable[..., Desk]) -> None:
     desk = desk_of(timezone="America/Los_Angeles")
-    desk.payments(payment(processed_at="2026-03-03T07:59:59Z"), payment(payment_id="P-2", processed_at="2026-03-03T08:00:00Z"))
+    desk.payments(
+        payment(processed_at="2026-03-03T07:59:59Z"), payment(payment_id="P-2", processed_at="2026-03-03T08:00:00Z")
+    )
     assert desk.aside() == [(2, "WRONG_DAY", "processed_at")]
 
 
@@ -53,7 +55,11 @@ def test_late_usage_is_observed_when_it_was_received(desk: Desk) -> None:
     desk.put("\n".join([EVENT, *rows, ""]), table="usage_events")
     desk.land("usage_events")
     assert desk.rows("source_row, observed_on") == [(1, DAY), (2, date(2026, 3, 4)), (3, DAY)]
-    assert desk.aside() == [(4, "WRONG_DAY", "received_at"), (5, "WRONG_DAY", "event_time"), (6, "TABLE_RULE", "received_at")]
+    assert desk.aside() == [
+        (4, "WRONG_DAY", "received_at"),
+        (5, "WRONG_DAY", "event_time"),
+        (6, "TABLE_RULE", "received_at"),
+    ]
 
 
 def test_a_contract_may_have_begun_long_ago_or_begin_later(desk: Desk) -> None:

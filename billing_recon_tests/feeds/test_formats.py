@@ -67,7 +67,9 @@ def test_parquet_with_our_own_types_lands_as_it_is(desk: Desk, tmp_path: Path) -
 
 
 def test_a_binary_figure_in_parquet_is_the_decimal_that_it_shows(desk: Desk, tmp_path: Path) -> None:
-    texts = ", ".join(f"'{value}' AS {name}" for name, value in zip(NAMES, PAID.split(","), strict=True) if name != "amount")
+    texts = ", ".join(
+        f"'{value}' AS {name}" for name, value in zip(NAMES, PAID.split(","), strict=True) if name != "amount"
+    )
     amounts = "(VALUES (0.1::DOUBLE), (0.1::DOUBLE + 0.2::DOUBLE), ('nan'::DOUBLE), (1e300::DOUBLE)) t(amount)"
     desk.con.execute(
         f"COPY (SELECT {texts.replace(chr(39) + 'P-1' + chr(39), 'amount::VARCHAR')}, amount FROM {amounts}) "
@@ -111,7 +113,7 @@ def test_lines_that_are_no_objects_are_set_aside_by_their_number(desk: Desk) -> 
 
 def test_a_key_that_no_column_has_refuses_the_file(desk: Desk) -> None:
     good = json.dumps(objects((PAID,))[0])
-    desk.put(f"{good}\n{good[:-1]}, \"tip\": 1}}\n", name=f"{DAY}.jsonl")
+    desk.put(f'{good}\n{good[:-1]}, "tip": 1}}\n', name=f"{DAY}.jsonl")
     report = desk.land()
     assert report.status is LandingStatus.REFUSED
     assert "1 unknown column: tip" in report.message

@@ -79,10 +79,16 @@ def test_rows_outside_the_condition_are_another_tables(desk_of: Desks) -> None:
     ("changed", "says"),
     [
         ({"unknown_columns": "refuse"}, "1 unknown column: Notiz"),
-        ({"columns": COLUMNS | {"customer_id": "Client"}}, "the column 'Client' named by feeds.payments.columns.customer_id"),
+        (
+            {"columns": COLUMNS | {"customer_id": "Client"}},
+            "the column 'Client' named by feeds.payments.columns.customer_id",
+        ),
         ({"columns": COLUMNS | {"amount": {"sql": "Brutto"}}}, "feeds.payments.columns.amount.sql cannot be computed"),
         ({"columns": COLUMNS | {"amount": {"sql": "(("}}}, "feeds.payments.columns.amount.sql cannot be computed"),
-        ({"columns": COLUMNS | {"amount": {"sql": "CAST(Netto AS DOUBLE)"}}}, "gives a binary DOUBLE, which loses cents"),
+        (
+            {"columns": COLUMNS | {"amount": {"sql": "CAST(Netto AS DOUBLE)"}}},
+            "gives a binary DOUBLE, which loses cents",
+        ),
         ({"columns": COLUMNS | {"amout": "Netto"}}, "'amout' is no column of payments"),
         ({"columns": {k: v for k, v in COLUMNS.items() if k != "amount"}}, "1 needed column is missing: amount"),
         ({"where": "Nirgends = 1"}, "feeds.payments.where cannot be computed"),

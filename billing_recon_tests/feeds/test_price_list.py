@@ -23,7 +23,9 @@ def prices(desk_of: Desks, *rows: str, header: str = HEADER) -> tuple[Plan, ...]
 
 
 def test_each_price_is_a_per_unit_charge(desk_of: Desks) -> None:
-    plans = prices(desk_of, "pro,1,USD,calls,5.5E-6,usage", "pro,1,USD,seats,12.50,subscription", "pro,1,EUR,calls,5e-6,")
+    plans = prices(
+        desk_of, "pro,1,USD,calls,5.5E-6,usage", "pro,1,USD,seats,12.50,subscription", "pro,1,EUR,calls,5e-6,"
+    )
     assert [(p.plan_id, p.currency) for p in plans] == [("pro", "EUR"), ("pro", "USD")]
     assert [(c.kind, c.meter, c.unit_price) for c in plans[1].charges] == [
         ("subscription", "seats", Decimal("12.50")),
@@ -45,13 +47,13 @@ def test_two_prices_for_one_key_name_both_rows(desk_of: Desks) -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("pro,1,USD,calls,abc,usage", "row 2: unit_price is no number"),
-        ("pro,1,USD,calls,,usage", "row 2: .* must not be empty"),
-        ("pro,1,USD,calls,-1,usage", "row 2: unit_price is below 0"),
-        ("pro,1,USD,calls,0.1234567890123,usage", "row 2: unit_price has more than the 12 decimals"),
+        ("pro,1,USD,calls,abc,usage", "row 2: unit_price 'abc' is no number"),
+        ("pro,1,USD,calls,,usage", "row 2: unit_price is empty"),
+        ("pro,1,USD,calls,-1,usage", "row 2: unit_price '-1' is below 0"),
+        ("pro,1,USD,calls,0.1234567890123,usage", "row 2: unit_price .* has more than the 12 decimals"),
         ("pro,1,USD", "row 2: the row has 3 of 6 fields"),
-        ("pro,1,ABC,calls,1,usage", "'ABC' is not an active ISO 4217 code"),
-        ("pro,1,USD,calls,1,rent", "kind 'rent'"),
+        ("pro,1,ABC,calls,1,usage", "row 2: currency 'ABC' is no active ISO 4217 code"),
+        ("pro,1,USD,calls,1,rent", "row 2: kind 'rent' is none of usage, subscription"),
     ],
 )
 def test_a_price_that_cannot_be_names_its_row(desk_of: Desks, row: str, says: str) -> None:

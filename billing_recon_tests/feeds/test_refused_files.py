@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -46,6 +47,28 @@ def test_a_quote_left_open_in_a_large_file_loses_no_rows_silently(desk: Desk) ->
     report = desk.payments(*rows)
     assert report.status is LandingStatus.REFUSED
     assert "row 30001 opens a quote" in report.message
+
+
+def test_a_large_file_that_was_cut_off_is_refused(desk: Desk) -> None:
+    rows = [payment(payment_id=f"P-{n}") for n in range(60_000)]
+    desk.put("\n".join([PAYMENT, *rows])[:-40])
+    assert "row 60000, the last, stops in the middle" in desk.land().message
+
+
+def test_json_lines_that_were_cut_off_are_refused(desk: Desk) -> None:
+    names, values = PAYMENT.split(","), PAID.split(",")
+    line = json.dumps(dict(zip(names, values, strict=True)))
+    desk.put(f"{line}\n{line[:60]}", name=f"{DAY}.jsonl")
+    assert "line 2, the last, stops in the middle" in desk.land().message
+    desk.put(f"{line}\n{line[:60]}\n", name=f"{DAY}.jsonl")
+    assert desk.land().status is LandingStatus.PRESENT, "with its line end it is a bad row, not the end of a file"
+
+
+def test_a_file_in_another_encoding_is_read_in_it(desk_of: Callable[..., Desk]) -> None:
+    desk = desk_of(feeds={"payments": {"encoding": "utf-16"}})
+    desk.put(f"{PAYMENT}\n{payment(customer_id='Žižka')}\nbroken\n".encode("utf-16"))
+    assert desk.land().reasons == {"BROKEN_ROW": 1}
+    assert desk.rows("customer_id") == [("Žižka",)]
 
 
 def test_unknown_columns_name_the_key_that_would_allow_them(desk: Desk) -> None:

@@ -11,7 +11,9 @@ from billing_recon_tests.feeds.desk import DAY, PAID, Desk, payment
 EVENT = "event_id,source,customer_id,subscription_id,meter,quantity,event_time,received_at"
 
 
-def event(event_id: str = "E-1", quantity: str = "5", at: str = "10:00", received: str = "10:01", day: date = DAY) -> str:
+def event(
+    event_id: str = "E-1", quantity: str = "5", at: str = "10:00", received: str = "10:01", day: date = DAY
+) -> str:
     return f"{event_id},api,C-1,S-1,calls,{quantity},{day}T{at}:00Z,{day}T{received}:00Z"
 
 

@@ -99,9 +99,7 @@ def test_tax_is_five_percent_of_each_product_rounded_half_up(
     assert ties == (12, Decimal("0.08"), True)
 
 
-def test_a_rate_code_has_one_price_and_a_conflict_names_both_rows(
-    con: duckdb.DuckDBPyConnection, home: Path, company: Company
-) -> None:
+def test_every_rate_code_has_one_price(con: duckdb.DuckDBPyConnection, home: Path, company: Company) -> None:
     plans = read_price_lists(con, home, company)
     prices: dict[str, set[Decimal | None]] = {}
     for charge in (charge for plan in plans for charge in plan.charges):

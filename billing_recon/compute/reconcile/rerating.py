@@ -63,7 +63,8 @@ QUESTIONS = Relation(
 WITH asked AS (
     SELECT item, e_plan, e_version, e_currency, charge_id, CAST(coalesce(b_quantity, e_quantity) AS {QUANTITY}) AS quantity,
         b_quantity <> e_quantity AS other_quantity, b_gross <> e_gross AS other_gross,
-        CAST(CASE WHEN kind = 'proration' THEN period_end - period_start ELSE 1 END AS INTEGER) AS part,
+        CAST(CASE WHEN kind = 'proration' THEN coalesce(
+            CAST(json_extract_string(working, '$.run_days') AS INTEGER), period_end - period_start) ELSE 1 END AS INTEGER) AS part,
         CAST(CASE WHEN kind = 'proration' THEN coalesce(
             CAST(json_extract_string(working, '$.period_days') AS INTEGER),
             CAST(json_extract_string(working, '$.billing_period[1]') AS DATE)

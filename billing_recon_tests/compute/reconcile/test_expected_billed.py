@@ -21,7 +21,7 @@ def stages(found: Row) -> dict[str, Decimal]:
 
 def one(world: World, code: str, delta: str, level: str = "line") -> Row:
     """The world's only difference between expected and billed, which must be this one."""
-    outcome = world.run()
+    outcome = world.run(LINE)
     found = outcome.the_break(LINE)
     assert (found["code"], found["delta"], found["level"]) == (code, Decimal(delta), level), found["explanation"]
     assert sum(stages(found).values()) == found["delta"]
@@ -33,7 +33,7 @@ def test_a_bill_that_follows_contract_and_usage_matches() -> None:
     world = World()
     for n, charge in enumerate(("base", "seats", "calls")):
         world.bill("INV-1", world.expect(charge=charge), line_id=str(n))
-    outcome = world.run()
+    outcome = world.run(LINE)
     assert outcome.breaks() == []
     (total,) = outcome.totals(LINE)
     assert (total["matched"], total["left_count"], total["right_count"], total["delta"]) == (3, 3, 3, 0)
@@ -236,7 +236,7 @@ def test_a_line_without_a_rate_whose_tax_is_another_regions() -> None:
 def test_a_line_without_a_rate_whose_tax_is_right_matches() -> None:
     world = World()
     world.bill("INV-1", world.expect(), tax_rate=None)
-    assert world.run().breaks() == []
+    assert world.run(LINE).breaks() == []
 
 
 def test_a_tax_that_no_rate_gives() -> None:
@@ -282,7 +282,7 @@ def test_another_currency_is_a_finding_in_each_and_never_a_difference_of_both() 
     world = World()
     line = world.expect()
     world.bill("INV-1", line, currency="EUR")
-    outcome = world.run()
+    outcome = world.run(LINE)
     assert {(b["code"], b["currency"], b["delta"]) for b in outcome.breaks(LINE)} == {
         ("CURRENCY_FX", "USD", Decimal("-214.20")),
         ("CURRENCY_FX", "EUR", Decimal("214.20")),
@@ -336,7 +336,7 @@ def test_lines_of_nothing_are_no_difference_on_either_side() -> None:
     world.bill("INV-1", line, line_id="1")
     world.expect(quantity=0)
     world.bill("INV-1", line, line_id="2", kind="usage", meter="tokens", **world.refigure(line, "0"))
-    outcome = world.run()
+    outcome = world.run(LINE)
     assert outcome.breaks(LINE) == []
     assert outcome.foots()
 
@@ -363,7 +363,7 @@ def test_a_minimum_that_follows_from_wrong_usage_takes_its_code() -> None:
     world.bill("INV-1", usage, line_id="1", quantity=11_000, **world.refigure(usage, "165.00"))
     minimum = world.expect(charge=None, kind="minimum", gross="20")
     world.bill("INV-1", minimum, line_id="2", **world.refigure(minimum, "35"))
-    outcome = world.run()
+    outcome = world.run(LINE)
     assert outcome.codes(LINE) == [("USAGE_MISSING", Decimal("-17.85")), ("USAGE_MISSING", Decimal("17.85"))]
     (second,) = (b for b in outcome.breaks(LINE) if b["line_id"] == "2")
     assert stages(second) == {"USAGE_MISSING": Decimal("17.85")}
@@ -376,7 +376,7 @@ def test_a_minimum_that_is_wrong_by_itself_beside_wrong_usage() -> None:
     world.bill("INV-1", usage, line_id="1", quantity=11_000, **world.refigure(usage, "165.00"))
     minimum = world.expect(charge=None, kind="minimum", gross="20")
     world.bill("INV-1", minimum, line_id="2", **world.refigure(minimum, "30"))
-    assert [code for code, _ in world.run().codes(LINE)] == ["MINIMUM", "USAGE_MISSING"]
+    assert [code for code, _ in world.run(LINE).codes(LINE)] == ["MINIMUM", "USAGE_MISSING"]
 
 
 def test_a_minimum_that_is_filled_by_usage_that_never_was() -> None:
@@ -384,7 +384,7 @@ def test_a_minimum_that_is_filled_by_usage_that_never_was() -> None:
     usage = world.expect()
     world.bill("INV-1", usage, line_id="1", quantity=14_000, **world.refigure(usage, "210.00"))
     world.expect(charge=None, kind="minimum", gross="20")
-    assert {code for code, _ in world.run().codes(LINE)} == {"USAGE_DUPLICATE"}
+    assert {code for code, _ in world.run(LINE).codes(LINE)} == {"USAGE_DUPLICATE"}
 
 
 def test_a_coupon_and_a_credit_cut_off_by_a_bill_that_is_too_small() -> None:
@@ -395,7 +395,7 @@ def test_a_coupon_and_a_credit_cut_off_by_a_bill_that_is_too_small() -> None:
     coupon = world.expect(charge=None, kind="discount", meter="WELCOME", gross="0", discount="20")
     world.bill("INV-1", coupon, line_id="2", **world.refigure(coupon, "0", discount=Decimal(15)))
     credit = world.expect(charge=None, kind="credit", meter="GOODWILL", gross="0", credit="30")
-    outcome = world.run()
+    outcome = world.run(LINE)
     assert [code for code, _ in outcome.codes(LINE)] == ["USAGE_MISSING"] * 3
     assert outcome.foots()
     assert sum(delta for _, delta in outcome.codes(LINE)) == -(usage["total"] + coupon["total"] + credit["total"])
@@ -407,7 +407,7 @@ def test_an_invoice_that_never_came_is_missing_once_after_the_grace() -> None:
         world = World(due + timedelta(days=days))
         world.expect(charge="base")
         world.expect()
-        outcome = world.run()
+        outcome = world.run(LINE)
         assert outcome.codes(LINE) == found
         assert outcome.foots()
         pending = sum(t["pending"] for t in outcome.totals(LINE))
@@ -417,7 +417,7 @@ def test_an_invoice_that_never_came_is_missing_once_after_the_grace() -> None:
 def test_a_period_of_nothing_needs_no_invoice() -> None:
     world = World(FEBRUARY[1] + timedelta(days=3))
     world.expect(quantity=0)
-    assert world.run().breaks() == []
+    assert world.run(LINE).breaks() == []
 
 
 def test_a_void_or_draft_invoice_bills_nothing() -> None:
@@ -440,7 +440,7 @@ def test_an_invoice_billed_earlier_is_neither_missing_nor_reported_again() -> No
     world = World(FEBRUARY[1] + timedelta(days=3))
     line = world.expect()
     world.bill("INV-1", line, on=world.day - timedelta(days=1), **world.refigure(line, "999"))
-    outcome = world.run()
+    outcome = world.run(LINE)
     assert outcome.breaks(LINE) == []
     assert outcome.totals(LINE) == []
 
@@ -462,7 +462,7 @@ def test_an_invoice_of_a_subscription_that_no_contract_has() -> None:
     world.bill("INV-1", line)
     world.bill("INV-2", line, subscription_id="S-unknown")
     world.bill("INV-3", line, subscription_id=None)
-    assert world.run().codes(LINE) == [("KEY_UNMAPPED", Decimal("214.20"))] * 2
+    assert world.run(LINE).codes(LINE) == [("KEY_UNMAPPED", Decimal("214.20"))] * 2
 
 
 def test_history_from_before_the_first_day_is_no_surprise() -> None:
@@ -471,7 +471,7 @@ def test_history_from_before_the_first_day_is_no_surprise() -> None:
     line = world.expect()
     world.bill("INV-1", line)
     world.bill("INV-0", line, period_start=date(2026, 1, 1), period_end=date(2026, 2, 1))
-    assert world.run().breaks(LINE) == []
+    assert world.run(LINE).breaks(LINE) == []
 
 
 def again(world: World, line: Row, on: date | None = None, **changes: Any) -> None:
@@ -508,7 +508,7 @@ def test_a_duplicate_of_a_later_day_is_reported_on_that_day_alone() -> None:
     world = World(DAY)
     world.expect()
     world.bill("INV-1", line, on=DAY)
-    assert world.run().breaks(LINE) == []
+    assert world.run(LINE).breaks(LINE) == []
 
 
 def test_an_invoice_void_and_billed_anew_is_no_duplicate() -> None:
@@ -517,7 +517,7 @@ def test_an_invoice_void_and_billed_anew_is_no_duplicate() -> None:
     world.bill("INV-1", line, on=DAY - timedelta(days=1))
     world.bill("INV-1", line, status="void")
     again(world, line)
-    assert world.run().breaks(LINE) == []
+    assert world.run(LINE).breaks(LINE) == []
 
 
 def test_a_file_that_repeats_a_line_changes_nothing() -> None:
@@ -525,7 +525,7 @@ def test_a_file_that_repeats_a_line_changes_nothing() -> None:
     line = world.expect()
     world.bill("INV-1", line, on=DAY - timedelta(days=1))
     world.add("invoice_lines", **(world.rows["invoice_lines"][0] | {"observed_on": DAY, "day": DAY, "source_row": 77}))
-    outcome = world.run()
+    outcome = world.run(LINE)
     assert outcome.breaks(LINE) == []
     assert outcome.totals(LINE) == []
 
@@ -534,7 +534,7 @@ def test_a_period_billed_on_two_invoices_is_one_bill() -> None:
     world = World()
     world.bill("INV-1", world.expect(charge="base"))
     again(world, world.expect())
-    assert world.run().breaks(LINE) == []
+    assert world.run(LINE).breaks(LINE) == []
 
 
 def test_a_credit_note_that_no_contract_asks_for() -> None:
@@ -559,7 +559,7 @@ def test_a_candidates_bill_is_held_apart_from_the_control() -> None:
     line = world.expect()
     world.bill("INV-1", line)
     world.bill("INV-1c", line, variant="candidate", cohort="ten_percent", **world.refigure(line, "190"))
-    outcome = world.run()
+    outcome = world.run(LINE)
     assert outcome.codes(LINE) == [("TIER_RATE", Decimal("11.90"))]
     assert [(t["cohort"], t["variant"], t["breaks"]) for t in outcome.totals(LINE)] == [
         ("all", "control", 0),
@@ -582,7 +582,7 @@ def test_a_tolerance_accepts_and_never_hides(absolute: str, relative: str | None
     line = world.expect()
     world.bill("INV-1", line, **world.refigure(line, "190"))
     world.tolerances.append((LINE, "line", "*", Decimal(absolute), Decimal(relative) if relative else None))
-    found = world.run().the_break(LINE)
+    found = world.run(LINE).the_break(LINE)
     assert found["disposition"] == disposition
 
 
@@ -592,4 +592,4 @@ def test_no_tolerance_accepts_a_missing_or_doubled_invoice() -> None:
     world.bill("INV-1", line)
     again(world, line)
     world.tolerances.append((LINE, "invoice", "*", Decimal(10_000), None))
-    assert world.run().the_break(LINE)["disposition"] == "OPEN"
+    assert world.run(LINE).the_break(LINE)["disposition"] == "OPEN"

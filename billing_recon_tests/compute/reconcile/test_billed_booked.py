@@ -1,0 +1,192 @@
+"""What the ledger booked against what was billed, and against documents where the engine has no invoice."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
+
+PAIR = "billed_booked"
+
+
+def run(world: World) -> Outcome:
+    outcome = world.run(PAIR)
+    assert outcome.foots()
+    return outcome
+
+
+def test_a_journal_of_the_billed_amounts_matches() -> None:
+    world = World()
+    world.journal(world.invoice())
+    outcome = run(world)
+    assert outcome.breaks(PAIR) == []
+    assert outcome.totals(PAIR)[0]["matched"] == 1
+
+
+def test_settlements_are_no_invoice_postings() -> None:
+    world = World()
+    invoice = world.invoice()
+    world.journal(invoice)
+    for role, debit, credit in (("cash", 119, 0), ("ar", 0, 119)):
+        world.add(
+            "ledger_entries",
+            entry_id=f"P1-{role}",
+            journal_id="P1",
+            posted_on=DAY,
+            account=role,
+            role=role,
+            debit=debit,
+            credit=credit,
+            currency="USD",
+            invoice_id="INV-1",
+        )
+    assert run(world).breaks(PAIR) == []
+
+
+def test_an_invoice_not_booked_is_pending_and_then_missing_once() -> None:
+    for days, codes, pending in ((0, [], 1), (1, [], 1), (2, [("LEDGER_MISSING", Decimal("-119.00"))], 0), (3, [], 0)):
+        world = World()
+        world.invoice(on=DAY - timedelta(days=days))
+        outcome = run(world)
+        assert outcome.codes(PAIR) == codes
+        assert sum(t["pending"] for t in outcome.totals(PAIR)) == pending
+
+
+def test_a_missing_posting_that_sits_in_quarantine() -> None:
+    world = World()
+    world.invoice(on=DAY - timedelta(days=2))
+    world.quarantine("ledger_entries", journal_id="J1", invoice_id="INV-1")
+    assert run(world).codes(PAIR) == [("RECORD_QUARANTINED", Decimal("-119.00"))]
+
+
+def test_an_invoice_booked_twice() -> None:
+    world = World()
+    invoice = world.invoice(on=DAY - timedelta(days=1))
+    world.journal(invoice, "J1", on=DAY - timedelta(days=1))
+    world.journal(invoice, "J2")
+    found = run(world).the_break(PAIR)
+    assert (found["code"], found["delta"]) == ("LEDGER_DUPLICATE", Decimal("119.00"))
+    assert found["explanation"] == "INV-1 over USD 119.00 is booked by 2 journals, USD 238.00 in all: USD +119.00."
+
+
+def test_another_amount_in_balance() -> None:
+    world = World()
+    world.journal(world.invoice(), ar="124.00", revenue="105.00")
+    assert run(world).codes(PAIR) == [("LEDGER_AMOUNT", Decimal("5.00"))]
+
+
+def test_a_journal_out_of_balance_with_the_right_receivable() -> None:
+    world = World()
+    world.journal(world.invoice(), revenue="90.00")
+    found = run(world).the_break(PAIR)
+    assert (found["code"], found["delta"]) == ("LEDGER_AMOUNT", 0)
+    assert "USD 10.00 apart" in found["explanation"]
+
+
+def test_revenue_booked_as_tax() -> None:
+    world = World()
+    world.journal(world.invoice(), revenue="110.00", tax="9.00")
+    found = run(world).the_break(PAIR)
+    assert (found["code"], found["delta"], found["stage_deltas"]) == ("LEDGER_ACCOUNT", 0, '{"LEDGER_ACCOUNT": "0.00"}')
+    assert "revenue is USD 110.00 where USD 100.00 was earned" in found["explanation"]
+
+
+def test_a_receivable_of_another_customer() -> None:
+    world = World()
+    world.journal(world.invoice(), customer_id="C-9")
+    assert run(world).codes(PAIR) == [("LEDGER_ACCOUNT", Decimal(0))]
+
+
+def test_credits_are_booked_beside_the_receivable() -> None:
+    world = World()
+    invoice = world.invoice()
+    credit = world.expect("S-INV-1", None, kind="credit", meter="GOODWILL", gross="0", credit="20")
+    world.bill("INV-1", credit, line_id="2")
+    world.journal(invoice, ar="99.00", revenue="100.00")
+    assert [b["explanation"] for b in run(world).breaks(PAIR)] == [
+        "A journal of INV-1 does not balance: debits and credits are USD 20.00 apart."
+    ]
+    world.add(
+        "ledger_entries",
+        entry_id="J1-9",
+        journal_id="J1",
+        posted_on=DAY,
+        account="2300",
+        role="customer_credit",
+        debit=20,
+        credit=0,
+        currency="USD",
+        invoice_id=None,
+    )
+    assert run(world).breaks(PAIR) == []
+
+
+def test_a_posting_in_another_month_beyond_the_lag() -> None:
+    for posted_on, codes in ((date(2026, 4, 1), [("LEDGER_PERIOD", Decimal(0))]), (date(2026, 3, 31), [])):
+        world = World(date(2026, 4, 1))
+        invoice = world.invoice(on=date(2026, 3, 20))
+        world.journal(invoice, posted_on=posted_on)
+        assert run(world).codes(PAIR) == codes
+
+
+def test_a_posting_after_the_month_end_within_the_lag_is_in_order() -> None:
+    world = World(date(2026, 4, 1))
+    world.journal(world.invoice(on=date(2026, 3, 31)))
+    assert run(world).breaks(PAIR) == []
+
+
+def test_a_posting_in_another_currency_is_a_finding_in_each() -> None:
+    world = World()
+    world.journal(world.invoice(), currency="EUR")
+    assert {(b["code"], b["currency"], b["delta"]) for b in run(world).breaks(PAIR)} == {
+        ("CURRENCY_FX", "USD", Decimal("-119.00")),
+        ("CURRENCY_FX", "EUR", Decimal("119.00")),
+    }
+
+
+def test_a_posting_of_an_unknown_invoice_is_told_after_the_lag() -> None:
+    for days, codes in ((1, []), (2, [("KEY_UNMAPPED", Decimal("119.00"))])):
+        world = World()
+        invoice = world.invoice()
+        world.rows["invoice_lines"].clear()
+        world.journal(invoice, on=DAY - timedelta(days=days))
+        assert run(world).codes(PAIR) == codes
+
+
+def test_a_sale_that_names_no_invoice_cannot_be_traced() -> None:
+    world = World()
+    invoice = world.invoice(on=DAY - timedelta(days=2))
+    world.journal(invoice, on=DAY - timedelta(days=2), invoice_id=None)
+    assert run(world).codes(PAIR) == [("KEY_UNMAPPED", Decimal("119.00")), ("LEDGER_MISSING", Decimal("-119.00"))]
+
+
+def test_a_void_invoice_must_be_reversed_within_the_lag() -> None:
+    for days, reversed_, codes in (
+        (2, False, [("REVERSAL_NOT_PROPAGATED", Decimal("119.00"))]),
+        (2, True, []),
+        (1, False, []),
+        (3, False, []),
+    ):
+        world = World()
+        issued = DAY - timedelta(days=10)
+        invoice = world.invoice(on=issued)
+        world.journal(invoice, on=issued)
+        voided = DAY - timedelta(days=days)
+        world.add("invoice_lines", on=voided, **{k: v for k, v in invoice.items() if k not in ("observed_on", "day", "source_file", "source_row")} | {"status": "void"})
+        if reversed_:
+            world.journal(invoice, "J-reversal", on=voided, ar="-119.00", tax="-19.00")
+        assert run(world).codes(PAIR) == codes
+
+
+def test_documents_and_journals_of_an_invoice_that_the_engine_lacks() -> None:
+    for ar, codes in (("119.00", []), ("110.00", [("LEDGER_AMOUNT", Decimal("-9.00"))])):
+        world = World()
+        invoice = world.invoice()
+        world.rows["invoice_lines"].clear()
+        world.document(invoice)
+        world.journal(invoice, ar=ar)
+        outcome = run(world)
+        assert outcome.codes("rendered_booked") == codes
+        (total,) = outcome.totals("rendered_booked")
+        assert (total["left_amount"], total["right_amount"]) == (Decimal("119.00"), Decimal(ar))

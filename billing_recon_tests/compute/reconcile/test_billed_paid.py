@@ -1,0 +1,106 @@
+"""The money that came against what was billed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
+
+PAIR = "billed_paid"
+
+
+def days_ago(days: int) -> object:
+    return DAY - timedelta(days=days)
+
+
+def paid(*payments: tuple[str, int, dict[str, object]], issued: int = 8) -> World:
+    """An invoice over 119.00 and payments as (amount, days ago, changes)."""
+    world = World()
+    invoice = world.invoice(on=DAY - timedelta(days=issued))
+    for n, (amount, ago, changes) in enumerate(payments):
+        world.payment(invoice, f"P{n}", amount, on=DAY - timedelta(days=ago), **changes)
+    return world
+
+
+def run(world: World) -> Outcome:
+    outcome = world.run(PAIR)
+    assert outcome.foots()
+    return outcome
+
+
+FULL = ("119.00", 5, {})
+REFUND = {"kind": "refund"}
+
+
+@pytest.mark.parametrize(
+    ("payments", "codes"),
+    [
+        ([FULL], []),
+        ([("100.00", 5, {}), ("19.00", 3, {})], []),
+        ([("110.00", 5, {})], [("PAYMENT_AMOUNT", "-9.00")]),
+        ([("130.00", 5, {})], [("PAYMENT_AMOUNT", "11.00")]),
+        ([FULL, ("119.00", 4, {})], [("PAYMENT_DUPLICATE", "119.00")]),
+        ([FULL, ("119.00", 4, {}), ("119.00", 3, REFUND)], []),
+        ([FULL, ("119.00", 4, {}), ("119.00", 3, {})], [("PAYMENT_DUPLICATE", "238.00")]),
+        ([FULL, ("19.00", 4, REFUND)], [("REFUND_DISPUTE", "-19.00")]),
+        ([FULL, ("119.00", 0, {"kind": "chargeback"})], [("REFUND_DISPUTE", "-119.00")]),
+        ([("119.00", 6, {"status": "failed"}), FULL], []),
+        ([("119.00", 5, {"status": "failed"})], []),
+        ([("119.00", 5, {"customer_id": "C-9"})], [("PAYMENT_MISAPPLIED", "0.00")]),
+    ],
+)
+def test_payments_must_tie_when_they_have_settled(payments: list[tuple[str, int, dict[str, object]]], codes: list[tuple[str, str]]) -> None:
+    assert run(paid(*payments)).codes(PAIR) == [(code, Decimal(delta)) for code, delta in codes]
+
+
+def test_before_they_settled_payments_are_pending() -> None:
+    outcome = run(paid(("100.00", 4, {})))
+    assert outcome.breaks(PAIR) == []
+    assert outcome.totals(PAIR)[0]["pending"] == 1
+
+
+def test_a_wrong_payment_is_told_once_unless_new_money_comes() -> None:
+    assert run(paid(("100.00", 6, {}))).breaks(PAIR) == []
+    assert run(paid(("100.00", 6, {}), ("10.00", 0, {}))).codes(PAIR) == [("PAYMENT_AMOUNT", Decimal("-9.00"))]
+
+
+def test_an_invoice_that_nobody_tried_to_collect_is_missing_after_the_terms() -> None:
+    for issued, codes in ((29, []), (30, [("PAYMENT_MISSING", Decimal("-119.00"))]), (31, [])):
+        assert run(paid(issued=issued)).codes(PAIR) == codes
+
+
+def test_failed_attempts_are_outstanding_and_no_difference() -> None:
+    assert run(paid(("119.00", 20, {"status": "failed"}), issued=30)).breaks(PAIR) == []
+
+
+def test_money_for_an_unknown_invoice_or_for_none() -> None:
+    for invoice_id in ("INV-404", None):
+        world = paid(FULL)
+        invoice = world.rows["invoice_lines"][0]
+        world.payment(invoice, "P9", "50.00", on=DAY - timedelta(days=5), invoice_id=invoice_id)
+        found = run(world).the_break(PAIR)
+        assert (found["code"], found["delta"], found["invoice_id"]) == ("PAYMENT_MISAPPLIED", Decimal("50.00"), invoice_id)
+
+
+def test_where_no_payment_names_an_invoice_nothing_is_compared() -> None:
+    world = paid(("119.00", 5, {"invoice_id": None}), issued=30)
+    outcome = run(world)
+    assert outcome.breaks(PAIR) == []
+    assert outcome.totals(PAIR) == []
+
+
+def test_money_in_another_currency_is_a_finding_in_each() -> None:
+    found = run(paid(("119.00", 5, {"currency": "EUR"}))).breaks(PAIR)
+    assert {(b["code"], b["currency"], b["delta"]) for b in found} == {
+        ("CURRENCY_FX", "USD", Decimal("-119.00")),
+        ("CURRENCY_FX", "EUR", Decimal("119.00")),
+    }
+
+
+def test_money_kept_for_a_void_invoice() -> None:
+    world = paid(FULL)
+    world.rows["invoice_lines"][0]["status"] = "void"
+    assert run(world).codes(PAIR) == [("REVERSAL_NOT_PROPAGATED", Decimal("119.00"))]

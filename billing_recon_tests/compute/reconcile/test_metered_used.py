@@ -1,0 +1,82 @@
+"""What customers used against what the engine says it metered."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
+
+PAIR = "metered_used"
+USED_ON = DAY - timedelta(days=2)
+
+
+def run(world: World) -> Outcome:
+    outcome = world.run(PAIR)
+    assert outcome.foots()
+    return outcome
+
+
+@pytest.mark.parametrize(
+    ("metered", "known", "code"),
+    [
+        (1_000, {}, None),
+        (900, {}, "USAGE_MISSING"),
+        (950, {"late_quantity": 50}, "USAGE_LATE"),
+        (1_100, {}, "USAGE_DUPLICATE"),
+        (1_100, {"duplicate_quantity": 100}, "USAGE_DUPLICATE"),
+        (1_070, {"superseded_quantity": 70}, "USAGE_CORRECTED"),
+    ],
+)
+def test_what_was_metered_is_held_against_what_was_used(metered: int, known: dict[str, Any], code: str | None) -> None:
+    world = World()
+    world.usage(1_000, USED_ON, **known)
+    world.metered(metered, USED_ON)
+    outcome = run(world)
+    assert outcome.codes() == ([(code, Decimal(metered - 1_000))] if code else [])
+    assert all((b["level"], b["currency"], b["expected"]) == ("account", None, 1_000) for b in outcome.breaks())
+
+
+def test_usage_is_the_sum_of_its_changes_up_to_today() -> None:
+    world = World()
+    world.usage(1_000, USED_ON)
+    world.usage(-100, USED_ON, on=DAY - timedelta(days=1))
+    world.metered(900, USED_ON)
+    assert run(world).breaks() == []
+
+
+def test_a_meter_that_only_one_side_has() -> None:
+    world = World()
+    world.usage(10, USED_ON, meter="api_calls")
+    world.usage(7, USED_ON, meter="tokens")
+    world.metered(10, USED_ON, meter="api_calls")
+    world.metered(3, USED_ON, meter="storage")
+    assert run(world).codes() == [("USAGE_DUPLICATE", Decimal(3)), ("USAGE_MISSING", Decimal(-7))]
+
+
+def test_an_engine_that_metered_nothing_that_day_said_nothing() -> None:
+    world = World()
+    world.usage(10, USED_ON)
+    world.metered(5, USED_ON - timedelta(days=1))
+    outcome = run(world)
+    assert outcome.breaks() == []
+    assert outcome.totals(PAIR) == []
+
+
+def test_only_the_day_whose_late_window_ends_today_is_decided() -> None:
+    world = World()
+    for days in (1, 3):
+        world.usage(10, DAY - timedelta(days=days))
+        world.metered(5, DAY - timedelta(days=days))
+    assert run(world).breaks() == []
+
+
+def test_the_engines_last_word_on_a_day_counts() -> None:
+    world = World()
+    world.usage(10, USED_ON)
+    world.metered(8, USED_ON)
+    world.metered(10, USED_ON, on=DAY)
+    assert run(world).breaks() == []
