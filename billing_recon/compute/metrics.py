@@ -60,15 +60,33 @@ _MONEY = "(SELECT currency, cohort, variant, status, pair, left_count, left_amou
 _GOOD = "lower(status) IN ('success', 'succeeded', 'ok', 'completed', 'complete', 'generated', 'sent', 'delivered')"
 
 _BUSINESS: tuple[str, ...] = (
-    _rows("expected_invoices", "count(DISTINCT concat_ws('|', subscription_id, CAST(due_on AS VARCHAR)))", "NULL", "due_lines", "currency"),
+    _rows(
+        "expected_invoices",
+        "count(DISTINCT concat_ws('|', subscription_id, CAST(due_on AS VARCHAR)))",
+        "NULL",
+        "due_lines",
+        "currency",
+    ),
     _rows("actual_invoices", "count(DISTINCT invoice_id)", "NULL", _NEW_LINES),
     _rows("total_billed", "sum(total)", "NULL", _NEW_LINES),
     _rows("total_tax", "sum(tax)", "NULL", _NEW_LINES),
     _rows("total_credits", "sum(credit)", "NULL", _NEW_LINES),
     _rows("total_rendered", "sum(payable)", "NULL", "new_documents", "currency"),
     _rows("total_booked", "sum(ar)", "NULL", "new_journals", "currency"),
-    _rows("total_paid", "coalesce(sum(amount) FILTER (WHERE kind = 'payment' AND status = 'succeeded'), 0)", "NULL", "new_payments", "currency"),
-    _rows("total_refunded", "coalesce(sum(amount) FILTER (WHERE kind <> 'payment' AND status = 'succeeded'), 0)", "NULL", "new_payments", "currency"),
+    _rows(
+        "total_paid",
+        "coalesce(sum(amount) FILTER (WHERE kind = 'payment' AND status = 'succeeded'), 0)",
+        "NULL",
+        "new_payments",
+        "currency",
+    ),
+    _rows(
+        "total_refunded",
+        "coalesce(sum(amount) FILTER (WHERE kind <> 'payment' AND status = 'succeeded'), 0)",
+        "NULL",
+        "new_payments",
+        "currency",
+    ),
     _rows("unbilled_usage", "sum(amount)", "NULL", "unbilled_usage", "currency"),
     _rows("outstanding_ar", "sum(due)", "NULL", "receivables", "currency, cohort"),
     _rows(

@@ -98,6 +98,7 @@ def judge(facts: DayFacts, policy: Policy) -> Judgement:
         *_layers(facts, policy),
         _accounted(facts.landing),
         _quarantine(facts.quarantined_rows, gate.max_quarantined_rows),
+        *_too_much_quarantined(facts.landing, gate.quarantine_share_stops),
         _rated(facts.unrated_subscriptions),
         _compared(facts.layer_rows),
         _footing(facts.footing_failures),
@@ -152,6 +153,21 @@ def _quarantine(rows: int, allowed: int) -> Condition:
         sentence = f"{_count(rows, 'row')} in quarantine, {allowed or 'none'} allowed; billing-recon quarantine list"
         return Condition("quarantine", Verdict.FAIL, sentence, str(rows), str(allowed))
     return Condition("quarantine", Verdict.PASS, f"{_count(rows, 'row')} in quarantine.", str(rows), str(allowed))
+
+
+def _too_much_quarantined(landing: Iterable[LandingReport], bound: Decimal) -> Iterable[Condition]:
+    """A layer of which so much was set aside that comparing the rest would say nothing."""
+    for report in landing:
+        if Decimal(report.quarantined) > bound * Decimal(report.rows_in):
+            reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(report.reasons.items()))
+            yield Condition(
+                f"quarantine:{report.table}",
+                Verdict.FAIL,
+                f"{report.quarantined} of {report.rows_in} rows of {report.table} are in quarantine ({reasons}); more than "
+                f"{bound * 100:f}% stops the day. Ask for a resend, or see: billing-recon status --day {report.day}",
+                str(report.quarantined),
+                f"{bound * 100:f}% of {report.rows_in}",
+            )
 
 
 def _rated(unrated: tuple[str, ...]) -> Condition:

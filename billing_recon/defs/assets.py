@@ -91,15 +91,16 @@ def _land(daily: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
         required_resource_keys={"home"},
     )
     def land(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from billing_recon.day import land
+        from billing_recon.day import judge_day, land_all
+        from billing_recon.report.day_pack import write_day_pack
 
-        home, day = context.resources.home, _day(context)
+        home, day, run_id = context.resources.home, _day(context), context.run.run_id
         selected = {key.to_user_string() for key in context.selected_asset_keys}
+        stopped = False
         with refusing():
-            for table in (t for t in checks.LAYERS if t in selected):
-                report = land(home, table, day, context.run.run_id)
+            for report in land_all(home, [t for t in checks.LAYERS if t in selected], day, run_id):
                 yield dg.MaterializeResult(
-                    table,
+                    report.table,
                     metadata={
                         "rows in": report.rows_in,
                         "accepted": report.accepted,
@@ -108,9 +109,15 @@ def _land(daily: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
                         "status": report.status.value,
                         "files": ", ".join(path for path, _ in report.files) or "none",
                     },
-                    data_version=_version(home, table, day),
+                    data_version=_version(home, report.table, day),
                 )
-                yield from (r for r in checks.landing_results(report, home.policy) if _wanted(context, r))
+                for result in checks.landing_results(report, home.policy):
+                    stopped = stopped or (not result.passed and result.severity is dg.AssetCheckSeverity.ERROR)
+                    if _wanted(context, result):
+                        yield result
+            if stopped:
+                # The run ends here, so the day is judged here: its gate must say why, and finance needs the page.
+                write_day_pack(home, day, judge_day(home, day, run_id))
 
     return land
 

@@ -19,7 +19,6 @@ from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.instance import open_instance
 
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-_JUDGE_STEP = "judge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,21 +72,21 @@ def _run_day(job: dg.JobDefinition, instance: dg.DagsterInstance, home: Home, da
     verdict = latest.verdict.value if latest and latest.run_id == result.run_id else None
     if result.success:
         return DayOutcome(day, verdict, True, result.run_id)
-    error = _first_error(result)
+    error = _first_error(result, judged=verdict is not None)
     if error is None and verdict is not None:
         return DayOutcome(day, verdict, True, result.run_id)
     return DayOutcome(day, verdict, False, result.run_id, error or "the run ended without a verdict")
 
 
-def _first_error(result: dg.ExecuteInProcessResult) -> str | None:
-    """Why the run itself failed, in words; None where the day's gate is all that stopped it."""
+def _first_error(result: dg.ExecuteInProcessResult, *, judged: bool) -> str | None:
+    """Why the run itself failed, in words; None where it was judged and a blocking check is all that stopped it."""
     stopped = False
     for event in result.all_events:
         if event.is_step_failure:
             failure = event.step_failure_data
             blocked = failure.error is not None and failure.error.cls_name == "DagsterAssetCheckFailedError"
             stopped = True
-            if blocked and event.step_key == _JUDGE_STEP:
+            if blocked and judged:
                 continue
             if blocked:
                 return _blocking_findings(result)

@@ -16,7 +16,8 @@ def open_csv(file: DayFile, delimiter: str) -> RawFile:
     """A CSV file with a header line. Raises LandingRefused when the header cannot be one."""
     header = _header(file, delimiter)
     rows, once = (
-        lines_of(file, header, delimiter=delimiter, quote='"', header=True, store=store) for store in (False, True)
+        lines_of(file, header, delimiter=delimiter, quote='"', header=True, rejects=rejects)
+        for rejects in (f"{REJECTS}_again", REJECTS)
     )
     names = ", ".join(quoted(name) for name in header)
     numbered = (
@@ -30,22 +31,19 @@ def open_csv(file: DayFile, delimiter: str) -> RawFile:
     )
 
 
-def lines_of(file: DayFile, names: list[str], *, delimiter: str, quote: str, header: bool, store: bool) -> str:
+def lines_of(file: DayFile, names: list[str], *, delimiter: str, quote: str, header: bool, rejects: str) -> str:
     """The table function that splits a text file into `names`, all text, in the order of the file.
 
-    The scan stays parallel on purpose: with `parallel = false` DuckDB 2.0 drops everything after an unclosed quote
-    without a word. The row number above it keeps the order of the file.
+    Lines that are no rows go to the temporary table `rejects`. Two ways of DuckDB 2.0 to lose rows without a word are
+    avoided: `parallel = false` drops everything after an unclosed quote, and `ignore_errors` the row after one with two
+    errors. The row number above this keeps the order of the file.
     """
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
-    faults = (
-        f"store_rejects = true, rejects_table = '{REJECTS}', rejects_scan = '{REJECTS}_scan', rejects_limit = 0"
-        if store
-        else "ignore_errors = true"
-    )
     return (
         f"read_csv({text(str(file.readable))}, auto_detect = false, header = {str(header).lower()}, "
         f"delim = {text(delimiter)}, quote = {text(quote)}, escape = {text(quote)}, columns = {{{columns}}}, "
-        f"strict_mode = true, null_padding = false, {faults})"
+        "strict_mode = true, null_padding = false, store_rejects = true, rejects_limit = 0, "
+        f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
     )
 
 

@@ -7,7 +7,7 @@ import duckdb
 from billing_recon.core.errors import LandingRefused
 from billing_recon.feeds.csv_file import lines_of
 from billing_recon.feeds.files import DayFile
-from billing_recon.feeds.raw import RawFile, quoted, text
+from billing_recon.feeds.raw import REJECTS, RawFile, quoted, text
 
 # No JSON text may contain this character unescaped, so a line that does is rejected as broken.
 _NEVER = "\x01"
@@ -20,9 +20,9 @@ def open_jsonl(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
     """A JSONL file. Its columns are the keys that occur; a line that is no object, or names a key twice, is broken."""
     rows, once = (
         "(SELECT row_number() OVER () AS landing_ordinal, line FROM "
-        + lines_of(file, ["line"], delimiter=_NEVER, quote="", header=False, store=store)
+        + lines_of(file, ["line"], delimiter=_NEVER, quote="", header=False, rejects=rejects)
         + ")"
-        for store in (False, True)
+        for rejects in (f"{REJECTS}_again", REJECTS)
     )
     keys = con.execute(
         "SELECT DISTINCT unnest(json_keys(line)) AS key FROM "

@@ -33,6 +33,29 @@ if TYPE_CHECKING:
 SHOWN_PER_CODE = 25
 """Breaks of one code on the page; all of them are in breaks.csv."""
 
+MONEY_METRICS = frozenset(
+    {
+        *(
+            "total_billed",
+            "total_rendered",
+            "total_booked",
+            "total_paid",
+            "total_refunded",
+            "total_tax",
+            "total_credits",
+        ),
+        *(
+            "unbilled_usage",
+            "outstanding_ar",
+            "money_at_risk_gross",
+            "net_delta",
+            "max_account_drift",
+            "quarantined_money",
+        ),
+    }
+)
+"""Metrics that are amounts; the others are counts, rates and durations even where there is one a currency."""
+
 HEADLINES = {
     Verdict.PASS: "Every layer agrees. This day may be released.",
     Verdict.FAIL: "Layers differ. This day is held back until each difference is dealt with.",
@@ -165,8 +188,8 @@ def _metrics(home: Home, day: date) -> Table:
     split = frame[["cohort", "variant"]].drop_duplicates().shape[0] > 1
     name = frame["metric"] + (" (" + frame["cohort"] + ", " + frame["variant"] + ")" if split else "")
     text = [
-        figures.NO_DATA if pd.isna(value) else figures.amount(value, None if pd.isna(currency) else currency)
-        for value, currency in zip(frame["value"], frame["currency"], strict=True)
+        figures.NO_DATA if pd.isna(value) else figures.amount(value, currency if metric in MONEY_METRICS else None)
+        for metric, value, currency in zip(frame["metric"], frame["value"], frame["currency"], strict=True)
     ]
     cells = pd.DataFrame(
         {"metric": name.astype(str), "currency": frame["currency"].fillna("").astype(str), "text": text}

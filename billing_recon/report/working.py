@@ -23,6 +23,8 @@ LAYERS = ("expected", "billed", "rendered", "booked", "paid")
 STEPS = ("quantity", "unit_price", "gross", "discount", "credit", "taxable", "tax_rate", "tax", "total")
 """The stages of a line, in the order in which a bill comes to be."""
 MONEY_STEPS = frozenset({"gross", "discount", "credit", "taxable", "tax", "total"})
+SHOWN_ABOVE = frozenset({"tiers", "sources", "expected", "expected_line_id"})
+"""Parts of the evidence that have a table or sentence of their own."""
 _STAGE_ORDER = {stage: n for n, stage in enumerate(Stage)}
 
 
@@ -39,8 +41,10 @@ def show_working(screen: Screen, home: Home, row: Row, hint: str) -> None:
     for table in comparisons(expected, billed):
         screen.table(table)
     evidence = json.loads(row["evidence"] or "{}", parse_float=str)
-    for line in (line for line in expected if line["sentence"]):
+    told = [line for line in expected if line["sentence"]]
+    for line in told:
         screen.say(" ".join(filter(None, ["expected", line["kind"], line["meter"]])) + f": {line['sentence']}")
+    if told:
         screen.say()
     tiers = tiers_of(evidence, expected)
     if tiers.rows:
@@ -121,7 +125,7 @@ def lines_of(home: Home, row: Row) -> tuple[list[Row], list[Row]]:
         if line_level and row["line_id"]:
             where, params = f"{where} AND line_id = ?", [*params, row["line_id"]]
         billed = reading.landed(home, INVOICE_LINES, row["day"], where, params, "invoice_id, line_id, source_row")
-    if row["pair"] != "expected_billed":
+    if row["pair"] != Pair.EXPECTED_BILLED or row["expected"] is None:
         return [], billed
     return _expected(home, row, billed, line_level), billed
 
@@ -166,22 +170,23 @@ def side_by_side(expected: Row | None, billed: Row | None) -> Table:
     known = expected or billed or {}
     currency = known["currency"]
     period = f"{known['period_start']} to {known['period_end']}"
+    both = expected is not None and billed is not None
+    names = [name for name, line in (("expected", expected), ("billed", billed)) if line is not None]
     table = Table(
-        [Col("step"), Col("expected", right=True), Col("billed", right=True), Col("difference", right=True)],
+        [Col("step"), *(Col(name, right=True) for name in names), *([Col("difference", right=True)] if both else [])],
         title=" ".join(filter(None, ["Line by stages:", known["kind"], known["meter"], period, currency])),
     )
     for step in STEPS:
         unit = currency if step in MONEY_STEPS else None
-        left, right = (line[step] if line else None for line in (expected, billed))
-        if left is None and right is None:
-            continue
-        difference = delta(right - left, unit) if left is not None and right is not None else ""
-        table.add(step.replace("_", " "), amount(left, unit), amount(right, unit), difference)
+        values = [line[step] for line in (expected, billed) if line]
+        if any(value is not None for value in values):
+            parted = [delta(values[1] - values[0], unit) if None not in values else ""] if both else []
+            table.add(step.replace("_", " "), *(amount(value, unit) for value in values), *parted)
     for name in ("plan_version", "tax_region"):
-        left, right = (str(line.get(name) or "") if line else "" for line in (expected, billed))
-        if left or right:
-            parted = "differs" if left and right and left != right else ""
-            table.add(name.replace("_", " "), left, right, parted)
+        texts = [str(line.get(name) or "") for line in (expected, billed) if line]
+        if any(texts):
+            parted = ["differs" if all(texts) and texts[0] != texts[1] else ""] if both else []
+            table.add(name.replace("_", " "), *texts, *parted)
     return table
 
 
@@ -219,7 +224,9 @@ def tiers_of(evidence: dict[str, Any], expected: Sequence[Row]) -> Table:
     """How the expected quantity falls into the plan's tiers, from the rater's own working."""
     found = evidence.get("tiers") or []
     if not found and len(expected) == 1:
-        found = json.loads(expected[0]["working"] or "{}", parse_float=str).get("tiers") or []
+        working = json.loads(expected[0]["working"] or "{}", parse_float=str)
+        rating = (working.get("steps") or {}).get("rating") or {}
+        found = (rating.get("steps") or {}).get("tiers") or []
     tiers = [tier for tier in found if isinstance(tier, dict)]
     names = list(dict.fromkeys(name for tier in tiers for name in tier))
     table = Table([Col(name.replace("_", " "), right=True) for name in names], title="Tiers")
@@ -249,8 +256,24 @@ def further_evidence(evidence: dict[str, Any]) -> Table:
     """What the evidence holds besides tiers and source rows: terms version, dates, counts."""
     table = Table([Col("evidence"), Col("", wrap=True)])
     for name, value in evidence.items():
-        if name in ("tiers", "sources") or value in (None, "", [], {}):
+        if name in SHOWN_ABOVE or value in (None, "", [], {}):
             continue
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        table.add(name.replace("_", " "), text)
+        for label, text in flattened(name.replace("_", " "), value):
+            table.add(label, text)
     return table
+
+
+def flattened(name: str, value: Any) -> list[tuple[str, str]]:
+    """Nested evidence as (path, text) pairs, what is empty left out.
+
+    >>> flattened("working", {"usage": {"late": "156", "proration": None}, "period": ["2026-01-01", "2026-02-01"]})
+    [('working, usage, late', '156'), ('working, period', '2026-01-01, 2026-02-01')]
+    """
+    if isinstance(value, dict):
+        inner = ((f"{name}, {key}".replace("_", " "), part) for key, part in value.items() if key not in SHOWN_ABOVE)
+        return [pair for label, part in inner for pair in flattened(label, part)]
+    if value in (None, "", [], {}):
+        return []
+    if isinstance(value, list):
+        return [(name, ", ".join(part if isinstance(part, str) else json.dumps(part) for part in value))]
+    return [(name, str(value))]

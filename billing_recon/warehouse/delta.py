@@ -65,8 +65,7 @@ class Warehouse:
         table = self._table(name)
         files: list[str] = []
         if table is not None:
-            bounds = [("day", ">=", first.isoformat()), ("day", "<=", last.isoformat())]
-            files = sorted(table.file_uris(bounds))  # type: ignore[arg-type]
+            files = sorted(table.file_uris(file_pruning_predicate=f"day >= '{first}' AND day <= '{last}'"))
         if not files:
             nulls = ", ".join(f'CAST(NULL AS {c.sql_type}) AS "{c.name}"' for c in columns if c.name != "day")
             return f"SELECT CAST(NULL AS DATE) AS day, {nulls} WHERE false"
@@ -92,7 +91,7 @@ class Warehouse:
         typed = ", ".join(f'CAST("{c.name}" AS {c.sql_type}) AS "{c.name}"' for c in kept)
         rows, digest = content_digest(con, f"SELECT {typed} FROM {source}", kept)
         table = self._table(name)
-        exists = table is not None and bool(table.file_uris([("day", "=", day.isoformat())]))
+        exists = table is not None and bool(table.file_uris(file_pruning_predicate=f"day = '{day}'"))
         if rows or exists:
             query = f"SELECT DATE '{day}' AS day, {typed} FROM {source}"
             reader = beside(con).sql(query).to_arrow_reader(100_000)

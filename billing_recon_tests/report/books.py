@@ -23,6 +23,7 @@ DAY = date(2026, 3, 2)
 QUIET = date(2026, 3, 3)
 RUN = "run-of-a-test"
 
+TIERS = [{"tier": 1, "units": "1000", "amount": "20"}, {"tier": 2, "units": "500", "amount": "10"}]
 PERIOD = {"period_start": "2026-02-01", "period_end": "2026-03-01", "currency": "EUR"}
 EXPECTED = {
     "expected_line_id": "S-1|usage|api_calls|2026-02-01|2026-03-01|team",
@@ -54,9 +55,7 @@ EXPECTED = {
     "late_quantity": "0",
     "duplicate_quantity": "0",
     "superseded_quantity": "0",
-    "working": json.dumps(
-        {"tiers": [{"tier": 1, "units": "1000", "amount": "20"}, {"tier": 2, "units": "500", "amount": "10"}]}
-    ),
+    "working": json.dumps({"steps": {"rating": {"model": "graduated", "steps": {"tiers": TIERS}}}}),
     "sentence": "1500 api_calls at 0.02 are 30.00, tax 19% 5.70.",
 }
 BILLED = {

@@ -8,11 +8,11 @@ from types import ModuleType
 
 import pytest
 
-from billing_recon.report import day_tables, figures, terminal
+from billing_recon.report import day_tables, figures, terminal, working
 from billing_recon.report.terminal import Col, Screen, Table
 
 
-@pytest.mark.parametrize("module", [day_tables, figures, terminal])
+@pytest.mark.parametrize("module", [day_tables, figures, terminal, working])
 def test_the_examples_in_the_docstrings_hold(module: ModuleType) -> None:
     done = doctest.testmod(module)
     assert done.attempted > 0
@@ -41,3 +41,11 @@ def test_a_terminal_gets_a_drawn_table_and_long_sentences_are_folded(
 def test_a_row_of_the_wrong_width_is_a_bug() -> None:
     with pytest.raises(ValueError, match="1 cells for 2 columns"):
         Table([Col("a"), Col("b")]).add("1")
+
+
+def test_a_line_that_nothing_expects_is_not_held_against_an_empty_side() -> None:
+    line = {"kind": "usage", "meter": None, "period_start": "2026-01-01", "period_end": "2026-02-01", "currency": "JPY"}
+    billed = {**line, **dict.fromkeys(working.STEPS), "total": Decimal("1050"), "plan_version": "2026-01"}
+    shown = working.side_by_side(None, billed)
+    assert [col.name for col in shown.columns] == ["step", "billed"]
+    assert shown.rows == [("total", "1,050"), ("plan version", "2026-01")]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.beside import beside
-from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, SOURCES, columns, signed, source
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
+from billing_recon.compute.reconcile.versions import last_word
 from billing_recon.compute.relation import Relation
 
 _PAIR = "'billed_booked'"
+
+_ENTRY = "entry_id, journal_id, posted_on, role, debit, credit, currency, invoice_id, customer_id"
 
 JOURNALS = Relation(
     name="invoice_journals",
@@ -17,36 +20,29 @@ JOURNALS = Relation(
         "invoice_id take the one that their journal names; a journal that names none and books a sale stands under its own id."
     ),
     sql=f"""
-WITH entries AS (
-    SELECT entry_id, arg_max(struct_pack(journal_id := journal_id, posted_on := posted_on, account := account, role := role,
-            debit := debit, credit := credit, currency := currency, invoice_id := invoice_id, customer_id := customer_id,
-            file := source_file, place := source_row),
-            struct_pack(seen := observed_on, file := source_file, place := source_row)) AS e,
-        min(observed_on) AS known_on
-    FROM ledger_entries GROUP BY entry_id
-),
+WITH {last_word("ledger_entries", "entry_id", _ENTRY)},
 journals AS (
-    SELECT e.journal_id AS journal_id, bool_or(e.role IN ('cash', 'refund', 'write_off')) AS settles,
-        bool_or(e.role = 'ar') AS on_account, bool_or(e.role IN ('revenue', 'deferred_revenue', 'tax_payable')) AS sells,
-        min(e.invoice_id) AS one_invoice, count(DISTINCT e.invoice_id) AS invoices
-    FROM entries GROUP BY e.journal_id
+    SELECT journal_id, bool_or(role IN ('cash', 'refund', 'write_off')) AS settles,
+        bool_or(role = 'ar') AS on_account, bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable')) AS sells,
+        min(invoice_id) AS one_invoice, count(DISTINCT invoice_id) AS invoices
+    FROM current GROUP BY journal_id
+),
+postings AS (
+    SELECT x.journal_id, coalesce(x.invoice_id, j.one_invoice, 'journal ' || x.journal_id) AS invoice_id, x.currency, x.role,
+        x.customer_id, x.posted_on, x.known_on, x.changed_on, j.invoices,
+        coalesce(x.debit, 0) - coalesce(x.credit, 0) AS debited
+    FROM current AS x
+    JOIN journals AS j ON j.journal_id = x.journal_id
+    WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
 )
-SELECT j.journal_id, coalesce(x.e.invoice_id, j.one_invoice, 'journal ' || j.journal_id) AS invoice_id, x.e.currency AS currency,
-    j.invoices > 0 AS named, min(x.e.customer_id) FILTER (WHERE x.e.role = 'ar') AS customer_id, min(x.e.posted_on) AS posted_on,
-    min(x.known_on) AS known_on, max(x.known_on) AS changed_on, any_value(j.invoices) AS invoices,
-    CAST(sum(CASE WHEN x.e.role = 'ar' THEN coalesce(x.e.debit, 0) - coalesce(x.e.credit, 0) ELSE 0 END) AS {AMOUNT}) AS ar,
-    CAST(sum(CASE WHEN x.e.role IN ('revenue', 'deferred_revenue') THEN coalesce(x.e.credit, 0) - coalesce(x.e.debit, 0)
-        ELSE 0 END) AS {AMOUNT}) AS revenue,
-    CAST(sum(CASE WHEN x.e.role = 'tax_payable' THEN coalesce(x.e.credit, 0) - coalesce(x.e.debit, 0) ELSE 0 END)
-        AS {AMOUNT}) AS tax,
-    CAST(sum(CASE WHEN x.e.role = 'customer_credit' THEN coalesce(x.e.debit, 0) - coalesce(x.e.credit, 0) ELSE 0 END)
-        AS {AMOUNT}) AS credits,
-    CAST(sum(coalesce(x.e.debit, 0) - coalesce(x.e.credit, 0)) AS {AMOUNT}) AS unbalanced,
-    CAST(list({source("ledger_entries", "x.e.file", "x.e.place")} ORDER BY x.e.file, x.e.place) AS {SOURCES}) AS sources
-FROM entries AS x
-JOIN journals AS j ON j.journal_id = x.e.journal_id
-WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
-GROUP BY j.journal_id, coalesce(x.e.invoice_id, j.one_invoice, 'journal ' || j.journal_id), x.e.currency, j.invoices > 0""",
+SELECT journal_id, invoice_id, currency, invoices, min(customer_id) FILTER (WHERE role = 'ar') AS customer_id,
+    min(posted_on) AS posted_on, min(known_on) AS known_on, max(changed_on) AS changed_on,
+    CAST(coalesce(sum(debited) FILTER (WHERE role = 'ar'), 0) AS {AMOUNT}) AS ar,
+    CAST(coalesce(-sum(debited) FILTER (WHERE role IN ('revenue', 'deferred_revenue')), 0) AS {AMOUNT}) AS revenue,
+    CAST(coalesce(-sum(debited) FILTER (WHERE role = 'tax_payable'), 0) AS {AMOUNT}) AS tax,
+    CAST(coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS {AMOUNT}) AS credits,
+    CAST(sum(debited) AS {AMOUNT}) AS unbalanced
+FROM postings GROUP BY journal_id, invoice_id, currency, invoices""",
 )
 
 BOOKED = Relation(
@@ -54,13 +50,12 @@ BOOKED = Relation(
     inputs=("invoice_journals", "engine_invoices"),
     doc="What the ledger has booked an invoice, over all its journals. `equal_journals`: how many book exactly the billed total.",
     sql=f"""
-SELECT j.invoice_id, j.currency, bool_or(j.named) AS named, min(j.known_on) AS known_on, max(j.changed_on) AS changed_on,
+SELECT j.invoice_id, j.currency, min(j.known_on) AS known_on, max(j.changed_on) AS changed_on,
     min(j.posted_on) AS posted_on, max(j.posted_on) AS last_posted_on, count(*) AS journals,
     count(*) FILTER (WHERE j.ar = i.total) AS equal_journals, min(j.customer_id) AS customer_id,
     min(j.journal_id) AS journal_id, CAST(sum(j.ar) AS {AMOUNT}) AS ar, CAST(sum(j.revenue) AS {AMOUNT}) AS revenue,
     CAST(sum(j.tax) AS {AMOUNT}) AS tax, CAST(sum(j.credits) AS {AMOUNT}) AS credits,
-    CAST(max(CASE WHEN j.invoices > 1 THEN 0 ELSE abs(j.unbalanced) END) AS {AMOUNT}) AS unbalanced,
-    CAST(flatten(list(j.sources ORDER BY j.journal_id)) AS {SOURCES}) AS sources
+    CAST(max(CASE WHEN j.invoices > 1 THEN 0 ELSE abs(j.unbalanced) END) AS {AMOUNT}) AS unbalanced
 FROM invoice_journals AS j
 LEFT JOIN engine_invoices AS i ON i.invoice_id = j.invoice_id AND i.currency = j.currency
 GROUP BY j.invoice_id, j.currency""",
@@ -79,7 +74,7 @@ joined AS (
     SELECT s.invoice_id, s.currency, s.status, coalesce(e.customer_id, b.customer_id) AS customer_id, e.subscription_id,
         coalesce(e.cohort, 'all') AS cohort, e.state, e.issued_on, e.gross - e.discount AS net, e.tax, e.credit,
         CASE WHEN e.state = 'draft' THEN NULL ELSE e.total END AS billed, e.changed_on, b.ar AS booked, b.revenue, b.tax AS booked_tax, b.credits AS booked_credits,
-        b.unbalanced, b.journals, b.equal_journals, b.posted_on, b.last_posted_on, b.journal_id, b.sources, b.named,
+        b.unbalanced, b.journals, b.equal_journals, b.posted_on, b.last_posted_on, b.journal_id,
         CASE WHEN b.customer_id <> e.customer_id THEN b.customer_id END AS other_customer,
         CAST(coalesce(b.ar, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
     FROM placed AS s
@@ -91,7 +86,7 @@ joined AS (
             ELSE 'compared' END AS status, e.customer_id, e.subscription_id, e.cohort, e.state, e.issued_on,
         e.gross - e.discount AS net, e.tax, e.credit, e.total AS billed, e.changed_on, b.ar AS booked, b.revenue,
         b.tax AS booked_tax, b.credits AS booked_credits, b.unbalanced, b.journals, b.equal_journals, b.posted_on,
-        b.last_posted_on, b.journal_id, b.sources, b.named, NULL AS other_customer, b.ar AS off
+        b.last_posted_on, b.journal_id, NULL AS other_customer, b.ar AS off
     FROM engine_invoices AS e
     JOIN booked_invoices AS b ON b.invoice_id = e.invoice_id AND b.currency = e.currency
     CROSS JOIN run_params AS p
@@ -104,7 +99,7 @@ aside AS (
 )
 SELECT j.invoice_id, j.currency, j.status, j.customer_id, j.subscription_id, j.cohort, j.state, j.issued_on, j.net, j.tax,
     j.credit, j.billed, j.booked, j.revenue, j.booked_tax, j.booked_credits, j.unbalanced, j.journals, j.posted_on,
-    j.last_posted_on, j.journal_id, j.sources, j.other_customer, j.off,
+    j.last_posted_on, j.journal_id, j.other_customer, j.off,
     CASE
         WHEN j.status = 'pending' THEN NULL
         WHEN j.status = 'currency' THEN 'CURRENCY_FX'
@@ -130,7 +125,7 @@ LEFT JOIN aside AS i ON i.invoice_id = j.invoice_id AND i.table_name = 'invoice_
 
 _RENDERED_ONLY = """
 SELECT d.invoice_id, d.currency, d.document_id, d.customer_id, d.payable AS rendered, b.ar AS booked, b.journal_id,
-    d.source_file, d.source_row, b.sources, x.currency AS booked_currency
+    x.currency AS booked_currency
 FROM documents AS d
 JOIN run_params AS p ON true
 ANTI JOIN engine_invoices AS e ON e.invoice_id = d.invoice_id
@@ -184,7 +179,7 @@ _finding = columns(
         "WHEN b.revenue <> b.net THEN b.net WHEN b.booked_tax <> b.tax THEN b.tax ELSE b.credit END, "
         "CASE WHEN b.revenue <> b.net THEN b.revenue WHEN b.booked_tax <> b.tax THEN b.booked_tax ELSE b.booked_credits END, b.off]",
         "layer": "'ledger_entries'",
-        "sources": "b.sources",
+        "sources": "s.sources",
         "facts": "CAST(json_object('journals', b.journals, 'first_journal', b.journal_id, 'posted_on', CAST(b.posted_on AS VARCHAR), "
         "'issued_on', CAST(b.issued_on AS VARCHAR)) AS VARCHAR)",
     },
@@ -214,7 +209,7 @@ _orphan_finding = columns(
         f"{signed('o.booked - o.rendered', 3)} || '.' END",
         "figures": "[o.rendered, coalesce(o.booked, 0), coalesce(o.booked, 0) - o.rendered]",
         "layer": "'ledger_entries'",
-        "sources": "o.sources",
+        "sources": "s.sources",
         "facts": "CAST(json_object('document_id', o.document_id, 'first_journal', o.journal_id) AS VARCHAR)",
     },
 )
@@ -228,15 +223,32 @@ RENDERED_ONLY = Relation(
 
 FINDINGS = Relation(
     name="booked_findings",
-    inputs=("booked_placed", "rendered_booked_placed", "run_params"),
+    inputs=("booked_placed", "rendered_booked_placed", "invoice_journals", "ledger_entries", "run_params"),
     doc="Invoices that are booked not at all, twice, otherwise, or after they turned void; and unknown ones that disagree.",
     sql=f"""
+WITH wrong AS (
+    SELECT invoice_id FROM booked_placed WHERE code IS NOT NULL
+    UNION
+    SELECT invoice_id FROM rendered_booked_placed WHERE booked IS NULL OR booked <> rendered
+),
+wrong_journals AS (SELECT DISTINCT j.invoice_id, j.journal_id FROM invoice_journals AS j SEMI JOIN wrong USING (invoice_id)),
+cited AS (
+    SELECT j.invoice_id, list({source("ledger_entries", "l.source_file", "l.source_row")}
+        ORDER BY l.source_file, l.source_row) AS sources
+    FROM wrong_journals AS j
+    JOIN ledger_entries AS l ON l.journal_id = j.journal_id
+    GROUP BY j.invoice_id
+)
 SELECT {_finding}
-FROM booked_placed AS b CROSS JOIN run_params AS p
+FROM booked_placed AS b
+CROSS JOIN run_params AS p
+LEFT JOIN cited AS s ON s.invoice_id = b.invoice_id
 WHERE b.code IS NOT NULL
 UNION ALL
 SELECT {_orphan_finding}
-FROM rendered_booked_placed AS o WHERE o.booked IS NULL OR o.booked <> o.rendered""",
+FROM rendered_booked_placed AS o
+LEFT JOIN cited AS s ON s.invoice_id = o.invoice_id
+WHERE o.booked IS NULL OR o.booked <> o.rendered""",
 )
 
 _assessed = columns(

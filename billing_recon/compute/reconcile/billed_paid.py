@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
-from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, SOURCES, columns, signed, source
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
+from billing_recon.compute.reconcile.versions import last_word
 from billing_recon.compute.relation import Relation
 
 _PAIR = "'billed_paid'"
+
+_PAYMENT = "payment_id, kind, customer_id, invoice_id, amount, currency, status"
 
 MONEY = Relation(
     name="invoice_money",
@@ -17,18 +20,12 @@ MONEY = Relation(
         "first. Payments that name no invoice stand under their own id."
     ),
     sql=f"""
-WITH latest AS (
-    SELECT payment_id, min(observed_on) AS known_on, arg_max(struct_pack(kind := kind, customer_id := customer_id,
-            invoice_id := coalesce(invoice_id, 'payment ' || payment_id), amount := amount, currency := currency, status := status,
-            seen := observed_on, file := source_file, place := source_row),
-            struct_pack(seen := observed_on, file := source_file, place := source_row)) AS p
-    FROM payments GROUP BY payment_id
-),
+WITH {last_word("payments", "payment_id", _PAYMENT)},
 moved AS (
-    SELECT p.invoice_id AS invoice_id, p.currency AS currency, p.amount AS amount,
-        CASE WHEN p.kind = 'payment' THEN p.amount ELSE -p.amount END AS signed, p.kind = 'payment' AS is_payment,
-        p.status = 'succeeded' AS moves, p.customer_id AS customer_id, p.seen AS seen, payment_id, p.file AS file, p.place AS place
-    FROM latest
+    SELECT payment_id, coalesce(invoice_id, 'payment ' || payment_id) AS invoice_id, customer_id, currency, amount,
+        CASE WHEN kind = 'payment' THEN amount ELSE -amount END AS signed, kind = 'payment' AS is_payment,
+        status = 'succeeded' AS moves, changed_on AS seen
+    FROM current
 ),
 repeats AS (
     SELECT invoice_id, currency, list(extra) AS extras, list(amount) AS amounts
@@ -42,8 +39,7 @@ SELECT m.invoice_id, m.currency, min(m.payment_id) AS payment_id, min(m.customer
     count(*) AS attempts, count(*) FILTER (WHERE m.moves AND m.is_payment) AS payments,
     CAST(coalesce(sum(m.signed) FILTER (WHERE m.moves), 0) AS {AMOUNT}) AS paid,
     CAST(coalesce(-sum(m.signed) FILTER (WHERE m.moves AND NOT m.is_payment), 0) AS {AMOUNT}) AS returned,
-    any_value(r.extras) AS extras, any_value(r.amounts) AS amounts,
-    CAST(list({source("payments", "m.file", "m.place")} ORDER BY m.file, m.place) AS {SOURCES}) AS sources
+    any_value(r.extras) AS extras, any_value(r.amounts) AS amounts
 FROM moved AS m
 LEFT JOIN repeats AS r ON r.invoice_id = m.invoice_id AND r.currency = m.currency
 GROUP BY m.invoice_id, m.currency""",
@@ -63,7 +59,7 @@ WITH sides AS (
         coalesce(e.customer_id, m.customer_id) AS customer_id, e.subscription_id, coalesce(e.cohort, 'all') AS cohort, e.state,
         e.issued_on, e.known_on AS billed_on, e.changed_on AS rebilled_on, CASE WHEN e.invoice_id IS NOT NULL THEN e.total END AS billed,
         CASE WHEN m.changed_on IS NOT NULL THEN m.paid END AS paid, m.returned, m.extras, m.amounts, m.payments, m.attempts,
-        m.known_on, m.changed_on, m.payment_id, m.sources,
+        m.known_on, m.changed_on, m.payment_id,
         CASE WHEN m.customer_id <> e.customer_id THEN m.customer_id WHEN m.last_customer_id <> e.customer_id THEN m.last_customer_id
             END AS other_customer,
         CAST(coalesce(m.paid, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
@@ -81,7 +77,7 @@ crossed AS (
 ),
 dated AS (
     SELECT s.invoice_id, s.currency, s.has_left, s.has_right, s.customer_id, s.subscription_id, s.cohort, s.state, s.issued_on,
-        s.billed, s.paid, s.returned, s.extras, s.amounts, s.payments, s.attempts, s.payment_id, s.sources, s.other_customer, s.off,
+        s.billed, s.paid, s.returned, s.extras, s.amounts, s.payments, s.attempts, s.payment_id, s.other_customer, s.off,
         p.day, x.invoice_id IS NOT NULL AND NOT (s.has_left AND s.has_right) AS crosses,
         CASE
             WHEN x.invoice_id IS NOT NULL AND NOT (s.has_left AND s.has_right)
@@ -100,7 +96,7 @@ aside AS (
     WHERE d.decided_on <= d.day AND d.off <> 0
 )
 SELECT d.invoice_id, d.currency, d.customer_id, d.subscription_id, d.cohort, d.state, d.issued_on, d.billed, d.paid,
-    d.returned, d.payments, d.attempts, d.payment_id, d.sources, d.other_customer, d.off, d.has_left, d.has_right,
+    d.returned, d.payments, d.attempts, d.payment_id, d.other_customer, d.off, d.has_left, d.has_right,
     CASE WHEN d.decided_on > d.day OR d.decided_on IS NULL THEN 'pending' ELSE 'compared' END AS status,
     CASE
         WHEN d.decided_on > d.day OR d.decided_on IS NULL THEN NULL
@@ -159,7 +155,7 @@ _finding = columns(
         f"{signed('b.off', 4)} || '.' END",
         "figures": "[coalesce(b.billed, 0), coalesce(b.paid, 0), coalesce(b.returned, 0), b.off]",
         "layer": "'payments'",
-        "sources": "b.sources",
+        "sources": "s.sources",
         "facts": "CAST(json_object('attempts', coalesce(b.attempts, 0), 'successful_payments', coalesce(b.payments, 0), "
         "'returned', CAST(b.returned AS VARCHAR)) AS VARCHAR)",
     },
@@ -167,11 +163,21 @@ _finding = columns(
 
 FINDINGS = Relation(
     name="paid_findings",
-    inputs=("paid_placed", "run_params"),
+    inputs=("paid_placed", "payments", "run_params"),
     doc="Invoices that were paid with another amount, twice, by somebody else or not at all; and money for no known invoice.",
     sql=f"""
+WITH cited AS (
+    SELECT b.invoice_id, b.currency, list({source("payments", "y.source_file", "y.source_row")}
+        ORDER BY y.source_file, y.source_row) AS sources
+    FROM paid_placed AS b
+    JOIN payments AS y ON coalesce(y.invoice_id, 'payment ' || y.payment_id) = b.invoice_id AND y.currency = b.currency
+    WHERE b.code IS NOT NULL
+    GROUP BY b.invoice_id, b.currency
+)
 SELECT {_finding}
-FROM paid_placed AS b CROSS JOIN run_params AS p
+FROM paid_placed AS b
+CROSS JOIN run_params AS p
+LEFT JOIN cited AS s ON s.invoice_id = b.invoice_id AND s.currency = b.currency
 WHERE b.code IS NOT NULL""",
 )
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.beside import beside
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
+from billing_recon.compute.reconcile.versions import last_word
 from billing_recon.compute.relation import Relation
 
 _PAIR = "'billed_rendered'"
+
+_DOCUMENT = "document_id, invoice_id, issued_on, currency, customer_id, subtotal, discount, tax, total, payable"
+_LINE = "document_id, line_no, line_id, amount, tax"
 
 DOCUMENTS = Relation(
     name="documents",
@@ -16,22 +20,12 @@ DOCUMENTS = Relation(
         "Documents as known at the end of the day, the last word on each. `place` 1 is an invoice's original: the one known "
         "first, then by issued_on and document_id."
     ),
-    sql="""
-WITH latest AS (
-    SELECT document_id, max(struct_pack(seen := observed_on, file := source_file, place := source_row)) AS last,
-        min(observed_on) AS known_on
-    FROM rendered_invoices GROUP BY document_id
-)
-SELECT r.document_id, r.invoice_id, r.issued_on, r.currency, r.customer_id, r.subtotal, r.discount, r.tax, r.total,
-    r.payable, l.known_on, r.source_file, r.source_row, row_number() OVER (
-        PARTITION BY r.invoice_id, r.currency ORDER BY l.known_on, r.issued_on, r.document_id
-    ) AS place,
-    first_value(r.document_id) OVER (
-        PARTITION BY r.invoice_id, r.currency ORDER BY l.known_on, r.issued_on, r.document_id
-    ) AS original
-FROM rendered_invoices AS r
-JOIN latest AS l ON l.document_id = r.document_id AND l.last.seen = r.observed_on AND l.last.file = r.source_file
-    AND l.last.place = r.source_row""",
+    sql=f"""
+WITH {last_word("rendered_invoices", "document_id", _DOCUMENT)}
+SELECT {_DOCUMENT}, known_on, source_file, source_row, row_number() OVER invoice AS place,
+    first_value(document_id) OVER invoice AS original
+FROM current
+WINDOW invoice AS (PARTITION BY invoice_id, currency ORDER BY known_on, issued_on, document_id)""",
 )
 
 RENDERED = Relation(
@@ -77,18 +71,16 @@ LINES = Relation(
         "difference: with its tax where the document's totals follow that, nothing where they do not follow the line at all."
     ),
     sql=f"""
-WITH shown AS (
-    SELECT document_id, line_no, arg_max(struct_pack(line_id := line_id, amount := amount, tax := tax, file := source_file,
-        place := source_row), struct_pack(seen := observed_on, file := source_file, place := source_row)) AS said
-    FROM rendered_lines SEMI JOIN (SELECT document_id FROM rendered_placed WHERE status = 'compared') USING (document_id)
-    GROUP BY document_id, line_no
+WITH {last_word("rendered_lines", "document_id, line_no", _LINE)},
+shown AS (
+    SELECT document_id, line_id, line_no, amount, tax, source_file, source_row
+    FROM current SEMI JOIN (SELECT document_id FROM rendered_placed WHERE status = 'compared') USING (document_id)
 ),
 named AS (
-    SELECT document_id, coalesce(said.line_id, '#' || CAST(line_no AS VARCHAR)) AS line_id, sum(said.amount) AS amount,
-        sum(said.tax) AS tax, min(said.file) AS source_file, min(said.place) AS source_row
-    FROM shown
-    WHERE document_id IN (SELECT document_id FROM shown WHERE said.line_id IS NOT NULL)
-    GROUP BY document_id, coalesce(said.line_id, '#' || CAST(line_no AS VARCHAR))
+    SELECT document_id, coalesce(line_id, '#' || CAST(line_no AS VARCHAR)) AS line_id, sum(amount) AS amount,
+        sum(tax) AS tax, min(source_file) AS source_file, min(source_row) AS source_row
+    FROM shown SEMI JOIN (SELECT document_id FROM shown WHERE line_id IS NOT NULL) USING (document_id)
+    GROUP BY document_id, coalesce(line_id, '#' || CAST(line_no AS VARCHAR))
 ),
 engine AS (
     SELECT d.document_id, d.invoice_id, l.line_id, l.kind, l.gross - l.discount AS amount, l.credit, l.tax, l.total
@@ -140,9 +132,12 @@ WHERE d.status = 'compared' AND (d.other_customer IS NOT NULL OR d.off <> coales
 
 _COMMON = {"pair": _PAIR, "variant": "'control'", "layer": "'rendered_invoices'", "level": "'invoice'"}
 _OF_DOCUMENT = _COMMON | {
-    name: f"d.{name}" for name in ("invoice_id", "customer_id", "subscription_id", "currency", "cohort", "billed", "rendered")
+    name: f"d.{name}"
+    for name in ("invoice_id", "customer_id", "subscription_id", "currency", "cohort", "billed", "rendered")
 }
-_SOURCE = f"CASE WHEN d.source_file IS NOT NULL THEN [{source('rendered_invoices', 'd.source_file', 'd.source_row')}] END"
+_SOURCE = (
+    f"CASE WHEN d.source_file IS NOT NULL THEN [{source('rendered_invoices', 'd.source_file', 'd.source_row')}] END"
+)
 
 _alone = columns(
     FINDING,

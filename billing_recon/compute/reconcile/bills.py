@@ -37,7 +37,7 @@ BILLS = Relation(
         "One row an invoice, subscription and variant: its days, the earlier invoice that most of its lines repeat "
         "(`repeats`), and the due day of the expected period that it overlaps by more than half (`due_on`)."
     ),
-    sql=f"""
+    sql="""
 WITH again AS (
     SELECT variant, sub, kind, meter_key, period_start, period_end
     FROM billed_lines WHERE invoice_kind = 'invoice'

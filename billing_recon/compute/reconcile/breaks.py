@@ -6,7 +6,13 @@ from billing_recon.compute.reconcile.shape import ASSESSED, CODE_ORDER, FINDING,
 from billing_recon.compute.relation import Relation
 from billing_recon.core.results import BREAKS
 
-FOUND_IN = ("expected_billed_findings", "billed_rendered_findings", "booked_findings", "paid_findings", "metered_findings")
+FOUND_IN = (
+    "expected_billed_findings",
+    "billed_rendered_findings",
+    "booked_findings",
+    "paid_findings",
+    "metered_findings",
+)
 ASSESSED_IN = (
     "expected_billed_assessed",
     "billed_rendered_assessed",
@@ -48,9 +54,7 @@ _FIRST = (
 _fill = "f.template"
 for _number in range(1, 6):
     _fill = f"replace({_fill}, '{{{_number}}}', coalesce(t.figure_{_number}, ''))"
-_texts = ", ".join(
-    f"group_thousands(say(f.figures[{n}], coalesce(c.decimals, 0))) AS figure_{n}" for n in range(1, 6)
-)
+_texts = ", ".join(f"group_thousands(say(f.figures[{n}], coalesce(c.decimals, 0))) AS figure_{n}" for n in range(1, 6))
 
 REPORTED = Relation(
     name="reported",

@@ -25,7 +25,7 @@ FROM (
 GROUP BY item""",
 )
 
-_QUANTITY_CODE = f"""CASE
+_QUANTITY_CODE = """CASE
         WHEN p.kind <> 'usage' THEN 'SUBSCRIPTION_STATE'
         WHEN p.late_quantity > 0 AND p.b_quantity = p.e_quantity - p.late_quantity THEN 'USAGE_LATE'
         WHEN p.superseded_quantity > 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity THEN 'USAGE_CORRECTED'
@@ -129,7 +129,9 @@ UNION ALL
 SELECT item, step, code, CAST(delta AS {AMOUNT}) AS delta FROM compared WHERE delta <> 0 OR parts""",
 )
 
-_OWN = "CASE {k} WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' THEN 'DISCOUNT_VALUE' WHEN 'credit' THEN 'CREDIT_VALUE' END"
+_OWN = (
+    "CASE {k} WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' THEN 'DISCOUNT_VALUE' WHEN 'credit' THEN 'CREDIT_VALUE' END"
+)
 _RANK = "CASE {k} WHEN 'minimum' THEN 1 WHEN 'discount' THEN 2 WHEN 'credit' THEN 3 ELSE 0 END"
 
 PRIMARY = Relation(

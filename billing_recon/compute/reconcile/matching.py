@@ -35,13 +35,29 @@ WITH open_lines AS (
     JOIN bills AS b ON b.variant = l.variant AND b.sub = l.sub AND b.invoice_id = l.invoice_id
     WHERE b.repeats IS NULL AND b.due_on IS NOT NULL
 ),
-first_pass AS (
-    SELECT e.expected_line_id, e.variant, arg_min(b.line_key, struct_pack(
-            differs := CASE WHEN b.total = e.total THEN 0 ELSE 1 END, seen := b.calculated_at, line := b.line_key)) AS line_key
+same_key AS (
+    SELECT e.expected_line_id, e.variant, b.line_key
     FROM match_expected AS e
     JOIN open_lines AS b ON b.variant = e.variant AND b.sub = e.sub AND b.kind = e.kind AND b.meter_key = e.meter_key
         AND b.period_start = e.period_start AND b.period_end = e.period_end AND b.plan_id = e.plan_id
-    GROUP BY e.expected_line_id, e.variant
+),
+counted AS (
+    SELECT expected_line_id, variant, count(*) AS lines, min(line_key) AS line_key
+    FROM same_key GROUP BY expected_line_id, variant
+),
+crowded AS (
+    SELECT k.expected_line_id, k.variant, arg_min(k.line_key, struct_pack(
+            differs := CASE WHEN b.total = e.total THEN 0 ELSE 1 END, seen := b.calculated_at, line := k.line_key)) AS line_key
+    FROM same_key AS k
+    JOIN counted AS c ON c.expected_line_id = k.expected_line_id AND c.variant = k.variant AND c.lines > 1
+    JOIN match_expected AS e ON e.expected_line_id = k.expected_line_id AND e.variant = k.variant
+    JOIN open_lines AS b ON b.line_key = k.line_key
+    GROUP BY k.expected_line_id, k.variant
+),
+first_pass AS (
+    SELECT expected_line_id, variant, line_key FROM counted WHERE lines = 1
+    UNION ALL
+    SELECT expected_line_id, variant, line_key FROM crowded
 ),
 expected_left AS (
     SELECT e.expected_line_id, e.variant, e.sub, e.kind, e.meter_key, e.period_start, e.period_end, e.due_on, row_number() OVER (

@@ -73,7 +73,7 @@ def columns(shape: dict[str, str], given: dict[str, str]) -> str:
 
 def source(table: str, file: str, row: str) -> str:
     """One source row as SQL."""
-    return f"struct_pack(\"table\" := '{table}', file := {file}, \"row\" := {row})"
+    return f'struct_pack("table" := \'{table}\', file := {file}, "row" := {row})'
 
 
 def signed(figure: str, number: int) -> str:

@@ -173,7 +173,12 @@ def test_a_void_invoice_must_be_reversed_within_the_lag() -> None:
         invoice = world.invoice(on=issued)
         world.journal(invoice, on=issued)
         voided = DAY - timedelta(days=days)
-        world.add("invoice_lines", on=voided, **{k: v for k, v in invoice.items() if k not in ("observed_on", "day", "source_file", "source_row")} | {"status": "void"})
+        world.add(
+            "invoice_lines",
+            on=voided,
+            **{k: v for k, v in invoice.items() if k not in ("observed_on", "day", "source_file", "source_row")}
+            | {"status": "void"},
+        )
         if reversed_:
             world.journal(invoice, "J-reversal", on=voided, ar="-119.00", tax="-19.00")
         assert run(world).codes(PAIR) == codes

@@ -52,7 +52,9 @@ REFUND = {"kind": "refund"}
         ([("119.00", 5, {"customer_id": "C-9"})], [("PAYMENT_MISAPPLIED", "0.00")]),
     ],
 )
-def test_payments_must_tie_when_they_have_settled(payments: list[tuple[str, int, dict[str, object]]], codes: list[tuple[str, str]]) -> None:
+def test_payments_must_tie_when_they_have_settled(
+    payments: list[tuple[str, int, dict[str, object]]], codes: list[tuple[str, str]]
+) -> None:
     assert run(paid(*payments)).codes(PAIR) == [(code, Decimal(delta)) for code, delta in codes]
 
 
@@ -82,7 +84,11 @@ def test_money_for_an_unknown_invoice_or_for_none() -> None:
         invoice = world.rows["invoice_lines"][0]
         world.payment(invoice, "P9", "50.00", on=DAY - timedelta(days=5), invoice_id=invoice_id)
         found = run(world).the_break(PAIR)
-        assert (found["code"], found["delta"], found["invoice_id"]) == ("PAYMENT_MISAPPLIED", Decimal("50.00"), invoice_id)
+        assert (found["code"], found["delta"], found["invoice_id"]) == (
+            "PAYMENT_MISAPPLIED",
+            Decimal("50.00"),
+            invoice_id,
+        )
 
 
 def test_where_no_payment_names_an_invoice_nothing_is_compared() -> None:

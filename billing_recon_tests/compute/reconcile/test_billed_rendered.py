@@ -92,7 +92,9 @@ def test_a_wrong_line_beside_right_totals_moves_nothing() -> None:
 def test_a_line_that_the_document_lacks_or_invents() -> None:
     world = World()
     invoice = world.invoice()
-    document = world.document(invoice, lines=False, subtotal=Decimal(20), tax=Decimal(0), total=Decimal(20), payable=Decimal(20))
+    document = world.document(
+        invoice, lines=False, subtotal=Decimal(20), tax=Decimal(0), total=Decimal(20), payable=Decimal(20)
+    )
     world.document_line(document, invoice, line_id="9", amount=Decimal(20))
     outcome = run(world)
     assert sorted(b["line_id"] for b in outcome.breaks()) == ["1", "9"]

@@ -164,9 +164,7 @@ def test_a_prorated_price_of_another_version() -> None:
 def test_a_part_billed_as_a_whole_period_by_kind() -> None:
     world = World()
     line = world.expect(charge="seats", quantity=3, period=(date(2026, 2, 15), FEBRUARY[1]), share=(14, 28))
-    world.bill(
-        "INV-1", line, kind="subscription", period_start=FEBRUARY[0], **world.refigure(line, "30.00")
-    )
+    world.bill("INV-1", line, kind="subscription", period_start=FEBRUARY[0], **world.refigure(line, "30.00"))
     one(world, "PRORATION", "17.85")
 
 
@@ -274,7 +272,14 @@ def test_a_yen_with_decimals() -> None:
     world = World()
     line = world.expect(currency="JPY", quantity=12_350)
     assert (line["gross"], line["total"]) == (185, 220)
-    world.bill("INV-1", line, gross=Decimal("185.25"), taxable=Decimal("185.25"), tax=Decimal("35.1975"), total=Decimal("220.4475"))
+    world.bill(
+        "INV-1",
+        line,
+        gross=Decimal("185.25"),
+        taxable=Decimal("185.25"),
+        tax=Decimal("35.1975"),
+        total=Decimal("220.4475"),
+    )
     one(world, "MINOR_UNIT", "0.4475")
 
 
@@ -541,7 +546,15 @@ def test_a_credit_note_that_no_contract_asks_for() -> None:
     world = World()
     line = world.expect()
     world.bill("INV-1", line)
-    world.bill("CN-1", line, invoice_kind="credit_note", gross=Decimal(-10), taxable=Decimal(-10), tax=Decimal(0), total=Decimal(-10))
+    world.bill(
+        "CN-1",
+        line,
+        invoice_kind="credit_note",
+        gross=Decimal(-10),
+        taxable=Decimal(-10),
+        tax=Decimal(0),
+        total=Decimal(-10),
+    )
     one(world, "MANUAL_ADJUSTMENT", "-10", "invoice")
 
 

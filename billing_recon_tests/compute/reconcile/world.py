@@ -120,7 +120,9 @@ def money(figure: str | int | Decimal) -> Decimal:
 class World:
     """Tables of one day. Each method adds rows and returns what it added, so that a story can change it."""
 
-    def __init__(self, day: date = DAY, *, credit: str = "after_tax", rounding: str = "half_up", **windows: int) -> None:
+    def __init__(
+        self, day: date = DAY, *, credit: str = "after_tax", rounding: str = "half_up", **windows: int
+    ) -> None:
         self.day = day
         self.rounding = Rounding(rounding)
         self.credit = credit
@@ -274,7 +276,9 @@ class World:
         self.rows["expected_lines"].append(row)
         return row
 
-    def bill(self, invoice_id: str, line: dict[str, Any], *, line_id: str = "1", on: date | None = None, **changes: Any) -> dict[str, Any]:
+    def bill(
+        self, invoice_id: str, line: dict[str, Any], *, line_id: str = "1", on: date | None = None, **changes: Any
+    ) -> dict[str, Any]:
         """A billed line like the expected one, with changes as given. Nothing is computed again."""
         names = {c.name for c in INVOICE_LINES.columns}
         row = {k: v for k, v in line.items() if k in names}
@@ -302,7 +306,9 @@ class World:
             rate=changes.get("rate", line["tax_rate"]),
         )
 
-    def invoice(self, invoice_id: str = "INV-1", total: str = "119.00", *, on: date | None = None, **changes: Any) -> dict[str, Any]:
+    def invoice(
+        self, invoice_id: str = "INV-1", total: str = "119.00", *, on: date | None = None, **changes: Any
+    ) -> dict[str, Any]:
         """A billed invoice of one line that was expected and matches; for stories about what follows it."""
         places = EXPONENTS[changes.get("currency", "USD")]
         gross = settle_at(Decimal(total) / Decimal("1.19"), places, Rounding.HALF_UP)
@@ -312,7 +318,15 @@ class World:
             self.rows["expected_lines"].remove(line)
         return self.bill(invoice_id, line, on=on, **changes)
 
-    def document(self, invoice: dict[str, Any], document_id: str = "D1", *, on: date | None = None, lines: bool = True, **changes: Any) -> dict[str, Any]:
+    def document(
+        self,
+        invoice: dict[str, Any],
+        document_id: str = "D1",
+        *,
+        on: date | None = None,
+        lines: bool = True,
+        **changes: Any,
+    ) -> dict[str, Any]:
         """The document of a one-line invoice, with its line."""
         on = on or self.day
         row = {
@@ -334,10 +348,12 @@ class World:
             self.document_line(full, invoice, on=on)
         return full
 
-    def document_line(self, document: dict[str, Any], line: dict[str, Any], *, on: date | None = None, **changes: Any) -> dict[str, Any]:
+    def document_line(
+        self, document: dict[str, Any], line: dict[str, Any], *, on: date | None = None, **changes: Any
+    ) -> dict[str, Any]:
         row = {
             "document_id": document["document_id"],
-            "line_no": int(line["line_id"]),
+            "line_no": len(self.rows["rendered_lines"]) + 1,
             "line_id": line["line_id"],
             "description": "line",
             "amount": line["gross"] - line["discount"],
@@ -356,12 +372,14 @@ class World:
         tax: str | Decimal | None = None,
         **changes: Any,
     ) -> list[dict[str, Any]]:
-        """The posting of an invoice: debit AR, credit revenue and tax."""
+        """The posting of an invoice: debit AR and the credits used, credit revenue and tax."""
         on = on or self.day
         tax = Decimal(tax) if tax is not None else invoice["tax"]
         ar = Decimal(ar) if ar is not None else invoice["total"]
-        revenue = Decimal(revenue) if revenue is not None else ar - tax
+        used = invoice["credit"]
+        revenue = Decimal(revenue) if revenue is not None else ar + used - tax
         entries = [("ar", ar), ("revenue", -revenue), ("tax_payable", -tax)]
+        entries += [("customer_credit", used)] if used else []
         return [
             self.add(
                 "ledger_entries",
@@ -383,7 +401,15 @@ class World:
             for n, (role, amount) in enumerate(entries)
         ]
 
-    def payment(self, invoice: dict[str, Any], payment_id: str = "P1", amount: str | Decimal | None = None, *, on: date | None = None, **changes: Any) -> dict[str, Any]:
+    def payment(
+        self,
+        invoice: dict[str, Any],
+        payment_id: str = "P1",
+        amount: str | Decimal | None = None,
+        *,
+        on: date | None = None,
+        **changes: Any,
+    ) -> dict[str, Any]:
         on = on or self.day
         row = {
             "payment_id": payment_id,
@@ -397,7 +423,16 @@ class World:
         }
         return self.add("payments", on=on, **{**row, **changes})
 
-    def usage(self, quantity: str | int, usage_day: date, *, sub: str = "S1", meter: str = "api_calls", on: date | None = None, **more: Any) -> None:
+    def usage(
+        self,
+        quantity: str | int,
+        usage_day: date,
+        *,
+        sub: str = "S1",
+        meter: str = "api_calls",
+        on: date | None = None,
+        **more: Any,
+    ) -> None:
         self.rows["usage_rollup"].append(
             {
                 "day": on or usage_day,
@@ -417,12 +452,27 @@ class World:
             }
         )
 
-    def metered(self, quantity: str | int, usage_day: date, *, sub: str = "S1", meter: str = "api_calls", on: date | None = None) -> None:
+    def metered(
+        self, quantity: str | int, usage_day: date, *, sub: str = "S1", meter: str = "api_calls", on: date | None = None
+    ) -> None:
         self.add(
-            "metered_usage", on=on or usage_day, subscription_id=sub, meter=meter, quantity=quantity, events=1, usage_day=usage_day
+            "metered_usage",
+            on=on or usage_day,
+            subscription_id=sub,
+            meter=meter,
+            quantity=quantity,
+            events=1,
+            usage_day=usage_day,
         )
 
-    def quarantine(self, table: str, reason: str = "wrong_type", money_at_risk: str | None = None, currency: str | None = None, **payload: Any) -> None:
+    def quarantine(
+        self,
+        table: str,
+        reason: str = "wrong_type",
+        money_at_risk: str | None = None,
+        currency: str | None = None,
+        **payload: Any,
+    ) -> None:
         self.rows["quarantine"].append(
             {
                 "day": self.day,
@@ -451,18 +501,25 @@ class World:
         register_terms(
             con, Catalog(plans=PLANS, taxes=TAXES, digest=""), Company(name="T", currencies=("USD",), profile=Profile())
         )
-        con.execute("CREATE TABLE policy_owners AS SELECT unnest(?) AS code, 'team' AS owner", [[c.value for c in Code]])
+        con.execute(
+            "CREATE TABLE policy_owners AS SELECT unnest(?) AS code, 'team' AS owner", [[c.value for c in Code]]
+        )
         con.execute(
             "CREATE TABLE policy_tolerances (pair VARCHAR, level VARCHAR, currency VARCHAR, absolute DECIMAL(38,12), relative DECIMAL(12,8))"
         )
         for tolerance in self.tolerances:
             con.execute("INSERT INTO policy_tolerances VALUES (?, ?, ?, ?, ?)", list(tolerance))
-        con.execute("CREATE TABLE layer_sources AS SELECT unnest(?) AS table_name, 'their ' || unnest(?) AS source_system", [[s.name for s in LANDED]] * 2)
+        con.execute(
+            "CREATE TABLE layer_sources AS SELECT unnest(?) AS table_name, 'their ' || unnest(?) AS source_system",
+            [[s.name for s in LANDED]] * 2,
+        )
         con.execute(
             "CREATE TABLE landing_reports AS SELECT 'invoice_lines' AS table_name, 'landed' AS status, 1::BIGINT AS rows_in, "
             "1::BIGINT AS accepted, 0::BIGINT AS quarantined, 0::BIGINT AS duplicates"
         )
-        con.execute("CREATE TABLE baseline_values (metric VARCHAR, currency VARCHAR, cohort VARCHAR, variant VARCHAR, day DATE, value DECIMAL(38,12))")
+        con.execute(
+            "CREATE TABLE baseline_values (metric VARCHAR, currency VARCHAR, cohort VARCHAR, variant VARCHAR, day DATE, value DECIMAL(38,12))"
+        )
         for value in self.baseline:
             con.execute("INSERT INTO baseline_values VALUES (?, ?, ?, ?, ?, ?)", list(value))
         order = random.Random(shuffle)
@@ -475,7 +532,9 @@ class World:
         build(con, totals.RELATIONS)
         return Outcome(con)
 
-    def _table(self, con: duckdb.DuckDBPyConnection, spec: TableSpec, described: Iterable[Column], order: random.Random | None) -> None:
+    def _table(
+        self, con: duckdb.DuckDBPyConnection, spec: TableSpec, described: Iterable[Column], order: random.Random | None
+    ) -> None:
         kinds = {"day": "DATE"} | {c.name: c.sql_type for c in described}
         if spec is METERED_USAGE:
             kinds["usage_day"] = "DATE"
@@ -484,9 +543,7 @@ class World:
         rows = list(self.rows[spec.name])
         if order:
             order.shuffle(rows)
-        values = [
-            [row.get(name) for name in kinds] for row in rows
-        ]
+        values = [[row.get(name) for name in kinds] for row in rows]
         if values:
             con.executemany(f"INSERT INTO {spec.name} VALUES ({', '.join('?' * len(kinds))})", values)
 

@@ -1,0 +1,111 @@
+"""The day's metrics: every name is there, and one without a population has no value."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+from billing_recon.compute.metrics import NAMES
+from billing_recon_tests.compute.reconcile.world import DAY, World
+
+
+def test_every_metric_is_named_and_an_empty_day_has_no_data() -> None:
+    outcome = World().run().measured()
+    rows = outcome.rows("FROM metrics")
+    assert {row["metric"] for row in rows} == set(NAMES)
+    assert {row["metric"] for row in rows if row["value"] is not None} == {"quarantined_rows", "quarantined_money"}
+    types = dict(
+        outcome.con.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() WHERE table_name = 'metrics'"
+        ).fetchall()
+    )
+    assert types["value"] == types["numerator"] == "DECIMAL(38,12)"
+
+
+def test_a_days_figures() -> None:
+    world = World()
+    for n, gross in enumerate(("180", "198", "180", "180")):
+        line = world.expect(f"S{n}")
+        row = world.bill(f"INV-{n}", line, **world.refigure(line, gross))
+        if n < 2:
+            world.document(row, f"D{n}")
+            world.journal(row, f"J{n}")
+    world.payment(row, "P1", "100.00")
+    world.payment(row, "P2", "50.00", status="failed")
+    world.payment(row, "P3", "20.00", kind="refund")
+    world.rows["unbilled_usage"].append(
+        {"subscription_id": "S1", "currency": "USD", "quantity": 5, "amount": Decimal("7.50")}
+    )
+    world.usage(10, DAY, late_events=2, on=DAY)
+    world.usage(10, DAY - timedelta(days=3), on=DAY, events=3)
+    for kind, status in (
+        ("webhook", "failed"),
+        ("webhook", "delivered"),
+        ("ticket", "open"),
+        ("invoice_generation", "succeeded"),
+    ):
+        world.add("signals", kind=kind, subject=status, status=status, at=DAY)
+    world.quarantine("payments", money_at_risk="12.50", currency="USD")
+    day = world.run().measured()
+    assert {
+        name: day.metric(name, "USD")
+        for name in (
+            "expected_invoices",
+            "actual_invoices",
+            "total_billed",
+            "total_rendered",
+            "total_booked",
+            "total_paid",
+            "total_refunded",
+            "total_tax",
+            "unbilled_usage",
+            "outstanding_ar",
+            "capture_rate",
+            "invoice_error_rate",
+            "money_at_risk_gross",
+            "net_delta",
+            "max_account_drift",
+            "duplicate_invoice_rate",
+            "payment_capture_rate",
+            "quarantined_money",
+        )
+    } == {
+        "expected_invoices": 4,
+        "actual_invoices": 4,
+        "total_billed": Decimal("878.22"),
+        "total_rendered": Decimal("449.82"),
+        "total_booked": Decimal("449.82"),
+        "total_paid": 100,
+        "total_refunded": 20,
+        "total_tax": Decimal("140.22"),
+        "unbilled_usage": Decimal("7.50"),
+        "outstanding_ar": Decimal("798.22"),
+        "capture_rate": Decimal("1.025"),
+        "invoice_error_rate": Decimal("0.25"),
+        "money_at_risk_gross": Decimal("21.42"),
+        "net_delta": Decimal("21.42"),
+        "max_account_drift": Decimal("0.1"),
+        "duplicate_invoice_rate": 0,
+        "payment_capture_rate": Decimal("0.66666667"),
+        "quarantined_money": Decimal("12.50"),
+    }
+    assert {
+        name: day.metric(name)
+        for name in (
+            "late_events",
+            "metering_lag_p50",
+            "metering_lag_p95",
+            "failed_webhooks",
+            "tickets",
+            "invoice_generation_success_rate",
+            "time_to_close",
+        )
+    } == {
+        "late_events": 2,
+        "metering_lag_p50": 3,
+        "metering_lag_p95": 3,
+        "failed_webhooks": 1,
+        "tickets": 1,
+        "invoice_generation_success_rate": 1,
+        "time_to_close": None,
+    }
