@@ -219,13 +219,16 @@ def _compare(
     command = Path(sys.executable).with_name("billing-recon")
     program = os.path.relpath(command) if command.is_file() else "billing-recon"
     hint = "" if path == Path("data/demo") else f" --home {path}"
+    commands = [("make ui", "the same in Dagster: lineage, checks, history")]
     if broken:
         example = next((row for row in broken if row["code"] == Code.PRICE_VERSION), broken[0])
-        screen.say(f"  {program} explain{hint} {example['break_id']}    the whole working of one break")
-        screen.say(
-            f"  {program} status{hint} --day {example['day']}    its day: gate, landing, control totals, evidence"
-        )
-    screen.say("  make ui    the same in Dagster: lineage, checks, history")
+        commands[:0] = [
+            (f"{program} explain{hint} {example['break_id']}", "the whole working of one break"),
+            (f"{program} status{hint} --day {example['day']}", "its day: gate, landing, totals, evidence"),
+        ]
+    width = max(len(words) for words, _ in commands)
+    for words, what in commands:
+        screen.say(f"  {words:{width}}  {what}")
     return 0 if right else 1
 
 

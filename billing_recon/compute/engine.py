@@ -70,7 +70,9 @@ def scratch(limits: Limits = Limits()) -> Iterator[duckdb.DuckDBPyConnection]:  
 def beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     """A second cursor that sees the same tables in the same time zone: settings belong to a connection, not to its copy."""
     cursor = con.cursor()
-    (row,) = con.execute("SELECT current_setting('search_path')").fetchall()  # to its end: a result left open blocks `con`
+    (row,) = con.execute(
+        "SELECT current_setting('search_path')"
+    ).fetchall()  # to its end: a result left open blocks `con`
     cursor.execute("SET TimeZone = 'UTC'")
     if row[0]:
         cursor.execute(f"SET search_path = '{row[0]}'")

@@ -194,10 +194,7 @@ new_signals AS (
 )"""
 
 
-def _relation(name: str, parts: tuple[str, ...], inputs: tuple[str, ...], doc: str, sources: str) -> Relation:
-    union = "\nUNION ALL\n".join(parts)
-    return Relation(name=name, inputs=inputs, doc=doc, sql=f"{sources}\n{union}")
-
+_FIGURES = "\nUNION ALL\n".join((*_BUSINESS, *_ACCURACY, *_OPERATIONS))
 
 METRICS_OF_THE_DAY = Relation(
     name="metrics",
@@ -224,7 +221,7 @@ METRICS_OF_THE_DAY = Relation(
     ),
     sql=f"""{_SOURCES},
 figures AS (
-{chr(10).join(["", *[part + (chr(10) + "UNION ALL" if n < len(_BUSINESS + _ACCURACY + _OPERATIONS) - 1 else "") for n, part in enumerate(_BUSINESS + _ACCURACY + _OPERATIONS)]])}
+{_FIGURES}
 ),
 names AS (SELECT unnest([{", ".join(f"'{name}'" for name in NAMES)}]) AS metric),
 complete AS (

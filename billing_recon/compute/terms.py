@@ -38,7 +38,7 @@ class TermTable:
 
 _PLAN_KEY = {"plan_id": TEXT, "plan_version": TEXT, "currency": TEXT}
 
-CURRENCIES = TermTable("currencies", {"currency": TEXT, "decimals": INTEGER})
+CURRENCIES = TermTable("currencies", {"currency": TEXT, "decimals": INTEGER, "exponent": INTEGER})
 TERM_PLANS = TermTable("term_plans", {**_PLAN_KEY, "name": TEXT, "minimum": AMOUNT})
 TERM_CHARGES = TermTable(
     "term_charges",
@@ -78,13 +78,15 @@ def register_terms(con: duckdb.DuckDBPyConnection, catalog: Catalog, company: Co
     """Create `currencies`, `term_plans`, `term_charges`, `term_tiers` and `term_taxes` in the session.
 
     Figures go through Arrow decimals, never through a float. `currencies` holds every active ISO 4217 code, settling at
-    the profile's `decimals` where it names one. Raises ConfigurationError for a figure that its type cannot hold exactly.
+    the profile's `decimals` where it names one; `exponent` is always the currency's own. Raises ConfigurationError for a figure that its type cannot hold exactly.
     """
     problems = list(figures_that_do_not_fit(catalog.plans, catalog.taxes))
     if problems:
         raise ConfigurationError(problems)
     decimals = company.profile.decimals
-    settles = [(c, decimals if decimals is not None else exponent) for c, exponent in sorted(EXPONENTS.items())]
+    settles = [
+        (c, decimals if decimals is not None else exponent, exponent) for c, exponent in sorted(EXPONENTS.items())
+    ]
     _create(con, CURRENCIES, settles)
     _create(con, TERM_PLANS, [(p.plan_id, p.plan_version, p.currency, p.name, p.minimum) for p in catalog.plans])
     _create(con, TERM_CHARGES, list(_charges(catalog)))

@@ -19,6 +19,11 @@ class Profile(Frozen):
     rounding: Rounding = Rounding.HALF_UP
     decimals: int | None = Field(default=None, ge=0, le=12, description="of settled amounts; empty: the currency's own")
     credit: Literal["after_tax", "before_tax"] = "after_tax"
+    tax_point: Literal["line", "invoice"] = Field(
+        default="line",
+        description="invoice: lines carry no tax; each invoice and rate has a line of kind adjustment, meter tax, whose "
+        "tax is settled once, at the currency's own exponent",
+    )
     proration: Literal["by_day", "none"] = "by_day"
     issue_after_days: int = Field(default=2, ge=0, description="from the end of a period to the day its invoice is due")
 

@@ -35,7 +35,8 @@ def _register_params(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> N
         "?::INTEGER AS issue_grace_days, ?::INTEGER AS late_window_days, ?::INTEGER AS render_lag_days, "
         "?::INTEGER AS ledger_lag_days, ?::INTEGER AS payment_terms_days, ?::INTEGER AS payment_settle_days, "
         "?::INTEGER AS lookback_days, ?::INTEGER AS issue_after_days, ?::VARCHAR AS rounding, "
-        "?::VARCHAR AS credit_policy, ?::VARCHAR AS proration, ?::VARCHAR AS company_timezone",
+        "?::VARCHAR AS credit_policy, ?::VARCHAR AS proration, ?::VARCHAR AS company_timezone, "
+        "?::VARCHAR AS tax_point",
         [
             day,
             home.first_day or date(1970, 1, 1),
@@ -51,6 +52,7 @@ def _register_params(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> N
             profile.credit,
             profile.proration,
             home.company.timezone,
+            profile.tax_point,
         ],
     )
 

@@ -188,8 +188,10 @@ def _metrics(home: Home, day: date) -> Table:
     split = frame[["cohort", "variant"]].drop_duplicates().shape[0] > 1
     name = frame["metric"] + (" (" + frame["cohort"] + ", " + frame["variant"] + ")" if split else "")
     text = [
-        figures.NO_DATA if pd.isna(value) else figures.amount(value, currency if metric in MONEY_METRICS else None)
-        for metric, value, currency in zip(frame["metric"], frame["value"], frame["currency"], strict=True)
+        figures.NO_DATA
+        if pd.isna(value)
+        else figures.amount(value, currency if metric in MONEY_METRICS and currency else None)
+        for metric, value, currency in zip(frame["metric"], frame["value"], frame["currency"].fillna(""), strict=True)
     ]
     cells = pd.DataFrame(
         {"metric": name.astype(str), "currency": frame["currency"].fillna("").astype(str), "text": text}

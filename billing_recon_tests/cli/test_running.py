@@ -38,10 +38,10 @@ def test_days_without_a_difference_exit_0(clean: Path, typed: Typed) -> None:
 
 
 def test_a_fault_exits_1_and_each_break_can_be_explained(company: Callable[..., Path], typed: Typed) -> None:
-    home = company(days=10, customers=60, faults={Code.TAX_RATE_JURISDICTION: 1})
+    home = company(days=5, customers=60, faults={Code.TAX_RATE_JURISDICTION: 1})
     truth = (home / "truth.csv").read_text(encoding="utf-8").splitlines()[1].split(",")
     day, delta = truth[5], truth[6]
-    result = typed("run", "--home", home, "--day", FIRST, "--to", FIRST + timedelta(days=9))
+    result = typed("run", "--home", home, "--day", FIRST, "--to", FIRST + timedelta(days=4))
     assert result.exit_code == 1, result.output
     assert f"breaks --home {home} --day {day}" in result.stdout
     import json

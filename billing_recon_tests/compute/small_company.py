@@ -144,7 +144,8 @@ def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:
     con.execute(
         "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::DATE AS first_day, ?::INTEGER AS issue_grace_days, "
         "?::INTEGER AS late_window_days, ?::INTEGER AS lookback_days, ?::INTEGER AS issue_after_days, "
-        "?::VARCHAR AS rounding, ?::VARCHAR AS credit_policy, ?::VARCHAR AS proration, ?::VARCHAR AS company_timezone",
+        "?::VARCHAR AS rounding, ?::VARCHAR AS credit_policy, ?::VARCHAR AS proration, ?::VARCHAR AS company_timezone, "
+        "?::VARCHAR AS tax_point",
         [
             company.on,
             company.first_day,
@@ -156,6 +157,7 @@ def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:
             company.profile.credit,
             company.profile.proration,
             company.timezone,
+            company.profile.tax_point,
         ],
     )
     register_terms(con, company.catalog, Company(name="small", currencies=("USD",), profile=company.profile))

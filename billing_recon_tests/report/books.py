@@ -157,6 +157,8 @@ MEASURED = [
     {"metric": "actual_invoices", "cohort": "all", "variant": "control", "value": "16"},
     {"metric": "total_billed", "currency": "EUR", "cohort": "all", "variant": "control", "value": "1234585.35"},
     {"metric": "total_billed", "currency": "JPY", "cohort": "all", "variant": "control", "value": "9050"},
+    {"metric": "quarantined_money", "cohort": "all", "variant": "control", "value": "0"},
+    {"metric": "expected_invoices", "currency": "EUR", "cohort": "all", "variant": "control", "value": "12"},
     {"metric": "tickets", "cohort": "all", "variant": "control"},
 ]
 

@@ -7,7 +7,7 @@ invoice_lines (only to find which periods need a counterpart). Results: `expecte
 
 from __future__ import annotations
 
-from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAXED_LINES
+from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAX_LINES, TAXED_LINES
 from billing_recon.compute.expect.charges import CHARGE_LINES, ITEMS, MINIMUM_LINES, UNBILLED
 from billing_recon.compute.expect.lines import EXPECTED
 from billing_recon.compute.expect.periods import INTERVALS, PERIODS
@@ -30,6 +30,7 @@ RELATIONS: tuple[Relation, ...] = (
     COUPON_LINES,
     TAXED_LINES,
     CREDIT_LINES,
+    TAX_LINES,
     EXPECTED,
 )
 """Every step in order."""

@@ -128,6 +128,12 @@ SELECT {_ADJUSTED}, 2000000 + number AS position, 'discount' AS kind, id AS mete
 FROM granted WHERE used > 0""",
 )
 
+
+def _but_rate(alias: str) -> str:
+    """The columns of a line except its tax rate."""
+    return ", ".join(f"{alias}.{name}" for name in LINE.split(", ") if name != "tax_rate")
+
+
 TAXED_LINES = Relation(
     name="taxed_lines",
     inputs=("charge_lines", "minimum_lines", "coupon_lines", "run_params"),
@@ -140,15 +146,20 @@ WITH lines AS (
     UNION ALL
     SELECT {LINE} FROM coupon_lines
 ),
+rated AS (
+    SELECT {_but_rate("l")}, l.tax_rate AS region_rate, p.rounding,
+        CASE WHEN p.tax_point = 'invoice' THEN CAST(0 AS {RATE}) ELSE l.tax_rate END AS tax_rate
+    FROM lines AS l CROSS JOIN run_params AS p
+),
 taxed AS (
-    SELECT {LINE}, CAST(gross - discount AS {AMOUNT}) AS taxable, apply_rate(gross - discount, tax_rate) AS tax_raw
-    FROM lines
+    SELECT {LINE}, region_rate, rounding, CAST(gross - discount AS {AMOUNT}) AS taxable,
+        apply_rate(gross - discount, tax_rate) AS tax_raw
+    FROM rated
 ),
 settled AS (
-    SELECT {LINE}, taxable, tax_raw, settle(tax_raw, decimals, p.rounding) AS tax
-    FROM taxed CROSS JOIN run_params AS p
+    SELECT {LINE}, region_rate, taxable, tax_raw, settle(tax_raw, decimals, rounding) AS tax FROM taxed
 )
-SELECT {LINE}, CAST(0 AS {AMOUNT}) AS credit, taxable, tax_raw, tax, CAST(taxable + tax AS {AMOUNT}) AS total
+SELECT {LINE}, region_rate, CAST(0 AS {AMOUNT}) AS credit, taxable, tax_raw, tax, CAST(taxable + tax AS {AMOUNT}) AS total
 FROM settled""",
 )
 
@@ -176,14 +187,66 @@ lines AS (
         {_phrase("credit")},
         CAST(used AS {AMOUNT}) AS credit,
         CAST(CASE WHEN credit_policy = 'before_tax' THEN -used ELSE 0 END AS {AMOUNT}) AS taxable,
-        CASE WHEN credit_policy = 'before_tax' THEN apply_rate(-used, tax_rate) ELSE CAST(0 AS {RAW}) END AS tax_raw,
         rounding, credit_policy
     FROM granted WHERE used > 0
 ),
+rated AS (
+    SELECT {_but_rate("l")}, l.tax_rate AS region_rate, l.credit, l.taxable, l.rounding, l.credit_policy,
+        CASE WHEN p.tax_point = 'invoice' THEN CAST(0 AS {RATE}) ELSE l.tax_rate END AS tax_rate
+    FROM lines AS l CROSS JOIN run_params AS p
+),
+taxed AS (
+    SELECT {LINE}, region_rate, credit, taxable, rounding, credit_policy, apply_rate(taxable, tax_rate) AS tax_raw FROM rated
+),
 settled AS (
-    SELECT {LINE}, credit, taxable, tax_raw, credit_policy, settle(tax_raw, decimals, rounding) AS tax FROM lines
+    SELECT {LINE}, region_rate, credit, taxable, tax_raw, credit_policy, settle(tax_raw, decimals, rounding) AS tax
+    FROM taxed
 )
-SELECT {LINE}, credit, taxable, tax_raw, tax,
+SELECT {LINE}, region_rate, credit, taxable, tax_raw, tax,
     CAST(CASE WHEN credit_policy = 'before_tax' THEN taxable + tax ELSE -credit END AS {AMOUNT}) AS total
 FROM settled""",
+)
+
+TAX_LINES = Relation(
+    name="tax_lines",
+    inputs=("taxed_lines", "credit_lines", "currencies", "run_params"),
+    doc=(
+        "Where the profile taxes the invoice rather than its lines: one line an invoice and rate that charges nothing but the "
+        "tax, on the sum of what is taxable, settled once at the currency's exponent."
+    ),
+    sql=f"""
+WITH bases AS (
+    SELECT subscription_id, period_start, period_end, due_on, currency, region_rate, tax_region, customer_id, segment, run_no,
+        plan_id, plan_version, taxable
+    FROM taxed_lines
+    UNION ALL
+    SELECT subscription_id, period_start, period_end, due_on, currency, region_rate, tax_region, customer_id, segment, run_no,
+        plan_id, plan_version, taxable
+    FROM credit_lines
+),
+sums AS (
+    SELECT b.subscription_id, b.period_start, b.period_end, b.due_on, b.currency, b.region_rate AS tax_rate,
+        max(b.run_no) AS run_no, arg_max(b.plan_id, b.run_no) AS plan_id, arg_max(b.plan_version, b.run_no) AS plan_version,
+        arg_max(b.tax_region, b.run_no) AS tax_region, arg_max(b.customer_id, b.run_no) AS customer_id,
+        arg_max(b.segment, b.run_no) AS segment, CAST(sum(b.taxable) AS {AMOUNT}) AS base
+    FROM bases AS b
+    CROSS JOIN run_params AS p
+    WHERE p.tax_point = 'invoice'
+    GROUP BY b.subscription_id, b.period_start, b.period_end, b.due_on, b.currency, b.region_rate
+),
+lines AS (
+    SELECT s.subscription_id, s.period_start, s.period_end, s.due_on, s.run_no, s.plan_id, s.plan_version, s.currency,
+        s.tax_region, s.customer_id, s.segment, c.exponent AS decimals, s.tax_rate, CAST(NULL AS VARCHAR) AS charge_id,
+        4000000 AS position, 'adjustment' AS kind, 'tax' AS meter, s.period_start AS line_start, s.period_end AS line_end,
+        {_NO_PRICE}, CAST(0 AS {RAW}) AS discount_raw, CAST(0 AS {AMOUNT}) AS discount, {_NO_USAGE},
+        CAST(json_object('tax', json_object('base', say(s.base, c.exponent))) AS VARCHAR) AS working,
+        'tax on ' || s.currency || ' ' || say(s.base, c.exponent) AS phrase,
+        apply_rate(s.base, s.tax_rate) AS tax_raw
+    FROM sums AS s
+    JOIN currencies AS c ON c.currency = s.currency
+),
+settled AS (
+    SELECT {LINE}, tax_raw, settle(tax_raw, decimals, p.rounding) AS tax FROM lines CROSS JOIN run_params AS p
+)
+SELECT {LINE}, CAST(0 AS {AMOUNT}) AS credit, CAST(0 AS {AMOUNT}) AS taxable, tax_raw, tax, tax AS total FROM settled""",
 )

@@ -23,13 +23,15 @@ def _percent(rate: str) -> str:
 
 EXPECTED = Relation(
     name="expected_lines",
-    inputs=("taxed_lines", "credit_lines"),
+    inputs=("taxed_lines", "credit_lines", "tax_lines"),
     doc="What should have been billed (core.results.EXPECTED_LINES).",
     sql=f"""
 WITH lines AS (
     SELECT {_FIGURES} FROM taxed_lines
     UNION ALL
     SELECT {_FIGURES} FROM credit_lines
+    UNION ALL
+    SELECT {_FIGURES} FROM tax_lines
 ),
 told AS (
     SELECT {_FIGURES}, {_money("gross")} AS gross_said FROM lines
