@@ -193,22 +193,25 @@ def _take_rejected(con: duckdb.DuckDBPyConnection, number: int, file: DayFile, r
 
     Raises LandingRefused where rows after a rejected one may be lost: an unclosed quote, or a cut-off last line.
     """
-    counted = single(
+    rejects, misquoted, cut_off = single(
         con,
-        f"SELECT count(*), min(line) FILTER (WHERE error_type = 'UNQUOTED VALUE' AND contains(ltrim(csv_line, chr(10)"
-        " || chr(13)), chr(10))), max(line) FILTER (WHERE error_type IN ('MISSING COLUMNS', 'UNQUOTED VALUE') "
-        f"AND line_byte_position + strlen(csv_line) >= {file.size}) FROM {REJECTS}",
+        f"SELECT (SELECT count(*) FROM {REJECTS}), "
+        # A quote that swallows line ends, or two bad quotes in a line: DuckDB no longer knows where rows begin.
+        f"(SELECT min(line) FROM (SELECT line FROM {REJECTS} WHERE error_type = 'UNQUOTED VALUE' GROUP BY line "
+        "HAVING count(*) > 1 OR bool_or(contains(ltrim(csv_line, chr(10) || chr(13)), chr(10))))), "
+        f"(SELECT max(line) FROM {REJECTS} WHERE error_type IN ('MISSING COLUMNS', 'UNQUOTED VALUE') "
+        f"AND line_byte_position + strlen(csv_line) >= {file.size})",
     )
-    if not counted[0]:
+    if not rejects:
         return 0
-    if counted[1] is not None:
+    if misquoted is not None:
         raise LandingRefused(
-            f"{file.name}: row {counted[1] - raw.lines_before} opens a quote that is not closed, so the rows after it "
+            f"{file.name}: row {misquoted - raw.lines_before} opens a quote that is not closed, so the rows after it "
             "cannot be told apart; ask for a resend (a quote within a value is written twice)"
         )
-    if counted[2] is not None and not file.ends_with_newline:
+    if cut_off is not None and not file.ends_with_newline:
         raise LandingRefused(
-            f"{file.name}: row {counted[2] - raw.lines_before}, the last, stops in the middle: the file was cut off "
+            f"{file.name}: row {cut_off - raw.lines_before}, the last, stops in the middle: the file was cut off "
             "and later rows may be missing; ask for a resend"
         )
     rejection = _REJECTION.format(width=len(raw.columns))

@@ -38,8 +38,8 @@ class RawFile:
     """A file as a relation: `landing_ordinal` (BIGINT, 1 is the first row that could be split), `landing_broken` (the
     line as it came where it is no row, else empty), and their columns by their names.
 
-    `columns` maps their names to SQL types: VARCHAR from text formats. `rows` is the SELECT; `rows_once` the same while
-    storing rejected lines in REJECTS, to be run once. `rejects` tells whether the format has rejected lines at all.
+    `columns` maps their names to SQL types: VARCHAR from text formats. `rows` is the SELECT; `rows_once` is the same
+    with rejected lines stored in REJECTS, to be run once. `lines_before` are the lines before the first row.
     """
 
     columns: dict[str, str]

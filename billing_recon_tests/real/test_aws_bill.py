@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from datetime import date
 from decimal import Decimal
@@ -14,8 +15,13 @@ import yaml
 from billing_recon.compute.engine import session
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport, LandingStatus
+from billing_recon.core.money import Rounding, settle_at
+from billing_recon.core.results import CONTROL_TOTALS, EXPECTED_LINES
 from billing_recon.core.tables import BY_NAME
+from billing_recon.core.verdict import Verdict
+from billing_recon.day import Home
 from billing_recon.feeds import land, read_price_lists
+from billing_recon_tests.day.run import breaks, rows, run_day
 
 ISSUED = date(2023, 12, 1)
 HERE = Path(__file__).parent
@@ -106,3 +112,46 @@ def test_every_rate_code_has_one_price(con: duckdb.DuckDBPyConnection, home: Pat
         prices.setdefault(str(charge.meter).split("/")[0], set()).add(charge.unit_price)
     assert len(prices) == 192
     assert all(len(found) == 1 for found in prices.values())
+
+
+def test_the_bill_reconciles_end_to_end(home: Path) -> None:
+    """1,269 usage lines and the tax of 12 products: what differs at all is AWS's own tenth decimal, within tolerance."""
+    opened = Home.open(home)
+    assert run_day(opened, ISSUED).verdict is Verdict.PASS
+    totals = {row["pair"]: row for row in rows(opened, CONTROL_TOTALS, ISSUED)}["expected_billed"]
+    assert totals["right_count"] == 1281
+    assert totals["right_amount"] == Decimal("1.60230869740") + Decimal("0.08")
+    found = breaks(opened, ISSUED)
+    assert {b["disposition"] for b in found} <= {"ACCEPTED_TOLERANCE"}
+    assert all(abs(b["delta"]) <= Decimal("0.000000001") for b in found)
+    expected = rows(opened, EXPECTED_LINES, ISSUED)
+    assert sum(line["tax"] for line in expected) == Decimal("0.08")
+
+
+def test_one_rate_raised_by_a_tenth_breaks_exactly_its_lines(home: Path) -> None:
+    path = home / "rates" / "2023-11.csv"
+    with path.open(newline="", encoding="utf-8") as file:
+        bill = list(csv.DictReader(file))
+    usage = [row for row in bill if row["lineItem/LineItemType"] == "Usage"]
+    rate = max(usage, key=lambda row: Decimal(row["lineItem/UnblendedCost"]))["pricing/RateCode"]
+    tenth = Decimal("1.1")
+    hit: dict[str, tuple[Decimal, Decimal]] = {}
+    for row in bill:
+        if row["pricing/RateCode"] != rate:
+            continue
+        raised = Decimal(row["lineItem/UnblendedRate"]) * tenth
+        row["lineItem/UnblendedRate"] = f"{raised:f}"
+        due = settle_at(Decimal(row["lineItem/UsageAmount"]) * raised, 10, Rounding.HALF_UP)
+        billed = Decimal(row["lineItem/UnblendedCost"])
+        if billed != due:
+            hit[f"{row['identity/LineItemId']}/{row['lineItem/UsageStartDate']}"] = (billed - due, due)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, bill[0].keys())
+        writer.writeheader()
+        writer.writerows(bill)
+    opened = Home.open(home)
+    assert run_day(opened, ISSUED).verdict is Verdict.FAIL
+    found = {b["line_id"]: b for b in breaks(opened, ISSUED) if b["disposition"] == "OPEN"}
+    assert found.keys() == hit.keys()
+    assert {b["code"] for b in found.values()} == {"PRICE_VERSION"}
+    assert {line: (b["delta"], b["expected"]) for line, b in found.items()} == hit
