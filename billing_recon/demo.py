@@ -169,7 +169,8 @@ def _show(
     screen.say()
     screen.table(_matched(home))
     table = Table(
-        [Col("code"), Col("breaks", right=True), Col("net"), Col("for example", wrap=True)], title="What broke"
+        [Col("code"), Col("breaks", right=True), Col("net", wrap=True), Col("for example", wrap=True)],
+        title="What broke",
     )
     by_code: dict[str, list[Row]] = {}
     for row in broken:
@@ -226,9 +227,9 @@ def _compare(
             (f"{program} explain{hint} {example['break_id']}", "the whole working of one break"),
             (f"{program} status{hint} --day {example['day']}", "its day: gate, landing, totals, evidence"),
         ]
-    width = max(len(words) for words, _ in commands)
     for words, what in commands:
-        screen.say(f"  {words:{width}}  {what}")
+        screen.say(f"  {what}:")
+        screen.say(f"    {words}", style="bold")
     return 0 if right else 1
 
 

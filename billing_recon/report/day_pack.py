@@ -49,7 +49,6 @@ MONEY_METRICS = frozenset(
             "outstanding_ar",
             "money_at_risk_gross",
             "net_delta",
-            "max_account_drift",
             "quarantined_money",
         ),
     }
