@@ -82,8 +82,24 @@ def beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 def build(con: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
     """Create each relation in the order given, as a table (kept) or view of the session, replacing an earlier one."""
     for relation in relations:
+        shape = _SHAPES.get(relation.sql) if relation.rows_from else None
+        if shape is not None and not _any_row(con, relation.rows_from):
+            con.execute(f"CREATE OR REPLACE TABLE {relation.name} ({shape})")
+            continue
         what = "TABLE" if relation.kept else "VIEW"
         con.execute(f"CREATE OR REPLACE {what} {relation.name} AS {relation.sql}")
+        if relation.rows_from and shape is None:
+            described = con.execute(f"DESCRIBE {relation.name}").fetchall()
+            _SHAPES[relation.sql] = ", ".join(f'"{column[0]}" {column[1]}' for column in described)
+
+
+_SHAPES: dict[str, str] = {}
+"""Columns and types of relations that were planned once, by their SQL; what `build` needs to make one empty."""
+
+
+def _any_row(con: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> bool:
+    union = " UNION ALL ".join(f"(SELECT 1 FROM {source} LIMIT 1)" for source in sources)
+    return bool(con.execute(union).fetchall())
 
 
 def drop(con: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:

@@ -11,6 +11,9 @@ class Relation:
 
     `inputs` are all tables it reads; a test parses the SQL and holds it to them. `kept` makes it a table rather than a
     view, for results that are read more than once. An auditor can run `sql` by hand.
+
+    `rows_from` lists what its rows can only come from, as FROM clauses. Where none of them has a row the relation has
+    none either, and the engine makes it empty without planning it: on a day without differences, wording them costs nothing.
     """
 
     name: str
@@ -18,3 +21,4 @@ class Relation:
     inputs: tuple[str, ...]
     doc: str
     kept: bool = True
+    rows_from: tuple[str, ...] = ()

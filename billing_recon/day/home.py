@@ -115,6 +115,22 @@ class Home:
         self.control.end_write(table, day, written.rows, written.digest, run_id)
         return written
 
+    def write_if_any(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: str,
+        columns: tuple[Column, ...],
+        day: date,
+        source: str,
+        run_id: str,
+    ) -> Written | None:
+        """`write` for a table that is empty on most days: nothing is written where there are no rows and never were."""
+        if not con.execute(f"SELECT 1 FROM {source} LIMIT 1").fetchall() and not self.control.partition_states(
+            (table,), day, day
+        ):
+            return None
+        return self.write(con, table, columns, day, source, run_id)
+
     def refuse_if_closed(self, day: date) -> None:
         """A closed month's partitions are not rewritten; CloseRefused says how to reopen it."""
         if self.control.is_closed(day):

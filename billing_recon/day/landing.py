@@ -64,10 +64,10 @@ def land(home: Home, table: str, day: date, run_id: str) -> LandingReport:
             raise AssertionError(f"landing lost rows: {report}")
         names = ", ".join("day AS usage_day" if c.name == "day" else f'"{c.name}"' for c in spec.columns + LINEAGE)
         con.execute(f"CREATE VIEW landed_stored AS SELECT {names} FROM landed")
-        home.write(con, table, stored(spec), day, "landed_stored", run_id)
-        home.write(con, f"quarantine_{table}", QUARANTINE.columns, day, "landed_quarantine", run_id)
+        home.write_if_any(con, table, stored(spec), day, "landed_stored", run_id)
+        home.write_if_any(con, f"quarantine_{table}", QUARANTINE.columns, day, "landed_quarantine", run_id)
         if spec is USAGE_EVENTS:
-            home.write(con, "usage_duplicates", DUPLICATES, day, "landed_duplicates", run_id)
+            home.write_if_any(con, "usage_duplicates", DUPLICATES, day, "landed_duplicates", run_id)
         home.control.record_landing(report, run_id)
     return report
 

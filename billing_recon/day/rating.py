@@ -61,6 +61,6 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         written = (
             home.write(con, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, "expected_lines", run_id),
             home.write(con, "unbilled_usage", UNBILLED, day, "unbilled_usage", run_id),
-            home.write(con, "unrated", UNRATED, day, "unrated", run_id),
+            home.write_if_any(con, "unrated", UNRATED, day, "unrated", run_id),
         )
-    return StepResult(written)
+    return StepResult(tuple(part for part in written if part is not None))

@@ -35,6 +35,7 @@ def rate(items: str, into: str) -> tuple[Relation, ...]:
         Relation(
             name=terms,
             inputs=(items, "term_charges", "currencies"),
+            rows_from=(items,),
             doc="Each item beside the terms of its charge.",
             sql=f"""
 SELECT i.item_id, CAST(i.quantity AS {QUANTITY}) AS quantity, i.part, i.whole, m.decimals, c.plan_id, c.plan_version, c.currency, c.charge_id, c.kind, c.model, c.amount,
@@ -47,6 +48,7 @@ JOIN currencies AS m ON m.currency = i.currency""",
         Relation(
             name=into,
             inputs=(terms, "term_tiers", "run_params"),
+            rows_from=(terms,),
             doc="Each item priced by its model, prorated and settled once, with its working.",
             sql=f"""
 WITH {models},

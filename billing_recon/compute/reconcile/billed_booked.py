@@ -224,6 +224,10 @@ RENDERED_ONLY = Relation(
 FINDINGS = Relation(
     name="booked_findings",
     inputs=("booked_placed", "rendered_booked_placed", "invoice_journals", "ledger_entries", "run_params"),
+    rows_from=(
+        "booked_placed WHERE code IS NOT NULL",
+        "rendered_booked_placed WHERE booked IS NULL OR booked <> rendered",
+    ),
     doc="Invoices that are booked not at all, twice, otherwise, or after they turned void; and unknown ones that disagree.",
     sql=f"""
 WITH wrong AS (

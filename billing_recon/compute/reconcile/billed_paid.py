@@ -164,6 +164,7 @@ _finding = columns(
 FINDINGS = Relation(
     name="paid_findings",
     inputs=("paid_placed", "payments", "run_params"),
+    rows_from=("paid_placed WHERE code IS NOT NULL",),
     doc="Invoices that were paid with another amount, twice, by somebody else or not at all; and money for no known invoice.",
     sql=f"""
 WITH cited AS (

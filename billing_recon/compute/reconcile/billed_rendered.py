@@ -238,6 +238,13 @@ _of_header = columns(
 FINDINGS = Relation(
     name="billed_rendered_findings",
     inputs=("rendered_placed", "rendered_differences", "documents", "engine_invoices", "run_params"),
+    rows_from=(
+        "rendered_placed WHERE status <> 'compared'",
+        "rendered_placed WHERE other_customer IS NOT NULL",
+        "rendered_placed WHERE off <> 0 OR total_off <> 0 OR subtotal_off <> 0 OR discount_off <> 0 OR tax_off <> 0",
+        "rendered_differences",
+        "documents WHERE place > 1",
+    ),
     doc="Documents that are missing, doubled, unknown, or show other figures than the engine billed.",
     sql=f"""
 WITH header AS ({_HEADER}

@@ -67,6 +67,7 @@ REPORTED = Relation(
         "layer_sources",
         "run_params",
     ),
+    rows_from=("findings",),
     doc=(
         "Findings with everything that a break carries, and their cohort and variant. A tolerance accepts a difference between "
         "two figures; it never hides that something is missing, doubled or misplaced (a delta of 0)."
@@ -122,6 +123,7 @@ LEFT JOIN layer_sources AS l ON l.table_name = f.layer""",
 THE_BREAKS = Relation(
     name="breaks",
     inputs=("reported",),
+    rows_from=("reported",),
     doc="The day's breaks, one row a difference (core.results.BREAKS).",
     sql=f"""
 SELECT {", ".join(f"CAST({c.name} AS {c.sql_type}) AS {c.name}" for c in BREAKS.columns)}

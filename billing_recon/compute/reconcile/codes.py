@@ -10,6 +10,7 @@ from billing_recon.compute.relation import Relation
 METERED = Relation(
     name="line_metered",
     inputs=("parted_lines", "metered_days"),
+    rows_from=("parted_lines",),
     doc="What the engine says it metered in the days of each usage line whose quantity differs; the last word on a day counts.",
     sql=f"""
 SELECT item, CAST(sum(quantity) AS {QUANTITY}) AS metered
@@ -68,6 +69,7 @@ _ALONE_EXTRA = """CASE p.kind WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' THEN
 CODED = Relation(
     name="coded_stages",
     inputs=("parted_lines", "line_stages", "line_metered", "billed_lines", "set_aside"),
+    rows_from=("parted_lines",),
     doc=(
         "Each stage's code and delta, one row a stage that moves the total or (step 0) is alone in saying why: a line alone, "
         "another currency or unit, another period. A quantity or a rate that differs without moving money has a delta of 0."
@@ -137,6 +139,7 @@ _RANK = "CASE {k} WHEN 'minimum' THEN 1 WHEN 'discount' THEN 2 WHEN 'credit' THE
 PRIMARY = Relation(
     name="line_codes",
     inputs=("coded_stages", "parted_lines", "line_items", "expected_lines", "billed_lines", "run_params"),
+    rows_from=("parted_lines",),
     doc=(
         "Per line that differs its primary code and stages. A minimum, coupon or credit that is right for the billed "
         "siblings is the consequence of a sibling and takes that one's code (`follows`: the sibling's line). What it should be is "

@@ -122,6 +122,7 @@ _WRONG_CURRENCY = (
 FINDINGS = Relation(
     name="expected_billed_findings",
     inputs=("parted_lines", "line_codes", "line_stages", "stray_bills", "unbilled_periods", "run_params"),
+    rows_from=("parted_lines", "stray_bills WHERE charges", "unbilled_periods WHERE missing"),
     doc="Differences between expected and billed: lines, invoices as a whole, and periods without an invoice.",
     sql=f"""
 WITH worded AS (

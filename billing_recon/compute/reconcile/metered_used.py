@@ -85,6 +85,7 @@ _finding = columns(
 FINDINGS = Relation(
     name="metered_findings",
     inputs=("metered_placed",),
+    rows_from=("metered_placed WHERE off <> 0",),
     doc="Subscriptions and meters of which the engine metered more or less than was used.",
     sql=f"""
 SELECT {_finding}

@@ -55,6 +55,7 @@ WHERE i.fresh AND i.differs""",
 QUESTIONS = Relation(
     name="rerating_items",
     inputs=("parted_lines", "term_charges"),
+    rows_from=("parted_lines",),
     doc=(
         "What to rate again: each charge that differs at the billed quantity under the expected version (`own`), and, where "
         "its gross differs, under every other version of the plan that has the charge. Prorated lines keep their share."
@@ -84,6 +85,7 @@ WHERE (a.other_quantity AND c.plan_version = a.e_version) OR (a.other_gross AND 
 ANSWERS = Relation(
     name="rerated_lines",
     inputs=("rerating_items", "rerated", "parted_lines"),
+    rows_from=("rerating_items",),
     doc=(
         "Per differing charge: gross and raw gross at the billed quantity under the expected version (empty if the quantity "
         "is the expected one), and the first other version that gives exactly the billed gross."

@@ -8,6 +8,7 @@ from billing_recon.compute.relation import Relation
 STAGES = Relation(
     name="line_stages",
     inputs=("parted_lines", "rerated_lines", "term_taxes", "run_params"),
+    rows_from=("parted_lines",),
     doc=(
         "Per matched line that differs (same currency), the total after each substitution: t0 expected, t1 quantity, t2 "
         "gross, t3 discount, t4 credit, t5 taxable, t6 tax rate, t7 tax, t8 billed. Until a figure is substituted the "
