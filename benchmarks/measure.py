@@ -22,7 +22,9 @@ class Measurement:
     note: str = ""
 
 
-def measure(what: str, argv: list[str], note: str = "", env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)) -> Measurement:
+def measure(
+    what: str, argv: list[str], note: str = "", env: dict[str, str] | None = None, ok: tuple[int, ...] = (0,)
+) -> Measurement:
     """Run `argv` once; RuntimeError with its output unless its exit code is expected."""
     begin = time.perf_counter()
     process = subprocess.Popen(

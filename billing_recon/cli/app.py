@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from billing_recon import __version__
-from billing_recon.cli import asking, baselines, looking, monthly, policies, running, starting
+from billing_recon.cli import asking, baselines, looking, monthly, policies, running, setting_aside, starting
 from billing_recon.core.errors import BillingReconError, CloseRefused, ConfigurationError, GateRefused
 
 EXIT_PASS = 0
@@ -95,4 +95,6 @@ app.command(epilog=looking.EXAMPLES["explain"])(looking.explain)
 app.add_typer(baselines.app, name="baseline")
 app.command(epilog=monthly.EXAMPLES["signoff"])(monthly.signoff)
 app.command(epilog=monthly.EXAMPLES["close"])(monthly.close)
+app.command(epilog=monthly.EXAMPLES["reopen"])(monthly.reopen)
+app.add_typer(setting_aside.app, name="quarantine")
 app.add_typer(policies.app, name="policy")

@@ -1,4 +1,4 @@
-"""`signoff` and `close`: a month's end. Whether it may close is decided in day.closing."""
+"""`signoff`, `close` and `reopen`: a month's end. Whether it may close is decided in day.closing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from billing_recon.cli.asking import HomeOption, actor, open_home
+from billing_recon.core.period import parse_month
 from billing_recon.report.terminal import Screen
 
 EXAMPLES = {
@@ -16,6 +17,9 @@ Examples:
     "close": """\b
 Examples:
   billing-recon close 2026-03""",
+    "reopen": """\b
+Examples:
+  billing-recon reopen 2026-03 --reason 'credit note of ACME booked late'""",
 }
 
 MonthArgument = Annotated[str, typer.Argument(metavar="YYYY-MM", help="The month.")]
@@ -49,3 +53,15 @@ def close(ctx: typer.Context, month: MonthArgument, home: HomeOption = None) -> 
 
     evidence = close_month(open_home(ctx, home), month, f"command by {actor()}")
     Screen().say(f"{month} is closed under evidence {evidence[:12]}; its partitions are not rewritten from now on")
+
+
+def reopen(
+    ctx: typer.Context,
+    month: MonthArgument,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit chain.")],
+    home: HomeOption = None,
+) -> None:
+    """Open a closed month again, so that its partitions may be rewritten. Its sign-offs no longer count."""
+    parse_month(month)
+    open_home(ctx, home).control.reopen_month(month, reason, actor())
+    Screen().say(f"{month} is open again; what changes from now on is a restatement and has to be signed anew")

@@ -98,7 +98,7 @@ def parse_day(text: str) -> date:
 def parse_month(text: str) -> date:
     """The first day of a month written YYYY-MM; ConfigurationError otherwise."""
     try:
-        return datetime.strptime(text, "%Y-%m").date()
+        return date.fromisoformat(f"{text}-01")
     except ValueError:
         raise ConfigurationError(f"'{text}' is not a month; write it as YYYY-MM, for example 2026-03") from None
 

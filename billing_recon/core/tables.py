@@ -91,7 +91,7 @@ def _opt(name: str, kind: Kind = Kind.TEXT, **more: object) -> Column:
     return Column(name, kind, required=False, nullable=True, **more)  # type: ignore[arg-type]
 
 
-T, Q, P, A, R, D, TS, I = (
+T, Q, P, A, R, D, TS, N = (
     Kind.TEXT,
     Kind.QUANTITY,
     Kind.PRICE,
@@ -219,7 +219,7 @@ RENDERED_LINES = TableSpec(
     "rendered_lines",
     (
         Column("document_id"),
-        Column("line_no", I),
+        Column("line_no", N),
         _opt("line_id"),
         Column("description", nullable=True),
         Column("quantity", Q, nullable=True),
@@ -264,7 +264,7 @@ PAYMENTS = TableSpec(
         Column("currency", Kind.CURRENCY),
         Column("status", one_of=("succeeded", "failed", "pending")),
         Column("processed_at", TS),
-        _opt("attempt", I),
+        _opt("attempt", N),
         _opt("fee", A),
     ),
     key=("payment_id",),
@@ -279,7 +279,7 @@ METERED_USAGE = TableSpec(
         Column("meter"),
         Column("day", D, doc="in the subscription's time zone"),
         Column("quantity", Q, minimum="0"),
-        Column("events", I),
+        Column("events", N),
     ),
     key=("subscription_id", "meter", "day"),
     own_day="day",
@@ -325,7 +325,7 @@ BY_NAME: dict[str, TableSpec] = {table.name: table for table in CANONICAL}
 LINEAGE: tuple[Column, ...] = (
     Column("observed_on", D, doc="the first day on which the row is both its own and landed"),
     Column("source_file", T, doc="file, relative to the home"),
-    Column("source_row", I, doc="1 is the first data row"),
+    Column("source_row", N, doc="1 is the first data row"),
 )
 """Columns that landing adds to every accepted row, before the Delta partition column `day` (the day of its file)."""
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from billing_recon.compute.engine import session
-from billing_recon.core.period import days_of_month
 from billing_recon.core.results import CONTROL_TOTALS
+from billing_recon.day.closing import month_days
 from billing_recon.day.home import Home
 from billing_recon.day.judging import DAY_GATE
 
@@ -31,18 +31,19 @@ def write_month_evidence(home: Home, month: str) -> Path:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     from great_expectations import expectations as expect
+    from great_expectations.data_context.types.base import ProgressBarsConfig
 
     folder = home.state / "evidence" / month
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     context = gx.get_context(mode="file", project_root_dir=str(folder))
-    context.variables.progress_bars = {"globally": False}
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_pandas("month")
     suites: dict[str, tuple[pd.DataFrame, list[Any]]] = {
         "verdicts": (
             _verdicts(home, month),
             [
-                expect.ExpectTableRowCountToEqual(value=len(days_of_month(month))),
+                expect.ExpectTableRowCountToEqual(value=len(month_days(home, month))),
                 expect.ExpectColumnValuesToBeInSet(column="verdict", value_set=["PASS"]),
                 expect.ExpectColumnValuesToBeUnique(column="day"),
             ],
@@ -78,6 +79,7 @@ def write_month_evidence(home: Home, month: str) -> Path:
             outcomes += [
                 {"suite": name, "expectation": r.expectation_config.type, "success": bool(r.success)}
                 for r in validation.results
+                if r.expectation_config
             ]
     (folder / "validation.json").write_text(json.dumps(outcomes, indent=2) + "\n", encoding="utf-8")
     failed = [outcome for outcome in outcomes if not outcome["success"]]
@@ -89,7 +91,7 @@ def write_month_evidence(home: Home, month: str) -> Path:
 def _verdicts(home: Home, month: str) -> pd.DataFrame:
     import pandas as pd
 
-    days = [str(day) for day in days_of_month(month)]
+    days = [str(day) for day in month_days(home, month)]
     latest = {day: home.control.latest_verdict(DAY_GATE, day) for day in days}
     return pd.DataFrame(
         [{"day": d, "verdict": str(v.verdict), "evidence_hash": v.evidence_hash} for d, v in latest.items() if v]
@@ -100,7 +102,7 @@ def _control_totals(home: Home, month: str) -> pd.DataFrame:
     """Amounts as text: a comparison of texts at one scale is exact, and the pages show the very figures."""
     import pandas as pd
 
-    days = days_of_month(month)
+    days = month_days(home, month)
     con = session()
     table = con.sql(
         "SELECT CAST(day AS VARCHAR) AS day, pair, currency, cohort, variant, "
@@ -123,7 +125,7 @@ def _row_equation(home: Home, month: str) -> pd.DataFrame:
                 "rows_in": report.rows_in,
                 "accounted_for": report.accepted + report.quarantined + report.duplicates,
             }
-            for day in days_of_month(month)
+            for day in month_days(home, month)
             for report in home.control.landing_reports(day)
         ]
     )

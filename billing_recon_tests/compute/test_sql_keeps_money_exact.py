@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterator
+from functools import cache
 from types import ModuleType
 
 import pytest
@@ -53,8 +54,14 @@ def all_relations() -> dict[str, Relation]:
 RELATIONS = all_relations()
 
 
+@cache
+def parsed_sql(sql: str) -> exp.Expression:
+    """Parsed once for all the rules that read it; none of them changes the tree."""
+    return sqlglot.parse_one(sql, read="duckdb")
+
+
 def parsed(relation: Relation) -> exp.Expression:
-    return sqlglot.parse_one(relation.sql, read="duckdb")
+    return parsed_sql(relation.sql)
 
 
 def functions(tree: exp.Expression) -> Iterator[str]:
