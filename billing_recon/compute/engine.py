@@ -24,7 +24,7 @@ class Limits:
     spill_dir: str | None = None
 
 
-def session(limits: Limits = Limits()) -> duckdb.DuckDBPyConnection:  # noqa: B008 - frozen
+def session(limits: Limits = Limits()) -> duckdb.DuckDBPyConnection:
     """A new in-memory session in UTC with the money macros, deterministic in row order only where a query says ORDER BY."""
     con = duckdb.connect(":memory:")
     con.execute(f"SET memory_limit = '{limits.memory}'")
@@ -44,7 +44,7 @@ _MAKING = threading.Lock()
 
 
 @contextmanager
-def scratch(limits: Limits = Limits()) -> Iterator[duckdb.DuckDBPyConnection]:  # noqa: B008 - frozen
+def scratch(limits: Limits = Limits()) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session for one step, dropped with all it made when the step ends.
 
     Steps of one process share a database (making one costs as much as a small step) and live in schemas of their own, so

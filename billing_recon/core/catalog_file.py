@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
-from typing import Any
-
-import yaml
-from pydantic import ValidationError
 
 from billing_recon.core.catalog import Catalog, CatalogFile, Charge, Plan, TaxRate
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.tables import LARGEST, Kind
+from billing_recon.core.yaml_text import read_yaml
 
 DECIMALS: dict[Kind, int] = {Kind.QUANTITY: 10, Kind.PRICE: 12, Kind.AMOUNT: 12, Kind.RATE: 8}
 """Decimals that a figure of each kind keeps when it is computed with (core.tables.SQL_TYPE)."""
@@ -41,20 +38,9 @@ def load_catalog(paths: Iterable[tuple[str, str]]) -> Catalog:
     taxes_seen: dict[tuple[str, str], str] = {}
     for name, text in texts:
         try:
-            content = yaml.load(text, Loader=_UniqueKeys)
-        except yaml.YAMLError as error:
-            problems.append(f"{name}: not valid YAML: {' '.join(str(error).split())}")
-            continue
-        if content is not None and not isinstance(content, dict):
-            problems.append(f"{name}: must be a mapping with plans and taxes, it is a {type(content).__name__}")
-            continue
-        try:
-            file = CatalogFile.model_validate(content or {})
-        except ValidationError as error:
-            problems += [
-                f"{name}: {path_of(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
-                for problem in error.errors()
-            ]
+            file = read_yaml(CatalogFile, text, name)
+        except ConfigurationError as error:
+            problems += error.problems
             continue
         files.append(file)
         for plan in file.plans:
@@ -118,18 +104,6 @@ def figures_that_do_not_fit(plans: Iterable[Plan], taxes: Iterable[TaxRate]) -> 
         yield from _misfit(f"tax region '{tax.tax_region}' from {tax.effective_from}: rate", tax.rate, Kind.RATE)
 
 
-def path_of(location: tuple[int | str, ...]) -> str:
-    """A field's path for a reader.
-
-    >>> path_of(("plans", 0, "charges", 2, "unit_price"))
-    'plans[0].charges[2].unit_price'
-    """
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return path.removeprefix(".") or "file"
-
-
 def _charge(plan: Plan, charge: Charge) -> str:
     return f"plan '{plan.plan_id}' version '{plan.plan_version}': charge '{charge.charge_id}'"
 
@@ -143,20 +117,3 @@ def _misfit(label: str, figure: Decimal | None, kind: Kind) -> Iterator[str]:
         yield f"{label}: {figure} is larger than any {kind.value} can be ({LARGEST[kind]}); check its unit"
     elif figure != round(figure, DECIMALS[kind]):
         yield f"{label}: {figure} has more than the {DECIMALS[kind]} decimals kept of a {kind.value}; round it yourself"
-
-
-class _UniqueKeys(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice in one mapping, where plain YAML lets the later one win."""
-
-
-def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> Mapping[Any, Any]:
-    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
-    twice = sorted({str(key) for key in keys if keys.count(key) > 1})
-    if twice:
-        raise yaml.constructor.ConstructorError(
-            None, None, f"{', '.join(twice)} given twice in one mapping", node.start_mark
-        )
-    return dict(zip(keys, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
-
-
-_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)

@@ -1,0 +1,60 @@
+"""YAML texts held to a model, with every problem reported at once. No files are opened here."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from billing_recon.core.errors import ConfigurationError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_yaml(model: type[Model], text: str, name: str) -> Model:
+    """`text` as `model`; one ConfigurationError that lists every problem as `name: field: what is wrong`."""
+    try:
+        content = yaml.load(text, Loader=_UniqueKeys)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from error
+    if content is not None and not isinstance(content, dict):
+        raise ConfigurationError(f"{name}: must be a mapping of fields, it is a {type(content).__name__}")
+    try:
+        return model.model_validate(content or {})
+    except ValidationError as error:
+        raise ConfigurationError(
+            [
+                f"{name}: {path_of(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
+                for problem in error.errors()
+            ]
+        ) from error
+
+
+def path_of(loc: tuple[int | str, ...]) -> str:
+    """Where in a file: plans[0].charges[2].amount.
+
+    >>> path_of(("plans", 0, "charges", 2, "amount"))
+    'plans[0].charges[2].amount'
+    """
+    path = ""
+    for part in loc:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
+    return path or "file"
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """SafeLoader that refuses a key given twice in one mapping, where plain YAML lets the later one win."""
+
+
+def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys = [loader.construct_object(key, deep=True) for key, _ in node.value]
+    twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+    if twice:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"{', '.join(twice)} given twice in one mapping", node.start_mark
+        )
+    return dict(zip(keys, (loader.construct_object(value, deep=True) for _, value in node.value), strict=True))
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
