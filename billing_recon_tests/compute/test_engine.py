@@ -1,0 +1,69 @@
+"""Sessions and relations: steps do not see each other, and a relation without rows to come from is empty, not planned."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+import pytest
+
+from billing_recon.compute.engine import beside, build, scratch, session
+from billing_recon.compute.relation import Relation
+
+DOUBLED = Relation(
+    "doubled",
+    sql="SELECT n + n AS n, CAST('a' AS VARCHAR) AS label, CAST(1 AS DECIMAL(38,12)) AS amount FROM numbers WHERE n > 0",
+    inputs=("numbers",),
+    doc="Twice each positive number.",
+    rows_from=("numbers WHERE n > 0",),
+)
+
+
+def test_steps_of_one_process_do_not_see_each_others_tables() -> None:
+    with scratch() as one, scratch() as other:
+        one.execute("CREATE TABLE mine AS SELECT 1 AS n")
+        with pytest.raises(duckdb.CatalogException):
+            other.execute("SELECT n FROM mine")
+
+
+def test_a_step_leaves_nothing_behind() -> None:
+    with scratch() as con:
+        con.execute("CREATE TABLE mine AS SELECT 1 AS n")
+    with scratch() as con:
+        left = con.execute("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'mine'").fetchone()
+    assert left == (0,)
+
+
+def test_a_second_cursor_sees_the_steps_tables_in_utc() -> None:
+    with scratch() as con:
+        con.execute("CREATE TABLE mine AS SELECT 1 AS n")
+        assert beside(con).execute("SELECT n, current_setting('TimeZone') FROM mine").fetchall() == [(1, "UTC")]
+
+
+def test_steps_may_run_side_by_side() -> None:
+    def count(number: int) -> int:
+        with scratch() as con:
+            con.execute(f"CREATE TABLE mine AS SELECT n FROM range({number}) r(n)")
+            row = con.execute("SELECT count(*) FROM mine").fetchone()
+            assert row is not None
+            return int(row[0])
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(count, range(40))) == list(range(40))
+
+
+@pytest.mark.parametrize("numbers", [[], [0], [0, 3, 4]])
+def test_a_relation_made_empty_unplanned_has_the_columns_types_and_rows_of_the_planned_one(numbers: list[int]) -> None:
+    results = []
+    for _ in range(2):  # the first build plans it, the second may know its shape
+        con = session()
+        con.execute("CREATE TABLE numbers (n INTEGER)")
+        for number in numbers:
+            con.execute("INSERT INTO numbers VALUES (?)", [number])
+        build(con, (DOUBLED,))
+        types = con.execute("DESCRIBE doubled").fetchall()
+        results.append(
+            ([t[:2] for t in types], con.execute("SELECT n, label, amount FROM doubled ORDER BY n").fetchall())
+        )
+    assert results[0] == results[1]
+    assert len(results[0][1]) == sum(number > 0 for number in numbers)
