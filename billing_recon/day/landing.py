@@ -11,6 +11,7 @@ from billing_recon.core.landing import LandingReport
 from billing_recon.core.results import QUARANTINE
 from billing_recon.core.tables import BY_NAME, CANONICAL, LINEAGE, USAGE_EVENTS, Column, Kind, stored
 from billing_recon.day.home import Home
+from billing_recon.day.session import window
 from billing_recon.feeds import land as land_from_feed
 
 LANDED: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
@@ -48,7 +49,8 @@ def land(home: Home, table: str, day: date, run_id: str) -> LandingReport:
         known = None
         if spec is USAGE_EVENTS:
             known = "known_usage"
-            earlier = home.warehouse.scan(table, stored(spec), day - timedelta(days=lookback), day - timedelta(days=1))
+            first, last = day - timedelta(days=lookback), day - timedelta(days=1)
+            earlier, _ = window(con, home, table, stored(spec), first, last)
             con.execute(f"CREATE VIEW {known} AS SELECT {', '.join(spec.names)} FROM ({earlier})")
         report = land_from_feed(
             con,

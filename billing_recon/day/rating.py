@@ -11,7 +11,7 @@ from billing_recon.core.results import EXPECTED_LINES, USAGE_ROLLUP
 from billing_recon.core.tables import INVOICE_LINES, LINEAGE, SUBSCRIPTIONS, USAGE_EVENTS, Column, Kind, stored
 from billing_recon.day.home import Home
 from billing_recon.day.landing import DUPLICATES
-from billing_recon.day.session import open_session, register_landed, register_window
+from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
 
 UNBILLED: tuple[Column, ...] = (
@@ -38,7 +38,7 @@ def roll_up(home: Home, day: date, run_id: str) -> StepResult:
         lookback = home.policy.windows.lookback_days
         register_landed(con, home, SUBSCRIPTIONS, day, lookback)
         first = day - timedelta(days=lookback)
-        scan = home.warehouse.scan(USAGE_EVENTS.name, stored(USAGE_EVENTS), first, day)
+        scan, _ = window(con, home, USAGE_EVENTS.name, stored(USAGE_EVENTS), first, day)
         names = ", ".join(["day", *USAGE_EVENTS.names, *(c.name for c in LINEAGE)])
         for view, condition in (("new_events", "="), ("known_events", "<")):
             con.execute(

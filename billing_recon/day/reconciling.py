@@ -28,7 +28,7 @@ from billing_recon.core.tables import (
 from billing_recon.day.home import Home
 from billing_recon.day.landing import LANDED
 from billing_recon.day.rating import UNBILLED
-from billing_recon.day.session import open_session, register_landed, register_policy, register_window
+from billing_recon.day.session import open_session, register_landed, register_policy, register_window, window
 from billing_recon.day.step import StepResult
 
 DRIFT: tuple[Column, ...] = (
@@ -83,7 +83,7 @@ def _register_quarantine(con: duckdb.DuckDBPyConnection, home: Home, first: date
     """`quarantine`: the rows set aside of every table, over the window."""
     names = ", ".join(["day", *QUARANTINE.names])
     parts = [
-        f"SELECT {names} FROM ({home.warehouse.scan(f'quarantine_{table}', QUARANTINE.columns, first, last)})"
+        f"SELECT {names} FROM ({window(con, home, f'quarantine_{table}', QUARANTINE.columns, first, last)[0]})"
         for table in LANDED
     ]
     con.execute("CREATE TABLE quarantine AS " + " UNION ALL ".join(parts))

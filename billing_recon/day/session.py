@@ -14,9 +14,12 @@ from billing_recon.core.landing import LandingReport
 from billing_recon.core.reason import Code
 from billing_recon.core.tables import BY_NAME, Column, TableSpec, stored
 from billing_recon.day.home import Home
+from billing_recon.warehouse import mirrored
 
+MIRRORED_ROWS = 300_000
+"""Windows up to this many rows are copied from memory, where each file stays once it was read."""
 SMALL_ROWS = 3_000_000
-"""Windows up to this many rows are read once into memory; larger ones stay views over the files."""
+"""Windows up to this many rows are read once a step; larger ones stay views over the files."""
 
 
 @contextmanager
@@ -110,9 +113,18 @@ def register_window(
     where: str = "true",
     as_name: str | None = None,
 ) -> None:
-    """A range of a warehouse table's days, kept in memory where small."""
+    """A range of a warehouse table's days, in memory where it is small."""
     names = ", ".join(["day", *(f'"{c.name}"' for c in columns if c.name != "day")])
+    source, small = window(con, home, name, columns, first, last)
+    what = "TABLE" if small else "VIEW"
+    con.execute(f"CREATE OR REPLACE {what} {as_name or name} AS SELECT {names} FROM ({source}) WHERE {where}")
+
+
+def window(
+    con: duckdb.DuckDBPyConnection, home: Home, name: str, columns: tuple[Column, ...], first: date, last: date
+) -> tuple[str, bool]:
+    """SQL for a range of a table's days, and whether it is small enough to be kept in memory."""
     rows = sum(s.rows for s in home.control.partition_states((name,), first, last))
-    what = "TABLE" if rows <= SMALL_ROWS else "VIEW"
-    scan = home.warehouse.scan(name, columns, first, last)
-    con.execute(f"CREATE OR REPLACE {what} {as_name or name} AS SELECT {names} FROM ({scan}) WHERE {where}")
+    if rows <= MIRRORED_ROWS:
+        return mirrored(con, home.warehouse, name, columns, first, last), True
+    return home.warehouse.scan(name, columns, first, last), rows <= SMALL_ROWS

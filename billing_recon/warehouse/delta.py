@@ -57,18 +57,27 @@ class Warehouse:
             configuration={"delta.checkpointInterval": "50"},
         )
 
+    def files(self, name: str, first: date, last: date) -> list[str]:
+        """The files that hold the days `first` to `last` (both counted) as of now, in the order of their names."""
+        table = self._table(name)
+        if table is None:
+            return []
+        return sorted(table.file_uris(file_pruning_predicate=f"day >= '{first}' AND day <= '{last}'"))
+
     def scan(self, name: str, columns: tuple[Column, ...], first: date, last: date) -> str:
         """SQL for the rows of the days `first` to `last` (both counted) with column `day`; typed and empty if none.
 
         The file list is resolved now, so the SQL keeps reading the version of this moment.
         """
-        table = self._table(name)
-        files: list[str] = []
-        if table is not None:
-            files = sorted(table.file_uris(file_pruning_predicate=f"day >= '{first}' AND day <= '{last}'"))
-        if not files:
-            nulls = ", ".join(f'CAST(NULL AS {c.sql_type}) AS "{c.name}"' for c in columns if c.name != "day")
-            return f"SELECT CAST(NULL AS DATE) AS day, {nulls} WHERE false"
+        files = self.files(name, first, last)
+        if files:
+            return self.reading(files, columns)
+        nulls = ", ".join(f'CAST(NULL AS {c.sql_type}) AS "{c.name}"' for c in columns if c.name != "day")
+        return f"SELECT CAST(NULL AS DATE) AS day, {nulls} WHERE false"
+
+    @staticmethod
+    def reading(files: list[str], columns: tuple[Column, ...]) -> str:
+        """SQL for the rows of some files, with column `day` from the partition."""
         names = ", ".join(["day", *(f'"{c.name}"' for c in columns if c.name != "day")])
         listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
         return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = true, hive_types = {{'day': DATE}})"
