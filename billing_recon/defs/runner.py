@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -54,6 +55,9 @@ def run_days(
             f"{home.company.timezone}, or the newest landed file"
         )
     job = build_definitions(home_path, lambda: nullcontext(home)).resolve_job_def(DAILY_JOB)
+    # What is imported and built by now lives to the end; not looking at it again in every collection saves a tenth of a day.
+    gc.collect()
+    gc.freeze()
     outcomes: list[DayOutcome] = []
     with open_instance(home.state) as instance:
         for day in days:

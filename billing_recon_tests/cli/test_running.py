@@ -68,8 +68,8 @@ def test_a_missing_layer_exits_1_and_is_inconclusive(company: Callable[..., Path
     assert "ledger_entries" in typed("status", "--home", home, "--day", FIRST).stdout
 
 
-def test_a_day_before_the_first_is_a_usage_error(simulated: Callable[..., Path], typed: Typed) -> None:
-    result = typed("run", "--home", simulated(), "--day", FIRST - timedelta(days=1))
+def test_a_day_before_the_first_is_a_usage_error(company: Callable[..., Path], typed: Typed) -> None:
+    result = typed("run", "--home", company(), "--day", FIRST - timedelta(days=1))
     assert result.exit_code == 2
     assert "has no partition" in result.stderr
 
