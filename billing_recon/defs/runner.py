@@ -19,7 +19,7 @@ from billing_recon.defs.build import DAILY_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.instance import open_instance
 
-_DAYS_A_COLLECTION = 5
+_DAYS_A_COLLECTION = 15
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
