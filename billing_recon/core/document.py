@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from billing_recon.core.errors import BillingReconError
+
 
 class DocumentKind(StrEnum):
     """What a document does to what the customer owes."""
@@ -118,5 +120,5 @@ class Document:
     findings: tuple[Finding, ...] = ()
 
 
-class DocumentUnreadable(Exception):
+class DocumentUnreadable(BillingReconError):
     """A file that is no document of its format. The message says what is wrong and what to do; the file is named around it."""
