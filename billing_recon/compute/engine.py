@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -44,11 +44,14 @@ _MAKING = threading.Lock()
 
 
 @contextmanager
-def scratch(limits: Limits = Limits()) -> Iterator[duckdb.DuckDBPyConnection]:
+def scratch(
+    limits: Limits = Limits(), prepared: tuple[str, Callable[[duckdb.DuckDBPyConnection], None]] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session for one step, dropped with all it made when the step ends.
 
     Steps of one process share a database (making one costs as much as a small step) and live in schemas of their own, so
-    that they may run side by side in threads. The memory limit holds for all of them together.
+    that they may run side by side in threads. The memory limit holds for all of them together. `prepared`: the name of
+    tables that many steps read unchanged (a digest of what is in them), and what creates them; made once a process.
     """
     with _MAKING:
         root = _ROOTS.get((os.getpid(), limits))
@@ -56,15 +59,29 @@ def scratch(limits: Limits = Limits()) -> Iterator[duckdb.DuckDBPyConnection]:
             root = _ROOTS[(os.getpid(), limits)] = session(limits)
         con = root.cursor()
         schema = f"step_{next(_NUMBER)}"
+        shared = _shared(root, *prepared) if prepared else None
     con.execute("SET TimeZone = 'UTC'")
     con.execute(f"CREATE SCHEMA {schema}")
-    con.execute(f"SET search_path = '{schema},main'")
+    con.execute(f"SET search_path = '{schema},{shared},main'" if shared else f"SET search_path = '{schema},main'")
     try:
         yield con
     finally:
         con.execute("SET search_path = 'main'")
         con.execute(f"DROP SCHEMA {schema} CASCADE")
         con.close()
+
+
+def _shared(root: duckdb.DuckDBPyConnection, name: str, create: Callable[[duckdb.DuckDBPyConnection], None]) -> str:
+    schema = f"shared_{name}"
+    if not root.execute("SELECT 1 FROM duckdb_schemas() WHERE schema_name = ?", [schema]).fetchall():
+        con = root.cursor()
+        con.begin()
+        con.execute(f"CREATE SCHEMA {schema}")
+        con.execute(f"SET search_path = '{schema},main'")
+        create(con)
+        con.commit()
+        con.close()
+    return schema
 
 
 def beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:

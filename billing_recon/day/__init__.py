@@ -1,5 +1,6 @@
 """One day, in order: land, roll up, expect, reconcile, judge, release. Reads the warehouse, calls compute, writes back."""
 
+from billing_recon.day.ahead import LandingAhead
 from billing_recon.day.baselining import capture_baseline
 from billing_recon.day.closing import close_month, sign_off
 from billing_recon.day.home import Home
@@ -13,6 +14,7 @@ from billing_recon.day.step import StepResult
 __all__ = [
     "LANDED",
     "Home",
+    "LandingAhead",
     "StepResult",
     "capture_baseline",
     "close_month",

@@ -30,12 +30,12 @@ DUPLICATES: tuple[Column, ...] = (
 BYTES_A_ROW = 100
 
 
-def land_all(home: Home, tables: Sequence[str], day: date, run_id: str) -> list[LandingReport]:
-    """Land several tables, two side by side; the reports come in the order of `tables`.
+def land_all(home: Home, tables: Sequence[str], day: date, run_id: str, side_by_side: int = 2) -> list[LandingReport]:
+    """Land several tables, `side_by_side` at a time; the reports come in the order of `tables`.
 
     The first error is raised once all have ended, so that no table is left half written behind another's back.
     """
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="land") as pool:
+    with ThreadPoolExecutor(max_workers=side_by_side, thread_name_prefix="land") as pool:
         begun = [pool.submit(land, home, table, day, run_id) for table in tables]
     return [report.result() for report in begun]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -25,9 +26,11 @@ SMALL_ROWS = 3_000_000
 @contextmanager
 def open_session(home: Home, day: date) -> Iterator[duckdb.DuckDBPyConnection]:
     """A session with `run_params` and the terms registered."""
-    with scratch(home.limits(home.landed_rows(day))) as con:
+    terms = hashlib.sha256(f"{home.catalog.digest} {home.company_digest}".encode()).hexdigest()[:16]
+    with scratch(
+        home.limits(home.landed_rows(day)), (terms, lambda con: register_terms(con, home.catalog, home.company))
+    ) as con:
         _register_params(con, home, day)
-        register_terms(con, home.catalog, home.company)
         yield con
 
 
@@ -65,7 +68,10 @@ def register_policy(con: duckdb.DuckDBPyConnection, home: Home, reports: list[La
     owners = home.policy.owners
     default = owners.get("default", "finance-operations")
     con.execute("CREATE TABLE policy_owners (code VARCHAR, owner VARCHAR)")
-    con.executemany("INSERT INTO policy_owners VALUES (?, ?)", [(c.value, owners.get(c.value, default)) for c in Code])
+    con.execute(
+        "INSERT INTO policy_owners SELECT unnest(?), unnest(?)",
+        [[c.value for c in Code], [owners.get(c.value, default) for c in Code]],
+    )
     con.execute(
         "CREATE TABLE policy_tolerances "
         "(pair VARCHAR, level VARCHAR, currency VARCHAR, absolute DECIMAL(38,12), relative DECIMAL(12,8))"
@@ -76,8 +82,9 @@ def register_policy(con: duckdb.DuckDBPyConnection, home: Home, reports: list[La
             [t.pair.value, t.level.value, t.currency, t.absolute, t.relative],
         )
     con.execute("CREATE TABLE layer_sources (table_name VARCHAR, source_system VARCHAR)")
-    con.executemany(
-        "INSERT INTO layer_sources VALUES (?, ?)", [(name, home.company.sources.get(name, name)) for name in BY_NAME]
+    con.execute(
+        "INSERT INTO layer_sources SELECT unnest(?), unnest(?)",
+        [list(BY_NAME), [home.company.sources.get(name, name) for name in BY_NAME]],
     )
     con.execute(
         "CREATE TABLE landing_reports (table_name VARCHAR, status VARCHAR, rows_in BIGINT, accepted BIGINT, "

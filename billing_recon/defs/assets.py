@@ -3,7 +3,7 @@
 No `from __future__ import annotations` here: Dagster reads the annotation of `context` itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,13 @@ from billing_recon.defs import checks
 from billing_recon.defs.calendar import Calendar
 
 if TYPE_CHECKING:
+    from billing_recon.core.landing import LandingReport
     from billing_recon.day import Home, StepResult
 
 OpenHome = Callable[[], AbstractContextManager["Home"]]
 """Opens the home for a run, and gives its connections back at the end where they are the run's own."""
+LandTables = Callable[["Home", Sequence[str], date, str], "list[LandingReport]"]
+"""Lands some tables of a day for a run: `billing_recon.day.land_all`, or one that has landed them ahead."""
 _FINANCE, _BILLING = "team:finance-operations", "team:billing-operations"
 
 
@@ -46,10 +49,10 @@ def refusing() -> Iterator[None]:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
-def day_assets(calendar: Calendar) -> list[dg.AssetsDefinition]:
+def day_assets(calendar: Calendar, land_tables: LandTables | None = None) -> list[dg.AssetsDefinition]:
     """Landing to day pack, five steps."""
     daily = calendar.daily
-    return [_land(daily), _rate(daily), _reconcile(daily), _gate(daily), _release(daily)]
+    return [_land(daily, land_tables), _rate(daily), _reconcile(daily), _gate(daily), _release(daily)]
 
 
 def _spec(
@@ -70,7 +73,7 @@ def _day(context: dg.AssetExecutionContext) -> date:
     return date.fromisoformat(context.partition_key)
 
 
-def _land(daily: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
+def _land(daily: dg.PartitionsDefinition[str], land_tables: LandTables | None) -> dg.AssetsDefinition:
     specs = [
         _spec(
             table,
@@ -98,7 +101,8 @@ def _land(daily: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
         selected = {key.to_user_string() for key in context.selected_asset_keys}
         stopped = False
         with refusing():
-            for report in land_all(home, [t for t in checks.LAYERS if t in selected], day, run_id):
+            tables = [t for t in checks.LAYERS if t in selected]
+            for report in (land_tables or land_all)(home, tables, day, run_id):
                 yield dg.MaterializeResult(
                     report.table,
                     metadata={

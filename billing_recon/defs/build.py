@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from billing_recon.defs.assets import OpenHome, day_assets, home_resource, month_assets
+from billing_recon.defs.assets import LandTables, OpenHome, day_assets, home_resource, month_assets
 from billing_recon.defs.calendar import Calendar, read_calendar
 
 if TYPE_CHECKING:
@@ -20,15 +20,20 @@ AUTOMATION_ENV = "BILLING_RECON_AUTOMATION"
 DAILY_JOB, MONTH_JOB = "daily", "month_end"
 
 
-def build_definitions(home: Path, open_home: OpenHome | None = None) -> dg.Definitions:
-    """The definitions of the company at `home`. `open_home` opens it for a run; by default anew for each."""
+def build_definitions(
+    home: Path, open_home: OpenHome | None = None, land_tables: LandTables | None = None
+) -> dg.Definitions:
+    """The definitions of the company at `home`. `open_home` opens it for a run; by default anew for each.
+
+    `land_tables` lands a day's tables; by default when the run comes to it.
+    """
     with warnings.catch_warnings():
         # Partitions of checks are in preview; the pinned release has them, and the tests hold what we rely on.
         warnings.simplefilter("ignore", dg.PreviewWarning)
-        return _build(home, open_home)
+        return _build(home, open_home, land_tables)
 
 
-def _build(home: Path, open_home: OpenHome | None) -> dg.Definitions:
+def _build(home: Path, open_home: OpenHome | None, land_tables: LandTables | None) -> dg.Definitions:
     calendar = read_calendar(home)
     if calendar.problem:
         dg.get_dagster_logger("billing_recon").warning(calendar.problem)
@@ -43,7 +48,7 @@ def _build(home: Path, open_home: OpenHome | None) -> dg.Definitions:
         finally:
             made.control.close()
 
-    daily_assets, monthly_assets = day_assets(calendar), month_assets(calendar)
+    daily_assets, monthly_assets = day_assets(calendar, land_tables), month_assets(calendar)
     daily = dg.define_asset_job(
         DAILY_JOB,
         selection=dg.AssetSelection.assets(*daily_assets),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.day import Home
+from billing_recon.day import Home, LandingAhead
 from billing_recon.day.judging import DAY_GATE
 from billing_recon.defs.build import DAILY_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
@@ -55,11 +56,13 @@ def run_days(
             f"{known.get_last_partition_key()}. The first is first_day of company.yaml; the last is yesterday in "
             f"{home.company.timezone}, or the newest landed file"
         )
-    job = build_definitions(home_path, lambda: nullcontext(home)).resolve_job_def(DAILY_JOB)
+    run_ids = [str(uuid.uuid4()) for _ in days]
+    ahead = LandingAhead(days, run_ids)
+    job = build_definitions(home_path, lambda: nullcontext(home), ahead.land).resolve_job_def(DAILY_JOB)
     outcomes: list[DayOutcome] = []
-    with open_instance(home.state) as instance, _few_collections():
-        for number, day in enumerate(days, start=1):
-            outcome = _run_day(job, instance, home, day)
+    with open_instance(home.state) as instance, _few_collections(), ahead:
+        for number, (day, run_id) in enumerate(zip(days, run_ids, strict=True), start=1):
+            outcome = _run_day(job, instance, home, day, run_id)
             if number % _DAYS_A_COLLECTION == 0:
                 gc.collect()
             outcomes.append(outcome)
@@ -81,9 +84,9 @@ def _few_collections() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _run_day(job: dg.JobDefinition, instance: dg.DagsterInstance, home: Home, day: date) -> DayOutcome:
+def _run_day(job: dg.JobDefinition, instance: dg.DagsterInstance, home: Home, day: date, run_id: str) -> DayOutcome:
     result = job.execute_in_process(
-        instance=instance, partition_key=day.isoformat(), run_config=_QUIET, raise_on_error=False
+        instance=instance, partition_key=day.isoformat(), run_config=_QUIET, raise_on_error=False, run_id=run_id
     )
     latest = home.control.latest_verdict(DAY_GATE, day.isoformat())
     verdict = latest.verdict.value if latest and latest.run_id == result.run_id else None

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -25,6 +28,38 @@ class Written:
     digest: str
 
 
+class _Opened:
+    """A Delta table that stays open from step to step, with the list of its files."""
+
+    def __init__(self, path: Path) -> None:
+        self.lock = threading.Lock()
+        self.delta: DeltaTable | None = None
+        self._path = path
+        self._log = path / "_delta_log"
+        self._files: list[tuple[date, list[str]]] = []
+        self._files_version = -1
+
+    def catch_up(self) -> None:
+        """Read what others have committed since. Commits are numbered without gaps, so one look for the next suffices."""
+        if self.delta is None:
+            if self._log.is_dir():
+                self.delta = DeltaTable(str(self._path))
+        elif (self._log / f"{self.delta.version() + 1:020d}.json").exists():
+            self.delta.update_incremental()
+
+    def files_of_days(self) -> list[tuple[date, list[str]]]:
+        """Each day that has rows with its files, both in order."""
+        if self.delta is None:
+            return []
+        version = self.delta.version()
+        if version != self._files_version:
+            days: dict[date, list[str]] = {}
+            for file in sorted(self.delta.file_uris()):
+                days.setdefault(date.fromisoformat(Path(file).parent.name.removeprefix("day=")), []).append(file)
+            self._files, self._files_version = sorted(days.items()), version
+        return self._files
+
+
 class Warehouse:
     """The Delta tables below one folder, each partitioned by `day`.
 
@@ -34,18 +69,17 @@ class Warehouse:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._open: dict[str, DeltaTable] = {}
+        self._tables: dict[str, _Opened] = {}
+        self._opening = threading.Lock()
 
-    def _table(self, name: str) -> DeltaTable | None:
-        table = self._open.get(name)
-        if table is None:
-            path = self._root / name
-            if not (path / "_delta_log").is_dir():
-                return None
-            table = self._open[name] = DeltaTable(str(path))
-        else:
-            table.update_incremental()
-        return table
+    @contextmanager
+    def _opened(self, name: str) -> Iterator[_Opened]:
+        """A table as it stands now, for one thread at a time; its `delta` is None while nothing was ever written."""
+        with self._opening:
+            opened = self._tables.setdefault(name, _Opened(self._root / name))
+        with opened.lock:
+            opened.catch_up()
+            yield opened
 
     def _create(self, name: str, schema: pa.Schema) -> DeltaTable:
         """An empty table, or the one that another process has just made."""
@@ -59,10 +93,8 @@ class Warehouse:
 
     def files(self, name: str, first: date, last: date) -> list[str]:
         """The files that hold the days `first` to `last` (both counted) as of now, in the order of their names."""
-        table = self._table(name)
-        if table is None:
-            return []
-        return sorted(table.file_uris(file_pruning_predicate=f"day >= '{first}' AND day <= '{last}'"))
+        with self._opened(name) as table:
+            return [file for day, files in table.files_of_days() if first <= day <= last for file in files]
 
     def scan(self, name: str, columns: tuple[Column, ...], first: date, last: date) -> str:
         """SQL for the rows of the days `first` to `last` (both counted) with column `day`; typed and empty if none.
@@ -84,10 +116,8 @@ class Warehouse:
 
     def days(self, name: str) -> list[date]:
         """Days that have at least one row, in order."""
-        table = self._table(name)
-        if table is None:
-            return []
-        return sorted({date.fromisoformat(str(p["day"])) for p in table.partitions()})
+        with self._opened(name) as table:
+            return [day for day, _ in table.files_of_days()]
 
     def replace(
         self, con: duckdb.DuckDBPyConnection, name: str, columns: tuple[Column, ...], day: date, source: str
@@ -99,20 +129,19 @@ class Warehouse:
         kept = [c for c in columns if c.name != "day"]
         typed = ", ".join(f'CAST("{c.name}" AS {c.sql_type}) AS "{c.name}"' for c in kept)
         rows, digest = content_digest(con, f"SELECT {typed} FROM {source}", kept)
-        table = self._table(name)
-        exists = table is not None and bool(table.file_uris(file_pruning_predicate=f"day = '{day}'"))
-        if rows or exists:
-            query = f"SELECT DATE '{day}' AS day, {typed} FROM {source}"
-            reader = beside(con).sql(query).to_arrow_reader(100_000)
-            if table is None:
-                table = self._create(name, reader.schema)
-            write_deltalake(
-                table,
-                reader,
-                mode="overwrite",
-                predicate=f"day = '{day}'",
-                commit_properties=CommitProperties(custom_metadata={"digest": digest}),
-            )
+        with self._opened(name) as table:
+            if rows or any(day == held for held, _ in table.files_of_days()):
+                query = f"SELECT DATE '{day}' AS day, {typed} FROM {source}"
+                reader = beside(con).sql(query).to_arrow_reader(100_000)
+                if table.delta is None:
+                    table.delta = self._create(name, reader.schema)
+                write_deltalake(
+                    table.delta,
+                    reader,
+                    mode="overwrite",
+                    predicate=f"day = '{day}'",
+                    commit_properties=CommitProperties(custom_metadata={"digest": digest}),
+                )
         return Written(name, day, rows, digest)
 
 
