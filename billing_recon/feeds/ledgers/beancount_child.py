@@ -1,0 +1,43 @@
+"""The process in which beancount files are read: one after the other from stdin to stdout, under limits that it sets itself.
+
+A request is a length (8 bytes) and a pickle of (path, options); an answer is a length and a pickle of the items, or of the
+sentence why the file cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import resource
+import struct
+import sys
+from pathlib import Path
+
+from billing_recon.core.journal import LedgerUnreadable
+from billing_recon.feeds.ledgers.beancount_reading import items
+from billing_recon.feeds.ledgers.stream import Item
+
+MEMORY_BYTES = 4 << 30
+"""Address space of the process, libraries included."""
+
+
+def main() -> None:
+    """Answer requests until stdin closes. What a declared plugin prints goes nowhere near the answers."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    while len(head := sys.stdin.buffer.read(8)) == 8:
+        path, options = pickle.loads(sys.stdin.buffer.read(struct.unpack(">Q", head)[0]))
+        answer: list[Item] | str
+        try:
+            answer = items(Path(path), options)
+        except LedgerUnreadable as error:
+            answer = str(error)
+        data = pickle.dumps(answer)
+        out.write(struct.pack(">Q", len(data)) + data)
+        out.flush()
+
+
+if __name__ == "__main__":
+    main()

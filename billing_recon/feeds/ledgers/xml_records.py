@@ -1,0 +1,105 @@
+"""The records of a large XML file one by one, each released before the next: memory is bounded by one record.
+
+Document types, entities, external references and the network are off: a file that declares a DOCTYPE is refused before
+anything of it is expanded, and libxml2's own limits on depth and text size stay on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from lxml import etree
+
+from billing_recon.core.journal import LedgerUnreadable
+from billing_recon.feeds.ledgers.figures import shown
+
+_CHUNK = 1 << 16
+RECORD_BYTES_MAX = 64 << 20
+"""A single record may be this large; what is larger is no record."""
+_PROLOG = re.compile(rb"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
+
+
+def local(element: etree._Element) -> str:
+    """An element's name without its namespace; empty for what is no element."""
+    tag = element.tag
+    return tag.rpartition("}")[2] if isinstance(tag, str) else ""
+
+
+def records(path: Path, wanted: Mapping[str, frozenset[str]]) -> Iterator[etree._Element]:
+    """Elements named in `wanted` below a parent that it lists, at their end, in the order of the file.
+
+    When the caller asks for the next one, an element and those of its name before it are gone from their parent; what
+    else the parent holds stays for whoever asks it. Raises LedgerUnreadable.
+    """
+    parser = etree.XMLPullParser(
+        events=("end",),
+        tag=[f"{{*}}{name}" for name in wanted],
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    since = 0
+    try:
+        with path.open("rb") as stream:
+            first = True
+            while chunk := stream.read(_CHUNK):
+                if first:
+                    _refuse_doctype(path, chunk)
+                    first = False
+                parser.feed(chunk)
+                since += len(chunk)
+                for _, element in parser.read_events():
+                    assert isinstance(element, etree._Element)
+                    parent = element.getparent()
+                    above = "" if parent is None else local(parent)
+                    if above in wanted.get(local(element), ()):
+                        since = 0
+                        _refuse_declared(path, element)
+                        yield element
+                        _release(element)
+                if since > RECORD_BYTES_MAX:
+                    raise LedgerUnreadable(
+                        f"{path.name}: {RECORD_BYTES_MAX >> 20} MB came without the end of a record; this is no ledger"
+                    )
+        parser.close()
+    except etree.XMLSyntaxError as error:
+        line = f"line {error.lineno}" if error.lineno else "its start"
+        says = shown(error.msg or "it is no XML")
+        raise LedgerUnreadable(
+            f"{path.name}: the XML breaks off or is broken at {line} ({says}); ask for a resend"
+        ) from None
+
+
+def _release(element: etree._Element) -> None:
+    """Empty the element and drop what came before it of the same name; its siblings of other names stay."""
+    element.clear()
+    before = element.getprevious()
+    while before is not None and before.tag == element.tag:
+        parent = before.getparent()
+        assert parent is not None
+        parent.remove(before)
+        before = element.getprevious()
+
+
+def _refuse_doctype(path: Path, head: bytes) -> None:
+    if head[:2] in (b"\xff\xfe", b"\xfe\xff") or head[:2] in (b"<\0", b"\0<"):
+        head = head.replace(b"\0", b"")
+        head = head.lstrip(b"\xff\xfe")
+    rest = head.removeprefix(b"\xef\xbb\xbf")
+    while match := _PROLOG.match(rest):
+        rest = rest[match.end() :]
+    if rest.lstrip()[:9].upper() == b"<!DOCTYPE":
+        raise LedgerUnreadable(
+            f"{path.name}: it declares a DOCTYPE, which no ledger file needs and which can hide entities; ask for one without"
+        )
+
+
+def _refuse_declared(path: Path, element: etree._Element) -> None:
+    if element.getroottree().docinfo.internalDTD is not None:
+        raise LedgerUnreadable(f"{path.name}: it declares a DOCTYPE; ask for one without")
