@@ -26,22 +26,24 @@ class FindingCode(StrEnum):
     LINE_AMOUNT = "LINE_AMOUNT"
     """quantity x unit price / base quantity, with the line's allowances and charges, is not the line's amount."""
     SUBTOTAL = "SUBTOTAL"
-    """The lines' amounts do not sum to BT-106."""
+    """The lines do not sum to BT-106, the document's allowances or charges not to BT-107 or BT-108, or BT-106 with them is
+    not BT-109."""
     TAX = "TAX"
     """Base x rate is not the tax of a rate, or the taxes of the rates are not BT-110."""
-    TAX_EXCLUSIVE = "TAX_EXCLUSIVE"
-    """Subtotal - allowances + charges is not BT-109."""
     TAX_INCLUSIVE = "TAX_INCLUSIVE"
     """BT-109 + BT-110 is not BT-112."""
     PAYABLE = "PAYABLE"
-    """BT-112 - prepaid + rounding is not BT-115."""
+    """BT-112 - prepaid + rounding + what is collected for third parties is not BT-115."""
     PAGE_TEXT = "PAGE_TEXT"
     """The page that the customer sees shows another number or amount than the data behind it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
-    """An allowance (taken off) or a charge (added), of a line or of the document. `amount` is stated without a sign."""
+    """An allowance (taken off) or a charge (added), of a line or of the document. `amount` is as stated.
+
+    It usually has no sign; a negative invoice may state it below zero, and then taking it off adds.
+    """
 
     charge: bool
     amount: str
@@ -51,7 +53,13 @@ class Adjustment:
 
 @dataclass(frozen=True, slots=True)
 class DocumentLine:
-    """One line. `amount` is its net amount (BT-131), after its adjustments; `tax_rate` is in percent as stated."""
+    """One line. `amount` is its net amount (BT-131), after its adjustments; `tax_rate` is in percent as stated.
+
+    `summed` is False where the amount is no summand of the subtotal, since other lines hold it: the grouping and information
+    lines of Factur-X EXTENDED, the sub lines of XRechnung. Whoever adds up lines, or bills them, leaves these out.
+    `tax` is the line's own tax where it states one (UBL and CII can, EN 16931 does not ask for it); `object_id` is the
+    seller's object that the line bills (BT-128), such as the billing engine's line.
+    """
 
     line_no: str
     description: str | None = None
@@ -61,6 +69,9 @@ class DocumentLine:
     amount: str | None = None
     tax_rate: str | None = None
     adjustments: tuple[Adjustment, ...] = ()
+    summed: bool = True
+    tax: str | None = None
+    object_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +100,13 @@ class Document:
     """One document. Empty fields are those that the document does not state.
 
     subtotal BT-106, allowances BT-107, charges BT-108, tax_exclusive BT-109, tax BT-110, tax_inclusive BT-112,
-    prepaid BT-113, rounding BT-114, payable BT-115. `references` are the numbers of invoices that it corrects (BT-25);
-    `customer` is the buyer's identifier where one is stated. `page` is the text of the page(s) that the customer sees,
-    for formats that have one.
+    prepaid BT-113, rounding BT-114, payable BT-115. `collected` is what the seller collects for third parties with it: part
+    of payable and of no total (extensions of XRechnung and Factur-X). `references` are the numbers of invoices that it
+    corrects (BT-25); `customer` is the buyer's identifier where one is stated. `totals_only` is set where the format has no
+    place for lines, rates and what was prepaid (Factur-X MINIMUM), so that nothing is missing. `extra` is what a template or
+    an API object names beyond these, as (name, text). `page` is the text of the
+    page(s) that the customer sees: None for formats without pages, "" for pages without a text layer (a scan), with which
+    nothing can be compared.
     """
 
     file: str
@@ -111,11 +126,14 @@ class Document:
     tax_inclusive: str | None = None
     prepaid: str | None = None
     rounding: str | None = None
+    collected: str | None = None
     payable: str | None = None
     lines: tuple[DocumentLine, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
     taxes: tuple[TaxSubtotal, ...] = ()
     references: tuple[str, ...] = ()
+    totals_only: bool = False
+    extra: tuple[tuple[str, str], ...] = ()
     page: str | None = None
     findings: tuple[Finding, ...] = ()
 

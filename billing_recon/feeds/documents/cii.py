@@ -1,0 +1,271 @@
+"""UN/CEFACT Cross Industry Invoice (EN 16931, every level of ZUGFeRD 2 and Factur-X, XRechnung), and ZUGFeRD 1 before it.
+
+ZUGFeRD 1 has the same tree under other names, so one reader serves both with a vocabulary each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from lxml import etree
+
+from billing_recon.core.document import (
+    Adjustment,
+    Document,
+    DocumentKind,
+    DocumentLine,
+    DocumentUnreadable,
+    TaxSubtotal,
+)
+from billing_recon.feeds.documents.arithmetic import EXACT, total_of
+from billing_recon.feeds.documents.stated import Stated, figure, iso_date
+from billing_recon.feeds.documents.type_codes import kind_of
+
+FORM = "cii"
+FORM_1 = "zugferd1"
+FAMILIES = (
+    "{urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:",
+    "{urn:un:unece:uncefact:data:SCRDMCCBDACIOMessageStructure:",
+    "{urn:un:unece:uncefact:data:standard:CBFBUY:",
+    "{urn:ferd:CrossIndustryDocument:",
+)
+"""Beginnings of root tags that are recognised; VOCABULARIES says which of them can be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """The names of one generation. `root` and `parts` are namespaces; the others are element names in `parts`."""
+
+    form: str
+    root: str
+    parts: str
+    header: str = "ExchangedDocument"
+    transaction: str = "SupplyChainTradeTransaction"
+    agreement: str = "ApplicableHeaderTradeAgreement"
+    settlement: str = "ApplicableHeaderTradeSettlement"
+    totals: str = "SpecifiedTradeSettlementHeaderMonetarySummation"
+    line_agreement: str = "SpecifiedLineTradeAgreement"
+    line_delivery: str = "SpecifiedLineTradeDelivery"
+    line_settlement: str = "SpecifiedLineTradeSettlement"
+    line_totals: str = "SpecifiedTradeSettlementLineMonetarySummation"
+    percent: str = "RateApplicablePercent"
+    referenced: str = "IssuerAssignedID"
+
+
+CII = Vocabulary(
+    form=FORM,
+    root="urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100",
+    parts="urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100",
+)
+ZUGFERD_1 = Vocabulary(
+    form=FORM_1,
+    root="urn:ferd:CrossIndustryDocument:invoice:1p0",
+    parts="urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:12",
+    header="HeaderExchangedDocument",
+    transaction="SpecifiedSupplyChainTradeTransaction",
+    agreement="ApplicableSupplyChainTradeAgreement",
+    settlement="ApplicableSupplyChainTradeSettlement",
+    totals="SpecifiedTradeSettlementMonetarySummation",
+    line_agreement="SpecifiedSupplyChainTradeAgreement",
+    line_delivery="SpecifiedSupplyChainTradeDelivery",
+    line_settlement="SpecifiedSupplyChainTradeSettlement",
+    line_totals="SpecifiedTradeSettlementMonetarySummation",
+    percent="ApplicablePercent",
+    referenced="ID",
+)
+VOCABULARIES: dict[str, Vocabulary] = {
+    f"{{{CII.root}}}CrossIndustryInvoice": CII,
+    f"{{{ZUGFERD_1.root}}}CrossIndustryDocument": ZUGFERD_1,
+    # ZUGFeRD 1 as its first senders used it, before its namespaces were settled: the parts have none.
+    "{urn:un:unece:uncefact:data:standard:CBFBUY:5}Invoice": replace(
+        ZUGFERD_1, root="urn:un:unece:uncefact:data:standard:CBFBUY:5", parts=""
+    ),
+}
+"""Root tag -> vocabulary: all that `read` accepts."""
+
+UNSUMMED = ("GROUP", "GRUPPIERUNG", "INFORMATION")
+"""Line status reason codes (BT-X-8, the second ZUGFeRD 2.0's) of lines whose amount other lines hold (BR-FXEXT-CO-10)."""
+
+
+def read(root: etree._Element, name: str) -> Document:
+    """The document, without findings. Raises DocumentUnreadable for another message, or for what is no figure."""
+    words = VOCABULARIES.get(str(root.tag))
+    if words is None:
+        raise DocumentUnreadable(_refusal(root))
+    prefixes = {"rsm": words.root, "ram": words.parts}
+    settled = f"rsm:{words.transaction}/ram:{words.settlement}"
+    currency = (root.findtext(f"{settled}/ram:InvoiceCurrencyCode", namespaces=prefixes) or "").strip() or None
+    here = Stated(root, prefixes, currency)
+    header, transaction = here.at(f"rsm:{words.header}"), here.at(f"rsm:{words.transaction}")
+    settlement, totals = here.at(settled), here.at(f"{settled}/ram:{words.totals}")
+    if header is None or transaction is None or settlement is None or totals is None:
+        raise DocumentUnreadable(
+            f"this {etree.QName(root).localname} lacks its {words.header} or its {words.totals}; "
+            "ask the sender for the whole document"
+        )
+    rates = settlement.all("ram:ApplicableTradeTax")
+    buyer = f"ram:{words.agreement}/ram:BuyerTradeParty/"
+    return Document(
+        file=name,
+        format=words.form,
+        kind=kind_of(header.text("ram:TypeCode"), otherwise=DocumentKind.INVOICE),
+        number=header.text("ram:ID"),
+        issued_on=_issue_date(header),
+        currency=currency,
+        seller=_party_name(transaction, f"ram:{words.agreement}/ram:SellerTradeParty/"),
+        buyer=_party_name(transaction, buyer),
+        customer=transaction.text(f"{buyer}ram:ID", f"{buyer}ram:GlobalID"),
+        subtotal=totals.money("ram:LineTotalAmount"),
+        allowances=totals.money("ram:AllowanceTotalAmount"),
+        charges=totals.money("ram:ChargeTotalAmount"),
+        tax_exclusive=totals.money("ram:TaxBasisTotalAmount"),
+        tax=_tax(totals),
+        tax_inclusive=totals.money("ram:GrandTotalAmount"),
+        prepaid=totals.money("ram:TotalPrepaidAmount"),
+        rounding=totals.money("ram:RoundingAmount"),
+        collected=total_of(
+            amount
+            for part in settlement.all("ram:SpecifiedFinancialAdjustment")
+            if (amount := part.money("ram:ActualAmount"))
+        ),
+        payable=totals.money("ram:DuePayableAmount"),
+        lines=tuple(_lines(transaction, words)),
+        adjustments=(*_adjustments(settlement, words), *_logistics(settlement, words)),
+        taxes=tuple(
+            TaxSubtotal(
+                base=part.money("ram:BasisAmount"),
+                amount=part.money("ram:CalculatedAmount"),
+                rate=part.figure(f"ram:{words.percent}"),
+                category=part.text("ram:CategoryCode"),
+            )
+            for part in rates
+        ),
+        references=tuple(
+            number
+            for part in settlement.all("ram:InvoiceReferencedDocument")
+            if (number := part.text(f"ram:{words.referenced}"))
+        ),
+        totals_only=not rates and totals.at("ram:LineTotalAmount") is None,  # every level but MINIMUM must have both
+    )
+
+
+def _refusal(root: etree._Element) -> str:
+    tag = etree.QName(root)
+    if tag.localname == "SCRDMCCBDACIOMessageStructure":
+        return "an Order-X document is an order, not an invoice; it bills nothing"
+    return (
+        f"{tag.localname} of '{tag.namespace}' is a version of the Cross Industry Invoice that is not read; "
+        "ask the sender for the one of EN 16931 (CrossIndustryInvoice:100)"
+    )
+
+
+def _issue_date(header: Stated) -> str | None:
+    """The date as udt:DateTimeString with its format, as udt:DateTime, or directly in IssueDateTime."""
+    issued = header.at("ram:IssueDateTime")
+    if issued is None:
+        return None
+    for found in (*issued.all("{*}DateTimeString"), *issued.all("{*}DateTime"), issued):
+        if text := found.own_text():
+            return iso_date(text, found.attribute("format"))
+    return None
+
+
+def _party_name(transaction: Stated, party: str) -> str | None:
+    """BT-27 or BT-44, the registered name; the trading name or the contact where only that is stated."""
+    return transaction.text(
+        f"{party}ram:Name",
+        f"{party}ram:SpecifiedLegalOrganization/ram:TradingBusinessName",
+        f"{party}ram:DefinedTradeContact/ram:PersonName",
+    )
+
+
+def _tax(totals: Stated) -> str | None:
+    """BT-110. A second one may stand there in the accounting currency (BT-111), which is another figure."""
+    ours = [amount for amount in totals.all("ram:TaxTotalAmount") if amount.is_ours()]
+    text = ours[0].own_text() if ours else None
+    return None if text is None else figure(text, "TaxTotalAmount")
+
+
+def _lines(transaction: Stated, words: Vocabulary) -> Iterator[DocumentLine]:
+    about = "ram:AssociatedDocumentLineDocument/ram:"
+    for position, item in enumerate(transaction.all("ram:IncludedSupplyChainTradeLineItem"), start=1):
+        price, base = _price(item, f"ram:{words.line_agreement}/ram:")
+        settlement = item.at(f"ram:{words.line_settlement}")
+        yield DocumentLine(
+            line_no=item.text(f"{about}LineID") or str(position),
+            description=item.text(
+                "ram:SpecifiedTradeProduct/ram:Name",
+                "ram:SpecifiedTradeProduct/ram:Description",
+                f"{about}IncludedNote/ram:Content",
+            ),
+            quantity=item.figure(f"ram:{words.line_delivery}/ram:BilledQuantity"),
+            base_quantity=base,
+            unit_price=price,
+            amount=item.money(f"ram:{words.line_settlement}/ram:{words.line_totals}/ram:LineTotalAmount"),
+            tax_rate=item.figure(f"ram:{words.line_settlement}/ram:ApplicableTradeTax/ram:{words.percent}"),
+            adjustments=_adjustments(settlement, words) if settlement is not None else (),
+            summed=(item.text(f"{about}LineStatusReasonCode") or "").upper() not in UNSUMMED,
+            tax=item.money(f"ram:{words.line_settlement}/ram:ApplicableTradeTax/ram:CalculatedAmount"),
+            object_id=_object_of(settlement, words) if settlement is not None else None,
+        )
+
+
+def _price(item: Stated, agreement: str) -> tuple[str | None, str | None]:
+    """The net price (BT-146) and the quantity that it is for (BT-149), which may stand under the gross price alone.
+
+    Where no net price is stated it is the gross price less its allowance (or plus its charge), in exact decimals.
+    """
+    net, gross = item.at(f"{agreement}NetPriceProductTradePrice"), item.at(f"{agreement}GrossPriceProductTradePrice")
+    price = net.money("ram:ChargeAmount") if net is not None else None
+    base = net.figure("ram:BasisQuantity") if net is not None else None
+    if gross is not None:
+        base = base or gross.figure("ram:BasisQuantity")
+        stated = gross.money("ram:ChargeAmount")
+        if price is None and stated is not None:
+            net_price = Decimal(stated)
+            for part in gross.all("ram:AppliedTradeAllowanceCharge"):
+                amount = Decimal(part.money("ram:ActualAmount") or "0")
+                net_price = EXACT.add(net_price, amount if _is_charge(part) else -amount)
+            price = f"{net_price:f}"
+    return price, base
+
+
+def _object_of(settlement: Stated, words: Vocabulary) -> str | None:
+    """BT-128: the line's referenced document of type 130."""
+    references = settlement.all("ram:AdditionalReferencedDocument")
+    found = (part.text(f"ram:{words.referenced}") for part in references if part.text("ram:TypeCode") == "130")
+    return next(found, None)
+
+
+def _is_charge(part: Stated) -> bool:
+    """The indicator's value; udt's namespace differs between generations."""
+    return (part.text("ram:ChargeIndicator/{*}Indicator", "ram:ChargeIndicator") or "").lower() in ("true", "1")
+
+
+def _adjustments(settlement: Stated, words: Vocabulary) -> tuple[Adjustment, ...]:
+    return tuple(
+        Adjustment(
+            charge=_is_charge(part),
+            amount=amount,
+            reason=part.text("ram:Reason", "ram:ReasonCode"),
+            tax_rate=part.figure(f"ram:CategoryTradeTax/ram:{words.percent}"),
+        )
+        for part in settlement.all("ram:SpecifiedTradeAllowanceCharge")
+        if (amount := part.money("ram:ActualAmount"))
+    )
+
+
+def _logistics(settlement: Stated, words: Vocabulary) -> tuple[Adjustment, ...]:
+    """Freight and packing (ZUGFeRD 1, EXTENDED): charges under a name of their own, part of the total of charges."""
+    return tuple(
+        Adjustment(
+            charge=True,
+            amount=amount,
+            reason=part.text("ram:Description"),
+            tax_rate=part.figure(f"ram:AppliedTradeTax/ram:{words.percent}"),
+        )
+        for part in settlement.all("ram:SpecifiedLogisticsServiceCharge")
+        if (amount := part.money("ram:AppliedAmount"))
+    )

@@ -1,0 +1,60 @@
+"""Factur-X and ZUGFeRD: a PDF with its invoice inside as XML. Both are read, and held against each other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing_recon.core.document import Document, DocumentUnreadable
+from billing_recon.feeds.documents import page_text, xml_invoice
+from billing_recon.feeds.documents.sandbox import open_pdf
+
+FORM = "facturx"
+
+INVOICES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml", "cii.xml", "ubl.xml")
+"""Names under which the formats put the invoice, in lower case. Another name counts where an invoice is inside."""
+
+ORDERS = ("order-x.xml",)
+
+
+def is_pdf(data: bytes) -> bool:
+    """Whether it begins as a PDF; readers allow up to a kilobyte of something else before."""
+    return b"%PDF-" in data[:1024]
+
+
+def has_invoice(data: bytes) -> bool:
+    """Whether the PDF carries XML that claims to be an invoice (or an order, which `read` refuses by name)."""
+    try:
+        attachments = open_pdf(data).attachments
+    except DocumentUnreadable:
+        return False
+    return any(_claims(name, content) for name, content in attachments)
+
+
+def read(data: bytes, name: str) -> Document:
+    """The embedded invoice with the text of the pages, and findings of both. Raises DocumentUnreadable."""
+    pdf = open_pdf(data)
+    claims = [(inside, content) for inside, content in pdf.attachments if _claims(inside, content)]
+    if not claims:
+        raise DocumentUnreadable("the PDF has no electronic invoice inside; read it by a template")
+    inside, content = min(claims, key=lambda claim: _rank(*claim))
+    if inside.lower() in ORDERS:
+        raise DocumentUnreadable(
+            f"the PDF carries {inside}: an Order-X document is an order, not an invoice; it bills nothing"
+        )
+    try:
+        document = xml_invoice.read(content, name)
+    except DocumentUnreadable as error:
+        raise DocumentUnreadable(f"{inside} inside the PDF: {error}") from error
+    found = page_text.findings(document, pdf.page)
+    return replace(document, format=FORM, page=pdf.page, findings=(*document.findings, *found))
+
+
+def _claims(name: str, content: bytes) -> bool:
+    return name.lower() in (*INVOICES, *ORDERS) or xml_invoice.recognise(content) is not None
+
+
+def _rank(name: str, content: bytes) -> tuple[bool, bool, int]:
+    """Readable invoices first, then orders; among invoices the name that the newest format gives."""
+    lowered = name.lower()
+    known = INVOICES.index(lowered) if lowered in INVOICES else len(INVOICES)
+    return (lowered in ORDERS, xml_invoice.recognise(content) is None, known)

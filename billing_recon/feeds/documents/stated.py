@@ -1,0 +1,121 @@
+"""What an element states: its text, a figure, a date. As written, never converted. Where a field stands is its format's matter."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from lxml import etree
+
+from billing_recon.core.document import DocumentUnreadable
+
+LONGEST_FIGURE = 40
+"""Characters of a figure. More is no amount, quantity or price, and arithmetic on it would be slow rather than wrong."""
+
+_FIGURE = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_ISO_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T[\d:.]+)?(?:Z|[+-]\d{2}:\d{2})?", re.ASCII)
+
+
+class Stated:
+    """Reads what one element holds, by paths in the prefixes of its format. `currency` is the document's, once it is known."""
+
+    __slots__ = ("currency", "element", "prefixes")
+
+    def __init__(self, element: etree._Element, prefixes: dict[str, str], currency: str | None = None) -> None:
+        self.element = element
+        self.prefixes = prefixes
+        self.currency = currency
+
+    def all(self, path: str) -> list[Stated]:
+        """Every element at the path, in the order of the document."""
+        found = self.element.findall(path, namespaces=self.prefixes)
+        return [Stated(element, self.prefixes, self.currency) for element in found]
+
+    def at(self, path: str) -> Stated | None:
+        """The first element at the path."""
+        found = self.element.find(path, namespaces=self.prefixes)
+        return None if found is None else Stated(found, self.prefixes, self.currency)
+
+    def own_text(self) -> str | None:
+        """The element's text, with runs of white space as one space; None for an empty one."""
+        return " ".join((self.element.text or "").split()) or None
+
+    def attribute(self, name: str) -> str | None:
+        """An attribute of the element itself, None where it is missing or blank."""
+        value = self.element.get(name)
+        return str(value).strip() or None if value is not None else None
+
+    def text(self, *paths: str) -> str | None:
+        """The text at the first of the paths that has one."""
+        for path in paths:
+            for found in self.element.iterfind(path, namespaces=self.prefixes):
+                if text := " ".join((found.text or "").split()):
+                    return text
+        return None
+
+    def figure(self, *paths: str) -> str | None:
+        """Like `text`, a decimal number exactly as stated ("1199.00"). Raises DocumentUnreadable for anything else."""
+        found = self.text(*paths)
+        return None if found is None else figure(found, paths[0].rpartition(":")[2])
+
+    def money(self, path: str) -> str | None:
+        """Like `figure`, an amount in the document's currency. Raises DocumentUnreadable where it stands in another alone.
+
+        Two currencies are never added up, and which of them a sender meant is not ours to guess.
+        """
+        found = self.all(path)
+        ours = [amount for amount in found if amount.is_ours()]
+        if found and not ours:
+            raise DocumentUnreadable(
+                f"{path.rpartition(':')[2]} is stated in {found[0].attribute('currencyID')}, the document in "
+                f"{self.currency}; ask the sender which of them holds"
+            )
+        text = ours[0].own_text() if ours else None
+        return None if text is None else figure(text, path.rpartition(":")[2])
+
+    def is_ours(self) -> bool:
+        """Whether this amount names the document's currency, or none."""
+        return self.currency is None or self.attribute("currencyID") in (None, self.currency)
+
+
+def figure(text: str, field: str) -> str:
+    """`text` if it is a decimal number in XML's writing: digits, a point, a sign; no exponent and no thousands marks.
+
+    >>> figure("-12.50", "PayableAmount")
+    '-12.50'
+    """
+    if len(text) > LONGEST_FIGURE:
+        raise DocumentUnreadable(
+            f"{field} has {len(text)} characters, more than any figure; ask the sender to correct it"
+        )
+    if not _FIGURE.fullmatch(text):
+        raise DocumentUnreadable(
+            f"{field} is '{text}', which is no decimal number (digits and a point); ask the sender to correct it"
+        )
+    return text
+
+
+def iso_date(text: str, form: str | None = None) -> str:
+    """A date as YYYY-MM-DD. `form` is UN/EDIFACT 2379: 102 YYYYMMDD, 203 and 204 with a time, 610 YYYYMM, 616 YYYYWW.
+
+    An ISO date, with or without time and zone, is taken whatever the form says; a month or week gives its first day.
+    Raises DocumentUnreadable for a day that does not exist.
+
+    >>> iso_date("20240229", "102"), iso_date("2024-02-29Z"), iso_date("202402", "610"), iso_date("202401", "616")
+    ('2024-02-29', '2024-02-29', '2024-02-01', '2024-01-01')
+    """
+    if iso := _ISO_DATE.fullmatch(text):
+        text, form = iso[1].replace("-", ""), "102"
+    try:
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError
+        if form == "610" and len(text) == 6:
+            return date(int(text[:4]), int(text[4:]), 1).isoformat()
+        if form == "616" and len(text) == 6:
+            return date.fromisocalendar(int(text[:4]), int(text[4:]), 1).isoformat()
+        if len(text) not in (8, 12, 14):
+            raise ValueError
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8])).isoformat()
+    except ValueError as error:
+        known = f" (format {form})" if form else ""
+        raise DocumentUnreadable(f"the issue date '{text}'{known} is no date; ask the sender to correct it") from error

@@ -1,0 +1,138 @@
+"""Stripe's figures: integers of minor units, whose size is Stripe's own for some currencies. Exact, and said as amounts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.document import DocumentUnreadable
+from billing_recon.core.money import plain
+from billing_recon.feeds.documents.arithmetic import EXACT
+from billing_recon.feeds.documents.stated import LONGEST_FIGURE
+
+Json = dict[str, Any]
+
+DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
+"""Where Stripe's minor unit is not ISO 4217's. ISK and UGX have no minor unit any more, but amounts are still given times
+100; MGA's fifths are not used. HUF and TWD are as in ISO (only payouts must be whole), and so are JPY (0) and KWD (3)."""
+
+
+LARGEST = 10**20
+"""Minor units. Sums of a document's figures then stay within the digits that Decimal keeps exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """Amounts in one currency. Figures are held in minor units, unrounded."""
+
+    currency: str
+
+    @classmethod
+    def of(cls, stated: Json) -> Money:
+        """The currency of an object. Raises DocumentUnreadable where it has none that ISO 4217 knows."""
+        code = stated.get("currency")
+        if not isinstance(code, str) or code.upper() not in EXPONENTS:
+            raise DocumentUnreadable(f"currency is {said(code)}, which is no ISO 4217 code; ask for another export")
+        return cls(code.upper())
+
+    def say(self, minor: Decimal | None) -> str | None:
+        """An amount as decimal text at the currency's own decimals, or as many as it needs.
+
+        >>> Money("USD").say(Decimal("1050")), Money("JPY").say(Decimal("1050")), Money("ISK").say(Decimal("50000"))
+        ('10.50', '1050', '500')
+        """
+        if minor is None:
+            return None
+        decimals = DECIMALS.get(self.currency, EXPONENTS[self.currency])
+        return plain(minor.scaleb(-decimals, EXACT), self.currency)
+
+
+def minor_units(stated: Json, name: str) -> Decimal | None:
+    """The integer at `name`, None where it is missing or null. Raises DocumentUnreadable for another value."""
+    value = stated.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
+        raise DocumentUnreadable(
+            f"{name} is {said(value)}; Stripe states amounts as whole numbers of the smallest unit"
+        )
+    amount = Decimal(value)
+    if amount.copy_abs() > LARGEST:
+        raise DocumentUnreadable(f"{name} is {said(value)}, which is more than any amount; ask for another export")
+    return amount
+
+
+def decimal_text(stated: Json, name: str) -> Decimal | None:
+    """The number at `name`, which Stripe states as a text or a number ("12.5"), None where it is missing or null."""
+    value = stated.get(name)
+    if value is None:
+        return None
+    try:
+        if isinstance(value, bool) or not isinstance(value, str | int | Decimal) or len(str(value)) > LONGEST_FIGURE:
+            raise InvalidOperation
+        number = Decimal(value)
+    except InvalidOperation as error:
+        raise DocumentUnreadable(f"{name} is {said(value)}, which is no number") from error
+    if not number.is_finite() or abs(number.adjusted()) > LONGEST_FIGURE:
+        raise DocumentUnreadable(f"{name} is {said(value)}, which is no amount")
+    return number
+
+
+def total(parts: list[Json], name: str) -> Decimal:
+    """The sum of what several objects state at `name`."""
+    figures = (minor_units(part, name) for part in parts)
+    return sum((figure for figure in figures if figure is not None), Decimal(0))
+
+
+def objects(stated: Json, name: str) -> list[Json]:
+    """The objects listed at `name`, plainly or as Stripe's list; none where it is missing or null.
+
+    Raises DocumentUnreadable where the list says that it is not all of them.
+    """
+    value = stated.get(name)
+    if isinstance(value, dict):
+        if value.get("has_more") is True:
+            raise DocumentUnreadable(
+                f"{name} holds only some of them (has_more); export the object with all its {name}"
+            )
+        value = value.get("data")
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
+        raise DocumentUnreadable(f"{name} is {said(value)}, not a list of objects; ask for another export")
+    return value
+
+
+def text(stated: Json, name: str) -> str | None:
+    """The text at `name`, with runs of white space as one space; None where it is missing, null or blank."""
+    value = stated.get(name)
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise DocumentUnreadable(f"{name} is {said(value)}, not a text; ask for another export")
+    whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return " ".join(whole.split()) or None
+
+
+def part(stated: Json, *path: str) -> Json:
+    """The object at a path, empty where there is none, or only an id."""
+    for name in path:
+        value = stated.get(name)
+        if not isinstance(value, dict):
+            return {}
+        stated = value
+    return stated
+
+
+def identifier(value: object) -> str | None:
+    """The id of something that is either given whole or by its id."""
+    if isinstance(value, dict):
+        value = value.get("id")
+    return value if isinstance(value, str) else None
+
+
+def said(value: object) -> str:
+    """A value in a sentence, shortened."""
+    return f"'{str(value)[:60]}'" if value is not None else "missing"

@@ -1,0 +1,35 @@
+"""Which electronic invoice an XML text is, and reading it with its findings. The formats themselves are ubl and cii."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from billing_recon.core.document import Document, DocumentUnreadable
+from billing_recon.feeds.documents import arithmetic, cii, ubl, xml_safe
+
+FORMS: tuple[str, ...] = (ubl.FORM, cii.FORM, cii.FORM_1)
+
+
+def recognise(data: bytes) -> str | None:
+    """The format by the root element alone, so that a broken invoice is still known for one."""
+    return _form_of(xml_safe.root_tag(data))
+
+
+def read(data: bytes, name: str) -> Document:
+    """The document with its findings. Raises DocumentUnreadable with what is wrong and what to do."""
+    root = xml_safe.parse(data)
+    form = _form_of(str(root.tag))
+    if form is None:
+        raise DocumentUnreadable(f"its root element is {root.tag}, which is no UBL, CII or ZUGFeRD invoice")
+    document = ubl.read(root, name) if form == ubl.FORM else cii.read(root, name)
+    return replace(document, findings=arithmetic.findings(document))
+
+
+def _form_of(tag: str | None) -> str | None:
+    if tag is None:
+        return None
+    if tag.startswith(ubl.FAMILY):
+        return ubl.FORM
+    if tag.startswith(cii.FAMILIES):
+        return cii.VOCABULARIES[tag].form if tag in cii.VOCABULARIES else cii.FORM
+    return None

@@ -1,0 +1,185 @@
+"""Which sums of a document do not hold, on documents small enough to check by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from billing_recon.core.document import (
+    Adjustment,
+    Document,
+    DocumentKind,
+    DocumentLine,
+    DocumentUnreadable,
+    Finding,
+    TaxSubtotal,
+)
+from billing_recon.feeds.documents.arithmetic import findings
+
+SOUND = Document(
+    file="a",
+    format="ubl",
+    kind=DocumentKind.INVOICE,
+    number="1",
+    issued_on="2026-03-02",
+    currency="EUR",
+    subtotal="31.00",
+    allowances="5.00",
+    charges="4.00",
+    tax_exclusive="30.00",
+    tax="5.70",
+    tax_inclusive="35.70",
+    prepaid="10.00",
+    rounding="-0.70",
+    payable="25.00",
+    lines=(
+        DocumentLine("1", quantity="10", unit_price="3.00", amount="28.00", adjustments=(Adjustment(False, "2.00"),)),
+        DocumentLine("2", quantity="300", unit_price="1.00", base_quantity="100", amount="3.00"),
+    ),
+    adjustments=(Adjustment(False, "5.00"), Adjustment(True, "4.00")),
+    taxes=(TaxSubtotal("30.00", "5.70", "19"),),
+)
+
+
+def _line(amount: str, quantity: str, price: str, currency: str = "EUR", **more: object) -> list[Finding]:
+    line = DocumentLine("1", quantity=quantity, unit_price=price, amount=amount, **more)  # type: ignore[arg-type]
+    return list(findings(replace(_empty(currency), lines=(line,))))
+
+
+def _empty(currency: str = "EUR") -> Document:
+    return Document("a", "ubl", DocumentKind.INVOICE, "1", None, currency)
+
+
+def test_a_sound_invoice_has_no_finding():
+    assert findings(SOUND) == ()
+
+
+def test_an_invoice_that_states_nothing_has_no_finding():
+    assert findings(_empty()) == ()
+
+
+def test_a_line_says_its_working_and_by_how_much_it_is_off():
+    line = replace(SOUND.lines[0], amount="29.50")
+    finding, _ = findings(replace(SOUND, lines=(line, SOUND.lines[1])))
+    assert (finding.code.value, finding.line_no, finding.stated, finding.computed) == (
+        "LINE_AMOUNT",
+        "1",
+        "29.50",
+        "28.00",
+    )
+    assert finding.sentence == (
+        "Line 1: 10 x 3.00 - 2.00 is 28.00 EUR; the line's amount is stated as 29.50 EUR, 1.50 more."
+    )
+
+
+@pytest.mark.parametrize(
+    ("amount", "quantity", "price", "currency", "holds"),
+    [
+        ("48.34", "245", "0.1973", "EUR", True),  # 48.3385
+        ("48.33", "245", "0.1973", "EUR", False),
+        ("1.01", "1", "1.005", "EUR", True),  # a tie may be settled either way
+        ("1.00", "1", "1.005", "EUR", True),
+        ("1.005", "1", "1.005", "EUR", True),
+        ("1.004", "1", "1.005", "EUR", False),  # more decimals stated, so held to them
+        ("1.00500", "1", "1.005", "EUR", True),
+        ("100", "3", "33.333", "EUR", True),
+        ("1050", "1", "1050.4", "JPY", True),
+        ("1051", "1", "1050.4", "JPY", False),
+        ("1050.00", "1", "1050.4", "JPY", True),  # zeros say nothing finer than a yen
+        ("1.235", "1", "1.2345", "KWD", True),
+        ("1.24", "1", "1.2345", "KWD", False),
+        ("-6.00", "-2", "3.00", "EUR", True),
+        ("6.00", "-2", "3.00", "EUR", False),
+        ("0.00", "0", "9.99", "EUR", True),
+        ("99999999999999999999.99", "1", "99999999999999999999.99", "EUR", True),
+        ("99999999999999999999.98", "1", "99999999999999999999.99", "EUR", False),
+    ],
+)
+def test_a_line_may_be_off_by_half_of_its_last_place(
+    amount: str, quantity: str, price: str, currency: str, holds: bool
+):
+    assert (_line(amount, quantity, price, currency) == []) is holds
+
+
+def test_a_price_may_be_for_several_units():
+    assert _line("3.33", "1", "10", base_quantity="3") == []
+    assert [f.computed for f in _line("3.34", "1", "10", base_quantity="3")] == ["3.33"]
+
+
+def test_a_price_for_no_units_is_a_finding_without_a_figure():
+    (finding,) = _line("3.00", "1", "10", base_quantity="0")
+    assert (finding.code.value, finding.computed) == ("LINE_AMOUNT", "")
+    assert "cannot be computed" in finding.sentence
+
+
+def test_a_line_without_a_price_a_quantity_or_an_amount_is_not_judged():
+    for missing in ("quantity", "unit_price", "amount"):
+        line = replace(replace(SOUND.lines[0], amount="999.00"), **{missing: None})
+        assert [f.line_no for f in findings(replace(_empty(), lines=(line,)))] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong", "codes"),
+    [
+        ("subtotal", "32.00", ["SUBTOTAL", "SUBTOTAL"]),  # against the lines, and against the total without tax
+        ("allowances", "6.00", ["SUBTOTAL", "SUBTOTAL"]),
+        ("charges", "3.00", ["SUBTOTAL", "SUBTOTAL"]),
+        ("tax_exclusive", "31.00", ["TAX_INCLUSIVE", "TAX_INCLUSIVE"]),
+        ("tax", "5.71", ["TAX", "TAX_INCLUSIVE"]),
+        ("tax_inclusive", "35.71", ["TAX_INCLUSIVE", "PAYABLE"]),
+        ("prepaid", "11.00", ["PAYABLE"]),
+        ("rounding", "0.70", ["PAYABLE"]),
+        ("payable", "25.70", ["PAYABLE"]),
+    ],
+)
+def test_each_wrong_total_is_found_where_it_stands(field: str, wrong: str, codes: list[str]):
+    assert [f.code.value for f in findings(replace(SOUND, **{field: wrong}))] == codes
+
+
+@pytest.mark.parametrize("field", ["subtotal", "tax_exclusive", "tax", "tax_inclusive", "payable"])
+def test_a_total_that_is_not_stated_gives_no_finding(field: str):
+    assert findings(replace(SOUND, **{field: None})) == ()
+
+
+def test_prepaid_rounding_allowances_and_charges_count_as_nothing_where_they_are_not_stated():
+    plain = replace(SOUND, prepaid=None, rounding=None, payable="35.70")
+    assert findings(plain) == ()
+    assert findings(replace(plain, allowances=None, charges=None)) == ()  # the adjustments themselves say them
+    assert findings(replace(plain, allowances=None, charges=None, adjustments=(), tax_exclusive="31.00")) != ()
+
+
+def test_tax_is_held_to_each_rate_and_to_their_sum():
+    taxes = (TaxSubtotal("20.00", "3.80", "19"), TaxSubtotal("10.00", "0.71", "7"))
+    wrong_rate, wrong_sum = findings(replace(SOUND, taxes=taxes))
+    assert wrong_rate.sentence == "7% of 10.00 is 0.70 EUR; the tax at 7% is stated as 0.71 EUR, 0.01 more."
+    assert (wrong_sum.code.value, wrong_sum.stated, wrong_sum.computed) == ("TAX", "5.70", "4.51")
+
+
+def test_a_tax_without_a_rate_is_only_summed():
+    assert findings(replace(SOUND, taxes=(TaxSubtotal("30.00", "5.70", None),))) == ()
+
+
+def test_allowances_of_a_negative_invoice_may_carry_either_sign():
+    negative = replace(
+        _empty(), subtotal="-7.90", allowances="-0.23", tax_exclusive="-7.67", adjustments=(Adjustment(False, "0.23"),)
+    )
+    assert findings(negative) == ()
+    assert [f.code.value for f in findings(replace(negative, adjustments=(Adjustment(False, "0.24"),)))] == ["SUBTOTAL"]
+
+
+def test_lines_that_others_hold_are_not_added_up():
+    group = DocumentLine("0", amount="31.00", summed=False)
+    assert findings(replace(SOUND, lines=(group, *SOUND.lines))) == ()
+
+
+@pytest.mark.parametrize("text", ["1,00", "abc", "NaN", "Infinity", ""])
+def test_what_is_no_number_is_unreadable(text: str):
+    with pytest.raises(DocumentUnreadable, match="is no"):
+        findings(replace(SOUND, payable=text))
+
+
+def test_a_payable_below_the_total_needs_a_prepayment_unless_the_format_has_no_place_for_one():
+    bare = replace(_empty(), tax_inclusive="35.34", payable="25.00")
+    assert [f.code.value for f in findings(bare)] == ["PAYABLE"]
+    assert findings(replace(bare, totals_only=True)) == ()

@@ -1,0 +1,137 @@
+"""UBL invoices and credit notes, read field by field."""
+
+from __future__ import annotations
+
+import pytest
+
+from billing_recon.core.document import DocumentKind, DocumentUnreadable
+from billing_recon.feeds.documents import read, recognise
+from billing_recon_tests.feeds.documents.invoices import UBL, swap
+
+
+def _read(data: bytes):
+    assert recognise(data, "a.xml") == "ubl"
+    return read(data, "a.xml", "ubl")
+
+
+def test_every_figure_is_the_text_that_the_invoice_states():
+    got = _read(UBL.encode())
+    assert (got.file, got.format, got.kind) == ("a.xml", "ubl", DocumentKind.INVOICE)
+    assert (got.number, got.issued_on, got.currency) == ("INV-7", "2026-03-02", "EUR")
+    assert (got.seller, got.buyer, got.customer) == ("Nails & Sons Ltd", "Bauhaus AG", "C-19")
+    assert (got.subtotal, got.allowances, got.charges) == ("31.00", "5.00", "4.00")
+    assert (got.tax_exclusive, got.tax, got.tax_inclusive) == ("30.00", "5.34", "35.34")
+    assert (got.prepaid, got.rounding, got.payable) == ("10.30", "-0.04", "25.00")
+    assert got.references == ("INV-3",)
+    assert [(a.charge, a.amount, a.reason, a.tax_rate) for a in got.adjustments] == [
+        (False, "5.00", "Loyalty", "19"),
+        (True, "4.00", "Freight", "19"),
+    ]
+    assert [(t.base, t.amount, t.rate, t.category) for t in got.taxes] == [
+        ("27.00", "5.13", "19", "S"),
+        ("3.00", "0.21", "7", "S"),
+    ]
+    assert got.page is None
+    assert got.findings == ()
+
+
+def test_the_unit_price_is_the_net_one_and_only_the_lines_own_allowances_are_the_lines():
+    first, second = _read(UBL.encode()).lines
+    assert (first.line_no, first.description, first.quantity, first.unit_price) == ("1", "Nails", "10", "3.00")
+    assert [part.amount for part in first.adjustments] == ["2.00"]
+    assert (second.quantity, second.base_quantity, second.unit_price, second.amount) == ("300", "100", "1.00", "3.00")
+    assert second.tax_rate == "7"
+
+
+def test_the_tax_in_the_accounting_currency_is_not_the_documents_tax():
+    assert _read(UBL.encode()).tax == "5.34"
+    assert (
+        _read(swap(UBL, ('<cbc:TaxAmount currencyID="EUR">5.34', '<cbc:TaxAmount currencyID="SEK">5.34'))).tax is None
+    )
+
+
+def test_a_credit_note_keeps_its_signs_and_says_what_it_is():
+    note = (
+        UBL.replace("Invoice-2", "CreditNote-2")
+        .replace("<Invoice ", "<CreditNote ")
+        .replace("</Invoice>", "</CreditNote>")
+    )
+    note = note.replace("InvoiceLine>", "CreditNoteLine>").replace("InvoicedQuantity", "CreditedQuantity")
+    note = note.replace(
+        "<cbc:InvoiceTypeCode>380</cbc:InvoiceTypeCode>", "<cbc:CreditNoteTypeCode>381</cbc:CreditNoteTypeCode>"
+    )
+    got = _read(note.encode())
+    assert got.kind is DocumentKind.CREDIT_NOTE
+    assert (got.payable, len(got.lines), got.lines[0].quantity) == ("25.00", 2, "10")
+    assert got.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [("381", "credit_note"), ("396", "credit_note"), ("261", "credit_note"), ("384", "invoice"), ("389", "invoice")],
+)
+def test_a_type_code_of_a_credit_note_makes_an_invoice_one(code: str, kind: str):
+    assert _read(swap(UBL, (">380<", f">{code}<"))).kind.value == kind
+
+
+def test_sub_lines_are_kept_but_not_added_to_their_line():
+    part = (
+        "<cac:SubInvoiceLine><cbc:ID>1.1</cbc:ID><cbc:InvoicedQuantity>7</cbc:InvoicedQuantity>"
+        "<cbc:LineExtensionAmount>28.00</cbc:LineExtensionAmount><cac:Item><cbc:Name>Pack</cbc:Name></cac:Item>"
+        "<cac:Price><cbc:PriceAmount>4.00</cbc:PriceAmount></cac:Price></cac:SubInvoiceLine>"
+    )
+    end = "    </cac:Price>\n  </cac:InvoiceLine>"
+    got = _read(swap(UBL, (end, f"</cac:Price>{part}</cac:InvoiceLine>")))
+    assert [(line.line_no, line.summed) for line in got.lines] == [("1", True), ("1.1", False), ("2", True)]
+    assert got.findings == ()
+
+
+def test_what_is_collected_for_third_parties_is_payable_in_xrechnungs_extension_alone():
+    paid = '<cac:PrepaidPayment><cbc:PaidAmount currencyID="EUR">3.00</cbc:PaidAmount></cac:PrepaidPayment>'
+    first_total = '<cac:TaxTotal><cbc:TaxAmount currencyID="SEK">'
+    itemised = swap(UBL, (first_total, paid + first_total))
+    assert _read(itemised).findings == ()
+    extended = itemised.decode().replace(
+        "urn:cen.eu:en16931:2017",
+        "urn:cen.eu:en16931:2017#compliant#urn:xeinkauf.de:kosit:xrechnung_3.0#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0",
+    )
+    assert _read(extended.encode()).collected == "3.00"
+    assert [f.code.value for f in _read(extended.encode()).findings] == ["PAYABLE"]
+    assert _read(swap(extended, (">25.00<", ">28.00<"))).findings == ()
+
+
+def test_a_date_may_carry_a_zone():
+    assert _read(swap(UBL, (">2026-03-02<", ">2026-03-02+01:00<"))).issued_on == "2026-03-02"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        (">25.00<", ">25,00<", "PayableAmount is '25,00', which is no decimal number"),
+        (">25.00<", ">1e3<", "PayableAmount is '1e3'"),
+        (">25.00<", f">{'9' * 400}<", "PayableAmount has 400 characters"),
+        (">2026-03-02<", ">2026-02-30<", "the issue date '20260230'"),
+        (
+            '<cbc:PayableAmount currencyID="EUR">',
+            '<cbc:PayableAmount currencyID="USD">',
+            "stated in USD, the document in EUR",
+        ),
+        ("<cac:LegalMonetaryTotal>", "<cac:LegalMonetaryTotal><unclosed>", "not well-formed XML"),
+    ],
+)
+def test_what_cannot_be_read_says_which_field_and_what_to_do(old: str, new: str, says: str):
+    with pytest.raises(DocumentUnreadable, match="ask the sender") as refused:
+        _read(swap(UBL, (old, new)))
+    assert says in str(refused.value)
+
+
+def test_a_ubl_order_is_refused_by_name():
+    order = UBL.replace("Invoice-2", "Order-2").replace("<Invoice ", "<Order ").replace("</Invoice>", "</Order>")
+    with pytest.raises(DocumentUnreadable, match="a UBL Order is neither an invoice nor a credit note"):
+        _read(order.encode())
+
+
+def test_an_invoice_without_its_totals_is_refused():
+    start, end = UBL.index("<cac:LegalMonetaryTotal>"), UBL.index("<cac:InvoiceLine>")
+    with pytest.raises(DocumentUnreadable, match="no LegalMonetaryTotal"):
+        _read((UBL[:start] + UBL[end:]).encode())
