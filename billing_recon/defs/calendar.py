@@ -41,7 +41,8 @@ def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
     """Days from the company's first day on. Where the home cannot be read, days from 2026 on in UTC, and the problem.
 
     The company's file is checked in full when a step opens the home; here only its first day and time zone matter.
-    Days run up to yesterday, or to the newest landed file where that is later: simulated companies may live in the future.
+    Days run up to the company's last day where its data ends. Otherwise they run up to yesterday, or to the newest landed
+    file where that is later: simulated companies may live in the future.
     """
     path = home / "company.yaml"
     company, problem = None, None
@@ -57,20 +58,36 @@ def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
     timezone = company.timezone if company else "UTC"
     first = DEFAULT_FIRST_DAY
     if company and company.first_day:
-        try:
-            first = date.fromisoformat(company.first_day)
-        except ValueError:
-            problem = f"{path}: first_day '{company.first_day}' is not a day; write it as YYYY-MM-DD"
+        first = date.fromisoformat(company.first_day)
+    name = company.name if company else home.name
+    if company and company.last_day:
+        return _ended(home, name, first, date.fromisoformat(company.last_day), timezone, problem)
     today = (now or datetime.now(UTC)).astimezone(ZoneInfo(timezone)).date()
     ahead = max((_newest_file(home) - today).days + 1, 0)
     next_month = today + timedelta(days=ahead)
     months_ahead = (next_month.year - today.year) * 12 + next_month.month - today.month
     return Calendar(
         home=home,
-        name=company.name if company else home.name,
+        name=name,
         daily=dg.DailyPartitionsDefinition(start_date=first.isoformat(), timezone=timezone, end_offset=ahead),
         monthly=dg.MonthlyPartitionsDefinition(
             start_date=f"{first:%Y-%m}", timezone=timezone, fmt="%Y-%m", end_offset=months_ahead
+        ),
+        problem=problem,
+    )
+
+
+def _ended(home: Path, name: str, first: date, last: date, timezone: str, problem: str | None) -> Calendar:
+    """The calendar of a company whose data ends: nobody waits for the days after it."""
+    month_after = (last.replace(day=1) + timedelta(days=31)).replace(day=1)
+    return Calendar(
+        home=home,
+        name=name,
+        daily=dg.DailyPartitionsDefinition(
+            start_date=first.isoformat(), end_date=(last + timedelta(days=1)).isoformat(), timezone=timezone
+        ),
+        monthly=dg.MonthlyPartitionsDefinition(
+            start_date=f"{first:%Y-%m}", end_date=f"{month_after:%Y-%m}", timezone=timezone, fmt="%Y-%m"
         ),
         problem=problem,
     )

@@ -21,20 +21,28 @@ Cells = list[dict[str, str]]
 _COUNTING = ", ".join(f"'{d.value}'" for d in Disposition if d.counts_against_gate)
 
 
+SHOWN = 20
+"""Breaks that a check shows; the day pack and `billing-recon breaks` show all."""
+
+
 @dataclass(frozen=True, slots=True)
 class TieOut:
-    """One pair on one day. `open` and `tolerated` count breaks; `compared` is False where no item was assessed."""
+    """One pair on one day. `compared` counts the items of both layers, `open` and `tolerated` breaks.
+
+    `sums` is the open money per code and currency, in words; `cells` are the largest breaks, SHOWN at most.
+    """
 
     pair: Pair
-    compared: bool
+    compared: int
     pending: int
     open: int
     tolerated: int
+    sums: str
     cells: Cells
 
 
 def tie_outs(home: Home, day: date) -> list[TieOut]:
-    """Every pair of layers, with its breaks per code and currency."""
+    """Every pair of layers, with its breaks."""
     totals = rows_of(
         f"SELECT pair, sum(left_count + right_count)::BIGINT AS items, sum(pending)::BIGINT AS pending "
         f"FROM ({scan(home, CONTROL_TOTALS, day, day)}) GROUP BY pair ORDER BY pair"
@@ -44,28 +52,50 @@ def tie_outs(home: Home, day: date) -> list[TieOut]:
         f"sum(abs(delta)) AS gross, sum(delta) AS net FROM ({scan(home, BREAKS, day, day)}) "
         "GROUP BY pair, code, disposition, currency ORDER BY pair, code, disposition, currency NULLS LAST"
     )
+    largest = _largest_breaks(home, day) if sums else []
     by_pair = {row["pair"]: row for row in totals}
-    return [_tie_out(pair, by_pair.get(pair.value), [s for s in sums if s["pair"] == pair.value]) for pair in Pair]
+    return [
+        _tie_out(
+            pair,
+            by_pair.get(pair.value),
+            [s for s in sums if s["pair"] == pair.value],
+            [b for b in largest if b["pair"] == pair.value],
+        )
+        for pair in Pair
+    ]
 
 
-def _tie_out(pair: Pair, totals: Row | None, sums: list[Row]) -> TieOut:
+def _tie_out(pair: Pair, totals: Row | None, sums: list[Row], largest: list[Row]) -> TieOut:
     return TieOut(
         pair=pair,
-        compared=bool(totals and totals["items"]),
+        compared=totals["items"] if totals else 0,
         pending=totals["pending"] if totals else 0,
         open=sum(s["count"] for s in sums if s["counts"]),
         tolerated=sum(s["count"] for s in sums if not s["counts"]),
+        sums=", ".join(
+            f"{s['code']} {money(s['gross'], s['currency'])} {s['currency'] or 'units'}" for s in sums if s["counts"]
+        ),
         cells=[
             {
-                "code": s["code"],
-                "disposition": s["disposition"],
-                "count": str(s["count"]),
-                "gross": money(s["gross"], s["currency"]),
-                "net": money(s["net"], s["currency"]),
-                "currency": s["currency"] or "units",
+                "code": b["code"],
+                "difference": money(b["delta"], b["currency"]),
+                "currency": b["currency"] or "units",
+                "why": b["explanation"],
+                "owner": b["owner"],
+                "disposition": b["disposition"],
+                "break": b["break_id"],
             }
-            for s in sums
+            for b in largest
         ],
+    )
+
+
+def _largest_breaks(home: Home, day: date) -> list[Row]:
+    """Of each pair the SHOWN breaks that matter most: those that count first, then by size."""
+    return rows_of(
+        "SELECT pair, code, delta, currency, explanation, owner, disposition, break_id, row_number() OVER "
+        f"(PARTITION BY pair ORDER BY disposition IN ({_COUNTING}) DESC, abs(delta) DESC, break_id) AS turn "
+        f"FROM ({scan(home, BREAKS, day, day)}) QUALIFY turn <= {SHOWN} ORDER BY pair, turn"
     )
 
 

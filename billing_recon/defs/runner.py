@@ -43,7 +43,8 @@ def run_days(
 ) -> list[DayOutcome]:
     """Run the daily job for each of `days`, in their order; a day that fails does not keep the next from running.
 
-    All of them see the configuration as it was at the start. ConfigurationError if the home cannot be used or does not
+    All of them see the configuration as it was at the start. KeyboardInterrupt when the process is told to stop, as by
+    Ctrl-C or by whoever runs it in a container. ConfigurationError if the home cannot be used or does not
     have one of the days.
     """
     calendar = read_calendar(home_path)
@@ -53,7 +54,7 @@ def run_days(
     if unknown:
         raise ConfigurationError(
             f"{home_path} has no partition {unknown[0]}: its days run from {known.get_first_partition_key()} to "
-            f"{known.get_last_partition_key()}. The first is first_day of company.yaml; the last is yesterday in "
+            f"{known.get_last_partition_key()}. The first is first_day of company.yaml; the last is its last_day, or else yesterday in "
             f"{home.company.timezone}, or the newest landed file"
         )
     run_ids = [str(uuid.uuid4()) for _ in days]
@@ -88,6 +89,8 @@ def _run_day(job: dg.JobDefinition, instance: dg.DagsterInstance, home: Home, da
     result = job.execute_in_process(
         instance=instance, partition_key=day.isoformat(), run_config=_QUIET, raise_on_error=False, run_id=run_id
     )
+    if _interrupted(result):
+        raise KeyboardInterrupt
     latest = home.control.latest_verdict(DAY_GATE, day.isoformat())
     verdict = latest.verdict.value if latest and latest.run_id == result.run_id else None
     if result.success:
@@ -96,6 +99,22 @@ def _run_day(job: dg.JobDefinition, instance: dg.DagsterInstance, home: Home, da
     if error is None and verdict is not None:
         return DayOutcome(day, verdict, True, result.run_id)
     return DayOutcome(day, verdict, False, result.run_id, error or "the run ended without a verdict")
+
+
+def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
+    """Whether somebody stopped this process (SIGINT, SIGTERM) while the day ran: then the days after it must not run.
+
+    Dagster takes both signals during a run and ends the step with an error of its own, or DuckDB ends its query.
+    """
+    for event in result.all_events:
+        error = event.step_failure_data.error if event.is_step_failure else None
+        while error is not None:
+            if error.cls_name in ("DagsterExecutionInterruptedError", "KeyboardInterrupt"):
+                return True
+            if error.cls_name == "RuntimeError" and "Query interrupted" in error.message:
+                return True
+            error = error.cause
+    return False
 
 
 def _first_error(result: dg.ExecuteInProcessResult, *, judged: bool) -> str | None:

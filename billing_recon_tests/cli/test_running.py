@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -35,6 +38,22 @@ def test_days_without_a_difference_exit_0(clean: Path, typed: Typed) -> None:
     assert result.stderr.count(" PASS (") == 4, "a pipe gets one line of progress a day"
     assert typed("status", "--home", clean, "--day", LAST).exit_code == 0
     assert "0 breaks" in typed("breaks", "--home", clean, "--day", LAST).stdout
+
+
+@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_that_is_told_to_stop_stops(company: Callable[..., Path], told: signal.Signals) -> None:
+    home = company(days=4, customers=30)
+    words = ["run", "--home", str(home), "--day", str(FIRST), "--to", str(LAST)]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "billing_recon.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    while "PASS" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(told)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"{LAST} PASS" not in said
 
 
 def test_a_fault_exits_1_and_each_break_can_be_explained(company: Callable[..., Path], typed: Typed) -> None:

@@ -60,6 +60,19 @@ def test_days_begin_with_the_company_and_end_yesterday_in_its_time_zone(tmp_path
     assert utc.get_partition_keys(current_time=now)[-1] == "2026-03-08"
 
 
+def test_a_company_whose_data_ends_has_no_days_after_its_last(tmp_path: Path) -> None:
+    calendar = read_calendar(company(tmp_path, last_day="2026-03-04"), datetime(2026, 11, 21, tzinfo=UTC))
+    assert calendar.daily.get_partition_keys()[-1] == "2026-03-04"
+    assert calendar.monthly.get_partition_keys() == ["2026-03"]
+
+
+def test_a_first_day_may_stand_in_the_file_without_quotes(tmp_path: Path) -> None:
+    (tmp_path / "company.yaml").write_text("name: Acme\ncurrencies: [USD]\nfirst_day: 2026-03-05\n", encoding="utf-8")
+    calendar = read_calendar(tmp_path)
+    assert calendar.problem is None
+    assert calendar.daily.get_first_partition_key() == "2026-03-05"
+
+
 def test_days_run_on_to_the_newest_landed_file(tmp_path: Path) -> None:
     home = company(tmp_path / "home")
     (home / "landing" / "payments").mkdir(parents=True)
