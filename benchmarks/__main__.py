@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import big_day, daily_loop, start_up
+from benchmarks import big_day, daily_loop, start_up, usage_day
 from benchmarks.measure import Measurement, table
 
 BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
     "start_up": start_up.run,
     "daily_loop": daily_loop.run,
     "big_day": big_day.run,
+    "usage_day": usage_day.run,
 }
 
 if __name__ == "__main__":

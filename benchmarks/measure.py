@@ -20,6 +20,7 @@ class Measurement:
     seconds: float
     peak_mb: float
     note: str = ""
+    cpu_seconds: float = 0
 
 
 def measure(
@@ -38,7 +39,7 @@ def measure(
     process.returncode = code
     if code not in ok:
         raise RuntimeError(f"{' '.join(argv)} exited {code}:\n{output[-4000:]}")
-    return Measurement(what, seconds, usage.ru_maxrss / 1024, note)
+    return Measurement(what, seconds, usage.ru_maxrss / 1024, note, usage.ru_utime + usage.ru_stime)
 
 
 def python(code: str) -> list[str]:
@@ -54,8 +55,11 @@ def recon(*args: str) -> list[str]:
 def table(rows: list[Measurement]) -> str:
     """An aligned table for a terminal."""
     width = max(len(row.what) for row in rows)
-    lines = [f"{'':{width}}  {'seconds':>8}  {'peak MB':>8}"]
-    lines += [f"{row.what:{width}}  {row.seconds:8.2f}  {row.peak_mb:8.0f}  {row.note}" for row in rows]
+    lines = [f"{'':{width}}  {'seconds':>8}  {'of CPU':>8}  {'peak MB':>8}"]
+    lines += [
+        f"{row.what:{width}}  {row.seconds:8.2f}  {row.cpu_seconds:8.2f}  {row.peak_mb:8.0f}  {row.note}"
+        for row in rows
+    ]
     return "\n".join(lines)
 
 

@@ -86,7 +86,7 @@ def _demo(path: Path, screen: Screen) -> int:
     from billing_recon.day.home import Home
     from billing_recon.defs.runner import run_days
     from billing_recon.report import reading
-    from billing_recon.simulate import simulate
+    from billing_recon.simulate import RenderedAs, simulate
 
     days = days_between(FIRST, LAST)
     screen.say(
@@ -102,6 +102,8 @@ def _demo(path: Path, screen: Screen) -> int:
             customers=CUSTOMERS,
             faults=FAULTS,
             out=path,
+            documents=RenderedAs.MIXED,
+            closed=True,
             progress=lambda stage, done, of: tell(stage, done) if done == of else None,
         )
     started = time.monotonic()

@@ -8,7 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from billing_recon import __version__
-from billing_recon.cli import asking, baselines, looking, monthly, policies, running, setting_aside, starting
+from billing_recon.cli import (
+    asking,
+    baselines,
+    checking,
+    looking,
+    monthly,
+    policies,
+    reading,
+    running,
+    setting_aside,
+    starting,
+)
 from billing_recon.core.errors import BillingReconError, CloseRefused, ConfigurationError, GateRefused
 
 EXIT_PASS = 0
@@ -92,6 +103,8 @@ app.command(epilog=running.EXAMPLES["run"])(running.run)
 app.command(epilog=looking.EXAMPLES["status"])(looking.status)
 app.command(epilog=looking.EXAMPLES["breaks"])(looking.breaks)
 app.command(epilog=looking.EXAMPLES["explain"])(looking.explain)
+app.command(epilog=checking.EXAMPLES["checklist"])(checking.checklist)
+app.command(epilog=reading.EXAMPLES["read"])(reading.read)
 app.add_typer(baselines.app, name="baseline")
 app.command(epilog=monthly.EXAMPLES["signoff"])(monthly.signoff)
 app.command(epilog=monthly.EXAMPLES["close"])(monthly.close)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 
@@ -24,8 +25,12 @@ Examples:
 Examples:
   billing-recon simulate --seed 7 --from 2026-01-01 --to 2026-01-31 --customers 50 --out try
   billing-recon simulate --seed 7 --from 2026-01-01 --to 2026-03-01 --customers 200 \\
-      --fault USAGE_MISSING=2 --fault ROUNDING=1 --out try""",
+      --fault USAGE_MISSING=2 --fault ROUNDING=1 --out try
+  billing-recon simulate --seed 7 --from 2026-01-01 --to 2026-01-31 --customers 50 \\
+      --documents mixed --ledger saft-no --out try""",
 }
+
+Form = TypeVar("Form", bound=StrEnum)
 
 _NEW_HOME = ("company.yaml", "catalog/plans.yaml", "catalog/taxes.yaml", "policies/policy.yaml", "README.md")
 
@@ -83,17 +88,39 @@ def simulate(
         list[str] | None,
         typer.Option("--fault", metavar="CODE=COUNT", help="A billing bug to inject, so many times; may be repeated."),
     ] = None,
+    documents: Annotated[
+        str,
+        typer.Option("--documents", metavar="FORM", help="The invoices as: csv, ubl, cii, facturx, html or mixed."),
+    ] = "csv",
+    ledger: Annotated[
+        str,
+        typer.Option(
+            "--ledger",
+            metavar="FORM",
+            help="The ledger as: csv, saft-no, saft-pt, datev, beancount, hledger, quickbooks or xero.",
+        ),
+    ] = "csv",
+    late_events: Annotated[
+        int,
+        typer.Option(
+            "--late-events", metavar="N", min=0, help="So many usage events come after their period's late window."
+        ),
+    ] = 0,
 ) -> None:
     """Make a company to try things on, with billing bugs put in on purpose.
 
-    The whole home as files: usage, bills, documents, ledger, payments. The same seed gives the same bytes.
+    The whole home as files: usage, bills, documents, ledger, payments. The same seed gives the same bytes. The invoices
+    that customers see and the ledger may come as real files of a form; company.yaml then says how they are read.
     What was injected is written to DIR/truth.csv, so that what is found can be held against it.
     """
     faults = parse_faults(fault or [])
     begin, end = parse_day(first), parse_day(last)
     days = days_between(begin, end)
+    from billing_recon.simulate import BookedAs, RenderedAs
     from billing_recon.simulate import simulate as make
 
+    rendered_as = parse_form("--documents", documents, RenderedAs)
+    booked_as = parse_form("--ledger", ledger, BookedAs)
     screen = Screen()
     with screen.progress(f"simulating {count(len(days), 'day')} of {count(customers, 'customer')}") as tell:
         make(
@@ -103,6 +130,9 @@ def simulate(
             customers=customers,
             faults=faults,
             out=out,
+            documents=rendered_as,
+            ledger=booked_as,
+            late_events=late_events,
             progress=lambda stage, done, of: tell(f"{stage} {done:,} of {of:,}", done) if done == of else None,
         )
     injected = sum(faults.values())
@@ -112,6 +142,14 @@ def simulate(
         style="bold",
     )
     screen.say(f"next: billing-recon run --home {out} --day {begin} --to {end}")
+
+
+def parse_form(option: str, given: str, forms: type[Form]) -> Form:
+    """One of the forms by its name; ConfigurationError names them all."""
+    try:
+        return forms(given)
+    except ValueError:
+        raise ConfigurationError(f"{option} {given}: this form cannot be written; choose {', '.join(forms)}") from None
 
 
 def parse_faults(given: list[str]) -> dict[Code, int]:

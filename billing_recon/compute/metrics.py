@@ -184,10 +184,10 @@ lag_days AS (SELECT lag, sum(events) AS events FROM arrivals WHERE events > 0 AN
 lags AS (SELECT lag, sum(events) OVER (ORDER BY lag) AS upto, sum(events) OVER () AS events FROM lag_days),
 aside_money AS (
     SELECT q.currency, q.money_at_risk AS money
-    FROM quarantine AS q JOIN run_params AS p ON p.day = q.day WHERE q.money_at_risk IS NOT NULL
+    FROM quarantine AS q JOIN run_params AS p ON p.day = q.day WHERE q.money_at_risk IS NOT NULL AND q.decision IS NULL
     UNION ALL
     SELECT CAST(NULL AS VARCHAR) AS currency, 0 AS money FROM landing_reports
-    WHERE NOT EXISTS (SELECT 1 FROM quarantine AS q JOIN run_params AS p ON p.day = q.day WHERE q.money_at_risk IS NOT NULL)
+    WHERE NOT EXISTS (SELECT 1 FROM quarantine AS q JOIN run_params AS p ON p.day = q.day WHERE q.money_at_risk IS NOT NULL AND q.decision IS NULL)
 ),
 new_signals AS (
     SELECT s.kind, s.status FROM signals AS s JOIN run_params AS p ON p.day = s.observed_on

@@ -28,6 +28,9 @@ def _settled_at(decimals: int) -> str:
     )
 
 
+_RATIO_ARMS = "".join(f"WHEN {n} THEN CAST(round(exact, {n}) AS {RAW}) " for n in (8, 9, 10, 12, 16))
+"""Decimals at which an engine may keep the share of a period (core.profile.Profile.ratio_decimals)."""
+
 MACROS: tuple[str, ...] = (
     # quantity x price, exact: 10 + 12 decimals.
     f"CREATE OR REPLACE MACRO extend(quantity, unit_price) AS "
@@ -38,6 +41,19 @@ MACROS: tuple[str, ...] = (
     # raw x part / whole with both whole numbers (days of a period), half-even at the 22nd decimal.
     f"CREATE OR REPLACE MACRO share(amount, part, whole) AS "
     f"decimal_division(CAST(CAST(amount AS {RAW}) * CAST(part AS DECIMAL(9,0)) AS {RAW}), CAST(whole AS DECIMAL(9,0)), 22)",
+    # part / whole, both whole numbers, rounded half up at so many decimals (none: kept at 22).
+    f"CREATE OR REPLACE MACRO ratio_of(part, whole, decimals) AS list_transform("
+    f"[decimal_division(CAST(part AS DECIMAL(12,0)), CAST(whole AS DECIMAL(12,0)), 22)], "
+    f"lambda exact: CAST(CASE decimals {_RATIO_ARMS}ELSE exact END AS {RAW}))[1]",
+    # amount x ratio, the amount taken apart at its point so that 38 digits suffice: exact to 22 decimals for whole amounts,
+    # and within 1e-16 for their fractions.
+    f"CREATE OR REPLACE MACRO part_of(amount, ratio) AS list_transform("
+    f"[struct_pack(exact := CAST(amount AS {RAW}), units := CAST(trunc(CAST(amount AS {RAW}), 0) AS DECIMAL(16,0)), "
+    f"by := CAST(ratio AS DECIMAL(22,20)))], lambda s: CAST(CAST(s.units * s.by AS {RAW}) "
+    f"+ CAST(CAST(s.exact - s.units AS DECIMAL(18,16)) * s.by AS {RAW}) AS {RAW}))[1]",
+    # amount x part / whole for fractional units (an event that lies in two tiers): the share kept at 16 decimals.
+    f"CREATE OR REPLACE MACRO split_of(amount, part, whole) AS CASE WHEN part = whole THEN CAST(amount AS {RAW}) ELSE "
+    f"part_of(amount, decimal_division(CAST(part AS DECIMAL(22,10)), CAST(whole AS DECIMAL(22,10)), 16)) END",
     # The same by remainder, for any number of decimals from 0 to 12: slower, used where settle has no arm.
     f"CREATE OR REPLACE MACRO settle_by_remainder(amount, decimals, rounding) AS CAST(list_transform("
     f"[struct_pack(exact := CAST(amount AS {RAW}), rest := CAST(amount AS {RAW}) % {_UNITS}[decimals + 1], "
@@ -45,12 +61,12 @@ MACROS: tuple[str, ...] = (
     "WHEN 'half_up' THEN abs(s.rest) + abs(s.rest) >= s.unit "
     "WHEN 'half_even' THEN abs(s.rest) + abs(s.rest) > s.unit "
     "OR (abs(s.rest) + abs(s.rest) = s.unit AND (s.exact - s.rest) % (s.unit + s.unit) <> 0) "
-    "WHEN 'down' THEN false END THEN CASE WHEN s.exact < 0 THEN -s.unit ELSE s.unit END ELSE 0 END)[1] "
+    "WHEN 'down' THEN false WHEN 'up' THEN s.rest <> 0 END THEN CASE WHEN s.exact < 0 THEN -s.unit ELSE s.unit END ELSE 0 END)[1] "
     f"AS {AMOUNT})",
-    # Rounds once, by name: rounding is half_up, half_even or down; decimals 0 to 12. The list of one names the amount, so
+    # Rounds once, by name: rounding is half_up, half_even, down or up; decimals 0 to 12. The list of one names the amount, so
     # that the expression given is planned once and not once an arm.
     f"CREATE OR REPLACE MACRO settle(amount, decimals, rounding) AS list_transform([CAST(amount AS {RAW})], "
-    f"lambda exact: CASE decimals {_settled_at(2)}{_settled_at(0)}{_settled_at(3)}"
+    f"lambda exact: CASE CASE WHEN rounding = 'up' THEN -1 ELSE decimals END {_settled_at(2)}{_settled_at(0)}{_settled_at(3)}"
     "ELSE settle_by_remainder(exact, decimals, rounding) END)[1]",
     # The smallest amount at so many decimals: 0.01 for 2.
     f"CREATE OR REPLACE MACRO minor_unit(decimals) AS CAST({_UNITS}[decimals + 1] AS {AMOUNT})",
@@ -72,6 +88,25 @@ MACROS: tuple[str, ...] = (
     f"decimal_division(CAST(units AS {QUANTITY}) - CAST(units AS {QUANTITY}) % CAST(size AS {QUANTITY}), "
     f"CAST(size AS {QUANTITY}), 0) "
     f"+ CASE WHEN CAST(units AS {QUANTITY}) % CAST(size AS {QUANTITY}) > 0 THEN 1 ELSE 0 END AS DECIMAL(28,0))",
+    # Packages that are full: floor(units / size), exact.
+    f"CREATE OR REPLACE MACRO full_packages_of(units, size) AS CAST("
+    f"decimal_division(CAST(units AS {QUANTITY}) - CAST(units AS {QUANTITY}) % CAST(size AS {QUANTITY}), "
+    f"CAST(size AS {QUANTITY}), 0) AS DECIMAL(28,0))",
+    # Units rounded at so many decimals; `none` leaves them as they are.
+    f"CREATE OR REPLACE MACRO rounded_units(units, rounding, decimals) AS CASE WHEN rounding = 'none' "
+    f"THEN CAST(units AS {RAW}) ELSE CAST(settle_by_remainder(units, decimals, CASE rounding WHEN 'ceiling' THEN 'up' "
+    f"WHEN 'floor' THEN 'down' ELSE 'half_up' END) AS {RAW}) END",
+    # Units in another measure: divided or multiplied, then rounded (none, ceiling, floor, half_up) at so many decimals.
+    # Whole units are counted by remainder, so that no quotient is rounded before it is raised.
+    f"CREATE OR REPLACE MACRO converted(units, divide_by, multiply_by, rounding, decimals) AS CAST(CASE "
+    f"WHEN divide_by IS NULL AND multiply_by IS NULL THEN CAST(units AS {QUANTITY}) "
+    "WHEN divide_by IS NOT NULL AND rounding = 'ceiling' AND decimals = 0 THEN packages_of(units, divide_by) "
+    "WHEN divide_by IS NOT NULL AND rounding = 'floor' AND decimals = 0 THEN full_packages_of(units, divide_by) "
+    "ELSE CAST(rounded_units(CASE WHEN divide_by IS NOT NULL "
+    f"THEN CAST(decimal_division(CAST(units AS {QUANTITY}), CAST(divide_by AS {QUANTITY}), 10) AS {RAW}) "
+    f"ELSE CAST(round_even(CAST(units AS DECIMAL(38,10)) * CAST(multiply_by AS {QUANTITY}), 10) AS {RAW}) END, "
+    "rounding, decimals) "
+    f"AS {QUANTITY}) END AS {QUANTITY})",
     # A figure's text with thousands separated: 12000.5 -> 12,000.5. The second replacement drops commas of unused groups.
     r"CREATE OR REPLACE MACRO group_thousands(figure) AS regexp_replace(regexp_replace(figure, "
     r"'^(-?\d{1,3})(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\.|$)', '\1,\2,\3,\4,\5,\6\7'), ',+(\.|$)', '\1')",

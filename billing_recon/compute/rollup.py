@@ -61,39 +61,82 @@ ANTI JOIN rollup_repeated AS r ON r.source = n.source AND r.event_id = n.event_i
 WHERE n.corrects IS NOT NULL""",
 )
 
+
+def _roots(links: str) -> str:
+    """SELECT of source, event_id and root of each correction in `links` (source, event_id, corrects).
+
+    From the ends that are no correction downwards, so that a long chain is walked once and not once a link. What cannot be
+    reached so leads into a circle, whose smallest id stands for it.
+    """
+    return f"""
+WITH RECURSIVE reached AS (
+    SELECT l.source, l.event_id, l.corrects AS root
+    FROM {links} AS l
+    ANTI JOIN {links} AS t ON t.source = l.source AND t.event_id = l.corrects
+    UNION
+    SELECT l.source, l.event_id, r.root
+    FROM reached AS r
+    JOIN {links} AS l ON l.source = r.source AND l.corrects = r.event_id
+),
+endless AS (
+    SELECT l.source, l.event_id, l.corrects
+    FROM {links} AS l
+    ANTI JOIN reached AS r ON r.source = l.source AND r.event_id = l.event_id
+),
+ahead AS (
+    SELECT source, event_id, corrects AS ancestor FROM endless
+    UNION
+    SELECT a.source, a.event_id, e.corrects AS ancestor
+    FROM ahead AS a
+    JOIN endless AS e ON e.source = a.source AND e.event_id = a.ancestor
+),
+circles AS (SELECT source, event_id FROM ahead WHERE event_id = ancestor),
+found AS (
+    SELECT source, event_id, root FROM reached
+    UNION ALL
+    SELECT a.source, a.event_id, a.ancestor AS root
+    FROM ahead AS a
+    JOIN circles AS c ON c.source = a.source AND c.event_id = a.ancestor
+)
+SELECT source, event_id, min(root) AS root FROM found GROUP BY source, event_id"""
+
+
+KNOWN_LINKS = Relation(
+    name="rollup_known_links",
+    inputs=("rollup_links",),
+    doc="The corrections that had come before today.",
+    kept=False,
+    sql="SELECT source, event_id, corrects FROM rollup_links WHERE NOT arrived",
+)
+
+ROOTS = Relation(
+    name="rollup_roots",
+    inputs=("rollup_links",),
+    rows_from=("rollup_links",),
+    doc=(
+        "Each correction with the root of its chain. The root is the id at the end that is itself no correction, whether it has "
+        "come or not; corrections that name each other in a circle take the smallest id of the circle."
+    ),
+    sql=_roots("rollup_links"),
+)
+
+ROOTS_BEFORE = Relation(
+    name="rollup_roots_before",
+    inputs=("rollup_known_links",),
+    rows_from=("rollup_known_links",),
+    doc="The same as it was known before today.",
+    sql=_roots("rollup_known_links"),
+)
+
 CHAINS = Relation(
     name="rollup_chains",
-    inputs=("rollup_links",),
-    doc=(
-        "Each correction with the root of its chain, now and as known before today (empty if it arrived today). The root is "
-        "the id at the end that is itself no correction, whether it has come or not; corrections that name each other in a "
-        "circle take the smallest id of the circle."
-    ),
+    inputs=("rollup_roots", "rollup_roots_before"),
+    rows_from=("rollup_roots",),
+    doc="Each correction with the root of its chain, now and as known before today (empty if it arrived today).",
     sql="""
-WITH RECURSIVE reached AS (
-    SELECT source, event_id, corrects AS ancestor, arrived FROM rollup_links
-    UNION
-    SELECT r.source, r.event_id, l.corrects AS ancestor, r.arrived OR l.arrived AS arrived
-    FROM reached AS r
-    JOIN rollup_links AS l ON l.source = r.source AND l.event_id = r.ancestor
-),
-circles AS (
-    SELECT source, event_id, bool_and(arrived) AS arrived FROM reached WHERE event_id = ancestor GROUP BY source, event_id
-),
-ends AS (
-    SELECT r.source, r.event_id, r.ancestor, r.arrived, l.event_id IS NULL AS is_end,
-        l.event_id IS NULL OR l.arrived AS was_end, c.event_id IS NOT NULL AS circles,
-        c.event_id IS NOT NULL AND NOT c.arrived AS circled
-    FROM reached AS r
-    LEFT JOIN rollup_links AS l ON l.source = r.source AND l.event_id = r.ancestor
-    LEFT JOIN circles AS c ON c.source = r.source AND c.event_id = r.ancestor
-)
-SELECT source, event_id,
-    coalesce(min(ancestor) FILTER (WHERE is_end), min(ancestor) FILTER (WHERE circles)) AS root,
-    coalesce(
-        min(ancestor) FILTER (WHERE was_end AND NOT arrived), min(ancestor) FILTER (WHERE circled AND NOT arrived)
-    ) AS root_before
-FROM ends GROUP BY source, event_id""",
+SELECT n.source, n.event_id, n.root, b.root AS root_before
+FROM rollup_roots AS n
+LEFT JOIN rollup_roots_before AS b ON b.source = n.source AND b.event_id = n.event_id""",
 )
 
 TOUCHED = Relation(
@@ -148,63 +191,151 @@ CHANGES = Relation(
     inputs=("new_events", "landing_duplicates", "rollup_repeated", "rollup_touched"),
     doc=(
         "What the arrivals change, as signed rows: each arrival in; what today's chains leave uncounted out again; "
-        "duplicates on their own account."
+        "duplicates on their own account. `known`: it was counted before today."
     ),
     kept=False,
     sql=f"""
 SELECT customer_id, subscription_id, meter, event_time, received_at, observed_on, CAST(quantity AS {QUANTITY}) AS quantity,
-    1 AS events, 0 AS duplicates, 0 AS superseded
+    1 AS events, 0 AS duplicates, 0 AS superseded, false AS known
 FROM new_events
 UNION ALL
 SELECT n.customer_id, n.subscription_id, n.meter, n.event_time, n.received_at, n.observed_on,
-    CAST(n.quantity AS {QUANTITY}) AS quantity, -1 AS events, 1 AS duplicates, 0 AS superseded
+    CAST(n.quantity AS {QUANTITY}) AS quantity, -1 AS events, 1 AS duplicates, 0 AS superseded, false AS known
 FROM new_events AS n
 SEMI JOIN rollup_repeated AS r ON r.source = n.source AND r.event_id = n.event_id
 UNION ALL
 SELECT customer_id, subscription_id, meter, event_time, received_at, observed_on, quantity,
-    -1 AS events, 0 AS duplicates, 1 AS superseded
+    -1 AS events, 0 AS duplicates, 1 AS superseded, NOT arrived AS known
 FROM rollup_touched WHERE NOT counts AND (arrived OR counted)
 UNION ALL
 SELECT d.customer_id, d.subscription_id, d.meter, d.event_time, NULL AS received_at, NULL AS observed_on,
-    CAST(d.quantity AS {QUANTITY}) AS quantity, 0 AS events, 1 AS duplicates, 0 AS superseded
+    CAST(d.quantity AS {QUANTITY}) AS quantity, 0 AS events, 1 AS duplicates, 0 AS superseded, false AS known
 FROM landing_duplicates AS d
 WHERE d.subscription_id IS NOT NULL AND d.meter IS NOT NULL AND d.event_time IS NOT NULL AND d.quantity IS NOT NULL""",
 )
 
-ROLLUP_DAY = Relation(
-    name="rollup_day",
+_QUARTER_HOUR = 900_000_000
+
+
+def _quarter(event_time: str) -> str:
+    """The quarter of an hour of an instant, as microseconds since 1970."""
+    return f"epoch_us({event_time}) - epoch_us({event_time}) % {_QUARTER_HOUR}"
+
+
+QUARTERS = Relation(
+    name="rollup_quarters",
     inputs=("rollup_changes", "rollup_zones", "run_params"),
-    doc="Net change per usage day (local to the subscription; to the company where the subscription is unknown).",
+    doc=(
+        "The local day of each quarter of an hour that has events, in each time zone that is used, with the company's day and "
+        "the instant at which that ends. Local days begin on quarters of an hour everywhere; so calendars are asked for "
+        "some thousand quarters and not for every event."
+    ),
+    sql=f"""
+WITH quarters AS (SELECT DISTINCT {_quarter("event_time")} AS quarter FROM rollup_changes),
+zones AS (
+    SELECT timezone FROM rollup_zones
+    UNION
+    SELECT company_timezone AS timezone FROM run_params
+),
+instants AS (
+    SELECT quarter, TIMESTAMPTZ '1970-01-01 00:00:00+00' + to_microseconds(quarter) AS begins FROM quarters
+),
+dated AS (
+    SELECT i.quarter, z.timezone, CAST(timezone(z.timezone, i.begins) AS DATE) AS usage_day,
+        CAST(timezone(p.company_timezone, i.begins) AS DATE) AS company_day, p.company_timezone
+    FROM instants AS i
+    CROSS JOIN zones AS z
+    CROSS JOIN run_params AS p
+)
+SELECT quarter, timezone, usage_day, company_day,
+    timezone(company_timezone, CAST(company_day + 1 AS TIMESTAMP)) AS company_day_ends
+FROM dated""",
+)
+
+SUMS = Relation(
+    name="rollup_sums",
+    inputs=("rollup_changes", "rollup_quarters", "rollup_zones", "run_params"),
+    doc=(
+        "Changes per usage day (local to the subscription; to the company where the subscription is unknown). An event is late "
+        "when it was received or arrived after its own day; the opening load only where it was received so. `reopened`: "
+        "what late arrivals add, less what is taken out of what was counted before."
+    ),
     sql=f"""
 WITH placed AS (
-    SELECT CAST(timezone(coalesce(z.timezone, p.company_timezone), c.event_time) AS DATE) AS usage_day,
-        c.subscription_id, c.customer_id, c.meter, c.events, c.duplicates, c.superseded,
+    SELECT q.usage_day, c.subscription_id, c.customer_id, c.meter, c.events, c.duplicates, c.superseded,
         CASE c.events WHEN 1 THEN c.quantity WHEN -1 THEN -c.quantity ELSE 0 END AS quantity,
         CASE c.duplicates WHEN 1 THEN c.quantity ELSE 0 END AS duplicate_quantity,
-        CASE c.superseded WHEN 1 THEN c.quantity ELSE 0 END AS superseded_quantity,
-        coalesce(
-            CAST(timezone(p.company_timezone, c.received_at) AS DATE) > CAST(timezone(p.company_timezone, c.event_time) AS DATE),
-            false
-        ) AS late
+        CASE c.superseded WHEN 1 THEN c.quantity ELSE 0 END AS superseded_quantity, c.known,
+        coalesce(c.received_at >= q.company_day_ends OR (c.observed_on > q.company_day AND c.observed_on > p.first_day), false)
+            AS late
     FROM rollup_changes AS c
     CROSS JOIN run_params AS p
     LEFT JOIN rollup_zones AS z ON z.subscription_id = c.subscription_id
         AND coalesce(c.observed_on, p.day) >= z.since AND coalesce(c.observed_on, p.day) < z.until
+    JOIN rollup_quarters AS q ON q.quarter = {_quarter("c.event_time")}
+        AND q.timezone = coalesce(z.timezone, p.company_timezone)
 )
 SELECT usage_day, subscription_id, min(customer_id) AS customer_id, meter,
-    CAST(sum(quantity) AS {QUANTITY}) AS quantity,
-    CAST(sum(events) AS BIGINT) AS events,
-    CAST(sum(duplicate_quantity) AS {QUANTITY}) AS duplicate_quantity,
-    CAST(sum(duplicates) AS BIGINT) AS duplicate_events,
-    CAST(coalesce(sum(quantity) FILTER (WHERE late), 0) AS {QUANTITY}) AS late_quantity,
-    CAST(coalesce(sum(events) FILTER (WHERE late), 0) AS BIGINT) AS late_events,
-    CAST(sum(superseded_quantity) AS {QUANTITY}) AS superseded_quantity,
-    CAST(sum(superseded) AS BIGINT) AS superseded_events
+    sum(quantity) AS quantity, sum(events) AS events,
+    sum(duplicate_quantity) AS duplicate_quantity, sum(duplicates) AS duplicate_events,
+    coalesce(sum(quantity) FILTER (WHERE late), 0) AS late_quantity,
+    coalesce(sum(events) FILTER (WHERE late), 0) AS late_events,
+    sum(superseded_quantity) AS superseded_quantity, sum(superseded) AS superseded_events,
+    coalesce(sum(quantity) FILTER (WHERE late OR known), 0) AS reopened_quantity,
+    coalesce(sum(events) FILTER (WHERE late AND NOT known AND events = 1), 0) AS reopened_by,
+    count(*) FILTER (WHERE known) AS taken_out
 FROM placed
-GROUP BY usage_day, subscription_id, meter
-HAVING sum(quantity) <> 0 OR sum(events) <> 0 OR sum(duplicates) <> 0 OR sum(superseded) <> 0
-    OR sum(events) FILTER (WHERE late) <> 0 OR sum(quantity) FILTER (WHERE late) <> 0""",
+GROUP BY usage_day, subscription_id, meter""",
 )
 
-RELATIONS: tuple[Relation, ...] = (ZONES, REPEATED, LINKS, CHAINS, TOUCHED, CHANGES, ROLLUP_DAY)
-"""Inputs: new_events, known_events, subscriptions, landing_duplicates, run_params. Result: rollup_day (USAGE_ROLLUP)."""
+ROLLUP_DAY = Relation(
+    name="rollup_day",
+    inputs=("rollup_sums",),
+    doc="Net change per usage day, subscription and meter (core.results.USAGE_ROLLUP).",
+    kept=False,
+    sql=f"""
+SELECT usage_day, subscription_id, customer_id, meter, CAST(quantity AS {QUANTITY}) AS quantity,
+    CAST(events AS BIGINT) AS events, CAST(duplicate_quantity AS {QUANTITY}) AS duplicate_quantity,
+    CAST(duplicate_events AS BIGINT) AS duplicate_events, CAST(late_quantity AS {QUANTITY}) AS late_quantity,
+    CAST(late_events AS BIGINT) AS late_events, CAST(superseded_quantity AS {QUANTITY}) AS superseded_quantity,
+    CAST(superseded_events AS BIGINT) AS superseded_events
+FROM rollup_sums
+WHERE quantity <> 0 OR events <> 0 OR duplicate_events <> 0 OR superseded_events <> 0 OR late_events <> 0
+    OR late_quantity <> 0""",
+)
+
+REOPENED = Relation(
+    name="reopened_days",
+    inputs=("rollup_sums", "run_params"),
+    doc=(
+        "The usage days before today that today's arrivals re-opened, per meter (compute.late_usage.REOPENED_DAYS). "
+        "`late_window` of the usage day: open or closed."
+    ),
+    sql=f"""
+SELECT s.usage_day, s.meter, CAST(p.day AS DATE) AS arrived_on, CASE WHEN p.day <= CAST(s.usage_day + p.late_window_days AS DATE) THEN 'open' ELSE 'closed' END AS late_window,
+    CAST(sum(s.reopened_by) AS BIGINT) AS late_events, CAST(sum(s.taken_out) AS BIGINT) AS taken_out_events,
+    CAST(sum(s.reopened_quantity) AS {QUANTITY}) AS quantity, count(DISTINCT s.subscription_id) AS subscriptions
+FROM rollup_sums AS s
+CROSS JOIN run_params AS p
+WHERE s.usage_day < p.day AND s.usage_day >= p.first_day AND (s.reopened_by <> 0 OR s.taken_out <> 0)
+GROUP BY s.usage_day, s.meter, p.day, p.late_window_days
+ORDER BY s.usage_day, s.meter""",
+)
+
+RELATIONS: tuple[Relation, ...] = (
+    ZONES,
+    REPEATED,
+    LINKS,
+    KNOWN_LINKS,
+    ROOTS,
+    ROOTS_BEFORE,
+    CHAINS,
+    TOUCHED,
+    CHANGES,
+    QUARTERS,
+    SUMS,
+    ROLLUP_DAY,
+    REOPENED,
+)
+"""Inputs: new_events, known_events, subscriptions, landing_duplicates, run_params. Results: rollup_day (USAGE_ROLLUP) and
+reopened_days."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,11 +12,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from billing_recon.core.catalog import Catalog, TaxRate
+from billing_recon.core.catalog import Catalog, Charge, Plan, TaxRate
 from billing_recon.core.catalog_file import figures_that_do_not_fit, load_catalog
 from billing_recon.core.company import Company
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.profile import Profile
+from billing_recon.core.tiers import TierEdges, tier_edges
 
 __all__ = ["TERM_TABLES", "TermTable", "load_catalog", "register_terms"]
 
@@ -26,6 +29,7 @@ QUANTITY, PRICE, AMOUNT, RATE = (
     pa.decimal128(38, 12),
     pa.decimal128(12, 8),
 )
+RAW = pa.decimal128(38, 22)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,29 @@ TERM_CHARGES = TermTable(
         "package_size": QUANTITY,
         "free_units": QUANTITY,
         "discountable": BOOLEAN,
+        "term_no": INTEGER,
+        "package_rounding": TEXT,
+        "rate": RATE,
+        "event_fee": PRICE,
+        "free_events": INTEGER,
+        "event_minimum": PRICE,
+        "event_maximum": PRICE,
+        "multiplier": PRICE,
+        "aggregation": TEXT,
+        "unique_dimension": TEXT,
+        "bucket": TEXT,
+        "divide_by": QUANTITY,
+        "multiply_by": QUANTITY,
+        "convert_rounding": TEXT,
+        "convert_decimals": INTEGER,
+        "prorated": BOOLEAN,
+        "due": TEXT,
+        "dimensions": TEXT,
+        "by_event": BOOLEAN,
     },
 )
+"""`term_no` numbers the charges of the whole catalog, so that tiers are joined by one integer. `by_event`: the charge's
+price depends on its single events and not on their sum alone."""
 TERM_TIERS = TermTable(
     "term_tiers",
     {
@@ -67,50 +92,134 @@ TERM_TIERS = TermTable(
         "upper": QUANTITY,
         "unit": PRICE,
         "flat": PRICE,
+        "term_no": INTEGER,
+        "counts_from": QUANTITY,
+        "block_size": QUANTITY,
+        "through": RAW,
+        **dict.fromkeys(("unit_said", "flat_said", "flat_bare", "head", "middle", "place", "alone", "with_fee"), TEXT),
     },
 )
+"""`counts_from`: the edge from which the tier's units are counted, `lower` but for stepped tiers. `through`: what all tiers
+before cost in full plus the fees up to this tier's own, so that one look-up prices graduated units. The text columns are what an item's words say of the tier, written once instead of once a line:
+`head` and `middle` the working as JSON up to the tier's units and from there to its fee, `place` where the tier lies (empty for
+the first), `alone` and `with_fee` its price without its fee and with it."""
+TERM_CELLS = TermTable("term_cells", {"term_no": INTEGER, "cell": TEXT, "unit_price": PRICE})
+"""Prices of a matrix: `cell` is the values of the charge's dimensions, joined by `|`."""
 TERM_TAXES = TermTable("term_taxes", {"tax_region": TEXT, "rate": RATE, "effective_from": DATE, "effective_to": DATE})
-TERM_TABLES: tuple[TermTable, ...] = (CURRENCIES, TERM_PLANS, TERM_CHARGES, TERM_TIERS, TERM_TAXES)
+TERM_PROFILE = TermTable(
+    "term_profile",
+    {
+        "rounding_point": TEXT,
+        "no_usage": TEXT,
+        "no_usage_in_bucket": TEXT,
+        "ratio_decimals": INTEGER,
+        "day_count": TEXT,
+        "period_ends": TEXT,
+        "fixed_days": INTEGER,
+        "credit_cap": TEXT,
+        "step_order": TEXT,
+    },
+)
+"""One row: the profile's policies that rating reads beside `run_params`. `step_order` is like discount,maximum,minimum."""
+TERM_TABLES: tuple[TermTable, ...] = (
+    CURRENCIES,
+    TERM_PLANS,
+    TERM_CHARGES,
+    TERM_TIERS,
+    TERM_CELLS,
+    TERM_TAXES,
+    TERM_PROFILE,
+)
 """What `register_terms` creates (ARCHITECTURE section 4)."""
 
 
 def register_terms(con: duckdb.DuckDBPyConnection, catalog: Catalog, company: Company) -> None:
-    """Create `currencies`, `term_plans`, `term_charges`, `term_tiers` and `term_taxes` in the session.
+    """Create TERM_TABLES in the session, under the company's profile.
 
     Figures go through Arrow decimals, never through a float. `currencies` holds every active ISO 4217 code, settling at
-    the profile's `decimals` where it names one; `exponent` is always the currency's own. Raises ConfigurationError for a figure that its type cannot hold exactly.
+    the profile's `decimals` where it names one; `exponent` is always the currency's own. Raises ConfigurationError for a
+    figure that its type cannot hold exactly.
     """
     problems = list(figures_that_do_not_fit(catalog.plans, catalog.taxes))
     if problems:
         raise ConfigurationError(problems)
-    decimals = company.profile.decimals
-    settles = [
-        (c, decimals if decimals is not None else exponent, exponent) for c, exponent in sorted(EXPONENTS.items())
+    profile = company.profile
+    settles = {c: exponent if profile.decimals is None else profile.decimals for c, exponent in EXPONENTS.items()}
+    charges = [
+        (number, plan, position, charge)
+        for number, (plan, position, charge) in enumerate(
+            ((p, position, c) for p in catalog.plans for position, c in enumerate(p.charges, start=1)), start=1
+        )
     ]
-    _create(con, CURRENCIES, settles)
+    _create(con, CURRENCIES, [(c, settles[c], exponent) for c, exponent in sorted(EXPONENTS.items())])
     _create(con, TERM_PLANS, [(p.plan_id, p.plan_version, p.currency, p.name, p.minimum) for p in catalog.plans])
-    _create(con, TERM_CHARGES, list(_charges(catalog)))
-    _create(con, TERM_TIERS, list(_tiers(catalog)))
+    _create(con, TERM_CHARGES, [_charge(*numbered) for numbered in charges])
+    tiers = [
+        (
+            *(plan.plan_id, plan.plan_version, plan.currency, charge.charge_id),
+            *_tier(edges, number, plan.currency, settles[plan.currency]),
+        )
+        for number, plan, _, charge in charges
+        for edges in tier_edges(charge, profile)
+    ]
+    _create(con, TERM_TIERS, tiers)
+    cells = [(n, "|".join(cell.values), cell.unit_price) for n, _, _, charge in charges for cell in charge.prices]
+    _create(con, TERM_CELLS, cells)
     _create(con, TERM_TAXES, list(_taxes(catalog.taxes)))
+    _create(con, TERM_PROFILE, [_profile(profile)])
 
 
-def _charges(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
-    for plan in catalog.plans:
-        for position, c in enumerate(plan.charges, start=1):
-            prices = (c.amount, c.unit_price, c.package_price, c.package_size, c.free_units)
-            identity = (plan.plan_id, plan.plan_version, plan.currency, c.charge_id, position)
-            yield (*identity, c.kind, c.model, c.meter, *prices, c.discountable)
+def _profile(profile: Profile) -> tuple[Any, ...]:
+    return (
+        profile.rounding_point,
+        profile.no_usage,
+        profile.no_usage_in_bucket,
+        profile.ratio_decimals,
+        profile.day_count,
+        profile.period_ends,
+        profile.fixed_days,
+        profile.credit_cap,
+        ",".join(profile.adjustments),
+    )
 
 
-def _tiers(catalog: Catalog) -> Iterator[tuple[Any, ...]]:
-    """Tiers with both edges: each begins where the one before ends."""
-    for plan in catalog.plans:
-        for charge in plan.charges:
-            lower = Decimal(0)
-            for number, tier in enumerate(charge.tiers, start=1):
-                identity = (plan.plan_id, plan.plan_version, plan.currency, charge.charge_id, number)
-                yield (*identity, lower, tier.up_to, tier.unit, tier.flat)
-                lower = tier.up_to if tier.up_to is not None else lower
+def _charge(number: int, plan: Plan, position: int, c: Charge) -> tuple[Any, ...]:
+    convert = c.convert
+    return (
+        *(plan.plan_id, plan.plan_version, plan.currency, c.charge_id, position, c.kind, c.model, c.meter),
+        *(c.amount, c.unit_price, c.package_price, c.package_size, c.free_units, c.discountable, number),
+        *(c.package_rounding, c.rate, c.event_fee, c.free_events, c.event_minimum, c.event_maximum, c.multiplier),
+        *(c.aggregation, c.unique, c.bucket),
+        *((convert.divide_by, convert.multiply_by, convert.rounding, convert.decimals) if convert else (None,) * 4),
+        *(c.prorated, c.due, json.dumps(c.dimensions) if c.dimensions else None, c.by_event),
+    )
+
+
+def _tier(edges: TierEdges, term_no: int, currency: str, decimals: int) -> tuple[Any, ...]:
+    tier, unit = edges.tier, edges.unit
+    unit_said, flat_said = _said(unit, decimals), _said(tier.flat, decimals)
+    price = f"{currency} {unit_said}" if tier.rate is None else f"{_bare(unit * 100)}%"
+    up_to = "null" if edges.upper is None else f'"{_bare(edges.upper)}"'
+    return (
+        *(edges.tier_no, edges.lower, edges.upper, unit, tier.flat, term_no, edges.counts_from),
+        *(tier.block_size, edges.through, unit_said, flat_said, _bare(tier.flat)),
+        f'{{"tier":{edges.tier_no},"above":"{_bare(edges.lower)}","up_to":{up_to},"units":"',
+        f'","unit_price":"{_bare(unit)}","flat":"',
+        None if edges.tier_no == 1 else f" above the first {_said(edges.lower, 0)}",
+        f" at {price}" if unit else " included",
+        f" at {price} plus {currency} {flat_said}" if unit else f" for {currency} {flat_said}",
+    )
+
+
+def _bare(figure: Decimal) -> str:
+    return f"{figure.normalize():f}"
+
+
+def _said(figure: Decimal, decimals: int) -> str:
+    """As the macro `say` words it: at least the currency's decimals."""
+    text = _bare(figure)
+    whole, _, rest = text.partition(".")
+    return f"{int(whole):,}.{rest:0<{decimals}}" if rest or decimals else f"{int(whole):,}"
 
 
 def _taxes(taxes: Sequence[TaxRate]) -> Iterator[tuple[str, Decimal, date, date | None]]:

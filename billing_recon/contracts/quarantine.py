@@ -10,6 +10,8 @@ class Reason(StrEnum):
 
     BROKEN_ROW = "BROKEN_ROW"
     """The line is no row: too few or too many fields, text after a closing quote, not a JSON object, too long."""
+    BROKEN_DOCUMENT = "BROKEN_DOCUMENT"
+    """The file is no invoice of its format, or of none that is known; the message is its reader's."""
     BAD_ENCODING = "BAD_ENCODING"
     """Bytes that are no text in the file's declared encoding, or a NUL character."""
     UNPARSABLE = "UNPARSABLE"

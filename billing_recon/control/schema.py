@@ -30,6 +30,8 @@ landing_reports = Table(
     Column("accepted", Integer, nullable=False),
     Column("quarantined", Integer, nullable=False),
     Column("duplicates", Integer, nullable=False),
+    Column("released", Integer, nullable=False, server_default="0"),
+    Column("discarded", Integer, nullable=False, server_default="0"),
     _text("files"),
     _text("message"),
     _text("reasons"),
@@ -133,6 +135,24 @@ month_events = Table(
     _text("decided_at"),
     Index("month_events_latest", "month", "id"),
 )
+quarantine_decisions = Table(
+    "quarantine_decisions",
+    metadata,
+    _id(),
+    _text("row_id"),
+    _text("table_name"),
+    Column("day", Date, nullable=False),
+    _text("verb"),
+    _text("corrections"),
+    _text("reason"),
+    _text("decided_by"),
+    _text("role"),
+    _text("actor"),
+    _text("came"),
+    _text("decided_at"),
+    Index("quarantine_decisions_day", "day", "table_name", "id"),
+    Index("quarantine_decisions_row", "row_id", "id"),
+)
 audit_events = Table(
     "audit_events",
     metadata,
@@ -142,5 +162,5 @@ audit_events = Table(
     _text("hash"),
 )
 
-DECISIONS: tuple[Table, ...] = (policies, verdicts, baselines, releases, sign_offs, month_events)
+DECISIONS: tuple[Table, ...] = (policies, verdicts, baselines, releases, sign_offs, month_events, quarantine_decisions)
 APPEND_ONLY: tuple[Table, ...] = (*DECISIONS, baseline_values, audit_events)

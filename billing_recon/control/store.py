@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, Table, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, func, insert, select, update
 
 from billing_recon.control import audit
 from billing_recon.control.database import connect, reading, writing
@@ -33,6 +33,7 @@ from billing_recon.control.schema import (
     month_events,
     partition_states,
     policies,
+    quarantine_decisions,
     releases,
     sign_offs,
     verdicts,
@@ -40,6 +41,7 @@ from billing_recon.control.schema import (
 from billing_recon.core.errors import CloseRefused
 from billing_recon.core.gate import Condition
 from billing_recon.core.landing import LandingReport, LandingStatus
+from billing_recon.core.quarantine import RowDecision, Verb, standing
 from billing_recon.core.signoff import Role, SignOff
 from billing_recon.core.verdict import Verdict
 
@@ -81,6 +83,8 @@ class ControlStore:
                     accepted=report.accepted,
                     quarantined=report.quarantined,
                     duplicates=report.duplicates,
+                    released=report.released,
+                    discarded=report.discarded,
                     files=audit.canonical({"files": [list(f) for f in report.files]}),
                     message=report.message,
                     reasons=audit.canonical(report.reasons),
@@ -214,6 +218,53 @@ class ControlStore:
         with reading(self._engine) as connection:
             row = _latest(connection, releases, partition=partition)
         return Release(row.partition, row.evidence_hash, row.run_id, row.decided_at) if row else None
+
+    def decide_rows(self, decisions: Sequence[RowDecision]) -> list[RowDecision]:
+        """Append decisions on rows set aside, all or none; answers those that are new, with `decided_at`.
+
+        What a standing decision says already is no new one. Each touched quarantine partition counts as incomplete from
+        here until it is landed again, so that no verdict stands on rows that were decided otherwise since.
+        CloseRefused when a month is locked or closed.
+        """
+        made: list[RowDecision] = []
+        with writing(self._engine) as connection:
+            for decision in decisions:
+                month = month_of(decision.day)
+                state = self._state(connection, month)
+                if state is not MonthState.OPEN:
+                    raise CloseRefused(
+                        [
+                            f"row {decision.row_id} of {decision.table} {decision.day}: {month} is {state.value}; "
+                            f"billing-recon reopen {month} --reason ... opens it again"
+                        ]
+                    )
+                before = self._decisions(connection, quarantine_decisions.c.row_id == decision.row_id)
+                if decision.same_as(before[-1] if before else None):
+                    continue
+                row = _decision_row(decision) | {"decided_at": self._now()}
+                audit.decide(connection, quarantine_decisions, row)
+                made.append(_row_decision(row))
+            for table, day in sorted({(f"quarantine_{d.table}", d.day) for d in made}):
+                self._put_state(connection, table, day, rows=0, digest="", complete=False, run_id="quarantine")
+        return made
+
+    def standing_decisions(self, table: str, day: date) -> list[RowDecision]:
+        """The decisions in force on a partition's rows, one a row, in the order in which they were made."""
+        t = quarantine_decisions
+        with reading(self._engine) as connection:
+            found = self._decisions(connection, (t.c.day == day) & (t.c.table_name == table))
+        return list(standing(found).values())
+
+    def row_decisions(self, row_id: str) -> list[RowDecision]:
+        """Every decision on rows whose id begins so, in the order in which they were made; "" means all rows."""
+        with reading(self._engine) as connection:
+            return self._decisions(connection, quarantine_decisions.c.row_id.startswith(row_id, autoescape=True))
+
+    @staticmethod
+    def _decisions(connection: Connection, where: ColumnElement[bool]) -> list[RowDecision]:
+        t = quarantine_decisions
+        rows = connection.execute(select(t).where(where).order_by(t.c.id)).mappings()
+        return [_row_decision(dict(row)) for row in rows]
 
     def capture_baseline(
         self,
@@ -399,6 +450,39 @@ def _landing_report(row: Row[Any]) -> LandingReport:
         files=tuple((path, digest) for path, digest in json.loads(row.files)["files"]),
         message=row.message,
         reasons=json.loads(row.reasons),
+        released=row.released,
+        discarded=row.discarded,
+    )
+
+
+def _decision_row(decision: RowDecision) -> dict[str, Any]:
+    return {
+        "row_id": decision.row_id,
+        "table_name": decision.table,
+        "day": decision.day,
+        "verb": decision.verb.value,
+        "corrections": audit.canonical(dict(decision.corrections)),
+        "reason": decision.reason,
+        "decided_by": decision.decided_by,
+        "role": decision.role,
+        "actor": decision.actor or decision.decided_by,
+        "came": decision.came,
+    }
+
+
+def _row_decision(row: dict[str, Any]) -> RowDecision:
+    return RowDecision(
+        row_id=row["row_id"],
+        table=row["table_name"],
+        day=row["day"],
+        verb=Verb(row["verb"]),
+        reason=row["reason"],
+        decided_by=row["decided_by"],
+        corrections=tuple(json.loads(row["corrections"]).items()),
+        role=row["role"],
+        actor=row["actor"],
+        came=row["came"],
+        decided_at=row["decided_at"],
     )
 
 

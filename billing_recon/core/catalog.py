@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -28,51 +29,196 @@ class Frozen(BaseModel):
 
 
 class Tier(Frozen):
-    """One tier. `up_to` is inclusive; the last tier leaves it empty."""
+    """One tier. `up_to` is inclusive; the last tier leaves it empty.
+
+    `first_unit` is for catalogs that write 0-10, 11-20: the tier's own first unit, which must touch the end before it or
+    be one above. A tier of started blocks has block_size, its `unit` is the price of a block, and it ends after
+    `max_blocks` (empty: never).
+    """
 
     up_to: Exact | None = None
     unit: Exact = Decimal(0)
     flat: Exact = Decimal(0)
+    rate: Exact | None = Field(default=None, description="of graduated_percentage, as a fraction: 0.013 is 1.3%")
+    first_unit: Exact | None = None
+    block_size: Exact | None = None
+    max_blocks: int | None = Field(default=None, ge=1)
+
+
+class Conversion(Frozen):
+    """How metered units become billed ones: divided or multiplied, then rounded to `decimals`."""
+
+    divide_by: Exact | None = None
+    multiply_by: Exact | None = None
+    rounding: Literal["none", "ceiling", "floor", "half_up"] = "none"
+    decimals: int = Field(default=0, ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Conversion:
+        given = [f for f in (self.divide_by, self.multiply_by) if f is not None]
+        if len(given) != 1 or given[0] <= 0:
+            raise ValueError("give either divide_by or multiply_by, above 0")
+        return self
+
+
+class Cell(Frozen):
+    """The price of one combination of a matrix's dimensions."""
+
+    values: tuple[str, ...] = Field(description="one for each dimension, in their order")
+    unit_price: Exact
+
+
+Model = Literal[
+    "flat",
+    "per_unit",
+    "graduated",
+    "volume",
+    "package",
+    "percentage",
+    "graduated_percentage",
+    "dynamic",
+    "matrix",
+    "graduated_blocks",
+    "volume_blocks",
+]
+MODELS: tuple[str, ...] = get_args(Model)
+"""Every charge model; compute.rating has a file for each."""
+
+Aggregation = Literal["sum", "count", "unique_count", "max", "latest", "time_weighted"]
+
+TIERED = ("graduated", "volume", "graduated_percentage")
+BLOCKS = ("graduated_blocks", "volume_blocks")
+_NEEDS: dict[str, tuple[str, ...]] = {
+    "flat": ("amount",),
+    "per_unit": ("unit_price",),
+    "package": ("package_price",),
+    "percentage": ("rate",),
+    "matrix": ("dimensions", "prices"),
+}
 
 
 class Charge(Frozen):
     """One thing that a plan charges for; it becomes one line a period.
 
     Models: flat (amount), per_unit (unit_price), graduated and volume (tiers), package (package_size, package_price,
-    free_units). `kind` usage meters events; subscription uses the subscription's own quantity, or 1 for flat.
+    package_rounding), percentage (rate, event_fee, free_events, event_minimum, event_maximum), graduated_percentage
+    (tiers with rate), dynamic (multiplier on a metered cost), matrix (dimensions, prices), graduated_blocks and
+    volume_blocks (tiers with block_size). free_units are not billed. `kind` usage meters events; subscription uses the
+    subscription's own quantity, or 1 for flat. Rates are fractions: 0.013 is 1.3%.
     """
 
     charge_id: str
     kind: Literal["subscription", "usage"]
-    model: Literal["flat", "per_unit", "graduated", "volume", "package"]
+    model: Model
     meter: str | None = None
     amount: Exact | None = None
     unit_price: Exact | None = None
     tiers: tuple[Tier, ...] = ()
     package_size: Exact | None = None
     package_price: Exact | None = None
+    package_rounding: Literal["up", "down"] = "up"
     free_units: Exact = Decimal(0)
+    rate: Exact | None = None
+    event_fee: Exact = Decimal(0)
+    free_events: int = Field(default=0, ge=0)
+    event_minimum: Exact | None = None
+    event_maximum: Exact | None = None
+    multiplier: Exact = Decimal(1)
+    dimensions: tuple[str, ...] = ()
+    prices: tuple[Cell, ...] = ()
+    aggregation: Aggregation = "sum"
+    unique: str | None = Field(default=None, description="the dimension whose values unique_count counts")
+    bucket: Literal["hour", "day"] | None = Field(default=None, description="price each of these by itself, then sum")
+    convert: Conversion | None = None
+    prorated: bool = Field(default=False, description="each event counts for the part of the period that it was there")
+    due: Literal["in_arrears", "in_advance"] = Field(
+        default="in_arrears",
+        description="where a period is billed in several parts: a flat amount with the last or first",
+    )
     discountable: bool = True
 
     @model_validator(mode="after")
     def _complete(self) -> Charge:
-        needs = {"flat": "amount", "per_unit": "unit_price", "package": "package_price"}.get(self.model)
-        if needs and getattr(self, needs) is None:
-            raise ValueError(f"charge '{self.charge_id}': model {self.model} needs {needs}")
-        if self.model == "package" and not (self.package_size and self.package_size > 0):
-            raise ValueError(f"charge '{self.charge_id}': model package needs package_size above 0")
-        if self.kind == "usage" and not self.meter:
-            raise ValueError(f"charge '{self.charge_id}': a usage charge needs a meter")
-        if self.model in ("graduated", "volume"):
-            bounds = [tier.up_to for tier in self.tiers]
-            if not bounds or bounds[-1] is not None or None in bounds[:-1]:
-                raise ValueError(
-                    f"charge '{self.charge_id}': tiers must run to infinity; leave up_to empty on the last tier only"
-                )
-            edges = [b for b in bounds if b is not None]
-            if edges != sorted(set(edges)) or any(edge <= 0 for edge in edges):
-                raise ValueError(f"charge '{self.charge_id}': up_to must rise from tier to tier, above 0")
+        problems = [*self._missing(), *self._contradicting(), *_tier_problems(self)]
+        if problems:
+            raise ValueError("; ".join(f"charge '{self.charge_id}': {problem}" for problem in problems))
         return self
+
+    @property
+    def by_event(self) -> bool:
+        """Whether the price depends on the single events, and not on the sum of their quantities alone."""
+        metered = self.aggregation != "sum" or self.bucket is not None or self.prorated or self.model == "matrix"
+        bounded = self.event_minimum is not None or self.event_maximum is not None
+        freed = self.free_events > 0 or (self.model == "percentage" and self.free_units > 0)
+        return metered or bounded or freed or self.event_fee != 0
+
+    def _missing(self) -> Iterator[str]:
+        for field in _NEEDS.get(self.model, ()):
+            if getattr(self, field) in (None, ()):
+                yield f"model {self.model} needs {field}"
+        if self.model == "package" and not (self.package_size and self.package_size > 0):
+            yield "model package needs package_size above 0"
+        if self.kind == "usage" and not self.meter:
+            yield "a usage charge needs a meter"
+        if self.aggregation == "unique_count" and not self.unique:
+            yield "aggregation unique_count needs unique, the dimension whose values are counted"
+
+    def _contradicting(self) -> Iterator[str]:
+        if (
+            self.event_minimum is not None
+            and self.event_maximum is not None
+            and self.event_minimum > self.event_maximum
+        ):
+            yield (
+                f"event_minimum {self.event_minimum} is above event_maximum {self.event_maximum}; swap or correct them"
+            )
+        if self.free_units < 0:
+            yield "free_units must not be negative"
+        if self.prorated and self.model not in ("graduated", "volume"):
+            yield "prorated events are priced by model graduated or volume only"
+        if self.kind == "subscription" and (self.model in ("percentage", "dynamic", "matrix") or self.bucket):
+            yield f"model {self.model} prices metered events; a subscription charge has none"
+        for cell in self.prices:
+            if len(cell.values) != len(self.dimensions):
+                yield f"prices: {list(cell.values)} must have one value for each of {list(self.dimensions)}"
+        seen = [cell.values for cell in self.prices]
+        if len(seen) != len(set(seen)):
+            yield "prices: the same values have two prices; keep one"
+
+
+def _tier_problems(charge: Charge) -> Iterator[str]:
+    if charge.model in BLOCKS:
+        if not charge.tiers:
+            yield f"model {charge.model} needs tiers with block_size"
+        for number, tier in enumerate(charge.tiers, start=1):
+            if not (tier.block_size and tier.block_size > 0):
+                yield f"tier {number} needs block_size above 0"
+            if tier.max_blocks is None and number < len(charge.tiers):
+                yield f"tier {number} never ends, so tier {number + 1} is never reached; give it max_blocks"
+        return
+    if charge.model not in TIERED:
+        return
+    bounds = [tier.up_to for tier in charge.tiers]
+    if not bounds or bounds[-1] is not None or None in bounds[:-1]:
+        yield "tiers must run to infinity; leave up_to empty on the last tier only"
+    edges = [edge for edge in bounds if edge is not None]
+    if edges != sorted(set(edges)) or any(edge <= 0 for edge in edges):
+        yield "up_to must rise from tier to tier, above 0"
+    below: Decimal | None = Decimal(0)
+    for number, tier in enumerate(charge.tiers, start=1):
+        first = tier.first_unit
+        if first is not None and below is not None and first not in (below, below + 1):
+            what = "overlaps the tier before" if first < below else "leaves a gap to the tier before"
+            yield (
+                f"tier {number} {what}: it begins at {first}, which ends at {below}; "
+                f"write first_unit {below}, or {below + 1} for whole units, or leave it out"
+            )
+        if charge.model == "graduated_percentage" and tier.rate is None:
+            yield f'tier {number} has no rate; write rate: "0" if it is free'
+        below = tier.up_to
+    last = charge.tiers[-1] if charge.tiers else None
+    if last is not None and charge.model != "graduated_percentage" and not {"unit", "flat"} & last.model_fields_set:
+        yield f'the last tier has no price; write unit: "0" if what is above {edges[-1] if edges else 0} is free'
 
 
 class Plan(Frozen):
@@ -83,20 +229,25 @@ class Plan(Frozen):
     currency: str
     name: str = ""
     effective_from: date | None = None
+    effective_to: date | None = Field(default=None, description="from when it is sold no more; for readers")
     charges: tuple[Charge, ...]
     minimum: Exact | None = Field(default=None, description="per period and subscription, after discounts")
 
     @model_validator(mode="after")
     def _known(self) -> Plan:
-        label = f"plan '{self.plan_id}' version '{self.plan_version}'"
+        problems = []
         if self.currency not in EXPONENTS:
-            raise ValueError(f"{label}: currency '{self.currency}' is not an active ISO 4217 code")
+            problems.append(f"currency '{self.currency}' is not an active ISO 4217 code; for example USD")
+        if self.effective_from and self.effective_to and self.effective_to <= self.effective_from:
+            problems.append(f"it ends ({self.effective_to}) before it starts ({self.effective_from}); swap the two")
         ids = [charge.charge_id for charge in self.charges]
         if len(ids) != len(set(ids)):
-            raise ValueError(f"{label}: charge_id must be unique within the plan")
+            problems.append("charge_id must be unique within the plan")
         seen = [(charge.kind, charge.meter) for charge in self.charges]
         if len(seen) != len(set(seen)):
-            raise ValueError(f"{label}: two charges share kind and meter, so their lines could not be told apart")
+            problems.append("two charges share kind and meter, so their lines could not be told apart")
+        if problems:
+            raise ValueError("; ".join(f"plan '{self.plan_id}' version '{self.plan_version}': {p}" for p in problems))
         return self
 
 
@@ -163,3 +314,8 @@ class Contract(Frozen):
     coupons: tuple[Coupon, ...] = ()
     credits: tuple[Credit, ...] = ()
     minimum: Exact | None = Field(default=None, description="replaces the plan's")
+    overrides: dict[str, Exact] = Field(
+        default_factory=dict,
+        description="charge_id -> its price for this customer: the amount, unit price or package price; not of tiers",
+    )
+    cap: Exact | None = Field(default=None, description="the most that a period comes to, before coupons and tax")

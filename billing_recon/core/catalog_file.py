@@ -14,13 +14,36 @@ from billing_recon.core.yaml_text import read_yaml
 DECIMALS: dict[Kind, int] = {Kind.QUANTITY: 10, Kind.PRICE: 12, Kind.AMOUNT: 12, Kind.RATE: 8}
 """Decimals that a figure of each kind keeps when it is computed with (core.tables.SQL_TYPE)."""
 
+FIGURES: dict[str, Kind] = {
+    **dict.fromkeys(("amount", "unit_price", "package_price", "event_fee", "multiplier"), Kind.PRICE),
+    **dict.fromkeys(("event_minimum", "event_maximum"), Kind.PRICE),
+    **dict.fromkeys(("package_size", "free_units"), Kind.QUANTITY),
+    "rate": Kind.RATE,
+}
+TIER_FIGURES: dict[str, Kind] = {
+    **dict.fromkeys(("up_to", "first_unit", "block_size"), Kind.QUANTITY),
+    **dict.fromkeys(("unit", "flat"), Kind.PRICE),
+    "rate": Kind.RATE,
+}
+"""Figures of a charge and of a tier with the kind whose decimals they must fit."""
+
 USED_BY: dict[str, tuple[str, ...]] = {
     "amount": ("flat",),
-    "unit_price": ("per_unit",),
-    "tiers": ("graduated", "volume"),
+    "unit_price": ("per_unit", "matrix"),
+    "tiers": ("graduated", "volume", "graduated_percentage", "graduated_blocks", "volume_blocks"),
     "package_size": ("package",),
     "package_price": ("package",),
-    "free_units": ("package",),
+    "package_rounding": ("package",),
+    "free_units": ("package", "per_unit", "graduated", "volume", "percentage", "dynamic"),
+    "rate": ("percentage",),
+    "event_fee": ("percentage",),
+    "free_events": ("percentage",),
+    "event_minimum": ("percentage",),
+    "event_maximum": ("percentage",),
+    "multiplier": ("dynamic",),
+    "dimensions": ("matrix",),
+    "prices": ("matrix",),
+    "due": ("flat",),
 }
 """Field of a charge -> the models that read it. Given for another model it would silently do nothing, so it is refused."""
 
@@ -78,7 +101,7 @@ def unused_fields(plan: Plan) -> Iterator[str]:
     """Fields given to a charge whose model never reads them."""
     for charge in plan.charges:
         for field, models in USED_BY.items():
-            if getattr(charge, field) not in (None, (), Decimal(0)) and charge.model not in models:
+            if getattr(charge, field) != Charge.model_fields[field].default and charge.model not in models:
                 yield (
                     f"{_charge(plan, charge)}: {field} has no effect on model {charge.model}; "
                     f"remove it, or use model {' or '.join(models)}"
@@ -92,14 +115,15 @@ def figures_that_do_not_fit(plans: Iterable[Plan], taxes: Iterable[TaxRate]) -> 
         yield from _misfit(f"{where}: minimum", plan.minimum, Kind.AMOUNT)
         for charge in plan.charges:
             label = _charge(plan, charge)
-            for field in ("amount", "unit_price", "package_price"):
-                yield from _misfit(f"{label}: {field}", getattr(charge, field), Kind.PRICE)
-            for field in ("package_size", "free_units"):
-                yield from _misfit(f"{label}: {field}", getattr(charge, field), Kind.QUANTITY)
+            for field, kind in FIGURES.items():
+                yield from _misfit(f"{label}: {field}", getattr(charge, field), kind)
             for number, tier in enumerate(charge.tiers, start=1):
-                yield from _misfit(f"{label}: tier {number}: up_to", tier.up_to, Kind.QUANTITY)
-                yield from _misfit(f"{label}: tier {number}: unit", tier.unit, Kind.PRICE)
-                yield from _misfit(f"{label}: tier {number}: flat", tier.flat, Kind.PRICE)
+                for field, kind in TIER_FIGURES.items():
+                    yield from _misfit(f"{label}: tier {number}: {field}", getattr(tier, field), kind)
+            for cell in charge.prices:
+                yield from _misfit(f"{label}: price of {list(cell.values)}", cell.unit_price, Kind.PRICE)
+            for field in ("divide_by", "multiply_by"):
+                yield from _misfit(f"{label}: convert: {field}", getattr(charge.convert, field, None), Kind.QUANTITY)
     for tax in taxes:
         yield from _misfit(f"tax region '{tax.tax_region}' from {tax.effective_from}: rate", tax.rate, Kind.RATE)
 

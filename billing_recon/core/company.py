@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import date
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from billing_recon.core.catalog import Frozen
 from billing_recon.core.currency import EXPONENTS
-from billing_recon.core.money import Rounding
+from billing_recon.core.feed import ColumnMap, Feed, feed_problems
+from billing_recon.core.profile import Profile
 from billing_recon.core.tables import BY_NAME, ROLES
 
-
-class Profile(Frozen):
-    """The billing engine's declared conventions, under which the rater computes."""
-
-    rounding: Rounding = Rounding.HALF_UP
-    decimals: int | None = Field(default=None, ge=0, le=12, description="of settled amounts; empty: the currency's own")
-    credit: Literal["after_tax", "before_tax"] = "after_tax"
-    tax_point: Literal["line", "invoice"] = Field(
-        default="line",
-        description="invoice: lines carry no tax; each invoice and rate has a line of kind adjustment, meter tax, whose "
-        "tax is settled once, at the currency's own exponent",
-    )
-    proration: Literal["by_day", "none"] = "by_day"
-    issue_after_days: int = Field(default=2, ge=0, description="from the end of a period to the day its invoice is due")
-
-
-class ColumnMap(Frozen):
-    """Where one canonical column comes from: exactly one of a column, a constant, or a scalar SQL expression."""
-
-    column: str | None = None
-    value: str | None = None
-    sql: str | None = Field(default=None, description="scalar DuckDB expression over the file's columns")
-    map: dict[str, str] = Field(default_factory=dict, description="their value -> ours, after the above")
-
-    @model_validator(mode="after")
-    def _one(self) -> ColumnMap:
-        if sum(part is not None for part in (self.column, self.value, self.sql)) != 1:
-            raise ValueError("give exactly one of column, value, sql")
-        return self
-
-
-class Feed(Frozen):
-    """Where one table comes from. Without an entry: landing/<table>/<YYYY-MM-DD>.csv, .jsonl or .parquet."""
-
-    path: str | None = Field(default=None, description="relative to the home; {day} is the partition, YYYY-MM-DD")
-    format: Literal["csv", "jsonl", "parquet"] | None = None
-    delimiter: str = ","
-    encoding: str = "utf-8"
-    columns: dict[str, ColumnMap | str] = Field(default_factory=dict, description="ours -> theirs")
-    where: str | None = Field(default=None, description="scalar SQL condition; rows outside are another table's")
-    mode: Literal["snapshot", "changes"] = "snapshot"
-    unknown_columns: Literal["refuse", "ignore"] = "refuse"
+__all__ = ["ColumnMap", "Company", "Feed", "Profile"]
 
 
 class Company(Frozen):
@@ -63,11 +23,30 @@ class Company(Frozen):
     timezone: str = "UTC"
     currencies: tuple[str, ...]
     first_day: str | None = Field(default=None, description="first partition, YYYY-MM-DD")
+    last_day: str | None = Field(
+        default=None,
+        description="last partition, YYYY-MM-DD, of a company whose data ends; else days run up to yesterday",
+    )
     profile: Profile = Profile()
     sources: dict[str, str] = Field(default_factory=dict, description="table -> name of the system it comes from")
     roles: dict[str, str] = Field(default_factory=dict, description="ledger account -> role")
     feeds: dict[str, Feed] = Field(default_factory=dict)
     price_lists: dict[str, Feed] = Field(default_factory=dict, description="per-unit prices read from a table")
+
+    @field_validator("first_day", "last_day", mode="before")
+    @classmethod
+    def _day(cls, value: object) -> object:
+        """YAML reads 2026-01-01 as a date where it stands without quotes, and as text where it has them."""
+        if value is None:
+            return None
+        text = value.isoformat() if type(value) is date else str(value)
+        try:
+            well_formed = date.fromisoformat(text).isoformat() == text
+        except ValueError:
+            well_formed = False
+        if not well_formed:
+            raise ValueError(f"'{text}' is not a day; write it as YYYY-MM-DD")
+        return text
 
     @model_validator(mode="after")
     def _known(self) -> Company:
@@ -77,8 +56,11 @@ class Company(Frozen):
         except (ZoneInfoNotFoundError, ValueError):
             problems.append(f"timezone '{self.timezone}' is not in the IANA database; for example Europe/Berlin")
         problems += [f"feed for unknown table '{t}'" for t in self.feeds if t not in BY_NAME]
+        problems += [problem for t, feed in self.feeds.items() for problem in feed_problems(t, feed)]
         problems += [f"source for unknown table '{t}'" for t in self.sources if t not in BY_NAME]
         problems += [f"account {a}: unknown role '{r}'" for a, r in self.roles.items() if r not in ROLES]
+        if self.first_day and self.last_day and self.last_day < self.first_day:
+            problems.append(f"last_day {self.last_day} lies before first_day {self.first_day}")
         if problems:
             raise ValueError("; ".join(problems))
         return self

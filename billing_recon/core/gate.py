@@ -158,14 +158,14 @@ def _quarantine(rows: int, allowed: int) -> Condition:
 def _too_much_quarantined(landing: Iterable[LandingReport], bound: Decimal) -> Iterable[Condition]:
     """A layer of which so much was set aside that comparing the rest would say nothing."""
     for report in landing:
-        if Decimal(report.quarantined) > bound * Decimal(report.rows_in):
+        if Decimal(report.open_rows) > bound * Decimal(report.rows_in):
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(report.reasons.items()))
             yield Condition(
                 f"quarantine:{report.table}",
                 Verdict.FAIL,
-                f"{report.quarantined} of {report.rows_in} rows of {report.table} are in quarantine ({reasons}); more than "
+                f"{report.open_rows} of {report.rows_in} rows of {report.table} are in quarantine ({reasons}); more than "
                 f"{bound * 100:f}% stops the day. Ask for a resend, or see: billing-recon status --day {report.day}",
-                str(report.quarantined),
+                str(report.open_rows),
                 f"{bound * 100:f}% of {report.rows_in}",
             )
 

@@ -21,7 +21,11 @@ class LandingStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LandingReport:
-    """Counts of one landing. `files` are (path relative to the home, SHA-256 of its bytes)."""
+    """Counts of one landing. `files` are (path relative to the home, SHA-256 of its bytes).
+
+    `accepted` counts released rows too and `quarantined` discarded ones; `released` and `discarded` say how many of them
+    are there by a decision.
+    """
 
     table: str
     day: date
@@ -33,14 +37,27 @@ class LandingReport:
     files: tuple[tuple[str, str], ...] = ()
     message: str = ""
     reasons: dict[str, int] = field(default_factory=dict)
+    released: int = 0
+    discarded: int = 0
+
+    @property
+    def open_rows(self) -> int:
+        """Rows in quarantine that nobody has discarded: what a gate counts."""
+        return self.quarantined - self.discarded
 
     @property
     def equation_holds(self) -> bool:
-        """rows in = accepted + quarantined + duplicates collapsed."""
-        return self.rows_in == self.accepted + self.quarantined + self.duplicates
+        """rows in = accepted (released ones among them) + quarantined (open or discarded) + duplicates collapsed."""
+        return (
+            self.rows_in == self.accepted + self.quarantined + self.duplicates
+            and 0 <= self.released <= self.accepted
+            and 0 <= self.discarded <= self.quarantined
+        )
 
     def __str__(self) -> str:
+        released = f" ({self.released} of them released)" if self.released else ""
+        discarded = f" ({self.discarded} of them discarded)" if self.discarded else ""
         return (
-            f"{self.table} {self.day}: {self.rows_in} rows in = {self.accepted} accepted + "
-            f"{self.quarantined} quarantined + {self.duplicates} duplicates collapsed"
+            f"{self.table} {self.day}: {self.rows_in} rows in = {self.accepted} accepted{released} + "
+            f"{self.quarantined} quarantined{discarded} + {self.duplicates} duplicates collapsed"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_UP, Context, Decimal
 from enum import StrEnum
 
 from billing_recon.core.currency import EXPONENTS, exponent
@@ -19,9 +19,16 @@ class Rounding(StrEnum):
     """Ties to the even neighbour: 0.125 -> 0.12."""
     DOWN = "down"
     """Toward zero."""
+    UP = "up"
+    """Away from zero."""
 
 
-_MODES = {Rounding.HALF_UP: ROUND_HALF_UP, Rounding.HALF_EVEN: ROUND_HALF_EVEN, Rounding.DOWN: ROUND_DOWN}
+_MODES = {
+    Rounding.HALF_UP: ROUND_HALF_UP,
+    Rounding.HALF_EVEN: ROUND_HALF_EVEN,
+    Rounding.DOWN: ROUND_DOWN,
+    Rounding.UP: ROUND_UP,
+}
 
 
 def settle_at(amount: Decimal, decimals: int, rounding: Rounding) -> Decimal:

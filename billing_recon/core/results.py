@@ -24,6 +24,7 @@ def _null(name: str, kind: Kind = T, doc: str = "") -> Column:
 QUARANTINE = TableSpec(
     "quarantine",
     (
+        Column("row_id", doc="names the row as it came, see compute.set_aside"),
         Column("table_name"),
         Column("source_file"),
         Column("source_row", N),
@@ -35,10 +36,13 @@ QUARANTINE = TableSpec(
         _null("money_at_risk", A),
         _null("currency"),
         Column("payload", J, doc="the row as it came"),
+        _null("reading", J, doc="our columns as they were read, as text; empty where the line is no row"),
+        Column("faults", J, doc="all that is wrong, the first first: field, value, reason, says"),
+        _null("decision", doc="released or discarded; empty while the row is open"),
     ),
-    key=("table_name", "source_file", "source_row"),
+    key=("row_id",),
     own_day="",
-    doc="Rows that landing set aside, with reason, owner and money at risk.",
+    doc="Rows that landing set aside, with reason, owner and money at risk, and what was decided since.",
 )
 USAGE_ROLLUP = TableSpec(
     "usage_rollup",

@@ -12,7 +12,7 @@ from billing_recon.core.yaml_text import read_yaml
 
 
 def read_company(home: Path) -> tuple[Company, str]:
-    """The company and the digest of its file."""
+    """The company and the digest of what configures its feeds: company.yaml, and templates/ where there are any."""
     path = home / "company.yaml"
     if not path.is_file():
         raise ConfigurationError(
@@ -20,7 +20,10 @@ def read_company(home: Path) -> tuple[Company, str]:
             f"(or a simulated one: billing-recon simulate --out {home})"
         )
     text = path.read_text(encoding="utf-8")
-    return read_yaml(Company, text, path.name), hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(text.encode())
+    for template in sorted((home / "templates").glob("*.yaml")):
+        digest.update(f"\n# {template.name}\n".encode() + template.read_bytes())
+    return read_yaml(Company, text, path.name), digest.hexdigest()
 
 
 def policy_text(home: Path) -> str:

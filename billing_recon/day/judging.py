@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import duckdb
 
 from billing_recon.compute.engine import scratch
+from billing_recon.compute.expect.runs import LATE_REACH
 from billing_recon.control import VerdictRecord
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.evidence import evidence_hash
@@ -20,6 +21,7 @@ from billing_recon.day.home import CODE_VERSION, Home
 from billing_recon.day.landing import LANDED
 from billing_recon.day.rating import UNRATED
 from billing_recon.day.reconciling import DRIFT
+from billing_recon.day.usage import UsageSince, usage_since
 
 DAY_GATE = "day"
 """The gate of one day's release."""
@@ -36,6 +38,8 @@ OF_THE_DAY: tuple[str, ...] = (
     EXPECTED_LINES.name,
     "unbilled_usage",
     "unrated",
+    "usage_awaited",
+    "late_usage",
     BREAKS.name,
     CONTROL_TOTALS.name,
     METRICS.name,
@@ -46,17 +50,26 @@ OF_THE_DAY: tuple[str, ...] = (
 
 def evidence_now(home: Home, day: date) -> str | None:
     """The evidence hash as the warehouse stands now; None while a partition that counts is being written, or was cut off."""
+    return _evidence(home, day, usage_since(home, day))
+
+
+def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
+    """The same, with the usage that has re-opened the day since, or as if none had."""
     first = day - timedelta(days=home.policy.windows.lookback_days)
     states = [
         *home.control.partition_states(READ_BACK, first, day),
         *home.control.partition_states(OF_THE_DAY, day, day),
     ]
+    if any(state.table == "late_usage" and state.rows for state in states):
+        reach = day - timedelta(days=LATE_REACH * home.policy.windows.lookback_days)
+        states += home.control.partition_states((USAGE_ROLLUP.name,), reach, first - timedelta(days=1))
     if not all(state.complete for state in states):
         return None
+    later = {f"{USAGE_ROLLUP.name}/since": since.digest} if since else {}
     reports = {f"landing/{r.table}": f"{r.status.value}:{r.files}" for r in home.control.landing_reports(day)}
     return evidence_hash(
         str(day),
-        {**{f"{s.table}/{s.day}": s.digest for s in states if s.rows}, **reports},
+        {**{f"{s.table}/{s.day}": s.digest for s in states if s.rows}, **reports, **later},
         home.policy_digest,
         home.catalog.digest,
         home.company_digest,
@@ -74,7 +87,7 @@ def day_judgement(home: Home, day: date) -> Judgement:
                 s.table: s.rows
                 for s in home.control.partition_states((CONTROL_TOTALS.name, EXPECTED_LINES.name), day, day)
             },
-            quarantined_rows=sum(r.quarantined for r in home.control.landing_reports(day)),
+            quarantined_rows=sum(r.open_rows for r in home.control.landing_reports(day)),
             open_breaks=_open_breaks(con, home, day),
             unexplained=_unexplained(con, home, day),
             footing_failures=_footing_failures(con, home, day),
@@ -113,6 +126,9 @@ def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
     if evidence is None:
         return "a partition that it rests on is incomplete: a write was cut off or is under way"
     if evidence != verdict.evidence_hash:
+        since = usage_since(home, parse_day(verdict.partition))
+        if since and verdict.evidence_hash == _evidence(home, parse_day(verdict.partition), None):
+            return f"{since}, which re-opens it: bills that it decided about have other usage now"
         return (
             f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: data, policy, catalog or code changed"
         )

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+import duckdb
+
 from billing_recon.compute import expect as expecting
+from billing_recon.compute import late_usage
 from billing_recon.compute import rollup as rolling
 from billing_recon.compute.engine import build
+from billing_recon.compute.expect.runs import LATE_REACH
 from billing_recon.core.results import EXPECTED_LINES, USAGE_ROLLUP
 from billing_recon.core.tables import INVOICE_LINES, LINEAGE, SUBSCRIPTIONS, USAGE_EVENTS, Column, Kind, stored
 from billing_recon.day.home import Home
@@ -30,6 +34,33 @@ UNRATED: tuple[Column, ...] = (
     Column("reason"),
     Column("sentence"),
 )
+REOPENED: tuple[Column, ...] = (
+    Column("usage_day", Kind.DATE),
+    Column("meter"),
+    Column("arrived_on", Kind.DATE),
+    Column("late_window", doc="open or closed, of the usage day"),
+    Column("late_events", Kind.INTEGER, doc="events that came after their own day"),
+    Column("taken_out_events", Kind.INTEGER, doc="events counted before that a correction took out"),
+    Column("quantity", Kind.QUANTITY, doc="what changed, in units of the meter"),
+    Column("subscriptions", Kind.INTEGER),
+)
+"""The usage days that a day's arrivals re-opened."""
+AWAITED: tuple[Column, ...] = (Column("subscription_id"), Column("period_end", Kind.DATE), Column("until", Kind.DATE))
+"""Bills that a day decided about while usage of theirs could still come in time."""
+LATE: tuple[Column, ...] = (
+    Column("arrived_on", Kind.DATE),
+    Column("usage_day", Kind.DATE),
+    Column("subscription_id"),
+    Column("meter"),
+    Column("quantity", Kind.QUANTITY),
+    Column("fate", doc="adjusted, no_contract, before_first_day or no_period"),
+    Column("own_start", Kind.DATE, nullable=True),
+    Column("own_end", Kind.DATE, nullable=True),
+    Column("adjusted_start", Kind.DATE, nullable=True),
+    Column("adjusted_end", Kind.DATE, nullable=True),
+    Column("due_on", Kind.DATE, nullable=True),
+)
+"""Usage that came after the late window of its own period."""
 
 
 def roll_up(home: Home, day: date, run_id: str) -> StepResult:
@@ -46,8 +77,11 @@ def roll_up(home: Home, day: date, run_id: str) -> StepResult:
             )
         register_window(con, home, "usage_duplicates", DUPLICATES, day, day, as_name="landing_duplicates")
         build(con, rolling.RELATIONS)
-        written = home.write(con, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, day, "rollup_day", run_id)
-    return StepResult((written,))
+        written = (
+            home.write(con, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, day, "rollup_day", run_id),
+            home.write_if_any(con, "reopened_days", REOPENED, day, "reopened_days", run_id),
+        )
+    return StepResult(tuple(part for part in written if part is not None))
 
 
 def expect(home: Home, day: date, run_id: str) -> StepResult:
@@ -56,11 +90,39 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         lookback = home.policy.windows.lookback_days
         register_landed(con, home, SUBSCRIPTIONS, day, lookback)
         register_landed(con, home, INVOICE_LINES, day, lookback)
-        register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, day - timedelta(days=lookback), day)
-        build(con, expecting.RELATIONS)
+        register_usage(con, home, day)
+        build(con, (*expecting.RELATIONS, *late_usage.RELATIONS))
         written = (
             home.write(con, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, "expected_lines", run_id),
             home.write(con, "unbilled_usage", UNBILLED, day, "unbilled_usage", run_id),
             home.write_if_any(con, "unrated", UNRATED, day, "unrated", run_id),
+            home.write_if_any(con, "usage_awaited", AWAITED, day, "usage_awaited", run_id),
+            home.write_if_any(con, "late_usage", LATE, day, "late_usage", run_id),
         )
     return StepResult(tuple(part for part in written if part is not None))
+
+
+def register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> None:
+    """`usage_rollup` over the lookback and, as far as they have been rolled up, the days of the late window after `day`.
+
+    Of subscriptions whose usage came after a period's window also what lies before the lookback, since such a period is
+    rated again from its first day.
+    """
+    windows = home.policy.windows
+    first, last = day - timedelta(days=windows.lookback_days), day + timedelta(days=windows.late_window_days)
+    names = ", ".join(["day", *(c.name for c in USAGE_ROLLUP.columns)])
+    register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, first, last, as_name="usage_at_hand")
+    con.execute(
+        "CREATE TABLE late_subscriptions AS SELECT DISTINCT u.subscription_id FROM usage_at_hand AS u, run_params AS p "
+        "WHERE u.day > CAST(u.usage_day + 1 + p.late_window_days AS DATE) AND u.day > p.first_day AND u.quantity <> 0"
+    )
+    (late,) = con.execute("SELECT count(*) FROM late_subscriptions").fetchall()
+    earlier = ""
+    if late[0]:
+        begin = day - timedelta(days=LATE_REACH * windows.lookback_days)
+        source, _ = window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, begin, first - timedelta(days=1))
+        con.execute(
+            f"CREATE TABLE usage_before AS SELECT {names} FROM ({source}) SEMI JOIN late_subscriptions USING (subscription_id)"
+        )
+        earlier = f" UNION ALL SELECT {names} FROM usage_before"
+    con.execute(f"CREATE VIEW {USAGE_ROLLUP.name} AS SELECT {names} FROM usage_at_hand{earlier}")

@@ -11,6 +11,7 @@ from billing_recon.compute import metrics as measuring
 from billing_recon.compute import reconcile as reconciling
 from billing_recon.compute import totals as totalling
 from billing_recon.compute.engine import build
+from billing_recon.compute.set_aside import IN_QUARANTINE
 from billing_recon.core.results import BREAKS, CONTROL_TOTALS, EXPECTED_LINES, METRICS, QUARANTINE, USAGE_ROLLUP
 from billing_recon.core.tables import (
     INVOICE_LINES,
@@ -63,7 +64,8 @@ def reconcile(home: Home, day: date, run_id: str) -> StepResult:
         ):
             register_landed(con, home, spec, day, lookback)
         first = day - timedelta(days=lookback)
-        register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, first, day)
+        later = day + timedelta(days=home.policy.windows.late_window_days)
+        register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, first, later)
         register_window(con, home, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, day)
         register_window(con, home, "unbilled_usage", UNBILLED, day, day)
         _register_quarantine(con, home, first, day)
@@ -80,13 +82,13 @@ def reconcile(home: Home, day: date, run_id: str) -> StepResult:
 
 
 def _register_quarantine(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> None:
-    """`quarantine`: the rows set aside of every table, over the window."""
+    """`quarantine`: the rows set aside of every table, over the window; without those that are landed by a decision."""
     names = ", ".join(["day", *QUARANTINE.names])
     parts = [
         f"SELECT {names} FROM ({window(con, home, f'quarantine_{table}', QUARANTINE.columns, first, last)[0]})"
         for table in LANDED
     ]
-    con.execute("CREATE TABLE quarantine AS " + " UNION ALL ".join(parts))
+    con.execute("CREATE TABLE quarantine AS " + " UNION ALL ".join(f"{part} WHERE {IN_QUARANTINE}" for part in parts))
 
 
 def _register_baseline(con: duckdb.DuckDBPyConnection, home: Home) -> None:

@@ -93,7 +93,7 @@ def register_policy(con: duckdb.DuckDBPyConnection, home: Home, reports: list[La
     for r in reports:
         con.execute(
             "INSERT INTO landing_reports VALUES (?, ?, ?, ?, ?, ?)",
-            [r.table, r.status.value, r.rows_in, r.accepted, r.quarantined, r.duplicates],
+            [r.table, r.status.value, r.rows_in, r.accepted, r.open_rows, r.duplicates],
         )
 
 

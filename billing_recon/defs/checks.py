@@ -48,7 +48,7 @@ def landing_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSpec
                 asset=table,
                 blocking=True,
                 partitions_def=daily,
-                description="Rows in = accepted + quarantined + duplicates collapsed: nothing is lost.",
+                description="Rows in = accepted (released ones too) + quarantined (open or discarded) + duplicates collapsed.",
             ),
             dg.AssetCheckSpec(
                 "contract",
@@ -116,13 +116,13 @@ def landing_results(report: LandingReport, policy: Policy) -> Iterator[dg.AssetC
         passed=report.equation_holds,
         description=str(report),
     )
-    share = Decimal(report.quarantined) / Decimal(report.rows_in) if report.rows_in else Decimal(0)
+    share = Decimal(report.open_rows) / Decimal(report.rows_in) if report.rows_in else Decimal(0)
     stops = share > policy.gate.quarantine_share_stops
     refused = report.status is LandingStatus.REFUSED
     if refused:
         says = report.message
-    elif report.quarantined:
-        says = f"{report.quarantined} of {report.rows_in} rows are in quarantine. " + (
+    elif report.open_rows:
+        says = f"{report.open_rows} of {report.rows_in} rows are in quarantine. " + (
             "Ask the source for a resend; too many to go on." if stops else "billing-recon quarantine list shows them."
         )
     else:
@@ -130,7 +130,7 @@ def landing_results(report: LandingReport, policy: Policy) -> Iterator[dg.AssetC
     yield dg.AssetCheckResult(
         asset_key=report.table,
         check_name="contract",
-        passed=not report.quarantined and not refused,
+        passed=not report.open_rows and not refused,
         # A refused file does not stop the run: the gate says INCONCLUSIVE, and the day pack tells people why.
         severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
         description=says,
@@ -176,7 +176,7 @@ def _tie_out_result(tie_out: TieOut) -> dg.AssetCheckResult:
     if not tie_out.compared and not tie_out.open:
         says = f"Nothing was compared on this day: that proves nothing, and the gate decides.{pending}"
     elif tie_out.open:
-        says = f"{tie_out.open} open break{'s' if tie_out.open > 1 else ''}.{pending}"
+        says = f"{tie_out.open} open break{'s' if tie_out.open > 1 else ''}: {tie_out.sums}.{pending}"
     else:
         within = f" {tie_out.tolerated} within tolerance." if tie_out.tolerated else ""
         says = f"Ties out.{within}{pending}"
@@ -186,7 +186,13 @@ def _tie_out_result(tie_out: TieOut) -> dg.AssetCheckResult:
         passed=not tie_out.open,
         severity=dg.AssetCheckSeverity.ERROR,
         description=says,
-        metadata=_table("breaks", tie_out.cells),
+        # Whole numbers are plotted over the days; amounts are exact texts in the table.
+        metadata={
+            "compared": tie_out.compared,
+            "open breaks": tie_out.open,
+            "not yet due": tie_out.pending,
+            **_table("breaks", tie_out.cells),
+        },
     )
 
 

@@ -78,12 +78,9 @@ def _tie_out(pair: Pair, totals: Row | None, sums: list[Row], largest: list[Row]
         cells=[
             {
                 "code": b["code"],
-                "difference": money(b["delta"], b["currency"]),
-                "currency": b["currency"] or "units",
-                "why": b["explanation"],
-                "owner": b["owner"],
-                "disposition": b["disposition"],
-                "break": b["break_id"],
+                "difference": f"{money(b['delta'], b['currency'])} {b['currency'] or 'units'}",
+                # One wide column: the UI gives each the same say, and a sentence in a narrow one cannot be read.
+                "why": f"{b['explanation']} For {b['owner']}; {b['disposition']}; explain {b['break_id']}",
             }
             for b in largest
         ],

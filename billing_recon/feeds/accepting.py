@@ -30,14 +30,19 @@ def contract_of_day(spec: TableSpec, company: Company, day: date, lookback_days:
     return contract_of(spec.name, company.currencies).on_day(day_rules(spec, day, lookback_days, company.timezone))
 
 
-def hold_to_contract(con: duckdb.DuckDBPyConnection, contract: Contract) -> int:
-    """Add to FAULTS what the readable rows break of their contract, batch by batch; answers how many faults."""
+def hold_to_contract(con: duckdb.DuckDBPyConnection, contract: Contract, rows_in: int | None = None) -> int:
+    """Add to FAULTS what the readable rows break of their contract, batch by batch; answers how many faults.
+
+    `rows_in`, where it is known: so few that they are one batch need no second cursor to be read with.
+    """
     import polars as pl
 
     columns = listed(("file_no", "ordinal", *contract.columns))
-    reader = beside(con).sql(f"SELECT {columns} FROM {TYPED} WHERE NOT unreadable").to_arrow_reader(_BATCH_ROWS)
+    readable = f"SELECT {columns} FROM {TYPED} WHERE NOT unreadable"
+    few = rows_in is not None and rows_in <= _BATCH_ROWS
+    batches = [con.sql(readable).to_arrow_table()] if few else beside(con).sql(readable).to_arrow_reader(_BATCH_ROWS)
     found = 0
-    for batch in reader:
+    for batch in batches:
         rows = pl.from_arrow(batch)
         assert isinstance(rows, pl.DataFrame)
         suspects = contract.suspects(rows)

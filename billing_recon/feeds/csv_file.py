@@ -6,17 +6,27 @@ import csv
 import io
 
 from billing_recon.core.errors import LandingRefused
+from billing_recon.core.feed import Feed
 from billing_recon.feeds.files import DayFile
 from billing_recon.feeds.raw import REJECTS, RawFile, quoted, text
 
 _HEADER_BYTES = 1 << 20
 
 
-def open_csv(file: DayFile, delimiter: str) -> RawFile:
-    """A CSV file with a header line. Raises LandingRefused when the header cannot be one."""
-    header = _header(file, delimiter)
+def open_csv(file: DayFile, feed: Feed) -> RawFile:
+    """A CSV file, its header in the first line after those that the feed skips, or in the feed. Raises LandingRefused when
+    the header cannot be one."""
+    header = list(feed.header) or _header(file, feed)
     rows, once = (
-        lines_of(file, header, delimiter=delimiter, quote='"', header=True, rejects=rejects)
+        lines_of(
+            file,
+            header,
+            delimiter=feed.delimiter,
+            quote='"',
+            header=not feed.header,
+            rejects=rejects,
+            skip=feed.skip,
+        )
         for rejects in (f"{REJECTS}_again", REJECTS)
     )
     names = ", ".join(quoted(name) for name in header)
@@ -27,11 +37,14 @@ def open_csv(file: DayFile, delimiter: str) -> RawFile:
         columns=dict.fromkeys(header, "VARCHAR"),
         rows=numbered.format(names=names, source=rows),
         rows_once=numbered.format(names=names, source=once),
-        lines_before=1,
+        lines_before=feed.skip + (0 if feed.header else 1),
+        width=len(header),
     )
 
 
-def lines_of(file: DayFile, names: list[str], *, delimiter: str, quote: str, header: bool, rejects: str) -> str:
+def lines_of(
+    file: DayFile, names: list[str], *, delimiter: str, quote: str, header: bool, rejects: str, skip: int = 0
+) -> str:
     """The table function that splits a text file into `names`, all text, in the order of the file.
 
     Lines that are no rows go to the temporary table `rejects`. Two ways of DuckDB 2.0 to lose rows without a word are
@@ -40,19 +53,22 @@ def lines_of(file: DayFile, names: list[str], *, delimiter: str, quote: str, hea
     """
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     return (
-        f"read_csv({text(str(file.readable))}, auto_detect = false, header = {str(header).lower()}, "
+        f"read_csv({text(str(file.readable))}, auto_detect = false, header = {str(header).lower()}, skip = {skip}, "
         f"delim = {text(delimiter)}, quote = {text(quote)}, escape = {text(quote)}, columns = {{{columns}}}, "
         "strict_mode = true, null_padding = false, store_rejects = true, rejects_limit = 0, "
         f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
     )
 
 
-def _header(file: DayFile, delimiter: str) -> list[str]:
+def _header(file: DayFile, feed: Feed) -> list[str]:
     with file.readable.open("rb") as stream:
+        for _ in range(feed.skip):
+            stream.readline(_HEADER_BYTES)
         head = stream.read(_HEADER_BYTES)
     if not head.strip():
+        after = f" after the {feed.skip} lines that are skipped" if feed.skip else ""
         raise LandingRefused(
-            f"{file.name}: the file is empty, it has not even a header; it may have been cut off: ask for a resend "
+            f"{file.name}: the file is empty{after}, it has not even a header; it may have been cut off: ask for a resend "
             "(a day without rows is a file with its header only)"
         )
     if b"\0" in head.split(b"\n", 1)[0]:
@@ -62,7 +78,7 @@ def _header(file: DayFile, delimiter: str) -> list[str]:
         )
     try:
         first = head.decode("utf-8-sig", errors="replace")
-        header = next(csv.reader(io.StringIO(first, newline=""), delimiter=delimiter, strict=True))
+        header = next(csv.reader(io.StringIO(first, newline=""), delimiter=feed.delimiter, strict=True))
     except csv.Error as error:
         raise LandingRefused(f"{file.name}: the header is not CSV ({error}); ask for a resend") from None
     names = [name.strip() or f"column {number}" for number, name in enumerate(header, 1)]

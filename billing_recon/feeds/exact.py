@@ -25,7 +25,8 @@ MACROS: tuple[str, ...] = (
     "TRY_CAST(regexp_extract(t, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER)) END",
     "CREATE OR REPLACE MACRO decimals_of(plain) AS length(rtrim(split_part(plain, '.', 2), '0'))",
     # For expressions in company.yaml: a figure of a text, exact, so that `figure(net) + figure(tax)` is a sum of money.
-    "CREATE OR REPLACE MACRO figure(t) AS CASE WHEN decimals_of(plain_figure(trim(t))) > 18 "
+    r"CREATE OR REPLACE MACRO figure(t) AS CASE WHEN regexp_full_match(t, ' *[+-]?[0-9]{1,20}(\.[0-9]{1,18})? *') "
+    "THEN CAST(trim(t) AS DECIMAL(38,18)) WHEN decimals_of(plain_figure(trim(t))) > 18 "
     "THEN CAST('more than 18 decimals: ' || t AS DECIMAL(38,18)) ELSE CAST(trim(t) AS DECIMAL(38,18)) END",
 )
 """Session macros that the SQL of this module calls."""
@@ -99,12 +100,16 @@ EXPECTED: dict[Kind, str] = {
 """What to write instead of an unparsable text."""
 
 
-def says(kind: Kind) -> str:
-    """What a reader is told of a text that `typed` does not accept, as SQL over a column `reason`."""
+def says(kind: Kind, expects: str | None = None) -> str:
+    """What a reader is told of a text that `typed` does not accept, as SQL over a column `reason`.
+
+    `expects` says so of a feed whose texts are written otherwise than ours.
+    """
+    otherwise = (expects or EXPECTED.get(kind, "is no text")).replace("'", "''")
     decimals = DECIMALS.get(kind, 0)
     return (
         f"CASE reason WHEN '{Reason.BAD_ENCODING}' THEN 'holds a NUL character' "
         f"WHEN '{Reason.TOO_MANY_DECIMALS}' THEN 'has more than the {decimals} decimals that are kept; round it at the source' "
         f"WHEN '{Reason.OUT_OF_RANGE}' THEN 'is larger than any real {kind.value}; check its unit' "
-        f"ELSE '{EXPECTED.get(kind, 'is no text')}' END"
+        f"ELSE '{otherwise}' END"
     )

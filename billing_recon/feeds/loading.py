@@ -7,16 +7,28 @@ from dataclasses import dataclass, replace
 import duckdb
 
 from billing_recon.contracts.quarantine import Reason
-from billing_recon.core.company import ColumnMap, Feed
 from billing_recon.core.errors import LandingRefused
+from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.tables import Kind, TableSpec
-from billing_recon.feeds import exact
+from billing_recon.feeds import exact, writing
+from billing_recon.feeds.converted import open_converted
 from billing_recon.feeds.csv_file import open_csv
-from billing_recon.feeds.files import DayFile
+from billing_recon.feeds.days import (
+    NOWHERE,
+    Day,
+    Range,
+    day_of_row,
+    faults_of_unknown_days,
+    find_days,
+    lines_of_other_days,
+    only_of_day,
+)
+from billing_recon.feeds.files import TEXT_FORMATS, DayFile
 from billing_recon.feeds.jsonl_file import open_jsonl
-from billing_recon.feeds.mapping import Mapping, Source, map_columns
+from billing_recon.feeds.mapping import map_columns
 from billing_recon.feeds.parquet_file import open_parquet
-from billing_recon.feeds.raw import REJECTS, RawFile, listed, quoted, single, text
+from billing_recon.feeds.raw import REJECTS, RawFile, listed, quoted, single
+from billing_recon.feeds.typed_rows import FileRows, among, texts_of, typed, valued
 
 TYPED = "landing_typed"
 """Rows of the day: file_no, ordinal, source_row, broken (the line, where it is no row), unreadable, and the spec's columns."""
@@ -28,16 +40,22 @@ FAULTS = "landing_faults"
 """What is wrong with rows: file_no, ordinal, position (the first counts), field, reason, says."""
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """A file that is in the session, and how to read it again."""
+LARGE_BYTES = 100_000_000
+"""A Parquet file of this size is read where it lies as often as its rows are needed, instead of being copied."""
 
-    number: int
-    file: DayFile
-    raw: RawFile
-    mapping: Mapping
-    rejected: int
-    unreadable: int
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded(FileRows):
+    """A file that is in the session, or a bundle of them, and how to read it again.
+
+    `rejected` are its lines that are no rows, `unreadable` its rows whose texts are no values, `wrong` what else is known to
+    be wrong with rows already. `days` is where its days lie, of a file that holds many.
+    """
+
+    rejected: int = 0
+    unreadable: int = 0
+    wrong: int = 0
+    days: Range = NOWHERE
 
 
 def prepare(con: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
@@ -66,22 +84,38 @@ def load(
     feed: Feed,
     key: str,
     roles: dict[str, str],
+    day: Day | None = None,
+    stays: bool = False,
 ) -> Loaded | None:
     """Append a file's rows to TYPED and the lines that are no rows to REJECTED; None when it has no data at all.
 
+    Of a file that holds many days (`feed.day_column`), only the rows of one `day`. `stays`: it is the only file, and lies
+    there until the day is kept; then TYPED may be a view over it.
+
     Raises LandingRefused when the file as a whole cannot be read as what it claims to be.
     """
-    if any(isinstance(entry, ColumnMap) and entry.sql for entry in feed.columns.values()) or feed.where:
+    if _needs_macros(feed):
         _create_macros(con)
     raw = _open(con, file, feed)
     if raw is None:
         return None
+    raw = raw.having(feed.optional_columns)
     mapping = map_columns(con, name=file.name, key=key, raw=raw, spec=spec, feed=feed, roles=roles)
-    if file.format != "parquet":
+    text_rows = file.format in TEXT_FORMATS
+    if text_rows:
         con.execute(f"DROP TABLE IF EXISTS {REJECTS}")
         con.execute(f"DROP TABLE IF EXISTS {REJECTS}_scan")
+    rows = Loaded(number=number, raw=raw, mapping=mapping)
+    days, found = None, NOWHERE
     try:
-        con.execute(f"INSERT INTO {TYPED} {_typed(number, raw.rows_once, mapping, thorough=False)}")
+        if day is not None and feed.day_column is not None:
+            days = day_of_row(feed, mapping, raw, key, day, number)
+            values = valued(rows, texts_of(rows, raw.rows, more=days.more))
+            found = find_days(con, file.name, days, f"SELECT ordinal, {days.sql} AS day FROM ({values})")
+            rows = replace(rows, raw=only_of_day(days, raw))
+        if stays and days is None and file.format == "parquet" and file.size >= LARGE_BYTES and _overlook(con, rows):
+            return rows
+        con.execute(f"INSERT INTO {TYPED} {typed(rows, rows.raw.rows_once, thorough=False)}")
     except duckdb.InvalidInputException as error:
         if "CSV" not in str(error):
             raise
@@ -89,30 +123,68 @@ def load(
             f"{file.name}: the lines cannot be told apart; either line ends are mixed (CRLF and LF in one file) or "
             "quotes are not closed: ask for a resend with one kind of line end"
         ) from None
-    loaded = Loaded(number, file, raw, mapping, rejected=0, unreadable=_look_again(con, number, raw, mapping))
+    loaded = replace(rows, unreadable=_look_again(con, rows), days=found)
     if file.format == "jsonl" and not file.ends_with_newline:
         _refuse_cut_off_json(con, number, file)
-    if file.format == "parquet":
-        return loaded
-    return replace(loaded, rejected=_take_rejected(con, number, file, raw))
+    rejected = _take_rejected(con, number, file, raw) if text_rows else 0
+    if days is not None:
+        con.execute(f"INSERT INTO {FAULTS} {faults_of_unknown_days(days)}")
+        lines = f"SELECT source_row FROM {REJECTED} WHERE file_no = {number}"
+        (others,) = single(
+            con,
+            f"DELETE FROM {REJECTED} WHERE file_no = {number} AND source_row IN ({lines_of_other_days(days, lines)})",
+        )
+        rejected -= others
+        loaded = replace(loaded, wrong=single(con, f"SELECT count(*) FROM {FAULTS} WHERE file_no = {number}")[0])
+    return replace(loaded, rejected=rejected)
+
+
+def _overlook(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
+    """Make TYPED a view over a file whose columns have our types; False, and nothing done, where a value is not plain."""
+    odd = []
+    for source in rows.mapping.sources:
+        if source.sql == "CAST(NULL AS VARCHAR)" and source.column.default is None:
+            continue  # a column that the file does not have
+        if source.ours or source.failed or not (source.exact or source.column.kind is Kind.TEXT):
+            return False
+        if not source.exact:
+            odd.append(f"contains({source.sql}, chr(0)) OR ltrim({source.sql}) = ''")
+        elif source.column.kind in (Kind.DATE, Kind.TIMESTAMP):
+            odd.append(f"NOT isfinite({source.sql})")
+    if rows.mapping.rules or single(con, f"SELECT count(*) FROM ({rows.raw.rows}) WHERE {' OR '.join(odd)}")[0]:
+        return False
+    names = listed(source.column.name for source in rows.mapping.sources)
+    plain = typed(rows, rows.raw.rows, thorough=False)
+    con.execute(f"DROP TABLE {TYPED}")
+    con.execute(
+        f"CREATE VIEW {TYPED} AS SELECT file_no, ordinal, source_row, broken, false AS unreadable, {names} FROM ({plain})"
+    )
+    return True
+
+
+def _needs_macros(feed: Feed) -> bool:
+    """Whether the SQL of this feed may call a macro: it has expressions, or figures in another notation than ours."""
+    entries = [feed, *(entry for entry in feed.columns.values() if isinstance(entry, ColumnMap))]
+    expressions = feed.where or feed.set_aside or feed.report
+    return bool(expressions) or any(
+        (isinstance(entry, ColumnMap) and (entry.sql or entry.computed)) or entry.is_declared for entry in entries
+    )
 
 
 def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
-    for macro in exact.MACROS:
+    for macro in exact.MACROS + writing.MACROS:
         con.execute(macro)
 
 
-def _look_again(con: duckdb.DuckDBPyConnection, number: int, raw: RawFile, mapping: Mapping) -> int:
+def _look_again(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> int:
     """Read the rows that were not plain at first sight thoroughly; answers how many remain unreadable."""
-    pending = f"SELECT file_no, ordinal FROM {TYPED} WHERE file_no = {number} AND unreadable"
+    pending = f"SELECT file_no, ordinal FROM {TYPED} WHERE {loaded.its_rows} AND unreadable"
     if not single(con, f"SELECT count(*) FROM ({pending})")[0]:
         return 0
     _create_macros(con)
-    con.execute(
-        f"CREATE OR REPLACE TEMP TABLE landing_again AS SELECT * FROM ({_typed(number, raw.rows, mapping, thorough=True)}) "
-        f"SEMI JOIN ({pending}) USING (file_no, ordinal)"
-    )
-    con.execute(f"DELETE FROM {TYPED} WHERE file_no = {number} AND unreadable")
+    again = typed(loaded, among(loaded, f"SELECT ordinal FROM ({pending})"), thorough=True)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE landing_again AS {again}")
+    con.execute(f"DELETE FROM {TYPED} WHERE {loaded.its_rows} AND unreadable")
     con.execute(f"INSERT INTO {TYPED} SELECT * FROM landing_again")
     return int(single(con, f"SELECT count(*) FROM ({pending})")[0])
 
@@ -120,58 +192,13 @@ def _look_again(con: duckdb.DuckDBPyConnection, number: int, raw: RawFile, mappi
 def _open(con: duckdb.DuckDBPyConnection, file: DayFile, feed: Feed) -> RawFile | None:
     match file.format:
         case "csv":
-            return open_csv(file, feed.delimiter)
+            return open_csv(file, feed)
         case "jsonl":
             return open_jsonl(con, file) if file.size else None
-        case _:
+        case "parquet":
             return open_parquet(con, file)
-
-
-def _texts(rows: str, mapping: Mapping) -> str:
-    """Each column's text as it is judged (`came_<column>`), before anything is typed."""
-    parts = [f"{_came(source)} AS came_{source.column.name}" for source in mapping.sources]
-    failed = [f"({source.failed})" for source in mapping.sources if source.failed]
-    where = ""
-    if mapping.kept is not None:
-        kept = f"TRY(struct_pack(v := ({mapping.kept})))"
-        failed.append(f"({kept} IS NULL)")
-        where = f" WHERE landing_broken IS NOT NULL OR {kept} IS NULL OR {kept}.v IS TRUE"
-    failure = " OR ".join(failed) or "false"
-    return (
-        f"SELECT landing_ordinal AS ordinal, landing_broken AS broken, ({failure}) AS failed, {', '.join(parts)} "
-        f"FROM ({rows}){where}"
-    )
-
-
-def _came(source: Source) -> str:
-    column = source.column
-    if source.exact:
-        default = None if column.default is None else f"CAST({text(column.default)} AS {column.sql_type})"
-        return source.sql if default is None else f"coalesce({source.sql}, {default})"
-    prepared = exact.prepared(source.sql, column.kind)
-    return prepared if column.default is None else f"coalesce({prepared}, {text(column.default)})"
-
-
-def _value(source: Source, *, thorough: bool) -> str:
-    came = f"came_{source.column.name}"
-    if source.exact:
-        timed = source.column.kind in (Kind.DATE, Kind.TIMESTAMP)
-        return f"CASE WHEN isfinite({came}) THEN {came} END" if timed else came
-    return exact.typed(came, source.column.kind, thorough=thorough)
-
-
-def _typed(number: int, rows: str, mapping: Mapping, *, thorough: bool) -> str:
-    """A SELECT of TYPED's columns over a file's rows."""
-    values = ", ".join(
-        f"{_value(source, thorough=thorough)} AS {quoted(source.column.name)}" for source in mapping.sources
-    )
-    names = [source.column.name for source in mapping.sources]
-    unread = " OR ".join(f"(came_{name} IS NOT NULL AND {quoted(name)} IS NULL)" for name in names)
-    return (
-        f"SELECT {number} AS file_no, ordinal, ordinal AS source_row, broken, "
-        f"broken IS NOT NULL OR failed OR {unread} AS unreadable, {listed(names)} "
-        f"FROM (SELECT *, {values} FROM ({_texts(rows, mapping)}))"
-    )
+        case _:
+            return open_converted(con, file)
 
 
 _REJECTION = f"""
@@ -193,17 +220,21 @@ def _take_rejected(con: duckdb.DuckDBPyConnection, number: int, file: DayFile, r
 
     Raises LandingRefused where rows after a rejected one may be lost: an unclosed quote, or a cut-off last line.
     """
-    rejects, misquoted, cut_off = single(
+    try:
+        (rejects,) = single(con, f"SELECT count(*) FROM {REJECTS}")
+    except duckdb.CatalogException:
+        # The file was not even scanned, since the feed's condition holds for no row of it whatever.
+        return 0
+    if not rejects:
+        return 0
+    misquoted, cut_off = single(
         con,
-        f"SELECT (SELECT count(*) FROM {REJECTS}), "
         # A quote that swallows line ends, or two bad quotes in a line: DuckDB no longer knows where rows begin.
-        f"(SELECT min(line) FROM (SELECT line FROM {REJECTS} WHERE error_type = 'UNQUOTED VALUE' GROUP BY line "
+        f"SELECT (SELECT min(line) FROM (SELECT line FROM {REJECTS} WHERE error_type = 'UNQUOTED VALUE' GROUP BY line "
         "HAVING count(*) > 1 OR bool_or(contains(ltrim(csv_line, chr(10) || chr(13)), chr(10))))), "
         f"(SELECT max(line) FROM {REJECTS} WHERE error_type IN ('MISSING COLUMNS', 'UNQUOTED VALUE') "
         f"AND line_byte_position + strlen(csv_line) >= {file.size})",
     )
-    if not rejects:
-        return 0
     if misquoted is not None:
         raise LandingRefused(
             f"{file.name}: row {misquoted - raw.lines_before} opens a quote that is not closed, so the rows after it "
@@ -214,7 +245,7 @@ def _take_rejected(con: duckdb.DuckDBPyConnection, number: int, file: DayFile, r
             f"{file.name}: row {cut_off - raw.lines_before}, the last, stops in the middle: the file was cut off "
             "and later rows may be missing; ask for a resend"
         )
-    rejection = _REJECTION.format(width=len(raw.columns))
+    rejection = _REJECTION.format(width=raw.width)
     con.execute(
         f"INSERT INTO {REJECTED} SELECT {number}, line - {raw.lines_before}, {rejection}, any_value(csv_line) "
         f"FROM {REJECTS} GROUP BY line"
@@ -241,54 +272,3 @@ def _refuse_cut_off_json(con: duckdb.DuckDBPyConnection, number: int, file: DayF
             f"{file.name}: line {last}, the last, stops in the middle: the file was cut off and later rows may be "
             "missing; ask for a resend"
         )
-
-
-def read_again(loaded: Loaded) -> str:
-    """SQL for the file's rows as they came: ordinal, payload (JSON of their columns), texts (JSON of ours), failed.
-
-    Only for rows that are set aside; the accepted ones are never held as text.
-    """
-    theirs = ", ".join(
-        f"{quoted(name)} := {quoted(name) if kind == 'VARCHAR' else f'CAST({quoted(name)} AS VARCHAR)'}"
-        for name, kind in loaded.raw.columns.items()
-    )
-    with_payload = (
-        f"SELECT *, CAST(to_json(struct_pack({theirs})) AS VARCHAR) AS landing_payload FROM ({loaded.raw.rows})"
-    )
-    ours = ", ".join(
-        f"{quoted(source.column.name)} := CAST(came_{source.column.name} AS VARCHAR)"
-        for source in loaded.mapping.sources
-    )
-    texts = _texts(with_payload, loaded.mapping).replace(
-        "SELECT landing_ordinal AS ordinal,", "SELECT landing_payload AS payload, landing_ordinal AS ordinal,", 1
-    )
-    columns = ", ".join(f"came_{source.column.name}" for source in loaded.mapping.sources)
-    return (
-        f"SELECT {loaded.number} AS file_no, ordinal, coalesce(CAST(to_json(broken) AS VARCHAR), payload) AS payload, "
-        f"CAST(to_json(struct_pack({ours})) AS VARCHAR) AS texts, failed, broken, {columns} FROM ({texts})"
-    )
-
-
-def unreadable_faults(loaded: Loaded, came: str) -> str:
-    """SQL for what is wrong with a file's unreadable rows, over the relation `came` (read_again's columns)."""
-    faults = [
-        "CASE WHEN broken IS NOT NULL THEN struct_pack(position := -2, field := CAST(NULL AS VARCHAR), "
-        f"reason := '{Reason.BROKEN_ROW}', says := 'is no JSON object with each key once') END",
-        "CASE WHEN broken IS NULL AND failed THEN struct_pack(position := -1, field := CAST(NULL AS VARCHAR), "
-        f"reason := '{Reason.UNPARSABLE}', says := 'has values on which the expressions of company.yaml fail') END",
-    ]
-    for position, source in enumerate(loaded.mapping.sources):
-        came_text, kind = f"came_{source.column.name}", source.column.kind
-        why = "'" + Reason.UNPARSABLE + "'" if source.exact else exact.reason(came_text, kind)
-        faults.append(
-            f"CASE WHEN {came_text} IS NOT NULL AND ({_value(source, thorough=True)}) IS NULL THEN struct_pack("
-            f"position := {position}, field := '{source.column.name}', reason := {why}, says := '') END"
-        )
-    says = " ".join(f"WHEN '{s.column.name}' THEN {exact.says(s.column.kind)}" for s in loaded.mapping.sources)
-    return (
-        "SELECT file_no, ordinal, position, field, reason, "
-        f"CASE WHEN says <> '' THEN says ELSE CASE field {says} END END FROM ("
-        "SELECT file_no, ordinal, fault.position AS position, fault.field AS field, fault.reason AS reason, "
-        f"fault.says AS says FROM (SELECT file_no, ordinal, unnest([{', '.join(faults)}]) AS fault FROM {came}) "
-        "WHERE fault IS NOT NULL)"
-    )

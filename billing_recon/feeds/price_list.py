@@ -10,13 +10,14 @@ import duckdb
 from pydantic import ValidationError
 
 from billing_recon.core.catalog import Charge, Plan
-from billing_recon.core.company import Company, Feed
+from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError, LandingRefused
+from billing_recon.core.feed import Feed
 from billing_recon.core.tables import Column, Kind, TableSpec
 from billing_recon.feeds.accepting import hold_to_contract
-from billing_recon.feeds.files import open_file
+from billing_recon.feeds.files import file_name, open_file
 from billing_recon.feeds.loading import TYPED, load, prepare
-from billing_recon.feeds.raw import text
+from billing_recon.feeds.presets import in_force
 from billing_recon.feeds.setting_aside import set_aside
 
 Key = tuple[str, str, str, str, str]
@@ -73,6 +74,7 @@ def _prices(con: duckdb.DuckDBPyConnection, home: Path, company: Company, name: 
     """Every different price of one list, with the row where it stands first."""
     from billing_recon.contracts.rule import Contract, column_rules
 
+    feed = in_force(feed, PRICE_LIST.name)
     if not feed.path or "{day}" in feed.path:
         raise LandingRefused(f"price_lists.{name}.path must name one file for all days; {{day}} has no meaning here")
     paths = sorted(path for path in home.glob(feed.path) if path.is_file())
@@ -91,7 +93,7 @@ def _prices(con: duckdb.DuckDBPyConnection, home: Path, company: Company, name: 
     if wrong:
         more = [f"price list '{name}': {len(wrong) - _SHOWN} more rows are wrong"] if len(wrong) > _SHOWN else []
         raise ConfigurationError([f"price list '{name}': {row[0]}" for row in wrong[:_SHOWN]] + more)
-    where = f"CASE file_no {' '.join(f'WHEN {n} THEN {text(file.name)}' for n, file in enumerate(files, 1))} END"
+    where = file_name(files)
     found = con.execute(
         f"SELECT plan_id, plan_version, currency, kind, meter, unit_price, {where} || ' row ' || min(source_row) "
         f"FROM {TYPED} GROUP BY plan_id, plan_version, currency, kind, meter, unit_price, file_no ORDER BY ALL"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
+
+from billing_recon.contracts.quarantine import Reason
 
 REJECTS = "landing_rejects"
 """Temporary table that DuckDB fills with the lines it could not split into fields."""
@@ -40,9 +42,31 @@ class RawFile:
 
     `columns` maps their names to SQL types: VARCHAR from text formats. `rows` is the SELECT; `rows_once` is the same
     with rejected lines stored in REJECTS, to be run once. `lines_before` are the lines before the first row.
+
+    `bundled`: many files in one relation, which says of each row in `landing_file` which of the day's files it is from and
+    in `landing_row` which row of it. `broken` says why a row is none, as reason and SQL over the column `broken`.
+    `binary` names columns of binary figures, which must not be money; `width` is how many fields a line of text has.
     """
 
     columns: dict[str, str]
     rows: str
     rows_once: str
     lines_before: int
+    bundled: bool = False
+    broken: tuple[Reason, str] = (Reason.BROKEN_ROW, "'is no JSON object with each key once'")
+    binary: frozenset[str] = frozenset()
+    width: int = 0
+
+    def having(self, names: Iterable[str]) -> RawFile:
+        """The same with these columns too, empty where the file has them not."""
+        folded = {name.casefold() for name in self.columns}
+        lacking = [name for name in names if name.casefold() not in folded]
+        if not lacking:
+            return self
+        empty = "".join(f", CAST(NULL AS VARCHAR) AS {quoted(name)}" for name in lacking)
+        return replace(
+            self,
+            columns=self.columns | dict.fromkeys(lacking, "VARCHAR"),
+            rows=f"SELECT *{empty} FROM ({self.rows})",
+            rows_once=f"SELECT *{empty} FROM ({self.rows_once})",
+        )

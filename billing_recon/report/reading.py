@@ -9,8 +9,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from billing_recon.core.results import BREAKS, CONTROL_TOTALS, METRICS, QUARANTINE
-from billing_recon.core.tables import BY_NAME, INVOICE_LINES, LINEAGE, Column, TableSpec
+from billing_recon.core.results import BREAKS, CONTROL_TOTALS, METRICS
+from billing_recon.core.tables import INVOICE_LINES, LINEAGE, Column, TableSpec
 
 if TYPE_CHECKING:
     import duckdb
@@ -148,13 +148,3 @@ def landed(home: Home, spec: TableSpec, day: date, where: str, params: Sequence[
         f"WHERE observed_on <= ? AND ({where}) ORDER BY {order}",
         [day, *params],
     )
-
-
-def quarantined(home: Home, first: date, last: date, table: str | None = None) -> list[Row]:
-    """Rows set aside over some days (core.results.QUARANTINE and day), by table, file and row."""
-    names = ", ".join(("day", *QUARANTINE.names))
-    parts = [
-        f"SELECT {names} FROM ({home.warehouse.scan(f'quarantine_{name}', QUARANTINE.columns, first, last)})"
-        for name in ([table] if table else BY_NAME)
-    ]
-    return rows_of(f"{' UNION ALL '.join(parts)} ORDER BY day, table_name, source_file, source_row")

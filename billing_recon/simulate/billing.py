@@ -19,13 +19,15 @@ RUN_AT = time(23, 0, tzinfo=UTC)
 
 @dataclass(eq=False, slots=True)
 class Invoice:
-    """One invoice as the engine issues it. `invoice_id` is given by `number`, when all are known."""
+    """One invoice as the engine issues it; rows of `garbled` lines cannot be read. `invoice_id` is given by `number`."""
 
     subscription: Subscription
     period: Period
     issued_on: date
     lines: list[EngineLine]
     retry: int = 0
+    status: str = "issued"
+    garbled: set[int] = field(default_factory=set)
     invoice_id: str = field(default="")
 
     @property
@@ -35,7 +37,7 @@ class Invoice:
 
     @property
     def currency(self) -> str:
-        return self.subscription.customer.currency
+        return self.lines[0].currency if self.lines else self.subscription.customer.currency
 
     @property
     def calculated_at(self) -> datetime:
@@ -52,7 +54,7 @@ class Invoice:
 
     def again(self, issued_on: date) -> Invoice:
         """The same content issued a second time, as by a retry."""
-        return replace(self, issued_on=issued_on, retry=self.retry + 1, lines=list(self.lines))
+        return replace(self, issued_on=issued_on, retry=self.retry + 1, lines=list(self.lines), garbled=set())
 
 
 def price(
@@ -64,7 +66,9 @@ def price(
     believed: dict[Key, tuple[int, int]] | None = None,
 ) -> list[EngineLine]:
     """The lines of one period as the engine computes them from the usage that it has."""
-    return bill_period(period, subscription.spans, usage.of(subscription.subscription_id, believed), book, profile)
+    used = usage.of(subscription.subscription_id, believed)
+    late = usage.late_of(subscription) if subscription.subscription_id in usage.late else None
+    return bill_period(period, subscription.spans, used, book, profile, late)
 
 
 def bill(

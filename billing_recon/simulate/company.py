@@ -14,13 +14,15 @@ from billing_recon.core.policy import Windows
 from billing_recon.core.reason import Code
 from billing_recon.simulate import files, home, offers
 from billing_recon.simulate.billing import bill, number
+from billing_recon.simulate.documents import RenderedAs
 from billing_recon.simulate.downstream import follow
 from billing_recon.simulate.downstream_faults import DownstreamFaults
 from billing_recon.simulate.engine import PriceBook
 from billing_recon.simulate.engine_faults import EngineFaults
 from billing_recon.simulate.faults import Finding, TooFew, capacity, inject, refuse_unknown
+from billing_recon.simulate.ledgers import BookedAs
 from billing_recon.simulate.population import populate
-from billing_recon.simulate.usage import use
+from billing_recon.simulate.usage import come_late, use
 
 Progress = Callable[[str, int, int], None]
 
@@ -42,6 +44,7 @@ SUPPORTED: tuple[Code, ...] = (
     Code.PAYMENT_MISSING,
     Code.PAYMENT_DUPLICATE,
     Code.PAYMENT_AMOUNT,
+    Code.USAGE_LATE,
 )
 """The faults that can be injected."""
 
@@ -70,13 +73,20 @@ def simulate(
     customers: int,
     faults: Mapping[Code, int],
     out: Path,
+    documents: RenderedAs = RenderedAs.CSV,
+    ledger: BookedAs = BookedAs.CSV,
+    late_events: int = 0,
+    closed: bool = False,
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Write a whole company home below `out` for the days `first` to `last`, and truth.csv of the injected faults.
 
     Equal arguments give equal bytes. Without faults every layer ties to the next. `out` must be empty, absent or a
-    former simulation, which is replaced together with what was computed from it. `progress` is called with a stage,
-    what is done and what there is to do.
+    former simulation, which is replaced together with what was computed from it. `documents` and `ledger` say in which
+    form those layers land; the rows that they hold are the same in each. `late_events` usage events come after the late
+    window of their own period, which the engine bills as it should: in the next. `closed`: the
+    company has no days after `last`; otherwise they are days on which nothing came. `progress` is called with a stage, what is done
+    and what there is to do.
 
     ConfigurationError: the range ends before it starts, no customers, a fault that cannot be simulated or not so often,
     an `out` that holds something else. Nothing is written then.
@@ -101,6 +111,8 @@ def simulate(
         book,
         lambda done: tell("customers use", done, len(subscriptions)),
     )
+    if late_events:
+        come_late(seed, subscriptions, usage, profile.issue_after_days, windows.lookback_days, late_events)
     tell("engine bills", 0, 1)
     invoices = bill(subscriptions, usage, book, profile, first, last)
     engine = EngineFaults(invoices, usage, book, profile, windows, first, last)
@@ -114,6 +126,7 @@ def simulate(
         findings += inject(seed, later.registry, faults, chains, used, lambda chain: chain.invoice)
     except TooFew as shortage:
         usage.believed.clear()
+        usage.late = {name: [one for one in late if not one.missed] for name, late in usage.late.items()}
         clean = bill(subscriptions, usage, book, profile, first, last)
         after = follow(seed, clean, profile)
         engine = EngineFaults(clean, usage, book, profile, windows, first, last)
@@ -125,9 +138,14 @@ def simulate(
 
     home.clear(out)
     written = home.write_configuration(
-        out, home.company_of(first, offers.CURRENCIES, profile), home.policy_of(windows), plans, taxes
+        out,
+        home.company_of(first, offers.CURRENCIES, profile, documents, ledger, last if closed else None),
+        home.policy_of(windows),
+        plans,
+        taxes,
+        documents,
     )
-    landing = files.Landing(days)
+    landing = files.Landing(days, documents, ledger)
     steps: list[Callable[[], None]] = [
         lambda: files.put_usage(landing, usage, windows.late_window_days),
         lambda: files.put_subscriptions(landing, subscriptions, windows.lookback_days),

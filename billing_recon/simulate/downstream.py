@@ -13,7 +13,14 @@ from billing_recon.core.money import minor_unit
 from billing_recon.simulate.billing import Invoice
 from billing_recon.simulate.engine import ZERO, EngineLine, settled
 
-ACCOUNTS = {"ar": "1200", "cash": "1000", "customer_credit": "2300", "tax_payable": "2200", "revenue": "4000"}
+ACCOUNTS = {
+    "ar": "1200",
+    "cash": "1000",
+    "customer_credit": "2300",
+    "tax_payable": "2200",
+    "revenue": "4000",
+    "other": "9999",
+}
 """Role -> account in the simulated chart of accounts."""
 
 
@@ -41,16 +48,18 @@ class Document:
 
 @dataclass(slots=True)
 class Journal:
-    """A balanced set of postings: (role, debit, credit)."""
+    """A balanced set of postings: (role, debit, credit). `landed_on` where its file is not that of its own day."""
 
     posted_on: date
     memo: str
     entries: list[tuple[str, Decimal, Decimal]]
+    landed_on: date | None = None
 
 
 @dataclass(slots=True)
 class Payment:
-    """One attempt to move money, or a refund of it. `booked_on` is when the ledger takes it, if it succeeds."""
+    """One attempt to move money, or a refund of it. `booked_on` is when the ledger takes it, if it succeeds; `customer_id`
+    who paid, where it is not the invoice's customer."""
 
     kind: str
     amount: Decimal
@@ -58,13 +67,14 @@ class Payment:
     processed_at: datetime
     attempt: int
     booked_on: date
+    customer_id: str | None = None
 
     @property
     def signed(self) -> Decimal:
-        """What it brings: nothing unless it succeeded, negative for a refund."""
+        """What it brings: nothing unless it succeeded, negative for a refund or a chargeback."""
         if self.status != "succeeded":
             return ZERO
-        return -self.amount if self.kind == "refund" else self.amount
+        return self.amount if self.kind == "payment" else -self.amount
 
 
 @dataclass(eq=False, slots=True)
@@ -93,9 +103,9 @@ def follow(seed: int, invoices: Iterable[Invoice], profile: Profile) -> list[Cha
         chains.append(
             Chain(
                 invoice,
-                [_document(invoice)],
+                [_document(invoice)] if invoice.status == "issued" else [],
                 [_posting(invoice, invoice.issued_on + timedelta(days=lag))],
-                _payments(invoice, rng, profile),
+                _payments(invoice, rng, profile) if invoice.status == "issued" else [],
             )
         )
     return chains
@@ -109,7 +119,7 @@ def fee_of(payment: Payment, currency: str, profile: Profile) -> Decimal:
 def settlement(payment: Payment) -> Journal:
     """How the ledger takes a payment that succeeded: cash against AR, a refund the other way round."""
     nothing = payment.amount - payment.amount
-    first, second = ("ar", "cash") if payment.kind == "refund" else ("cash", "ar")
+    first, second = ("cash", "ar") if payment.kind == "payment" else ("ar", "cash")
     entries = [(first, payment.amount, nothing), (second, nothing, payment.amount)]
     return Journal(payment.booked_on, payment.kind.capitalize(), entries)
 
@@ -125,11 +135,14 @@ def _document(invoice: Invoice) -> Document:
 def _posting(invoice: Invoice, posted_on: date) -> Journal:
     """Debit AR and the credits used, credit revenue and tax. A negative figure goes to the other side."""
     zero = minor_unit(invoice.currency) * 0
+    credits = sum((line.credit for line in invoice.lines), zero)
+    earned, tax = (sum((getattr(line, name) for line in invoice.lines), zero) for name in ("amount", "tax"))
     figures = (
         ("ar", invoice.total),
-        ("customer_credit", sum((line.credit for line in invoice.lines), zero)),
-        ("revenue", -sum((line.amount for line in invoice.lines), zero)),
-        ("tax_payable", -sum((line.tax for line in invoice.lines), zero)),
+        ("customer_credit", credits),
+        ("revenue", -earned),
+        ("tax_payable", -tax),
+        ("other", earned + tax - credits - invoice.total),  # a bill that does not add up leaves a difference
     )
     entries = [
         (role, max(amount, zero) + zero, max(-amount, zero) + zero)

@@ -12,6 +12,7 @@ from billing_recon.core.money import minor_unit
 from billing_recon.core.policy import Windows
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.downstream import Chain, Payment
+from billing_recon.simulate.engine import ZERO
 from billing_recon.simulate.faults import Fault, Finding, Proposal
 
 
@@ -33,6 +34,10 @@ class DownstreamFaults:
             Fault(Code.LEDGER_MISSING, self.never_booked, "an invoice's journal is absent"),
             Fault(Code.LEDGER_DUPLICATE, self.booked_twice, "an invoice's journal is posted twice"),
             Fault(Code.LEDGER_AMOUNT, self.booked_another_amount, "a balanced journal has the wrong amount"),
+            Fault(Code.LEDGER_PERIOD, self.booked_last_month, "a journal is dated into the month before"),
+            Fault(Code.LEDGER_ACCOUNT, self.booked_as_tax, "revenue is posted to the tax account"),
+            Fault(Code.REFUND_DISPUTE, self.charged_back, "the customer takes the money back, and the invoice stands"),
+            Fault(Code.PAYMENT_MISAPPLIED, self.paid_by_another, "another customer's money is put on an invoice"),
             Fault(Code.RENDER_MISSING, self.never_rendered, "an invoice has no document", spares_one_a_day=True),
             Fault(Code.RENDER_DUPLICATE, self.rendered_twice, "an invoice has two documents"),
             Fault(Code.RENDER_VALUE, self.rendered_other_figures, "a document shows other figures"),
@@ -52,6 +57,8 @@ class DownstreamFaults:
     def rendered_twice(self, chain: Chain, rng: Random) -> Proposal | None:
         """A second document of the same invoice, on the same or the next day."""
         day = chain.invoice.issued_on + timedelta(days=rng.randrange(2))
+        if not chain.documents:
+            return None
         again = replace(chain.documents[0], issued_on=day)
         return self._proposal(
             Code.RENDER_DUPLICATE,
@@ -64,7 +71,9 @@ class DownstreamFaults:
 
     def rendered_other_figures(self, chain: Chain, rng: Random) -> Proposal | None:
         """The header shows another amount; more often than not a line does, and the header follows it."""
-        document = chain.documents[0]
+        document = next(iter(chain.documents), None)
+        if document is None:
+            return None
         shown = [n for n, item in enumerate(document.lines) if item.amount > 0]
         if not shown:
             return None
@@ -163,6 +172,64 @@ class DownstreamFaults:
             Code.PAYMENT_MISSING, Pair.BILLED_PAID, chain, day, -chain.invoice.total, chain.payments.clear
         )
 
+    def booked_last_month(self, chain: Chain, rng: Random) -> Proposal | None:
+        """The journal comes in time and bears the last day of the month before its invoice."""
+        issued_on = chain.invoice.issued_on
+        posting = chain.postings[0]
+        landed_on = posting.posted_on
+
+        def apply() -> None:
+            posting.posted_on, posting.landed_on = issued_on.replace(day=1) - timedelta(days=1), landed_on
+
+        return self._proposal(Code.LEDGER_PERIOD, Pair.BILLED_BOOKED, chain, landed_on, ZERO, apply)
+
+    def booked_as_tax(self, chain: Chain, rng: Random) -> Proposal | None:
+        """AR is right, and revenue stands on the tax account."""
+        posting = chain.postings[0]
+        if not sum(credit for role, _, credit in posting.entries if role == "revenue"):
+            return None
+
+        def apply() -> None:
+            posting.entries = [(("tax_payable" if role == "revenue" else role), d, c) for role, d, c in posting.entries]
+
+        return self._proposal(Code.LEDGER_ACCOUNT, Pair.BILLED_BOOKED, chain, posting.posted_on, ZERO, apply)
+
+    def charged_back(self, chain: Chain, rng: Random) -> Proposal | None:
+        """All that was paid goes back within the days to settle, as a refund or a chargeback."""
+        payment = _only_success(chain)
+        if payment is None or payment.kind != "payment":
+            return None
+        days = timedelta(days=1 + rng.randrange(self.windows.payment_settle_days - 1))
+        back = replace(
+            payment,
+            kind=rng.choice(("chargeback", "refund")),
+            processed_at=payment.processed_at + days,
+            booked_on=payment.booked_on + days,
+            attempt=payment.attempt + 1,
+        )
+        return self._proposal(
+            Code.REFUND_DISPUTE,
+            Pair.BILLED_PAID,
+            chain,
+            self._settled_on(payment),
+            -payment.amount,
+            lambda: chain.payments.append(back),
+        )
+
+    def paid_by_another(self, chain: Chain, rng: Random) -> Proposal | None:
+        """The right amount on the right invoice, from a customer whose it is not."""
+        payment = _only_success(chain)
+        own = chain.invoice.subscription.customer.customer_id
+        others = [c.invoice.subscription.customer.customer_id for c in self.chains]
+        other = others[rng.randrange(len(others))]
+        if payment is None or other == own:
+            return None
+
+        def apply() -> None:
+            payment.customer_id = other
+
+        return self._proposal(Code.PAYMENT_MISAPPLIED, Pair.BILLED_PAID, chain, self._settled_on(payment), ZERO, apply)
+
     def _settled_on(self, payment: Payment) -> date:
         return payment.processed_at.date() + timedelta(days=self.windows.payment_settle_days)
 
@@ -177,7 +244,7 @@ class DownstreamFaults:
         line: int | None = None,
     ) -> Proposal | None:
         """The fault with its one finding, unless the invoice is of nothing or the day lies beyond the simulation."""
-        if day > self.last or chain.invoice.total <= 0:
+        if day > self.last or chain.invoice.total <= 0 or chain.invoice.status != "issued":
             return None
         subscription_id = chain.invoice.subscription.subscription_id
         return Proposal((Finding(code, pair, subscription_id, day, delta, chain.invoice, line),), apply)

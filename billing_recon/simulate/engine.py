@@ -6,9 +6,9 @@ use it as an oracle. It knows no invoices, files or faults.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any
 
@@ -46,6 +46,30 @@ class Span:
     def terms(self) -> tuple[str, str, str, str]:
         """What adjacent spans must share to be billed as one run (rule 3)."""
         return (self.plan_id, self.plan_version, self.currency, self.tax_region)
+
+
+@dataclass(frozen=True, slots=True)
+class LateUsage:
+    """Units of one meter and day that arrived when the late window of the day's own period was over."""
+
+    meter: str
+    day: date
+    arrived: date
+    units: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A subscription's late usage, all of it, and in which billing period a day lies."""
+
+    arrivals: Sequence[LateUsage]
+    window_days: int
+    period_of: Callable[[date], Period]
+
+    def adjusted_in(self, period: Period) -> list[LateUsage]:
+        """What `period` bills: it holds the last day whose window was closed when the usage came."""
+        closed = timedelta(days=self.window_days + 1)
+        return [late for late in self.arrivals if self.period_of(late.arrived - closed) == period]
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,11 +215,17 @@ def active_runs(period: Period, spans: Iterable[Span], *, by_seats: bool = False
 
 
 def bill_period(
-    period: Period, spans: Sequence[Span], usage: Usage, book: PriceBook, profile: Profile | None = None
+    period: Period,
+    spans: Sequence[Span],
+    usage: Usage,
+    book: PriceBook,
+    profile: Profile | None = None,
+    late: Late | None = None,
 ) -> list[EngineLine]:
-    """Every line of the invoice for one billing period, in its order; none when nothing was active.
+    """Every line of the invoice for one billing period, in its order; none when nothing was active or came late.
 
-    `usage` is what counts for the period: the caller leaves out what came after the late window.
+    `usage` is what counts for each day's own period: the caller leaves out what came after the late window, which is
+    `late`.
     """
     profile = profile or Profile()
     with localcontext(_EXACT):
@@ -211,6 +241,8 @@ def bill_period(
                 for line in _charge_lines(charge, run, within, period, usage, book, profile)
             ]
             lines += of_run + _minimum_lines(plan, run, of_run, period, book, profile)
+        if late is not None:
+            lines += _late_lines(period, runs, spans, usage, late, book, profile)
         if runs:
             lines += _coupon_lines(runs[-1], lines, period, book, profile)
             lines += _credit_lines(runs[-1], lines, period, book, profile)
@@ -247,9 +279,9 @@ def _charge_lines(
     charge: Charge, run: Run, seats: list[Run], period: Period, usage: Usage, book: PriceBook, profile: Profile
 ) -> list[EngineLine]:
     """The lines of one charge within one run of a plan (rules 4, 5 and 7)."""
+    charge = _agreed(charge, run.last.contract)
     if charge.kind == "usage":
-        days = usage.get(charge.meter or "", {})
-        units = sum((units for day, units in days.items() if run.start <= day < run.end), ZERO)
+        units = _units(usage, charge, run)
         if not units:
             return []
         raw = rate_charge(charge, units)
@@ -258,6 +290,7 @@ def _charge_lines(
         ]
     lines = []
     for part in [run] if charge.model == "flat" else seats:
+        charge = _agreed(charge, part.last.contract)
         units = Decimal(1) if charge.model == "flat" else part.last.quantity
         raw = rate_charge(charge, units)
         kind = "subscription"
@@ -265,6 +298,15 @@ def _charge_lines(
             raw, kind = share(raw, part.days, period.days), "proration"
         lines.append(_line(kind, charge, part, units, raw, period, book, profile))
     return lines
+
+
+def _agreed(charge: Charge, contract: Contract) -> Charge:
+    """The charge at the contract's own price, if it has one."""
+    price = contract.overrides.get(charge.charge_id)
+    names = {"flat": "amount", "per_unit": "unit_price", "package": "package_price"}
+    return (
+        charge if price is None or charge.model not in names else charge.model_copy(update={names[charge.model]: price})
+    )
 
 
 def _line(
@@ -322,12 +364,101 @@ def _minimum_lines(
     return [_derived("minimum", None, run, period, book, profile, gross_raw=rest, gross=rest)]
 
 
+def _late_lines(
+    period: Period,
+    runs: list[Run],
+    spans: Sequence[Span],
+    usage: Usage,
+    late: Late,
+    book: PriceBook,
+    profile: Profile,
+) -> list[EngineLine]:
+    """What `period` bills of usage that came too late for its own (rule 5): each own period rated with it and without."""
+    lines: list[EngineLine] = []
+    taken = late.adjusted_in(period)
+    for own in sorted({late.period_of(one.day) for one in taken}, key=lambda p: p.start):
+        mine = [one for one in taken if late.period_of(one.day) == own]
+        first = min(one.arrived for one in mine)
+        billed = [one for one in late.arrivals if one.arrived < first and late.period_of(one.day) == own]
+        before = _with(usage, billed)
+        after = _with(before, mine)
+        seats = active_runs(own, spans, by_seats=True)
+        for run in active_runs(own, spans):
+            plan = book.plan(*run.last.terms[:3])
+            within = [r for r in seats if run.start <= r.start and r.end <= run.end]
+            rated = [
+                [
+                    line
+                    for charge in plan.charges
+                    for line in _charge_lines(charge, run, within, own, known, book, profile)
+                ]
+                for known in (before, after)
+            ]
+            for charge in plan.charges:
+                if charge.kind == "usage":
+                    sides = [
+                        next((line for line in side if line.charge_id == charge.charge_id), None) for side in rated
+                    ]
+                    units = _units(after, charge, run) - _units(before, charge, run)
+                    lines += _adjusted(charge.meter, run, own, sides, units, book, profile)
+            tops = [next(iter(_minimum_lines(plan, run, side, own, book, profile)), None) for side in rated]
+            lines += _adjusted("minimum", run, own, tops, Decimal(1), book, profile)
+    payer = runs[-1].last.customer_id if runs else None
+    return [
+        replace(line, period_start=period.start, period_end=period.end, customer_id=payer or line.customer_id)
+        for line in lines
+    ]
+
+
+def _adjusted(
+    meter: str | None,
+    run: Run,
+    own: Period,
+    sides: list[EngineLine | None],
+    units: Decimal,
+    book: PriceBook,
+    profile: Profile,
+) -> list[EngineLine]:
+    """One line for the difference that late usage makes to a line of its own period; none where it makes none."""
+    before, after = sides
+    given = after or before
+    if given is None:
+        return []
+    figures = {
+        name: (getattr(after, name) if after else ZERO) - (getattr(before, name) if before else ZERO)
+        for name in ("gross_raw", "gross", "discount")
+    }
+    if not figures["gross"] and not figures["discount"]:
+        return []
+    stays = {"charge_id": given.charge_id, "unit_price": given.unit_price, "discount_rate": given.discount_rate}
+    return [_derived("adjustment", meter, run, own, book, profile, quantity=units, **stays, **figures)]
+
+
+def _with(usage: Usage, late: Iterable[LateUsage]) -> dict[str, dict[date, Decimal]]:
+    """`usage` and what came late on top."""
+    known = {meter: dict(days) for meter, days in usage.items()}
+    for one in late:
+        days = known.setdefault(one.meter, {})
+        days[one.day] = days.get(one.day, ZERO) + one.units
+    return known
+
+
+def _units(usage: Usage, charge: Charge, run: Run) -> Decimal:
+    days = usage.get(charge.meter or "", {})
+    return sum((units for day, units in days.items() if run.start <= day < run.end), ZERO)
+
+
 def _coupon_lines(
     run: Run, lines: list[EngineLine], period: Period, book: PriceBook, profile: Profile
 ) -> list[EngineLine]:
-    """Fixed amounts off, in their order, never below zero (rule 10)."""
+    """What is above the cap, then fixed amounts off in their order, never below zero (rule 10)."""
     left = sum((line.amount for line in lines), ZERO)
     found = []
+    cap = run.last.contract.cap
+    over = ZERO if cap is None else left - settled(cap, run.last.currency, profile)
+    if over > 0:
+        found.append(_derived("discount", "cap", run, period, book, profile, discount=over))
+        left -= over
     for coupon in run.last.contract.coupons:
         off = min(settled(coupon.amount, run.last.currency, profile), left)
         if coupon.valid_from <= period.end < coupon.valid_to and off > 0:

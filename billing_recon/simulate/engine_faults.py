@@ -1,25 +1,36 @@
-"""Bugs of the billing engine: what it charges wrongly, and everything after it follows. Proposals as in faults."""
+"""Bugs of the billing engine, whatever follows it: first what it meters and by which version it prices. Proposals as in faults."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
 from functools import partial
 from random import Random
 
 from billing_recon.core.company import Profile
-from billing_recon.core.money import Rounding
 from billing_recon.core.policy import Windows
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.billing import Invoice, price
-from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook, retotal, settled
+from billing_recon.simulate.engine import ZERO, EngineLine, Late, LateUsage, PriceBook, bill_period
 from billing_recon.simulate.faults import Fault, Finding, Proposal
-from billing_recon.simulate.usage import Effective, Key, UsageBook, epoch_day
+from billing_recon.simulate.invoice_faults import InvoiceFaults
+from billing_recon.simulate.line_faults import LineFaults, finding, line_fault
+from billing_recon.simulate.usage import Effective, Key, UsageBook, epoch_day, late_event, send_late
 
-_ORDINARY = ("subscription", "proration", "usage")
+_PICKIEST = (
+    Code.INVOICE_UNEXPECTED,
+    Code.CONTRACT_OVERRIDE,
+    Code.CAP,
+    Code.ALLOWANCE_ROLLOVER,
+    Code.CREDIT_VALUE,
+    Code.PRORATION,
+    Code.MINIMUM,
+    Code.USAGE_CORRECTED,
+    Code.USAGE_AGGREGATION,
+    Code.STEP_ORDER,
+)
+"""Faults that find few places, the pickiest first; the others go where they leave room."""
 
 
 @dataclass(slots=True)
@@ -33,24 +44,22 @@ class EngineFaults:
     windows: Windows
     first: date
     last: date
-    _left_on: Counter[date] = field(default_factory=Counter)
-
-    def __post_init__(self) -> None:
-        self._left_on = Counter(invoice.issued_on for invoice in self.invoices)
 
     @property
     def registry(self) -> tuple[Fault[Invoice], ...]:
         """The engine's faults, the pickiest first."""
-        return (
+        own = (
+            Fault(Code.USAGE_CORRECTED, self.correction_added, "a correction is counted beside what it corrects"),
+            Fault(Code.USAGE_AGGREGATION, self.added_up_wrong, "what was metered rightly is added up wrongly"),
             Fault(Code.USAGE_DUPLICATE, self.usage_counted_twice, "an event delivered twice is counted twice"),
             Fault(Code.USAGE_MISSING, self.usage_lost, "some events of a day never reach the engine"),
-            Fault(Code.DISCOUNT_VALUE, self.wrong_discount, "a line's discount is forgotten or has another rate"),
+            Fault(Code.USAGE_LATE, self.late_usage_lost, "usage that came too late for its period is never billed"),
             Fault(Code.PRICE_VERSION, self.wrong_version, "a charge is priced by the plan's other version"),
-            Fault(Code.ROUNDING, self.rounded_down, "a figure is cut off instead of rounded half up"),
-            Fault(Code.TAX_RATE_JURISDICTION, self.wrong_region, "a line is taxed at another region's rate"),
-            Fault(Code.INVOICE_MISSING, self.never_issued, "a period is not billed at all", spares_one_a_day=True),
-            Fault(Code.INVOICE_DUPLICATE, self.issued_twice, "a retry issues the invoice again"),
         )
+        lines = LineFaults(self.book, self.profile)
+        whole = InvoiceFaults(self.invoices, self.usage, self.book, self.profile, self.windows, self.first, self.last)
+        known = {fault.code: fault for fault in (*own, *lines.registry, *whole.registry)}
+        return tuple(known.pop(code) for code in _PICKIEST) + tuple(known.values())
 
     def usage_lost(self, invoice: Invoice, rng: Random) -> Proposal | None:
         """The engine misses some events of one meter and day, sometimes the whole day."""
@@ -88,6 +97,8 @@ class EngineFaults:
         """A change of what the engine metered on one day, seen in metered_usage and on exactly one line."""
         late = timedelta(days=self.windows.late_window_days)
         subscription = invoice.subscription
+        if subscription.subscription_id in self.usage.late:
+            return None  # what comes late is rated on top of what the engine believes
         keys = [
             key
             for key in self.usage.keys_of(subscription.subscription_id)
@@ -102,6 +113,8 @@ class EngineFaults:
             plain = list(used.plain)
             rng.shuffle(plain)
             units, events = change(key, plain)
+            if not units:
+                continue
             believed = {key: (used.units + units, used.events + events)}
             lines = price(subscription, invoice.period, self.usage, self.book, self.profile, believed)
             index = _only_difference(invoice.lines, lines)
@@ -110,7 +123,7 @@ class EngineFaults:
             metered = Finding(
                 code, Pair.METERED_USED, subscription.subscription_id, key[2] + late, self.usage.quantity(key[1], units)
             )
-            billed = self._billed(code, invoice, index, lines[index])
+            billed = finding(code, invoice, lines[index].total - invoice.lines[index].total, index)
 
             return Proposal((metered, billed), partial(self._believe, invoice, key, plain, believed, lines, deliver))
         return None
@@ -128,6 +141,64 @@ class EngineFaults:
         deliver(key, plain)
         invoice.lines = lines
 
+    def correction_added(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """The engine counts a correction and what it corrects."""
+
+        def count_both(key: Key, plain: list[Effective]) -> tuple[int, int]:
+            undone = self.usage.truth[key].undone
+            return (undone[0], 1) if len(undone) == 1 else (0, 0)
+
+        return self._usage_fault(Code.USAGE_CORRECTED, invoice, rng, count_both, lambda key, plain: None)
+
+    def added_up_wrong(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """The engine metered every day of the period as it was, and leaves one day out of the sum or adds it twice."""
+        subscription = invoice.subscription
+        if invoice.period.start < self.first or subscription.subscription_id in self.usage.late:
+            return None
+        keys = [
+            k
+            for k in self.usage.keys_of(subscription.subscription_id)
+            if invoice.period.start <= k[2] < invoice.period.end
+        ]
+        if any(key in self.usage.believed for key in keys):
+            return None
+        rng.shuffle(keys)
+        for key in keys[:6]:
+            used = self.usage.truth[key]
+            believed = {key: (used.units * rng.choice((0, 2)), used.events)}
+            lines = price(subscription, invoice.period, self.usage, self.book, self.profile, believed)
+            index = _only_difference(invoice.lines, lines)
+            if index is not None:
+                return line_fault(Code.USAGE_AGGREGATION, invoice, index, lines[index])
+        return None
+
+    def late_usage_lost(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """An event of an earlier period comes after its window, and this invoice does not adjust it."""
+        subscription = invoice.subscription
+        believed = any(key in self.usage.believed for key in self.usage.keys_of(subscription.subscription_id))
+        if believed or subscription.subscription_id in self.usage.late:
+            return None
+        window = timedelta(days=self.windows.late_window_days)
+        own = subscription.period_of(invoice.period.start - timedelta(days=1))
+        due = own.end + timedelta(days=self.profile.issue_after_days)
+        latest = min(invoice.period.end + window, invoice.issued_on, self.last)
+        latest = min(latest, own.start + timedelta(days=self.windows.lookback_days - 1))
+        if due < self.first or latest <= invoice.period.start + window:
+            return None
+        event = late_event(self.usage, subscription, own, latest, rng)
+        if event is None:
+            return None
+        came = LateUsage(event.key[1], event.key[2], event.arrived, self.usage.quantity(event.key[1], event.units))
+        late = Late([came], self.usage.late_window_days, subscription.period_of)
+        used = self.usage.of(subscription.subscription_id)
+        due_lines = bill_period(invoice.period, subscription.spans, used, self.book, self.profile, late)
+        missing = [line for line in due_lines if line not in invoice.lines]
+        if len(missing) != 1 or len(due_lines) != len(invoice.lines) + 1 or not missing[0].total:
+            return None
+        lost = event._replace(missed=True)
+        found = finding(Code.USAGE_LATE, invoice, -missing[0].total)
+        return Proposal((found,), lambda: send_late(self.usage, subscription, lost))
+
     def wrong_version(self, invoice: Invoice, rng: Random) -> Proposal | None:
         """One charge at the prices of the plan's other version; the line may say so or claim the right one."""
         candidates = [n for n, line in enumerate(invoice.lines) if line.charge_id]
@@ -144,108 +215,8 @@ class EngineFaults:
                     continue
                 if rng.random() < 0.5:
                     lines[index] = replace(lines[index], plan_version=other.plan_version)
-                return self._line_fault(Code.PRICE_VERSION, invoice, index, lines[index])
+                return line_fault(Code.PRICE_VERSION, invoice, index, lines[index])
         return None
-
-    def wrong_discount(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The discount of one line is forgotten, or has a rate that nobody agreed."""
-
-        def another(line: EngineLine) -> EngineLine | None:
-            if not line.discount:
-                return None
-            rate = Decimal(0) if rng.random() < 0.5 else line.discount_rate + Decimal("0.03")
-            return retotal(
-                line,
-                self.profile,
-                discount_rate=rate,
-                discount=settled(line.gross * rate, line.currency, self.profile),
-            )
-
-        return self._changed_line(Code.DISCOUNT_VALUE, invoice, rng, another) if self._plain(invoice) else None
-
-    def wrong_region(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One line is taxed at the rate of another region."""
-
-        def another(line: EngineLine) -> EngineLine | None:
-            rates = sorted(set(self.book.tax_rates(invoice.period.end).values()) - {line.tax_rate})
-            return retotal(line, self.profile, tax_rate=rates[rng.randrange(len(rates))]) if line.taxable else None
-
-        if any(line.kind == "credit" for line in invoice.lines):
-            return None
-        return self._changed_line(Code.TAX_RATE_JURISDICTION, invoice, rng, another)
-
-    def rounded_down(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One line's tax or gross amount is cut off where half up would have gone up."""
-
-        def cut_off(line: EngineLine) -> EngineLine | None:
-            tax = settled(line.tax_raw, line.currency, self.profile, Rounding.DOWN)
-            gross = settled(line.gross_raw, line.currency, self.profile, Rounding.DOWN)
-            ways = []
-            if tax != line.tax:
-                ways.append(retotal(line, self.profile, tax=tax))
-            if gross != line.gross:
-                discount = settled(gross * line.discount_rate, line.currency, self.profile)
-                ways.append(retotal(line, self.profile, gross=gross, discount=discount))
-            ways = [way for way in ways if way.total != line.total]
-            return ways[rng.randrange(len(ways))] if ways else None
-
-        return self._changed_line(Code.ROUNDING, invoice, rng, cut_off) if self._plain(invoice) else None
-
-    def never_issued(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """No invoice comes for the period; the day keeps at least one other."""
-        day = invoice.issued_on + timedelta(days=self.windows.issue_grace_days)
-        if day > self.last or not invoice.total or self._left_on[invoice.issued_on] < 2:
-            return None
-        subscription_id = invoice.subscription.subscription_id
-        finding = Finding(Code.INVOICE_MISSING, Pair.EXPECTED_BILLED, subscription_id, day, -invoice.total)
-
-        def apply() -> None:
-            self.invoices.remove(invoice)
-            self._left_on[invoice.issued_on] -= 1
-
-        return Proposal((finding,), apply)
-
-    def issued_twice(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """A retry on the same or the next day issues a second number with the same content."""
-        again = invoice.again(invoice.issued_on + timedelta(days=rng.randrange(2)))
-        if again.issued_on > self.last or not invoice.total:
-            return None
-        subscription_id = invoice.subscription.subscription_id
-        finding = Finding(
-            Code.INVOICE_DUPLICATE, Pair.EXPECTED_BILLED, subscription_id, again.issued_on, again.total, again
-        )
-        return Proposal((finding,), lambda: self.invoices.append(again))
-
-    def _plain(self, invoice: Invoice) -> bool:
-        """Whether no minimum, coupon or credit ties the lines together, so that a wrong line stays alone."""
-        for line in invoice.lines:
-            if line.kind not in _ORDINARY:
-                return False
-            if self.book.plan(line.plan_id, line.plan_version, line.currency).minimum is not None:
-                return False
-        return all(span.contract.minimum is None for span in invoice.subscription.spans)
-
-    def _changed_line(
-        self, code: Code, invoice: Invoice, rng: Random, change: Callable[[EngineLine], EngineLine | None]
-    ) -> Proposal | None:
-        order = list(range(len(invoice.lines)))
-        rng.shuffle(order)
-        for index in order:
-            wrong = change(invoice.lines[index])
-            if wrong is not None and wrong.total != invoice.lines[index].total:
-                return self._line_fault(code, invoice, index, wrong)
-        return None
-
-    def _line_fault(self, code: Code, invoice: Invoice, index: int, wrong: EngineLine) -> Proposal:
-        def apply() -> None:
-            invoice.lines = [*invoice.lines[:index], wrong, *invoice.lines[index + 1 :]]
-
-        return Proposal((self._billed(code, invoice, index, wrong),), apply)
-
-    def _billed(self, code: Code, invoice: Invoice, index: int, wrong: EngineLine) -> Finding:
-        delta = wrong.total - invoice.lines[index].total
-        subscription_id = invoice.subscription.subscription_id
-        return Finding(code, Pair.EXPECTED_BILLED, subscription_id, invoice.issued_on, delta, invoice, index)
 
 
 def _only_difference(right: list[EngineLine], wrong: list[EngineLine]) -> int | None:

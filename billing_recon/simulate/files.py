@@ -1,19 +1,24 @@
-"""Writing the simulated landing files and truth.csv: one CSV a table and day, in the canonical columns."""
+"""Writing the simulated landing files and truth.csv: one CSV a table and day in the canonical columns, or real forms."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from billing_recon.core.company import Profile
 from billing_recon.core.money import plain
+from billing_recon.simulate import documents, ledgers
 from billing_recon.simulate.billing import Invoice
-from billing_recon.simulate.downstream import ACCOUNTS, Chain, Document, Journal, fee_of, settlement
+from billing_recon.simulate.documents import EXTENSION, PrintedInvoice, RenderedAs
+from billing_recon.simulate.documents.printing import SELLER, printed
+from billing_recon.simulate.downstream import ACCOUNTS, Chain, Journal, fee_of, settlement
 from billing_recon.simulate.faults import Finding
+from billing_recon.simulate.ledgers import Book, BookedAs, Posted
 from billing_recon.simulate.population import OPEN_END, Subscription
 from billing_recon.simulate.usage import UsageBook
 
@@ -37,10 +42,21 @@ TRUTH = "code,pair,invoice_id,line_id,subscription_id,day,delta"
 
 
 class Landing:
-    """Rows by table and day. What lies beyond the last day is not simulated and is left out."""
+    """Rows by table and day, and other files by their path. What lies beyond the last day is not simulated and is left out.
 
-    def __init__(self, days: list[date]) -> None:
-        self.rows: dict[str, dict[date, list[str]]] = {table: {day: [] for day in days} for table in COLUMNS}
+    A layer that lands in a form of its own has no rows: its documents and postings are written as files of that form.
+    """
+
+    def __init__(self, days: list[date], rendered_as: RenderedAs, booked_as: BookedAs) -> None:
+        self.rendered_as, self.booked_as = rendered_as, booked_as
+        formed = set() if rendered_as is RenderedAs.CSV else {"rendered_invoices", "rendered_lines"}
+        formed |= set() if booked_as is BookedAs.CSV else {"ledger_entries"}
+        self.rows: dict[str, dict[date, list[str]]] = {
+            table: {day: [] for day in days} for table in COLUMNS if table not in formed
+        }
+        self.files: dict[str, bytes] = {}
+        self._days = frozenset(days)
+        self._posted: dict[date, list[Posted]] = {day: [] for day in days}
 
     def add(self, table: str, day: date, *cells: object) -> None:
         """One row; None is an empty cell."""
@@ -48,17 +64,46 @@ class Landing:
         if rows is not None:
             rows.append(",".join(map(_cell, cells)))
 
+    def render(self, printed: PrintedInvoice) -> None:
+        """One document, as rows or as a file: landing/documents/<day>/<document_id>.<ending>."""
+        form = self.rendered_as.form_of(printed.buyer.number)
+        if form is None:
+            _put_rows(self, printed)
+        elif printed.issued_on in self._days:
+            name = f"documents/{printed.issued_on}/{printed.document_id}.{EXTENSION[form]}"
+            self.files[name] = documents.write(printed, form)
+
+    def post(self, posted: Posted, landed_on: date | None = None) -> None:
+        """One posting, as a row or within its day's file: landing/ledger_entries/<day>.<ending>."""
+        if self.booked_as is BookedAs.CSV:
+            self.add("ledger_entries", landed_on or posted.posted_on, *astuple(posted))
+        elif posted.posted_on in self._days:
+            self._posted[posted.posted_on].append(posted)
+
     def write(self, out: Path) -> int:
         """Write every file, the ones without rows too; answers how many."""
-        count = 0
+        if self.booked_as is not BookedAs.CSV:
+            self._write_ledger()
         for table, header in COLUMNS.items():
-            folder = out / "landing" / table
-            folder.mkdir(parents=True)
-            for day, rows in self.rows[table].items():
-                text = "\n".join([header, *rows]) + "\n"
-                (folder / f"{day}.csv").write_bytes(text.encode())
-                count += 1
-        return count
+            for day, rows in self.rows.get(table, {}).items():
+                self.files[f"{table}/{day}.csv"] = ("\n".join([header, *rows]) + "\n").encode()
+        for name, content in self.files.items():
+            path = out / "landing" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        if self.rendered_as is not RenderedAs.CSV:
+            for day in self._days:  # a folder without documents says that none were sent
+                (out / "landing" / "documents" / str(day)).mkdir(parents=True, exist_ok=True)
+        return len(self.files)
+
+    def _write_ledger(self) -> None:
+        """A day's balances are the next one's opening; those before the first day are taken for nothing."""
+        balances: Mapping[tuple[str, str], Decimal] = {}
+        for day, entries in self._posted.items():
+            book = Book(SELLER.name, day, tuple(entries), balances)
+            for ending, content in ledgers.write(book, self.booked_as):
+                self.files[f"ledger_entries/{day}.{ending}"] = content
+            balances = book.closing()
 
 
 def put_usage(landing: Landing, usage: UsageBook, late_window_days: int) -> None:
@@ -126,7 +171,7 @@ def put_invoices(landing: Landing, invoices: Iterable[Invoice]) -> None:
                 line.period_end,
                 plain(line.quantity),
                 None if line.unit_price is None else plain(line.unit_price),
-                line.gross,
+                f"{line.gross}?" if index in invoice.garbled else line.gross,
                 line.discount,
                 line.credit,
                 line.taxable,
@@ -138,7 +183,7 @@ def put_invoices(landing: Landing, invoices: Iterable[Invoice]) -> None:
                 invoice.calculated_at,
                 batch,
                 "invoice",
-                "issued",
+                invoice.status,
             )
 
 
@@ -147,45 +192,43 @@ def put_documents(landing: Landing, chains: Iterable[Chain]) -> None:
     for chain in chains:
         for copy, document in enumerate(chain.documents, 1):
             document_id = f"DOC-{chain.invoice.invoice_id[4:]}" + (f"-{copy}" if copy > 1 else "")
-            _put_document(landing, chain.invoice, document, document_id)
+            landing.render(printed(chain.invoice, document, document_id))
 
 
-def _put_document(landing: Landing, invoice: Invoice, document: Document, document_id: str) -> None:
-    printed = []
-    for number, item in enumerate(document.lines, 1):
-        line = item.line
-        what = line.meter or ("minimum" if line.kind == "minimum" else "base fee")
-        printed.append(
-            (
-                document_id,
-                number,
-                invoice.line_id(item.index),
-                f"{line.plan_id.capitalize()}: {what}, {line.period_start} to {line.period_end} ({line.kind})",
-                plain(line.quantity),
-                None if line.unit_price is None else plain(line.unit_price),
-                item.amount,
-                plain(line.tax_rate),
-                line.tax,
-            )
+def _put_rows(landing: Landing, printed: PrintedInvoice) -> None:
+    rows = [
+        (
+            printed.document_id,
+            line.line_no,
+            line.line_id,
+            line.description,
+            plain(line.quantity),
+            None if line.unit_price is None else plain(line.unit_price),
+            line.amount,
+            plain(line.tax_rate),
+            line.tax,
         )
-    header = (document.subtotal, document.discount, document.tax, document.total, document.payable)
-    page = json.dumps([[_cell(cell) for cell in row] for row in (*printed, header)])
+        for line in printed.lines
+    ]
+    header = (printed.subtotal, printed.discount, printed.tax, printed.total, printed.payable)
+    page = json.dumps([[_cell(cell) for cell in row] for row in (*rows, header)])
+    day = printed.issued_on
     landing.add(
         "rendered_invoices",
-        document.issued_on,
-        document_id,
-        invoice.invoice_id,
+        day,
+        printed.document_id,
+        printed.invoice_id,
         "pdf",
-        document.issued_on,
-        invoice.currency,
-        invoice.subscription.customer.customer_id,
+        day,
+        printed.currency,
+        printed.buyer.number,
         *header,
         hashlib.sha256(page.encode()).hexdigest(),
-        datetime(document.issued_on.year, document.issued_on.month, document.issued_on.day, 23, 40, tzinfo=UTC),
+        datetime(day.year, day.month, day.day, 23, 40, tzinfo=UTC),
         "delivered",
     )
-    for row in printed:
-        landing.add("rendered_lines", document.issued_on, *row)
+    for row in rows:
+        landing.add("rendered_lines", day, *row)
 
 
 def put_money(landing: Landing, chains: list[Chain], profile: Profile) -> None:
@@ -208,7 +251,7 @@ def put_money(landing: Landing, chains: list[Chain], profile: Profile) -> None:
             at.date(),
             f"PAY-{count:06d}",
             payment.kind,
-            customer_id,
+            payment.customer_id or customer_id,
             invoice_id,
             payment.amount,
             currency,
@@ -222,20 +265,21 @@ def put_money(landing: Landing, chains: list[Chain], profile: Profile) -> None:
     journals.sort(key=lambda item: item[:2])
     for count, (posted_on, invoice_id, journal, invoice) in enumerate(journals, 1):
         for number, (role, debit, credit) in enumerate(journal.entries, 1):
-            landing.add(
-                "ledger_entries",
-                posted_on,
-                f"JRN-{count:06d}/{number}",
-                f"JRN-{count:06d}",
-                posted_on,
-                ACCOUNTS[role],
-                role,
-                debit,
-                credit,
-                invoice.currency,
-                invoice_id,
-                invoice.subscription.customer.customer_id,
-                f"{journal.memo} {invoice_id}",
+            landing.post(
+                Posted(
+                    entry_id=f"JRN-{count:06d}/{number}",
+                    journal_id=f"JRN-{count:06d}",
+                    posted_on=posted_on,
+                    account=ACCOUNTS[role],
+                    role=role,
+                    debit=debit,
+                    credit=credit,
+                    currency=invoice.currency,
+                    invoice_id=invoice_id,
+                    customer_id=invoice.subscription.customer.customer_id,
+                    memo=f"{journal.memo} {invoice_id}",
+                ),
+                journal.landed_on,
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import date
 from decimal import Decimal
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,38 @@ import yaml
 from billing_recon.core.catalog import CatalogFile, Plan, TaxRate
 from billing_recon.core.company import Company, Profile
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.policy import Approver, Policy, Windows
+from billing_recon.simulate.documents import RenderedAs
+from billing_recon.simulate.downstream import ACCOUNTS
+from billing_recon.simulate.ledgers import BookedAs
+from billing_recon.simulate.ledgers.posted import ACCOUNT_PATHS
 
 MARK = "# A simulated company: every customer, event and amount here is invented."
 """First line of company.yaml, by which a former simulation is told from a real home."""
 
-_WRITTEN = ("landing", "catalog", "policies", "truth.csv", ".state", "company.yaml")
+_WRITTEN = ("landing", "catalog", "policies", "templates", "truth.csv", ".state", "company.yaml")
 # company.yaml goes last and comes first, so that what an interrupted run leaves is still known for a simulation.
 
 
-def company_of(first: date, currencies: tuple[str, ...], profile: Profile) -> Company:
-    """company.yaml of the simulation."""
+def company_of(
+    first: date,
+    currencies: tuple[str, ...],
+    profile: Profile,
+    rendered_as: RenderedAs = RenderedAs.CSV,
+    booked_as: BookedAs = BookedAs.CSV,
+    last: date | None = None,
+) -> Company:
+    """company.yaml of the simulation, with the feeds of the layers that land in a form of their own.
+
+    With `last` the company has no days after it; without, days that nobody simulated are days on which nothing came.
+    """
     return Company(
         name="Northwind Metrics (simulated)",
         timezone="UTC",
         currencies=currencies,
         first_day=first.isoformat(),
+        last_day=last.isoformat() if last else None,
         profile=profile,
         sources={
             "usage_events": "metering",
@@ -40,7 +57,43 @@ def company_of(first: date, currencies: tuple[str, ...], profile: Profile) -> Co
             "payments": "psp",
             "metered_usage": "billing-engine",
         },
+        roles={} if booked_as is BookedAs.CSV else {account: role for role, account in ACCOUNTS.items()},
+        feeds=_document_feeds(rendered_as) | _ledger_feed(booked_as),
     )
+
+
+def _document_feeds(rendered_as: RenderedAs) -> dict[str, Feed]:
+    """Both rendered tables come from the day's folder of documents, whatever the form of each.
+
+    A document's number is the invoice's; its own is the name of its file.
+    """
+    if rendered_as is RenderedAs.CSV:
+        return {}
+    document_id = ColumnMap(sql=r"regexp_extract(file, '([^/]+)\.[a-z]+$', 1)")
+    feed = Feed(path="landing/documents/{day}/*", format="documents", columns={"document_id": document_id})
+    return {"rendered_invoices": feed, "rendered_lines": feed}
+
+
+def _ledger_feed(booked_as: BookedAs) -> dict[str, Feed]:
+    """The day's file or files. Where a form has its own way with ids or accounts, the columns say what is ours."""
+    if booked_as is BookedAs.CSV:
+        return {}
+    columns: dict[str, ColumnMap | str] = {}
+    match booked_as:
+        case BookedAs.SAFT_NO | BookedAs.SAFT_PT:
+            form = "saft"
+        case _:
+            form = booked_as.value
+    match booked_as:
+        case BookedAs.SAFT_PT:
+            columns = {name: ColumnMap(sql=f"split_part({name}, ' ', 3)") for name in ("entry_id", "journal_id")}
+        case BookedAs.BEANCOUNT | BookedAs.HLEDGER:
+            numbers = {path: number for number, path in ACCOUNT_PATHS.items()}
+            columns = {"account": ColumnMap(column="account", map=numbers)}
+        case _:
+            pass
+    feed = {"path": "landing/ledger_entries/{day}.*", "format": form, "columns": columns}
+    return {"ledger_entries": Feed.model_validate(feed)}
 
 
 def policy_of(windows: Windows) -> Policy:
@@ -101,9 +154,14 @@ def clear(out: Path) -> None:
 
 
 def write_configuration(
-    out: Path, company: Company, policy: Policy, plans: tuple[Plan, ...], taxes: tuple[TaxRate, ...]
+    out: Path,
+    company: Company,
+    policy: Policy,
+    plans: tuple[Plan, ...],
+    taxes: tuple[TaxRate, ...],
+    rendered_as: RenderedAs = RenderedAs.CSV,
 ) -> int:
-    """Write the four files, each with a word on what it is; answers how many."""
+    """Write the files, each with a word on what it is; answers how many. Pages come with the template that reads them."""
     catalog = [
         (
             "plans",
@@ -117,9 +175,11 @@ def write_configuration(
         "timezone": company.timezone,
         "currencies": _shown(company.currencies),
         "first_day": company.first_day,
+        **({"last_day": company.last_day} if company.last_day else {}),
         "profile": _shown(company.profile.model_dump(exclude_none=True)),
         "sources": company.sources,
     }
+    shown |= _shown(company.model_dump(include={"roles", "feeds"}, exclude_defaults=True))
     _write(out / "company.yaml", MARK, shown)
     (out / "catalog").mkdir()
     (out / "policies").mkdir()
@@ -131,7 +191,12 @@ def write_configuration(
     shown = _shown(policy.model_dump(include={"windows", "owners", "approvers"}))
     Policy.model_validate(shown)
     _write(out / "policies" / "policy.yaml", note, shown)
-    return 4
+    if rendered_as not in (RenderedAs.HTML, RenderedAs.MIXED):
+        return 4
+    (out / "templates").mkdir()
+    template = files("billing_recon.simulate.documents") / "templates" / "portal.yaml"
+    (out / "templates" / "portal.yaml").write_bytes(template.read_bytes())
+    return 5
 
 
 def _write(path: Path, note: str, content: dict[str, Any]) -> None:

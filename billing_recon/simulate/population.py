@@ -10,6 +10,7 @@ from random import Random
 from typing import TypeVar
 
 from billing_recon.core.catalog import Contract, Coupon, Credit, Discount
+from billing_recon.core.money import minor_unit
 from billing_recon.core.period import Interval, Period, add_months, billing_period, day_bounds
 from billing_recon.simulate import offers
 from billing_recon.simulate.engine import PriceBook, Span
@@ -74,6 +75,15 @@ class Subscription:
                 yield period
             number += 1
 
+    def period_of(self, day: date) -> Period:
+        """The billing period that holds a day, also one before the anchor."""
+        number = (day - self.anchor).days // (7 if self.interval is Interval.WEEK else 31)
+        while billing_period(self.anchor, self.interval, number).start > day:
+            number -= 1
+        while billing_period(self.anchor, self.interval, number).end <= day:
+            number += 1
+        return billing_period(self.anchor, self.interval, number)
+
     def instant(self, day: date) -> datetime:
         """The instant (UTC) at which a local day begins."""
         return day_bounds(day, self.customer.timezone)[0]
@@ -126,6 +136,7 @@ def _subscription(
     )
     if not offers.has_seats(book.plan(plan_id, version, customer.currency)):
         span = replace(span, quantity=Decimal(1))
+    span = replace(span, contract=_agreed(span, customer, number, course, book))
     spans = _history(span, course, first, last, book, rng)
     return Subscription(f"SUB-{number + 1:05d}", customer, anchor, interval, spans)
 
@@ -195,6 +206,19 @@ def _contract(customer: Customer, interval: Interval, course: str, first: date, 
             granted = first + timedelta(days=rng.randrange(-25, days + 1))
             credits = (Credit(credit_id="goodwill", amount=Decimal(amount), granted_on=granted),)
     return Contract(discount=discount, coupons=coupons, credits=credits, minimum=minimum)
+
+
+def _agreed(span: Span, customer: Customer, number: int, course: str, book: PriceBook) -> Contract:
+    """The span's contract with a base price of its own, or with a cap for some who have nothing else agreed."""
+    contract = span.contract
+    base = book.plan(*span.terms[:3]).charges[0]
+    if course == "steady" and number % 5 == 1 and base.amount:
+        unit = minor_unit(customer.currency)
+        return contract.model_copy(update={"overrides": {base.charge_id: base.amount - unit * 150}})
+    if course != "steady" or customer.segment != "mid_market" or number % 2 or contract.coupons or contract.credits:
+        return contract
+    cap = {"USD": Decimal(150), "EUR": Decimal(140), "JPY": Decimal(22_000)}[customer.currency]
+    return contract.model_copy(update={"cap": cap})
 
 
 def _coupons(customer: Customer, first: date, last: date, rng: Random) -> tuple[Coupon, ...]:

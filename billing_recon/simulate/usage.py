@@ -9,7 +9,10 @@ from decimal import Decimal
 from random import Random
 from typing import NamedTuple
 
-from billing_recon.simulate.engine import PriceBook
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.period import Period
+from billing_recon.core.policy import Windows
+from billing_recon.simulate.engine import Late, LateUsage, PriceBook
 from billing_recon.simulate.offers import Meter, usage_meters
 from billing_recon.simulate.population import Subscription
 
@@ -38,13 +41,26 @@ class Effective(NamedTuple):
     repeats: tuple[date, ...]
 
 
+class LateEvent(NamedTuple):
+    """An event that came when the late window of its own period was over; the engine may have `missed` it."""
+
+    key: Key
+    units: int
+    arrived: date
+    missed: bool = False
+
+
 @dataclass(slots=True)
 class DayUsage:
-    """One key's usage after dedupe and corrections, in units of 10^-decimals; `plain` are its uncorrected events."""
+    """One key's usage after dedupe and corrections, in units of 10^-decimals; `plain` are its uncorrected events.
+
+    `undone`: for each event that was corrected, the units of it and of its corrections that count no more.
+    """
 
     units: int = 0
     events: int = 0
     plain: list[Effective] = field(default_factory=list)
+    undone: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -60,6 +76,8 @@ class UsageBook:
     truth: dict[Key, DayUsage] = field(default_factory=dict)
     believed: dict[Key, tuple[int, int]] = field(default_factory=dict)
     decimals: dict[str, int] = field(default_factory=dict)
+    late: dict[str, list[LateEvent]] = field(default_factory=dict)
+    late_window_days: int = Windows().late_window_days
     _by_subscription: dict[str, list[Key]] = field(default_factory=dict)
 
     def deliver(self, day: date, delivery: Delivery) -> None:
@@ -90,6 +108,15 @@ class UsageBook:
             units, _ = believed[key] if believed and key in believed else self.engine_view(key)
             found.setdefault(key[1], {})[key[2]] = self.quantity(key[1], units)
         return found
+
+    def late_of(self, subscription: Subscription) -> Late:
+        """One subscription's late usage as the engine has it."""
+        arrivals = [
+            LateUsage(one.key[1], one.key[2], one.arrived, self.quantity(one.key[1], one.units))
+            for one in self.late.get(subscription.subscription_id, [])
+            if not one.missed
+        ]
+        return Late(arrivals, self.late_window_days, subscription.period_of)
 
     def add(self, key: Key, used: DayUsage) -> None:
         self.truth[key] = used
@@ -159,7 +186,8 @@ class _Source:
             sent = self._send(meter, units, at, received, "")
             drawn = random()
             if drawn < 0.006:
-                units = self._correct(meter, units, at, sent)
+                units, undone = self._correct(meter, units, at, sent)
+                used.undone += [undone] if undone else []
                 used.units += units
             else:
                 repeats = (self._repeat(sent),) if drawn < 0.018 else ()
@@ -188,20 +216,88 @@ class _Source:
         self._usage.deliver(day, sent)
         return day
 
-    def _correct(self, meter: Meter, units: int, at: int, sent: Delivery) -> int:
-        """One correction, sometimes two; the second corrects the event or its first correction. Returns what counts."""
+    def _correct(self, meter: Meter, units: int, at: int, sent: Delivery) -> tuple[int, int]:
+        """One correction, sometimes two; the second corrects the event or its first correction. Returns what counts of
+        it, and the units that count no more."""
+        undone = 0
         corrected = sent
         latest = at + LATEST_SECONDS
         for _ in range(2 if self._rng.random() < 0.25 else 1):
             received = corrected.received + 1 + int(self._rng.random() * (latest - corrected.received))
             if received > latest:
                 break
+            undone += units
             units = 1 + int(units * self._rng.random() * 1.5)
             target = sent if self._rng.random() < 0.5 else corrected
             corrected = self._send(meter, units, at, received, target.event_id)
             if self._rng.random() < 0.1:
                 self._repeat(corrected)
-        return units
+        return units, undone
+
+
+def come_late(
+    seed: int,
+    subscriptions: list[Subscription],
+    usage: UsageBook,
+    issue_after_days: int,
+    lookback_days: int,
+    count: int,
+) -> None:
+    """`count` more events whose own period's late window is over when they come, spread over subscriptions and days.
+
+    ConfigurationError where so many cannot be: it takes a billed period and a day after its window.
+    """
+    rng = Random(f"{seed}/late")
+    places = [
+        (subscription, period)
+        for subscription in subscriptions
+        for period in subscription.due_periods(usage.first, usage.last, issue_after_days)
+        if period.end + timedelta(days=usage.late_window_days) < usage.last
+    ]
+    rng.shuffle(places)
+    made = 0
+    for subscription, period in places * (1 + count):
+        if made == count:
+            return
+        latest = min(period.start + timedelta(days=lookback_days - 1), usage.last)
+        event = late_event(usage, subscription, period, latest, rng)
+        if event is not None:
+            send_late(usage, subscription, event)
+            made += 1
+    if made < count:
+        raise ConfigurationError(
+            f"{count} late events asked, places for {made} found; simulate more days, so that periods end within them"
+        )
+
+
+def late_event(
+    usage: UsageBook, subscription: Subscription, period: Period, latest: date, rng: Random
+) -> LateEvent | None:
+    """An event of a day of `period` that comes after the period's late window, by `latest`; None where it cannot be."""
+    earliest = period.end + timedelta(days=usage.late_window_days + 1)
+    keys = [
+        key
+        for key in usage.keys_of(subscription.subscription_id)
+        if period.start <= key[2] < period.end and usage.truth[key].plain
+    ]
+    if not keys or latest < earliest:
+        return None
+    key = keys[rng.randrange(len(keys))]
+    plain = usage.truth[key].plain
+    units = plain[rng.randrange(len(plain))].units + 1 + rng.randrange(50)
+    return LateEvent(key, units, earliest + timedelta(days=rng.randrange((latest - earliest).days + 1)))
+
+
+def send_late(usage: UsageBook, subscription: Subscription, event: LateEvent) -> None:
+    """Deliver a late event on its day, at noon, beside an event of its day that came in time."""
+    sent = usage.late.setdefault(subscription.subscription_id, [])
+    sent.append(event)
+    fields = usage.truth[event.key].plain[0].delivery.row.split(",")
+    fields[0] = f"{fields[0]}-late-{len(sent)}"
+    fields[5] = quantity_text(event.units, usage.decimals[event.key[1]])
+    received = ((event.arrived - _EPOCH).days * 2 + 1) * _DAY // 2
+    fields[7] = instant_text(received)
+    usage.deliver(event.arrived, Delivery(received, fields[0], ",".join(fields)))
 
 
 def quantity_text(units: int, decimals: int) -> str:

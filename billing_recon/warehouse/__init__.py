@@ -1,6 +1,6 @@
 """Delta tables partitioned by day: read a range of days, replace one partition. Several processes may work at once."""
 
-from billing_recon.warehouse.delta import Warehouse, Written
+from billing_recon.warehouse.delta import Warehouse, Written, content_digest
 from billing_recon.warehouse.mirror import mirrored
 
-__all__ = ["Warehouse", "Written", "mirrored"]
+__all__ = ["Warehouse", "Written", "content_digest", "mirrored"]

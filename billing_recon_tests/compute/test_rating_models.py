@@ -11,6 +11,7 @@ import pytest
 from billing_recon.compute.engine import build, session
 from billing_recon.compute.rating import MODELS, rate
 from billing_recon.compute.terms import register_terms
+from billing_recon.core.catalog import MODELS as catalog_models
 from billing_recon.core.company import Company, Profile
 from billing_recon_tests.compute.small_company import catalog, rows
 
@@ -34,7 +35,7 @@ def price(
     register_terms(con, terms, Company(name="c", currencies=(currency,), profile=Profile.model_validate(profile)))
     con.execute("CREATE TABLE run_params AS SELECT ?::VARCHAR AS rounding", [profile.get("rounding", "half_up")])
     con.execute(
-        "CREATE TABLE items AS SELECT 'i' AS item_id, 'p' AS plan_id, '1' AS plan_version, ?::VARCHAR AS currency, "
+        "CREATE TABLE items AS SELECT 1 AS item_id, 'p' AS plan_id, '1' AS plan_version, ?::VARCHAR AS currency, "
         "'c' AS charge_id, ?::DECIMAL(28,10) AS quantity, ?::INTEGER AS part, ?::INTEGER AS whole",
         [currency, Decimal(units), part, whole],
     )
@@ -164,7 +165,7 @@ def test_a_tiered_line_has_no_single_unit_price(charge: str, price_shown: str | 
 
 def test_every_model_names_itself_and_where_its_rule_is_written() -> None:
     names = [model.name for model in MODELS]
-    assert names == ["flat", "per_unit", "graduated", "volume", "package"]
+    assert names == [*catalog_models, "prorated_graduated"]
     assert all("ARCHITECTURE" in model.doc for model in MODELS)
 
 

@@ -81,7 +81,7 @@ def test_a_chain_of_corrections_resolves_to_its_last_link() -> None:
         ]
     )
     assert totals(events.roll_up(MARCH_3)) == [("2026-03-01", 30, 0, 40)]
-    assert events.state() == {(MARCH_1, "S1", "events"): (70, 1, 0, 0, 140, 2)}
+    assert events.state() == {(MARCH_1, "S1", "events"): (70, 1, 70, 1, 140, 2)}
 
 
 def test_a_missing_link_joins_its_chain_when_it_comes() -> None:
@@ -114,7 +114,7 @@ def test_corrections_that_name_each_other_count_once() -> None:
     one = event("a", "1", NOON, corrects="b", received_at=NOON + timedelta(hours=2))
     two = event("b", "2", NOON, corrects="a", arrived=MARCH_2)
     itself = event("x", "4", NOON, corrects="x", arrived=MARCH_2)
-    assert Events([one, two, itself]).state() == {(MARCH_1, "S1", "events"): (5, 2, 0, 0, 2, 1)}
+    assert Events([one, two, itself]).state() == {(MARCH_1, "S1", "events"): (5, 2, 4, 1, 2, 1)}
 
 
 def test_an_id_that_an_earlier_day_has_adds_nothing_and_counts_as_a_duplicate() -> None:
@@ -170,8 +170,60 @@ def test_an_event_leaves_the_day_it_was_counted_into_although_the_time_zone_chan
     events.events = [event("a", "9", evening), event("b", "4", evening, arrived=MARCH_3, corrects="a")]
     assert events.state() == {
         (MARCH_1, "S1", "events"): (0, 0, 0, 0, 9, 1),
-        (MARCH_2, "S1", "events"): (4, 1, 0, 0, 0, 0),
+        (MARCH_2, "S1", "events"): (4, 1, 4, 1, 0, 0),
     }
+
+
+def test_usage_that_was_received_in_time_and_delivered_later_is_late_but_the_opening_load_is_not() -> None:
+    events = [event("a", "1", NOON, arrived=MARCH_2), event("b", "2", NOON, arrived=MARCH_3)]
+    opened = Events(events, first_day=MARCH_2)
+    assert [r["late_events"] for day in (MARCH_2, MARCH_3) for r in opened.roll_up(day)] == [0, 1]
+
+
+def test_a_chain_of_many_corrections_is_walked_once() -> None:
+    """A feed that sends a running total corrects its last event with each new one."""
+    links = [
+        event(
+            f"e{n:05d}", str(n), NOON, corrects=f"e{n - 1:05d}" if n else None, received_at=NOON + timedelta(seconds=n)
+        )
+        for n in range(1500)
+    ]
+    assert totals(Events(links).roll_up(MARCH_1)) == [("2026-03-01", 1499, 1, sum(range(1499)))]
+
+
+def test_a_correction_to_nothing_leaves_an_event_of_nothing() -> None:
+    events = Events([event("a", "100", NOON), event("b", "0", NOON, arrived=MARCH_2, corrects="a")])
+    assert events.state() == {(MARCH_1, "S1", "events"): (0, 1, 0, 1, 100, 1)}
+
+
+def reopened(events: Events, day: date) -> list[tuple[Any, ...]]:
+    return [
+        (str(r["usage_day"]), r["late_window"], r["late_events"], r["taken_out_events"], int(r["quantity"]))
+        for r in events.reopened(day)
+    ]
+
+
+def test_late_usage_and_corrections_reopen_their_own_days_and_say_by_how_much() -> None:
+    events = Events(
+        [
+            event("a", "100", NOON),
+            event("b", "5", NOON, arrived=MARCH_2, subscription_id="S2"),
+            event("c", "40", NOON, arrived=MARCH_3, corrects="a"),
+            event("d", "7", NOON - timedelta(days=3), arrived=MARCH_3),
+            event("e", "9", NOON + timedelta(days=2), arrived=MARCH_3),
+        ]
+    )
+    assert reopened(events, MARCH_1) == []
+    assert reopened(events, MARCH_2) == [("2026-03-01", "open", 1, 0, 5)]
+    assert reopened(events, MARCH_3) == [("2026-02-26", "closed", 1, 0, 7), ("2026-03-01", "open", 1, 1, -60)]
+
+
+def test_a_correction_that_moves_usage_to_another_day_reopens_both() -> None:
+    moved = event("b", "40", NOON + timedelta(days=1), arrived=MARCH_3, corrects="a")
+    assert reopened(Events([event("a", "100", NOON), moved]), MARCH_3) == [
+        ("2026-03-01", "open", 0, 1, -100),
+        ("2026-03-02", "open", 1, 0, 40),
+    ]
 
 
 IDS = ["a", "b", "c", "d", "e", "f"]
@@ -217,7 +269,7 @@ def effective(events: list[dict[str, Any]]) -> dict[tuple[Any, ...], tuple[Any, 
         for e in chain:
             own: datetime = e["event_time"]
             figures = state.setdefault((own.date(), "S1", e["meter"]), [0] * len(FIGURES))
-            late = e["received_at"].date() > own.date()
+            late = max(e["received_at"].date(), e["observed_on"]) > own.date()
             changes = (
                 (e["quantity"], 1, e["quantity"] * late, int(late), 0, 0)
                 if e is winner

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 
 from billing_recon_tests.feeds.desk import Desk
+from billing_recon_tests.postgres import postgres_server
+
+__all__ = ["postgres_server"]
 
 
 @pytest.fixture

@@ -79,6 +79,7 @@ def test_every_fault_is_injected_as_often_as_asked(truth: Truth) -> None:
     assert {code for code, pair in found if pair == "expected_billed"} == {
         "USAGE_MISSING",
         "USAGE_DUPLICATE",
+        "USAGE_LATE",
         "PRICE_VERSION",
         "DISCOUNT_VALUE",
         "TAX_RATE_JURISDICTION",
@@ -168,10 +169,13 @@ def test_the_engine_metered_what_truth_says_it_did(
     assert seen == {(r["subscription_id"], r["day"]): Decimal(r["delta"]) for r in of(truth, "metered_used")}
 
 
-def test_usage_itself_is_the_same_but_for_duplicates_delivered_once_more(
+def test_usage_itself_is_the_same_but_for_duplicates_and_what_came_too_late(
     db: duckdb.DuckDBPyConnection, twin: duckdb.DuckDBPyConnection
 ) -> None:
-    sql = "SELECT DISTINCT event_id, quantity, event_time, received_at, corrects FROM usage_events ORDER BY ALL"
+    sql = (
+        "SELECT DISTINCT event_id, quantity, event_time, received_at, corrects FROM usage_events "
+        "WHERE event_id NOT LIKE '%-late-%' ORDER BY ALL"
+    )
     assert db.execute(sql).fetchall() == twin.execute(sql).fetchall()
 
 
@@ -263,10 +267,8 @@ def test_a_document_differs_in_a_line_or_in_its_header_alone(tmp_path: Path) -> 
 
 
 def test_a_fault_that_cannot_be_simulated_is_refused_with_those_that_can(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"USAGE_LATE: this fault cannot be simulated; possible are USAGE_MISSING"
-    ):
-        made(tmp_path / "home", {Code.USAGE_LATE: 1})
+    with pytest.raises(ConfigurationError, match=r"CAP: this fault cannot be simulated; possible are USAGE_MISSING"):
+        made(tmp_path / "home", {Code.CAP: 1})
     with pytest.raises(ConfigurationError, match=r"ROUNDING: a count of -1"):
         made(tmp_path / "home", {Code.ROUNDING: -1})
     assert not (tmp_path / "home").exists()

@@ -7,6 +7,7 @@ invoice_lines (only to find which periods need a counterpart). Results: `expecte
 
 from __future__ import annotations
 
+from billing_recon.compute.expect import late
 from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAX_LINES, TAXED_LINES
 from billing_recon.compute.expect.charges import CHARGE_LINES, ITEMS, MINIMUM_LINES, UNBILLED
 from billing_recon.compute.expect.lines import EXPECTED
@@ -17,15 +18,17 @@ from billing_recon.compute.relation import Relation
 
 RELATIONS: tuple[Relation, ...] = (
     INTERVALS,
+    late.ARRIVALS,
     PERIODS,
     PIECES,
     RUNS,
     UNRATED,
     ITEMS,
-    *rate("charge_items", "charge_rates"),
-    UNBILLED,
+    *rate("charge_items", "charge_rates", given=("own_price",)),
     CHARGE_LINES,
     MINIMUM_LINES,
+    *late.RELATIONS,
+    UNBILLED,
     ADJUSTMENTS,
     COUPON_LINES,
     TAXED_LINES,

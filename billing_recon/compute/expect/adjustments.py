@@ -10,8 +10,8 @@ ADJUSTMENTS = Relation(
     name="contract_adjustments",
     inputs=("contract_runs",),
     doc=(
-        "Coupons and credits of the invoice's last run, in the order given: a coupon where the period ends within its "
-        "validity, a credit granted within the period."
+        "The cap, coupons and credits of the invoice's last run, in the order given: a coupon where the period ends within its "
+        "validity, a credit granted within the period. The cap comes first, as what is above it."
     ),
     sql=f"""
 WITH last_runs AS (
@@ -23,9 +23,10 @@ WITH last_runs AS (
 agreed AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
         run_end, customer_id, segment, decimals, tax_rate, json_extract(contract, '$.coupons[*]') AS coupons,
-        json_extract(contract, '$.credits[*]') AS credits
+        json_extract(contract, '$.credits[*]') AS credits, json_extract_string(contract, '$.cap') AS cap
     FROM last_runs
-    WHERE from_last = 1 AND (json_array_length(contract, '$.coupons') > 0 OR json_array_length(contract, '$.credits') > 0)
+    WHERE from_last = 1 AND (json_array_length(contract, '$.coupons') > 0 OR json_array_length(contract, '$.credits') > 0
+        OR json_extract_string(contract, '$.cap') IS NOT NULL)
 ),
 coupons AS (
     SELECT subscription_id, period_start, period_end, unnest(coupons) AS one, generate_subscripts(coupons, 1) AS number
@@ -36,6 +37,10 @@ credits AS (
     FROM agreed
 ),
 valid AS (
+    SELECT subscription_id, period_start, period_end, 'discount' AS kind, 0 AS number, json_object('amount', cap) AS one,
+        'cap' AS id
+    FROM agreed WHERE cap IS NOT NULL
+    UNION ALL
     SELECT subscription_id, period_start, period_end, 'discount' AS kind, number, one,
         json_extract_string(one, '$.coupon_id') AS id
     FROM coupons
@@ -68,7 +73,8 @@ def _used(kind: str, pool: str) -> str:
     the invoice's `pool`."""
     return f"""offered AS (
     SELECT {", ".join(f"a.{name}" for name in _OFFERED.split(", "))}, l.pool, p.rounding, p.credit_policy,
-        settle(a.amount, a.decimals, p.rounding) AS settled
+        CASE WHEN a.number = 0 THEN greatest(l.pool - settle(a.amount, a.decimals, p.rounding), 0)
+            ELSE settle(a.amount, a.decimals, p.rounding) END AS settled
     FROM contract_adjustments AS a
     CROSS JOIN run_params AS p
     JOIN {pool} AS l ON l.subscription_id = a.subscription_id AND l.period_start = a.period_start
@@ -99,15 +105,16 @@ _NO_PRICE = (
 
 def _phrase(noun: str) -> str:
     return (
-        f"'{noun} ' || id || ' of ' || currency || ' ' || group_thousands(say(amount, decimals)) || "
-        "CASE WHEN used < amount THEN ', of which the invoice leaves room for ' || currency || ' ' "
+        f"CASE WHEN number = 0 THEN 'cap' ELSE '{noun} ' || id END || ' of ' || currency || ' ' || group_thousands(say(amount, decimals)) || "
+        "CASE WHEN number = 0 THEN ', above which are ' || currency || ' ' || group_thousands(say(used, decimals)) "
+        "WHEN used < amount THEN ', of which the invoice leaves room for ' || currency || ' ' "
         "|| group_thousands(say(used, decimals)) ELSE '' END AS phrase"
     )
 
 
 COUPON_LINES = Relation(
     name="coupon_lines",
-    inputs=("contract_adjustments", "charge_lines", "minimum_lines", "run_params"),
+    inputs=("contract_adjustments", "charge_lines", "minimum_lines", "late_lines", "run_params"),
     doc="One line a coupon: a discount without a gross, never more than what is left of the invoice.",
     sql=f"""
 WITH sums AS (
@@ -116,6 +123,8 @@ WITH sums AS (
         SELECT subscription_id, period_start, period_end, currency, gross - discount AS net FROM charge_lines
         UNION ALL
         SELECT subscription_id, period_start, period_end, currency, gross - discount AS net FROM minimum_lines
+        UNION ALL
+        SELECT subscription_id, period_start, period_end, currency, gross - discount AS net FROM late_lines
     ) AS nets
     GROUP BY subscription_id, period_start, period_end, currency
 ),
@@ -136,13 +145,15 @@ def _but_rate(alias: str) -> str:
 
 TAXED_LINES = Relation(
     name="taxed_lines",
-    inputs=("charge_lines", "minimum_lines", "coupon_lines", "run_params"),
+    inputs=("charge_lines", "minimum_lines", "late_lines", "coupon_lines", "run_params"),
     doc="Every line but credits, with its tax settled on its own taxable amount.",
     sql=f"""
 WITH lines AS (
     SELECT {LINE} FROM charge_lines
     UNION ALL
     SELECT {LINE} FROM minimum_lines
+    UNION ALL
+    SELECT {LINE} FROM late_lines
     UNION ALL
     SELECT {LINE} FROM coupon_lines
 ),

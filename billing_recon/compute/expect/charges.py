@@ -5,7 +5,7 @@ Rules 4 to 9 of ARCHITECTURE 2. Prices come from compute.rating; what reaches an
 
 from __future__ import annotations
 
-from billing_recon.compute.money import AMOUNT, QUANTITY, RATE, RAW
+from billing_recon.compute.money import AMOUNT, PRICE, QUANTITY, RATE, RAW
 from billing_recon.compute.relation import Relation
 
 _RUN = (
@@ -14,22 +14,32 @@ _RUN = (
 )
 
 
-def _of(alias: str, columns: str) -> str:
+def of(alias: str, columns: str) -> str:
+    """`columns` as those of a table alias."""
     return ", ".join(f"{alias}.{name}" for name in columns.split(", "))
 
+
+OWN_PRICE = (
+    f"""TRY_CAST(json_extract_string(r.contract, '$.overrides."' || c.charge_id || '"') AS {PRICE}) AS own_price"""
+)
+"""The price that the contract of run r agrees for charge c; empty where it leaves the list price."""
 
 ITEMS = Relation(
     name="charge_items",
     inputs=("contract_runs", "term_charges", "usage_rollup", "run_params"),
     doc=(
         "One item a run and charge, with its units (1 for flat) and proration share. Usage is that of the run's days as "
-        "observed by period_end + late_window_days. A period that is only open has items for what was used, and nothing else."
+        "observed by the cutoff: period_end + late_window_days, or the company's first day with its opening load. What came "
+        "within the late window after the day re-opens it and counts too, where a bill is due; a period that is only open "
+        "has items for what was used by the day, and nothing else."
     ),
     sql=f"""
 WITH charged AS (
-    SELECT {_of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable,
+    SELECT {of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable,
+        {OWN_PRICE},
         c.kind = 'subscription' AND p.proration = 'by_day' AS by_day,
-        CAST(r.period_end + p.late_window_days AS DATE) AS cutoff,
+        greatest(CAST(r.period_end + p.late_window_days AS DATE), p.first_day) AS cutoff, p.day,
+        p.late_window_days,
         row_number() OVER (
             ORDER BY r.subscription_id, r.period_start, r.period_end, r.run_start, r.by_seat, c.position
         ) AS item_id
@@ -37,7 +47,7 @@ WITH charged AS (
     CROSS JOIN run_params AS p
     JOIN term_charges AS c ON c.plan_id = r.plan_id AND c.plan_version = r.plan_version AND c.currency = r.currency
         AND (c.kind = 'subscription' AND c.model <> 'flat') = r.by_seat
-    WHERE r.rateable AND (r.wanted OR c.kind = 'usage')
+    WHERE r.rateable AND (r.wanted OR (r.is_open AND c.kind = 'usage'))
 ),
 used AS (
     SELECT c.item_id, sum(u.quantity) AS quantity, sum(u.late_quantity) AS late_quantity,
@@ -45,10 +55,11 @@ used AS (
     FROM charged AS c
     JOIN usage_rollup AS u ON u.subscription_id = c.subscription_id AND u.meter = c.meter
         AND u.usage_day >= c.run_start AND u.usage_day < c.run_end AND u.day <= c.cutoff
+        AND (u.day <= c.day OR (c.wanted AND u.usage_day <= c.day AND u.day <= CAST(c.day + c.late_window_days AS DATE)))
     WHERE c.kind = 'usage'
     GROUP BY c.item_id
 )
-SELECT {_of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.cutoff,
+SELECT {of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.cutoff,
     CAST(CASE
         WHEN c.model = 'flat' AND c.kind = 'usage' THEN CASE WHEN coalesce(u.quantity, 0) = 0 THEN 0 ELSE 1 END
         WHEN c.model = 'flat' THEN 1
@@ -59,7 +70,7 @@ SELECT {_of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.
     CAST(CASE WHEN c.by_day THEN c.period_end - c.period_start ELSE 1 END AS INTEGER) AS whole,
     CAST(coalesce(u.late_quantity, 0) AS {QUANTITY}) AS late_quantity,
     CAST(coalesce(u.duplicate_quantity, 0) AS {QUANTITY}) AS duplicate_quantity,
-    CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity
+    CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity, c.own_price
 FROM charged AS c
 LEFT JOIN used AS u ON u.item_id = c.item_id
 WHERE c.wanted OR u.quantity <> 0""",
@@ -67,15 +78,25 @@ WHERE c.wanted OR u.quantity <> 0""",
 
 UNBILLED = Relation(
     name="unbilled_usage",
-    inputs=("charge_items", "charge_rates"),
-    doc="Usage of periods still open, at what it would cost today: gross, before discount and tax.",
+    inputs=("charge_items", "charge_rates", "late_changes"),
+    doc=(
+        "Usage of periods still open, at what it would cost today: gross, before discount and tax; and usage that came too late "
+        "for its own period and waits for the open one to end."
+    ),
     sql=f"""
-SELECT i.subscription_id, max(i.customer_id) AS customer_id, i.meter, i.currency,
-    CAST(sum(i.quantity) AS {QUANTITY}) AS quantity, CAST(sum(r.gross) AS {AMOUNT}) AS amount
-FROM charge_items AS i
-JOIN charge_rates AS r ON r.item_id = i.item_id
-WHERE i.is_open AND i.kind = 'usage' AND i.quantity <> 0
-GROUP BY i.subscription_id, i.meter, i.currency""",
+WITH parts AS (
+    SELECT i.subscription_id, i.customer_id, i.meter, i.currency, i.quantity, r.gross
+    FROM charge_items AS i
+    JOIN charge_rates AS r ON r.item_id = i.item_id
+    WHERE i.is_open AND i.kind = 'usage' AND i.quantity <> 0
+    UNION ALL
+    SELECT subscription_id, customer_id, meter, currency, quantity, gross FROM late_changes
+    WHERE is_late_open AND kind = 'usage'
+)
+SELECT subscription_id, max(customer_id) AS customer_id, meter, currency,
+    CAST(sum(quantity) AS {QUANTITY}) AS quantity, CAST(sum(gross) AS {AMOUNT}) AS amount
+FROM parts
+GROUP BY subscription_id, meter, currency""",
 )
 
 LINE = (
@@ -91,7 +112,7 @@ CHARGE_LINES = Relation(
     doc="Priced items as lines, with the contract's discount on those that are discountable.",
     sql=f"""
 WITH priced AS (
-    SELECT {_of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
+    SELECT {of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
         i.superseded_quantity, r.unit_price, r.gross_raw, r.gross, r.working,
         CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || CAST(i.part AS VARCHAR) || ' of '
             || CAST(i.whole AS VARCHAR) || ' days' END AS phrase,
@@ -133,7 +154,7 @@ WITH charged AS (
     FROM charge_lines GROUP BY subscription_id, period_start, period_end, run_no
 ),
 due AS (
-    SELECT {_of("r", _RUN)}, r.minimum, coalesce(c.net, 0) AS net,
+    SELECT {of("r", _RUN)}, r.minimum, coalesce(c.net, 0) AS net,
         CASE WHEN p.proration = 'by_day' THEN share(r.minimum, r.run_end - r.run_start, r.period_end - r.period_start)
             ELSE CAST(r.minimum AS {RAW}) END AS minimum_raw,
         p.rounding, p.proration = 'by_day' AND r.run_end - r.run_start < r.period_end - r.period_start AS prorated

@@ -96,10 +96,11 @@ _PROBED = "subscription_id, start_day, end_day, probe, why"
 
 PERIODS = Relation(
     name="contract_periods",
-    inputs=("contract_intervals", "invoice_lines", "run_params"),
+    inputs=("contract_intervals", "invoice_lines", "late_arrivals", "run_params"),
     doc=(
         "The periods that the day is about. `wanted`: due within the grace for issuing, or lines of it were observed today "
-        "(whatever its due day). `is_open`: it has not ended, so its usage is unbilled."
+        "(whatever its due day). `is_open`: it has not ended, so its usage is unbilled. `late`: it is over, and usage that "
+        "came after its cutoff is adjusted now."
     ),
     sql=f"""
 WITH due_days AS (
@@ -126,6 +127,13 @@ probes AS (
     SELECT i.subscription_id, i.start_day, i.end_day, i.billing_anchor, i.billing_interval, i.once_start, i.once_end,
         a.probe, 'line' AS why
     FROM contract_intervals AS i JOIN asked AS a ON a.subscription_id = i.subscription_id
+    UNION ALL
+    SELECT i.subscription_id, i.start_day, i.end_day, i.billing_anchor, i.billing_interval, i.once_start, i.once_end,
+        a.usage_day AS probe, 'late' AS why
+    FROM contract_intervals AS i
+    JOIN late_arrivals AS a ON a.subscription_id = i.subscription_id
+        AND i.start_day <= a.usage_day AND a.usage_day < i.end_day
+    WHERE a.wanted OR a.is_open
 ),
 bounded AS ({own_period("probes", _PROBED)}
 ),
@@ -138,7 +146,8 @@ overlapping AS (
     FROM bounded WHERE start_day < period_end AND end_day > period_start
 )
 SELECT o.subscription_id, o.period_start, o.period_end, CAST(o.period_end + p.issue_after_days AS DATE) AS due_on,
-    bool_or(o.why <> 'open') AS wanted, bool_or(o.period_start <= p.day AND p.day < o.period_end) AS is_open
+    bool_or(o.why IN ('due', 'line')) AS wanted, bool_or(o.period_start <= p.day AND p.day < o.period_end) AS is_open,
+    bool_or(o.why = 'late') AS late
 FROM overlapping AS o
 CROSS JOIN run_params AS p
 WHERE o.preference = 1 AND (

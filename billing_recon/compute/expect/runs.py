@@ -10,10 +10,14 @@ from billing_recon.compute.money import AMOUNT, RATE
 from billing_recon.compute.relation import Relation
 
 _INTERVAL = (
-    "subscription_id, wanted_start, wanted_end, due_on, wanted, is_open, probe, start_day, end_day, customer_id, "
+    "subscription_id, wanted_start, wanted_end, due_on, wanted, is_open, late, probe, start_day, end_day, customer_id, "
     "plan_id, plan_version, quantity, currency, tax_region, segment, contract"
 )
 _TERMS = "plan_id, plan_version, currency, tax_region"
+
+LATE_REACH = 3
+"""So many lookbacks far back lies the usage at hand of periods that late usage adjusts: an event is at most one lookback
+older than its file, its period may have begun one before it, and the period that adjusts it may be as long as a third."""
 
 PIECES = Relation(
     name="run_pieces",
@@ -24,7 +28,7 @@ PIECES = Relation(
     ),
     sql=f"""
 WITH probes AS (
-    SELECT p.subscription_id, p.period_start AS wanted_start, p.period_end AS wanted_end, p.due_on, p.wanted, p.is_open,
+    SELECT p.subscription_id, p.period_start AS wanted_start, p.period_end AS wanted_end, p.due_on, p.wanted, p.is_open, p.late,
         p.period_start AS probe, i.start_day, i.end_day, i.customer_id, i.plan_id, i.plan_version, i.quantity, i.currency,
         i.tax_region, i.segment, i.contract, i.billing_anchor, i.billing_interval, i.once_start, i.once_end
     FROM contract_periods AS p
@@ -35,13 +39,13 @@ WITH probes AS (
 bounded AS ({own_period("probes", _INTERVAL)}
 ),
 pieces AS (
-    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, customer_id, plan_id, plan_version, quantity,
+    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, customer_id, plan_id, plan_version, quantity,
         currency, tax_region, segment, contract,
         greatest(start_day, period_start) AS from_day, least(end_day, period_end) AS to_day
     FROM bounded WHERE period_start = wanted_start AND period_end = wanted_end
 ),
 broken AS (
-    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, customer_id, plan_id, plan_version, quantity,
+    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, customer_id, plan_id, plan_version, quantity,
         currency, tax_region, segment, contract, from_day, to_day,
         CASE WHEN lag(to_day) OVER period = from_day AND lag(plan_id) OVER period = plan_id
             AND lag(plan_version) OVER period = plan_version AND lag(currency) OVER period = currency
@@ -50,7 +54,7 @@ broken AS (
     FROM pieces
     WINDOW period AS (PARTITION BY subscription_id, period_start, period_end ORDER BY from_day)
 )
-SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, customer_id, plan_id, plan_version, quantity,
+SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, customer_id, plan_id, plan_version, quantity,
     currency, tax_region, segment, contract, from_day, to_day,
     sum(new_run) OVER period AS run_no, sum(greatest(new_run, new_seats)) OVER period AS seat_no
 FROM broken
@@ -59,13 +63,13 @@ WINDOW period AS (
 )""",
 )
 
-_PERIOD = "subscription_id, period_start, period_end, due_on, wanted, is_open"
+_PERIOD = "subscription_id, period_start, period_end, due_on, wanted, is_open, late"
 
 
 def _runs(by_seat: bool) -> str:
     """Pieces joined into runs. Contract, segment and customer are those of the last piece."""
     number = "seat_no" if by_seat else "run_no"
-    where = " WHERE wanted" if by_seat else ""
+    where = " WHERE wanted OR late" if by_seat else ""
     return f"""
     SELECT {_PERIOD}, {"true" if by_seat else "false"} AS by_seat, max(run_no) AS run_no, {_TERMS},
         min(from_day) AS run_start, max(to_day) AS run_end, max(quantity) AS seats,
@@ -100,7 +104,7 @@ def _garbled(listed: str, dates: tuple[str, ...]) -> str:
 
 RUNS = Relation(
     name="contract_runs",
-    inputs=("run_pieces", "term_plans", "term_charges", "term_taxes", "currencies", "run_params"),
+    inputs=("run_pieces", "term_plans", "term_charges", "term_taxes", "term_profile", "currencies", "run_params"),
     doc=(
         "Runs with everything needed to price them. `by_seat` runs are for charges by seat, the others for all else. "
         "`rateable` is false for every run of an invoice of which one run has a `reason`."
@@ -110,7 +114,8 @@ WITH runs AS ({_runs(by_seat=False)}
     UNION ALL{_runs(by_seat=True)}
 ),
 metered AS (
-    SELECT DISTINCT plan_id, plan_version, currency FROM term_charges WHERE kind = 'usage'
+    SELECT plan_id, plan_version, currency, bool_or(kind = 'usage') AS meters, bool_or(by_event) AS by_event
+    FROM term_charges GROUP BY plan_id, plan_version, currency
 ),
 stated AS (
     SELECT {_PERIOD}, by_seat, run_no, {_TERMS}, run_start, run_end, seats, last.customer_id AS customer_id,
@@ -134,11 +139,15 @@ agreed AS (
             OR {_garbled("credits", dates=("granted_on",))}
             OR coalesce(json_type(contract, '$.discount.rate') IN {_NOT_EXACT}, false)
             OR coalesce(json_type(contract, '$.minimum') IN {_NOT_EXACT}, false)
+            OR coalesce(json_type(contract, '$.cap') IN {_NOT_EXACT}, false) OR (json_extract_string(contract, '$.cap') IS NOT NULL
+                AND TRY_CAST(json_extract_string(contract, '$.cap') AS {AMOUNT}) IS NULL)
+            OR coalesce(len(list_filter(json_extract(contract, '$.overrides.*'), lambda one: json_type(one) IN {_NOT_EXACT}
+                OR TRY_CAST(json_extract_string(one, '$') AS {AMOUNT}) IS NULL)) > 0, false)
             OR {_undated("$.discount.valid_from")} OR {_undated("$.discount.valid_to")} AS garbled
     FROM opened
 ),
 judged AS (
-    SELECT a.subscription_id, a.period_start, a.period_end, a.due_on, a.wanted, a.is_open, a.by_seat, a.run_no, a.plan_id,
+    SELECT a.subscription_id, a.period_start, a.period_end, a.due_on, a.wanted, a.is_open, a.late, a.by_seat, a.run_no, a.plan_id,
         a.plan_version, a.currency, a.tax_region, a.run_start, a.run_end, a.seats, a.customer_id, a.segment, g.contract,
         CASE WHEN g.rate_from > a.period_start OR g.rate_to <= a.period_start OR g.rate IS NULL THEN CAST(0 AS {RATE})
             ELSE g.rate END AS discount_rate,
@@ -148,11 +157,17 @@ judged AS (
             WHEN t.plan_id IS NULL OR c.currency IS NULL THEN 'plan_not_in_catalog'
             WHEN g.garbled OR (g.rate_text IS NOT NULL AND g.rate IS NULL)
                 OR (g.minimum_text IS NOT NULL AND g.minimum IS NULL) THEN 'contract_unreadable'
-            WHEN a.wanted AND x.rate IS NULL THEN 'no_tax_rate'
-            WHEN a.wanted AND m.plan_id IS NOT NULL AND a.period_start <= p.day - p.lookback_days THEN 'usage_out_of_reach'
+            WHEN (a.wanted OR a.late) AND x.rate IS NULL THEN 'no_tax_rate'
+            WHEN m.by_event THEN 'priced_by_event'
+            WHEN a.run_end - a.run_start < a.period_end - a.period_start AND (p.proration = 'by_second'
+                OR f.fixed_days IS NOT NULL OR (f.day_count = 'both_ends' AND f.period_ends = 'next_start'))
+                THEN 'not_prorated_by_day'
+            WHEN a.wanted AND m.meters AND a.period_start <= p.day - p.lookback_days THEN 'usage_out_of_reach'
+            WHEN a.late AND a.period_start <= p.day{" - p.lookback_days" * LATE_REACH} THEN 'usage_out_of_reach'
         END AS reason
     FROM stated AS a
     CROSS JOIN run_params AS p
+    CROSS JOIN term_profile AS f
     LEFT JOIN agreed AS g ON g.stated = a.stated
     LEFT JOIN currencies AS c ON c.currency = a.currency
     LEFT JOIN term_plans AS t ON t.plan_id = a.plan_id AND t.plan_version = a.plan_version AND t.currency = a.currency
@@ -160,7 +175,7 @@ judged AS (
     LEFT JOIN term_taxes AS x ON x.tax_region = a.tax_region AND x.effective_from <= a.period_end
         AND (x.effective_to IS NULL OR a.period_end < x.effective_to)
 )
-SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, by_seat, run_no, plan_id, plan_version, currency,
+SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, by_seat, run_no, plan_id, plan_version, currency,
     tax_region, run_start, run_end, seats, customer_id, segment, contract, discount_rate, minimum, decimals, tax_rate,
     reason,
     NOT bool_or(reason IS NOT NULL) OVER (PARTITION BY subscription_id, period_start, period_end) AS rateable
@@ -181,6 +196,12 @@ SELECT subscription_id, plan_id, plan_version, currency, reason, min(
             || ', so the invoice of ' || subscription_id || ' cannot be rated; add the rate to the catalog''s taxes.'
         WHEN 'contract_unreadable' THEN 'The contract of ' || subscription_id || ' is not readable JSON with its figures '
             || 'written as strings, so its terms are unknown; have it sent again.'
+        WHEN 'priced_by_event' THEN 'Plan ''' || plan_id || ''' version ''' || plan_version || ''' has charges whose price '
+            || 'depends on single events, of which only the sums are at hand, so ' || subscription_id || ' is not rated; price '
+            || 'them by the sum of their quantities.'
+        WHEN 'not_prorated_by_day' THEN 'Expected lines are prorated by calendar days and the profile prorates otherwise, so '
+            || subscription_id || ', which changed within its period from ' || CAST(period_start AS VARCHAR) || ', is not rated; '
+            || 'if days fit its engine too, set proration: by_day and day_count: end_exclusive in company.yaml.'
         WHEN 'usage_out_of_reach' THEN 'The period of ' || subscription_id || ' from ' || CAST(period_start AS VARCHAR)
             || ' began before the lookback, so its usage is not all at hand; raise lookback_days in the policy.'
     END

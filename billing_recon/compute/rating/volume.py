@@ -4,32 +4,50 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing_recon.compute.money import PRICE, RAW
-from billing_recon.compute.rating.model import text
+from billing_recon.compute.money import QUANTITY, RAW
+from billing_recon.compute.rating.model import Sources, said_units, text
+from billing_recon.compute.rating.tiers import holds
 
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """The tier is the one whose edges hold the units, `up_to` inclusive; zero units are held by the first."""
+    """The tier is the one whose edges hold the units, `up_to` inclusive; zero units are held by the first.
+
+    Which tier that is, is known when the period ends: of a period billed in parts, the last part bills all units.
+    """
 
     name: str = "volume"
     doc: str = "all units at the price of the tier that holds them, plus its flat fee (ARCHITECTURE 2, rule 6)"
 
-    def price(self, terms: str) -> str:
+    unit_price: None = None
+    amount: str = f"CASE WHEN t.closes THEN CAST(extend(t.total, s.unit) + CAST(s.flat AS {RAW}) AS {RAW}) ELSE CAST(0 AS {RAW}) END"
+    earlier: None = None
+
+    def steps(self, at: Sources) -> str:
         return f"""
-SELECT item_id, CAST(NULL AS {PRICE}) AS unit_price, raw,
-    json_object('tiers', to_json([struct_pack(
-        tier := tier_no, above := {text("lower")}, up_to := {text("upper")}, units := say_quantity(quantity),
-        unit_price := {text("unit")}, flat := {text("flat")}, amount := {text("raw")})])) AS steps,
-    'all ' || group_thousands(say_quantity(quantity)) || ' ' || noun || ' at ' || currency || ' ' || say(unit, decimals)
+SELECT part_id, CAST(1 AS INTEGER) AS step_no, tier_no, CAST(total AS {QUANTITY}) AS units, unit AS price,
+    extend(total, unit) AS raw
+FROM ({self._held(at)}) AS held WHERE closes
+UNION ALL
+SELECT part_id, CAST(2 AS INTEGER) AS step_no, tier_no, CAST(NULL AS {QUANTITY}) AS units, flat AS price,
+    CAST(flat AS {RAW}) AS raw
+FROM ({self._held(at)}) AS held WHERE closes AND fee"""
+
+    def words(self, at: Sources) -> str:
+        return f"""
+SELECT part_id,
+    '{{"tiers":[' || head || say_quantity(total) || middle || flat_bare || '","amount":"'
+        || {text(f"CAST(extend(total, unit) + CAST(flat AS {RAW}) AS {RAW})")} || '"}}]}}' AS steps,
+    CASE WHEN NOT closes THEN 'billed with the last part of the period' ELSE
+        'all ' || {said_units("total")} || ' ' || noun || ' at ' || currency || ' ' || unit_said
         || ' (tier ' || CAST(tier_no AS VARCHAR) || ')'
-        || CASE WHEN flat = 0 THEN '' ELSE ' plus ' || currency || ' ' || say(flat, decimals) END AS phrase
-FROM (
-    SELECT t.item_id, t.quantity, t.currency, t.decimals, t.noun, s.tier_no, s.lower, s.upper, s.unit, s.flat,
-        CAST(extend(t.quantity, s.unit) + CAST(s.flat AS {RAW}) AS {RAW}) AS raw
-    FROM {terms} AS t
-    JOIN term_tiers AS s ON s.plan_id = t.plan_id AND s.plan_version = t.plan_version
-        AND s.currency = t.currency AND s.charge_id = t.charge_id
-        AND (s.lower < t.quantity OR s.tier_no = 1) AND (s.upper IS NULL OR t.quantity <= s.upper)
-    WHERE t.model = '{self.name}'
-) AS reached"""
+        || CASE WHEN fee THEN ' plus ' || currency || ' ' || flat_said ELSE '' END END AS phrase
+FROM ({self._held(at)}) AS held"""
+
+    def _held(self, at: Sources) -> str:
+        return f"""
+    SELECT t.part_id, t.total, t.closes, t.currency, t.noun, s.tier_no, s.unit, s.flat, s.head, s.middle, s.flat_bare, s.unit_said,
+        s.flat_said, s.flat <> 0 AS fee
+    FROM {at.terms} AS t
+    JOIN term_tiers AS s ON {holds("t.tier_units", "s")}
+    WHERE t.model = '{self.name}'"""

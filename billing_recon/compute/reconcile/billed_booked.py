@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.beside import beside
+from billing_recon.compute.reconcile.engine_output import mapped
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
 from billing_recon.compute.reconcile.versions import last_word
 from billing_recon.compute.relation import Relation
@@ -12,26 +13,40 @@ _PAIR = "'billed_booked'"
 
 _ENTRY = "entry_id, journal_id, posted_on, role, debit, credit, currency, invoice_id, customer_id"
 
+_INVOICE, _BY_INVOICE = mapped("ledger_entries", "c", "invoice_id")
+_CUSTOMER, _BY_CUSTOMER = mapped("ledger_entries", "c", "customer_id")
+
 JOURNALS = Relation(
     name="invoice_journals",
-    inputs=("ledger_entries",),
+    inputs=("ledger_entries", "mapped_keys"),
     doc=(
         "Invoice postings, one row a journal, invoice and currency: journals without cash, refund or write-off. Entries without an "
-        "invoice_id take the one that their journal names; a journal that names none and books a sale stands under its own id."
+        "invoice_id take the one that their journal names; a journal that names none and books a sale stands under its own id. "
+        "`again`: what entries add to AR that repeat another of the same journal."
     ),
     sql=f"""
 WITH {last_word("ledger_entries", "entry_id", _ENTRY)},
+named AS (
+    SELECT c.entry_id, c.journal_id, c.posted_on, c.role, c.debit, c.credit, c.currency, {_INVOICE} AS invoice_id,
+        {_CUSTOMER} AS customer_id, c.known_on, c.changed_on
+    FROM current AS c
+    {_BY_INVOICE}
+    {_BY_CUSTOMER}
+),
 journals AS (
     SELECT journal_id, bool_or(role IN ('cash', 'refund', 'write_off')) AS settles,
         bool_or(role = 'ar') AS on_account, bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable')) AS sells,
         min(invoice_id) AS one_invoice, count(DISTINCT invoice_id) AS invoices
-    FROM current GROUP BY journal_id
+    FROM named GROUP BY journal_id
 ),
 postings AS (
     SELECT x.journal_id, coalesce(x.invoice_id, j.one_invoice, 'journal ' || x.journal_id) AS invoice_id, x.currency, x.role,
         x.customer_id, x.posted_on, x.known_on, x.changed_on, j.invoices,
-        coalesce(x.debit, 0) - coalesce(x.credit, 0) AS debited
-    FROM current AS x
+        coalesce(x.debit, 0) - coalesce(x.credit, 0) AS debited,
+        row_number() OVER (
+            PARTITION BY x.journal_id, x.currency, x.role, x.debit, x.credit, x.invoice_id ORDER BY x.entry_id
+        ) AS copy
+    FROM named AS x
     JOIN journals AS j ON j.journal_id = x.journal_id
     WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
 )
@@ -41,24 +56,33 @@ SELECT journal_id, invoice_id, currency, invoices, min(customer_id) FILTER (WHER
     CAST(coalesce(-sum(debited) FILTER (WHERE role IN ('revenue', 'deferred_revenue')), 0) AS {AMOUNT}) AS revenue,
     CAST(coalesce(-sum(debited) FILTER (WHERE role = 'tax_payable'), 0) AS {AMOUNT}) AS tax,
     CAST(coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS {AMOUNT}) AS credits,
-    CAST(sum(debited) AS {AMOUNT}) AS unbalanced
+    CAST(sum(debited) AS {AMOUNT}) AS unbalanced,
+    CAST(coalesce(sum(debited) FILTER (WHERE role = 'ar' AND copy > 1), 0) AS {AMOUNT}) AS again
 FROM postings GROUP BY journal_id, invoice_id, currency, invoices""",
 )
 
 BOOKED = Relation(
     name="booked_invoices",
-    inputs=("invoice_journals", "engine_invoices"),
-    doc="What the ledger has booked an invoice, over all its journals. `equal_journals`: how many book exactly the billed total.",
+    inputs=("invoice_journals",),
+    doc=(
+        "What the ledger has booked an invoice, over all its journals. `again`: what journals add to AR that book the same as "
+        "another, or entries the same as another of their journal."
+    ),
     sql=f"""
-SELECT j.invoice_id, j.currency, min(j.known_on) AS known_on, max(j.changed_on) AS changed_on,
-    min(j.posted_on) AS posted_on, max(j.posted_on) AS last_posted_on, count(*) AS journals,
-    count(*) FILTER (WHERE j.ar = i.total) AS equal_journals, min(j.customer_id) AS customer_id,
-    min(j.journal_id) AS journal_id, CAST(sum(j.ar) AS {AMOUNT}) AS ar, CAST(sum(j.revenue) AS {AMOUNT}) AS revenue,
-    CAST(sum(j.tax) AS {AMOUNT}) AS tax, CAST(sum(j.credits) AS {AMOUNT}) AS credits,
-    CAST(max(CASE WHEN j.invoices > 1 THEN 0 ELSE abs(j.unbalanced) END) AS {AMOUNT}) AS unbalanced
-FROM invoice_journals AS j
-LEFT JOIN engine_invoices AS i ON i.invoice_id = j.invoice_id AND i.currency = j.currency
-GROUP BY j.invoice_id, j.currency""",
+SELECT invoice_id, currency, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
+    max(last_posted_on) AS last_posted_on, CAST(sum(journals) AS BIGINT) AS journals, min(customer_id) AS customer_id,
+    min(journal_id) AS journal_id, CAST(sum(booked) AS {AMOUNT}) AS ar, CAST(sum(earned) AS {AMOUNT}) AS revenue,
+    CAST(sum(taxed) AS {AMOUNT}) AS tax, CAST(sum(credited) AS {AMOUNT}) AS credits, CAST(max(unbalanced) AS {AMOUNT}) AS unbalanced,
+    CAST(sum(booked - ar) AS {AMOUNT}) AS again, CAST(sum(again) AS {AMOUNT}) AS again_within
+FROM (
+    SELECT invoice_id, currency, ar, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
+        max(posted_on) AS last_posted_on, count(*) AS journals, min(customer_id) AS customer_id, min(journal_id) AS journal_id,
+        sum(ar) AS booked, sum(revenue) AS earned, sum(tax) AS taxed, sum(credits) AS credited, sum(again) AS again,
+        max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS unbalanced
+    FROM invoice_journals
+    GROUP BY invoice_id, currency, ar, revenue, tax, credits
+) AS alike
+GROUP BY invoice_id, currency""",
 )
 
 PLACED = Relation(
@@ -66,7 +90,7 @@ PLACED = Relation(
     inputs=("booked_invoices", "engine_invoices", "set_aside", "run_params"),
     doc=(
         "Invoices and what is booked for them, with the code where they differ. A void invoice should net to nothing, once "
-        "the lag for its reversal has passed."
+        "the lag for its reversal has passed. An invoice of which the engine's own rows are in quarantine waits for them."
     ),
     sql=f"""
 WITH {beside("engine_invoices", "booked_invoices", "ledger_lag_days")},
@@ -74,7 +98,7 @@ joined AS (
     SELECT s.invoice_id, s.currency, s.status, coalesce(e.customer_id, b.customer_id) AS customer_id, e.subscription_id,
         coalesce(e.cohort, 'all') AS cohort, e.state, e.issued_on, e.gross - e.discount AS net, e.tax, e.credit,
         CASE WHEN e.state = 'draft' THEN NULL ELSE e.total END AS billed, e.changed_on, b.ar AS booked, b.revenue, b.tax AS booked_tax, b.credits AS booked_credits,
-        b.unbalanced, b.journals, b.equal_journals, b.posted_on, b.last_posted_on, b.journal_id,
+        b.unbalanced, b.journals, b.again, b.again_within, b.posted_on, b.last_posted_on, b.journal_id, e.invoice_kind,
         CASE WHEN b.customer_id <> e.customer_id THEN b.customer_id END AS other_customer,
         CAST(coalesce(b.ar, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
     FROM placed AS s
@@ -85,8 +109,8 @@ joined AS (
     SELECT e.invoice_id, e.currency, CASE WHEN CAST(e.changed_on + p.ledger_lag_days AS DATE) > p.day THEN 'pending'
             ELSE 'compared' END AS status, e.customer_id, e.subscription_id, e.cohort, e.state, e.issued_on,
         e.gross - e.discount AS net, e.tax, e.credit, e.total AS billed, e.changed_on, b.ar AS booked, b.revenue,
-        b.tax AS booked_tax, b.credits AS booked_credits, b.unbalanced, b.journals, b.equal_journals, b.posted_on,
-        b.last_posted_on, b.journal_id, NULL AS other_customer, b.ar AS off
+        b.tax AS booked_tax, b.credits AS booked_credits, b.unbalanced, b.journals, b.again, b.again_within, b.posted_on,
+        b.last_posted_on, b.journal_id, e.invoice_kind, NULL AS other_customer, b.ar AS off
     FROM engine_invoices AS e
     JOIN booked_invoices AS b ON b.invoice_id = e.invoice_id AND b.currency = e.currency
     CROSS JOIN run_params AS p
@@ -97,7 +121,8 @@ aside AS (
     FROM joined AS j JOIN set_aside AS q ON q.named = j.invoice_id
     WHERE j.status IN ('missing', 'unmapped') OR j.off <> 0
 )
-SELECT j.invoice_id, j.currency, j.status, j.customer_id, j.subscription_id, j.cohort, j.state, j.issued_on, j.net, j.tax,
+SELECT j.invoice_id, j.currency, CASE WHEN i.invoice_id IS NOT NULL AND j.off <> 0 THEN 'pending' ELSE j.status END AS status,
+    j.customer_id, j.subscription_id, j.cohort, j.state, j.issued_on, j.net, j.tax,
     j.credit, j.billed, j.booked, j.revenue, j.booked_tax, j.booked_credits, j.unbalanced, j.journals, j.posted_on,
     j.last_posted_on, j.journal_id, j.other_customer, j.off,
     CASE
@@ -105,11 +130,12 @@ SELECT j.invoice_id, j.currency, j.status, j.customer_id, j.subscription_id, j.c
         WHEN j.status = 'currency' THEN 'CURRENCY_FX'
         WHEN j.status = 'missing' AND j.billed = 0 AND j.net = 0 AND j.tax = 0 THEN NULL
         WHEN l.invoice_id IS NOT NULL AND (j.status = 'missing' OR j.off <> 0) THEN 'RECORD_QUARANTINED'
-        WHEN i.invoice_id IS NOT NULL AND (j.status = 'unmapped' OR j.off <> 0) THEN 'RECORD_QUARANTINED'
+        WHEN i.invoice_id IS NOT NULL AND j.off <> 0 THEN NULL
+        WHEN j.status = 'missing' AND (j.invoice_kind = 'credit_note' OR j.billed < 0) THEN 'REVERSAL_NOT_PROPAGATED'
         WHEN j.status = 'missing' THEN 'LEDGER_MISSING'
         WHEN j.status = 'unmapped' THEN 'KEY_UNMAPPED'
         WHEN j.state = 'void' THEN CASE WHEN j.off <> 0 THEN 'REVERSAL_NOT_PROPAGATED' END
-        WHEN j.off <> 0 AND j.journals > 1 AND j.equal_journals = j.journals THEN 'LEDGER_DUPLICATE'
+        WHEN j.off <> 0 AND j.off IN (j.again, j.again_within) THEN 'LEDGER_DUPLICATE'
         WHEN j.off <> 0 OR j.unbalanced <> 0 THEN 'LEDGER_AMOUNT'
         WHEN j.other_customer IS NOT NULL OR j.revenue <> j.net OR j.booked_tax <> j.tax OR j.booked_credits <> j.credit
             THEN 'LEDGER_ACCOUNT'
@@ -166,7 +192,8 @@ _finding = columns(
         "|| ', which the billing engine does not have.' END "
         "WHEN 'RECORD_QUARANTINED' THEN b.invoice_id || ': billed ' || b.currency || ' {1}, booked ' || b.currency || ' {2}, and "
         "rows of it are in quarantine.' "
-        "WHEN 'REVERSAL_NOT_PROPAGATED' THEN b.invoice_id || ' is void, and ' || b.currency || ' {2} of it is still booked.' "
+        "WHEN 'REVERSAL_NOT_PROPAGATED' THEN b.invoice_id || CASE WHEN b.status = 'missing' THEN ' gives back ' || b.currency || ' {1}, and "
+        "nothing in the ledger takes it back.' ELSE ' is void, and ' || b.currency || ' {2} of it is still booked.' END "
         "WHEN 'LEDGER_DUPLICATE' THEN b.invoice_id || ' over ' || b.currency || ' {1} is booked by ' || CAST(b.journals AS VARCHAR) "
         f"|| ' journals, ' || b.currency || ' {{2}} in all: ' || b.currency || ' ' || {signed('b.off', 5)} || '.' "
         "WHEN 'LEDGER_AMOUNT' THEN CASE WHEN b.off <> 0 THEN b.invoice_id || ' is booked at ' || b.currency || ' {2} where ' || b.currency "

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
+from billing_recon.compute.reconcile.engine_output import mapped
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
 from billing_recon.compute.reconcile.versions import last_word
 from billing_recon.compute.relation import Relation
 
 _PAIR = "'billed_paid'"
 
-_PAYMENT = "payment_id, kind, customer_id, invoice_id, amount, currency, status"
+_PAYMENT = "payment_id, kind, customer_id, invoice_id, amount, currency, status, fee"
+_INVOICE, _BY_INVOICE = mapped("payments", "c", "invoice_id")
+_CUSTOMER, _BY_CUSTOMER = mapped("payments", "c", "customer_id")
 
 MONEY = Relation(
     name="invoice_money",
-    inputs=("payments",),
+    inputs=("payments", "mapped_keys"),
     doc=(
         "Money that moved, per invoice and currency, the last word on each payment: payments less refunds and chargebacks. "
         "`known_on`: first success; `changed_on`: latest movement; `extras`: sums of repeated payments of one amount beyond the "
@@ -22,10 +25,12 @@ MONEY = Relation(
     sql=f"""
 WITH {last_word("payments", "payment_id", _PAYMENT)},
 moved AS (
-    SELECT payment_id, coalesce(invoice_id, 'payment ' || payment_id) AS invoice_id, customer_id, currency, amount,
-        CASE WHEN kind = 'payment' THEN amount ELSE -amount END AS signed, kind = 'payment' AS is_payment,
-        status = 'succeeded' AS moves, changed_on AS seen
-    FROM current
+    SELECT c.payment_id, coalesce({_INVOICE}, 'payment ' || c.payment_id) AS invoice_id, {_CUSTOMER} AS customer_id, c.currency,
+        c.amount, CASE WHEN c.kind = 'payment' THEN c.amount ELSE -c.amount END AS signed, c.kind = 'payment' AS is_payment,
+        c.status = 'succeeded' AS moves, c.changed_on AS seen, c.fee
+    FROM current AS c
+    {_BY_INVOICE}
+    {_BY_CUSTOMER}
 ),
 repeats AS (
     SELECT invoice_id, currency, list(extra) AS extras, list(amount) AS amounts
@@ -39,18 +44,23 @@ SELECT m.invoice_id, m.currency, min(m.payment_id) AS payment_id, min(m.customer
     count(*) AS attempts, count(*) FILTER (WHERE m.moves AND m.is_payment) AS payments,
     CAST(coalesce(sum(m.signed) FILTER (WHERE m.moves), 0) AS {AMOUNT}) AS paid,
     CAST(coalesce(-sum(m.signed) FILTER (WHERE m.moves AND NOT m.is_payment), 0) AS {AMOUNT}) AS returned,
+    CAST(coalesce(sum(m.fee) FILTER (WHERE m.moves AND m.is_payment), 0) AS {AMOUNT}) AS fees,
     any_value(r.extras) AS extras, any_value(r.amounts) AS amounts
 FROM moved AS m
 LEFT JOIN repeats AS r ON r.invoice_id = m.invoice_id AND r.currency = m.currency
 GROUP BY m.invoice_id, m.currency""",
 )
 
+_NET = "CASE WHEN m.fees <> 0 AND m.paid <> e.total AND m.paid + m.fees = e.total THEN m.fees ELSE 0 END"
+"""What a provider kept where it reports what it paid out: only where the fees are exactly what is missing."""
+
 PLACED = Relation(
     name="paid_placed",
     inputs=("invoice_money", "engine_invoices", "payments", "set_aside", "run_params"),
     doc=(
         "Invoices and their money on the day that decides: the first success plus the days to settle, and any later day with "
-        "new money; or the end of the terms without any attempt. Where no payment names an invoice nothing can be compared."
+        "new money; or the end of the terms without any attempt. Where no payment names an invoice nothing can be compared. "
+        "An invoice of which the engine's own rows are in quarantine waits for them."
     ),
     sql=f"""
 WITH sides AS (
@@ -58,11 +68,11 @@ WITH sides AS (
         e.invoice_id IS NOT NULL AS has_left, m.invoice_id IS NOT NULL AND m.known_on IS NOT NULL AS has_right,
         coalesce(e.customer_id, m.customer_id) AS customer_id, e.subscription_id, coalesce(e.cohort, 'all') AS cohort, e.state,
         e.issued_on, e.known_on AS billed_on, e.changed_on AS rebilled_on, CASE WHEN e.invoice_id IS NOT NULL THEN e.total END AS billed,
-        CASE WHEN m.changed_on IS NOT NULL THEN m.paid END AS paid, m.returned, m.extras, m.amounts, m.payments, m.attempts,
+        CASE WHEN m.changed_on IS NOT NULL THEN m.paid + {_NET} END AS paid, m.returned, m.extras, m.amounts, m.payments, m.attempts,
         m.known_on, m.changed_on, m.payment_id,
         CASE WHEN m.customer_id <> e.customer_id THEN m.customer_id WHEN m.last_customer_id <> e.customer_id THEN m.last_customer_id
             END AS other_customer,
-        CAST(coalesce(m.paid, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
+        CAST(coalesce(m.paid + {_NET}, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
     FROM engine_invoices AS e
     FULL JOIN invoice_money AS m ON m.invoice_id = e.invoice_id AND m.currency = e.currency
     WHERE coalesce(e.state, 'issued') <> 'draft'
@@ -97,11 +107,13 @@ aside AS (
 )
 SELECT d.invoice_id, d.currency, d.customer_id, d.subscription_id, d.cohort, d.state, d.issued_on, d.billed, d.paid,
     d.returned, d.payments, d.attempts, d.payment_id, d.other_customer, d.off, d.has_left, d.has_right,
-    CASE WHEN d.decided_on > d.day OR d.decided_on IS NULL THEN 'pending' ELSE 'compared' END AS status,
+    CASE WHEN d.decided_on > d.day OR d.decided_on IS NULL OR (d.off <> 0 AND i.invoice_id IS NOT NULL) THEN 'pending'
+        ELSE 'compared' END AS status,
     CASE
         WHEN d.decided_on > d.day OR d.decided_on IS NULL THEN NULL
         WHEN d.crosses THEN CASE WHEN d.off <> 0 THEN 'CURRENCY_FX' END
-        WHEN d.off <> 0 AND (i.invoice_id IS NOT NULL OR y.invoice_id IS NOT NULL) THEN 'RECORD_QUARANTINED'
+        WHEN d.off <> 0 AND i.invoice_id IS NOT NULL THEN NULL
+        WHEN d.off <> 0 AND y.invoice_id IS NOT NULL THEN 'RECORD_QUARANTINED'
         WHEN NOT d.has_left THEN 'PAYMENT_MISAPPLIED'
         WHEN NOT d.has_right THEN CASE WHEN d.billed > 0 THEN 'PAYMENT_MISSING' END
         WHEN d.other_customer IS NOT NULL THEN 'PAYMENT_MISAPPLIED'

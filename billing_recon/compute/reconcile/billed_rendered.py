@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.beside import beside
+from billing_recon.compute.reconcile.engine_output import mapped
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
 from billing_recon.compute.reconcile.versions import last_word
 from billing_recon.compute.relation import Relation
@@ -13,18 +14,28 @@ _PAIR = "'billed_rendered'"
 _DOCUMENT = "document_id, invoice_id, issued_on, currency, customer_id, subtotal, discount, tax, total, payable"
 _LINE = "document_id, line_no, line_id, amount, tax"
 
+_INVOICE, _BY_INVOICE = mapped("rendered_invoices", "c", "invoice_id")
+_CUSTOMER, _BY_CUSTOMER = mapped("rendered_invoices", "c", "customer_id")
+
 DOCUMENTS = Relation(
     name="documents",
-    inputs=("rendered_invoices",),
+    inputs=("rendered_invoices", "mapped_keys"),
     doc=(
         "Documents as known at the end of the day, the last word on each. `place` 1 is an invoice's original: the one known "
         "first, then by issued_on and document_id."
     ),
     sql=f"""
-WITH {last_word("rendered_invoices", "document_id", _DOCUMENT)}
+WITH {last_word("rendered_invoices", "document_id", _DOCUMENT)},
+named AS (
+    SELECT {", ".join(f"c.{name}" for name in _DOCUMENT.split(", ") if name not in ("invoice_id", "customer_id"))},
+        {_INVOICE} AS invoice_id, {_CUSTOMER} AS customer_id, c.known_on, c.source_file, c.source_row
+    FROM current AS c
+    {_BY_INVOICE}
+    {_BY_CUSTOMER}
+)
 SELECT {_DOCUMENT}, known_on, source_file, source_row, row_number() OVER invoice AS place,
     first_value(document_id) OVER invoice AS original
-FROM current
+FROM named
 WINDOW invoice AS (PARTITION BY invoice_id, currency ORDER BY known_on, issued_on, document_id)""",
 )
 
@@ -33,7 +44,8 @@ RENDERED = Relation(
     inputs=("documents", "engine_invoices", "set_aside", "run_params"),
     doc=(
         "Invoices and their original documents beside each other, with what each header figure is off by: `off` the "
-        "payable, `total_off` the total (which may be before or after credits)."
+        "payable, `total_off` the total (which may be before or after credits). An invoice of which the engine's own rows are "
+        "in quarantine waits for them: what it bills is not known, and expected_billed says so."
     ),
     sql=f"""
 WITH originals AS (
@@ -43,9 +55,10 @@ WITH originals AS (
 aside AS (
     SELECT DISTINCT q.table_name, s.invoice_id
     FROM placed AS s JOIN set_aside AS q ON q.named = s.invoice_id
-    WHERE s.status IN ('missing', 'unmapped')
+    WHERE s.status IS NOT NULL AND q.table_name IN ('rendered_invoices', 'invoice_lines')
 )
-SELECT s.invoice_id, s.currency, s.status, d.document_id, coalesce(e.customer_id, d.customer_id) AS customer_id,
+SELECT s.invoice_id, s.currency, CASE WHEN b.invoice_id IS NOT NULL AND coalesce(d.payable, 0) <> coalesce(e.total, 0)
+        THEN 'pending' ELSE s.status END AS status, d.document_id, coalesce(e.customer_id, d.customer_id) AS customer_id,
     e.subscription_id, coalesce(e.cohort, 'all') AS cohort, e.total AS billed, d.payable AS rendered,
     CAST(coalesce(d.payable, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off,
     CAST(CASE WHEN d.total = e.total THEN 0 ELSE d.total - (e.gross - e.discount + e.tax) END AS {AMOUNT}) AS total_off,
@@ -53,12 +66,12 @@ SELECT s.invoice_id, s.currency, s.status, d.document_id, coalesce(e.customer_id
     CAST(d.tax - e.tax AS {AMOUNT}) AS tax_off, d.total AS rendered_total,
     CAST(e.gross - e.discount + e.tax AS {AMOUNT}) AS billed_total,
     CASE WHEN d.customer_id <> e.customer_id THEN d.customer_id END AS other_customer, d.source_file, d.source_row,
-    a.invoice_id IS NOT NULL OR b.invoice_id IS NOT NULL AS aside
+    a.invoice_id IS NOT NULL AS aside
 FROM placed AS s
 LEFT JOIN engine_invoices AS e ON e.invoice_id = s.invoice_id AND e.currency = s.currency
 LEFT JOIN documents AS d ON d.invoice_id = s.invoice_id AND d.currency = s.currency AND d.place = 1
 LEFT JOIN aside AS a ON a.invoice_id = s.invoice_id AND a.table_name = 'rendered_invoices' AND s.status = 'missing'
-LEFT JOIN aside AS b ON b.invoice_id = s.invoice_id AND b.table_name = 'invoice_lines' AND s.status = 'unmapped'
+LEFT JOIN aside AS b ON b.invoice_id = s.invoice_id AND b.table_name = 'invoice_lines'
 WHERE s.status IS NOT NULL AND coalesce(e.state, 'issued') = 'issued'""",
 )
 
@@ -155,7 +168,7 @@ _alone = columns(
         "|| CASE WHEN d.aside THEN ': its row is in quarantine.' ELSE '; ' || CAST(p.render_lag_days AS VARCHAR) || CASE WHEN p.render_lag_days = 1 THEN ' day is' ELSE ' days are' END "
         "|| ' allowed from issue to document.' END "
         "ELSE 'Document ' || d.document_id || ' over ' || d.currency || ' {1} is for ' || d.invoice_id || ', which the "
-        "billing engine does not have' || CASE WHEN d.aside THEN ': its lines are in quarantine.' ELSE '.' END END",
+        "billing engine does not have.' END",
         "figures": "[coalesce(d.rendered, d.billed)]",
         "sources": _SOURCE,
         "facts": "CAST(json_object('document_id', d.document_id) AS VARCHAR)",

@@ -1,16 +1,20 @@
-"""Which bill answers which expected period, and which bill repeats another. Lines are matched in matching."""
+"""Which bill answers which expected period, which repeats another, and which lines are one charge. Lines are matched in matching."""
 
 from __future__ import annotations
 
-from billing_recon.compute.money import AMOUNT
+from billing_recon.compute.money import AMOUNT, QUANTITY
 from billing_recon.compute.relation import Relation
 
-BILLED = Relation(
-    name="billed_lines",
+FAMILY = "CASE WHEN {kind} = 'proration' THEN 'subscription' ELSE {kind} END"
+"""A prorated charge and a whole one are the same charge: which of the two it is may be the very difference."""
+
+ISSUED = Relation(
+    name="issued_lines",
     inputs=("engine_lines", "expected_lines", "run_params"),
     doc=(
         "Issued lines of the subscriptions that the day is about: those with an expected line, or with a line observed "
-        "today (`fresh`). Keys that may be empty are filled: `sub`, `meter_key`."
+        "today (`fresh`). Keys that may be empty are filled: `sub`, `meter_key`. `their_sub` is the engine's own key where "
+        "key_map maps several of them to one."
     ),
     sql="""
 WITH asked AS (
@@ -23,7 +27,7 @@ SELECT l.line_key, l.invoice_id, l.line_id, l.customer_id, l.subscription_id, co
     l.plan_id, l.plan_version, l.kind, l.meter, coalesce(l.meter, '') AS meter_key, l.period_start, l.period_end,
     l.quantity, l.unit_price, l.gross, l.discount, l.credit, l.taxable, l.tax_rate, l.tax, l.total, l.currency,
     l.calculated_at, l.invoice_kind, l.variant, l.cohort, l.observed_on, l.observed_on = p.day AS fresh, l.source_file,
-    l.source_row
+    l.source_row, l.their_sub
 FROM engine_lines AS l
 SEMI JOIN asked AS a ON a.sub = coalesce(l.subscription_id, '')
 CROSS JOIN run_params AS p
@@ -32,25 +36,25 @@ WHERE l.status = 'issued'""",
 
 BILLS = Relation(
     name="bills",
-    inputs=("billed_lines", "expected_lines"),
+    inputs=("issued_lines", "expected_lines"),
     doc=(
-        "One row an invoice, subscription and variant: its days, the earlier invoice that most of its lines repeat "
+        "One row an invoice, subscription and variant: its days (of adjustments only where it has nothing else), the earlier invoice that most of its lines repeat "
         "(`repeats`), and the due day of the expected period that it overlaps by more than half (`due_on`)."
     ),
     sql="""
 WITH again AS (
-    SELECT variant, sub, kind, meter_key, period_start, period_end
-    FROM billed_lines WHERE invoice_kind = 'invoice'
-    GROUP BY variant, sub, kind, meter_key, period_start, period_end HAVING min(invoice_id) <> max(invoice_id)
+    SELECT variant, sub, their_sub, kind, meter_key, period_start, period_end
+    FROM issued_lines WHERE invoice_kind = 'invoice'
+    GROUP BY variant, sub, their_sub, kind, meter_key, period_start, period_end HAVING min(invoice_id) <> max(invoice_id)
 ),
 placed AS (
     SELECT l.variant, l.sub, l.invoice_id, first_value(l.invoice_id) OVER (
-            PARTITION BY l.variant, l.sub, l.kind, l.meter_key, l.period_start, l.period_end
+            PARTITION BY l.variant, l.sub, l.their_sub, l.kind, l.meter_key, l.period_start, l.period_end
             ORDER BY l.observed_on, l.calculated_at, l.invoice_id, l.line_id
         ) AS original
-    FROM billed_lines AS l
-    SEMI JOIN again AS a ON a.variant = l.variant AND a.sub = l.sub AND a.kind = l.kind AND a.meter_key = l.meter_key
-        AND a.period_start = l.period_start AND a.period_end = l.period_end
+    FROM issued_lines AS l
+    SEMI JOIN again AS a ON a.variant = l.variant AND a.sub = l.sub AND a.their_sub = l.their_sub AND a.kind = l.kind
+        AND a.meter_key = l.meter_key AND a.period_start = l.period_start AND a.period_end = l.period_end
     WHERE l.invoice_kind = 'invoice'
 ),
 repeated AS (
@@ -58,10 +62,12 @@ repeated AS (
     FROM placed WHERE original <> invoice_id GROUP BY variant, sub, invoice_id
 ),
 gathered AS (
-    SELECT variant, sub, invoice_id, min(period_start) AS first_day, max(greatest(period_end, period_start + 1)) AS last_day,
+    SELECT variant, sub, invoice_id, coalesce(min(period_start) FILTER (WHERE kind <> 'adjustment'), min(period_start)) AS first_day,
+        coalesce(max(greatest(period_end, period_start + 1)) FILTER (WHERE kind <> 'adjustment'),
+            max(greatest(period_end, period_start + 1))) AS last_day,
         min(observed_on) AS known_on, bool_or(fresh) AS fresh, count(*) AS lines, min(invoice_kind) AS invoice_kind,
         min(cohort) AS cohort
-    FROM billed_lines GROUP BY variant, sub, invoice_id
+    FROM issued_lines GROUP BY variant, sub, invoice_id
 ),
 periods AS (
     SELECT subscription_id AS sub, due_on, min(period_start) AS first_day, max(period_end) AS last_day
@@ -102,12 +108,93 @@ WHERE b.due_on IS NOT NULL AND b.repeats IS NULL
 GROUP BY b.variant, b.sub, b.due_on, p.day""",
 )
 
+_OF_CHARGE = (
+    "e.subscription_id = l.sub AND e.due_on = b.due_on AND e.currency = l.currency AND coalesce(e.meter, '') = l.meter_key "
+    f"AND {FAMILY.format(kind='e.kind')} = {FAMILY.format(kind='l.kind')} "
+    "AND l.period_start >= e.period_start AND l.period_end <= e.period_end"
+)
+
+PARTS = Relation(
+    name="charge_parts",
+    inputs=("issued_lines", "bills", "expected_lines"),
+    rows_from=(
+        "(SELECT 1 FROM issued_lines WHERE kind <> 'adjustment' "
+        "GROUP BY variant, sub, kind, meter_key, period_start, period_end HAVING count(*) > 1) AS crowded",
+        "issued_lines AS l ANTI JOIN expected_lines AS e ON e.subscription_id = l.sub AND e.period_start = l.period_start "
+        "AND e.period_end = l.period_end WHERE l.fresh",
+    ),
+    doc=(
+        "Lines that are one charge together: several of one bill (a line a tier, a week, a workspace) that lie within one "
+        "expected line, of which none is that line by itself, and which add up to its total or its quantity or are of several "
+        "keys mapped to one. `lead` stands for all of them; `quantity` is empty where only the money adds up. A line that repeats another is no part: the right one is matched and the other is left over."
+    ),
+    sql=f"""
+WITH within AS (
+    SELECT l.variant, l.line_key, l.their_sub, l.total, l.quantity, e.expected_line_id, e.total AS expected, e.quantity AS expected_quantity,
+        e.kind, e.period_start, e.period_end, e.plan_id = l.plan_id AS same_plan
+    FROM issued_lines AS l
+    JOIN bills AS b ON b.variant = l.variant AND b.sub = l.sub AND b.invoice_id = l.invoice_id
+    JOIN expected_lines AS e ON {_OF_CHARGE}
+    WHERE l.kind <> 'adjustment' AND b.repeats IS NULL AND b.due_on IS NOT NULL
+),
+groups AS (
+    SELECT variant, expected_line_id, CASE WHEN sum(total) <> expected OR sum(quantity) = expected_quantity
+        THEN sum(quantity) END AS quantity
+    FROM within
+    GROUP BY variant, expected_line_id, expected, expected_quantity
+    HAVING count(*) > 1 AND NOT bool_or(total = expected) AND (sum(total) = expected OR min(their_sub) <> max(their_sub)
+        OR (sum(quantity) = expected_quantity AND NOT coalesce(bool_or(quantity = expected_quantity), false)))
+),
+chosen AS (
+    SELECT w.variant, w.line_key, min(w.expected_line_id) AS expected_line_id, max(g.quantity) AS quantity
+    FROM within AS w
+    JOIN groups AS g ON g.variant = w.variant AND g.expected_line_id = w.expected_line_id
+    GROUP BY w.variant, w.line_key
+)
+SELECT c.line_key, min(c.line_key) OVER whole AS lead, w.kind, w.period_start, w.period_end, c.quantity
+FROM chosen AS c
+JOIN within AS w ON w.variant = c.variant AND w.line_key = c.line_key AND w.expected_line_id = c.expected_line_id
+WINDOW whole AS (PARTITION BY c.variant, c.expected_line_id)""",
+)
+
+_LINE = (
+    "line_key, invoice_id, line_id, customer_id, subscription_id, sub, plan_id, plan_version, kind, meter, meter_key, "
+    "period_start, period_end, quantity, unit_price, gross, discount, credit, taxable, tax_rate, tax, total, currency, "
+    "calculated_at, invoice_kind, variant, cohort, observed_on, fresh, source_file, source_row"
+)
+_SUMMED = ("gross", "discount", "credit", "taxable", "tax", "total")
+_WHOLE: dict[str, str] = {
+    "line_key": "p.lead",
+    "kind": "any_value(p.kind)",
+    "period_start": "any_value(p.period_start)",
+    "period_end": "any_value(p.period_end)",
+    "quantity": f"CAST(any_value(p.quantity) AS {QUANTITY})",
+    "unit_price": "CASE WHEN min(l.unit_price) = max(l.unit_price) THEN max(l.unit_price) END",
+    "tax_rate": "CASE WHEN min(l.tax_rate) = max(l.tax_rate) THEN max(l.tax_rate) END",
+    "fresh": "bool_or(l.fresh)",
+    **{name: f"CAST(sum(l.{name}) AS {AMOUNT})" for name in _SUMMED},
+}
+_OF_LEAD = ", ".join(f"{_WHOLE.get(name, f'arg_min(l.{name}, l.line_key)')} AS {name}" for name in _LINE.split(", "))
+
+BILLED = Relation(
+    name="billed_lines",
+    inputs=("issued_lines", "charge_parts"),
+    doc="Issued lines with the parts of one charge as one line, which has the sums of its parts and the id of the first.",
+    sql=f"""
+SELECT {_LINE}, 1 AS parts, line_id AS line_ids FROM issued_lines ANTI JOIN charge_parts USING (line_key)
+UNION ALL
+SELECT {_OF_LEAD}, count(*) AS parts, string_agg(l.line_id, ', ' ORDER BY l.line_key) AS line_ids
+FROM issued_lines AS l
+JOIN charge_parts AS p ON p.line_key = l.line_key
+GROUP BY p.lead""",
+)
+
 _UNMATCHED_BILL = f"""
 SELECT b.variant, b.sub, b.invoice_id, b.repeats, b.invoice_kind, b.first_day, b.last_day, b.cohort,
     l.currency, count(*) AS lines, CAST(sum(l.total) AS {AMOUNT}) AS total, bool_or(l.total <> 0) AS charges,
     min(l.customer_id) AS customer_id
 FROM bills AS b
-JOIN billed_lines AS l ON l.variant = b.variant AND l.sub = b.sub AND l.invoice_id = b.invoice_id AND l.fresh
+JOIN issued_lines AS l ON l.variant = b.variant AND l.sub = b.sub AND l.invoice_id = b.invoice_id AND l.fresh
 CROSS JOIN run_params AS p
 WHERE b.fresh AND (b.repeats IS NOT NULL OR (
     b.due_on IS NULL AND CAST(b.last_day + p.issue_after_days AS DATE) >= p.first_day))
@@ -115,7 +202,7 @@ GROUP BY b.variant, b.sub, b.invoice_id, b.repeats, b.invoice_kind, b.first_day,
 
 STRAY = Relation(
     name="stray_bills",
-    inputs=("bills", "billed_lines", "subscriptions", "set_aside", "run_params"),
+    inputs=("bills", "issued_lines", "subscriptions", "set_aside", "run_params"),
     doc=(
         "Bills observed today that answer no expected period, as a whole: repeats, credit notes, unknown subscriptions, and "
         "periods that nothing expects. History from before the first day is none of them."
@@ -137,4 +224,4 @@ LEFT JOIN (SELECT DISTINCT subscription_id FROM subscriptions) AS k ON k.subscri
 LEFT JOIN (SELECT DISTINCT named FROM set_aside WHERE table_name = 'subscriptions') AS q ON q.named = s.sub""",
 )
 
-RELATIONS: tuple[Relation, ...] = (BILLED, BILLS, PERIODS, STRAY)
+RELATIONS: tuple[Relation, ...] = (ISSUED, BILLS, PERIODS, PARTS, BILLED, STRAY)

@@ -7,10 +7,57 @@ from billing_recon.compute.reconcile.rerating import CHARGES
 from billing_recon.compute.reconcile.shape import CODE_ORDER
 from billing_recon.compute.relation import Relation
 
+CLOSED = Relation(
+    name="line_closed",
+    inputs=("parted_lines", "usage_rollup", "run_params"),
+    rows_from=("parted_lines WHERE kind = 'usage' AND b_quantity <> e_quantity",),
+    doc=(
+        "Usage lines that charge what was known at the end of an earlier day, where all that came since came late: the engine "
+        "closed its books too early (`closed_before`: the earliest day of what is missing); and those that charge what would "
+        "be used had no correction come, of all days or of one, or that count both a correction and what it corrects "
+        "(`is_uncorrected`)."
+    ),
+    sql="""
+WITH arrived AS (
+    SELECT p.item, p.b_quantity, p.e_quantity, u.usage_day, u.day, sum(u.quantity) AS quantity, sum(u.late_quantity) AS late,
+        coalesce(sum(u.quantity) FILTER (WHERE u.superseded_quantity <> 0), 0) AS corrected,
+        sum(u.superseded_quantity) AS superseded
+    FROM parted_lines AS p
+    CROSS JOIN run_params AS d
+    JOIN usage_rollup AS u ON u.subscription_id = p.sub AND u.meter = p.meter AND u.usage_day >= p.period_start
+        AND u.usage_day < p.period_end AND u.day <= CAST(p.period_end + d.late_window_days AS DATE)
+    WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
+    GROUP BY p.item, p.b_quantity, p.e_quantity, u.usage_day, u.day
+),
+by_usage_day AS (
+    SELECT item, b_quantity - e_quantity AS off, sum(corrected) AS corrected, sum(superseded) AS superseded
+    FROM arrived GROUP BY item, usage_day, b_quantity, e_quantity
+),
+uncorrected AS (
+    SELECT item FROM by_usage_day WHERE superseded <> 0
+    GROUP BY item, off
+    HAVING sum(corrected) = -off OR sum(superseded) = off OR bool_or(corrected = -off) OR bool_or(superseded = off)
+),
+since AS (
+    SELECT item, b_quantity, e_quantity, day, sum(sum(quantity)) OVER later AS quantity, sum(sum(late)) OVER later AS late
+    FROM arrived
+    GROUP BY item, b_quantity, e_quantity, day
+    WINDOW later AS (PARTITION BY item ORDER BY day DESC)
+),
+closed AS (
+    SELECT item, min(day) AS closed_before
+    FROM since WHERE quantity = late AND quantity = e_quantity - b_quantity AND quantity > 0
+    GROUP BY item
+)
+SELECT coalesce(c.item, n.item) AS item, c.closed_before, n.item IS NOT NULL AS is_uncorrected
+FROM closed AS c
+FULL JOIN uncorrected AS n ON n.item = c.item""",
+)
+
 METERED = Relation(
     name="line_metered",
     inputs=("parted_lines", "metered_days"),
-    rows_from=("parted_lines",),
+    rows_from=("parted_lines WHERE kind = 'usage' AND b_quantity <> e_quantity",),
     doc="What the engine says it metered in the days of each usage line whose quantity differs; the last word on a day counts.",
     sql=f"""
 SELECT item, CAST(sum(quantity) AS {QUANTITY}) AS metered
@@ -28,13 +75,19 @@ GROUP BY item""",
 
 _QUANTITY_CODE = """CASE
         WHEN p.kind <> 'usage' THEN 'SUBSCRIPTION_STATE'
-        WHEN p.late_quantity > 0 AND p.b_quantity = p.e_quantity - p.late_quantity THEN 'USAGE_LATE'
-        WHEN p.superseded_quantity > 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity THEN 'USAGE_CORRECTED'
+        WHEN k.is_uncorrected OR (p.superseded_quantity > 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity)
+            THEN 'USAGE_CORRECTED'
+        WHEN k.closed_before IS NOT NULL OR (p.late_quantity > 0 AND p.b_quantity = p.e_quantity - p.late_quantity)
+            THEN 'USAGE_LATE'
         WHEN p.duplicate_quantity > 0 AND p.b_quantity = p.e_quantity + p.duplicate_quantity THEN 'USAGE_DUPLICATE'
         WHEN m.metered = p.e_quantity THEN 'USAGE_AGGREGATION'
         WHEN p.b_quantity < p.e_quantity THEN 'USAGE_MISSING'
         ELSE 'USAGE_DUPLICATE'
     END"""
+
+
+_OFF = "CASE WHEN p.meter IN ('cap', 'maximum') THEN 'CAP' ELSE 'DISCOUNT_VALUE' END"
+"""What a line that only takes off is: the most that an invoice may come to, or a coupon."""
 
 
 def _settled_otherwise(raw: str, billed: str, otherwise: str) -> str:
@@ -45,30 +98,92 @@ def _settled_otherwise(raw: str, billed: str, otherwise: str) -> str:
     )
 
 
+_ALLOWANCE = f"""(s.other_allowance OR (s.free_units > 0 AND p.b_price = p.e_price AND p.b_price > 0
+        AND p.b_gross % CAST(p.b_price AS {AMOUNT}) = 0 AND abs(p.b_gross - p.e_gross) > CAST(p.b_price AS {AMOUNT})))"""
+"""The gross of other included units: none, twice as many, or any other number of whole units or packages, which cannot be a
+package rounded otherwise since it is more than one away."""
+
 _GROSS_OTHERWISE = f"""CASE
+        WHEN p.kind IN {CHARGES} AND {_ALLOWANCE} THEN 'ALLOWANCE_ROLLOVER'
+        WHEN p.kind = 'proration' AND s.is_whole THEN 'PRORATION'
         WHEN p.kind IN {CHARGES} AND (p.b_price <> p.e_price OR s.other_version IS NOT NULL) THEN 'PRICE_VERSION'
-        WHEN p.kind = 'proration' THEN 'PRORATION' WHEN p.kind = 'minimum' THEN 'MINIMUM'
-        WHEN p.kind = 'discount' THEN 'DISCOUNT_VALUE' WHEN p.kind = 'credit' THEN 'CREDIT_VALUE'
+        WHEN p.kind = 'proration' THEN 'PRORATION' WHEN p.kind = 'minimum' THEN coalesce(a.code, 'MINIMUM')
+        WHEN p.kind = 'discount' THEN {_OFF} WHEN p.kind = 'credit' THEN 'CREDIT_VALUE'
+        WHEN p.kind = 'adjustment' THEN 'USAGE_LATE'
         ELSE 'TIER_RATE'
     END"""
 
 _GROSS_CODE = f"""CASE
+        WHEN a.code IS NOT NULL THEN a.code
         WHEN p.kind IN {CHARGES} AND p.b_plan <> p.e_plan THEN 'SUBSCRIPTION_STATE'
+        WHEN s.is_listed AND coalesce(p.b_version = p.e_version, true) THEN 'CONTRACT_OVERRIDE'
         WHEN p.kind IN {CHARGES} AND (p.b_version <> p.e_version OR (p.b_price <> p.e_price AND s.other_version IS NOT NULL))
             THEN 'PRICE_VERSION'
         ELSE {_settled_otherwise("s.own_raw", "p.b_gross", _GROSS_OTHERWISE)}
     END"""
 
-_ALONE_MISSING = """CASE p.kind WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' THEN 'DISCOUNT_VALUE' WHEN 'credit' THEN 'CREDIT_VALUE'
-        WHEN 'usage' THEN 'USAGE_MISSING' WHEN 'proration' THEN 'PRORATION' WHEN 'adjustment' THEN 'MANUAL_ADJUSTMENT'
+_ALONE_MISSING = f"""CASE p.kind WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' THEN {_OFF} WHEN 'credit' THEN 'CREDIT_VALUE'
+        WHEN 'usage' THEN 'USAGE_MISSING' WHEN 'proration' THEN 'PRORATION'
+        WHEN 'adjustment' THEN CASE WHEN p.charge_id IS NULL AND p.meter = 'tax' THEN 'MANUAL_ADJUSTMENT' ELSE 'USAGE_LATE' END
         ELSE 'SUBSCRIPTION_STATE' END"""
-_ALONE_EXTRA = """CASE p.kind WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' THEN 'DISCOUNT_VALUE' WHEN 'credit' THEN 'CREDIT_VALUE'
-        WHEN 'usage' THEN CASE WHEN r.line_key IS NULL THEN 'SUBSCRIPTION_STATE' ELSE 'USAGE_DUPLICATE' END
-        WHEN 'proration' THEN 'PRORATION' WHEN 'adjustment' THEN 'MANUAL_ADJUSTMENT' ELSE 'SUBSCRIPTION_STATE' END"""
+_ALONE_EXTRA = f"""CASE WHEN p.kind = 'minimum' THEN 'MINIMUM' WHEN p.kind = 'adjustment' THEN 'MANUAL_ADJUSTMENT'
+        WHEN r.is_same AND p.kind <> 'usage' THEN 'INVOICE_DUPLICATE'
+        WHEN p.kind = 'discount' THEN {_OFF} WHEN p.kind = 'credit' THEN 'CREDIT_VALUE'
+        WHEN p.kind = 'usage' AND r.line_key IS NOT NULL THEN CASE WHEN r.is_whole THEN 'INVOICE_DUPLICATE' ELSE 'USAGE_DUPLICATE' END
+        WHEN p.kind = 'proration' THEN 'PRORATION' ELSE 'SUBSCRIPTION_STATE' END"""
+
+ORDERED = Relation(
+    name="line_orders",
+    inputs=("parted_lines", "line_items", "expected_lines", "term_plans", "run_params"),
+    rows_from=("parted_lines WHERE line_key IS NOT NULL AND expected_line_id IS NOT NULL",),
+    doc=(
+        "Lines whose components agree and whose sequence does not (STEP_ORDER): a credit or a discount taken before tax where it "
+        "comes after or the other way round, a minimum filled before the discount is taken off. And minimums of the plan "
+        "where the contract has its own (CONTRACT_OVERRIDE)."
+    ),
+    sql=f"""
+WITH minimums AS (
+    SELECT p.item, p.decimals, r.rounding, p.b_gross - p.b_discount AS filled, p.b_gross, m.minimum AS listed,
+        TRY_CAST(json_extract_string(p.working, '$.steps.minimum.agreed') AS {AMOUNT}) AS agreed,
+        TRY_CAST(json_extract_string(p.working, '$.steps.minimum.owed') AS {AMOUNT}) AS owed,
+        TRY_CAST(json_extract_string(p.working, '$.steps.minimum.charged') AS {AMOUNT}) AS charged,
+        coalesce(TRY_CAST(json_extract_string(p.working, '$.steps.minimum.days') AS INTEGER), 1) AS part,
+        coalesce(TRY_CAST(json_extract_string(p.working, '$.steps.minimum.of') AS INTEGER), 1) AS whole,
+        sum(e.discount) AS discounts
+    FROM parted_lines AS p
+    CROSS JOIN run_params AS r
+    LEFT JOIN term_plans AS m ON m.plan_id = p.e_plan AND m.plan_version = p.e_version AND m.currency = p.e_currency
+    LEFT JOIN line_items AS i ON i.variant = p.variant AND i.sub = p.sub AND i.due_on = p.due_on
+    LEFT JOIN expected_lines AS e ON e.expected_line_id = i.expected_line_id AND e.kind IN {CHARGES} AND e.plan_id = p.e_plan
+        AND e.period_start >= p.period_start AND e.period_end <= p.period_end
+    WHERE p.kind = 'minimum' AND p.line_key IS NOT NULL AND p.expected_line_id IS NOT NULL AND p.b_gross <> p.e_gross
+    GROUP BY p.item, p.decimals, r.rounding, p.b_gross, p.b_discount, m.minimum, p.working
+)
+SELECT item, 'CONTRACT_OVERRIDE' AS code FROM minimums
+WHERE listed IS NOT NULL AND listed <> agreed AND filled = settle(share(listed, part, whole), decimals, rounding) - charged
+UNION ALL
+SELECT item, 'STEP_ORDER' AS code FROM minimums
+WHERE discounts <> 0 AND b_gross = owed - charged - discounts
+    AND NOT coalesce(listed <> agreed AND filled = settle(share(listed, part, whole), decimals, rounding) - charged, false)
+UNION ALL
+SELECT p.item, 'STEP_ORDER' AS code
+FROM parted_lines AS p
+CROSS JOIN run_params AS r
+WHERE p.e_currency = p.b_currency AND p.b_gross = p.e_gross AND p.b_discount = p.e_discount AND p.b_credit = p.e_credit
+    AND coalesce(p.b_rate = p.e_rate, true) AND p.b_taxable <> p.e_taxable
+    AND p.b_tax = settle(apply_rate(p.b_taxable, p.e_rate), p.decimals, r.rounding) AND CASE
+        WHEN p.e_credit <> 0 THEN p.b_taxable IN (p.b_gross - p.b_discount, p.b_gross - p.b_discount - p.b_credit)
+        WHEN p.e_discount <> 0 THEN p.b_taxable = p.b_gross
+        ELSE false
+    END AND p.b_total = p.b_gross - p.b_discount - p.b_credit + p.b_tax""",
+)
 
 CODED = Relation(
     name="coded_stages",
-    inputs=("parted_lines", "line_stages", "line_metered", "billed_lines", "set_aside"),
+    inputs=(
+        *("parted_lines", "line_stages", "line_closed", "line_metered", "line_orders", "line_items"),
+        *("billed_lines", "expected_lines", "set_aside", "run_params"),
+    ),
     rows_from=("parted_lines",),
     doc=(
         "Each stage's code and delta, one row a stage that moves the total or (step 0) is alone in saying why: a line alone, "
@@ -76,12 +191,30 @@ CODED = Relation(
     ),
     sql=f"""
 WITH repeats AS (
-    SELECT DISTINCT p.line_key
+    SELECT line_key, is_same, is_same AND count(*) FILTER (WHERE is_same) OVER invoice
+        + count(*) FILTER (WHERE is_same) OVER invoice = lines AS is_whole
+    FROM (
+        SELECT p.line_key, p.variant, p.sub, p.invoice_id, bool_or(b.gross = p.b_gross AND b.discount = p.b_discount
+                AND b.total = p.b_total AND b.invoice_id = p.invoice_id) AS is_same, max(w.lines) AS lines
+        FROM parted_lines AS p
+        JOIN billed_lines AS b ON b.variant = p.variant AND b.sub = p.sub AND b.kind = p.kind
+            AND b.meter_key = coalesce(p.meter, '') AND b.period_start = p.period_start AND b.period_end = p.period_end
+            AND b.line_key <> p.line_key
+        JOIN (SELECT variant, sub, invoice_id, count(*) AS lines FROM billed_lines GROUP BY variant, sub, invoice_id) AS w
+            ON w.variant = p.variant AND w.sub = p.sub AND w.invoice_id = p.invoice_id
+        WHERE p.expected_line_id IS NULL
+        GROUP BY p.line_key, p.variant, p.sub, p.invoice_id
+    ) AS twice
+    WINDOW invoice AS (PARTITION BY variant, sub, invoice_id)
+),
+by_line AS (
+    SELECT p.item, CAST(sum(settle(apply_rate(e.taxable, p.e_rate), p.decimals, r.rounding)) AS {AMOUNT}) AS tax
     FROM parted_lines AS p
-    JOIN billed_lines AS b ON b.variant = p.variant AND b.sub = p.sub AND b.kind = p.kind
-        AND b.meter_key = coalesce(p.meter, '') AND b.period_start = p.period_start AND b.period_end = p.period_end
-        AND b.line_key <> p.line_key
-    WHERE p.expected_line_id IS NULL
+    CROSS JOIN run_params AS r
+    JOIN line_items AS i ON i.variant = p.variant AND i.sub = p.sub AND i.due_on = p.due_on
+    JOIN expected_lines AS e ON e.expected_line_id = i.expected_line_id AND e.currency = p.e_currency
+    WHERE p.on_base <> 0
+    GROUP BY p.item
 ),
 aside AS (
     SELECT DISTINCT p.item
@@ -100,7 +233,7 @@ whole AS (
             WHEN p.scaled THEN 'MINOR_UNIT'
             WHEN p.b_kind <> p.kind THEN 'PRORATION'
             ELSE 'INVOICE_PERIOD'
-        END AS code, CAST(coalesce(p.b_total, 0) - coalesce(p.e_total, 0) AS {AMOUNT}) AS delta
+        END AS code, CAST(CASE WHEN p.moved THEN 0 ELSE coalesce(p.b_total, 0) - coalesce(p.e_total, 0) END AS {AMOUNT}) AS delta
     FROM parted_lines AS p
     LEFT JOIN repeats AS r ON r.line_key = p.line_key
     LEFT JOIN aside AS q ON q.item = p.item
@@ -111,10 +244,10 @@ compared AS (
         unnest([
             {_QUANTITY_CODE},
             {_GROSS_CODE},
-            {_settled_otherwise("s.discount_raw", "p.b_discount", "'DISCOUNT_VALUE'")},
-            'CREDIT_VALUE', 'TAX_BASE', 'TAX_RATE_JURISDICTION',
-            {_settled_otherwise("s.tax_raw", "p.b_tax", "'TAX_BASE'")},
-            'UNEXPLAINED'
+            {_settled_otherwise("s.discount_raw", "p.b_discount", _OFF)},
+            'CREDIT_VALUE', coalesce(a.code, 'TAX_BASE'), coalesce(a.code, 'TAX_RATE_JURISDICTION'),
+            coalesce(a.code, CASE WHEN p.b_tax = l.tax THEN 'ROUNDING' ELSE {_settled_otherwise("s.tax_raw", "p.b_tax", "'TAX_BASE'")} END),
+            coalesce(a.code, 'UNEXPLAINED')
         ]) AS code,
         unnest([s.t1 - s.t0, s.t2 - s.t1, s.t3 - s.t2, s.t4 - s.t3, s.t5 - s.t4, s.t6 - s.t5, s.t7 - s.t6, s.t8 - s.t7]) AS delta,
         unnest([
@@ -124,6 +257,9 @@ compared AS (
         ]) AS parts
     FROM line_stages AS s
     JOIN parted_lines AS p ON p.item = s.item
+    LEFT JOIN line_closed AS k ON k.item = s.item
+    LEFT JOIN line_orders AS a ON a.item = s.item
+    LEFT JOIN by_line AS l ON l.item = s.item
     LEFT JOIN line_metered AS m ON m.item = s.item
 )
 SELECT item, step, code, delta FROM whole
@@ -221,4 +357,4 @@ JOIN listed AS l ON l.item = o.item
 LEFT JOIN causes AS w ON w.item = o.item""",
 )
 
-RELATIONS: tuple[Relation, ...] = (METERED, CODED, PRIMARY)
+RELATIONS: tuple[Relation, ...] = (CLOSED, METERED, ORDERED, CODED, PRIMARY)

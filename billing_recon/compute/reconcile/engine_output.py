@@ -44,11 +44,15 @@ SELECT day, source_file, source_row FROM ranked WHERE place > 1""",
 
 LINES = Relation(
     name="engine_lines",
-    inputs=("invoice_lines", "engine_superseded"),
+    inputs=("invoice_lines", "engine_superseded", "mapped_keys"),
     kept=False,
-    doc="Invoice lines in the version that holds, with optional columns filled. `line_key` tells lines apart.",
+    doc=(
+        "Invoice lines in the version that holds, with optional columns filled and the engine's subscription (a workspace, "
+        "say) as the contract knows it. `line_key` tells lines apart; `their_sub` is the engine's own key."
+    ),
     sql=f"""
-SELECT l.invoice_id || chr(31) || l.line_id AS line_key, l.invoice_id, l.line_id, l.customer_id, l.subscription_id,
+SELECT l.invoice_id || chr(31) || l.line_id AS line_key, l.invoice_id, l.line_id, l.customer_id,
+    coalesce(k.our_key, l.subscription_id) AS subscription_id, coalesce(l.subscription_id, '') AS their_sub,
     l.plan_id, l.plan_version, l.kind, l.meter, l.period_start, l.period_end, l.quantity, l.unit_price,
     CAST(l.gross AS {AMOUNT}) AS gross, CAST(coalesce(l.discount, 0) AS {AMOUNT}) AS discount,
     CAST(coalesce(l.credit, 0) AS {AMOUNT}) AS credit, CAST(l.taxable AS {AMOUNT}) AS taxable, l.tax_rate,
@@ -57,6 +61,7 @@ SELECT l.invoice_id || chr(31) || l.line_id AS line_key, l.invoice_id, l.line_id
     coalesce(l.variant, 'control') AS variant, coalesce(l.cohort, 'all') AS cohort, l.observed_on, l.source_file,
     l.source_row
 FROM invoice_lines AS l
+LEFT JOIN mapped_keys AS k ON k.layer = 'invoice_lines' AND k.their_key = l.subscription_id
 ANTI JOIN engine_superseded AS s
     ON s.day = l.day AND s.source_file = l.source_file AND s.source_row = l.source_row""",
 )
@@ -70,7 +75,7 @@ INVOICES = Relation(
     ),
     sql=f"""
 SELECT invoice_id, currency, min(customer_id) AS customer_id, min(subscription_id) AS subscription_id,
-    min(cohort) AS cohort, min(issued_on) AS issued_on,
+    min(cohort) AS cohort, min(issued_on) AS issued_on, min(invoice_kind) AS invoice_kind,
     CASE WHEN bool_or(status = 'issued') THEN 'issued' WHEN bool_or(status = 'void') THEN 'void' ELSE 'draft' END AS state,
     coalesce(min(observed_on) FILTER (WHERE status = 'issued'), max(observed_on)) AS known_on,
     max(observed_on) AS changed_on,
@@ -99,4 +104,40 @@ SELECT DISTINCT table_name, source_file, source_row, reason, unnest(json_extract
 FROM quarantine WHERE json_valid(payload)""",
 )
 
-RELATIONS: tuple[Relation, ...] = (SUPERSEDED, LINES, INVOICES, SET_ASIDE)
+_LAYERS = {
+    "invoice_lines": ("engine", "billing", "billed"),
+    "rendered_invoices": ("documents", "document", "rendered"),
+    "ledger_entries": ("ledger", "booked"),
+    "payments": ("payment", "paid"),
+}
+_LAYER = " ".join(
+    f"WHEN lower(layer) IN ({', '.join(repr(name) for name in names)}) THEN '{table}'"
+    for table, names in _LAYERS.items()
+)
+
+KEYS = Relation(
+    name="mapped_keys",
+    inputs=("key_map",),
+    rows_from=("key_map",),
+    doc=(
+        "What other layers call a subscription, customer or invoice of ours, many to one: the last word on each key. `layer` is "
+        "the table; key_map may also say engine, documents, ledger or payments."
+    ),
+    sql=f"""
+SELECT layer, their_key, arg_max(our_key, seen) AS our_key
+FROM (
+    SELECT CASE {_LAYER} ELSE layer END AS layer, their_key, our_key,
+        struct_pack(observed_on := observed_on, file := source_file, place := source_row) AS seen
+    FROM key_map
+) AS keys
+GROUP BY layer, their_key""",
+)
+
+
+def mapped(layer: str, alias: str, key: str) -> tuple[str, str]:
+    """SQL for our name of `alias.key`, and the join that finds it."""
+    join = f"LEFT JOIN mapped_keys AS of_{key} ON of_{key}.layer = '{layer}' AND of_{key}.their_key = {alias}.{key}"
+    return f"coalesce(of_{key}.our_key, {alias}.{key})", join
+
+
+RELATIONS: tuple[Relation, ...] = (KEYS, SUPERSEDED, LINES, INVOICES, SET_ASIDE)

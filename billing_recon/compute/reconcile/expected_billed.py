@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.line_sentences import FIGURES, SENTENCE, WORDS
-from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, source
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
 from billing_recon.compute.relation import Relation
 
 _PAIR = "'expected_billed'"
@@ -19,7 +19,8 @@ UNBILLED = Relation(
     sql=f"""
 WITH due AS (
     SELECT e.subscription_id AS sub, e.due_on, e.currency, min(e.period_start) AS first_day, max(e.period_end) AS last_day,
-        min(e.customer_id) AS customer_id, count(*) AS lines, CAST(sum(e.total) AS {AMOUNT}) AS total
+        min(e.customer_id) AS customer_id, count(*) AS lines, CAST(sum(e.total) AS {AMOUNT}) AS total,
+        bool_and(e.total = 0 OR (e.kind = 'adjustment' AND e.meter <> 'tax')) AS only_late
     FROM expected_lines AS e
     ANTI JOIN (SELECT sub, due_on FROM billed_periods WHERE variant = 'control') AS b
         ON b.sub = e.subscription_id AND b.due_on = e.due_on
@@ -33,7 +34,7 @@ aside AS (
         AND coalesce(q.period_start < d.last_day, true) AND coalesce(q.period_end > d.first_day, true)
     GROUP BY d.sub, d.due_on
 )
-SELECT d.sub, d.due_on, d.currency, d.first_day, d.last_day, d.customer_id, d.lines, d.total,
+SELECT d.sub, d.due_on, d.currency, d.first_day, d.last_day, d.customer_id, d.lines, d.total, d.only_late,
     CAST(d.due_on + p.issue_grace_days AS DATE) = p.day AS missing, a.came.file AS aside_file, a.came.place AS aside_row
 FROM due AS d
 CROSS JOIN run_params AS p
@@ -75,7 +76,8 @@ _LINE = {
     "facts": _LINE_FACTS,
 }
 _LINE_IDENTITY = (
-    "p.kind || '|' || CAST(p.period_start AS VARCHAR) || '|' || CAST(p.period_end AS VARCHAR) || '|' "
+    "p.kind || CASE WHEN p.kind = 'adjustment' THEN '|' || coalesce(p.expected_line_id, '') ELSE '' END || '|' "
+    "|| CAST(p.period_start AS VARCHAR) || '|' || CAST(p.period_end AS VARCHAR) || '|' "
     "|| coalesce(p.e_plan, p.b_plan, '') || '|' || {currency}"
 )
 
@@ -119,15 +121,102 @@ _WRONG_CURRENCY = (
     "|| p.e_currency || ' and ' || p.e_currency || ' {1} is due; this is the part in "
 )
 
+WHOLE = Relation(
+    name="whole_faults",
+    inputs=("parted_lines", "line_codes", "billed_lines"),
+    rows_from=("line_codes WHERE code IN ('INVOICE_PERIOD', 'INVOICE_DUPLICATE', 'CURRENCY_FX')",),
+    doc=(
+        "Lines whose fault is their invoice's: all lines of an invoice are for other dates or in another currency, or every "
+        "line of it is there twice. Such an invoice is one finding, or one in each currency."
+    ),
+    sql="""
+WITH counted AS (
+    SELECT p.item, p.variant, p.sub, p.invoice_id, c.code, p.b_currency AS currency, count(*) OVER same AS lines
+    FROM parted_lines AS p
+    JOIN line_codes AS c ON c.item = p.item
+    WHERE p.line_key IS NOT NULL AND CASE c.code WHEN 'CURRENCY_FX' THEN p.e_currency <> p.b_currency
+        WHEN 'INVOICE_PERIOD' THEN p.e_currency = p.b_currency ELSE c.code = 'INVOICE_DUPLICATE' END
+    WINDOW same AS (PARTITION BY p.variant, p.sub, p.invoice_id, c.code)
+),
+issued AS (
+    SELECT variant, sub, invoice_id, count(*) FILTER (WHERE kind <> 'adjustment') AS lines
+    FROM billed_lines GROUP BY variant, sub, invoice_id
+)
+SELECT c.item, c.variant, c.sub, c.invoice_id, c.code, c.currency
+FROM counted AS c
+JOIN issued AS i ON i.variant = c.variant AND i.sub = c.sub AND i.invoice_id = c.invoice_id
+WHERE c.lines = i.lines OR (c.code = 'INVOICE_DUPLICATE' AND c.lines + c.lines = i.lines)""",
+)
+
+_WHOLE_SENTENCE = (
+    "w.invoice_id || CASE WHEN w.code = 'INVOICE_PERIOD' THEN ' bills ' || w.sub || ' for ' || CAST(w.b_start AS VARCHAR) || ' to ' "
+    "|| CAST(w.b_end AS VARCHAR) || ' where the contract says ' || CAST(w.period_start AS VARCHAR) || ' to ' "
+    "|| CAST(w.period_end AS VARCHAR) ELSE ' has every line twice' END || ': ' || CAST(w.lines AS VARCHAR) || CASE WHEN w.lines = 1 "
+    f"THEN ' line, ' ELSE ' lines, ' END || w.currency || ' ' || {signed('w.delta', 1)} || ' in total.'"
+)
+
+
+def _whole_currency(side: str) -> str:
+    """As `_other_currency`, of a whole invoice."""
+    currency = "w.other" if side == "expected" else "w.currency"
+    return columns(
+        FINDING,
+        {
+            "pair": _PAIR,
+            "level": "'invoice'",
+            "code": "w.code",
+            "invoice_id": "w.invoice_id",
+            "customer_id": "w.customer_id",
+            "subscription_id": "nullif(w.sub, '')",
+            "currency": currency,
+            "cohort": "w.cohort",
+            "variant": "w.variant",
+            side: f"w.{side}",
+            "delta": "-w.expected" if side == "expected" else "w.billed",
+            "identity": f"{currency} || '|' || w.variant",
+            "compared": "false",
+            "template": "w.invoice_id || ' charges ' || w.currency || ' {2} on ' || CAST(w.lines AS VARCHAR) || CASE WHEN w.lines = 1 "
+            "THEN ' line' ELSE ' lines' END || ' where the contract is in ' || w.other || ' and ' || w.other || ' {1} is due; this is "
+            f"the part in ' || {currency} || '.'",
+            "figures": "[w.expected, w.billed]",
+            "layer": "'invoice_lines'",
+            "facts": "CAST(json_object('lines', w.lines) AS VARCHAR)",
+        },
+    )
+
+
 FINDINGS = Relation(
     name="expected_billed_findings",
-    inputs=("parted_lines", "line_codes", "line_stages", "stray_bills", "unbilled_periods", "run_params"),
+    inputs=(
+        "parted_lines",
+        "line_codes",
+        "line_stages",
+        "whole_faults",
+        "stray_bills",
+        "unbilled_periods",
+        "run_params",
+    ),
     rows_from=("parted_lines", "stray_bills WHERE charges", "unbilled_periods WHERE missing"),
     doc="Differences between expected and billed: lines, invoices as a whole, and periods without an invoice.",
     sql=f"""
 WITH worded AS (
     SELECT p.item, {WORDS}
-    FROM parted_lines AS p LEFT JOIN line_stages AS s ON s.item = p.item
+    FROM parted_lines AS p
+    JOIN line_codes AS c ON c.item = p.item
+    LEFT JOIN line_stages AS s ON s.item = p.item
+),
+whole AS (
+    SELECT w.variant, w.sub, w.invoice_id, w.code, w.currency, min(p.e_currency) AS other, count(*) AS lines, min(p.cohort) AS cohort,
+        min(p.customer_id) AS customer_id, CAST(sum(p.e_total) AS {AMOUNT}) AS expected, CAST(sum(p.b_total) AS {
+        AMOUNT
+    }) AS billed,
+        CAST(sum(coalesce(p.b_total, 0) - coalesce(p.e_total, 0)) AS {
+        AMOUNT
+    }) AS delta, min(p.period_start) AS period_start,
+        max(p.period_end) AS period_end, min(p.b_start) AS b_start, max(p.b_end) AS b_end
+    FROM whole_faults AS w
+    JOIN parted_lines AS p ON p.item = w.item
+    GROUP BY w.variant, w.sub, w.invoice_id, w.code, w.currency
 )
 SELECT {_line}
 FROM parted_lines AS p
@@ -135,14 +224,51 @@ JOIN line_codes AS c ON c.item = p.item
 JOIN worded AS f ON f.item = p.item
 LEFT JOIN line_stages AS s ON s.item = p.item
 CROSS JOIN run_params AS r
+ANTI JOIN whole_faults AS w ON w.item = p.item
 WHERE coalesce(p.e_currency = p.b_currency, true)
+UNION ALL
+SELECT {
+        columns(
+            FINDING,
+            {
+                "pair": _PAIR,
+                "level": "'invoice'",
+                "code": "w.code",
+                "invoice_id": "w.invoice_id",
+                "customer_id": "w.customer_id",
+                "subscription_id": "nullif(w.sub, '')",
+                "currency": "w.currency",
+                "cohort": "w.cohort",
+                "variant": "w.variant",
+                "expected": "w.expected",
+                "billed": "w.billed",
+                "delta": "w.delta",
+                "identity": "w.currency || '|' || w.variant",
+                "compared": "w.code = 'INVOICE_PERIOD'",
+                "template": _WHOLE_SENTENCE,
+                "figures": "[w.delta]",
+                "layer": "'invoice_lines'",
+                "facts": "CAST(json_object('period', CAST(w.b_start AS VARCHAR) || ' to ' || CAST(w.b_end AS VARCHAR), 'lines', w.lines) "
+                "AS VARCHAR)",
+            },
+        )
+    }
+FROM whole AS w WHERE w.code <> 'CURRENCY_FX'
+UNION ALL
+SELECT {_whole_currency("expected")}
+FROM whole AS w WHERE w.code = 'CURRENCY_FX'
+UNION ALL
+SELECT {_whole_currency("billed")}
+FROM whole AS w WHERE w.code = 'CURRENCY_FX'
 UNION ALL
 SELECT {_other_currency("expected", "-p.e_total", _WRONG_CURRENCY + "' || p.e_currency || '.'")}
 FROM parted_lines AS p JOIN line_codes AS c ON c.item = p.item
+ANTI JOIN whole_faults AS w ON w.item = p.item
 WHERE p.e_currency <> p.b_currency
 UNION ALL
 SELECT {_other_currency("billed", "p.b_total", _WRONG_CURRENCY + "' || p.b_currency || '.'")}
 FROM parted_lines AS p JOIN line_codes AS c ON c.item = p.item
+ANTI JOIN whole_faults AS w ON w.item = p.item
 WHERE p.e_currency <> p.b_currency
 UNION ALL
 SELECT {
@@ -178,7 +304,8 @@ SELECT {
             {
                 "pair": _PAIR,
                 "level": "'invoice'",
-                "code": "CASE WHEN u.aside_file IS NULL THEN 'INVOICE_MISSING' ELSE 'RECORD_QUARANTINED' END",
+                "code": "CASE WHEN u.aside_file IS NOT NULL THEN 'RECORD_QUARANTINED' WHEN u.only_late THEN 'USAGE_LATE' "
+                "ELSE 'INVOICE_MISSING' END",
                 "customer_id": "u.customer_id",
                 "subscription_id": "u.sub",
                 "currency": "u.currency",
@@ -191,7 +318,8 @@ SELECT {
                 "template": "'No invoice bills ' || u.sub || ' for ' || CAST(u.first_day AS VARCHAR) || ' to ' "
                 "|| CAST(u.last_day AS VARCHAR) || ': it was due on ' || CAST(u.due_on AS VARCHAR) || ' with ' "
                 "|| CAST(u.lines AS VARCHAR) || CASE WHEN u.lines = 1 THEN ' line' ELSE ' lines' END || ', ' "
-                "|| u.currency || ' {1} in total' || CASE WHEN u.aside_file IS NULL THEN '.' ELSE ', and its rows are in "
+                "|| u.currency || ' {1} in total' || CASE WHEN u.aside_file IS NULL AND u.only_late THEN ', all of it for usage "
+                "that came after its own period.' WHEN u.aside_file IS NULL THEN '.' ELSE ', and its rows are in "
                 "quarantine (' || u.aside_file || ' row ' || CAST(u.aside_row AS VARCHAR) || ').' END",
                 "figures": "[u.total]",
                 "layer": "'invoice_lines'",
@@ -306,4 +434,4 @@ SELECT {
 FROM unbilled_periods AS u""",
 )
 
-RELATIONS: tuple[Relation, ...] = (UNBILLED, FINDINGS, ASSESSMENTS)
+RELATIONS: tuple[Relation, ...] = (UNBILLED, WHOLE, FINDINGS, ASSESSMENTS)

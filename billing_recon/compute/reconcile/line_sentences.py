@@ -22,6 +22,7 @@ _FIGURE = f"""CASE
         WHEN p.kind IN {_CHARGES} AND p.b_quantity <> p.e_quantity THEN 'quantity'
         WHEN p.b_discount <> s.own_discount THEN 'discount'
         WHEN p.b_credit <> p.e_credit THEN 'credit'
+        WHEN c.code = 'STEP_ORDER' AND p.kind <> 'minimum' THEN 'total'
         WHEN s.t7 <> s.t4 OR p.b_tax <> p.e_tax OR p.b_taxable <> p.e_taxable OR p.b_rate <> p.e_rate THEN 'tax'
         ELSE 'total'
     END"""
@@ -29,7 +30,8 @@ _FIGURE = f"""CASE
 
 WORDS = (
     f"{_FIGURE} AS figure, "
-    "coalesce(p.invoice_id || ' line ' || replace(p.line_id, p.invoice_id || '/', ''), p.invoice_id) AS label, "
+    "coalesce(p.invoice_id || CASE WHEN p.parts > 1 THEN ' lines ' ELSE ' line ' END "
+    "|| replace(p.line_ids, p.invoice_id || '/', ''), p.invoice_id) AS label, "
     f"{counted('p.b_quantity')} AS b_units, {counted('p.e_quantity')} AS e_units, "
     f"{counted('abs(p.b_quantity - p.e_quantity)')} AS units_off"
 )
@@ -63,8 +65,9 @@ _QUANTITY = f"""
 _ALONE = f"""
         CASE WHEN p.line_key IS NULL THEN p.invoice_id || ' has no ' || {_WHAT} || ' line for ' || {_PERIOD}
                 || ' where ' || {_CUR} || ' {{3}} is due'
-                || CASE WHEN c.code = 'RECORD_QUARANTINED' THEN ': it came and is in quarantine' ELSE '' END
-            ELSE {_LINE} || ' charges ' || {_WHAT} || ' for ' || {_PERIOD} || CASE WHEN c.code = 'USAGE_DUPLICATE'
+                || CASE c.code WHEN 'RECORD_QUARANTINED' THEN ': it came and is in quarantine'
+                    WHEN 'USAGE_LATE' THEN ' for usage that came after its own period' ELSE '' END
+            ELSE {_LINE} || ' charges ' || {_WHAT} || ' for ' || {_PERIOD} || CASE WHEN c.code IN ('USAGE_DUPLICATE', 'INVOICE_DUPLICATE')
                 THEN ', which is billed already' ELSE ', which nothing in usage or contract asks for' END END || ': '"""
 
 SENTENCE = f"""CASE
@@ -74,7 +77,7 @@ SENTENCE = f"""CASE
         WHEN p.pass = 0 THEN {_ALONE}
         WHEN c.code = 'MINOR_UNIT' AND s.item IS NULL THEN {_LINE} || ' charges ' || {_CUR} || ' {{4}} where ' || {_CUR}
             || ' {{3}} is due: the figures are in another unit than the currency''s, '
-        WHEN p.pass = 3 THEN {_LINE} || ' charges ' || p.b_kind || coalesce(' ' || p.meter, '') || ' for '
+        WHEN p.pass = 3 AND c.code IN ('INVOICE_PERIOD', 'PRORATION') THEN {_LINE} || ' charges ' || p.b_kind || coalesce(' ' || p.meter, '') || ' for '
             || CAST(p.b_start AS VARCHAR) || ' to ' || CAST(p.b_end AS VARCHAR) || ' where the contract says ' || p.kind
             || ' for ' || {_PERIOD} || ': ' || {_CUR} || ' {{4}} instead of ' || {_CUR} || ' {{3}}, '
         WHEN f.figure = 'quantity' OR starts_with(c.code, 'USAGE_')
@@ -86,6 +89,24 @@ SENTENCE = f"""CASE
             || ' gives ' || {_CUR} || ' {{3}}' || coalesce(': it is the price of version ' || s.other_version,
                 CASE WHEN p.b_version <> p.e_version THEN ': it says version ' || p.b_version ELSE ': the unit price is another' END)
             || ', '
+        WHEN c.code = 'ALLOWANCE_ROLLOVER' THEN {_LINE} || ' charges ' || {_CUR} || ' {{4}} for ' || coalesce(f.b_units, f.e_units)
+            || ' ' || {_UNITS} || ' where ' || {counted("s.free_units")} || ' of them are free and ' || {_TERMS} || ' gives ' || {_CUR}
+            || ' {{3}}: ' || CASE WHEN s.is_unfree THEN 'it is the price with none of them free, '
+                ELSE 'it is the price with another number of them free, ' END
+        WHEN c.code = 'CONTRACT_OVERRIDE' AND p.kind <> 'minimum' THEN {_LINE} || ' charges ' || {_CUR} || ' {{4}} for '
+            || CASE WHEN p.meter IS NULL THEN {_WHAT} ELSE coalesce(f.b_units, f.e_units) || ' ' || p.meter END || ', the list price of '
+            || {_TERMS} || ', where the contract''s own price gives ' || {_CUR} || ' {{3}}: '
+        WHEN c.code = 'CONTRACT_OVERRIDE' THEN {_LINE} || ' fills the minimum with ' || {_CUR} || ' {{4}} where the contract''s own '
+            || 'minimum asks for ' || {_CUR} || ' {{3}}: it is the minimum of ' || {_TERMS} || ', '
+        WHEN c.code = 'STEP_ORDER' THEN {_LINE} || CASE
+                WHEN p.kind = 'minimum' THEN ' fills the minimum with ' || {_CUR} || ' {{4}} where ' || {_CUR}
+                    || ' {{3}} is missing to it: it was filled before the discount was taken off, '
+                WHEN p.e_taxable = p.b_taxable THEN ' totals ' || {_CUR} || ' {{4}} where ' || {_CUR} || ' {{3}} is due: every '
+                    || 'part is right and their order is not, '
+                ELSE ' totals ' || {_CUR} || ' {{4}} where ' || {_CUR} || ' {{3}} is due: the '
+                    || CASE WHEN p.e_credit <> 0 THEN 'credit' ELSE 'discount' END || ' is right, and it is taken '
+                    || CASE WHEN p.e_credit = 0 OR p.b_taxable = p.b_gross - p.b_discount THEN 'after tax where it comes before, '
+                    ELSE 'before tax where it comes after, ' END END
         WHEN c.code IN ('ROUNDING', 'MINOR_UNIT') THEN {_LINE} || ' settles its ' || f.figure || ' of '
             || {_RATE_TEXT.format("CASE f.figure WHEN 'gross' THEN s.own_raw WHEN 'discount' THEN s.discount_raw ELSE s.tax_raw END")}
             || ' to ' || {_CUR} || ' {{4}} where ' || replace(r.rounding, '_', ' ') || ' gives ' || {_CUR} || ' {{3}}: '

@@ -27,7 +27,8 @@ PLACED = Relation(
     sql=f"""
 WITH used AS (
     SELECT u.subscription_id, u.meter, max(u.customer_id) AS customer_id, sum(u.quantity) AS used,
-        sum(u.late_quantity) AS late, sum(u.duplicate_quantity) AS duplicate, sum(u.superseded_quantity) AS superseded
+        sum(u.late_quantity) AS late, sum(u.duplicate_quantity) AS duplicate, sum(u.superseded_quantity) AS superseded,
+        sum(u.quantity) FILTER (WHERE u.superseded_quantity <> 0) AS corrected
     FROM usage_rollup AS u
     JOIN run_params AS p ON u.usage_day = CAST(p.day - p.late_window_days AS DATE) AND u.day <= p.day
     GROUP BY u.subscription_id, u.meter
@@ -44,7 +45,8 @@ SELECT coalesce(u.subscription_id, m.subscription_id) AS subscription_id, coales
     CAST(coalesce(u.used, 0) AS {QUANTITY}) AS used, CAST(coalesce(m.said.quantity, 0) AS {QUANTITY}) AS metered,
     CAST(coalesce(m.said.quantity, 0) - coalesce(u.used, 0) AS {QUANTITY}) AS off,
     CAST(coalesce(u.late, 0) AS {QUANTITY}) AS late, CAST(coalesce(u.duplicate, 0) AS {QUANTITY}) AS duplicate,
-    CAST(coalesce(u.superseded, 0) AS {QUANTITY}) AS superseded, u.meter IS NOT NULL AS has_used,
+    CAST(coalesce(u.superseded, 0) AS {QUANTITY}) AS superseded,
+    CAST(coalesce(u.corrected, 0) AS {QUANTITY}) AS corrected, u.meter IS NOT NULL AS has_used,
     m.meter IS NOT NULL AS has_metered, m.said.file AS source_file, m.said.place AS source_row
 FROM used AS u
 FULL JOIN metered AS m ON m.subscription_id = u.subscription_id AND m.meter = u.meter
@@ -57,7 +59,7 @@ _finding = columns(
     {
         "pair": _PAIR,
         "level": "'account'",
-        "code": "CASE WHEN m.off < 0 AND m.late > 0 AND -m.off = m.late THEN 'USAGE_LATE' WHEN m.off < 0 THEN 'USAGE_MISSING' "
+        "code": "CASE WHEN m.corrected <> 0 AND m.off = -m.corrected THEN 'USAGE_CORRECTED' WHEN m.off < 0 AND m.late > 0 AND -m.off = m.late THEN 'USAGE_LATE' WHEN m.off < 0 THEN 'USAGE_MISSING' "
         "WHEN m.duplicate <> m.off AND m.superseded > 0 AND m.superseded = m.off THEN 'USAGE_CORRECTED' ELSE 'USAGE_DUPLICATE' END",
         "customer_id": "m.customer_id",
         "subscription_id": "m.subscription_id",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from billing_recon.compute.money import QUANTITY
-from billing_recon.compute.rating import rate
+from billing_recon.compute.money import AMOUNT, QUANTITY
+from billing_recon.compute.rating import price
 from billing_recon.compute.relation import Relation
 
 CHARGES = "('usage', 'subscription', 'proration')"
 """Kinds of line that the catalog prices."""
+
+STAGED = "(pass BETWEEN 1 AND 2 OR moved)"
+"""Lines whose figures are put into the expected bill one at a time: of the same charge, at most under moved dates."""
 
 
 def _times(small: str, large: str) -> str:
@@ -24,7 +27,8 @@ PARTED = Relation(
     doc=(
         "Lines of today that differ, both sides beside each other (one side empty where a line is alone): expected figures "
         "are e_, billed ones b_. `scaled`: the same currency in another unit, that is figures that are a power of ten "
-        "apart, or ones with more decimals than the currency has."
+        "apart, or ones with more decimals than the currency has. `moved`: the same charge for as many days and units, on other "
+        "dates. `on_base`: what a line that is the tax of its invoice is the tax of."
     ),
     sql=f"""
 SELECT i.variant || chr(31) || coalesce(i.expected_line_id, '') || chr(31) || coalesce(i.line_key, '') AS item,
@@ -39,7 +43,11 @@ SELECT i.variant || chr(31) || coalesce(i.expected_line_id, '') || chr(31) || co
     e.discount_rate, e.discount AS e_discount, b.discount AS b_discount, e.credit AS e_credit, b.credit AS b_credit,
     e.taxable AS e_taxable, b.taxable AS b_taxable, e.tax_region, e.tax_rate AS e_rate, b.tax_rate AS b_rate,
     e.tax_raw, e.tax AS e_tax, b.tax AS b_tax, e.total AS e_total, b.total AS b_total, e.late_quantity,
-    e.duplicate_quantity, e.superseded_quantity, e.working, e.sentence, b.source_file, b.source_row,
+    e.duplicate_quantity, e.superseded_quantity, e.working, e.sentence, b.source_file, b.source_row, b.parts, b.line_ids,
+    CAST(CASE WHEN e.kind = 'adjustment' AND e.meter = 'tax' THEN coalesce(
+        TRY_CAST(json_extract_string(e.working, '$.steps.tax.base') AS {AMOUNT}), 0) ELSE 0 END AS {AMOUNT}) AS on_base,
+    coalesce(i.pass = 3 AND e.kind = b.kind AND e.period_end - e.period_start = b.period_end - b.period_start
+        AND coalesce(e.quantity = b.quantity, true), false) AS moved,
     coalesce(e.currency = b.currency AND b.total <> e.total AND coalesce(b.quantity = e.quantity, true) AND (
         {_times("e", "b")} OR {_times("b", "e")}
         OR (abs(b.total - e.total) < minor_unit(e.decimals) AND (b.gross % minor_unit(e.decimals) <> 0
@@ -52,34 +60,49 @@ LEFT JOIN currencies AS c ON c.currency = i.currency
 WHERE i.fresh AND i.differs""",
 )
 
+_LIKE = "kind = 'proration'"
+_DAYS = "CAST(json_extract_string(working, '$.{}') AS INTEGER)"
+
 QUESTIONS = Relation(
     name="rerating_items",
     inputs=("parted_lines", "term_charges"),
     rows_from=("parted_lines",),
     doc=(
-        "What to rate again: each charge that differs at the billed quantity under the expected version (`own`), and, where "
-        "its gross differs, under every other version of the plan that has the charge. Prorated lines keep their share."
+        "What to rate again, by `way`: each charge that differs at the billed quantity under the expected version (own); and, "
+        "where its gross differs, under every other version of the plan that has the charge (version), without its free units "
+        "(unfree) or with twice as many (carried), without its share of the period (whole), and at the list price where the "
+        "contract may have its own (listed)."
     ),
     sql=f"""
 WITH asked AS (
     SELECT item, e_plan, e_version, e_currency, charge_id, CAST(coalesce(b_quantity, e_quantity) AS {QUANTITY}) AS quantity,
-        b_quantity <> e_quantity AS other_quantity, b_gross <> e_gross AS other_gross,
-        CAST(CASE WHEN kind = 'proration' THEN coalesce(
-            CAST(json_extract_string(working, '$.run_days') AS INTEGER), period_end - period_start) ELSE 1 END AS INTEGER) AS part,
-        CAST(CASE WHEN kind = 'proration' THEN coalesce(
-            CAST(json_extract_string(working, '$.period_days') AS INTEGER),
+        b_quantity <> e_quantity AS other_quantity, b_gross <> e_gross AS other_gross, e_price,
+        CAST(CASE WHEN {_LIKE} THEN coalesce({_DAYS.format("run_days")}, period_end - period_start) ELSE 1 END AS INTEGER) AS part,
+        CAST(CASE WHEN {_LIKE} THEN coalesce(
+            {_DAYS.format("period_days")},
             CAST(json_extract_string(working, '$.billing_period[1]') AS DATE)
                 - CAST(json_extract_string(working, '$.billing_period[0]') AS DATE),
             period_end - period_start
         ) ELSE 1 END AS INTEGER) AS whole
     FROM parted_lines
-    WHERE e_currency = b_currency AND NOT scaled AND pass < 3 AND charge_id IS NOT NULL AND kind IN {CHARGES}
+    WHERE e_currency = b_currency AND NOT scaled AND {STAGED} AND charge_id IS NOT NULL AND kind IN {CHARGES}
+),
+ways AS (
+    SELECT a.item, c.plan_id, c.plan_version, c.currency, c.charge_id, a.part, a.whole, a.quantity, c.free_units,
+        a.e_price, unnest(CASE WHEN c.plan_version <> a.e_version THEN ['version']
+            ELSE ['own', 'listed', 'unfree', 'carried', 'whole'] END) AS way,
+        coalesce(a.other_quantity, false) AS other_quantity, a.other_gross
+    FROM asked AS a
+    JOIN term_charges AS c ON c.plan_id = a.e_plan AND c.currency = a.e_currency AND c.charge_id = a.charge_id
 )
-SELECT a.item || chr(31) || c.plan_version AS item_id, a.item, c.plan_id, c.plan_version, c.currency, c.charge_id,
-    a.quantity, a.part, a.whole, c.plan_version = a.e_version AS own
-FROM asked AS a
-JOIN term_charges AS c ON c.plan_id = a.e_plan AND c.currency = a.e_currency AND c.charge_id = a.charge_id
-WHERE (a.other_quantity AND c.plan_version = a.e_version) OR (a.other_gross AND c.plan_version <> a.e_version)""",
+SELECT item || chr(31) || plan_version || chr(31) || way AS item_id, item, plan_id, plan_version, currency, charge_id,
+    CAST(CASE way WHEN 'unfree' THEN quantity + free_units WHEN 'carried' THEN greatest(quantity - free_units, 0)
+        ELSE quantity END AS {QUANTITY}) AS quantity,
+    CASE WHEN way = 'whole' THEN whole ELSE part END AS part, whole, way,
+    CASE WHEN way NOT IN ('version', 'listed') THEN e_price END AS own_price
+FROM ways
+WHERE CASE way WHEN 'own' THEN other_quantity WHEN 'version' THEN other_gross WHEN 'listed' THEN other_gross WHEN 'whole' THEN other_gross AND part < whole
+    ELSE other_gross AND free_units > 0 END""",
 )
 
 ANSWERS = Relation(
@@ -88,15 +111,25 @@ ANSWERS = Relation(
     rows_from=("rerating_items",),
     doc=(
         "Per differing charge: gross and raw gross at the billed quantity under the expected version (empty if the quantity "
-        "is the expected one), and the first other version that gives exactly the billed gross."
+        "is the expected one), the first other version that gives exactly the billed gross, and whether it is the gross "
+        "without the free units, with twice as many, or without the share of the period."
     ),
     sql="""
-SELECT q.item, max(r.gross_raw) FILTER (WHERE q.own) AS own_raw, max(r.gross) FILTER (WHERE q.own) AS own_gross,
-    min(q.plan_version) FILTER (WHERE NOT q.own AND r.gross = p.b_gross) AS other_version
+SELECT q.item, max(r.gross_raw) FILTER (WHERE q.way = 'own') AS own_raw, max(r.gross) FILTER (WHERE q.way = 'own') AS own_gross,
+    min(q.plan_version) FILTER (WHERE q.way = 'version' AND r.gross = p.b_gross) AS other_version,
+    coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'unfree'), false) AS is_unfree,
+    coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'carried'), false) AS is_carried,
+    coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'whole'), false) AS is_whole,
+    coalesce(bool_or(r.gross = p.b_gross AND r.unit_price <> p.e_price) FILTER (WHERE q.way = 'listed'), false) AS is_listed
 FROM rerating_items AS q
 JOIN rerated AS r ON r.item_id = q.item_id
 JOIN parted_lines AS p ON p.item = q.item
 GROUP BY q.item""",
 )
 
-RELATIONS: tuple[Relation, ...] = (PARTED, QUESTIONS, *rate("rerating_items", "rerated"), ANSWERS)
+RELATIONS: tuple[Relation, ...] = (
+    PARTED,
+    QUESTIONS,
+    *price("rerating_items", "rerated", given=("own_price",)),
+    ANSWERS,
+)

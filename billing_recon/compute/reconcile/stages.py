@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT, RATE
+from billing_recon.compute.reconcile.rerating import STAGED
 from billing_recon.compute.relation import Relation
 
 STAGES = Relation(
     name="line_stages",
-    inputs=("parted_lines", "rerated_lines", "term_taxes", "run_params"),
+    inputs=("parted_lines", "rerated_lines", "term_charges", "term_taxes", "run_params"),
     rows_from=("parted_lines",),
     doc=(
         "Per matched line that differs (same currency), the total after each substitution: t0 expected, t1 quantity, t2 "
@@ -21,20 +22,23 @@ WITH chosen AS (
     SELECT p.item, p.kind, p.decimals, p.e_gross, p.b_gross, p.e_discount, p.b_discount, p.e_credit, p.b_credit,
         p.e_taxable, p.b_taxable, p.e_rate, p.b_rate, p.e_tax, p.b_tax, p.e_total, p.b_total, r.other_version,
         coalesce(r.own_raw, p.gross_raw) AS own_raw, coalesce(r.own_gross, p.e_gross) AS own_gross, p.discount_rate,
-        d.rounding, d.credit_policy = 'before_tax' AS before_tax,
-        apply_rate(p.b_taxable, p.e_rate) AS e_rate_raw
+        coalesce(r.is_unfree OR r.is_carried, false) AS other_allowance, coalesce(r.is_unfree, false) AS is_unfree,
+        coalesce(r.is_whole, false) AS is_whole, coalesce(r.is_listed, false) AS is_listed, coalesce(t.free_units, 0) AS free_units, d.rounding, d.credit_policy = 'before_tax' AS before_tax, p.on_base,
+        apply_rate(p.b_taxable + p.on_base, p.e_rate) AS e_rate_raw
     FROM parted_lines AS p
     CROSS JOIN run_params AS d
     LEFT JOIN rerated_lines AS r ON r.item = p.item
-    WHERE p.e_currency = p.b_currency AND NOT p.scaled AND p.pass BETWEEN 1 AND 2
+    LEFT JOIN term_charges AS t ON t.plan_id = p.e_plan AND t.plan_version = p.e_version AND t.currency = p.e_currency
+        AND t.charge_id = p.charge_id
+    WHERE p.e_currency = p.b_currency AND NOT p.scaled AND {STAGED}
 ),
 regions AS (
     SELECT c.item, arg_min(t.rate, struct_pack(
-            off := abs(apply_rate(c.b_taxable, t.rate) - c.b_tax), rate := t.rate)) AS rate
+            off := abs(apply_rate(c.b_taxable + c.on_base, t.rate) - c.b_tax), rate := t.rate)) AS rate
     FROM chosen AS c
     JOIN (SELECT DISTINCT rate FROM term_taxes) AS t ON t.rate <> c.e_rate
-        AND abs(apply_rate(c.b_taxable, t.rate) - c.b_tax) < minor_unit(c.decimals)
-    WHERE coalesce(c.b_rate = c.e_rate, true) AND c.b_taxable <> 0
+        AND abs(apply_rate(c.b_taxable + c.on_base, t.rate) - c.b_tax) < minor_unit(c.decimals)
+    WHERE coalesce(c.b_rate = c.e_rate, true) AND c.b_taxable + c.on_base <> 0
         AND abs(c.e_rate_raw - c.b_tax) >= minor_unit(c.decimals)
     GROUP BY c.item
 ),
@@ -67,7 +71,7 @@ bases AS (
             c.b_taxable, c.b_taxable
         ]) AS base,
         unnest([1, 1, 1, 1, 1, 0]) AS expected_rate,
-        unnest([c.e_credit, c.e_credit, c.e_credit, c.b_credit, c.b_credit, c.b_credit]) AS credit, c.before_tax
+        unnest([c.e_credit, c.e_credit, c.e_credit, c.b_credit, c.b_credit, c.b_credit]) AS credit, c.before_tax, c.on_base
     FROM chosen AS c
     JOIN discounted AS d ON d.item = c.item
     JOIN rated AS r ON r.item = c.item
@@ -75,7 +79,7 @@ bases AS (
 raws AS (
     SELECT item, step, decimals, rounding, base, credit, before_tax, e_taxable, e_tax,
         base = e_taxable AND (expected_rate = 1 OR used_rate = e_rate) AS untouched,
-        apply_rate(base, CASE WHEN expected_rate = 1 THEN e_rate ELSE used_rate END) AS raw
+        apply_rate(base + on_base, CASE WHEN expected_rate = 1 THEN e_rate ELSE used_rate END) AS raw
     FROM bases
 ),
 taxed AS (
@@ -93,7 +97,7 @@ wide AS (
     FROM totals GROUP BY item
 )
 SELECT c.item, c.own_raw, c.own_gross, d.discount_2 AS own_discount, apply_rate(c.b_gross, c.discount_rate) AS discount_raw, w.tax_raw,
-    r.used_rate, r.implied, c.other_version, c.e_total AS t0, w.t1, w.t2, w.t3, w.t4, w.t5, w.t6,
+    r.used_rate, r.implied, c.other_version, c.other_allowance, c.is_unfree, c.is_whole, c.is_listed, c.free_units, c.e_total AS t0, w.t1, w.t2, w.t3, w.t4, w.t5, w.t6,
     CAST(c.b_taxable + c.b_tax - CASE WHEN c.before_tax THEN 0 ELSE c.b_credit END AS {AMOUNT}) AS t7, c.b_total AS t8
 FROM chosen AS c
 JOIN discounted AS d ON d.item = c.item

@@ -6,19 +6,16 @@ import codecs
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import lru_cache
 from itertools import count
 
 from lxml import etree, html
-from lxml.cssselect import CSSSelector
 
 from billing_recon.core.document import DocumentUnreadable
 from billing_recon.feeds.documents.pdf_text import normalised
+from billing_recon.feeds.documents.selecting import Selecting
 
 LARGEST_BYTES = 16 * 1024 * 1024
 MOST_TAGS = 200_000
-MOST_SIBLINGS = 20_000
-"""Children of one element. Selectors such as :nth-child look at all that come before, so their work grows with the square."""
 MOST_CELLS = 200_000
 WIDEST_SPAN = 100
 
@@ -31,7 +28,7 @@ _BLOCKS = frozenset(
 )  # fmt: skip
 _CELLS = frozenset(("td", "th"))
 _START = re.compile(
-    rb"\s*(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
+    rb"\s*(?:\xef\xbb\xbf|\xff\xfe|\xfe\xff)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
@@ -48,15 +45,18 @@ class HtmlPage:
         self.root = root
         body = root.find("body")
         self.text = text_of(root if body is None else body)
+        self._selecting = Selecting(root)
 
-    def selected(self, selector: str) -> list[html.HtmlElement]:
-        """The elements that a selector finds, in the order of the page."""
-        return within(self.root, selector)
+    def selected(self, selector: str, inside: html.HtmlElement | None = None) -> list[html.HtmlElement]:
+        """The elements that a selector finds, on the page or inside an element, in the order of the page."""
+        return self._selecting.select(self.root if inside is None else inside, selector)
 
 
-def is_html(data: bytes) -> bool:
-    """Whether bytes begin as a web page."""
-    return _START.match(data[:4096]) is not None
+def is_html(data: bytes, name: str = "") -> bool:
+    """Whether bytes begin as a web page; a part of one, without its beginning, is told by the file's name."""
+    return _START.match(data[:4096].replace(b"\0", b"")) is not None or name.lower().endswith(
+        (".html", ".htm", ".xhtml")
+    )
 
 
 def parse(data: bytes) -> HtmlPage:
@@ -72,10 +72,6 @@ def parse(data: bytes) -> HtmlPage:
     try:
         root = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser)
         for element in list(root.iter()):
-            if len(element) > MOST_SIBLINGS:
-                raise DocumentUnreadable(
-                    f"one <{element.tag}> of the page has more than {MOST_SIBLINGS:,} parts, more than any invoice"
-                )
             if _is_unseen(element) and element.getparent() is not None:
                 _drop(element)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
@@ -83,12 +79,6 @@ def parse(data: bytes) -> HtmlPage:
             f"not a web page that can be parsed ({' '.join(str(error).split())[:200]}); ask for it again"
         ) from error
     return HtmlPage(root)
-
-
-def within(element: html.HtmlElement, selector: str) -> list[html.HtmlElement]:
-    """The elements inside `element` that a selector finds."""
-    found = _selector(selector)(element)
-    return [part for part in found if isinstance(part, html.HtmlElement)] if isinstance(found, list) else []
 
 
 def text_of(element: html.HtmlElement) -> str:
@@ -190,8 +180,3 @@ def _plain(text: str | None) -> str:
 def _line(line: str) -> str:
     """One line with single blanks, and two where a cell ended."""
     return "  ".join(part for cell in line.split("\0") if (part := " ".join(cell.split())))
-
-
-@lru_cache(maxsize=256)
-def _selector(selector: str) -> CSSSelector:
-    return CSSSelector(selector, translator="html")

@@ -139,6 +139,8 @@ def _figures(stated: Json, lines: list[Line], taxes: tuple[Tax, ...], money: Mon
         without = grand - (tax or _ZERO)
     if tax is None and without is not None and without == grand:
         tax = _ZERO
+    if not _states_discounts(stated) and part(stated, "discount") and subtotal is not None and without is not None:
+        discounts = subtotal + (charges or _ZERO) - without
     if any(tax.inclusive and tax.amount for tax in taxes):
         nets, taken, subtotal, discounts, charges = _without_tax(stated, lines, without, charges or _ZERO)
     else:
@@ -188,9 +190,17 @@ def _without_tax(
     return nets, nothing, subtotal, discounts, charges
 
 
+_DISCOUNTS = ("total_discount_amounts", "discount_amounts")
+
+
+def _states_discounts(stated: Json) -> bool:
+    """Whether it says what its discounts come to: API versions before 2020-08 name the discount only."""
+    return any(stated.get(name) is not None for name in (*_DISCOUNTS, "discount_amount"))
+
+
 def _discounts(stated: Json) -> Decimal:
     """All discounts of the document, wherever they were given."""
-    for name in ("total_discount_amounts", "discount_amounts"):
+    for name in _DISCOUNTS:
         if stated.get(name) is not None:
             return total(objects(stated, name), "amount")
     return minor_units(stated, "discount_amount") or _ZERO

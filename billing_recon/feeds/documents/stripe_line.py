@@ -14,6 +14,7 @@ from billing_recon.feeds.documents.stripe_money import (
     decimal_text,
     identifier,
     minor_units,
+    needed,
     objects,
     part,
     text,
@@ -75,7 +76,7 @@ def taxes_of(stated: Json, rates: dict[str, Decimal]) -> tuple[Tax, ...]:
     """The taxes of a document or line, with the rates that are known."""
     return tuple(
         Tax(
-            amount=minor_units(tax, "amount") or Decimal(0),
+            amount=needed(tax, "amount"),
             inclusive=tax.get("inclusive") is True or tax.get("tax_behavior") == "inclusive",
             base=minor_units(tax, "taxable_amount"),
             rate=rates.get(identifier(tax.get("tax_rate") or part(tax, "tax_rate_details").get("tax_rate")) or ""),
@@ -91,7 +92,7 @@ def line_of(stated: Json, rates: dict[str, Decimal], document_discounts: frozens
     lone = minor_units(stated, "discount_amount") if not shares else None
     return Line(
         stated=stated,
-        amount=minor_units(stated, "amount") or Decimal(0),
+        amount=needed(stated, "amount"),
         amount_excluding_tax=minor_units(stated, "amount_excluding_tax"),
         taxes=taxes_of(stated, rates),
         discounts=total(shares, "amount") if lone is None else lone,

@@ -64,6 +64,14 @@ def minor_units(stated: Json, name: str) -> Decimal | None:
     return amount
 
 
+def needed(stated: Json, name: str) -> Decimal:
+    """The integer at `name`, which nothing can stand for where it is missing."""
+    value = minor_units(stated, name)
+    if value is None:
+        raise DocumentUnreadable(f"a part of it has no {name}; export the object whole")
+    return value
+
+
 def decimal_text(stated: Json, name: str) -> Decimal | None:
     """The number at `name`, which Stripe states as a text or a number ("12.5"), None where it is missing or null."""
     value = stated.get(name)
@@ -82,8 +90,7 @@ def decimal_text(stated: Json, name: str) -> Decimal | None:
 
 def total(parts: list[Json], name: str) -> Decimal:
     """The sum of what several objects state at `name`."""
-    figures = (minor_units(part, name) for part in parts)
-    return sum((figure for figure in figures if figure is not None), Decimal(0))
+    return sum((needed(part, name) for part in parts), Decimal(0))
 
 
 def objects(stated: Json, name: str) -> list[Json]:

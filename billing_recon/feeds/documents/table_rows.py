@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from billing_recon.core.document import DocumentUnreadable
-from billing_recon.feeds.documents.html_page import HtmlPage, grid, text_of, within
+from billing_recon.feeds.documents.html_page import HtmlPage, grid, text_of
 from billing_recon.feeds.documents.searching import Search
 from billing_recon.feeds.documents.template import TableRule
 
@@ -155,7 +155,7 @@ def _by_cells(table: TableRule, page: HtmlPage, search: Search) -> Iterator[Row]
             yield {
                 name: text_of(found[0])
                 for name, selector in table.cells.items()
-                if (found := within(element, selector))
+                if (found := page.selected(selector, element))
             }
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import regex  # type: ignore[import-untyped]  # it ships no types
-from cssselect import HTMLTranslator, SelectorError
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from billing_recon.core.catalog import Frozen
@@ -19,6 +18,7 @@ from billing_recon.core.document import DocumentKind
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.yaml_text import read_yaml
 from billing_recon.feeds.documents.month_names import MONTHS
+from billing_recon.feeds.documents.selecting import parsed
 from billing_recon.feeds.documents.shown import is_date_format, is_figure, is_iso_date
 
 FIGURES = (
@@ -59,8 +59,8 @@ def _pattern(value: str) -> str:
 
 def _selector(value: str) -> str:
     try:
-        HTMLTranslator().css_to_xpath(value)
-    except SelectorError as error:
+        parsed(value)
+    except ValueError as error:
         raise ValueError(f"'{value}' is no CSS selector: {error}") from error
     return value
 

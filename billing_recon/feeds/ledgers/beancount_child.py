@@ -23,7 +23,9 @@ MEMORY_BYTES = 4 << 30
 
 def main() -> None:
     """Answer requests until stdin closes. What a declared plugin prints goes nowhere near the answers."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    _, allowed = resource.getrlimit(resource.RLIMIT_AS)
+    memory = MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(MEMORY_BYTES, allowed)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

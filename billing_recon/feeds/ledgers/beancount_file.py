@@ -38,8 +38,12 @@ _DIRECTIVE = re.compile(
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """Text with a directive as beancount writes it: a keyword after the day, or quotes."""
-    if b"\0" in head or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{", b"%"):
+    """Text with a directive as beancount writes it: a keyword after the day, or quotes. An hledger ending says otherwise."""
+    if (
+        name.casefold().endswith((".journal", ".hledger", ".j"))
+        or b"\0" in head
+        or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{", b"%")
+    ):
         return False
     return name.casefold().endswith(_ENDINGS) or _DIRECTIVE.search(head.decode("utf-8", errors="replace")) is not None
 

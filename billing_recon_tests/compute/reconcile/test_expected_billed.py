@@ -172,7 +172,7 @@ def test_a_line_for_other_days_is_a_wrong_period() -> None:
     world = World()
     line = world.expect()
     world.bill("INV-1", line, period_start=date(2026, 2, 2), **world.refigure(line, "170.00"))
-    one(world, "INVOICE_PERIOD", "-11.90")
+    one(world, "INVOICE_PERIOD", "-11.90", "invoice")
 
 
 def test_a_forgotten_discount() -> None:

@@ -1,0 +1,44 @@
+"""How events become units: by sum, number, distinct values, maximum, latest value, or the time that each unit was there."""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import QUANTITY
+from billing_recon.compute.relation import Relation
+
+
+def meter(items: str, events: str, into: str) -> tuple[Relation, ...]:
+    """Relations that meter the events of `items`, ending in `into`.
+
+    `items`: item_id, aggregation (core.catalog.Aggregation), bucket ('hour', 'day' or empty), begins and ends TIMESTAMP (the
+    period's, on the subscription's own clock). `events`: item_id, event_no (their order), event_time TIMESTAMP on the same clock,
+    value QUANTITY, counted (the dimension whose distinct values are counted; may be empty) and cell (a matrix's; may be
+    empty). `into`: item_id, bucket TIMESTAMP (empty without buckets), cell, quantity QUANTITY, events BIGINT. An item without
+    events has no row.
+
+    The latest value is the one of the last event in the order given. time_weighted takes each value as a change that holds
+    until the period ends: value x seconds left / the period's seconds, kept at the ten decimals of a quantity.
+    """
+    return (
+        Relation(
+            name=into,
+            inputs=(items, events),
+            rows_from=(events,),
+            doc="Units and number of events, per item, bucket and cell.",
+            sql=f"""
+SELECT item_id, bucket, cell,
+    CAST(CASE max(aggregation) WHEN 'count' THEN count(*) WHEN 'unique_count' THEN count(DISTINCT counted)
+        WHEN 'max' THEN max(value) WHEN 'latest' THEN arg_max(value, event_no) WHEN 'time_weighted' THEN sum(weighted)
+        ELSE sum(value) END AS {QUANTITY}) AS quantity,
+    count(*) AS events
+FROM (
+    SELECT i.item_id, i.aggregation, e.event_no, e.counted, e.cell, CAST(e.value AS {QUANTITY}) AS value,
+        CASE i.bucket WHEN 'hour' THEN date_trunc('hour', e.event_time) WHEN 'day' THEN CAST(date_trunc('day', e.event_time) AS TIMESTAMP) END
+            AS bucket,
+        CASE WHEN i.aggregation = 'time_weighted' THEN share(e.value,
+            datediff('second', greatest(e.event_time, i.begins), i.ends), datediff('second', i.begins, i.ends)) END AS weighted
+    FROM {events} AS e
+    JOIN {items} AS i ON i.item_id = e.item_id
+) AS placed
+GROUP BY item_id, bucket, cell""",
+        ),
+    )

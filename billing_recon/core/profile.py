@@ -1,0 +1,127 @@
+"""How a billing engine rounds, prorates and orders its steps: declared policies, and the shipped profile of each engine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from billing_recon.core.catalog import Frozen
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.money import Rounding
+from billing_recon.core.yaml_text import read_yaml
+
+Engine = Literal["lago", "openmeter", "flexprice", "killbill", "stripe"]
+ENGINES: tuple[Engine, ...] = ("lago", "openmeter", "flexprice", "killbill", "stripe")
+"""The engines whose published behaviour ships as a profile (billing_recon/profiles/ENGINE.yaml)."""
+
+Step = Literal["discount", "maximum", "minimum"]
+
+
+class Setting(Frozen):
+    """One policy of a shipped profile, with where its engine states it."""
+
+    value: str | int | bool | tuple[str, ...] | None
+    source: str = Field(min_length=10, description="repository path or page, and what is said there")
+
+
+class EngineProfile(Frozen):
+    """A file of billing_recon/profiles: every setting that differs from, or confirms, the defaults of Profile."""
+
+    engine: Engine
+    about: str
+    settings: Mapping[str, Setting]
+
+
+class Profile(Frozen):
+    """The billing engine's declared conventions, under which the rater computes.
+
+    `engine` takes the shipped profile of that engine as the base; every other field given overrides it.
+
+    >>> Profile.model_validate({"engine": "flexprice"}).ratio_decimals
+    16
+    >>> Profile.model_validate({"engine": "flexprice", "rounding": "half_even"}).rounding.value
+    'half_even'
+    """
+
+    engine: Engine | None = Field(default=None, description="the shipped profile to start from")
+    rounding: Rounding = Rounding.HALF_UP
+    rounding_point: Literal["line", "tier"] = Field(
+        default="line",
+        description="tier: what each tier costs, and each tier's fee, is settled by itself before they are summed",
+    )
+    decimals: int | None = Field(default=None, ge=0, le=12, description="of settled amounts; empty: the currency's own")
+    credit: Literal["after_tax", "before_tax"] = "after_tax"
+    tax_point: Literal["line", "invoice"] = Field(
+        default="line",
+        description="invoice: lines carry no tax; each invoice and rate has a line of kind adjustment, meter tax, whose "
+        "tax is settled once, at the currency's own exponent",
+    )
+    no_usage: Literal["nothing", "first_tier"] = Field(
+        default="nothing", description="what a tiered usage charge bills for no units: nothing, or the first tier's fee"
+    )
+    no_usage_in_bucket: Literal["nothing", "first_tier"] = Field(
+        default="nothing", description="the same for one empty bucket of a charge that is priced bucket by bucket"
+    )
+    stepped_tiers: Literal["where_stepped", "unless_all_adjacent"] = Field(
+        default="where_stepped",
+        description="from where tiers written as 0-10, 11-20 count their units: a tier whose first unit is one above the "
+        "end before it counts from that end (where_stepped); or every tier counts from its first unit less one, unless "
+        "all of them begin exactly where the one before ends (percentage tiers: always)",
+    )
+    adjustments: tuple[Step, ...] = Field(
+        default=("discount", "maximum", "minimum"), description="the order in which a charge's amount is adjusted"
+    )
+    proration: Literal["by_day", "by_second", "none"] = "by_day"
+    day_count: Literal["end_exclusive", "both_ends"] = Field(
+        default="end_exclusive", description="whether the day on which a part, or its period, ends is counted"
+    )
+    period_ends: Literal["next_start", "last_instant"] = Field(
+        default="next_start", description="which day that is for a whole period: the next one's first, or its own last"
+    )
+    fixed_days: int | None = Field(
+        default=None, ge=1, le=31, description="days that every month is taken to have, in part and period"
+    )
+    ratio_decimals: Literal[8, 9, 10, 12, 16] | None = Field(
+        default=None, description="at which part / whole is rounded (half up) before it is applied; empty: not"
+    )
+    credit_cap: Literal["paid_less_credits", "none"] = Field(
+        default="none",
+        description="the most that a plan change gives back: what was paid less what was given back before",
+    )
+    issue_after_days: int = Field(default=2, ge=0, description="from the end of a period to the day its invoice is due")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_its_engine(cls, given: Any) -> Any:
+        engine = given.get("engine") if isinstance(given, Mapping) else None
+        if engine not in ENGINES:
+            return given
+        return {**{name: setting.value for name, setting in engine_profile(engine).settings.items()}, **given}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Profile:
+        if sorted(self.adjustments) != ["discount", "maximum", "minimum"]:
+            raise ValueError(
+                "adjustments must name discount, maximum and minimum once each, in the order they are applied"
+            )
+        return self
+
+
+@cache
+def engine_profile(engine: str) -> EngineProfile:
+    """The shipped profile of an engine, each setting with its source; ConfigurationError where there is none.
+
+    The file is package data, so reading it is reading code.
+    """
+    if engine not in ENGINES:
+        raise ConfigurationError(f"there is no profile '{engine}'; the shipped ones are {', '.join(ENGINES)}")
+    name = f"profiles/{engine}.yaml"
+    found = read_yaml(EngineProfile, files("billing_recon").joinpath(name).read_text("utf-8"), name)
+    unknown = sorted(set(found.settings) - set(Profile.model_fields) | {"engine"} & set(found.settings))
+    if unknown or found.engine != engine:
+        raise ConfigurationError(f"{name}: unknown settings {unknown}, or not the profile of {engine}")
+    return found

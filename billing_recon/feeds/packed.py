@@ -1,0 +1,81 @@
+"""Compressed files, by their first bytes: gzip, xz and bzip2. They are unpacked within bounds that no real file needs."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from billing_recon.core.errors import LandingRefused
+
+ENDINGS = ("", ".gz", ".xz", ".bz2")
+"""What may follow a format's ending."""
+_MAGIC: tuple[tuple[bytes, str], ...] = ((b"\x1f\x8b", "gz"), (b"\xfd7zXZ\x00", "xz"), (b"BZh", "bz2"))
+_CHUNK = 1 << 20
+UNPACKED_BYTES_MAX = 1 << 30
+"""A file may always unpack to this much (1 GiB) ..."""
+UNPACKED_TIMES_MAX = 200
+"""... and a larger one to this many times its own size. Text packs to a twentieth; only a bomb packs to a thousandth."""
+_XZ_MEMORY_BYTES = 1 << 28
+
+
+def packing(head: bytes) -> str | None:
+    """The packing that a file's first bytes tell: gz, xz, bz2; None for anything else."""
+    return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
+
+
+def ending_within(name: str) -> str:
+    """The ending that says the format, below that of the packing: `day.csv.gz` is csv."""
+    lowered = name.lower()
+    packed = next((ending for ending in ENDINGS[1:] if lowered.endswith(ending)), "")
+    return Path(lowered.removesuffix(packed)).suffix.removeprefix(".")
+
+
+def unpack(name: str, path: Path, kind: str, out: Path) -> None:
+    """Write the unpacked content of `path` to `out`. Raises LandingRefused when it is cut off, broken or a bomb."""
+    most = max(UNPACKED_BYTES_MAX, UNPACKED_TIMES_MAX * path.stat().st_size)
+    written = 0
+    with out.open("wb") as target:
+        try:
+            for piece in _pieces(path, kind):
+                written += len(piece)
+                if written > most:
+                    raise LandingRefused(
+                        f"{name}: unpacks to more than {most:,} bytes, which no bill does; ask what it is, or unpack it yourself"
+                    )
+                target.write(piece)
+        except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
+            raise LandingRefused(
+                f"{name}: cannot be unpacked ({error}); it may have been cut off: ask for a resend"
+            ) from None
+
+
+def _pieces(path: Path, kind: str) -> Iterator[bytes]:
+    """The content in pieces of at most a chunk, over all streams that follow each other in the file."""
+    if kind == "xz":
+        yield from _xz_pieces(path)
+        return
+    with gzip.open(path) if kind == "gz" else bz2.open(path) as stream:
+        while piece := stream.read(_CHUNK):
+            yield piece
+
+
+def _xz_pieces(path: Path) -> Iterator[bytes]:
+    """As above. Python's own file object would take as much memory as the file asks for."""
+    unpacker, held = lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES), b""
+    with path.open("rb") as source:
+        while True:
+            if not held and (unpacker.eof or unpacker.needs_input) and not (held := source.read(_CHUNK)):
+                break
+            if unpacker.eof:
+                held = held.lstrip(b"\0")
+                if not held:
+                    continue
+                unpacker = lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES)
+            yield unpacker.decompress(held, _CHUNK)
+            held = unpacker.unused_data
+    if not unpacker.eof:
+        raise EOFError("the end is missing")

@@ -1,0 +1,121 @@
+"""Terms that could bill wrongly are refused when the catalog is loaded: all at once, each with file, path and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import yaml
+
+from billing_recon.core.catalog_file import load_catalog
+from billing_recon.core.errors import ConfigurationError
+
+
+def problems(charge: dict[str, Any] | None = None, **plan: Any) -> list[str]:
+    """What is wrong with a catalog of one plan with one charge."""
+    known = {"charge_id": "c", "kind": "usage", "meter": "m", "model": "per_unit", "unit_price": "1"}
+    given = {
+        "plan_id": "p",
+        "plan_version": "1",
+        "currency": "USD",
+        "charges": [{**known, **(charge or {})}],
+        **plan,
+    }
+    try:
+        load_catalog([("plans.yaml", yaml.safe_dump({"plans": [given]}))])
+    except ConfigurationError as error:
+        return error.problems
+    return []
+
+
+def tiered(*tiers: dict[str, Any], model: str = "graduated") -> dict[str, Any]:
+    return {"model": model, "unit_price": None, "tiers": list(tiers)}
+
+
+@pytest.mark.parametrize(
+    ("charge", "says"),
+    [
+        (
+            tiered({"up_to": "10", "unit": "1"}, {"first_unit": "9", "unit": "1"}),
+            "tier 2 overlaps the tier before: it begins at 9, which ends at 10; write first_unit 10, or 11 for whole units",
+        ),
+        (
+            tiered({"up_to": "10", "unit": "1"}, {"first_unit": "12", "unit": "1"}),
+            "tier 2 leaves a gap to the tier before: it begins at 12, which ends at 10",
+        ),
+        (tiered({"up_to": "10", "unit": "1"}, {"up_to": "10", "unit": "1"}, {"unit": "1"}), "up_to must rise"),
+        (tiered({"up_to": "10", "unit": "1"}), "tiers must run to infinity; leave up_to empty on the last tier only"),
+        (
+            tiered({"up_to": "10", "unit": "1"}, {}),
+            'the last tier has no price; write unit: "0" if what is above 10 is free',
+        ),
+        (tiered({"up_to": "10", "rate": "0.1"}, {"unit": "1"}, model="graduated_percentage"), "tier 2 has no rate"),
+        (tiered({"unit": "1"}, model="graduated_blocks"), "tier 1 needs block_size above 0"),
+        (
+            tiered({"block_size": 5, "unit": "1"}, {"block_size": 9, "unit": "1"}, model="volume_blocks"),
+            "tier 1 never ends, so tier 2 is never reached; give it max_blocks",
+        ),
+        ({"unit_price": None}, "model per_unit needs unit_price"),
+        ({"model": "percentage", "unit_price": None}, "model percentage needs rate"),
+        ({"model": "matrix", "unit_price": None}, "model matrix needs prices"),
+        ({"model": "surge"}, "Input should be 'flat', 'per_unit'"),
+        ({"unit_price": "-1"}, ""),
+        (
+            {"model": "percentage", "unit_price": None, "rate": "0.1", "event_minimum": "5", "event_maximum": "3"},
+            "event_minimum 5 is above event_maximum 3; swap or correct them",
+        ),
+        ({"free_units": "-5"}, "free_units must not be negative"),
+        ({"aggregation": "unique_count"}, "needs unique, the dimension whose values are counted"),
+        ({"convert": {"divide_by": "10", "multiply_by": "2"}}, "give either divide_by or multiply_by, above 0"),
+        ({"convert": {"divide_by": "0"}}, "give either divide_by or multiply_by, above 0"),
+        ({"prorated": True}, "prorated events are priced by model graduated or volume only"),
+        (
+            {
+                "model": "matrix",
+                "unit_price": None,
+                "dimensions": ["a", "b"],
+                "prices": [{"values": ["x"], "unit_price": "1"}],
+            },
+            "['x'] must have one value for each of ['a', 'b']",
+        ),
+        ({"due": "in_advance"}, "due has no effect on model per_unit; remove it, or use model flat"),
+        ({"rate": "0.1"}, "rate has no effect on model per_unit; remove it, or use model percentage"),
+    ],
+)
+def test_a_charge_that_could_bill_wrongly_is_refused_with_its_place(charge: dict[str, Any], says: str) -> None:
+    found = problems(charge)
+    if not says:
+        assert found == []  # a credit for each unit is a price
+        return
+    assert any(says in problem and problem.startswith("plans.yaml: plan") for problem in found), found
+
+
+@pytest.mark.parametrize(
+    ("plan", "says"),
+    [
+        (
+            {"currency": "XYZ"},
+            "plans.yaml: plans[0]: plan 'p' version '1': currency 'XYZ' is not an active ISO 4217 code",
+        ),
+        (
+            {"effective_from": "2026-03-01", "effective_to": "2026-02-01"},
+            "plans.yaml: plans[0]: plan 'p' version '1': it ends (2026-02-01) before it starts (2026-03-01); swap the two",
+        ),
+    ],
+)
+def test_a_plan_that_cannot_be_is_refused_with_its_place(plan: dict[str, Any], says: str) -> None:
+    assert any(problem.startswith(says) for problem in problems(**plan))
+
+
+def test_every_problem_of_a_catalog_is_told_at_once() -> None:
+    charges = [
+        {"charge_id": "a", "kind": "usage", "meter": "a", "model": "per_unit"},
+        {"charge_id": "b", "kind": "usage", "meter": "b", **tiered({"up_to": "5", "unit": "1"}, {"first_unit": "9"})},
+        {"charge_id": "c", "kind": "usage", "meter": "c", "model": "barter"},
+    ]
+    found = problems(charges=charges)
+    assert [problem.split(": ")[1] for problem in found] == [
+        f"plans[0].charges[{n}]{p}" for n, p in enumerate(("", "", ".model"))
+    ]
+    assert "leaves a gap" in found[1]
+    assert "the last tier has no price" in found[1]
