@@ -169,15 +169,19 @@ def rate_charge(charge: Charge, units: Decimal) -> Decimal:
     with localcontext(_EXACT):
         if charge.model == "flat":
             return _given(charge.amount)
+        units = max(units - charge.free_units, ZERO)
         if charge.model == "per_unit":
             return units * _given(charge.unit_price)
         if charge.model == "package":
-            chargeable = max(units - charge.free_units, ZERO)
-            packages = (chargeable / _given(charge.package_size)).to_integral_value(ROUND_CEILING)
+            packages = (units / _given(charge.package_size)).to_integral_value(ROUND_CEILING)
             return packages * _given(charge.package_price)
         if charge.model == "volume":
             tier = next(t for t in charge.tiers if t.up_to is None or units <= t.up_to)
             return units * tier.unit + tier.flat
+        if charge.model != "graduated":
+            raise ConfigurationError(
+                f"the simulated engine does not price model {charge.model}; it knows the five plain ones"
+            )
         total, lower = ZERO, ZERO
         for tier in charge.tiers:
             if units <= lower:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -35,7 +36,7 @@ def price(
     register_terms(con, terms, Company(name="c", currencies=(currency,), profile=Profile.model_validate(profile)))
     con.execute("CREATE TABLE run_params AS SELECT ?::VARCHAR AS rounding", [profile.get("rounding", "half_up")])
     con.execute(
-        "CREATE TABLE items AS SELECT 1 AS item_id, 'p' AS plan_id, '1' AS plan_version, ?::VARCHAR AS currency, "
+        "CREATE TABLE items AS SELECT 'i' AS item_id, 'p' AS plan_id, '1' AS plan_version, ?::VARCHAR AS currency, "
         "'c' AS charge_id, ?::DECIMAL(28,10) AS quantity, ?::INTEGER AS part, ?::INTEGER AS whole",
         [currency, Decimal(units), part, whole],
     )
@@ -166,7 +167,7 @@ def test_a_tiered_line_has_no_single_unit_price(charge: str, price_shown: str | 
 def test_every_model_names_itself_and_where_its_rule_is_written() -> None:
     names = [model.name for model in MODELS]
     assert names == [*catalog_models, "prorated_graduated"]
-    assert all("ARCHITECTURE" in model.doc for model in MODELS)
+    assert all(re.search(r"\((ARCHITECTURE 2|docs/rating.md), rule \d+\)$", model.doc) for model in MODELS)
 
 
 @pytest.mark.parametrize(

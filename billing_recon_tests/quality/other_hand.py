@@ -206,13 +206,12 @@ def dearer(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] 
     for line in _alone(bill, "usage", "subscription"):
         if (
             line["unit_price"]
+            and not line["discount"]
             and line["gross"] > 20 * bill.unit
             and line["unit_price"] * line["quantity"] == line["gross"]
         ):
             line["unit_price"] *= Decimal("1.1")
             line["gross"] = _settle(line["unit_price"] * line["quantity"], bill)
-            if line["discount"]:
-                return None
             return _told("PRICE_VERSION", bill, _retax(line, bill), line=line)
     return None
 

@@ -17,7 +17,7 @@ SELECT part_id,
         || '","blocks":"' || CAST({blocks} AS VARCHAR) || '","block_price":"' || rtrim(rtrim(CAST(unit AS VARCHAR), '0'), '.')
         || '"}}' AS steps,
     {all_or} || {said_units("total")} || ' ' || noun || ', of which ' || group_thousands(CAST({blocks} AS VARCHAR))
-        || ' blocks of ' || {said_units("block_size")} || ' in tier ' || CAST(tier_no AS VARCHAR) || ' at ' || currency || ' '
+        || CASE WHEN {blocks} = 1 THEN ' block' ELSE ' blocks' END || ' of ' || {said_units("block_size")} || ' in tier ' || CAST(tier_no AS VARCHAR) || ' at ' || currency || ' '
         || unit_said AS phrase
 FROM ({held}) AS held"""
 
@@ -30,7 +30,7 @@ class GraduatedBlocks:
     """Each tier's blocks at the tier's own price; usage beyond the last tier's blocks is not billed."""
 
     name: str = "graduated_blocks"
-    doc: str = "for each tier its started blocks x the price of a block (ARCHITECTURE 2, rule 6)"
+    doc: str = "for each tier its started blocks x the price of a block (docs/rating.md, rule 9)"
 
     unit_price: None = None
     amount: str = f"CAST(s.through + extend(packages_of(t.total - s.lower, s.block_size), s.unit) AS {RAW})"
@@ -63,7 +63,7 @@ class VolumeBlocks:
     """All units in blocks of the tier that holds them, at its price; beyond the last tier, in blocks of the last."""
 
     name: str = "volume_blocks"
-    doc: str = "all units in started blocks of the tier that holds them x the price of a block (ARCHITECTURE 2, rule 6)"
+    doc: str = "all units in started blocks of the tier that holds them x the price of a block (docs/rating.md, rule 9)"
 
     unit_price: None = None
     amount: str = "CASE WHEN t.closes THEN extend(packages_of(t.total, s.block_size), s.unit) ELSE extend(0, 0) END"

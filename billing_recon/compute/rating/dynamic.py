@@ -12,7 +12,7 @@ class Dynamic:
     """The meter counts money: what the thing cost. The multiplier is what it is sold for (cost-plus: 1.2 is 20% on top)."""
 
     name: str = "dynamic"
-    doc: str = "metered cost x multiplier (ARCHITECTURE 2, rule 6)"
+    doc: str = "metered cost x multiplier (docs/rating.md, rule 5)"
 
     unit_price: None = None
     amount: str = "extend(t.total, t.multiplier)"

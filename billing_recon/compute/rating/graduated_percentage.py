@@ -14,7 +14,7 @@ class GraduatedPercentage:
 
     name: str = "graduated_percentage"
     doc: str = (
-        "each tier's part of the metered amount x its rate, plus the fee of each tier entered (ARCHITECTURE 2, rule 6)"
+        "each tier's part of the metered amount x its rate, plus the fee of each tier entered (docs/rating.md, rule 6)"
     )
 
     unit_price: None = None

@@ -15,7 +15,7 @@ class Matrix:
     """Units of a cell times the cell's price; a combination without a price of its own costs unit_price, or nothing."""
 
     name: str = "matrix"
-    doc: str = "for each combination of dimensions, its units x its price (ARCHITECTURE 2, rule 6)"
+    doc: str = "for each combination of dimensions, its units x its price (docs/rating.md, rule 5)"
 
     unit_price: str = _PRICE
     amount: str = f"extend(t.total, {_PRICE})"

@@ -21,7 +21,7 @@ class Percentage:
     """
 
     name: str = "percentage"
-    doc: str = "paid units x rate + paid events x event_fee, each event within its bounds (ARCHITECTURE 2, rule 6)"
+    doc: str = "paid units x rate + paid events x event_fee, each event within its bounds (docs/rating.md, rule 11)"
 
     unit_price: None = None
     amount: str = (

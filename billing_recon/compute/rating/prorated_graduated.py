@@ -21,7 +21,7 @@ class ProratedGraduated:
 
     name: str = "prorated_graduated"
     doc: str = (
-        "each event's share of its tiers at their prices, plus the fee of each tier reached (ARCHITECTURE 2, rule 6)"
+        "each event's share of its tiers at their prices, plus the fee of each tier reached (docs/rating.md, rule 12)"
     )
 
     unit_price: None = None

@@ -63,7 +63,10 @@ def graduated_words(at: Sources, model: str) -> str:
         f"{text(f'CAST(extend(s.units, s.unit) + CASE WHEN s.fee THEN CAST(s.flat AS {RAW}) ELSE CAST(0 AS {RAW}) END AS {RAW})')}"
         " || '\"}'"
     )
-    phrase = f"{said_units('s.units')} || coalesce(s.place, ' ' || c.noun) || CASE WHEN s.fee THEN s.with_fee ELSE s.alone END"
+    phrase = (
+        "CASE WHEN s.units = 0 THEN 'no ' || c.noun || ', fee of ' || c.currency || ' ' || s.flat_said ELSE "
+        f"{said_units('s.units')} || coalesce(s.place, ' ' || c.noun) || CASE WHEN s.fee THEN s.with_fee ELSE s.alone END END"
+    )
     units = (
         "greatest(least(t.total, coalesce(s.upper, t.total)) "
         "- CASE WHEN t.prior > s.lower THEN t.prior ELSE s.counts_from END, 0)"
@@ -73,15 +76,15 @@ SELECT c.part_id, '{{"tiers":[' || array_to_string(list_transform(c.tiers, lambd
     CASE WHEN len(c.tiers) = 0 THEN 'no ' || c.noun
         ELSE array_to_string(list_transform(c.tiers, lambda s: {phrase}), ' + ') END AS phrase
 FROM (
-    SELECT t.part_id, t.noun, list_filter(list_transform(list_filter(l.tiers, lambda s: {_REACHED}), lambda s: struct_pack(
-        head := s.head, middle := s.middle, place := s.place, alone := s.alone, with_fee := s.with_fee, flat_bare := s.flat_bare,
+    SELECT t.part_id, t.noun, t.currency, list_filter(list_transform(list_filter(l.tiers, lambda s: {_REACHED}), lambda s: struct_pack(
+        head := s.head, middle := s.middle, place := s.place, alone := s.alone, with_fee := s.with_fee, flat_bare := s.flat_bare, flat_said := s.flat_said,
         unit := s.unit, flat := s.flat, units := CAST({units} AS {QUANTITY}), fee := s.flat <> 0 AND {_ENTERED}
     )), lambda s: s.units > 0 OR s.fee) AS tiers
     FROM {at.terms} AS t
     JOIN (
         SELECT term_no, list(struct_pack(tier_no := tier_no, lower := lower, upper := upper, counts_from := counts_from,
             unit := unit, flat := flat, head := head, middle := middle, place := place, alone := alone, with_fee := with_fee,
-            flat_bare := flat_bare) ORDER BY tier_no) AS tiers
+            flat_bare := flat_bare, flat_said := flat_said) ORDER BY tier_no) AS tiers
         FROM term_tiers GROUP BY term_no
     ) AS l ON l.term_no = t.term_no
     WHERE t.model = '{model}'

@@ -17,8 +17,10 @@ from billing_recon.compute.reconcile import (
     expected_billed,
     matching,
     metered_used,
+    payouts,
     rerating,
     stages,
+    summary_postings,
 )
 from billing_recon.compute.relation import Relation
 
@@ -32,7 +34,9 @@ RELATIONS: tuple[Relation, ...] = (
     *codes.RELATIONS,
     *expected_billed.RELATIONS,
     *billed_rendered.RELATIONS,
+    *summary_postings.RELATIONS,
     *billed_booked.RELATIONS,
+    *payouts.RELATIONS,
     *billed_paid.RELATIONS,
     *metered_used.RELATIONS,
     *breaks.RELATIONS,

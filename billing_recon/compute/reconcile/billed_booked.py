@@ -18,10 +18,10 @@ _CUSTOMER, _BY_CUSTOMER = mapped("ledger_entries", "c", "customer_id")
 
 JOURNALS = Relation(
     name="invoice_journals",
-    inputs=("ledger_entries", "mapped_keys"),
+    inputs=("ledger_entries", "mapped_keys", "journal_shares"),
     doc=(
         "Invoice postings, one row a journal, invoice and currency: journals without cash, refund or write-off. Entries without an "
-        "invoice_id take the one that their journal names; a journal that names none and books a sale stands under its own id. "
+        "invoice_id take the one that their journal names; a journal that names none takes those that summary_postings found for it, or stands under its own id. "
         "`again`: what entries add to AR that repeat another of the same journal."
     ),
     sql=f"""
@@ -49,6 +49,7 @@ postings AS (
     FROM named AS x
     JOIN journals AS j ON j.journal_id = x.journal_id
     WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
+        AND (x.journal_id, x.currency) NOT IN (SELECT (journal_id, currency) FROM journal_shares)
 )
 SELECT journal_id, invoice_id, currency, invoices, min(customer_id) FILTER (WHERE role = 'ar') AS customer_id,
     min(posted_on) AS posted_on, min(known_on) AS known_on, max(changed_on) AS changed_on,
@@ -57,8 +58,13 @@ SELECT journal_id, invoice_id, currency, invoices, min(customer_id) FILTER (WHER
     CAST(coalesce(-sum(debited) FILTER (WHERE role = 'tax_payable'), 0) AS {AMOUNT}) AS tax,
     CAST(coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS {AMOUNT}) AS credits,
     CAST(sum(debited) AS {AMOUNT}) AS unbalanced,
-    CAST(coalesce(sum(debited) FILTER (WHERE role = 'ar' AND copy > 1), 0) AS {AMOUNT}) AS again
-FROM postings GROUP BY journal_id, invoice_id, currency, invoices""",
+    CAST(coalesce(sum(debited) FILTER (WHERE role = 'ar' AND copy > 1), 0) AS {AMOUNT}) AS again,
+    false AS is_rest
+FROM postings GROUP BY journal_id, invoice_id, currency, invoices
+UNION ALL
+SELECT journal_id, invoice_id, currency, invoices, customer_id, posted_on, known_on, changed_on, ar, revenue, tax, credits,
+    CAST(ar + credits - revenue - tax AS {AMOUNT}) AS unbalanced, CAST(0 AS {AMOUNT}) AS again, is_rest
+FROM journal_shares""",
 )
 
 BOOKED = Relation(
@@ -73,11 +79,12 @@ SELECT invoice_id, currency, min(known_on) AS known_on, max(changed_on) AS chang
     max(last_posted_on) AS last_posted_on, CAST(sum(journals) AS BIGINT) AS journals, min(customer_id) AS customer_id,
     min(journal_id) AS journal_id, CAST(sum(booked) AS {AMOUNT}) AS ar, CAST(sum(earned) AS {AMOUNT}) AS revenue,
     CAST(sum(taxed) AS {AMOUNT}) AS tax, CAST(sum(credited) AS {AMOUNT}) AS credits, CAST(max(unbalanced) AS {AMOUNT}) AS unbalanced,
+    bool_or(is_rest) AS is_rest,
     CAST(sum(booked - ar) AS {AMOUNT}) AS again, CAST(sum(again) AS {AMOUNT}) AS again_within
 FROM (
     SELECT invoice_id, currency, ar, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
         max(posted_on) AS last_posted_on, count(*) AS journals, min(customer_id) AS customer_id, min(journal_id) AS journal_id,
-        sum(ar) AS booked, sum(revenue) AS earned, sum(tax) AS taxed, sum(credits) AS credited, sum(again) AS again,
+        bool_or(is_rest) AS is_rest, sum(ar) AS booked, sum(revenue) AS earned, sum(tax) AS taxed, sum(credits) AS credited, sum(again) AS again,
         max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS unbalanced
     FROM invoice_journals
     GROUP BY invoice_id, currency, ar, revenue, tax, credits
@@ -98,7 +105,7 @@ joined AS (
     SELECT s.invoice_id, s.currency, s.status, coalesce(e.customer_id, b.customer_id) AS customer_id, e.subscription_id,
         coalesce(e.cohort, 'all') AS cohort, e.state, e.issued_on, e.gross - e.discount AS net, e.tax, e.credit,
         CASE WHEN e.state = 'draft' THEN NULL ELSE e.total END AS billed, e.changed_on, b.ar AS booked, b.revenue, b.tax AS booked_tax, b.credits AS booked_credits,
-        b.unbalanced, b.journals, b.again, b.again_within, b.posted_on, b.last_posted_on, b.journal_id, e.invoice_kind,
+        b.unbalanced, b.journals, b.again, b.again_within, b.is_rest, b.posted_on, b.last_posted_on, b.journal_id, e.invoice_kind,
         CASE WHEN b.customer_id <> e.customer_id THEN b.customer_id END AS other_customer,
         CAST(coalesce(b.ar, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
     FROM placed AS s
@@ -109,7 +116,7 @@ joined AS (
     SELECT e.invoice_id, e.currency, CASE WHEN CAST(e.changed_on + p.ledger_lag_days AS DATE) > p.day THEN 'pending'
             ELSE 'compared' END AS status, e.customer_id, e.subscription_id, e.cohort, e.state, e.issued_on,
         e.gross - e.discount AS net, e.tax, e.credit, e.total AS billed, e.changed_on, b.ar AS booked, b.revenue,
-        b.tax AS booked_tax, b.credits AS booked_credits, b.unbalanced, b.journals, b.again, b.again_within, b.posted_on,
+        b.tax AS booked_tax, b.credits AS booked_credits, b.unbalanced, b.journals, b.again, b.again_within, b.is_rest, b.posted_on,
         b.last_posted_on, b.journal_id, e.invoice_kind, NULL AS other_customer, b.ar AS off
     FROM engine_invoices AS e
     JOIN booked_invoices AS b ON b.invoice_id = e.invoice_id AND b.currency = e.currency
@@ -133,6 +140,7 @@ SELECT j.invoice_id, j.currency, CASE WHEN i.invoice_id IS NOT NULL AND j.off <>
         WHEN i.invoice_id IS NOT NULL AND j.off <> 0 THEN NULL
         WHEN j.status = 'missing' AND (j.invoice_kind = 'credit_note' OR j.billed < 0) THEN 'REVERSAL_NOT_PROPAGATED'
         WHEN j.status = 'missing' THEN 'LEDGER_MISSING'
+        WHEN j.status = 'unmapped' AND j.is_rest THEN 'LEDGER_AMOUNT'
         WHEN j.status = 'unmapped' THEN 'KEY_UNMAPPED'
         WHEN j.state = 'void' THEN CASE WHEN j.off <> 0 THEN 'REVERSAL_NOT_PROPAGATED' END
         WHEN j.off <> 0 AND j.off IN (j.again, j.again_within) THEN 'LEDGER_DUPLICATE'
@@ -170,7 +178,7 @@ _finding = columns(
     FINDING,
     {
         "pair": _PAIR,
-        "level": "'invoice'",
+        "level": "CASE WHEN b.billed IS NULL AND b.code = 'LEDGER_AMOUNT' THEN 'account' ELSE 'invoice' END",
         "code": "b.code",
         "invoice_id": "CASE WHEN b.billed IS NULL AND starts_with(b.invoice_id, 'journal ') THEN NULL ELSE b.invoice_id END",
         "customer_id": "b.customer_id",
@@ -196,7 +204,8 @@ _finding = columns(
         "nothing in the ledger takes it back.' ELSE ' is void, and ' || b.currency || ' {2} of it is still booked.' END "
         "WHEN 'LEDGER_DUPLICATE' THEN b.invoice_id || ' over ' || b.currency || ' {1} is booked by ' || CAST(b.journals AS VARCHAR) "
         f"|| ' journals, ' || b.currency || ' {{2}} in all: ' || b.currency || ' ' || {signed('b.off', 5)} || '.' "
-        "WHEN 'LEDGER_AMOUNT' THEN CASE WHEN b.off <> 0 THEN b.invoice_id || ' is booked at ' || b.currency || ' {2} where ' || b.currency "
+        "WHEN 'LEDGER_AMOUNT' THEN CASE WHEN b.billed IS NULL THEN 'Journal ' || b.journal_id || ' books several invoices at once and is ' || b.currency "
+        f"|| ' ' || {signed('b.off', 5)} || ' off their sum.' WHEN b.off <> 0 THEN b.invoice_id || ' is booked at ' || b.currency || ' {2} where ' || b.currency "
         f"|| ' {{1}} is billed: ' || b.currency || ' ' || {signed('b.off', 5)} || '.' "
         "ELSE 'A journal of ' || b.invoice_id || ' does not balance: debits and credits are ' || b.currency || ' {3} apart.' END "
         f"WHEN 'LEDGER_ACCOUNT' THEN b.invoice_id || ' is booked at the right ' || b.currency || ' {{2}}, but ' || {_MISPOSTED} || '.' "

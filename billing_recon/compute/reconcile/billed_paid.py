@@ -16,11 +16,11 @@ _CUSTOMER, _BY_CUSTOMER = mapped("payments", "c", "customer_id")
 
 MONEY = Relation(
     name="invoice_money",
-    inputs=("payments", "mapped_keys"),
+    inputs=("payments", "mapped_keys", "payment_matches"),
     doc=(
         "Money that moved, per invoice and currency, the last word on each payment: payments less refunds and chargebacks. "
         "`known_on`: first success; `changed_on`: latest movement; `extras`: sums of repeated payments of one amount beyond the "
-        "first. Payments that name no invoice stand under their own id."
+        "first. Payments that name no invoice pay those that payouts found for them, or stand under their own id."
     ),
     sql=f"""
 WITH {last_word("payments", "payment_id", _PAYMENT)},
@@ -31,6 +31,11 @@ moved AS (
     FROM current AS c
     {_BY_INVOICE}
     {_BY_CUSTOMER}
+    WHERE c.payment_id NOT IN (SELECT payment_id FROM payment_matches)
+    UNION ALL
+    SELECT payment_id, invoice_id, customer_id, currency, part AS amount, part AS signed, true AS is_payment, true AS moves,
+        changed_on AS seen, NULL AS fee
+    FROM payment_matches
 ),
 repeats AS (
     SELECT invoice_id, currency, list(extra) AS extras, list(amount) AS amounts
@@ -56,10 +61,10 @@ _NET = "CASE WHEN m.fees <> 0 AND m.paid <> e.total AND m.paid + m.fees = e.tota
 
 PLACED = Relation(
     name="paid_placed",
-    inputs=("invoice_money", "engine_invoices", "payments", "set_aside", "run_params"),
+    inputs=("invoice_money", "engine_invoices", "payments", "payment_matches", "set_aside", "run_params"),
     doc=(
         "Invoices and their money on the day that decides: the first success plus the days to settle, and any later day with "
-        "new money; or the end of the terms without any attempt. Where no payment names an invoice nothing can be compared. "
+        "new money; or the end of the terms without any attempt. Where no payment names an invoice or finds one nothing can be compared. "
         "An invoice of which the engine's own rows are in quarantine waits for them."
     ),
     sql=f"""
@@ -76,7 +81,8 @@ WITH sides AS (
     FROM engine_invoices AS e
     FULL JOIN invoice_money AS m ON m.invoice_id = e.invoice_id AND m.currency = e.currency
     WHERE coalesce(e.state, 'issued') <> 'draft'
-        AND (EXISTS (SELECT 1 FROM payments WHERE invoice_id IS NOT NULL) OR NOT EXISTS (SELECT 1 FROM payments))
+        AND (EXISTS (SELECT 1 FROM payments WHERE invoice_id IS NOT NULL) OR NOT EXISTS (SELECT 1 FROM payments)
+            OR EXISTS (SELECT 1 FROM payment_matches))
 ),
 crossed AS (
     SELECT invoice_id, max(CASE WHEN has_right THEN greatest(known_on, changed_on) END) AS changed_on,

@@ -109,9 +109,11 @@ GROUP BY b.variant, b.sub, b.due_on, p.day""",
 )
 
 _OF_CHARGE = (
-    "e.subscription_id = l.sub AND e.due_on = b.due_on AND e.currency = l.currency AND coalesce(e.meter, '') = l.meter_key "
+    "e.subscription_id = l.sub AND e.due_on = b.due_on AND coalesce(e.meter, '') = l.meter_key "
     f"AND {FAMILY.format(kind='e.kind')} = {FAMILY.format(kind='l.kind')} "
-    "AND l.period_start >= e.period_start AND l.period_end <= e.period_end"
+    "AND ((l.period_start >= e.period_start AND l.period_end <= e.period_end) OR (l.period_end - l.period_start = "
+    "e.period_end - e.period_start AND abs(l.period_start - e.period_start) + abs(l.period_start - e.period_start) < "
+    "l.period_end - l.period_start))"
 )
 
 PARTS = Relation(
@@ -130,25 +132,28 @@ PARTS = Relation(
     ),
     sql=f"""
 WITH within AS (
-    SELECT l.variant, l.line_key, l.their_sub, l.total, l.quantity, e.expected_line_id, e.total AS expected, e.quantity AS expected_quantity,
-        e.kind, e.period_start, e.period_end, e.plan_id = l.plan_id AS same_plan
+    SELECT l.variant, l.currency, l.line_key, l.their_sub, l.total, l.quantity, e.expected_line_id, e.total AS expected, e.quantity AS expected_quantity,
+        e.kind, CASE WHEN l.period_end > e.period_end OR l.period_start < e.period_start THEN l.period_start
+            ELSE e.period_start END AS period_start,
+        CASE WHEN l.period_end > e.period_end OR l.period_start < e.period_start THEN l.period_end
+            ELSE e.period_end END AS period_end, e.plan_id = l.plan_id AS same_plan
     FROM issued_lines AS l
     JOIN bills AS b ON b.variant = l.variant AND b.sub = l.sub AND b.invoice_id = l.invoice_id
     JOIN expected_lines AS e ON {_OF_CHARGE}
     WHERE l.kind <> 'adjustment' AND b.repeats IS NULL AND b.due_on IS NOT NULL
 ),
 groups AS (
-    SELECT variant, expected_line_id, CASE WHEN sum(total) <> expected OR sum(quantity) = expected_quantity
+    SELECT variant, currency, expected_line_id, CASE WHEN sum(total) <> expected OR sum(quantity) = expected_quantity
         THEN sum(quantity) END AS quantity
     FROM within
-    GROUP BY variant, expected_line_id, expected, expected_quantity
+    GROUP BY variant, currency, expected_line_id, expected, expected_quantity
     HAVING count(*) > 1 AND NOT bool_or(total = expected) AND (sum(total) = expected OR min(their_sub) <> max(their_sub)
         OR (sum(quantity) = expected_quantity AND NOT coalesce(bool_or(quantity = expected_quantity), false)))
 ),
 chosen AS (
     SELECT w.variant, w.line_key, min(w.expected_line_id) AS expected_line_id, max(g.quantity) AS quantity
     FROM within AS w
-    JOIN groups AS g ON g.variant = w.variant AND g.expected_line_id = w.expected_line_id
+    JOIN groups AS g ON g.variant = w.variant AND g.currency = w.currency AND g.expected_line_id = w.expected_line_id
     GROUP BY w.variant, w.line_key
 )
 SELECT c.line_key, min(c.line_key) OVER whole AS lead, w.kind, w.period_start, w.period_end, c.quantity

@@ -200,7 +200,8 @@ WITH repeats AS (
         JOIN billed_lines AS b ON b.variant = p.variant AND b.sub = p.sub AND b.kind = p.kind
             AND b.meter_key = coalesce(p.meter, '') AND b.period_start = p.period_start AND b.period_end = p.period_end
             AND b.line_key <> p.line_key
-        JOIN (SELECT variant, sub, invoice_id, count(*) AS lines FROM billed_lines GROUP BY variant, sub, invoice_id) AS w
+        JOIN (SELECT variant, sub, invoice_id, count(*) AS lines FROM billed_lines WHERE total <> 0
+              GROUP BY variant, sub, invoice_id) AS w
             ON w.variant = p.variant AND w.sub = p.sub AND w.invoice_id = p.invoice_id
         WHERE p.expected_line_id IS NULL
         GROUP BY p.line_key, p.variant, p.sub, p.invoice_id

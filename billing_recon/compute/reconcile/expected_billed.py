@@ -139,13 +139,14 @@ WITH counted AS (
     WINDOW same AS (PARTITION BY p.variant, p.sub, p.invoice_id, c.code)
 ),
 issued AS (
-    SELECT variant, sub, invoice_id, count(*) FILTER (WHERE kind <> 'adjustment') AS lines
+    SELECT variant, sub, invoice_id, count(*) FILTER (WHERE kind <> 'adjustment') AS lines,
+        count(*) FILTER (WHERE kind <> 'adjustment' AND total <> 0) AS charges
     FROM billed_lines GROUP BY variant, sub, invoice_id
 )
 SELECT c.item, c.variant, c.sub, c.invoice_id, c.code, c.currency
 FROM counted AS c
 JOIN issued AS i ON i.variant = c.variant AND i.sub = c.sub AND i.invoice_id = c.invoice_id
-WHERE c.lines = i.lines OR (c.code = 'INVOICE_DUPLICATE' AND c.lines + c.lines = i.lines)""",
+WHERE c.lines = i.lines OR (c.code = 'INVOICE_DUPLICATE' AND c.lines + c.lines = i.charges)""",
 )
 
 _WHOLE_SENTENCE = (

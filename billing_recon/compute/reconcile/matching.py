@@ -133,24 +133,28 @@ second_pass AS (
 shared_days AS (
     SELECT e.expected_line_id, e.variant, b.line_key,
         least(e.period_end, b.period_end) - greatest(e.period_start, b.period_start) AS days,
-        CASE WHEN e.kind = b.kind THEN 0 ELSE 1 END AS other_kind
-    FROM (SELECT e.expected_line_id, e.variant, e.sub, e.kind, e.meter_key, e.period_start, e.period_end, e.due_on
+        CASE WHEN e.meter_key = b.meter_key THEN 0 ELSE 2 END + CASE WHEN e.kind = b.kind THEN 0 ELSE 1 END AS other_name,
+        {_unlike("e", "b")} AS unlike
+    FROM (SELECT e.expected_line_id, e.variant, e.sub, e.kind, e.meter_key, e.period_start, e.period_end, e.due_on, e.total,
+              e.gross, e.quantity, e.unit_price
           FROM expected_left AS e
           ANTI JOIN second_pass AS m ON m.expected_line_id = e.expected_line_id AND m.variant = e.variant) AS e
-    JOIN (SELECT b.line_key, b.variant, b.sub, b.kind, b.meter_key, b.period_start, b.period_end, b.due_on
+    JOIN (SELECT b.line_key, b.variant, b.sub, b.kind, b.meter_key, b.period_start, b.period_end, b.due_on, b.total, b.gross,
+              b.quantity, b.unit_price
           FROM billed_left AS b
           ANTI JOIN second_pass AS m ON m.line_key = b.line_key) AS b
-        ON b.variant = e.variant AND b.sub = e.sub AND b.due_on = e.due_on AND b.meter_key = e.meter_key
+        ON b.variant = e.variant AND b.sub = e.sub AND b.due_on = e.due_on
         AND {FAMILY.format(kind="b.kind")} = {FAMILY.format(kind="e.kind")}
+        AND (b.meter_key = e.meter_key OR (e.kind IN ('usage', 'subscription', 'proration') AND e.total <> 0))
         AND b.period_start < e.period_end AND e.period_start < b.period_end
 ),
 ranked AS (
     SELECT expected_line_id, variant, line_key,
         row_number() OVER (
-            PARTITION BY expected_line_id, variant ORDER BY days DESC, other_kind, line_key
+            PARTITION BY expected_line_id, variant ORDER BY other_name, days DESC, unlike, line_key
         ) AS for_expected,
         row_number() OVER (
-            PARTITION BY line_key ORDER BY days DESC, other_kind, expected_line_id
+            PARTITION BY line_key ORDER BY other_name, days DESC, unlike, expected_line_id
         ) AS for_billed
     FROM shared_days
 )
@@ -161,7 +165,7 @@ UNION ALL
 SELECT expected_line_id, variant, line_key, 3 AS pass FROM ranked WHERE for_expected = 1 AND for_billed = 1""",
 )
 
-_TIES = "sum(alone) OVER {window} > 0 AND " + " AND ".join(
+_TIES = "sum(alone) OVER {window} > 0 AND NOT bool_or(unlike) OVER {window} AND " + " AND ".join(
     f"sum({name}) OVER {{window}} = 0" for name in ("gross", "discount", "credit", "tax", "total")
 )
 """Whether some lines of a window found no counterpart of their own, and yet all of them come to the same."""
@@ -180,7 +184,7 @@ WITH sides AS (
     SELECT m.variant, m.expected_line_id, m.line_key, m.pass, b.invoice_id, b.cohort, b.fresh, e.subscription_id AS sub,
         e.due_on, e.customer_id, b.currency, e.currency AS expected_currency, e.total AS expected, b.total AS billed, e.kind,
         b.gross - e.gross AS gross, b.discount - e.discount AS discount, b.credit - e.credit AS credit, b.tax - e.tax AS tax,
-        b.total - e.total AS total, 0 AS alone,
+        b.total - e.total AS total, 0 AS alone, m.pass = 3 OR b.currency <> e.currency AS unlike,
         m.pass = 3 OR b.total <> e.total OR b.currency <> e.currency OR b.gross <> e.gross OR b.discount <> e.discount
             OR b.credit <> e.credit OR b.taxable <> e.taxable OR b.tax <> e.tax
             OR (e.kind IN ('usage', 'subscription', 'proration') AND coalesce(b.quantity <> e.quantity, false))
@@ -192,14 +196,14 @@ WITH sides AS (
     SELECT c.variant, c.expected_line_id, NULL AS line_key, 0 AS pass, c.invoice_id, c.cohort, c.fresh, c.sub, c.due_on,
         c.customer_id, c.currency, c.currency AS expected_currency, e.total AS expected, NULL AS billed, e.kind,
         -e.gross AS gross, -e.discount AS discount, -e.credit AS credit, -e.tax AS tax, -e.total AS total,
-        CASE WHEN e.total = 0 THEN 0 ELSE 1 END AS alone, e.total <> 0 AS differs
+        CASE WHEN e.total = 0 THEN 0 ELSE 1 END AS alone, false AS unlike, e.total <> 0 AS differs
     FROM match_expected AS c
     JOIN expected_lines AS e ON e.expected_line_id = c.expected_line_id
     ANTI JOIN line_matches AS m ON m.expected_line_id = c.expected_line_id AND m.variant = c.variant
     UNION ALL
     SELECT l.variant, NULL AS expected_line_id, l.line_key, 0 AS pass, l.invoice_id, l.cohort, l.fresh, l.sub, b.due_on,
         l.customer_id, l.currency, NULL AS expected_currency, NULL AS expected, l.total AS billed, l.kind, l.gross, l.discount,
-        l.credit, l.tax, l.total, CASE WHEN l.total = 0 THEN 0 ELSE 1 END AS alone, l.total <> 0 AS differs
+        l.credit, l.tax, l.total, CASE WHEN l.total = 0 THEN 0 ELSE 1 END AS alone, false AS unlike, l.total <> 0 AS differs
     FROM billed_lines AS l
     JOIN bills AS b ON b.variant = l.variant AND b.sub = l.sub AND b.invoice_id = l.invoice_id
     ANTI JOIN line_matches AS m ON m.line_key = l.line_key

@@ -80,7 +80,7 @@ MATRIX = {"model": "matrix", "dimensions": ["region", "size"], "prices": [{"valu
         (
             {"model": "graduated", "tiers": [{"up_to": 5, "unit": "1", "flat": "9"}, {"unit": "1"}]},
             {"units": 0, "engine": "lago"},
-            "0 api calls at USD 1.00 plus USD 9.00",
+            "no api calls, fee of USD 9.00",
         ),
         (
             {"model": "graduated_percentage", "tiers": RATES},

@@ -24,8 +24,10 @@ from billing_recon.compute.reconcile import (
     expected_billed,
     matching,
     metered_used,
+    payouts,
     rerating,
     stages,
+    summary_postings,
 )
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns
 from billing_recon.compute.relation import Relation
@@ -551,8 +553,8 @@ class World:
 _OF_PAIR = {
     "expected_billed": (bills, matching, rerating, stages, codes, expected_billed),
     "billed_rendered": (billed_rendered,),
-    "billed_booked": (billed_rendered, billed_booked),
-    "billed_paid": (billed_paid,),
+    "billed_booked": (billed_rendered, summary_postings, billed_booked),
+    "billed_paid": (payouts, billed_paid),
     "metered_used": (metered_used,),
 }
 
