@@ -6,6 +6,7 @@ import itertools
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -97,17 +98,96 @@ def beside(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
 
 
 def build(con: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:
-    """Create each relation in the order given, as a table (kept) or view of the session, replacing an earlier one."""
-    for relation in relations:
-        shape = _SHAPES.get(relation.sql) if relation.rows_from else None
-        if shape is not None and not _any_row(con, relation.rows_from):
-            con.execute(f"CREATE OR REPLACE TABLE {relation.name} ({shape})")
-            continue
-        what = "TABLE" if relation.kept else "VIEW"
-        con.execute(f"CREATE OR REPLACE {what} {relation.name} AS {relation.sql}")
-        if relation.rows_from and shape is None:
-            described = con.execute(f"DESCRIBE {relation.name}").fetchall()
-            _SHAPES[relation.sql] = ", ".join(f'"{column[0]}" {column[1]}' for column in described)
+    """Create each relation, in the order given or side by side, as a table (kept) or view of the session, replacing an earlier one.
+
+    A session of one thread is one of small tables, where planning costs more than computing and a second core would idle: there
+    two relations are made at a time, each when its inputs are there.
+    """
+    steps = tuple(relations)
+    (threads,) = con.execute("SELECT current_setting('threads')").fetchall()
+    if threads[0] > 1 or len(steps) < _WORTH_SHARING:
+        for relation in steps:
+            _create(con, relation)
+    else:
+        _Plan(steps).carry_out(con)
+
+
+_WORTH_SHARING = 8
+"""Relations from which on a second thread is worth its start."""
+
+
+def _create(con: duckdb.DuckDBPyConnection, relation: Relation) -> None:
+    shape = _SHAPES.get(relation.sql) if relation.rows_from else None
+    if shape is not None and not _any_row(con, relation.rows_from):
+        con.execute(f"CREATE OR REPLACE TABLE {relation.name} ({shape})")
+        return
+    what = "TABLE" if relation.kept else "VIEW"
+    con.execute(f"CREATE OR REPLACE {what} {relation.name} AS {relation.sql}")
+    if relation.rows_from and shape is None:
+        described = con.execute(f"DESCRIBE {relation.name}").fetchall()
+        _SHAPES[relation.sql] = ", ".join(f'"{column[0]}" {column[1]}' for column in described)
+
+
+class _Plan:
+    """Relations that wait for their inputs, and those that are ready; two threads take from it until none is left."""
+
+    def __init__(self, steps: tuple[Relation, ...]) -> None:
+        made = {relation.name for relation in steps}
+        self._steps = steps
+        self._missing = [relation.waits_for & made for relation in steps]
+        self._readers: dict[str, list[int]] = {}
+        for number, inputs in enumerate(self._missing):
+            for name in inputs:
+                self._readers.setdefault(name, []).append(number)
+        self._weight = self._longest_ways()
+        self._ready = [number for number, inputs in enumerate(self._missing) if not inputs]
+        self._left = len(steps)
+        self._changed = threading.Condition()
+        self._failed = False
+
+    def _longest_ways(self) -> list[int]:
+        """How many relations wait behind each, at the longest: those with most behind them go first."""
+        ways = [0] * len(self._steps)
+        for number in reversed(range(len(self._steps))):
+            ways[number] = 1 + max((ways[n] for n in self._readers.get(self._steps[number].name, ())), default=0)
+        return ways
+
+    def carry_out(self, con: duckdb.DuckDBPyConnection) -> None:
+        other = beside(con)
+        with ThreadPoolExecutor(1, thread_name_prefix="relations") as helper:
+            helped = helper.submit(self._work, other)
+            self._work(con)
+            helped.result()
+        other.close()
+
+    def _work(self, con: duckdb.DuckDBPyConnection) -> None:
+        while (number := self._take()) is not None:
+            made = False
+            try:
+                _create(con, self._steps[number])
+                made = True
+            finally:
+                self._done(number, made)
+
+    def _take(self) -> int | None:
+        with self._changed:
+            while not self._ready and self._left and not self._failed:
+                self._changed.wait()
+            if not self._left or self._failed:
+                return None
+            number = max(self._ready, key=lambda n: (self._weight[n], -n))
+            self._ready.remove(number)
+            return number
+
+    def _done(self, number: int, made: bool) -> None:
+        with self._changed:
+            self._left -= 1
+            self._failed = self._failed or not made
+            for reader in self._readers.get(self._steps[number].name, ()):
+                self._missing[reader].discard(self._steps[number].name)
+                if not self._missing[reader]:
+                    self._ready.append(reader)
+            self._changed.notify_all()
 
 
 _SHAPES: dict[str, str] = {}

@@ -22,3 +22,8 @@ class Relation:
     doc: str
     kept: bool = True
     rows_from: tuple[str, ...] = ()
+
+    @property
+    def waits_for(self) -> set[str]:
+        """What must be there before it is made: what it reads, and what tells that it would be empty."""
+        return {*self.inputs, *(source.split()[0] for source in self.rows_from)}

@@ -70,8 +70,7 @@ def reconcile(home: Home, day: date, run_id: str) -> StepResult:
         register_window(con, home, "unbilled_usage", UNBILLED, day, day)
         _register_quarantine(con, home, first, day)
         _register_baseline(con, home)
-        for relations in (reconciling.RELATIONS, totalling.RELATIONS, measuring.RELATIONS, drifting.RELATIONS):
-            build(con, relations)
+        build(con, (*reconciling.RELATIONS, *totalling.RELATIONS, *measuring.RELATIONS, *drifting.RELATIONS))
         written = (
             home.write(con, BREAKS.name, BREAKS.columns, day, "breaks", run_id),
             home.write(con, CONTROL_TOTALS.name, CONTROL_TOTALS.columns, day, "control_totals", run_id),

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import duckdb
 import pytest
 
-from billing_recon.compute.engine import beside, build, scratch, session
+from billing_recon.compute.engine import Limits, beside, build, scratch, session
 from billing_recon.compute.relation import Relation
 
 DOUBLED = Relation(
@@ -67,3 +67,38 @@ def test_a_relation_made_empty_unplanned_has_the_columns_types_and_rows_of_the_p
         )
     assert results[0] == results[1]
     assert len(results[0][1]) == sum(number > 0 for number in numbers)
+
+
+def _after(name: str, *inputs: str) -> Relation:
+    source = " UNION ALL ".join(f"SELECT n FROM {one}" for one in inputs) or "SELECT 1 AS n"
+    return Relation(name=name, inputs=inputs, doc="Counts the ways to it.", sql=f"SELECT sum(n) AS n FROM ({source})")
+
+
+def test_small_relations_are_made_side_by_side_each_after_its_inputs() -> None:
+    steps = [_after("r0")]
+    for number in range(1, 40):
+        steps.append(_after(f"r{number}", *sorted({f"r{number - 1}", f"r{number // 2}"})))
+    one_by_one, side_by_side = session(Limits(threads=2)), session(Limits(threads=1))
+    build(one_by_one, steps)
+    build(side_by_side, steps)
+    for step in steps:
+        counted = f"SELECT n FROM {step.name}"
+        assert side_by_side.execute(counted).fetchall() == one_by_one.execute(counted).fetchall()
+
+
+def test_a_relation_that_fails_ends_the_others_and_its_error_is_raised() -> None:
+    wrong = Relation(name="wrong", inputs=("r3",), doc="Reads what is not there.", sql="SELECT absent FROM r3")
+    steps = [*(_after(f"r{n}", *([f"r{n - 1}"] if n else [])) for n in range(12)), wrong]
+    with pytest.raises(duckdb.BinderException, match="absent"):
+        build(session(Limits(threads=1)), steps)
+
+
+def test_what_tells_that_a_relation_is_empty_is_made_before_it() -> None:
+    late = Relation(
+        name="late", inputs=("r0",), doc="Waits.", sql="SELECT n FROM r0", rows_from=("r11 WHERE n IS NULL",)
+    )
+    steps = [late, *(_after(f"r{n}", *([f"r{n - 1}"] if n else [])) for n in range(12))]
+    con = session(Limits(threads=1))
+    for _ in range(2):
+        build(con, steps)
+    assert con.execute("SELECT count(*) FROM late").fetchall() == [(0,)]
