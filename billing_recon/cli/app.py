@@ -9,6 +9,7 @@ import typer
 
 from billing_recon import __version__
 from billing_recon.cli import (
+    arriving,
     asking,
     baselines,
     checking,
@@ -104,6 +105,8 @@ app.command(epilog=looking.EXAMPLES["status"])(looking.status)
 app.command(epilog=looking.EXAMPLES["breaks"])(looking.breaks)
 app.command(epilog=looking.EXAMPLES["explain"])(looking.explain)
 app.command(epilog=checking.EXAMPLES["checklist"])(checking.checklist)
+app.command(epilog=arriving.EXAMPLES["usage"])(arriving.usage)
+app.command(epilog=arriving.EXAMPLES["findings"])(arriving.findings)
 app.command(epilog=reading.EXAMPLES["read"])(reading.read)
 app.add_typer(baselines.app, name="baseline")
 app.command(epilog=monthly.EXAMPLES["signoff"])(monthly.signoff)
