@@ -205,7 +205,7 @@ _finding = columns(
         "WHEN 'LEDGER_DUPLICATE' THEN b.invoice_id || ' over ' || b.currency || ' {1} is booked by ' || CAST(b.journals AS VARCHAR) "
         f"|| ' journals, ' || b.currency || ' {{2}} in all: ' || b.currency || ' ' || {signed('b.off', 5)} || '.' "
         "WHEN 'LEDGER_AMOUNT' THEN CASE WHEN b.billed IS NULL THEN 'Journal ' || b.journal_id || ' books several invoices at once and is ' || b.currency "
-        f"|| ' ' || {signed('b.off', 5)} || ' off their sum.' WHEN b.off <> 0 THEN b.invoice_id || ' is booked at ' || b.currency || ' {2} where ' || b.currency "
+        f"|| ' ' || {signed('b.off', 5)} || ' off their sum.' WHEN b.off <> 0 THEN b.invoice_id || ' is booked at ' || b.currency || ' {{2}} where ' || b.currency "
         f"|| ' {{1}} is billed: ' || b.currency || ' ' || {signed('b.off', 5)} || '.' "
         "ELSE 'A journal of ' || b.invoice_id || ' does not balance: debits and credits are ' || b.currency || ' {3} apart.' END "
         f"WHEN 'LEDGER_ACCOUNT' THEN b.invoice_id || ' is booked at the right ' || b.currency || ' {{2}}, but ' || {_MISPOSTED} || '.' "

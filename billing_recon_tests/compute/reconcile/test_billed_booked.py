@@ -73,7 +73,9 @@ def test_an_invoice_booked_twice() -> None:
 def test_another_amount_in_balance() -> None:
     world = World()
     world.journal(world.invoice(), ar="124.00", revenue="105.00")
-    assert run(world).codes(PAIR) == [("LEDGER_AMOUNT", Decimal("5.00"))]
+    found = run(world).the_break(PAIR)
+    assert (found["code"], found["delta"]) == ("LEDGER_AMOUNT", Decimal("5.00"))
+    assert found["explanation"] == "INV-1 is booked at USD 124.00 where USD 119.00 is billed: USD +5.00."
 
 
 def test_a_journal_out_of_balance_with_the_right_receivable() -> None:
