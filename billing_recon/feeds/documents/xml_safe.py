@@ -49,17 +49,26 @@ def parse(data: bytes) -> etree._Element:
     return root
 
 
-def root_tag(data: bytes) -> str | None:
-    """The root element's tag in Clark notation ({namespace}name), read from the beginning only; None if it is no XML."""
+def root_tag(data: bytes, envelope: str = "") -> str | None:
+    """The root element's tag in Clark notation ({namespace}name), read from the beginning only; None if it is no XML.
+
+    Of a document in an envelope, whose elements all lie in the namespace `envelope`, the tag of what it carries.
+    """
     parser, head = _parser("start"), data[:_HEAD_BYTES].lstrip(_BLANKS)
     with suppress(etree.XMLSyntaxError, ValueError, LookupError):
         for start in range(0, len(head), _BITE_BYTES):  # in bites: what is broken further on must not hide the root
             parser.feed(head[start : start + _BITE_BYTES])
-            for _, found in parser.read_events():
-                return str(found.tag) if isinstance(found, etree._Element) else None
+            if tag := _started(parser, envelope):
+                return tag
         parser.close()
-        for _, found in parser.read_events():
-            return str(found.tag) if isinstance(found, etree._Element) else None
+        return _started(parser, envelope)
+    return None
+
+
+def _started(parser: etree.XMLPullParser, envelope: str) -> str | None:
+    for _, found in parser.read_events():
+        if isinstance(found, etree._Element) and not (envelope and str(found.tag).startswith(envelope)):
+            return str(found.tag)
     return None
 
 

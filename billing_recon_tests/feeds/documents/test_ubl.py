@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from billing_recon.core.document import DocumentKind, DocumentUnreadable
@@ -135,3 +137,24 @@ def test_an_invoice_without_its_totals_is_refused():
     start, end = UBL.index("<cac:LegalMonetaryTotal>"), UBL.index("<cac:InvoiceLine>")
     with pytest.raises(DocumentUnreadable, match="no LegalMonetaryTotal"):
         _read((UBL[:start] + UBL[end:]).encode())
+
+
+SBDH = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
+
+
+def _enveloped(*documents: str) -> bytes:
+    carried = "".join(text.split("?>", 1)[1] for text in documents)
+    header = "<StandardBusinessDocumentHeader><HeaderVersion>1.0</HeaderVersion></StandardBusinessDocumentHeader>"
+    return f'<StandardBusinessDocument xmlns="{SBDH}">{header}{carried}</StandardBusinessDocument>'.encode()
+
+
+def test_an_invoice_in_a_networks_envelope_is_the_invoice():
+    data = _enveloped(UBL)
+    assert recognise(data) == "ubl"
+    assert replace(read(data, "a", "ubl"), file="b") == read(UBL.encode(), "b", "ubl")
+
+
+@pytest.mark.parametrize(("documents", "number"), [((), 0), ((UBL, UBL), 2)])
+def test_an_envelope_without_one_document_is_refused(documents: tuple[str, ...], number: int):
+    with pytest.raises(DocumentUnreadable, match=f"carries {number} documents"):
+        read(_enveloped(*documents), "a", "ubl")
