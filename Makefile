@@ -22,7 +22,7 @@ demo: $(VENV)/.ready  ## simulate a company with injected billing bugs, run 60 d
 	@$(BIN)/python -m billing_recon.demo --home $(HOME_DIR)
 
 test: $(VENV)/.ready  ## the whole suite, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 check: $(VENV)/.ready  ## style, types, layers, and SQL parsed for operators that lose cents
 	@$(BIN)/ruff check .
