@@ -46,6 +46,12 @@ def connect(url: str) -> Engine:
     return engine
 
 
+def close_here(pid: int, engine: Engine) -> None:
+    """Close an engine's idle connections in the process that opened them; a forked child leaves its parent's alone."""
+    if os.getpid() == pid:
+        engine.dispose()
+
+
 def _advice(problem: str) -> str:
     return (
         f"{URL_ENV} cannot be used: {problem}. "

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -15,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, func, insert, select, update
 
 from billing_recon.control import audit
-from billing_recon.control.database import connect, reading, writing
+from billing_recon.control.database import close_here, connect, reading, writing
 from billing_recon.control.migrate import upgrade
 from billing_recon.control.records import (
     Baseline,
@@ -59,13 +61,14 @@ class ControlStore:
     def __init__(self, engine: Engine, clock: Callable[[], datetime] = utc_now) -> None:
         self._engine = engine
         self._clock = clock
+        weakref.finalize(self, close_here, os.getpid(), engine).atexit = False
 
     @classmethod
     def open(cls, url: str, *, clock: Callable[[], datetime] = utc_now) -> ControlStore:
         """Open, and bring to the current schema where needed. Safe when two processes open a new database at once."""
-        engine = connect(url)
-        upgrade(engine)
-        return cls(engine, clock)
+        store = cls(connect(url), clock)
+        upgrade(store._engine)
+        return store
 
     def close(self) -> None:
         """Give the connections back; the store can be used again afterwards."""

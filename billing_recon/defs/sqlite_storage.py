@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -59,6 +60,7 @@ class PooledEngine:
                     _of_the_parent.append(made[1])
                 made = (os.getpid(), self._make())
                 self._made = made
+                weakref.finalize(self, _close_here, *made).atexit = False
             return made[1]
 
     def _make(self) -> db.Engine:
@@ -84,6 +86,11 @@ class PooledEngine:
         made, self._made = self._made, None
         if made is not None and made[0] == os.getpid():
             made[1].dispose()
+
+
+def _close_here(pid: int, engine: db.Engine) -> None:
+    if os.getpid() == pid:
+        engine.dispose()
 
 
 def _prepare(connection: sqlite3.Connection, _record: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 
@@ -21,7 +22,7 @@ DAY = date(2026, 3, 2)
 
 
 @pytest.fixture
-def engine(url: str, control: ControlStore) -> Engine:
+def engine(url: str, control: ControlStore) -> Iterator[Engine]:
     """A second way into a database with one of every decision in it."""
     control.apply_policy("a: 1", "ana", "")
     control.record_verdict(verdict(Verdict.FAIL))
@@ -31,7 +32,9 @@ def engine(url: str, control: ControlStore) -> Engine:
     control.sign_off("2026-03", "Ana", Role.FINANCE, "e1")
     control.decide_rows([RowDecision("r1", "payments", DAY, Verb.DISCARD, "test data", "Ana")])
     control.close_month("2026-03", "e1")
-    return connect(url)
+    engine = connect(url)
+    yield engine
+    engine.dispose()
 
 
 def execute(engine: Engine, *statements: str) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -42,7 +43,7 @@ def wait_until_written(home: Path, table: str, process: subprocess.Popen[bytes])
     while time.monotonic() < deadline and process.poll() is None:
         if database.is_file():
             try:
-                with sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5) as con:
+                with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)) as con:
                     seen = con.execute(
                         "SELECT count(*) FROM partition_states WHERE table_name = ? AND day = ?", (table, str(FIRST))
                     ).fetchone()

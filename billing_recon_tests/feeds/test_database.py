@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -169,7 +170,7 @@ def test_many_rows_come_in_batches(desk_of: Desks, received: str) -> None:
 @pytest.fixture
 def sqlite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "billing.db"
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("CREATE TABLE received (id text, cents integer, amount real, day date, at text)")
         connection.executemany(
             "INSERT INTO received VALUES (?, ?, ?, ?, ?)",
