@@ -6,6 +6,7 @@ Rules 4 to 9 of ARCHITECTURE 2. Prices come from compute.rating; what reaches an
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT, PRICE, QUANTITY, RATE, RAW
+from billing_recon.compute.rating.proration import shared
 from billing_recon.compute.relation import Relation
 
 _RUN = (
@@ -37,7 +38,7 @@ ITEMS = Relation(
 WITH charged AS (
     SELECT {of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable,
         {OWN_PRICE},
-        c.kind = 'subscription' AND p.proration = 'by_day' AS by_day,
+        c.kind = 'subscription' AS prorates, r.part, r.whole,
         greatest(CAST(r.period_end + p.late_window_days AS DATE), p.first_day) AS cutoff, p.day,
         p.late_window_days,
         row_number() OVER (
@@ -66,8 +67,8 @@ SELECT {of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.m
         WHEN c.kind = 'usage' THEN coalesce(u.quantity, 0)
         ELSE c.seats
     END AS {QUANTITY}) AS quantity,
-    CAST(CASE WHEN c.by_day THEN c.run_end - c.run_start ELSE 1 END AS INTEGER) AS part,
-    CAST(CASE WHEN c.by_day THEN c.period_end - c.period_start ELSE 1 END AS INTEGER) AS whole,
+    CAST(CASE WHEN c.prorates THEN c.part ELSE 1 END AS INTEGER) AS part,
+    CAST(CASE WHEN c.prorates THEN c.whole ELSE 1 END AS INTEGER) AS whole,
     CAST(coalesce(u.late_quantity, 0) AS {QUANTITY}) AS late_quantity,
     CAST(coalesce(u.duplicate_quantity, 0) AS {QUANTITY}) AS duplicate_quantity,
     CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity, c.own_price
@@ -115,7 +116,7 @@ WITH priced AS (
     SELECT {of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
         i.superseded_quantity, r.unit_price, r.gross_raw, r.gross, r.working,
         CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || CAST(i.part AS VARCHAR) || ' of '
-            || CAST(i.whole AS VARCHAR) || ' days' END AS phrase,
+            || CAST(i.whole AS VARCHAR) || CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END END AS phrase,
         CASE WHEN i.kind = 'usage' THEN 'usage' WHEN i.part = i.whole THEN 'subscription' ELSE 'proration' END AS kind,
         CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount,
         p.rounding
@@ -146,7 +147,7 @@ FROM discounted""",
 
 MINIMUM_LINES = Relation(
     name="minimum_lines",
-    inputs=("contract_runs", "charge_lines", "run_params"),
+    inputs=("contract_runs", "charge_lines", "run_params", "term_profile"),
     doc="Where a run's lines, after discount, come to less than its share of the minimum: one line for the rest.",
     sql=f"""
 WITH charged AS (
@@ -155,17 +156,18 @@ WITH charged AS (
 ),
 due AS (
     SELECT {of("r", _RUN)}, r.minimum, coalesce(c.net, 0) AS net,
-        CASE WHEN p.proration = 'by_day' THEN share(r.minimum, r.run_end - r.run_start, r.period_end - r.period_start)
-            ELSE CAST(r.minimum AS {RAW}) END AS minimum_raw,
-        p.rounding, p.proration = 'by_day' AND r.run_end - r.run_start < r.period_end - r.period_start AS prorated
+        {shared("r.minimum", "r.part", "r.whole", "f.ratio_decimals")} AS minimum_raw,
+        p.rounding, r.part <> r.whole AS prorated, r.part, r.whole,
+        CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END AS counted
     FROM contract_runs AS r
     CROSS JOIN run_params AS p
+    CROSS JOIN term_profile AS f
     LEFT JOIN charged AS c ON c.subscription_id = r.subscription_id AND c.period_start = r.period_start
         AND c.period_end = r.period_end AND c.run_no = r.run_no
     WHERE r.wanted AND r.rateable AND NOT r.by_seat AND r.minimum > 0
 ),
 settled AS (
-    SELECT {_RUN}, minimum, net, minimum_raw, prorated, settle(minimum_raw, decimals, rounding) AS owed FROM due
+    SELECT {_RUN}, minimum, net, minimum_raw, prorated, part, whole, counted, settle(minimum_raw, decimals, rounding) AS owed FROM due
 )
 SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id,
     segment, decimals, tax_rate, CAST(NULL AS VARCHAR) AS charge_id, 1000000 AS position, 'minimum' AS kind,
@@ -175,11 +177,10 @@ SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_
     CAST(0 AS {AMOUNT}) AS discount, CAST(0 AS {QUANTITY}) AS late_quantity, CAST(0 AS {QUANTITY}) AS duplicate_quantity,
     CAST(0 AS {QUANTITY}) AS superseded_quantity,
     CAST(json_object('minimum', json_object('agreed', say(minimum, decimals), 'owed', say(owed, decimals),
-        'charged', say(net, decimals), 'days', CASE WHEN prorated THEN run_end - run_start END,
-        'of', CASE WHEN prorated THEN period_end - period_start END)) AS VARCHAR) AS working,
+        'charged', say(net, decimals), 'days', CASE WHEN prorated THEN part END,
+        'of', CASE WHEN prorated THEN whole END)) AS VARCHAR) AS working,
     'minimum of ' || currency || ' ' || group_thousands(say(minimum, decimals)) || CASE WHEN prorated THEN
-        ' for ' || CAST(run_end - run_start AS VARCHAR) || ' of ' || CAST(period_end - period_start AS VARCHAR)
-        || ' days (' || currency || ' ' || group_thousands(say(owed, decimals)) || ')' ELSE '' END
+        ' for ' || CAST(part AS VARCHAR) || ' of ' || CAST(whole AS VARCHAR) || counted || ' (' || currency || ' ' || group_thousands(say(owed, decimals)) || ')' ELSE '' END
         || ' less charges of ' || currency || ' ' || group_thousands(say(net, decimals)) AS phrase
 FROM settled WHERE owed > net""",
 )

@@ -17,6 +17,7 @@ from billing_recon.compute.rating.package import Package
 from billing_recon.compute.rating.per_unit import PerUnit
 from billing_recon.compute.rating.percentage import Percentage
 from billing_recon.compute.rating.prorated_graduated import ProratedGraduated
+from billing_recon.compute.rating.proration import shared as share_of
 from billing_recon.compute.rating.tiers import holds
 from billing_recon.compute.rating.volume import Volume
 from billing_recon.compute.relation import Relation
@@ -275,8 +276,7 @@ lines AS ({summed if "line_id" in given else alone}
 ),
 shared AS (
     SELECT l.item_id, l.model, l.decimals, l.part, l.whole, l.unit_price, l.raw, l.settled,
-        CASE WHEN l.part = l.whole THEN l.raw WHEN p.ratio_decimals IS NULL THEN share(l.raw, l.part, l.whole)
-            ELSE part_of(l.raw, ratio_of(l.part, l.whole, p.ratio_decimals)) END AS gross_raw
+        {share_of("l.raw", "l.part", "l.whole", "p.ratio_decimals")} AS gross_raw
     FROM lines AS l
     CROSS JOIN term_profile AS p
 )

@@ -77,9 +77,9 @@ QUESTIONS = Relation(
 WITH asked AS (
     SELECT item, e_plan, e_version, e_currency, charge_id, CAST(coalesce(b_quantity, e_quantity) AS {QUANTITY}) AS quantity,
         b_quantity <> e_quantity AS other_quantity, b_gross <> e_gross AS other_gross, e_price,
-        CAST(CASE WHEN {_LIKE} THEN coalesce({_DAYS.format("run_days")}, period_end - period_start) ELSE 1 END AS INTEGER) AS part,
+        CAST(CASE WHEN {_LIKE} THEN coalesce({_DAYS.format("steps.rating.proration.days")}, period_end - period_start) ELSE 1 END AS INTEGER) AS part,
         CAST(CASE WHEN {_LIKE} THEN coalesce(
-            {_DAYS.format("period_days")},
+            {_DAYS.format("steps.rating.proration.of")},
             CAST(json_extract_string(working, '$.billing_period[1]') AS DATE)
                 - CAST(json_extract_string(working, '$.billing_period[0]') AS DATE),
             period_end - period_start
