@@ -118,6 +118,7 @@ TERM_PROFILE = TermTable(
         "fixed_days": INTEGER,
         "credit_cap": TEXT,
         "step_order": TEXT,
+        "tax_included": BOOLEAN,
     },
 )
 """One row: the profile's policies that rating reads beside `run_params`. `step_order` is like discount,maximum,minimum."""
@@ -180,6 +181,7 @@ def _profile(profile: Profile) -> tuple[Any, ...]:
         profile.fixed_days,
         profile.credit_cap,
         ",".join(profile.adjustments),
+        profile.prices_include_tax,
     )
 
 

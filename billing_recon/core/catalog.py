@@ -297,14 +297,34 @@ class Coupon(Frozen):
     amount: Exact
     valid_from: date
     valid_to: date
+    charges: tuple[str, ...] = Field(default=(), description="charge_ids it takes from; none: from the whole invoice")
 
 
 class Credit(Frozen):
-    """A one-off credit, used on the invoice of the period that holds `granted_on`; never more than that invoice."""
+    """A one-off credit, used on the invoice of the period that holds `granted_on`; never more than that invoice.
+
+    With `expires_on` it is a prepaid balance: what earlier invoices left of it is used on the next, of periods that begin
+    before that day.
+    """
 
     credit_id: str
     amount: Exact
     granted_on: date
+    expires_on: date | None = None
+
+
+class Allowance(Frozen):
+    """Units of a meter that a customer has included in every period, on top of the charge's free units.
+
+    A run shorter than its period has its share of them. With rollover `next_period`, what the period before left of its own
+    units is added, and expires when the period ends; the first period that can leave any is the one that begins on or after
+    `since`.
+    """
+
+    meter: str
+    units: Exact
+    rollover: Literal["none", "next_period"] = "none"
+    since: date | None = None
 
 
 class Contract(Frozen):
@@ -313,6 +333,7 @@ class Contract(Frozen):
     discount: Discount | None = None
     coupons: tuple[Coupon, ...] = ()
     credits: tuple[Credit, ...] = ()
+    allowances: tuple[Allowance, ...] = ()
     minimum: Exact | None = Field(default=None, description="replaces the plan's")
     overrides: dict[str, Exact] = Field(
         default_factory=dict,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from billing_recon.compute.expect import late
 from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAX_LINES, TAXED_LINES
+from billing_recon.compute.expect.allowances import ALLOWANCES
 from billing_recon.compute.expect.charges import CHARGE_LINES, ITEMS, MINIMUM_LINES, UNBILLED
 from billing_recon.compute.expect.lines import EXPECTED
 from billing_recon.compute.expect.periods import INTERVALS, PERIODS
@@ -23,8 +24,9 @@ RELATIONS: tuple[Relation, ...] = (
     PIECES,
     RUNS,
     UNRATED,
+    ALLOWANCES,
     ITEMS,
-    *rate("charge_items", "charge_rates", given=("own_price",)),
+    *rate("charge_items", "charge_rates", given=("own_price", "allowance")),
     CHARGE_LINES,
     MINIMUM_LINES,
     *late.RELATIONS,

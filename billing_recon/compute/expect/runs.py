@@ -9,6 +9,7 @@ from billing_recon.compute.expect.periods import own_period
 from billing_recon.compute.money import AMOUNT, RATE
 from billing_recon.compute.rating.proration import fixed_days_between
 from billing_recon.compute.relation import Relation
+from billing_recon.core.catalog import Allowance, Contract, Coupon, Credit, Discount
 
 _INTERVAL = (
     "subscription_id, wanted_start, wanted_end, due_on, wanted, is_open, late, probe, start_day, end_day, customer_id, "
@@ -91,12 +92,37 @@ def _undated(path: str) -> str:
     return f"({found} IS NOT NULL AND TRY_CAST({found} AS DATE) IS NULL)"
 
 
-def _garbled(listed: str, dates: tuple[str, ...]) -> str:
+_KNOWN = {
+    "": tuple(Contract.model_fields),
+    "discount": tuple(Discount.model_fields),
+    "coupons[*]": tuple(Coupon.model_fields),
+    "credits[*]": tuple(Credit.model_fields),
+    "allowances[*]": tuple(Allowance.model_fields),
+}
+"""Terms of a contract that rating reads, by where they stand. Another would silently do nothing, so nothing is rated with it."""
+
+
+def _unknown() -> str:
+    """SQL for the names of the terms of a contract that nobody reads; empty where there are none."""
+    found = []
+    for place, names in _KNOWN.items():
+        listed = ", ".join(f"'{name}'" for name in names)
+        unread = f"lambda name: name NOT IN ({listed})"
+        where = f"json_extract(contract, '$.{place}')" if place else "contract"
+        if place.endswith("[*]"):
+            where = f"flatten(list_transform({where}, lambda one: coalesce(json_keys(one), [])))"
+        else:
+            where = f"json_keys({where})"
+        found.append(f"coalesce(list_filter({where}, {unread}), [])")
+    return f"array_to_string({' || '.join(found)}, ', ')"
+
+
+def _garbled(listed: str, dates: tuple[str, ...], figure: str = "amount") -> str:
     """SQL condition: one of a contract's coupons or credits cannot be read exactly, so what is owed is unknown."""
     unreadable = " OR ".join(
         [
-            f"TRY_CAST(json_extract_string(one, '$.amount') AS {AMOUNT}) IS NULL",
-            f"json_type(one, '$.amount') IN {_NOT_EXACT}",
+            f"TRY_CAST(json_extract_string(one, '$.{figure}') AS {AMOUNT}) IS NULL",
+            f"json_type(one, '$.{figure}') IN {_NOT_EXACT}",
             *(f"TRY_CAST(json_extract_string(one, '$.{name}') AS DATE) IS NULL" for name in dates),
         ]
     )
@@ -127,6 +153,14 @@ _SHARE = f"""CAST(CASE WHEN p.proration = 'none' OR NOT ({_SHORT}) THEN 1
 """SQL for the share of the period that a run is, as the profile counts it; 1 of 1 for a whole period. By the second, a run
 that begins or ends with its period does so at midnight. Where both ends are counted up to the next period's first day, the
 last run has that day: it is what a change half-way charges for the days that are left."""
+
+
+_BAD_ALLOWANCE = """json_extract_string(one, '$.meter') IS NULL
+                    OR coalesce(json_extract_string(one, '$.rollover'), 'none') NOT IN ('none', 'next_period')
+                    OR (json_extract_string(one, '$.rollover') = 'next_period'
+                        AND TRY_CAST(json_extract_string(one, '$.since') AS DATE) IS NULL)"""
+_BAD_EXPIRY = """json_extract_string(one, '$.expires_on') IS NOT NULL
+                AND TRY_CAST(json_extract_string(one, '$.expires_on') AS DATE) IS NULL"""
 
 
 RUNS = Relation(
@@ -168,13 +202,21 @@ agreed AS (
         TRY_CAST(json_extract_string(contract, '$.minimum') AS {AMOUNT}) AS minimum,
         contract IS NULL OR {_garbled("coupons", dates=("valid_from", "valid_to"))}
             OR {_garbled("credits", dates=("granted_on",))}
+            OR {_garbled("allowances", dates=(), figure="units")} OR coalesce(len(list_filter(
+                json_extract(contract, '$.allowances[*]'), lambda one: {_BAD_ALLOWANCE})) > 0, false)
+            OR coalesce(len(list_filter(json_extract(contract, '$.credits[*]'), lambda one: {_BAD_EXPIRY})) > 0, false)
             OR coalesce(json_type(contract, '$.discount.rate') IN {_NOT_EXACT}, false)
             OR coalesce(json_type(contract, '$.minimum') IN {_NOT_EXACT}, false)
             OR coalesce(json_type(contract, '$.cap') IN {_NOT_EXACT}, false) OR (json_extract_string(contract, '$.cap') IS NOT NULL
                 AND TRY_CAST(json_extract_string(contract, '$.cap') AS {AMOUNT}) IS NULL)
             OR coalesce(len(list_filter(json_extract(contract, '$.overrides.*'), lambda one: json_type(one) IN {_NOT_EXACT}
                 OR TRY_CAST(json_extract_string(one, '$') AS {AMOUNT}) IS NULL)) > 0, false)
-            OR {_undated("$.discount.valid_from")} OR {_undated("$.discount.valid_to")} AS garbled
+            OR {_undated("$.discount.valid_from")} OR {_undated("$.discount.valid_to")} AS garbled,
+        {_unknown()} AS unknown, TRY_CAST(json_extract_string(contract, '$.cap') AS {AMOUNT}) AS cap,
+        coalesce(list_contains(json_extract_string(contract, '$.allowances[*].rollover'), 'next_period'), false) AS rolls,
+        list_min(list_transform(list_filter(json_extract(contract, '$.credits[*]'),
+            lambda one: json_extract_string(one, '$.expires_on') IS NOT NULL),
+            lambda one: TRY_CAST(json_extract_string(one, '$.granted_on') AS DATE))) AS prepaid_from
     FROM opened
 ),
 judged AS (
@@ -184,17 +226,24 @@ judged AS (
         CASE WHEN g.rate_from > a.period_start OR g.rate_to <= a.period_start OR g.rate IS NULL THEN CAST(0 AS {RATE})
             ELSE g.rate END AS discount_rate,
         CASE WHEN g.minimum_text IS NULL THEN t.minimum ELSE g.minimum END AS minimum,
-        c.decimals, x.rate AS tax_rate,
+        c.decimals, x.rate AS tax_rate, g.unknown,
         CASE
             WHEN t.plan_id IS NULL OR c.currency IS NULL THEN 'plan_not_in_catalog'
             WHEN g.garbled OR (g.rate_text IS NOT NULL AND g.rate IS NULL)
                 OR (g.minimum_text IS NOT NULL AND g.minimum IS NULL) THEN 'contract_unreadable'
+            WHEN g.unknown <> '' THEN 'contract_term_unknown'
+            WHEN coalesce(g.minimum, t.minimum) > g.cap THEN 'minimum_above_cap'
+            WHEN f.step_order = 'maximum,discount,minimum' AND coalesce(g.minimum, t.minimum) > 0 AND g.cap IS NOT NULL
+                AND g.rate <> 0 THEN 'order_not_rated'
             WHEN (a.wanted OR a.late) AND x.rate IS NULL THEN 'no_tax_rate'
             WHEN m.by_event THEN 'priced_by_event'
             WHEN a.is_short AND p.proration = 'by_second' AND a.has_brief THEN 'changed_twice_a_day'
             WHEN a.is_short AND p.proration = 'by_day' AND f.fixed_days IS NOT NULL
                 AND a.period_end - a.period_start NOT BETWEEN 28 AND 31 THEN 'no_fixed_days'
             WHEN a.wanted AND m.meters AND a.period_start <= p.day - p.lookback_days THEN 'usage_out_of_reach'
+            WHEN a.wanted AND g.rolls AND (p.day - a.period_start) + (a.period_end - a.period_start) + 3 >= p.lookback_days
+                THEN 'usage_out_of_reach'
+            WHEN a.wanted AND g.prepaid_from <= p.day - p.lookback_days THEN 'balance_out_of_reach'
             WHEN a.late AND a.period_start <= p.day{" - p.lookback_days" * LATE_REACH} THEN 'usage_out_of_reach'
         END AS reason
     FROM stated AS a
@@ -209,7 +258,7 @@ judged AS (
 )
 SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, by_seat, run_no, plan_id, plan_version, currency,
     tax_region, run_start, run_end, part, whole, seats, customer_id, segment, contract, discount_rate, minimum, decimals,
-    tax_rate, reason,
+    tax_rate, unknown, reason,
     NOT bool_or(reason IS NOT NULL) OVER (PARTITION BY subscription_id, period_start, period_end) AS rateable
 FROM judged""",
 )
@@ -231,6 +280,15 @@ SELECT subscription_id, plan_id, plan_version, currency, reason, min(
         WHEN 'priced_by_event' THEN 'Plan ''' || plan_id || ''' version ''' || plan_version || ''' has charges whose price '
             || 'depends on single events, of which only the sums are at hand, so ' || subscription_id || ' is not rated; price '
             || 'them by the sum of their quantities.'
+        WHEN 'contract_term_unknown' THEN 'The contract of ' || subscription_id || ' has terms that rating does not know ('
+            || unknown || '), so what it owes is unknown; name them as in docs/rating.md section 5, or take them out.'
+        WHEN 'minimum_above_cap' THEN 'The contract of ' || subscription_id || ' has a minimum above its cap, so one of the two '
+            || 'cannot be meant; correct the contract, or the plan''s minimum.'
+        WHEN 'order_not_rated' THEN 'The profile puts the discount between maximum and minimum, and ' || subscription_id
+            || ' has all three, which expected lines cannot show line by line; set adjustments in company.yaml to an order that '
+            || 'applies the maximum and the minimum on the same side of the discount.'
+        WHEN 'balance_out_of_reach' THEN 'A prepaid credit of ' || subscription_id || ' was granted before the lookback, so what '
+            || 'earlier invoices used of it is not all at hand; raise lookback_days in the policy.'
         WHEN 'changed_twice_a_day' THEN subscription_id || ' was active for less than a day within its period from '
             || CAST(period_start AS VARCHAR) || ', and the profile prorates by the second, for which lines by day have no place, '
             || 'so it is not rated; send that interval as a whole day, or set proration: by_day in company.yaml.'
@@ -242,6 +300,6 @@ SELECT subscription_id, plan_id, plan_version, currency, reason, min(
     END
 ) AS sentence
 FROM contract_runs
-WHERE reason IS NOT NULL AND NOT by_seat
+WHERE reason IS NOT NULL
 GROUP BY subscription_id, plan_id, plan_version, currency, reason""",
 )

@@ -49,12 +49,13 @@ OPTIONAL: dict[str, str] = {
     "in_bucket": "false",
     "line_id": "i.item_id",
     "own_price": f"CAST(NULL AS {PRICE})",
+    "allowance": f"CAST(0 AS {QUANTITY})",
 }
 """Columns that `items` may have, with what stands for one that it has not: `before` the units of the same period that its
 earlier parts billed, `opens` and `closes` whether the item is the first and the last part, `tier_units` the units that choose
 a volume tier where they are not those priced, `events` how many were metered, `cell` the matrix's cell, `in_bucket` whether
 it is one bucket of several, `line_id` what its items make up together, `own_price` what the contract agrees in place of the charge's
-amount, unit price or package price."""
+amount, unit price or package price, `allowance` the units that the contract includes beside the charge's free ones."""
 
 _CONVERSION = "c.divide_by, c.multiply_by, c.convert_rounding, c.convert_decimals"
 _CHARGE = (
@@ -156,6 +157,11 @@ def _terms(items: str, at: Sources, given: Collection[str], events: str | None, 
     if "own_price" in given:
         for name in ("amount", "unit_price", "package_price"):
             charge = charge.replace(f"c.{name},", f"coalesce(i.own_price, c.{name}) AS {name},")
+    if "allowance" in given:
+        free = f"CAST(c.free_units + i.allowance AS {QUANTITY})"
+        charge = charge.replace("c.free_units,", f"{free} AS free_units,")
+    else:
+        free = "c.free_units"
     rateable = "true" if events else "NOT c.by_event"
     return Relation(
         name=at.terms,
@@ -176,7 +182,7 @@ FROM (
         c.currency, coalesce(replace(c.meter, '_', ' '), 'units') AS noun,
         CAST(coalesce(v.quantity, i.quantity) AS {QUANTITY}) AS quantity,
         CAST(coalesce(v.before, {own["before"]}) AS {QUANTITY}) AS before,
-        CASE WHEN c.model = 'percentage' THEN CAST(0 AS {QUANTITY}) ELSE c.free_units END AS off,
+        CASE WHEN c.model = 'percentage' THEN CAST(0 AS {QUANTITY}) ELSE {free} END AS off,
         {own["tier_units"]} AS tier_units, {own["events"]} AS events, {own["cell"]} AS cell, {own["opens"]} AS opens,
         {own["closes"]} AS closes, {own["in_bucket"]} AS in_bucket, {charge}
     FROM {items} AS i

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from billing_recon_tests.vector_cases import Vector
 from billing_recon_tests.vectors import COLUMNS, main, read, run
 
 
@@ -124,7 +125,13 @@ def test_neither_the_id_nor_the_case_of_a_row_is_read() -> None:
     ("engine", "model", "params", "given", "expected"),
     [
         ("flexprice", "volume", '{"tiers": [{"unit": "1", "up_to": "10"}, {"unit": "2", "up_to": "20"}]}', "25", "50"),
-        ("flexprice", "graduated", '{"tiers": [{"unit": "1", "up_to": "10"}, {"unit": "2", "up_to": "20"}]}', "25", "30"),
+        (
+            "flexprice",
+            "graduated",
+            '{"tiers": [{"unit": "1", "up_to": "10"}, {"unit": "2", "up_to": "20"}]}',
+            "25",
+            "30",
+        ),
         ("flexprice", "graduated", '{"tiers": [{"unit": "2"}, {"unit": "1", "up_to": "10"}]}', "25", "40"),
         ("flexprice", "volume", '{"tiers": []}', "25", "0"),
         ("flexprice", "package", '{"amount": "1", "package_size": "10", "round": ""}', "25", "3"),
