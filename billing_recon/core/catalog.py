@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from billing_recon.core.currency import EXPONENTS
 
@@ -233,22 +233,44 @@ class Plan(Frozen):
     charges: tuple[Charge, ...]
     minimum: Exact | None = Field(default=None, description="per period and subscription, after discounts")
 
+    @field_validator("currency")
+    @classmethod
+    def _active(cls, currency: str, given: ValidationInfo) -> str:
+        if currency not in EXPONENTS:
+            raise ValueError(
+                f"{_name(given.data)}: currency '{currency}' is not an active ISO 4217 code; for example USD"
+            )
+        return currency
+
+    @field_validator("effective_to")
+    @classmethod
+    def _ends_after_it_starts(cls, ends: date | None, given: ValidationInfo) -> date | None:
+        starts = given.data.get("effective_from")
+        if starts and ends and ends <= starts:
+            raise ValueError(f"{_name(given.data)}: it ends ({ends}) before it starts ({starts}); swap the two")
+        return ends
+
     @model_validator(mode="after")
-    def _known(self) -> Plan:
-        problems = []
-        if self.currency not in EXPONENTS:
-            problems.append(f"currency '{self.currency}' is not an active ISO 4217 code; for example USD")
-        if self.effective_from and self.effective_to and self.effective_to <= self.effective_from:
-            problems.append(f"it ends ({self.effective_to}) before it starts ({self.effective_from}); swap the two")
-        ids = [charge.charge_id for charge in self.charges]
-        if len(ids) != len(set(ids)):
-            problems.append("charge_id must be unique within the plan")
-        seen = [(charge.kind, charge.meter) for charge in self.charges]
-        if len(seen) != len(set(seen)):
-            problems.append("two charges share kind and meter, so their lines could not be told apart")
+    def _told_apart(self) -> Plan:
+        problems = list(not_told_apart(self.charges))
         if problems:
-            raise ValueError("; ".join(f"plan '{self.plan_id}' version '{self.plan_version}': {p}" for p in problems))
+            raise ValueError("; ".join(f"{_name(vars(self))}: {p}" for p in problems))
         return self
+
+
+def _name(plan: Mapping[str, object]) -> str:
+    return f"plan '{plan.get('plan_id')}' version '{plan.get('plan_version')}'"
+
+
+def not_told_apart(charges: Sequence[Charge]) -> Iterator[str]:
+    """What keeps the lines of a plan's charges from being told apart."""
+    ids = [charge.charge_id for charge in charges]
+    twice = sorted({one for one in ids if ids.count(one) > 1})
+    if twice:
+        yield f"charge_id must be unique within the plan; {', '.join(twice)} is given twice"
+    seen = [(charge.kind, charge.meter) for charge in charges]
+    if len(seen) != len(set(seen)):
+        yield "two charges share kind and meter, so their lines could not be told apart"
 
 
 class TaxRate(Frozen):
