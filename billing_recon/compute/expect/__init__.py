@@ -2,7 +2,7 @@
 
 Inputs: run_params, currencies, term_plans, term_charges, term_tiers, term_taxes, subscriptions, usage_rollup,
 invoice_lines (only to find which periods need a counterpart). Results: `expected_lines` (core.results.EXPECTED_LINES),
-`unbilled_usage` and `unrated`.
+`unbilled_usage`, `unrated` and `entitlement_signals`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from billing_recon.compute.expect import late
 from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAX_LINES, TAXED_LINES
 from billing_recon.compute.expect.allowances import ALLOWANCES
 from billing_recon.compute.expect.charges import CHARGE_LINES, ITEMS, MINIMUM_LINES, UNBILLED
+from billing_recon.compute.expect.entitlements import ENTITLEMENTS
 from billing_recon.compute.expect.lines import EXPECTED
 from billing_recon.compute.expect.periods import INTERVALS, PERIODS
 from billing_recon.compute.expect.runs import PIECES, RUNS, UNRATED
@@ -31,6 +32,7 @@ RELATIONS: tuple[Relation, ...] = (
     MINIMUM_LINES,
     *late.RELATIONS,
     UNBILLED,
+    ENTITLEMENTS,
     ADJUSTMENTS,
     COUPON_LINES,
     TAXED_LINES,

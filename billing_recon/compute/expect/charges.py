@@ -40,7 +40,7 @@ WITH charged AS (
     SELECT {of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable,
         {OWN_PRICE},
         c.kind = 'subscription' AS prorates, r.part, r.whole, coalesce(a.own, 0) AS own_allowance,
-        coalesce(a.rolled, 0) AS rolled_allowance,
+        coalesce(a.rolled, 0) AS rolled_allowance, c.included,
         greatest(CAST(r.period_end + p.late_window_days AS DATE), p.first_day) AS cutoff, p.day,
         p.late_window_days,
         row_number() OVER (
@@ -76,7 +76,8 @@ SELECT {of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.m
     CAST(coalesce(u.duplicate_quantity, 0) AS {QUANTITY}) AS duplicate_quantity,
     CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity, c.own_price,
     CAST(c.own_allowance AS {QUANTITY}) AS own_allowance, CAST(c.rolled_allowance AS {QUANTITY}) AS rolled_allowance,
-    CAST(c.own_allowance + c.rolled_allowance AS {QUANTITY}) AS allowance
+    CAST(c.own_allowance + c.rolled_allowance AS {QUANTITY}) AS allowance,
+    CAST(CASE WHEN c.kind = 'usage' THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included
 FROM charged AS c
 LEFT JOIN used AS u ON u.item_id = c.item_id
 WHERE c.wanted OR u.quantity <> 0""",

@@ -336,3 +336,34 @@ class TestTax:
             (Decimal("48.39"), 0, 0),
             (Decimal("51.61"), Decimal("0.19"), Decimal("9.81")),
         ]
+
+
+class TestEntitlements:
+    TIERS = '{charge_id: e, kind: usage, meter: events, model: graduated, tiers: [{up_to: 1000}, {unit: "0.015"}]}'
+
+    def told(self, on: str, *used: tuple[str, str], charge: str = TIERS, **contract: Any) -> list[tuple[int, str]]:
+        known = company(charge, contract=contract, on=on)
+        for units, usage_day in used:
+            known.uses(units, usage_day)
+        found = rows(known.rated(), "SELECT percent, sentence FROM entitlement_signals ORDER BY percent")
+        return [(row["percent"], row["sentence"]) for row in found]
+
+    def test_each_threshold_is_told_on_the_day_that_reaches_it(self) -> None:
+        used = (("499", "2026-03-02"), ("1", "2026-03-03"), ("500", "2026-03-04"), ("7", "2026-03-05"))
+        assert self.told("2026-03-02", *used) == []
+        assert [percent for percent, _ in self.told("2026-03-03", *used)] == [50]
+        assert [percent for percent, _ in self.told("2026-03-04", *used)] == [90, 100]
+        assert self.told("2026-03-05", *used) == []
+        assert self.told("2026-03-03", *used)[0][1] == (
+            "S1 has used 500 of the 1,000 events included from 2026-03-01: 50% are reached."
+        )
+
+    def test_free_units_and_an_allowance_are_included_too(self) -> None:
+        free = '{charge_id: e, kind: usage, meter: events, model: per_unit, unit_price: "1", free_units: 50}'
+        used = ("100", "2026-03-02")
+        assert [p for p, _ in self.told("2026-03-02", used, charge=free)] == [50, 90, 100]
+        more = {"allowances": [{"meter": "events", "units": "60"}]}
+        assert [p for p, _ in self.told("2026-03-02", used, charge=free, **more)] == [50, 90]
+
+    def test_where_nothing_is_included_nothing_is_told(self) -> None:
+        assert self.told("2026-03-02", ("100", "2026-03-02"), charge=USAGE) == []
