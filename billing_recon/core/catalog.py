@@ -146,8 +146,13 @@ class Charge(Frozen):
 
     @property
     def by_event(self) -> bool:
-        """Whether the price depends on the single events, and not on the sum of their quantities alone."""
-        metered = self.aggregation != "sum" or self.bucket is not None or self.prorated or self.model == "matrix"
+        """Whether the price depends on the single events, and not on the sum of their quantities or their number alone."""
+        metered = (
+            self.aggregation not in ("sum", "count")
+            or self.bucket is not None
+            or self.prorated
+            or self.model == "matrix"
+        )
         bounded = self.event_minimum is not None or self.event_maximum is not None
         freed = self.free_events > 0 or (self.model == "percentage" and self.free_units > 0)
         return metered or bounded or freed or self.event_fee != 0

@@ -1,4 +1,4 @@
-"""Units that a contract includes in every period, and what the period before left of its own. docs/rating.md, rule 17."""
+"""Units that a contract includes in every period, and what the period before left of its own. docs/rating.md, rule 24."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from billing_recon.compute.expect.periods import own_period
 from billing_recon.compute.money import QUANTITY, RAW
 from billing_recon.compute.relation import Relation
 
-_OF = "subscription_id, period_start, period_end, run_start, part, whole, meter, units, rolls, since"
-
 ALLOWANCES = Relation(
     name="run_allowances",
-    inputs=("contract_runs", "contract_intervals", "usage_rollup", "run_params"),
+    inputs=("contract_runs", "contract_intervals", "term_charges", "usage_rollup", "run_params"),
     rows_from=("contract_runs WHERE contract LIKE '%\"allowances\"%'",),
     doc=(
         "Units included per run and meter: the allowance, or of a run shorter than its period its share; and in the run that "
@@ -18,31 +16,34 @@ ALLOWANCES = Relation(
     ),
     sql=f"""
 WITH runs AS (
-    SELECT r.subscription_id, r.period_start, r.period_end, r.run_start, r.part, r.whole,
+    SELECT r.subscription_id, r.period_start, r.period_end, r.run_start, r.part, r.whole, r.plan_id, r.plan_version, r.currency,
         unnest(json_extract(r.contract, '$.allowances[*]')) AS one
     FROM contract_runs AS r
     WHERE r.rateable AND NOT r.by_seat AND json_array_length(r.contract, '$.allowances') > 0
 ),
 agreed AS (
-    SELECT subscription_id, period_start, period_end, run_start, part, whole, json_extract_string(one, '$.meter') AS meter,
-        CAST(json_extract_string(one, '$.units') AS {QUANTITY}) AS units,
-        coalesce(json_extract_string(one, '$.rollover') = 'next_period', false) AND run_start = period_start AS rolls,
-        CAST(json_extract_string(one, '$.since') AS DATE) AS since
-    FROM runs
+    SELECT r.subscription_id, r.period_start, r.period_end, r.run_start, r.part, r.whole, c.meter, c.aggregation,
+        CAST(json_extract_string(r.one, '$.units') AS {QUANTITY}) AS units,
+        coalesce(json_extract_string(r.one, '$.rollover') = 'next_period', false) AND r.run_start = r.period_start AS rolls,
+        CAST(json_extract_string(r.one, '$.since') AS DATE) AS since
+    FROM runs AS r
+    JOIN term_charges AS c ON c.plan_id = r.plan_id AND c.plan_version = r.plan_version AND c.currency = r.currency
+        AND c.kind = 'usage' AND c.meter = json_extract_string(r.one, '$.meter')
 ),
 anchored AS (
-    SELECT a.subscription_id, a.period_start AS own_start, a.period_end AS own_end, a.run_start, a.part, a.whole, a.meter, a.units,
-        a.since, i.billing_anchor, i.billing_interval, i.once_start, i.once_end, CAST(a.period_start - 1 AS DATE) AS probe
+    SELECT a.subscription_id, a.period_start AS own_start, a.period_end AS own_end, a.run_start, a.part, a.whole, a.meter,
+        a.aggregation, a.units, a.since, i.billing_anchor, i.billing_interval, i.once_start, i.once_end, CAST(a.period_start - 1 AS DATE) AS probe
     FROM agreed AS a
     JOIN contract_intervals AS i ON i.subscription_id = a.subscription_id AND i.start_day <= a.run_start
         AND a.run_start < i.end_day
     WHERE a.rolls AND i.billing_interval <> 'once'
 ),
-before AS ({own_period("anchored", "subscription_id, own_start, run_start, meter, units, since")}
+before AS ({own_period("anchored", "subscription_id, own_start, run_start, meter, aggregation, units, since")}
 ),
 left_over AS (
     SELECT b.subscription_id, b.own_start, b.run_start, b.meter,
-        greatest(b.units - greatest(coalesce(sum(u.quantity), 0), 0), 0) AS rolled
+        greatest(b.units - greatest(coalesce(sum(CASE b.aggregation WHEN 'count' THEN u.events ELSE u.quantity END), 0), 0), 0)
+            AS rolled
     FROM before AS b
     CROSS JOIN run_params AS p
     LEFT JOIN usage_rollup AS u ON u.subscription_id = b.subscription_id AND u.meter = b.meter

@@ -37,7 +37,7 @@ ITEMS = Relation(
     ),
     sql=f"""
 WITH charged AS (
-    SELECT {of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable,
+    SELECT {of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.aggregation,
         {OWN_PRICE},
         c.kind = 'subscription' AS prorates, r.part, r.whole, coalesce(a.own, 0) AS own_allowance,
         coalesce(a.rolled, 0) AS rolled_allowance, c.included,
@@ -54,7 +54,7 @@ WITH charged AS (
     WHERE r.rateable AND (r.wanted OR (r.is_open AND c.kind = 'usage'))
 ),
 used AS (
-    SELECT c.item_id, sum(u.quantity) AS quantity, sum(u.late_quantity) AS late_quantity,
+    SELECT c.item_id, sum(CASE c.aggregation WHEN 'count' THEN u.events ELSE u.quantity END) AS quantity, sum(u.late_quantity) AS late_quantity,
         sum(u.duplicate_quantity) AS duplicate_quantity, sum(u.superseded_quantity) AS superseded_quantity
     FROM charged AS c
     JOIN usage_rollup AS u ON u.subscription_id = c.subscription_id AND u.meter = c.meter
@@ -77,7 +77,7 @@ SELECT {of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.m
     CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity, c.own_price,
     CAST(c.own_allowance AS {QUANTITY}) AS own_allowance, CAST(c.rolled_allowance AS {QUANTITY}) AS rolled_allowance,
     CAST(c.own_allowance + c.rolled_allowance AS {QUANTITY}) AS allowance,
-    CAST(CASE WHEN c.kind = 'usage' THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included
+    c.aggregation, CAST(CASE WHEN c.kind = 'usage' THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included
 FROM charged AS c
 LEFT JOIN used AS u ON u.item_id = c.item_id
 WHERE c.wanted OR u.quantity <> 0""",

@@ -16,7 +16,7 @@ ENTITLEMENTS = Relation(
     sql=f"""
 WITH used AS (
     SELECT i.subscription_id, i.customer_id, i.charge_id, i.meter, i.period_start, i.period_end, i.included, i.quantity AS used,
-        coalesce(sum(u.quantity), 0) AS today
+        coalesce(sum(CASE i.aggregation WHEN 'count' THEN u.events ELSE u.quantity END), 0) AS today
     FROM charge_items AS i
     CROSS JOIN run_params AS p
     LEFT JOIN usage_rollup AS u ON u.subscription_id = i.subscription_id AND u.meter = i.meter AND u.day = p.day

@@ -115,7 +115,7 @@ WITH spans AS (
 charged AS (
     SELECT {of("r", _LATE_RUN)}, r.customer_id, r.segment, r.discount_rate, r.decimals, r.tax_rate, r.minimum, r.seats,
         s.adjusted_start, s.adjusted_end, s.due_on AS adjusted_due, s.adjusts, s.is_late_open, s.first_arrived,
-        s.last_arrived, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, {OWN_PRICE},
+        s.last_arrived, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.aggregation, {OWN_PRICE},
         c.kind = 'subscription' AS prorates, r.part, r.whole, CAST(coalesce(a.own, 0) + coalesce(a.rolled, 0) AS {QUANTITY}) AS allowance,
         row_number() OVER (
             ORDER BY r.subscription_id, r.period_start, s.adjusted_start, r.run_start, r.by_seat, c.position
@@ -129,7 +129,9 @@ charged AS (
     WHERE r.rateable
 ),
 used AS (
-    SELECT c.number, coalesce(sum(u.quantity) FILTER (WHERE u.day < c.first_arrived), 0) AS before, sum(u.quantity) AS after
+    SELECT c.number, coalesce(sum(CASE c.aggregation WHEN 'count' THEN u.events ELSE u.quantity END)
+            FILTER (WHERE u.day < c.first_arrived), 0) AS before,
+        sum(CASE c.aggregation WHEN 'count' THEN u.events ELSE u.quantity END) AS after
     FROM charged AS c
     JOIN usage_rollup AS u ON u.subscription_id = c.subscription_id AND u.meter = c.meter
         AND u.usage_day >= c.run_start AND u.usage_day < c.run_end AND u.day <= c.last_arrived

@@ -10,6 +10,7 @@ from billing_recon.compute.money import AMOUNT, RATE
 from billing_recon.compute.rating.proration import fixed_days_between
 from billing_recon.compute.relation import Relation
 from billing_recon.core.catalog import Allowance, Contract, Coupon, Credit, Discount
+from billing_recon.core.catalog_file import USED_BY
 
 _INTERVAL = (
     "subscription_id, wanted_start, wanted_end, due_on, wanted, is_open, late, probe, start_day, end_day, customer_id, "
@@ -79,6 +80,8 @@ def _runs(by_seat: bool) -> str:
             ends_at := ends_at, brief_days := brief_days), from_day) AS last
     FROM run_pieces{where} GROUP BY {_PERIOD}, {_TERMS}, {number}"""
 
+
+_WITH_FREE_UNITS = ", ".join(f"'{model}'" for model in USED_BY["free_units"] if model != "percentage")
 
 _LAST_DAY_COUNTS = "f.day_count = 'both_ends' AND f.period_ends = 'next_start'"
 
@@ -175,7 +178,8 @@ WITH runs AS ({_runs(by_seat=False)}
     UNION ALL{_runs(by_seat=True)}
 ),
 metered AS (
-    SELECT plan_id, plan_version, currency, bool_or(kind = 'usage') AS meters, bool_or(by_event) AS by_event
+    SELECT plan_id, plan_version, currency, bool_or(kind = 'usage') AS meters, bool_or(by_event) AS by_event,
+        list(meter) FILTER (WHERE kind = 'usage' AND model IN ({_WITH_FREE_UNITS})) AS by_units
     FROM term_charges GROUP BY plan_id, plan_version, currency
 ),
 stated AS (
@@ -214,6 +218,7 @@ agreed AS (
             OR {_undated("$.discount.valid_from")} OR {_undated("$.discount.valid_to")} AS garbled,
         {_unknown()} AS unknown, TRY_CAST(json_extract_string(contract, '$.cap') AS {AMOUNT}) AS cap,
         coalesce(list_contains(json_extract_string(contract, '$.allowances[*].rollover'), 'next_period'), false) AS rolls,
+        json_extract_string(contract, '$.allowances[*].meter') AS allowed,
         list_min(list_transform(list_filter(json_extract(contract, '$.credits[*]'),
             lambda one: json_extract_string(one, '$.expires_on') IS NOT NULL),
             lambda one: TRY_CAST(json_extract_string(one, '$.granted_on') AS DATE))) AS prepaid_from
@@ -236,6 +241,8 @@ judged AS (
             WHEN f.step_order = 'maximum,discount,minimum' AND coalesce(g.minimum, t.minimum) > 0 AND g.cap IS NOT NULL
                 AND g.rate <> 0 THEN 'order_not_rated'
             WHEN (a.wanted OR a.late) AND x.rate IS NULL THEN 'no_tax_rate'
+            WHEN len(list_filter(g.allowed, lambda one: NOT list_contains(coalesce(m.by_units, []), one))) > 0
+                THEN 'allowance_without_charge'
             WHEN m.by_event THEN 'priced_by_event'
             WHEN a.is_short AND p.proration = 'by_second' AND a.has_brief THEN 'changed_twice_a_day'
             WHEN a.is_short AND p.proration = 'by_day' AND f.fixed_days IS NOT NULL
@@ -281,7 +288,10 @@ SELECT subscription_id, plan_id, plan_version, currency, reason, min(
             || 'depends on single events, of which only the sums are at hand, so ' || subscription_id || ' is not rated; price '
             || 'them by the sum of their quantities.'
         WHEN 'contract_term_unknown' THEN 'The contract of ' || subscription_id || ' has terms that rating does not know ('
-            || unknown || '), so what it owes is unknown; name them as in docs/rating.md section 5, or take them out.'
+            || unknown || '), so what it owes is unknown; name them as in docs/rating.md section 7, or take them out.'
+        WHEN 'allowance_without_charge' THEN 'The contract of ' || subscription_id || ' includes units of a meter that plan '''
+            || plan_id || ''' version ''' || plan_version || ''' does not charge by its units, so they would count for nothing; '
+            || 'correct the meter of the allowance, or take it out.'
         WHEN 'minimum_above_cap' THEN 'The contract of ' || subscription_id || ' has a minimum above its cap, so one of the two '
             || 'cannot be meant; correct the contract, or the plan''s minimum.'
         WHEN 'order_not_rated' THEN 'The profile puts the discount between maximum and minimum, and ' || subscription_id

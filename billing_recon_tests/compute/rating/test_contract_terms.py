@@ -269,6 +269,13 @@ class TestAllowances:
         assert known.expected()[0]["total"] == 30
 
 
+def test_an_allowance_of_a_meter_that_is_not_charged_by_units_is_withheld() -> None:
+    assert (
+        withheld(company(USAGE, contract={"allowances": [{"meter": "event", "units": "5"}]}))[0]
+        == "allowance_without_charge"
+    )
+
+
 class TestAPrepaidBalance:
     CONTRACT: ClassVar = {
         "credits": [{"credit_id": "w", "amount": "150", "granted_on": "2026-03-05", "expires_on": "2026-06-01"}]

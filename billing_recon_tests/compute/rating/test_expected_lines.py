@@ -98,3 +98,12 @@ def test_the_other_models_are_expected_lines_like_any(charge: str, gross: str, s
     (line,) = company(f"{{charge_id: e, kind: usage, meter: events, {charge}}}", used="12").expected()
     assert line["gross"] == Decimal(gross)
     assert line["sentence"].startswith(said)
+
+
+def test_a_meter_that_counts_bills_events_whatever_they_hold() -> None:
+    charge = '{charge_id: e, kind: usage, meter: events, model: per_unit, unit_price: "2", aggregation: count}'
+    known = company(charge)
+    for units, usage_day in (("100", "2026-03-10"), ("0.5", "2026-03-11"), ("7", "2026-03-11")):
+        known.uses(units, usage_day)
+    (line,) = known.expected()
+    assert (line["quantity"], line["total"]) == (3, 6)
