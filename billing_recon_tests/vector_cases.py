@@ -304,7 +304,7 @@ def _line(charge: dict[str, Any], params: Fields, given: Fields, stage: Stage = 
         raise VectorError(f"the minimum {minimum} is above the maximum {maximum}")
     return Rated(
         charge={**charge, **_convert(params), **_free(params)},
-        units=(given.figure("units"),),
+        units=(given.maybe("units") or Decimal(0) if charge["model"] == "flat" else given.figure("units"),),
         stage=stage,
         before=given.maybe("units_before_line") or Decimal(0),
         opens=opens,
@@ -359,6 +359,32 @@ def _simple(charge: Callable[[Fields], dict[str, Any]], stage: Stage = "raw", *,
         return Rated(charge(params), (given.figure("units"),), stage), _NOTHING
 
     return read
+
+
+def _sorted_tiers(model: str) -> Callable[[Fields], dict[str, Any]]:
+    """Flexprice's tiers, by where they end. Above the last end a volume is priced in the last tier, and slabs bill no more."""
+
+    def charge(params: Fields) -> dict[str, Any]:
+        tiers = sorted(_tiers(params), key=lambda tier: (tier["up_to"] is None, tier["up_to"] or 0))
+        if not tiers:
+            return _usage("per_unit", unit_price=Decimal(0))
+        if tiers[-1]["up_to"] is not None and model == "volume":
+            tiers[-1] = {**tiers[-1], "up_to": None}
+        elif tiers[-1]["up_to"] is not None:
+            tiers.append({"unit": Decimal(0)})
+        return _usage(model, tiers=tiers)
+
+    return charge
+
+
+def _default_up(params: Fields) -> dict[str, Any]:
+    """Flexprice's packages: rounded up unless told down; of no size they cost nothing."""
+    price, size = params.figure("amount"), params.figure("package_size")
+    if size <= 0:
+        params.get("round")
+        return _usage("per_unit", unit_price=Decimal(0))
+    rounding = "down" if params.get("round") == "down" else "up"
+    return _usage("package", package_size=size, package_price=price, package_rounding=rounding)
 
 
 def _unit(params: Fields) -> dict[str, Any]:
@@ -549,8 +575,9 @@ def _period(params: Fields) -> tuple[int, int]:
 
 
 def _fixed(params: Fields) -> dict[str, Any]:
+    """Days of every month; 0, like none at all, leaves months as they are."""
     fixed = params.maybe("fixed_days_per_month")
-    return {"fixed_days": None if fixed is None else int(fixed)}
+    return {"fixed_days": int(fixed) if fixed else None}
 
 
 def _killbill_days(params: Fields, given: Fields) -> tuple[Case, dict[str, Any]]:
@@ -588,7 +615,7 @@ def _killbill_cycles(in_advance: bool) -> Reader:
     return read
 
 
-_INTERVALS = {"weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year"}
+_INTERVALS = {"weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year", "annual": "year"}
 
 
 def _lago_share(params: Fields, given: Fields) -> tuple[Case, dict[str, Any]]:
@@ -627,13 +654,13 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("lago", "proration_amount"): _lago_share,
     ("flexprice", "unit"): _simple(_unit),
     ("flexprice", "unit_rounded"): _simple(_rounded_unit, "gross"),
-    ("flexprice", "graduated"): _simple(lambda p: _usage("graduated", tiers=_tiers(p))),
-    ("flexprice", "volume"): _simple(lambda p: _usage("volume", tiers=_tiers(p))),
-    ("flexprice", "package"): _simple(lambda p: _package(p, p.figure("amount"))),
+    ("flexprice", "graduated"): _simple(_sorted_tiers("graduated")),
+    ("flexprice", "volume"): _simple(_sorted_tiers("volume")),
+    ("flexprice", "package"): _simple(_default_up),
     ("flexprice", "bucketed_unit"): _simple(_unit, "gross", buckets=True),
-    ("flexprice", "bucketed_package"): _simple(lambda p: _package(p, p.figure("amount")), "gross", buckets=True),
-    ("flexprice", "bucketed_graduated"): _simple(lambda p: _usage("graduated", tiers=_tiers(p)), "gross", buckets=True),
-    ("flexprice", "bucketed_volume"): _simple(lambda p: _usage("volume", tiers=_tiers(p)), "gross", buckets=True),
+    ("flexprice", "bucketed_package"): _simple(_default_up, "gross", buckets=True),
+    ("flexprice", "bucketed_graduated"): _simple(_sorted_tiers("graduated"), "gross", buckets=True),
+    ("flexprice", "bucketed_volume"): _simple(_sorted_tiers("volume"), "gross", buckets=True),
     ("flexprice", "currency_rounding"): _flexprice_amounts,
     ("flexprice", "sum_of_rounded_lines"): _flexprice_amounts,
     ("flexprice", "commitment_true_up"): _true_up,

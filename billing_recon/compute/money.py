@@ -92,6 +92,11 @@ MACROS: tuple[str, ...] = (
     f"CREATE OR REPLACE MACRO full_packages_of(units, size) AS CAST("
     f"decimal_division(CAST(units AS {QUANTITY}) - CAST(units AS {QUANTITY}) % CAST(size AS {QUANTITY}), "
     f"CAST(size AS {QUANTITY}), 0) AS DECIMAL(28,0))",
+    # The tax at a rate within an amount that includes it: amount x rate / (1 + rate), half-even at the 22nd decimal. The rate
+    # as a fraction of whole numbers in its lowest terms (19/119), so that 38 digits suffice.
+    "CREATE OR REPLACE MACRO tax_within(amount, rate) AS list_transform([struct_pack("
+    "rated := CAST(apply_rate(100000000, rate) AS BIGINT), whole := CAST(apply_rate(100000000, rate) AS BIGINT) + 100000000)], "
+    "lambda s: share(amount, full_packages_of(s.rated, gcd(s.rated, s.whole)), full_packages_of(s.whole, gcd(s.rated, s.whole))))[1]",
     # Units rounded at so many decimals; `none` leaves them as they are.
     f"CREATE OR REPLACE MACRO rounded_units(units, rounding, decimals) AS CASE WHEN rounding = 'none' "
     f"THEN CAST(units AS {RAW}) ELSE CAST(settle_by_remainder(units, decimals, CASE rounding WHEN 'ceiling' THEN 'up' "

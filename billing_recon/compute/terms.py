@@ -78,10 +78,11 @@ TERM_CHARGES = TermTable(
         "due": TEXT,
         "dimensions": TEXT,
         "by_event": BOOLEAN,
+        "included": QUANTITY,
     },
 )
 """`term_no` numbers the charges of the whole catalog, so that tiers are joined by one integer. `by_event`: the charge's
-price depends on its single events and not on their sum alone."""
+price depends on its single events and not on their sum alone. `included`: units of a period that cost nothing."""
 TERM_TIERS = TermTable(
     "term_tiers",
     {
@@ -118,6 +119,7 @@ TERM_PROFILE = TermTable(
         "fixed_days": INTEGER,
         "credit_cap": TEXT,
         "step_order": TEXT,
+        "tax_included": BOOLEAN,
     },
 )
 """One row: the profile's policies that rating reads beside `run_params`. `step_order` is like discount,maximum,minimum."""
@@ -180,6 +182,7 @@ def _profile(profile: Profile) -> tuple[Any, ...]:
         profile.fixed_days,
         profile.credit_cap,
         ",".join(profile.adjustments),
+        profile.prices_include_tax,
     )
 
 
@@ -191,8 +194,15 @@ def _charge(number: int, plan: Plan, position: int, c: Charge) -> tuple[Any, ...
         *(c.package_rounding, c.rate, c.event_fee, c.free_events, c.event_minimum, c.event_maximum, c.multiplier),
         *(c.aggregation, c.unique, c.bucket),
         *((convert.divide_by, convert.multiply_by, convert.rounding, convert.decimals) if convert else (None,) * 4),
-        *(c.prorated, c.due, json.dumps(c.dimensions) if c.dimensions else None, c.by_event),
+        *(c.prorated, c.due, json.dumps(c.dimensions) if c.dimensions else None, c.by_event, _included(c)),
     )
+
+
+def _included(charge: Charge) -> Decimal:
+    """Units of a period that cost nothing: the free ones, and those of a first tier without a price and a fee."""
+    first = charge.tiers[0] if charge.tiers else None
+    free = first is not None and first.block_size is None and first.rate is None and not first.unit and not first.flat
+    return charge.free_units + ((first.up_to or Decimal(0)) if first is not None and free else Decimal(0))
 
 
 def _tier(edges: TierEdges, term_no: int, currency: str, decimals: int) -> tuple[Any, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from billing_recon.core.currency import EXPONENTS
 
@@ -146,8 +146,13 @@ class Charge(Frozen):
 
     @property
     def by_event(self) -> bool:
-        """Whether the price depends on the single events, and not on the sum of their quantities alone."""
-        metered = self.aggregation != "sum" or self.bucket is not None or self.prorated or self.model == "matrix"
+        """Whether the price depends on the single events, and not on the sum of their quantities or their number alone."""
+        metered = (
+            self.aggregation not in ("sum", "count")
+            or self.bucket is not None
+            or self.prorated
+            or self.model == "matrix"
+        )
         bounded = self.event_minimum is not None or self.event_maximum is not None
         freed = self.free_events > 0 or (self.model == "percentage" and self.free_units > 0)
         return metered or bounded or freed or self.event_fee != 0
@@ -233,22 +238,44 @@ class Plan(Frozen):
     charges: tuple[Charge, ...]
     minimum: Exact | None = Field(default=None, description="per period and subscription, after discounts")
 
+    @field_validator("currency")
+    @classmethod
+    def _active(cls, currency: str, given: ValidationInfo) -> str:
+        if currency not in EXPONENTS:
+            raise ValueError(
+                f"{_name(given.data)}: currency '{currency}' is not an active ISO 4217 code; for example USD"
+            )
+        return currency
+
+    @field_validator("effective_to")
+    @classmethod
+    def _ends_after_it_starts(cls, ends: date | None, given: ValidationInfo) -> date | None:
+        starts = given.data.get("effective_from")
+        if starts and ends and ends <= starts:
+            raise ValueError(f"{_name(given.data)}: it ends ({ends}) before it starts ({starts}); swap the two")
+        return ends
+
     @model_validator(mode="after")
-    def _known(self) -> Plan:
-        problems = []
-        if self.currency not in EXPONENTS:
-            problems.append(f"currency '{self.currency}' is not an active ISO 4217 code; for example USD")
-        if self.effective_from and self.effective_to and self.effective_to <= self.effective_from:
-            problems.append(f"it ends ({self.effective_to}) before it starts ({self.effective_from}); swap the two")
-        ids = [charge.charge_id for charge in self.charges]
-        if len(ids) != len(set(ids)):
-            problems.append("charge_id must be unique within the plan")
-        seen = [(charge.kind, charge.meter) for charge in self.charges]
-        if len(seen) != len(set(seen)):
-            problems.append("two charges share kind and meter, so their lines could not be told apart")
+    def _told_apart(self) -> Plan:
+        problems = list(not_told_apart(self.charges))
         if problems:
-            raise ValueError("; ".join(f"plan '{self.plan_id}' version '{self.plan_version}': {p}" for p in problems))
+            raise ValueError("; ".join(f"{_name(vars(self))}: {p}" for p in problems))
         return self
+
+
+def _name(plan: Mapping[str, object]) -> str:
+    return f"plan '{plan.get('plan_id')}' version '{plan.get('plan_version')}'"
+
+
+def not_told_apart(charges: Sequence[Charge]) -> Iterator[str]:
+    """What keeps the lines of a plan's charges from being told apart."""
+    ids = [charge.charge_id for charge in charges]
+    twice = sorted({one for one in ids if ids.count(one) > 1})
+    if twice:
+        yield f"charge_id must be unique within the plan; {', '.join(twice)} is given twice"
+    seen = [(charge.kind, charge.meter) for charge in charges]
+    if len(seen) != len(set(seen)):
+        yield "two charges share kind and meter, so their lines could not be told apart"
 
 
 class TaxRate(Frozen):
@@ -297,14 +324,34 @@ class Coupon(Frozen):
     amount: Exact
     valid_from: date
     valid_to: date
+    charges: tuple[str, ...] = Field(default=(), description="charge_ids it takes from; none: from the whole invoice")
 
 
 class Credit(Frozen):
-    """A one-off credit, used on the invoice of the period that holds `granted_on`; never more than that invoice."""
+    """A one-off credit, used on the invoice of the period that holds `granted_on`; never more than that invoice.
+
+    With `expires_on` it is a prepaid balance: what earlier invoices left of it is used on the next, of periods that begin
+    before that day.
+    """
 
     credit_id: str
     amount: Exact
     granted_on: date
+    expires_on: date | None = None
+
+
+class Allowance(Frozen):
+    """Units of a meter that a customer has included in every period, on top of the charge's free units.
+
+    A run shorter than its period has its share of them. With rollover `next_period`, what the period before left of its own
+    units is added, and expires when the period ends; the first period that can leave any is the one that begins on or after
+    `since`.
+    """
+
+    meter: str
+    units: Exact
+    rollover: Literal["none", "next_period"] = "none"
+    since: date | None = None
 
 
 class Contract(Frozen):
@@ -313,6 +360,7 @@ class Contract(Frozen):
     discount: Discount | None = None
     coupons: tuple[Coupon, ...] = ()
     credits: tuple[Credit, ...] = ()
+    allowances: tuple[Allowance, ...] = ()
     minimum: Exact | None = Field(default=None, description="replaces the plan's")
     overrides: dict[str, Exact] = Field(
         default_factory=dict,

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from decimal import Decimal
+from typing import Any, TypeVar
 
-from billing_recon.core.catalog import Catalog, CatalogFile, Charge, Plan, TaxRate
+import yaml
+from pydantic import ValidationError
+
+from billing_recon.core.catalog import Catalog, CatalogFile, Charge, Plan, TaxRate, not_told_apart
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.tables import LARGEST, Kind
 from billing_recon.core.yaml_text import read_yaml
+
+Part = TypeVar("Part", Charge, TaxRate)
 
 DECIMALS: dict[Kind, int] = {Kind.QUANTITY: 10, Kind.PRICE: 12, Kind.AMOUNT: 12, Kind.RATE: 8}
 """Decimals that a figure of each kind keeps when it is computed with (core.tables.SQL_TYPE)."""
@@ -60,16 +67,21 @@ def load_catalog(paths: Iterable[tuple[str, str]]) -> Catalog:
     plans_seen: dict[tuple[str, str, str], str] = {}
     taxes_seen: dict[tuple[str, str], str] = {}
     for name, text in texts:
+        read = True
         try:
             file = read_yaml(CatalogFile, text, name)
+            files.append(file)
         except ConfigurationError as error:
+            read = False
             problems += error.problems
-            continue
-        files.append(file)
+            file = _readable(text)
+            problems += [f"{name}: {problem}" for plan in file.plans for problem in _of_plan(plan)]
         for plan in file.plans:
             key = (plan.plan_id, plan.plan_version, plan.currency)
             problems += [f"{name}: {problem}" for problem in unused_fields(plan)]
             problems += [f"{name}: {problem}" for problem in figures_that_do_not_fit((plan,), ())]
+            if not read:
+                continue
             if key in plans_seen:
                 problems.append(
                     f"{name}: plan '{key[0]}' version '{key[1]}' in {key[2]} is already in {plans_seen[key]}; "
@@ -95,6 +107,42 @@ def load_catalog(paths: Iterable[tuple[str, str]]) -> Catalog:
         taxes=tuple(tax for file in files for tax in file.taxes),
         digest=digest.hexdigest(),
     )
+
+
+def _readable(text: str) -> CatalogFile:
+    """What of a file with problems can be read all the same, so that what is wrong with the rest is told in the same go.
+
+    Only for telling: charges and taxes that are refused are left out, and a plan is not held to its own rules.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError:
+        content = None
+    found = content if isinstance(content, dict) else {}
+    plans = tuple(
+        Plan.model_construct(
+            plan_id=str(one.get("plan_id", "")),
+            plan_version=str(one.get("plan_version", "")),
+            currency=str(one.get("currency", "")),
+            charges=tuple(_valid(Charge, one.get("charges"))),
+        )
+        for one in _mappings(found.get("plans"))
+    )
+    return CatalogFile.model_construct(plans=plans, taxes=tuple(_valid(TaxRate, found.get("taxes"))))
+
+
+def _mappings(listed: object) -> Iterator[dict[str, Any]]:
+    return (one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, dict))
+
+
+def _valid(kind: type[Part], listed: object) -> Iterator[Part]:
+    for one in _mappings(listed):
+        with suppress(ValidationError):
+            yield kind.model_validate(one)
+
+
+def _of_plan(plan: Plan) -> Iterator[str]:
+    return (f"plan '{plan.plan_id}' version '{plan.plan_version}': {p}" for p in not_told_apart(plan.charges))
 
 
 def unused_fields(plan: Plan) -> Iterator[str]:

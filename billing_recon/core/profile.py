@@ -60,6 +60,9 @@ class Profile(Frozen):
         description="invoice: lines carry no tax; each invoice and rate has a line of kind adjustment, meter tax, whose "
         "tax is settled once, at the currency's own exponent",
     )
+    prices_include_tax: bool = Field(
+        default=False, description="the tax is within the prices: taken out of a line's amount, not put on top of it"
+    )
     no_usage: Literal["nothing", "first_tier"] = Field(
         default="nothing", description="what a tiered usage charge bills for no units: nothing, or the first tier's fee"
     )
@@ -107,6 +110,10 @@ class Profile(Frozen):
         if sorted(self.adjustments) != ["discount", "maximum", "minimum"]:
             raise ValueError(
                 "adjustments must name discount, maximum and minimum once each, in the order they are applied"
+            )
+        if self.prices_include_tax and (self.tax_point == "invoice" or self.credit == "before_tax"):
+            raise ValueError(
+                "prices_include_tax goes with tax_point: line and credit: after_tax; the tax within a price is its line's own"
             )
         return self
 

@@ -18,6 +18,17 @@ from billing_recon.day.landing import DUPLICATES
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
 
+ENTITLEMENTS: tuple[Column, ...] = (
+    *(Column(name) for name in ("subscription_id", "customer_id", "charge_id", "meter")),
+    Column("period_start", Kind.DATE),
+    Column("period_end", Kind.DATE),
+    Column("percent", Kind.INTEGER, doc="50, 90 or 100 of what is included"),
+    Column("included", Kind.QUANTITY),
+    Column("used", Kind.QUANTITY),
+    Column("sentence"),
+)
+"""Thresholds of included units that the day's usage reached."""
+
 UNBILLED: tuple[Column, ...] = (
     Column("subscription_id"),
     Column("customer_id"),
@@ -96,6 +107,7 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
             home.write(con, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, "expected_lines", run_id),
             home.write(con, "unbilled_usage", UNBILLED, day, "unbilled_usage", run_id),
             home.write_if_any(con, "unrated", UNRATED, day, "unrated", run_id),
+            home.write_if_any(con, "entitlement_signals", ENTITLEMENTS, day, "entitlement_signals", run_id),
             home.write_if_any(con, "usage_awaited", AWAITED, day, "usage_awaited", run_id),
             home.write_if_any(con, "late_usage", LATE, day, "late_usage", run_id),
         )

@@ -95,11 +95,11 @@ def test_a_charge_that_could_bill_wrongly_is_refused_with_its_place(charge: dict
     [
         (
             {"currency": "XYZ"},
-            "plans.yaml: plans[0]: plan 'p' version '1': currency 'XYZ' is not an active ISO 4217 code",
+            "plans.yaml: plans[0].currency: plan 'p' version '1': currency 'XYZ' is not an active ISO 4217 code",
         ),
         (
             {"effective_from": "2026-03-01", "effective_to": "2026-02-01"},
-            "plans.yaml: plans[0]: plan 'p' version '1': it ends (2026-02-01) before it starts (2026-03-01); swap the two",
+            "plans.yaml: plans[0].effective_to: plan 'p' version '1': it ends (2026-02-01) before it starts (2026-03-01); swap the two",
         ),
     ],
 )
@@ -119,3 +119,52 @@ def test_every_problem_of_a_catalog_is_told_at_once() -> None:
     ]
     assert "leaves a gap" in found[1]
     assert "the last tier has no price" in found[1]
+
+
+EVERY_FAULT = """
+plans:
+  - plan_id: a
+    plan_version: "1"
+    currency: USX
+    effective_from: 2026-02-01
+    effective_to: 2026-01-01
+    minimum: 0.5
+    charges:
+      - {charge_id: overlap, kind: usage, meter: m1, model: graduated, tiers: [{up_to: 10, unit: "1"}, {first_unit: 9, unit: "1"}]}
+      - {charge_id: gap, kind: usage, meter: m2, model: volume, tiers: [{up_to: 10, unit: "1"}, {first_unit: 15, unit: "1"}]}
+      - {charge_id: priceless, kind: usage, meter: m3, model: per_unit}
+      - {charge_id: surge, kind: usage, meter: m4, model: surge, unit_price: "1"}
+      - {charge_id: bounds, kind: usage, meter: m5, model: percentage, rate: "0.1", event_minimum: "5", event_maximum: "3"}
+      - {charge_id: idle, kind: usage, meter: m6, model: per_unit, unit_price: "1", rate: "0.1"}
+      - {charge_id: fine, kind: usage, meter: m7, model: per_unit, unit_price: "0.0000000000001"}
+      - {charge_id: fine, kind: usage, meter: m7, model: per_unit, unit_price: "1"}
+taxes:
+  - {tax_region: DE, rate: 0.19}
+  - {tax_region: FR, rate: "0.2"}
+  - {tax_region: FR, rate: "0.21"}
+"""
+
+
+def test_all_faults_of_all_files_are_told_at_once_each_with_its_file_and_place() -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load_catalog([("bad.yaml", EVERY_FAULT), ("worse.yaml", "plans: [")])
+    told = refused.value.problems
+    for place, what in [
+        ("bad.yaml: plans[0].currency: ", "currency 'USX' is not an active ISO 4217 code; for example USD"),
+        ("bad.yaml: plans[0].effective_to: ", "it ends (2026-01-01) before it starts (2026-02-01); swap the two"),
+        ("bad.yaml: plans[0].minimum: ", 'write the figure in quotes ("0.5")'),
+        ("bad.yaml: plans[0].charges[0]: ", "tier 2 overlaps the tier before"),
+        ("bad.yaml: plans[0].charges[1]: ", "tier 2 leaves a gap to the tier before"),
+        ("bad.yaml: plans[0].charges[2]: ", "model per_unit needs unit_price"),
+        ("bad.yaml: plans[0].charges[3].model: ", "Input should be 'flat', 'per_unit'"),
+        ("bad.yaml: plans[0].charges[4]: ", "event_minimum 5 is above event_maximum 3"),
+        ("bad.yaml: plan 'a' version '1': charge 'idle': ", "rate has no effect on model per_unit; remove it"),
+        ("bad.yaml: plan 'a' version '1': charge 'fine': ", "has more than the 12 decimals kept"),
+        ("bad.yaml: plan 'a' version '1': ", "charge_id must be unique within the plan; fine is given twice"),
+        ("bad.yaml: plan 'a' version '1': ", "two charges share kind and meter"),
+        ("bad.yaml: taxes[0].rate: ", 'write the figure in quotes ("0.19")'),
+        ("bad.yaml: tax region 'FR' has two rates from 1970-01-01", "give the later rate its own effective_from"),
+        ("worse.yaml: ", "not valid YAML"),
+    ]:
+        assert [p for p in told if p.startswith(place) and what in p], (place, what)
+    assert len(told) == 15

@@ -2,14 +2,16 @@
 
 Inputs: run_params, currencies, term_plans, term_charges, term_tiers, term_taxes, subscriptions, usage_rollup,
 invoice_lines (only to find which periods need a counterpart). Results: `expected_lines` (core.results.EXPECTED_LINES),
-`unbilled_usage` and `unrated`.
+`unbilled_usage`, `unrated` and `entitlement_signals`.
 """
 
 from __future__ import annotations
 
 from billing_recon.compute.expect import late
 from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAX_LINES, TAXED_LINES
+from billing_recon.compute.expect.allowances import ALLOWANCES
 from billing_recon.compute.expect.charges import CHARGE_LINES, ITEMS, MINIMUM_LINES, UNBILLED
+from billing_recon.compute.expect.entitlements import ENTITLEMENTS
 from billing_recon.compute.expect.lines import EXPECTED
 from billing_recon.compute.expect.periods import INTERVALS, PERIODS
 from billing_recon.compute.expect.runs import PIECES, RUNS, UNRATED
@@ -23,12 +25,14 @@ RELATIONS: tuple[Relation, ...] = (
     PIECES,
     RUNS,
     UNRATED,
+    ALLOWANCES,
     ITEMS,
-    *rate("charge_items", "charge_rates", given=("own_price",)),
+    *rate("charge_items", "charge_rates", given=("own_price", "allowance")),
     CHARGE_LINES,
     MINIMUM_LINES,
     *late.RELATIONS,
     UNBILLED,
+    ENTITLEMENTS,
     ADJUSTMENTS,
     COUPON_LINES,
     TAXED_LINES,

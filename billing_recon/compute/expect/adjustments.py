@@ -8,21 +8,22 @@ from billing_recon.compute.relation import Relation
 
 ADJUSTMENTS = Relation(
     name="contract_adjustments",
-    inputs=("contract_runs",),
+    inputs=("contract_runs", "invoice_lines"),
     doc=(
         "The cap, coupons and credits of the invoice's last run, in the order given: a coupon where the period ends within its "
-        "validity, a credit granted within the period. The cap comes first, as what is above it."
+        "validity, a credit granted within the period, or of a "
+        "prepaid one what lines of earlier periods left. The cap comes first, as what is above it."
     ),
     sql=f"""
 WITH last_runs AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
-        run_end, customer_id, segment, contract, decimals, tax_rate,
+        run_end, customer_id, segment, contract, decimals, tax_rate, discount_rate,
         row_number() OVER (PARTITION BY subscription_id, period_start, period_end ORDER BY run_no DESC) AS from_last
     FROM contract_runs WHERE wanted AND rateable AND NOT by_seat
 ),
 agreed AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
-        run_end, customer_id, segment, decimals, tax_rate, json_extract(contract, '$.coupons[*]') AS coupons,
+        run_end, customer_id, segment, decimals, tax_rate, discount_rate, json_extract(contract, '$.coupons[*]') AS coupons,
         json_extract(contract, '$.credits[*]') AS credits, json_extract_string(contract, '$.cap') AS cap
     FROM last_runs
     WHERE from_last = 1 AND (json_array_length(contract, '$.coupons') > 0 OR json_array_length(contract, '$.credits') > 0
@@ -50,13 +51,26 @@ valid AS (
     SELECT subscription_id, period_start, period_end, 'credit' AS kind, number, one,
         json_extract_string(one, '$.credit_id') AS id
     FROM credits
-    WHERE period_start <= CAST(json_extract_string(one, '$.granted_on') AS DATE)
-        AND CAST(json_extract_string(one, '$.granted_on') AS DATE) < period_end
+    WHERE CAST(json_extract_string(one, '$.granted_on') AS DATE) < period_end
+        AND CASE WHEN json_extract_string(one, '$.expires_on') IS NULL
+            THEN period_start <= CAST(json_extract_string(one, '$.granted_on') AS DATE)
+            ELSE period_start < CAST(json_extract_string(one, '$.expires_on') AS DATE) END
+),
+spent AS (
+    SELECT v.subscription_id, v.period_start, v.period_end, v.number, sum(l.credit) AS used
+    FROM valid AS v
+    JOIN invoice_lines AS l ON l.subscription_id = v.subscription_id AND l.kind = 'credit' AND l.meter = v.id
+        AND l.period_start < v.period_start AND coalesce(l.status, 'issued') <> 'void'
+    WHERE v.kind = 'credit' AND json_extract_string(v.one, '$.expires_on') IS NOT NULL
+    GROUP BY v.subscription_id, v.period_start, v.period_end, v.number
 )
 SELECT a.subscription_id, a.period_start, a.period_end, a.due_on, a.run_no, a.plan_id, a.plan_version, a.currency,
-    a.tax_region, a.run_start, a.run_end, a.customer_id, a.segment, a.decimals, a.tax_rate, v.kind, v.id,
-    CAST(v.number AS INTEGER) AS number, CAST(json_extract_string(v.one, '$.amount') AS {AMOUNT}) AS amount
+    a.tax_region, a.run_start, a.run_end, a.customer_id, a.segment, a.decimals, a.tax_rate, a.discount_rate, v.kind, v.id,
+    CAST(v.number AS INTEGER) AS number, CAST(json_extract_string(v.one, '$.charges[*]') AS VARCHAR[]) AS charges,
+    CAST(greatest(CAST(json_extract_string(v.one, '$.amount') AS {AMOUNT}) - coalesce(s.used, 0), 0) AS {AMOUNT}) AS amount
 FROM valid AS v
+LEFT JOIN spent AS s ON s.subscription_id = v.subscription_id AND s.period_start = v.period_start
+    AND s.period_end = v.period_end AND s.number = v.number AND v.kind = 'credit'
 JOIN agreed AS a ON a.subscription_id = v.subscription_id AND a.period_start = v.period_start
     AND a.period_end = v.period_end""",
 )
@@ -64,26 +78,34 @@ JOIN agreed AS a ON a.subscription_id = v.subscription_id AND a.period_start = v
 
 _OFFERED = (
     "subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start, "
-    "run_end, customer_id, segment, decimals, tax_rate, id, number, amount"
+    "run_end, customer_id, segment, decimals, tax_rate, id, number, amount, charges"
 )
 
 
-def _used(kind: str, pool: str) -> str:
-    """CTEs ending in `granted`: what is used of each adjustment of a kind, all of it or what those before it leave of
-    the invoice's `pool`."""
-    return f"""offered AS (
-    SELECT {", ".join(f"a.{name}" for name in _OFFERED.split(", "))}, l.pool, p.rounding, p.credit_policy,
-        CASE WHEN a.number = 0 THEN greatest(l.pool - settle(a.amount, a.decimals, p.rounding), 0)
-            ELSE settle(a.amount, a.decimals, p.rounding) END AS settled
+def _used(kind: str, sums: str, *, offered: str) -> str:
+    """CTEs ending in `granted`: what is used of each adjustment of a kind, all of it or what those before it leave: of its own
+    charges where it names some, and of the invoice's `pool`. `offered` is the SQL of what each comes to at most."""
+    return f"""bounded AS (
+    SELECT {", ".join(f"a.{name}" for name in _OFFERED.split(", "))}, l.pool, p.rounding, p.credit_policy, {offered} AS bound,
+        settle(a.amount, a.decimals, p.rounding) AS settled, coalesce(array_to_string(a.charges, chr(31)), '') AS of_charges
     FROM contract_adjustments AS a
     CROSS JOIN run_params AS p
-    JOIN {pool} AS l ON l.subscription_id = a.subscription_id AND l.period_start = a.period_start
+    CROSS JOIN term_profile AS f
+    JOIN {sums} AS l ON l.subscription_id = a.subscription_id AND l.period_start = a.period_start
         AND l.period_end = a.period_end AND l.currency = a.currency
     WHERE a.kind = '{kind}'
 ),
+offered AS (
+    SELECT {_OFFERED}, pool, rounding, credit_policy, CASE WHEN number = 0 THEN bound ELSE least(settled, greatest(bound
+        - coalesce(sum(CASE WHEN number = 0 THEN bound ELSE settled END) OVER (
+            PARTITION BY subscription_id, period_start, period_end, of_charges ORDER BY number
+            ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0), 0)) END AS wanted
+    FROM bounded
+),
 granted AS (
     SELECT {_OFFERED}, rounding, credit_policy,
-        least(settled, greatest(pool - coalesce(sum(settled) OVER (
+        least(wanted, greatest(pool - coalesce(sum(wanted) OVER (
             PARTITION BY subscription_id, period_start, period_end ORDER BY number
             ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ), 0), 0)) AS used
@@ -112,23 +134,38 @@ def _phrase(noun: str) -> str:
     )
 
 
+_CAP = "settle(a.amount, a.decimals, p.rounding)"
+_ABOVE = f"greatest(l.gross - {_CAP}, 0)"
+_BOUND = f"""CAST(CASE
+            WHEN a.number = 0 AND position('maximum' IN f.step_order) < position('discount' IN f.step_order)
+                THEN {_ABOVE} - settle(apply_rate({_ABOVE}, a.discount_rate), a.decimals, p.rounding)
+            WHEN a.number = 0 THEN greatest(l.pool - {_CAP}, 0)
+            WHEN len(a.charges) > 0 THEN greatest(coalesce(list_sum(list_transform(list_filter(l.charges,
+                lambda one: list_contains(a.charges, one.charge_id)), lambda one: one.net)), 0), 0)
+            ELSE l.pool END AS {AMOUNT})"""
+"""What an adjustment comes to at most: of a cap what is above it, before the discount (then less its share of that) or after
+it; of a coupon what its charges come to, or the invoice."""
+
 COUPON_LINES = Relation(
     name="coupon_lines",
-    inputs=("contract_adjustments", "charge_lines", "minimum_lines", "late_lines", "run_params"),
+    inputs=("contract_adjustments", "charge_lines", "minimum_lines", "late_lines", "run_params", "term_profile"),
+    rows_from=("contract_adjustments WHERE kind = 'discount'",),
     doc="One line a coupon: a discount without a gross, never more than what is left of the invoice.",
     sql=f"""
-WITH sums AS (
-    SELECT subscription_id, period_start, period_end, currency, sum(net) AS pool
-    FROM (
-        SELECT subscription_id, period_start, period_end, currency, gross - discount AS net FROM charge_lines
-        UNION ALL
-        SELECT subscription_id, period_start, period_end, currency, gross - discount AS net FROM minimum_lines
-        UNION ALL
-        SELECT subscription_id, period_start, period_end, currency, gross - discount AS net FROM late_lines
-    ) AS nets
+WITH nets AS (
+    SELECT subscription_id, period_start, period_end, currency, charge_id, gross, gross - discount AS net FROM charge_lines
+    UNION ALL
+    SELECT subscription_id, period_start, period_end, currency, charge_id, gross, gross - discount AS net FROM minimum_lines
+    UNION ALL
+    SELECT subscription_id, period_start, period_end, currency, charge_id, gross, gross - discount AS net FROM late_lines
+),
+sums AS (
+    SELECT subscription_id, period_start, period_end, currency, sum(net) AS pool, sum(gross) AS gross,
+        list(struct_pack(charge_id := charge_id, net := net)) FILTER (WHERE charge_id IS NOT NULL) AS charges
+    FROM nets
     GROUP BY subscription_id, period_start, period_end, currency
 ),
-{_used("discount", "sums")}
+{_used("discount", "sums", offered=_BOUND)}
 SELECT {_ADJUSTED}, 2000000 + number AS position, 'discount' AS kind, id AS meter, run_start AS line_start,
     run_end AS line_end, {_NO_PRICE}, CAST(used AS {RAW}) AS discount_raw, CAST(used AS {AMOUNT}) AS discount, {_NO_USAGE},
     CAST(json_object('coupon', json_object('agreed', say(amount, decimals), 'used', say(used, decimals))) AS VARCHAR)
@@ -145,8 +182,8 @@ def _but_rate(alias: str) -> str:
 
 TAXED_LINES = Relation(
     name="taxed_lines",
-    inputs=("charge_lines", "minimum_lines", "late_lines", "coupon_lines", "run_params"),
-    doc="Every line but credits, with its tax settled on its own taxable amount.",
+    inputs=("charge_lines", "minimum_lines", "late_lines", "coupon_lines", "run_params", "term_profile"),
+    doc="Every line but credits, with its tax settled on its own taxable amount, or taken out of its price.",
     sql=f"""
 WITH lines AS (
     SELECT {LINE} FROM charge_lines
@@ -163,20 +200,24 @@ rated AS (
     FROM lines AS l CROSS JOIN run_params AS p
 ),
 taxed AS (
-    SELECT {LINE}, region_rate, rounding, CAST(gross - discount AS {AMOUNT}) AS taxable,
-        apply_rate(gross - discount, tax_rate) AS tax_raw
-    FROM rated
+    SELECT {LINE}, region_rate, rounding, f.tax_included, CAST(gross - discount AS {AMOUNT}) AS net,
+        CASE WHEN f.tax_included THEN tax_within(gross - discount, tax_rate) ELSE apply_rate(gross - discount, tax_rate) END
+            AS tax_raw
+    FROM rated CROSS JOIN term_profile AS f
 ),
 settled AS (
-    SELECT {LINE}, region_rate, taxable, tax_raw, settle(tax_raw, decimals, rounding) AS tax FROM taxed
+    SELECT {LINE}, region_rate, net, tax_included, tax_raw, settle(tax_raw, decimals, rounding) AS tax FROM taxed
 )
-SELECT {LINE}, region_rate, CAST(0 AS {AMOUNT}) AS credit, taxable, tax_raw, tax, CAST(taxable + tax AS {AMOUNT}) AS total
+SELECT {LINE}, region_rate, CAST(0 AS {AMOUNT}) AS credit,
+    CAST(CASE WHEN tax_included THEN net - tax ELSE net END AS {AMOUNT}) AS taxable, tax_raw, tax,
+    CAST(CASE WHEN tax_included THEN net ELSE net + tax END AS {AMOUNT}) AS total
 FROM settled""",
 )
 
 CREDIT_LINES = Relation(
     name="credit_lines",
-    inputs=("contract_adjustments", "taxed_lines", "run_params"),
+    inputs=("contract_adjustments", "taxed_lines", "run_params", "term_profile"),
+    rows_from=("contract_adjustments WHERE kind = 'credit'",),
     doc=(
         "One line a credit. After tax it takes from the invoice's total. Before tax it takes from the taxable amount and its "
         "tax with it, so it is bounded by what is left of the taxable amount and the total cannot fall below zero."
@@ -189,7 +230,7 @@ WITH sums AS (
     CROSS JOIN run_params AS p
     GROUP BY l.subscription_id, l.period_start, l.period_end, l.currency
 ),
-{_used("credit", "sums")},
+{_used("credit", "sums", offered="l.pool")},
 lines AS (
     SELECT {_ADJUSTED}, 3000000 + number AS position, 'credit' AS kind, id AS meter, run_start AS line_start,
         run_end AS line_end, {_NO_PRICE}, CAST(0 AS {RAW}) AS discount_raw, CAST(0 AS {AMOUNT}) AS discount, {_NO_USAGE},

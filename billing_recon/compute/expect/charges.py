@@ -5,7 +5,9 @@ Rules 4 to 9 of ARCHITECTURE 2. Prices come from compute.rating; what reaches an
 
 from __future__ import annotations
 
+from billing_recon.compute.expect.allowances import allowed
 from billing_recon.compute.money import AMOUNT, PRICE, QUANTITY, RATE, RAW
+from billing_recon.compute.rating.proration import shared
 from billing_recon.compute.relation import Relation
 
 _RUN = (
@@ -26,7 +28,7 @@ OWN_PRICE = (
 
 ITEMS = Relation(
     name="charge_items",
-    inputs=("contract_runs", "term_charges", "usage_rollup", "run_params"),
+    inputs=("contract_runs", "run_allowances", "term_charges", "usage_rollup", "run_params"),
     doc=(
         "One item a run and charge, with its units (1 for flat) and proration share. Usage is that of the run's days as "
         "observed by the cutoff: period_end + late_window_days, or the company's first day with its opening load. What came "
@@ -35,9 +37,10 @@ ITEMS = Relation(
     ),
     sql=f"""
 WITH charged AS (
-    SELECT {of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable,
+    SELECT {of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.aggregation,
         {OWN_PRICE},
-        c.kind = 'subscription' AND p.proration = 'by_day' AS by_day,
+        c.kind = 'subscription' AS prorates, r.part, r.whole, coalesce(a.own, 0) AS own_allowance,
+        coalesce(a.rolled, 0) AS rolled_allowance, c.included,
         greatest(CAST(r.period_end + p.late_window_days AS DATE), p.first_day) AS cutoff, p.day,
         p.late_window_days,
         row_number() OVER (
@@ -47,10 +50,11 @@ WITH charged AS (
     CROSS JOIN run_params AS p
     JOIN term_charges AS c ON c.plan_id = r.plan_id AND c.plan_version = r.plan_version AND c.currency = r.currency
         AND (c.kind = 'subscription' AND c.model <> 'flat') = r.by_seat
+    {allowed("r", "c")}
     WHERE r.rateable AND (r.wanted OR (r.is_open AND c.kind = 'usage'))
 ),
 used AS (
-    SELECT c.item_id, sum(u.quantity) AS quantity, sum(u.late_quantity) AS late_quantity,
+    SELECT c.item_id, sum(CASE c.aggregation WHEN 'count' THEN u.events ELSE u.quantity END) AS quantity, sum(u.late_quantity) AS late_quantity,
         sum(u.duplicate_quantity) AS duplicate_quantity, sum(u.superseded_quantity) AS superseded_quantity
     FROM charged AS c
     JOIN usage_rollup AS u ON u.subscription_id = c.subscription_id AND u.meter = c.meter
@@ -66,11 +70,14 @@ SELECT {of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.m
         WHEN c.kind = 'usage' THEN coalesce(u.quantity, 0)
         ELSE c.seats
     END AS {QUANTITY}) AS quantity,
-    CAST(CASE WHEN c.by_day THEN c.run_end - c.run_start ELSE 1 END AS INTEGER) AS part,
-    CAST(CASE WHEN c.by_day THEN c.period_end - c.period_start ELSE 1 END AS INTEGER) AS whole,
+    CAST(CASE WHEN c.prorates THEN c.part ELSE 1 END AS INTEGER) AS part,
+    CAST(CASE WHEN c.prorates THEN c.whole ELSE 1 END AS INTEGER) AS whole,
     CAST(coalesce(u.late_quantity, 0) AS {QUANTITY}) AS late_quantity,
     CAST(coalesce(u.duplicate_quantity, 0) AS {QUANTITY}) AS duplicate_quantity,
-    CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity, c.own_price
+    CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity, c.own_price,
+    CAST(c.own_allowance AS {QUANTITY}) AS own_allowance, CAST(c.rolled_allowance AS {QUANTITY}) AS rolled_allowance,
+    CAST(c.own_allowance + c.rolled_allowance AS {QUANTITY}) AS allowance,
+    c.aggregation, CAST(CASE WHEN c.kind = 'usage' THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included
 FROM charged AS c
 LEFT JOIN used AS u ON u.item_id = c.item_id
 WHERE c.wanted OR u.quantity <> 0""",
@@ -113,9 +120,9 @@ CHARGE_LINES = Relation(
     sql=f"""
 WITH priced AS (
     SELECT {of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
-        i.superseded_quantity, r.unit_price, r.gross_raw, r.gross, r.working,
-        CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || CAST(i.part AS VARCHAR) || ' of '
-            || CAST(i.whole AS VARCHAR) || ' days' END AS phrase,
+        i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, r.gross_raw, r.gross, r.working,
+        CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || group_thousands(CAST(i.part AS VARCHAR)) || ' of '
+            || group_thousands(CAST(i.whole AS VARCHAR)) || CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END END AS phrase,
         CASE WHEN i.kind = 'usage' THEN 'usage' WHEN i.part = i.whole THEN 'subscription' ELSE 'proration' END AS kind,
         CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount,
         p.rounding
@@ -127,7 +134,7 @@ WITH priced AS (
 discounted AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
         run_end, customer_id, segment, decimals, tax_rate, charge_id, position, meter, quantity, cutoff, late_quantity, duplicate_quantity, superseded_quantity,
-        unit_price, gross_raw, gross, working, phrase, kind, line_discount, rounding,
+        own_allowance, rolled_allowance, unit_price, gross_raw, gross, working, phrase, kind, line_discount, rounding,
         apply_rate(gross, line_discount) AS discount_raw
     FROM priced
 )
@@ -138,48 +145,59 @@ SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_
     superseded_quantity,
     CAST(json_object('rating', CAST(working AS JSON), 'usage', CASE WHEN kind = 'usage' THEN json_object(
         'observed_by', CAST(cutoff AS VARCHAR), 'late', say_quantity(late_quantity),
-        'duplicates', say_quantity(duplicate_quantity), 'superseded', say_quantity(superseded_quantity)) END
+        'duplicates', say_quantity(duplicate_quantity), 'superseded', say_quantity(superseded_quantity)) END,
+        'allowance', CASE WHEN own_allowance + rolled_allowance > 0 THEN json_object('own', say_quantity(own_allowance),
+            'rolled', say_quantity(rolled_allowance), 'units', say_quantity(own_allowance + rolled_allowance)) END
     ) AS VARCHAR) AS working,
     phrase
 FROM discounted""",
 )
 
+MINIMUM_FIRST = "position('minimum' IN f.step_order) < position('discount' IN f.step_order)"
+"""SQL condition: the profile raises to the minimum before it takes the discount off, so off the minimum too."""
+
 MINIMUM_LINES = Relation(
     name="minimum_lines",
-    inputs=("contract_runs", "charge_lines", "run_params"),
-    doc="Where a run's lines, after discount, come to less than its share of the minimum: one line for the rest.",
+    inputs=("contract_runs", "charge_lines", "run_params", "term_profile"),
+    doc="Where a run's lines come to less than its share of the minimum, in the profile's order: one line for the rest.",
     sql=f"""
 WITH charged AS (
-    SELECT subscription_id, period_start, period_end, run_no, sum(gross - discount) AS net
-    FROM charge_lines GROUP BY subscription_id, period_start, period_end, run_no
+    SELECT c.subscription_id, c.period_start, c.period_end, c.run_no,
+        sum(CASE WHEN {MINIMUM_FIRST} THEN c.gross ELSE c.gross - c.discount END) AS net
+    FROM charge_lines AS c
+    CROSS JOIN term_profile AS f
+    GROUP BY c.subscription_id, c.period_start, c.period_end, c.run_no
 ),
 due AS (
     SELECT {of("r", _RUN)}, r.minimum, coalesce(c.net, 0) AS net,
-        CASE WHEN p.proration = 'by_day' THEN share(r.minimum, r.run_end - r.run_start, r.period_end - r.period_start)
-            ELSE CAST(r.minimum AS {RAW}) END AS minimum_raw,
-        p.rounding, p.proration = 'by_day' AND r.run_end - r.run_start < r.period_end - r.period_start AS prorated
+        {shared("r.minimum", "r.part", "r.whole", "f.ratio_decimals")} AS minimum_raw,
+        p.rounding, r.part <> r.whole AS prorated, r.part, r.whole,
+        CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END AS counted,
+        CASE WHEN {MINIMUM_FIRST} THEN r.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount
     FROM contract_runs AS r
     CROSS JOIN run_params AS p
+    CROSS JOIN term_profile AS f
     LEFT JOIN charged AS c ON c.subscription_id = r.subscription_id AND c.period_start = r.period_start
         AND c.period_end = r.period_end AND c.run_no = r.run_no
     WHERE r.wanted AND r.rateable AND NOT r.by_seat AND r.minimum > 0
 ),
 settled AS (
-    SELECT {_RUN}, minimum, net, minimum_raw, prorated, settle(minimum_raw, decimals, rounding) AS owed FROM due
+    SELECT {_RUN}, minimum, net, minimum_raw, prorated, part, whole, counted, line_discount, rounding,
+        settle(minimum_raw, decimals, rounding) AS owed
+    FROM due
 )
 SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id,
     segment, decimals, tax_rate, CAST(NULL AS VARCHAR) AS charge_id, 1000000 AS position, 'minimum' AS kind,
     CAST(NULL AS VARCHAR) AS meter, run_start AS line_start, run_end AS line_end, CAST(1 AS {QUANTITY}) AS quantity,
     CAST(NULL AS DECIMAL(24,12)) AS unit_price, CAST(minimum_raw - net AS {RAW}) AS gross_raw,
-    CAST(owed - net AS {AMOUNT}) AS gross, CAST(0 AS {RATE}) AS discount_rate, CAST(0 AS {RAW}) AS discount_raw,
-    CAST(0 AS {AMOUNT}) AS discount, CAST(0 AS {QUANTITY}) AS late_quantity, CAST(0 AS {QUANTITY}) AS duplicate_quantity,
+    CAST(owed - net AS {AMOUNT}) AS gross, line_discount AS discount_rate, apply_rate(owed - net, line_discount) AS discount_raw,
+    settle(apply_rate(owed - net, line_discount), decimals, rounding) AS discount, CAST(0 AS {QUANTITY}) AS late_quantity, CAST(0 AS {QUANTITY}) AS duplicate_quantity,
     CAST(0 AS {QUANTITY}) AS superseded_quantity,
     CAST(json_object('minimum', json_object('agreed', say(minimum, decimals), 'owed', say(owed, decimals),
-        'charged', say(net, decimals), 'days', CASE WHEN prorated THEN run_end - run_start END,
-        'of', CASE WHEN prorated THEN period_end - period_start END)) AS VARCHAR) AS working,
+        'charged', say(net, decimals), 'days', CASE WHEN prorated THEN part END,
+        'of', CASE WHEN prorated THEN whole END)) AS VARCHAR) AS working,
     'minimum of ' || currency || ' ' || group_thousands(say(minimum, decimals)) || CASE WHEN prorated THEN
-        ' for ' || CAST(run_end - run_start AS VARCHAR) || ' of ' || CAST(period_end - period_start AS VARCHAR)
-        || ' days (' || currency || ' ' || group_thousands(say(owed, decimals)) || ')' ELSE '' END
+        ' for ' || group_thousands(CAST(part AS VARCHAR)) || ' of ' || group_thousands(CAST(whole AS VARCHAR)) || counted || ' (' || currency || ' ' || group_thousands(say(owed, decimals)) || ')' ELSE '' END
         || ' less charges of ' || currency || ' ' || group_thousands(say(net, decimals)) AS phrase
 FROM settled WHERE owed > net""",
 )

@@ -7,11 +7,13 @@ tiers, free units and minimums are right; over several adjustments of one period
 
 from __future__ import annotations
 
-from billing_recon.compute.expect.charges import OWN_PRICE, of
+from billing_recon.compute.expect.allowances import allowed
+from billing_recon.compute.expect.charges import MINIMUM_FIRST, OWN_PRICE, of
 from billing_recon.compute.expect.periods import own_period
 from billing_recon.compute.money import AMOUNT, QUANTITY, RATE, RAW
 from billing_recon.compute.rating import rate
 from billing_recon.compute.rating.model import text
+from billing_recon.compute.rating.proration import shared
 from billing_recon.compute.relation import Relation
 
 _ARRIVAL = "subscription_id, meter, usage_day, arrived, quantity"
@@ -96,7 +98,7 @@ _FROM_LATE = ("late_arrivals WHERE wanted OR is_open",)
 
 ITEMS = Relation(
     name="late_items",
-    inputs=("late_arrivals", "contract_runs", "term_charges", "usage_rollup", "run_params"),
+    inputs=("late_arrivals", "contract_runs", "run_allowances", "term_charges", "usage_rollup"),
     rows_from=_FROM_LATE,
     doc=(
         "Each charge of a run that late usage belongs to, twice: with what the adjusting period takes up (`side` after) and "
@@ -113,21 +115,23 @@ WITH spans AS (
 charged AS (
     SELECT {of("r", _LATE_RUN)}, r.customer_id, r.segment, r.discount_rate, r.decimals, r.tax_rate, r.minimum, r.seats,
         s.adjusted_start, s.adjusted_end, s.due_on AS adjusted_due, s.adjusts, s.is_late_open, s.first_arrived,
-        s.last_arrived, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, {OWN_PRICE},
-        c.kind = 'subscription' AND p.proration = 'by_day' AS by_day,
+        s.last_arrived, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.aggregation, {OWN_PRICE},
+        c.kind = 'subscription' AS prorates, r.part, r.whole, CAST(coalesce(a.own, 0) + coalesce(a.rolled, 0) AS {QUANTITY}) AS allowance,
         row_number() OVER (
             ORDER BY r.subscription_id, r.period_start, s.adjusted_start, r.run_start, r.by_seat, c.position
         ) AS number
     FROM spans AS s
-    CROSS JOIN run_params AS p
     JOIN contract_runs AS r ON r.subscription_id = s.subscription_id AND r.period_start = s.own_start
         AND r.period_end = s.own_end
     JOIN term_charges AS c ON c.plan_id = r.plan_id AND c.plan_version = r.plan_version AND c.currency = r.currency
         AND (c.kind = 'subscription' AND c.model <> 'flat') = r.by_seat
+    {allowed("r", "c")}
     WHERE r.rateable
 ),
 used AS (
-    SELECT c.number, coalesce(sum(u.quantity) FILTER (WHERE u.day < c.first_arrived), 0) AS before, sum(u.quantity) AS after
+    SELECT c.number, coalesce(sum(CASE c.aggregation WHEN 'count' THEN u.events ELSE u.quantity END)
+            FILTER (WHERE u.day < c.first_arrived), 0) AS before,
+        sum(CASE c.aggregation WHEN 'count' THEN u.events ELSE u.quantity END) AS after
     FROM charged AS c
     JOIN usage_rollup AS u ON u.subscription_id = c.subscription_id AND u.meter = c.meter
         AND u.usage_day >= c.run_start AND u.usage_day < c.run_end AND u.day <= c.last_arrived
@@ -150,8 +154,9 @@ SELECT CAST(c.number AS VARCHAR) || k.side AS item_id, c.number, k.side, {of("c"
         WHEN c.kind = 'usage' THEN coalesce(k.used, 0)
         ELSE c.seats
     END AS {QUANTITY}) AS quantity,
-    CAST(CASE WHEN c.by_day THEN c.run_end - c.run_start ELSE 1 END AS INTEGER) AS part,
-    CAST(CASE WHEN c.by_day THEN c.period_end - c.period_start ELSE 1 END AS INTEGER) AS whole, c.own_price
+    CAST(CASE WHEN c.prorates THEN c.part ELSE 1 END AS INTEGER) AS part,
+    CAST(CASE WHEN c.prorates THEN c.whole ELSE 1 END AS INTEGER) AS whole, c.part AS run_part, c.whole AS run_whole, c.own_price,
+    c.allowance
 FROM charged AS c
 JOIN known AS k ON k.number = c.number""",
 )
@@ -163,7 +168,7 @@ _RATED = (
 
 CHANGES = Relation(
     name="late_changes",
-    inputs=("late_items", "late_rates", "run_params"),
+    inputs=("late_items", "late_rates", "run_params", "term_profile"),
     rows_from=("late_items",),
     doc=(
         "What late usage changes: one row a charge whose price it changes, and one a run whose minimum then tops up less "
@@ -173,19 +178,19 @@ CHANGES = Relation(
 WITH priced AS (
     SELECT i.number, i.side, {of("i", _RATED)}, i.used, r.unit_price, r.gross_raw, r.gross, r.phrase,
         CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount, p.rounding,
-        p.proration = 'by_day' AS by_day
+        i.run_part, i.run_whole
     FROM late_items AS i
     JOIN late_rates AS r ON r.item_id = i.item_id
     CROSS JOIN run_params AS p
 ),
 discounted AS (
-    SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, phrase, line_discount, rounding, by_day,
-        apply_rate(gross, line_discount) AS discount_raw
+    SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, phrase, line_discount, rounding, run_part,
+        run_whole, apply_rate(gross, line_discount) AS discount_raw
     FROM priced
 ),
 settled AS (
-    SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, phrase, line_discount, rounding, by_day,
-        discount_raw, settle(discount_raw, decimals, rounding) AS discount
+    SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, phrase, line_discount, rounding, run_part,
+        run_whole, discount_raw, settle(discount_raw, decimals, rounding) AS discount
     FROM discounted
 ),
 charges AS (
@@ -200,15 +205,18 @@ charges AS (
 nets AS (
     SELECT subscription_id, period_start, period_end, run_no, adjusted_start, side, min(run_start) AS run_start,
         max(run_end) AS run_end, max(minimum) FILTER (WHERE kind = 'usage') AS minimum, min(decimals) AS decimals,
-        min(rounding) AS rounding, bool_or(by_day) AS by_day, sum(gross - discount) AS net
+        min(rounding) AS rounding, max(run_part) FILTER (WHERE kind = 'usage') AS part,
+        max(run_whole) FILTER (WHERE kind = 'usage') AS whole, sum(CASE WHEN {MINIMUM_FIRST} THEN gross ELSE gross - discount END) AS net
     FROM settled
+    CROSS JOIN term_profile AS f
     GROUP BY subscription_id, period_start, period_end, run_no, adjusted_start, side
 ),
 shares AS (
-    SELECT subscription_id, period_start, period_end, run_no, adjusted_start, side, run_start, run_end, decimals,
-        rounding, net, CASE WHEN by_day THEN share(minimum, run_end - run_start, period_end - period_start)
-            ELSE CAST(minimum AS {RAW}) END AS owed_raw
-    FROM nets WHERE minimum > 0
+    SELECT n.subscription_id, n.period_start, n.period_end, n.run_no, n.adjusted_start, n.side, n.run_start, n.run_end,
+        n.decimals, n.rounding, n.net, {shared("n.minimum", "n.part", "n.whole", "f.ratio_decimals")} AS owed_raw
+    FROM nets AS n
+    CROSS JOIN term_profile AS f
+    WHERE n.minimum > 0
 ),
 topped AS (
     SELECT subscription_id, period_start, period_end, run_no, adjusted_start, side, run_start, run_end,
@@ -224,7 +232,12 @@ minimums AS (
     WHERE a.side = 'after' AND a.topped_up <> b.topped_up
 ),
 of_runs AS (
-    SELECT DISTINCT {_LATE_RUN}, customer_id, segment, decimals, tax_rate, {_SPAN} FROM charges WHERE kind = 'usage'
+    SELECT DISTINCT {of("c", _LATE_RUN)}, c.customer_id, c.segment, c.decimals, c.tax_rate, {of("c", _SPAN)}, p.rounding,
+        CASE WHEN {MINIMUM_FIRST} THEN c.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount
+    FROM charges AS c
+    CROSS JOIN term_profile AS f
+    CROSS JOIN run_params AS p
+    WHERE c.kind = 'usage'
 )
 SELECT {_RATED}, CAST(quantity AS {QUANTITY}) AS quantity, unit_price, CAST(gross_raw AS {RAW}) AS gross_raw,
     CAST(gross AS {AMOUNT}) AS gross, line_discount, CAST(discount_raw AS {RAW}) AS discount_raw,
@@ -234,7 +247,9 @@ UNION ALL
 SELECT {of("r", f"{_LATE_RUN}, customer_id, segment")}, CAST(0 AS {RATE}) AS discount_rate, r.decimals, r.tax_rate,
     NULL AS minimum, {of("r", _SPAN)}, NULL AS charge_id, 1000000 AS position, 'minimum' AS kind, 'minimum' AS meter,
     CAST(1 AS {QUANTITY}) AS quantity, NULL AS unit_price, CAST(m.gross AS {RAW}) AS gross_raw, CAST(m.gross AS {AMOUNT}) AS gross,
-    CAST(0 AS {RATE}) AS line_discount, CAST(0 AS {RAW}) AS discount_raw, CAST(0 AS {AMOUNT}) AS discount, NULL AS used_before,
+    r.line_discount, CAST(apply_rate(m.gross_after, r.line_discount) - apply_rate(m.gross_before, r.line_discount) AS {RAW}) AS discount_raw,
+    CAST(settle(apply_rate(m.gross_after, r.line_discount), r.decimals, r.rounding)
+        - settle(apply_rate(m.gross_before, r.line_discount), r.decimals, r.rounding) AS {AMOUNT}) AS discount, NULL AS used_before,
     NULL AS used_after, m.gross_before, m.gross_after, NULL AS phrase_after
 FROM minimums AS m
 JOIN of_runs AS r ON r.subscription_id = m.subscription_id AND r.period_start = m.period_start AND r.period_end = m.period_end
@@ -286,5 +301,10 @@ LEFT JOIN hosts AS h ON h.subscription_id = c.subscription_id AND h.period_start
     AND h.period_end = c.adjusted_end""",
 )
 
-RELATIONS: tuple[Relation, ...] = (ITEMS, *rate("late_items", "late_rates", given=("own_price",)), CHANGES, LINES)
+RELATIONS: tuple[Relation, ...] = (
+    ITEMS,
+    *rate("late_items", "late_rates", given=("own_price", "allowance")),
+    CHANGES,
+    LINES,
+)
 """After ARRIVALS and the contract's runs. Results: late_lines, whose columns are those of every line before tax (LINE)."""

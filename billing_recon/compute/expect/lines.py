@@ -23,7 +23,7 @@ def _percent(rate: str) -> str:
 
 EXPECTED = Relation(
     name="expected_lines",
-    inputs=("taxed_lines", "credit_lines", "tax_lines"),
+    inputs=("taxed_lines", "credit_lines", "tax_lines", "term_profile"),
     doc="What should have been billed (core.results.EXPECTED_LINES).",
     sql=f"""
 WITH lines AS (
@@ -34,7 +34,8 @@ WITH lines AS (
     SELECT {_FIGURES} FROM tax_lines
 ),
 told AS (
-    SELECT {_FIGURES}, {_money("gross")} AS gross_said FROM lines
+    SELECT {_FIGURES}, {_money("gross")} AS gross_said, CASE WHEN f.tax_included THEN 'includes' ELSE 'plus' END AS taxing
+    FROM lines CROSS JOIN term_profile AS f
 )
 SELECT
     subscription_id || '|' || kind || '|' || coalesce(meter, '') || '|' || CAST(line_start AS VARCHAR) || '|'
@@ -61,7 +62,7 @@ SELECT
         || CASE WHEN gross = 0 OR discount = 0 THEN '' ELSE '; less ' || {_percent("discount_rate")} || ' discount '
             || {_money("discount")} END
         || CASE WHEN tax = 0 THEN '' WHEN tax < 0 THEN '; with it ' || {_percent("tax_rate")} || ' tax '
-            || {_money("abs(tax)")} ELSE '; plus ' || {_percent("tax_rate")} || ' tax ' || {_money("tax")} END
+            || {_money("abs(tax)")} ELSE '; ' || taxing || ' ' || {_percent("tax_rate")} || ' tax ' || {_money("tax")} END
         || '; total ' || {_money("total")} || '.' AS sentence
 FROM told""",
 )

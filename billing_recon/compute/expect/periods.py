@@ -49,7 +49,8 @@ INTERVALS = Relation(
     inputs=("subscriptions",),
     doc=(
         "Each subscription's history as half-open local dates: the latest landed row per valid_from, cut where the next "
-        "begins. The day of a change belongs to the new interval; one that lasts less than a day leaves nothing."
+        "begins. The day of a change belongs to the new interval; one that lasts less than a day leaves nothing but its day in "
+        "`brief_days`. `starts_at` and `ends_at` are its instants."
     ),
     sql=f"""
 WITH newest AS (
@@ -65,31 +66,39 @@ ranked AS (
     JOIN newest AS n ON n.subscription_id = s.subscription_id AND n.valid_from = s.valid_from AND n.day = s.day
 ),
 dated AS (
-    SELECT subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, tax_region, segment,
+    SELECT subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, timezone, tax_region, segment,
         billing_anchor, billing_interval, valid_from, valid_to, contract,
         CAST(timezone(r.timezone, r.valid_from) AS DATE) AS start_day,
         coalesce(CAST(timezone(r.timezone, r.valid_to) AS DATE), {FOREVER}) AS own_end
     FROM ranked AS r WHERE rank = 1
 ),
 followed AS (
-    SELECT subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, tax_region, segment,
-        billing_anchor, billing_interval, valid_to, contract, start_day, own_end,
+    SELECT subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, timezone, tax_region, segment,
+        billing_anchor, billing_interval, valid_from, valid_to, contract, start_day, own_end,
         lead(valid_from) OVER (PARTITION BY subscription_id ORDER BY valid_from) AS next_from,
         lead(start_day) OVER (PARTITION BY subscription_id ORDER BY valid_from) AS next_start
     FROM dated
 ),
 cut AS (
-    SELECT subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, tax_region, segment,
-        billing_anchor, billing_interval, contract, start_day,
+    SELECT subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, timezone, tax_region, segment,
+        billing_anchor, billing_interval, contract, start_day, valid_from AS starts_at,
+        CASE WHEN next_from <= coalesce(valid_to, next_from) THEN next_from ELSE valid_to END AS ends_at,
         CASE WHEN next_from <= coalesce(valid_to, next_from) THEN next_start
             ELSE least(own_end, coalesce(next_start, {FOREVER})) END AS end_day
     FROM followed
+),
+lasting AS (
+    SELECT subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, timezone, tax_region, segment,
+        billing_anchor, billing_interval, contract, start_day, end_day, starts_at, ends_at,
+        list(start_day) FILTER (WHERE start_day >= end_day AND starts_at < ends_at AND status = 'active')
+            OVER (PARTITION BY subscription_id) AS brief_days
+    FROM cut
 )
-SELECT subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, tax_region, segment,
-    billing_anchor, billing_interval, contract, start_day, end_day,
+SELECT subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, timezone, tax_region, segment,
+    billing_anchor, billing_interval, contract, start_day, end_day, starts_at, ends_at, brief_days,
     min(start_day) FILTER (WHERE billing_interval = 'once') OVER (PARTITION BY subscription_id) AS once_start,
     max(end_day) FILTER (WHERE billing_interval = 'once') OVER (PARTITION BY subscription_id) AS once_end
-FROM cut WHERE start_day < end_day""",
+FROM lasting WHERE start_day < end_day""",
 )
 
 _PROBED = "subscription_id, start_day, end_day, probe, why"

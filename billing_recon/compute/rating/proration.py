@@ -6,6 +6,17 @@ from billing_recon.compute.money import RAW
 from billing_recon.compute.relation import Relation
 
 
+def shared(amount: str, part: str, whole: str, decimals: str) -> str:
+    """SQL for the part of an amount, its share rounded at so many decimals where any are given.
+
+    Exact to the 22nd decimal; above 100 million part of a day's seconds would not fit beside an amount's decimals, so there
+    the share itself is kept at 20.
+    """
+    return f"""CASE WHEN {part} = {whole} THEN CAST({amount} AS {RAW})
+            WHEN {decimals} IS NULL AND ({whole} < 10000 OR abs({amount}) < 100000000) THEN share({amount}, {part}, {whole})
+            ELSE part_of({amount}, ratio_of({part}, {whole}, {decimals})) END"""
+
+
 def days_between(begins: str, ends: str) -> str:
     """SQL for the calendar days from one date (counted) to another (not counted); none where they are the wrong way round."""
     return f"greatest(CAST({ends} AS DATE) - CAST({begins} AS DATE), 0)"

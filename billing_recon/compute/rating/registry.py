@@ -17,6 +17,7 @@ from billing_recon.compute.rating.package import Package
 from billing_recon.compute.rating.per_unit import PerUnit
 from billing_recon.compute.rating.percentage import Percentage
 from billing_recon.compute.rating.prorated_graduated import ProratedGraduated
+from billing_recon.compute.rating.proration import shared as share_of
 from billing_recon.compute.rating.tiers import holds
 from billing_recon.compute.rating.volume import Volume
 from billing_recon.compute.relation import Relation
@@ -48,12 +49,13 @@ OPTIONAL: dict[str, str] = {
     "in_bucket": "false",
     "line_id": "i.item_id",
     "own_price": f"CAST(NULL AS {PRICE})",
+    "allowance": f"CAST(0 AS {QUANTITY})",
 }
 """Columns that `items` may have, with what stands for one that it has not: `before` the units of the same period that its
 earlier parts billed, `opens` and `closes` whether the item is the first and the last part, `tier_units` the units that choose
 a volume tier where they are not those priced, `events` how many were metered, `cell` the matrix's cell, `in_bucket` whether
 it is one bucket of several, `line_id` what its items make up together, `own_price` what the contract agrees in place of the charge's
-amount, unit price or package price."""
+amount, unit price or package price, `allowance` the units that the contract includes beside the charge's free ones."""
 
 _CONVERSION = "c.divide_by, c.multiply_by, c.convert_rounding, c.convert_decimals"
 _CHARGE = (
@@ -155,6 +157,11 @@ def _terms(items: str, at: Sources, given: Collection[str], events: str | None, 
     if "own_price" in given:
         for name in ("amount", "unit_price", "package_price"):
             charge = charge.replace(f"c.{name},", f"coalesce(i.own_price, c.{name}) AS {name},")
+    if "allowance" in given:
+        free = f"CAST(c.free_units + i.allowance AS {QUANTITY})"
+        charge = charge.replace("c.free_units,", f"{free} AS free_units,")
+    else:
+        free = "c.free_units"
     rateable = "true" if events else "NOT c.by_event"
     return Relation(
         name=at.terms,
@@ -175,7 +182,7 @@ FROM (
         c.currency, coalesce(replace(c.meter, '_', ' '), 'units') AS noun,
         CAST(coalesce(v.quantity, i.quantity) AS {QUANTITY}) AS quantity,
         CAST(coalesce(v.before, {own["before"]}) AS {QUANTITY}) AS before,
-        CASE WHEN c.model = 'percentage' THEN CAST(0 AS {QUANTITY}) ELSE c.free_units END AS off,
+        CASE WHEN c.model = 'percentage' THEN CAST(0 AS {QUANTITY}) ELSE {free} END AS off,
         {own["tier_units"]} AS tier_units, {own["events"]} AS events, {own["cell"]} AS cell, {own["opens"]} AS opens,
         {own["closes"]} AS closes, {own["in_bucket"]} AS in_bucket, {charge}
     FROM {items} AS i
@@ -275,8 +282,7 @@ lines AS ({summed if "line_id" in given else alone}
 ),
 shared AS (
     SELECT l.item_id, l.model, l.decimals, l.part, l.whole, l.unit_price, l.raw, l.settled,
-        CASE WHEN l.part = l.whole THEN l.raw WHEN p.ratio_decimals IS NULL THEN share(l.raw, l.part, l.whole)
-            ELSE part_of(l.raw, ratio_of(l.part, l.whole, p.ratio_decimals)) END AS gross_raw
+        {share_of("l.raw", "l.part", "l.whole", "p.ratio_decimals")} AS gross_raw
     FROM lines AS l
     CROSS JOIN term_profile AS p
 )

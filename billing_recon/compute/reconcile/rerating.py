@@ -76,10 +76,11 @@ QUESTIONS = Relation(
     sql=f"""
 WITH asked AS (
     SELECT item, e_plan, e_version, e_currency, charge_id, CAST(coalesce(b_quantity, e_quantity) AS {QUANTITY}) AS quantity,
+        CAST(coalesce(json_extract_string(working, '$.steps.allowance.units'), '0') AS {QUANTITY}) AS allowance,
         b_quantity <> e_quantity AS other_quantity, b_gross <> e_gross AS other_gross, e_price,
-        CAST(CASE WHEN {_LIKE} THEN coalesce({_DAYS.format("run_days")}, period_end - period_start) ELSE 1 END AS INTEGER) AS part,
+        CAST(CASE WHEN {_LIKE} THEN coalesce({_DAYS.format("steps.rating.proration.days")}, period_end - period_start) ELSE 1 END AS INTEGER) AS part,
         CAST(CASE WHEN {_LIKE} THEN coalesce(
-            {_DAYS.format("period_days")},
+            {_DAYS.format("steps.rating.proration.of")},
             CAST(json_extract_string(working, '$.billing_period[1]') AS DATE)
                 - CAST(json_extract_string(working, '$.billing_period[0]') AS DATE),
             period_end - period_start
@@ -88,8 +89,8 @@ WITH asked AS (
     WHERE e_currency = b_currency AND NOT scaled AND {STAGED} AND charge_id IS NOT NULL AND kind IN {CHARGES}
 ),
 ways AS (
-    SELECT a.item, c.plan_id, c.plan_version, c.currency, c.charge_id, a.part, a.whole, a.quantity, c.free_units,
-        a.e_price, unnest(CASE WHEN c.plan_version <> a.e_version THEN ['version']
+    SELECT a.item, c.plan_id, c.plan_version, c.currency, c.charge_id, a.part, a.whole, a.quantity, a.allowance,
+        CAST(c.free_units + a.allowance AS {QUANTITY}) AS free_units, a.e_price, unnest(CASE WHEN c.plan_version <> a.e_version THEN ['version']
             ELSE ['own', 'listed', 'unfree', 'carried', 'whole'] END) AS way,
         coalesce(a.other_quantity, false) AS other_quantity, a.other_gross
     FROM asked AS a
@@ -99,7 +100,7 @@ SELECT item || chr(31) || plan_version || chr(31) || way AS item_id, item, plan_
     CAST(CASE way WHEN 'unfree' THEN quantity + free_units WHEN 'carried' THEN greatest(quantity - free_units, 0)
         ELSE quantity END AS {QUANTITY}) AS quantity,
     CASE WHEN way = 'whole' THEN whole ELSE part END AS part, whole, way,
-    CASE WHEN way NOT IN ('version', 'listed') THEN e_price END AS own_price
+    CASE WHEN way NOT IN ('version', 'listed') THEN e_price END AS own_price, allowance
 FROM ways
 WHERE CASE way WHEN 'own' THEN other_quantity WHEN 'version' THEN other_gross WHEN 'listed' THEN other_gross WHEN 'whole' THEN other_gross AND part < whole
     ELSE other_gross AND free_units > 0 END""",
@@ -130,6 +131,6 @@ GROUP BY q.item""",
 RELATIONS: tuple[Relation, ...] = (
     PARTED,
     QUESTIONS,
-    *price("rerating_items", "rerated", given=("own_price",)),
+    *price("rerating_items", "rerated", given=("own_price", "allowance")),
     ANSWERS,
 )

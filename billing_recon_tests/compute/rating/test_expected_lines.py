@@ -51,18 +51,6 @@ def test_under_killbill_the_share_of_a_period_is_kept_at_nine_decimals() -> None
     assert line["gross_raw"] == Decimal("32.2580645161290322580645")
 
 
-@pytest.mark.parametrize("profile", [{"engine": "stripe"}, {"engine": "flexprice"}, {"fixed_days": 30}])
-def test_a_run_that_is_not_prorated_by_the_day_is_withheld_and_a_whole_period_is_not(profile: dict[str, Any]) -> None:
-    short = company(BASE, since="2026-03-22", **profile)
-    ((reason, sentence),) = unrated(short)
-    assert reason == "not_prorated_by_day"
-    assert "set proration: by_day and day_count: end_exclusive in company.yaml" in sentence
-    assert short.expected() == []
-    whole = company(BASE, **profile)
-    assert unrated(whole) == []
-    assert [line["gross"] for line in whole.expected()] == [100]
-
-
 @pytest.mark.parametrize(
     "charge",
     [
@@ -110,3 +98,12 @@ def test_the_other_models_are_expected_lines_like_any(charge: str, gross: str, s
     (line,) = company(f"{{charge_id: e, kind: usage, meter: events, {charge}}}", used="12").expected()
     assert line["gross"] == Decimal(gross)
     assert line["sentence"].startswith(said)
+
+
+def test_a_meter_that_counts_bills_events_whatever_they_hold() -> None:
+    charge = '{charge_id: e, kind: usage, meter: events, model: per_unit, unit_price: "2", aggregation: count}'
+    known = company(charge)
+    for units, usage_day in (("100", "2026-03-10"), ("0.5", "2026-03-11"), ("7", "2026-03-11")):
+        known.uses(units, usage_day)
+    (line,) = known.expected()
+    assert (line["quantity"], line["total"]) == (3, 6)

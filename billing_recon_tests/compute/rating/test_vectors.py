@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from billing_recon_tests.vector_cases import Vector
 from billing_recon_tests.vectors import COLUMNS, main, read, run
 
 
@@ -118,3 +119,37 @@ def test_neither_the_id_nor_the_case_of_a_row_is_read() -> None:
         text = (Path(__file__).parents[2] / name).read_text(encoding="utf-8")
         assert "vector_id" not in text.replace("    vector_id: str\n", "")
         assert ".case " not in text
+
+
+@pytest.mark.parametrize(
+    ("engine", "model", "params", "given", "expected"),
+    [
+        ("flexprice", "volume", '{"tiers": [{"unit": "1", "up_to": "10"}, {"unit": "2", "up_to": "20"}]}', "25", "50"),
+        (
+            "flexprice",
+            "graduated",
+            '{"tiers": [{"unit": "1", "up_to": "10"}, {"unit": "2", "up_to": "20"}]}',
+            "25",
+            "30",
+        ),
+        ("flexprice", "graduated", '{"tiers": [{"unit": "2"}, {"unit": "1", "up_to": "10"}]}', "25", "40"),
+        ("flexprice", "volume", '{"tiers": []}', "25", "0"),
+        ("flexprice", "package", '{"amount": "1", "package_size": "10", "round": ""}', "25", "3"),
+        ("flexprice", "package", '{"amount": "1", "package_size": "0", "round": "up"}', "25", "0"),
+        ("lago", "package", '{"amount": "1", "package_size": "10", "free_units": null}', "-5", "0"),
+        ("openmeter", "unit", '{"amount": "-10"}', "1.5", "-15"),
+    ],
+)
+def test_what_an_engine_allows_in_its_prices_is_read_as_it_reads_it(
+    engine: str, model: str, params: str, given: str, expected: str
+) -> None:
+    row = Vector("", engine, model, params, f'{{"units": "{given}"}}', expected, "amount", "USD", "")
+    assert [outcome.problem for outcome in run([row])] == [""]
+
+
+def test_under_killbill_no_fixed_days_are_the_days_of_the_calendar() -> None:
+    given = '{"start": "2024-02-23", "end": "2024-03-15"}'
+    for days, expected in (("0", "21"), ("28", "20"), ("30", "22")):
+        params = f'{{"fixed_days_per_month": "{days}"}}'
+        row = Vector("", "killbill", "fixed_day_count", params, given, expected, "days", "", "")
+        assert [outcome.problem for outcome in run([row])] == [""]

@@ -234,7 +234,7 @@ class World:
         if share:
             raw = (raw * share[0] / share[1]).quantize(Decimal(1).scaleb(-20))
             kind = "proration"
-            working |= {"run_days": share[0], "period_days": share[1]}
+            working["steps"] = {"rating": {"proration": {"days": share[0], "of": share[1]}}}
         figures = self.figures(
             raw,
             currency=currency,
