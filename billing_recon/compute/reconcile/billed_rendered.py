@@ -80,14 +80,32 @@ LINES = Relation(
     inputs=("rendered_placed", "rendered_lines", "engine_lines"),
     doc=(
         "Lines of compared documents whose amount (net of discount, before tax) or tax is not the engine's. Only documents "
-        "that name lines take part; a credit's line may show its credit. `delta` is the line's part of the payable's "
+        "that name lines take part, and of these only the `suspect` ones are looked into: those with a line that is not just "
+        "so on the other side, or one that comes more than once. A credit's line may show its credit. `delta` is the line's part of the payable's "
         "difference: with its tax where the document's totals follow that, nothing where they do not follow the line at all."
     ),
     sql=f"""
 WITH {last_word("rendered_lines", "document_id, line_no", _LINE)},
+compared AS NOT MATERIALIZED (
+    SELECT document_id, invoice_id, currency FROM rendered_placed WHERE status = 'compared'
+),
+suspect AS (
+    SELECT coalesce(n.document_id, e.document_id) AS document_id
+    FROM (SELECT document_id, line_id, amount, tax FROM current SEMI JOIN compared USING (document_id)) AS n
+    FULL JOIN (
+        SELECT d.document_id, l.line_id, l.gross - l.discount AS amount, l.tax
+        FROM engine_lines AS l JOIN compared AS d ON d.invoice_id = l.invoice_id AND d.currency = l.currency
+        WHERE l.status = 'issued' AND l.variant = 'control'
+    ) AS e ON e.document_id = n.document_id AND e.line_id = n.line_id
+    WHERE n.amount IS DISTINCT FROM e.amount OR n.tax <> coalesce(e.tax, 0)
+    UNION
+    SELECT document_id FROM rendered_lines WHERE hash(document_id, line_id) IN (
+        SELECT hash(document_id, line_id) FROM rendered_lines GROUP BY hash(document_id, line_id) HAVING count(*) > 1
+    )
+),
 shown AS (
     SELECT document_id, line_id, line_no, amount, tax, source_file, source_row
-    FROM current SEMI JOIN (SELECT document_id FROM rendered_placed WHERE status = 'compared') USING (document_id)
+    FROM current SEMI JOIN compared USING (document_id) SEMI JOIN suspect USING (document_id)
 ),
 named AS (
     SELECT document_id, coalesce(line_id, '#' || CAST(line_no AS VARCHAR)) AS line_id, sum(amount) AS amount,
