@@ -99,13 +99,13 @@ suspect AS (
     ) AS e ON e.document_id = n.document_id AND e.line_id = n.line_id
     WHERE n.amount IS DISTINCT FROM e.amount OR n.tax <> coalesce(e.tax, 0)
     UNION
-    SELECT document_id FROM rendered_lines WHERE hash(document_id, line_id) IN (
+    SELECT document_id FROM rendered_lines SEMI JOIN compared USING (document_id) WHERE hash(document_id, line_id) IN (
         SELECT hash(document_id, line_id) FROM rendered_lines GROUP BY hash(document_id, line_id) HAVING count(*) > 1
     )
 ),
 shown AS (
     SELECT document_id, line_id, line_no, amount, tax, source_file, source_row
-    FROM current SEMI JOIN compared USING (document_id) SEMI JOIN suspect USING (document_id)
+    FROM current SEMI JOIN suspect USING (document_id)
 ),
 named AS (
     SELECT document_id, coalesce(line_id, '#' || CAST(line_no AS VARCHAR)) AS line_id, sum(amount) AS amount,
