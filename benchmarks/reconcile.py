@@ -32,7 +32,9 @@ ONE_IN = 997
 RESULT = WORK / "reconcile.json"
 
 _AMOUNT = "DECIMAL(38,12)"
-_PLACE = f"DATE '{DAY}' AS observed_on, 'landing/{{0}}/{DAY}.parquet' AS source_file, n AS source_row, DATE '{DAY}' AS day"
+_PLACE = (
+    f"DATE '{DAY}' AS observed_on, 'landing/{{0}}/{DAY}.parquet' AS source_file, n AS source_row, DATE '{DAY}' AS day"
+)
 _CENTS = "CAST(100 + hash(n) % 90000 AS DECIMAL(38,2)) * CAST(0.01 AS DECIMAL(3,2))"
 _GROSS, _TAX = f"CAST({_CENTS} AS {_AMOUNT})", f"CAST(round({_CENTS} * CAST(0.19 AS DECIMAL(3,2)), 2) AS {_AMOUNT})"
 
@@ -53,7 +55,10 @@ def write_tables(folder: Path, lines: int) -> None:
         """CREATE TABLE sums AS SELECT i AS n, invoice_id, CAST(sum(gross) AS DECIMAL(38,12)) AS net,
             CAST(sum(tax) AS DECIMAL(38,12)) AS tax, CAST(sum(gross + tax) AS DECIMAL(38,12)) AS total FROM lines GROUP BY ALL"""
     )
-    customer, period = "'C' || right(invoice_id, 8)", "DATE '2026-02-01' AS period_start, DATE '2026-03-01' AS period_end"
+    customer, period = (
+        "'C' || right(invoice_id, 8)",
+        "DATE '2026-02-01' AS period_start, DATE '2026-03-01' AS period_end",
+    )
     off = f"CASE WHEN n % {ONE_IN} = 3 THEN CAST(0.10 AS {_AMOUNT}) ELSE 0 END"
     tables = {
         "invoice_lines": f"""invoice_id, invoice_id || '/' || CAST(n % {per} AS VARCHAR) AS line_id, {customer} AS customer_id,
@@ -217,7 +222,13 @@ def run(lines: int = LINES) -> list[Measurement]:
     """Each in a process of its own; seconds are those of the comparison, memory is the whole process's."""
     folder = WORK / "reconcile"
     write_tables(folder, lines)
-    rows = [_measured(what, which, folder, "1536MB") for what, which in (("lines by hand, bare", "lines by hand"), ("three-way totals by hand, bare", "totals by hand"))]
+    rows = [
+        _measured(what, which, folder, "1536MB")
+        for what, which in (
+            ("lines by hand, bare", "lines by hand"),
+            ("three-way totals by hand, bare", "totals by hand"),
+        )
+    ]
     hand = {row.what: row.seconds for row in rows}
     for memory in ("1536MB", "512MB"):
         whole = measure(f"reconciled ({memory})", _argv("ours", folder, memory))
