@@ -12,6 +12,7 @@ since the relations follow from each other, and each relation's time counts once
 from __future__ import annotations
 
 import json
+import resource
 import shutil
 import sys
 import time
@@ -45,7 +46,7 @@ def write_tables(folder: Path, lines: int) -> None:
     folder.mkdir(parents=True)
     con = duckdb.connect()
     con.execute(f"SET memory_limit = '1GB'; SET threads = 2; SET temp_directory = '{folder / 'spill'}'")
-    con.execute("SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false; SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
     per = LINES_AN_INVOICE
     con.execute(
         f"""CREATE TABLE lines AS SELECT n, n // {per} AS i, 'INV-' || lpad(CAST(n // {per} AS VARCHAR), 8, '0') AS invoice_id,
@@ -125,6 +126,19 @@ THREE_WAY = (
 """Relations that say of every invoice where it stands in the documents and in the ledger."""
 
 
+Found = dict[str, tuple[float, float]]
+"""Seconds by the clock and of CPU, by what was done."""
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(begin: tuple[float, float]) -> tuple[float, float]:
+    now = _now()
+    return now[0] - begin[0], now[1] - begin[1]
+
+
 def chosen() -> Iterable[Relation]:
     """The relations of both comparisons, and what helps them, in the order of a day's run."""
     names = {*LINE_COMPARE, *THREE_WAY}
@@ -154,19 +168,19 @@ def opened(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def ours(folder: Path, memory: str) -> dict[str, float]:
-    """Seconds of each relation; views are read to their end."""
+def ours(folder: Path, memory: str) -> Found:
+    """Seconds of each relation, by the clock and of CPU; views are read to their end."""
     con = opened(folder, memory)
-    found: dict[str, float] = {}
+    found: Found = {}
     for relation in chosen():
-        begin = time.perf_counter()
+        begin = _now()
         build(con, [relation])
         if not relation.kept and relation.name.endswith("_assessed"):
             con.execute(f"CREATE TABLE read_{relation.name} AS FROM {relation.name}")
-        found[relation.name] = time.perf_counter() - begin
+        found[relation.name] = _since(begin)
     for name in ("billed_rendered_findings", "booked_findings"):
         (row,) = con.execute(f"SELECT count(*) FROM {name}").fetchall()
-        found[f"rows of {name}"] = row[0]
+        found[f"rows of {name}"] = (row[0], 0)
     return found
 
 
@@ -193,14 +207,14 @@ WHERE e.total IS DISTINCT FROM d.payable OR e.total IS DISTINCT FROM b.ar"""
 BY_HAND = {"lines by hand": LINES_BY_HAND, "totals by hand": TOTALS_BY_HAND}
 
 
-def by_hand(folder: Path, memory: str, which: str) -> dict[str, float]:
+def by_hand(folder: Path, memory: str, which: str) -> Found:
     """Seconds of a bare comparison."""
     con = opened(folder, memory)
-    begin = time.perf_counter()
+    begin = _now()
     con.execute(BY_HAND[which])
-    taken = time.perf_counter() - begin
+    taken = _since(begin)
     (row,) = con.execute("SELECT count(*) FROM by_hand").fetchall()
-    return {which: taken, "rows": row[0]}
+    return {which: taken, "rows": (row[0], 0)}
 
 
 DATACOMPY = """
@@ -219,35 +233,39 @@ print(found.all_mismatch().height, round(time.perf_counter() - begin, 2))
 
 
 def run(lines: int = LINES) -> list[Measurement]:
-    """Each in a process of its own; seconds are those of the comparison, memory is the whole process's."""
+    """Each in a process of its own; seconds are those of the comparison, memory is the whole process's.
+
+    On a machine that does other things besides, compare the seconds of CPU.
+    """
     folder = WORK / "reconcile"
     write_tables(folder, lines)
-    rows = [
-        _measured(what, which, folder, "1536MB")
-        for what, which in (
-            ("lines by hand, bare", "lines by hand"),
-            ("three-way totals by hand, bare", "totals by hand"),
-        )
-    ]
-    hand = {row.what: row.seconds for row in rows}
-    for memory in ("1536MB", "512MB"):
+    rows = [_measured(what, folder, memory) for memory in LIMITS for what in BY_HAND]
+    bare = dict(zip(((memory, what) for memory in LIMITS for what in BY_HAND), rows, strict=True))
+    for memory in LIMITS:
         whole = measure(f"reconciled ({memory})", _argv("ours", folder, memory))
-        found = json.loads(RESULT.read_text("utf-8"))
-        line = sum(found[name] for name in LINE_COMPARE)
-        everything = sum(value for name, value in found.items() if not name.startswith("rows of"))
-        for what, seconds, bare in (
-            (f"line compare with codes ({memory})", line, hand["lines by hand, bare"]),
-            (f"three-way totals with codes ({memory})", everything - line, hand["three-way totals by hand, bare"]),
+        found: Found = {name: tuple(taken) for name, taken in json.loads(RESULT.read_text("utf-8")).items()}
+        taken = {name: seconds for name, seconds in found.items() if not name.startswith("rows of")}
+        for what, parts, beside in (
+            ("lines", [taken[name] for name in LINE_COMPARE], "lines by hand"),
+            ("totals", [seconds for name, seconds in taken.items() if name not in LINE_COMPARE], "totals by hand"),
         ):
-            rows.append(Measurement(what, seconds, whole.peak_mb, f"{seconds / bare:.2f} times the bare comparison"))
+            clock, cpu = sum(part[0] for part in parts), sum(part[1] for part in parts)
+            hand = bare[memory, beside]
+            note = f"{clock / hand.seconds:.2f} times the bare comparison, {cpu / hand.cpu_seconds:.2f} of CPU"
+            rows.append(Measurement(f"{what} with codes, within {memory}", clock, whole.peak_mb, note, cpu))
     shutil.rmtree(folder, ignore_errors=True)
     return rows
 
 
-def _measured(what: str, which: str, folder: Path, memory: str) -> Measurement:
-    whole = measure(what, _argv(which, folder, memory))
+LIMITS = ("1536MB", "512MB")
+"""What DuckDB may hold; it spills beyond."""
+
+
+def _measured(what: str, folder: Path, memory: str) -> Measurement:
+    whole = measure(what, _argv(what, folder, memory))
     found = json.loads(RESULT.read_text("utf-8"))
-    return Measurement(what, found[which], whole.peak_mb, f"{found['rows']:,} differences, without a word on any")
+    clock, cpu = found[what]
+    return Measurement(f"{what}, within {memory}", clock, whole.peak_mb, f"{found['rows'][0]:,} keys and no word", cpu)
 
 
 def _argv(which: str, folder: Path, memory: str) -> list[str]:
@@ -264,8 +282,9 @@ def _main(which: str, where: str, memory: str = "1536MB") -> None:
     found = ours(folder, memory) if which == "ours" else by_hand(folder, memory, which)
     WORK.mkdir(exist_ok=True)
     RESULT.write_text(json.dumps(found), encoding="utf-8")
-    for name, value in found.items():
-        print(f"{value:10.3f}  {name}")
+    for name, (clock, cpu) in found.items():
+        print(f"{clock:10.3f} {cpu:10.3f}  {name}")
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:10.0f} MB at most")
 
 
 if __name__ == "__main__":

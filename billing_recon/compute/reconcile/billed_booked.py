@@ -84,21 +84,27 @@ BOOKED = Relation(
         "another, or entries the same as another of their journal."
     ),
     sql=f"""
-SELECT invoice_id, currency, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
-    max(last_posted_on) AS last_posted_on, CAST(sum(journals) AS BIGINT) AS journals, min(customer_id) AS customer_id,
-    min(journal_id) AS journal_id, CAST(sum(booked) AS {AMOUNT}) AS ar, CAST(sum(earned) AS {AMOUNT}) AS revenue,
-    CAST(sum(taxed) AS {AMOUNT}) AS tax, CAST(sum(credited) AS {AMOUNT}) AS credits, CAST(max(unbalanced) AS {AMOUNT}) AS unbalanced,
-    bool_or(is_rest) AS is_rest,
-    CAST(sum(booked - ar) AS {AMOUNT}) AS again, CAST(sum(again) AS {AMOUNT}) AS again_within
-FROM (
-    SELECT invoice_id, currency, ar, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
+WITH sums AS (
+    SELECT invoice_id, currency, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
         max(posted_on) AS last_posted_on, count(*) AS journals, min(customer_id) AS customer_id, min(journal_id) AS journal_id,
-        bool_or(is_rest) AS is_rest, sum(ar) AS booked, sum(revenue) AS earned, sum(tax) AS taxed, sum(credits) AS credited, sum(again) AS again,
-        max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS unbalanced
-    FROM invoice_journals
-    GROUP BY invoice_id, currency, ar, revenue, tax, credits
-) AS alike
-GROUP BY invoice_id, currency""",
+        sum(ar) AS ar, sum(revenue) AS revenue, sum(tax) AS tax, sum(credits) AS credits,
+        max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS unbalanced, bool_or(is_rest) AS is_rest,
+        sum(again) AS again_within
+    FROM invoice_journals GROUP BY invoice_id, currency
+),
+alike AS (
+    SELECT j.invoice_id, j.currency, sum(j.ar) - j.ar AS again
+    FROM invoice_journals AS j
+    SEMI JOIN (SELECT invoice_id FROM sums WHERE journals > 1) AS s ON s.invoice_id = j.invoice_id
+    GROUP BY j.invoice_id, j.currency, j.ar, j.revenue, j.tax, j.credits
+),
+copies AS (SELECT invoice_id, currency, sum(again) AS again FROM alike GROUP BY invoice_id, currency)
+SELECT s.invoice_id, s.currency, s.known_on, s.changed_on, s.posted_on, s.last_posted_on, s.journals, s.customer_id, s.journal_id,
+    CAST(s.ar AS {AMOUNT}) AS ar, CAST(s.revenue AS {AMOUNT}) AS revenue, CAST(s.tax AS {AMOUNT}) AS tax,
+    CAST(s.credits AS {AMOUNT}) AS credits, CAST(s.unbalanced AS {AMOUNT}) AS unbalanced, s.is_rest,
+    CAST(coalesce(c.again, 0) AS {AMOUNT}) AS again, CAST(s.again_within AS {AMOUNT}) AS again_within
+FROM sums AS s
+LEFT JOIN copies AS c ON c.invoice_id = s.invoice_id AND c.currency = s.currency""",
 )
 
 PLACED = Relation(
