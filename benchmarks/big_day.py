@@ -13,7 +13,7 @@ DAY = "2026-03-03"
 EVENTS_PER_SUBSCRIPTION = 10
 
 
-def build_home(home: Path, subscriptions: int) -> None:
+def build_home(home: Path, subscriptions: int, events_each: int = EVENTS_PER_SUBSCRIPTION) -> None:
     """A home whose every subscription is billed on one day: a flat line and a usage line each, and all that follows."""
     shutil.rmtree(home, ignore_errors=True)
     (home / "catalog").mkdir(parents=True)
@@ -35,7 +35,8 @@ taxes:
 """
     )
     con = duckdb.connect()
-    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET TimeZone = 'UTC'; SET preserve_insertion_order = false; SET enable_progress_bar = false")
+    con.execute(f"SET memory_limit = '3GB'; SET temp_directory = '{home / 'spill'}'")
     con.execute(
         f"""
         CREATE TABLE subs AS SELECT 'S' || lpad(n::VARCHAR, 7, '0') AS s, 'C' || lpad(n::VARCHAR, 7, '0') AS c,
@@ -43,7 +44,7 @@ taxes:
         CREATE TABLE events AS SELECT s || '-' || k AS event_id, 'meter' AS source, c AS customer_id, s AS subscription_id,
             'calls' AS meter, (1 + hash(s || k) % 900)::DECIMAL(28,10) AS quantity,
             TIMESTAMPTZ '2026-02-01 00:00:00Z' + to_seconds((hash(k || s) % 2400000)::BIGINT) AS event_time
-          FROM subs, range({EVENTS_PER_SUBSCRIPTION}) e(k);
+          FROM subs, range({events_each}) e(k);
         CREATE TABLE lines AS
           SELECT i AS invoice_id, i || '/1' AS line_id, c AS customer_id, s AS subscription_id, 'subscription' AS kind,
             NULL::VARCHAR AS meter, 1::DECIMAL(28,10) AS quantity, 20::DECIMAL(24,12) AS unit_price, 20::DECIMAL(38,2) AS gross
@@ -85,6 +86,8 @@ taxes:
         folder = home / "landing" / name
         folder.mkdir(parents=True)
         con.execute(f"COPY ({query}) TO '{folder / DAY}.parquet' (FORMAT parquet)")
+    con.close()
+    shutil.rmtree(home / "spill", ignore_errors=True)
 
 
 PANDAS = """

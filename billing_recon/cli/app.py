@@ -13,6 +13,7 @@ from billing_recon.cli import (
     asking,
     baselines,
     checking,
+    crediting,
     looking,
     monthly,
     policies,
@@ -104,6 +105,7 @@ app.command(epilog=running.EXAMPLES["run"])(running.run)
 app.command(epilog=looking.EXAMPLES["status"])(looking.status)
 app.command(epilog=looking.EXAMPLES["breaks"])(looking.breaks)
 app.command(epilog=looking.EXAMPLES["explain"])(looking.explain)
+app.command("credit-notes", epilog=crediting.EXAMPLES["credit-notes"])(crediting.credit_notes)
 app.command(epilog=checking.EXAMPLES["checklist"])(checking.checklist)
 app.command(epilog=arriving.EXAMPLES["usage"])(arriving.usage)
 app.command(epilog=arriving.EXAMPLES["findings"])(arriving.findings)

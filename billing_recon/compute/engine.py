@@ -117,15 +117,15 @@ _WORTH_SHARING = 8
 
 
 def _create(con: duckdb.DuckDBPyConnection, relation: Relation) -> None:
-    shape = _SHAPES.get(relation.sql) if relation.rows_from else None
-    if shape is not None and not _any_row(con, relation.rows_from):
+    if relation.rows_from and not _any_row(con, relation.rows_from):
+        shape = _SHAPES.get(relation.sql)
+        if shape is None:
+            described = con.execute(f"DESCRIBE {relation.sql}").fetchall()
+            shape = _SHAPES[relation.sql] = ", ".join(f'"{column[0]}" {column[1]}' for column in described)
         con.execute(f"CREATE OR REPLACE TABLE {relation.name} ({shape})")
         return
     what = "TABLE" if relation.kept else "VIEW"
     con.execute(f"CREATE OR REPLACE {what} {relation.name} AS {relation.sql}")
-    if relation.rows_from and shape is None:
-        described = con.execute(f"DESCRIBE {relation.name}").fetchall()
-        _SHAPES[relation.sql] = ", ".join(f'"{column[0]}" {column[1]}' for column in described)
 
 
 class _Plan:

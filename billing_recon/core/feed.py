@@ -25,7 +25,7 @@ DOCUMENT_FORMS: tuple[str, ...] = get_args(DocumentForm)
 """Formats of invoices; `documents` decides by each file's content."""
 LEDGER_FORMS: tuple[str, ...] = get_args(LedgerForm)
 """Formats of ledgers; `ledger` decides by the file's content."""
-DOCUMENT_TABLES = ("rendered_invoices", "rendered_lines")
+DOCUMENT_TABLES = ("rendered_invoices", "rendered_lines", "invoice_lines")
 
 Preset = Literal["focus-1", "aws-cur", "aws-cur-2"]
 """Mappings that come with the program (feeds/shipped)."""
@@ -176,6 +176,9 @@ class Feed(Written):
     template: str | None = Field(
         default=None, description="one of templates/*.yaml, for pdf and html; empty: by content"
     )
+    adjustments_as_lines: bool = Field(
+        default=False, description="of documents: their allowances and charges are lines of rendered_lines too"
+    )
     ledger: LedgerOptions = Field(default=LedgerOptions(), description="how a ledger format is read")
 
     @property
@@ -242,7 +245,7 @@ def has_secret(url: str) -> bool:
 def feed_problems(table: str, feed: Feed) -> list[str]:
     """What cannot be about a feed for this table."""
     if feed.is_documents and table not in DOCUMENT_TABLES:
-        return [f"feeds.{table}: {feed.format} files are documents, for {' and '.join(DOCUMENT_TABLES)}"]
+        return [f"feeds.{table}: {feed.format} files are documents, for {', '.join(DOCUMENT_TABLES)}"]
     if feed.is_ledger and table != "ledger_entries":
         return [f"feeds.{table}: {feed.format} files are ledgers, for ledger_entries"]
     return []

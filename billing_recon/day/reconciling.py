@@ -12,6 +12,7 @@ from billing_recon.compute import reconcile as reconciling
 from billing_recon.compute import totals as totalling
 from billing_recon.compute.engine import build
 from billing_recon.compute.set_aside import IN_QUARANTINE
+from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.results import BREAKS, CONTROL_TOTALS, EXPECTED_LINES, METRICS, QUARANTINE, USAGE_ROLLUP
 from billing_recon.core.tables import (
     INVOICE_LINES,
@@ -49,7 +50,8 @@ DRIFT: tuple[Column, ...] = (
 def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     """Compare every pair of layers as of the end of `day`; breaks, totals, metrics and drift are replaced together."""
     with open_session(home, day) as con:
-        register_policy(con, home, home.control.landing_reports(day))
+        reports = home.control.landing_reports(day)
+        register_policy(con, home, reports)
         lookback = home.policy.windows.lookback_days
         for spec in (
             SUBSCRIPTIONS,
@@ -70,7 +72,8 @@ def reconcile(home: Home, day: date, run_id: str) -> StepResult:
         register_window(con, home, "unbilled_usage", UNBILLED, day, day)
         _register_quarantine(con, home, first, day)
         _register_baseline(con, home)
-        build(con, (*reconciling.RELATIONS, *totalling.RELATIONS, *measuring.RELATIONS, *drifting.RELATIONS))
+        compared = reconciling.relations(_absent(con, reports))
+        build(con, (*compared, *totalling.RELATIONS, *measuring.RELATIONS, *drifting.RELATIONS))
         written = (
             home.write(con, BREAKS.name, BREAKS.columns, day, "breaks", run_id),
             home.write(con, CONTROL_TOTALS.name, CONTROL_TOTALS.columns, day, "control_totals", run_id),
@@ -78,6 +81,17 @@ def reconcile(home: Home, day: date, run_id: str) -> StepResult:
             home.write(con, "drift", DRIFT, day, "drift", run_id),
         )
     return StepResult(written)
+
+
+def _absent(con: duckdb.DuckDBPyConnection, reports: list[LandingReport]) -> list[str]:
+    """Layers of which nothing came, neither on the day nor in the window before it, nor was set aside.
+
+    Whether the day may pass without one is the policy's (`gate.required_layers`).
+    """
+    came = {r.table for r in reports if r.status in (LandingStatus.PRESENT, LandingStatus.EMPTY)}
+    layers = sorted(set().union(*reconciling.COMPARES.values()) - came)
+    rows = "(SELECT 1 FROM {0} LIMIT 1) UNION ALL (SELECT 1 FROM quarantine WHERE table_name = '{0}' LIMIT 1)"
+    return [name for name in layers if not con.execute(rows.format(name)).fetchall()]
 
 
 def _register_quarantine(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> None:

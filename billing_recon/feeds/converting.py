@@ -17,7 +17,7 @@ from billing_recon.core.errors import ConfigurationError, LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.tables import LEDGER_ENTRIES
 from billing_recon.feeds.converted import CONVERTED, Converted, Converting
-from billing_recon.feeds.document_rows import INVOICE_COLUMNS, LINE_COLUMNS, DocumentRows, rows_of
+from billing_recon.feeds.document_rows import COLUMNS, DocumentRows, rows_of
 from billing_recon.feeds.files import DayFile, hashed
 
 DOCUMENT_BYTES_MAX = 1 << 26
@@ -53,11 +53,11 @@ def convert_documents(
 ) -> Conversion:
     """The rows of `table` that documents hold. One that cannot be read is one row, broken, with the reader's sentence.
 
-    Both tables come from the same documents, so only the one that `sets_aside` has a row for a broken one. Findings of a
+    Several tables may come from the same documents, and then only the one that `sets_aside` has a row for a broken one. Findings of a
     document's arithmetic are told with its header.
     """
     invoices = table == "rendered_invoices"
-    columns = INVOICE_COLUMNS if invoices else LINE_COLUMNS
+    columns = COLUMNS[table]
     read = _reader(home, feed)
     files: list[DayFile] = []
     warned: list[Warned] = []
@@ -68,7 +68,7 @@ def convert_documents(
             name = path.relative_to(home).as_posix()
             sha256, unpacked = hashed(name, path, scratch)
             files.append(DayFile(name, CONVERTED, sha256, unpacked, 0, True))
-            of_file: dict[str, str | None] = {"file": name, "sha256": sha256}
+            of_file: dict[str, str | None] = {"file": name, "stem": path.name.partition(".")[0], "sha256": sha256}
             found = _MEMORY.get((sha256, path.suffix, read.key), partial(_rows_of, unpacked, path.name, read))
             if unpacked != path:
                 unpacked.unlink()
@@ -80,7 +80,7 @@ def convert_documents(
             row = 0
             for document in found:
                 of_file["row_document_id"] = _document_id(document, named)
-                for texts in (document.header,) if invoices else document.lines:
+                for texts in document.of(table, feed):
                     row += 1
                     known = of_file | texts
                     target.add(number, row, [known[column] for column in columns])

@@ -10,10 +10,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import TypeVar
 
-from billing_recon.core.document import Adjustment, Document, DocumentKind, DocumentLine
+from billing_recon.core.document import Document, DocumentLine
+from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.journal import EXACT
+from billing_recon.feeds.billed_documents import BILLED_LINE, billed_lines, of_whole
+from billing_recon.feeds.stated_figures import ZERO, every, figure, first, off, plus, rate, shown, total, turned
 
 _STATED = (
     "format",
@@ -48,6 +50,7 @@ _STATED_OF_LINE = (
 )
 INVOICE_COLUMNS: tuple[str, ...] = (
     "file",
+    "stem",
     "sha256",
     *_STATED,
     "references",
@@ -62,20 +65,16 @@ INVOICE_COLUMNS: tuple[str, ...] = (
     "row_payable",
 )
 """What a feed of documents has as columns for rendered_invoices: what they state, then `row_*`, which are ours by default."""
+_SAID_OF_LINES = ("format", "kind", "number", "issued_on", "currency", "seller", "buyer", "customer")
 LINE_COLUMNS: tuple[str, ...] = (
     "file",
+    "stem",
     "sha256",
-    "format",
-    "kind",
-    "number",
-    "issued_on",
-    "currency",
-    "seller",
-    "buyer",
-    "customer",
+    *_SAID_OF_LINES,
     *_STATED_OF_LINE,
     "row_document_id",
     "row_line_no",
+    "row_line_id",
     "row_quantity",
     "row_unit_price",
     "row_amount",
@@ -83,7 +82,19 @@ LINE_COLUMNS: tuple[str, ...] = (
     "row_tax",
 )
 """The same for rendered_lines."""
-DEFAULT_COLUMNS: dict[str, dict[str, str]] = {
+BILLED_COLUMNS: tuple[str, ...] = (
+    *(name for name in LINE_COLUMNS if not name.startswith("row_")),
+    "row_document_id",
+    "row_customer",
+    *BILLED_LINE,
+)
+"""The same for invoice_lines, where documents are what the billing engine puts out."""
+COLUMNS: dict[str, tuple[str, ...]] = {
+    "rendered_invoices": INVOICE_COLUMNS,
+    "rendered_lines": LINE_COLUMNS,
+    "invoice_lines": BILLED_COLUMNS,
+}
+DEFAULT_COLUMNS: dict[str, dict[str, ColumnMap | str]] = {
     "rendered_invoices": {
         "document_id": "row_document_id",
         "invoice_id": "number",
@@ -109,27 +120,58 @@ DEFAULT_COLUMNS: dict[str, dict[str, str]] = {
         "tax_rate": "row_tax_rate",
         "tax": "row_tax",
     },
+    "invoice_lines": {
+        "invoice_id": "number",
+        "line_id": "row_line_id",
+        "customer_id": "row_customer",
+        "subscription_id": ColumnMap(value=""),
+        "plan_id": ColumnMap(value=""),
+        "plan_version": ColumnMap(value=""),
+        "kind": "row_kind",
+        "meter": "row_meter",
+        "period_start": "row_period_start",
+        "period_end": "row_period_end",
+        "quantity": "row_quantity",
+        "unit_price": "row_unit_price",
+        "gross": "row_gross",
+        "discount": "row_discount",
+        "credit": "row_credit",
+        "taxable": "row_taxable",
+        "tax_rate": "row_tax_rate",
+        "tax": "row_tax",
+        "total": "row_total",
+        "currency": "currency",
+        "issued_on": "issued_on",
+        "calculated_at": "row_calculated_at",
+        "invoice_kind": "kind",
+    },
 }
 """Table -> ours -> theirs, unless the feed says otherwise."""
 
-_ZERO = Decimal(0)
+_OF_FILE = ("file", "stem", "sha256", "row_document_id")
 _CONTEXT = Context(prec=40)
-_FIGURE = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
 _PRICE_DECIMALS = 12
-Figure = TypeVar("Figure", Decimal, Decimal | None)
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRows:
-    """One document's rows: texts in the order of INVOICE_COLUMNS from `kind` on, and of LINE_COLUMNS for each line.
+    """One document's rows: texts in the order of INVOICE_COLUMNS from `kind` on, of LINE_COLUMNS for each line (`whole`: for
+    each allowance and charge of the whole document), and of BILLED_COLUMNS for each line of the invoice that it bills.
 
-    Both without file, SHA-256 and document id, which are of the file and not of what it says. `findings` are (code, sentence).
+    All without file, SHA-256 and document id, which are of the file and not of what it says. `findings` are (code, sentence).
     """
 
     number: str | None
     header: dict[str, str | None]
     lines: tuple[dict[str, str | None], ...]
+    whole: tuple[dict[str, str | None], ...]
+    billed: tuple[dict[str, str | None], ...]
     findings: tuple[tuple[str, str], ...]
+
+    def of(self, table: str, feed: Feed) -> tuple[dict[str, str | None], ...]:
+        """The rows of a table."""
+        lines = self.lines + self.whole if feed.adjustments_as_lines else self.lines
+        return {"rendered_invoices": (self.header,), "rendered_lines": lines, "invoice_lines": self.billed}[table]
 
 
 def rows_of(document: Document) -> DocumentRows:
@@ -143,10 +185,16 @@ def rows_of(document: Document) -> DocumentRows:
         "row_customer": document.customer or document.buyer,
         **_totals(document),
     }
+    lines = tuple(_lines(document, stated))
+    of_document = {name: None for name in BILLED_COLUMNS if name not in _OF_FILE} | {
+        name: header[name] for name in (*_SAID_OF_LINES, "row_customer")
+    }
     return DocumentRows(
         number=document.number,
         header=header,
-        lines=tuple(_lines(document, stated)),
+        lines=lines,
+        whole=tuple(_as_line(line, len(lines) + n, of_document) for n, line in enumerate(of_whole(document), 1)),
+        billed=tuple(of_document | line for line in billed_lines(document, lines)),
         findings=tuple((finding.code.value, finding.sentence) for finding in document.findings),
     )
 
@@ -159,23 +207,23 @@ def _totals(document: Document) -> dict[str, str | None]:
     """
     d = document
     lines = [line for line in d.lines if line.summed]
-    of_lines = _total(_off(line.adjustments) for line in lines)
-    of_document = _plus(_figure(d.allowances) or _ZERO, _turned(_figure(d.charges) or _ZERO))
-    beside = _total([_figure(d.rounding), _figure(d.collected), _turned(_figure(d.prepaid))])
-    exclusive, inclusive, payable = _figure(d.tax_exclusive), _figure(d.tax_inclusive), _figure(d.payable)
-    net = _first(_figure(d.subtotal), _plus(exclusive, of_document), _every(_figure(line.amount) for line in lines))
-    exclusive = _first(exclusive, _plus(net, _turned(of_document)))
-    total = _first(inclusive, _plus(exclusive, _figure(d.tax)), _plus(payable, _turned(beside)))
-    tax = _first(_figure(d.tax), _plus(total, _turned(exclusive)))
-    net = _first(net, _plus(total, _turned(tax), of_document))
+    of_lines = total(off(line.adjustments) for line in lines)
+    of_document = plus(figure(d.allowances) or ZERO, turned(figure(d.charges) or ZERO))
+    beside = total([figure(d.rounding), figure(d.collected), turned(figure(d.prepaid))])
+    exclusive, inclusive, payable = figure(d.tax_exclusive), figure(d.tax_inclusive), figure(d.payable)
+    net = first(figure(d.subtotal), plus(exclusive, of_document), every(figure(line.amount) for line in lines))
+    exclusive = first(exclusive, plus(net, turned(of_document)))
+    gross = first(inclusive, plus(exclusive, figure(d.tax)), plus(payable, turned(beside)))
+    tax = first(figure(d.tax), plus(gross, turned(exclusive)))
+    net = first(net, plus(gross, turned(tax), of_document))
     stated: dict[str, tuple[str | None, Decimal | None]] = {
-        "row_subtotal": (d.subtotal, _plus(net, of_lines)),
-        "row_discount": (d.allowances, _plus(of_lines, of_document)),
+        "row_subtotal": (d.subtotal, plus(net, of_lines)),
+        "row_discount": (d.allowances, plus(of_lines, of_document)),
         "row_tax": (d.tax, tax),
-        "row_total": (d.tax_inclusive, total),
-        "row_payable": (d.payable, _first(payable, _plus(total, beside))),
+        "row_total": (d.tax_inclusive, gross),
+        "row_payable": (d.payable, first(payable, plus(gross, beside))),
     }
-    return {name: _shown(text, figure, d) for name, (text, figure) in stated.items()}
+    return {name: shown(text, known, d) for name, (text, known) in stated.items()}
 
 
 def _lines(document: Document, stated: dict[str, str | None]) -> Iterable[dict[str, str | None]]:
@@ -185,10 +233,9 @@ def _lines(document: Document, stated: dict[str, str | None]) -> Iterable[dict[s
     usable = all(re.fullmatch(r"[0-9]{1,9}", number) for number in numbers) and len(set(map(_bare, numbers))) == len(
         lines
     )
-    header = {
-        name: stated[name]
-        for name in ("format", "kind", "number", "issued_on", "currency", "seller", "buyer", "customer")
-    }
+    objects = [line.object_id for line in lines]
+    named = objects if None not in objects and len(set(objects)) == len(objects) else [None] * len(objects)
+    header = {name: stated[name] for name in _SAID_OF_LINES}
     for place, line in enumerate(lines, 1):
         of_line: dict[str, str | None] = {name: getattr(line, name) for name in _STATED_OF_LINE}
         yield (
@@ -196,81 +243,35 @@ def _lines(document: Document, stated: dict[str, str | None]) -> Iterable[dict[s
             | of_line
             | {
                 "row_line_no": line.line_no if usable else str(place),
-                "row_quantity": _shown(line.quantity, _figure(line.quantity), document),
+                "row_line_id": named[place - 1] or (line.line_no if usable else str(place)),
+                "row_quantity": shown(line.quantity, figure(line.quantity), document),
                 "row_unit_price": _unit_price(line),
-                "row_amount": _shown(line.amount, _figure(line.amount), document),
-                "row_tax_rate": _rate(line.tax_rate),
-                "row_tax": _shown(line.tax, _figure(line.tax), document),
+                "row_amount": shown(line.amount, figure(line.amount), document),
+                "row_tax_rate": rate(line.tax_rate),
+                "row_tax": shown(line.tax, figure(line.tax), document),
             }
         )
+
+
+def _as_line(billed: dict[str, str | None], place: int, of_document: dict[str, str | None]) -> dict[str, str | None]:
+    """An allowance or charge of the whole document as a row of rendered_lines: what it takes off is below zero."""
+    nothing: dict[str, str | None] = dict.fromkeys(name for name in LINE_COLUMNS if name not in _OF_FILE)
+    of_line = {"description": billed["row_meter"], "row_amount": billed["row_taxable"], "row_line_no": str(place)}
+    return nothing | of_document | of_line | {"row_line_id": billed["row_line_id"]}
 
 
 def _bare(number: str) -> str:
     return number.lstrip("0")
 
 
-def _off(adjustments: Iterable[Adjustment]) -> Decimal:
-    """What a line's adjustments take off it."""
-    figures = ((_figure(a.amount), a.charge) for a in adjustments)
-    return _total(_turned(figure) if charge else figure for figure, charge in figures)
-
-
 def _unit_price(line: DocumentLine) -> str | None:
     """The price of one unit. None where the price is of the whole quantity, or of so many that one has no exact price."""
-    price, base = _figure(line.unit_price), _figure(line.base_quantity)
+    price, base = figure(line.unit_price), figure(line.base_quantity)
     if price is None or base is None or base == 1:
         return line.unit_price
-    if base == 0 or base == _figure(line.quantity):
+    if base == 0 or base == figure(line.quantity):
         return None
     whole = _CONTEXT.divide(price, base)
     places = -int(whole.as_tuple().exponent)
     exact = EXACT.multiply(whole, base) == price and places <= _PRICE_DECIMALS
     return f"{whole:f}" if exact else None
-
-
-def _rate(percent: str | None) -> str | None:
-    figure = _figure(percent)
-    return percent if figure is None else f"{figure.scaleb(-2, EXACT):f}"
-
-
-def _figure(text: str | None) -> Decimal | None:
-    """A stated figure; None where nothing, or no figure, is stated."""
-    return Decimal(text) if text is not None and _FIGURE.fullmatch(text) else None
-
-
-def _shown(text: str | None, figure: Decimal | None, document: Document) -> str | None:
-    """A figure of ours, turned where the document is a credit note; the text as stated where it is no figure."""
-    if text is not None and _figure(text) is None:
-        return text
-    if figure is None:
-        return None
-    turned = figure.copy_negate() if document.kind is DocumentKind.CREDIT_NOTE and figure else figure
-    return f"{turned:f}"
-
-
-def _turned(figure: Figure) -> Figure:
-    return None if figure is None else figure.copy_negate()
-
-
-def _plus(*figures: Decimal | None) -> Decimal | None:
-    """The sum, None where one of them is not known."""
-    return _every(figures)
-
-
-def _every(figures: Iterable[Decimal | None]) -> Decimal | None:
-    known = list(figures)
-    if not known or any(figure is None for figure in known):
-        return None
-    return _total(known)
-
-
-def _total(figures: Iterable[Decimal | None]) -> Decimal:
-    """The sum of those that are known."""
-    total = _ZERO
-    for figure in figures:
-        total = EXACT.add(total, figure or _ZERO)
-    return total
-
-
-def _first(*figures: Decimal | None) -> Decimal | None:
-    return next((figure for figure in figures if figure is not None), None)

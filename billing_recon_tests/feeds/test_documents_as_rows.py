@@ -194,8 +194,8 @@ def test_templates_that_cannot_be_used_refuse_the_day(desk_of: Desks) -> None:
     assert report.status is LandingStatus.REFUSED
 
 
-def test_documents_are_of_rendered_tables_only(desk_of: Desks) -> None:
-    with pytest.raises(ValueError, match="documents files are documents, for rendered_invoices and rendered_lines"):
+def test_documents_are_of_invoices_only(desk_of: Desks) -> None:
+    with pytest.raises(ValueError, match="documents, for rendered_invoices, rendered_lines, invoice_lines"):
         desk_of(feeds={"payments": {"format": "documents"}})
 
 

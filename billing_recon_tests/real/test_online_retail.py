@@ -1,4 +1,4 @@
-"""Seven months of a wholesaler's invoice lines land whole, as one file or by their days: every row is accounted for."""
+"""Seven months of a wholesaler's invoice lines land whole, and its credit notes find the purchases that they take back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import duckdb
 import pytest
 import yaml
 
-from billing_recon.compute.engine import session
+from billing_recon.compute.engine import build, session
+from billing_recon.compute.reconcile import engine_output, reversals
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.tables import INVOICE_LINES
@@ -66,9 +67,17 @@ def amount(row: Row) -> Decimal:
     return Decimal(row["Quantity"]) * Decimal(row["UnitPrice"])
 
 
-def test_the_whole_export_lands_as_one_opening_file(home: Path, rows: list[Row]) -> None:
+@pytest.fixture(scope="module")
+def whole(home: Path) -> tuple[duckdb.DuckDBPyConnection, LandingReport]:
+    """The export as one opening file."""
     con = session()
-    report = landed(con, home, company(home, day_column=None), LAST, lookback=(LAST - FIRST).days)
+    return con, landed(con, home, company(home, day_column=None), LAST, lookback=(LAST - FIRST).days)
+
+
+def test_the_whole_export_lands_as_one_opening_file(
+    whole: tuple[duckdb.DuckDBPyConnection, LandingReport], rows: list[Row]
+) -> None:
+    con, report = whole
     distinct = {tuple(row.values()): row for row in rows}
     odd = [row for row in rows if row["Quantity"].startswith("-") and not row["InvoiceNo"].startswith("C")]
     assert len(rows) == report.rows_in == ROWS
@@ -104,3 +113,81 @@ def test_each_day_lands_its_own_rows_of_the_export(home: Path, rows: list[Row]) 
     assert all(report.equation_holds for report in reports.values())
     assert sum(of_day.values()) == ROWS
     assert reports[days[1]].status is LandingStatus.EMPTY, "no invoice was written on that Saturday"
+
+
+Units = dict[tuple[int, int], Decimal]
+"""Units taken, per row of the credit note and row of the purchase."""
+
+
+def by_queue(rows: list[Row], line_ids: dict[int, str]) -> Units:
+    """Credit notes against earlier purchases of one customer, product and price, by hand: a queue of purchases for each."""
+
+    def order(number: int) -> tuple[str, bool, str, str]:
+        row = rows[number - 1]
+        return row["InvoiceDate"][:10], row["InvoiceNo"].startswith("C"), row["InvoiceNo"], line_ids[number]
+
+    taken: Units = {}
+    queues: dict[tuple[str, ...], list[list[int]]] = {}
+    for number in sorted(line_ids, key=order):
+        row = rows[number - 1]
+        buyer = row["CustomerID"] or f"nobody known, {row['InvoiceNo']}"
+        queue = queues.setdefault((buyer, row["StockCode"], str(Decimal(row["UnitPrice"]).normalize())), [])
+        units = int(row["Quantity"])
+        if units > 0:
+            queue.append([number, units])
+        while units < 0 and queue:
+            found = min(-units, queue[0][1])
+            taken[number, queue[0][0]] = Decimal(found)
+            units += found
+            queue[0][1] -= found
+            if not queue[0][1]:
+                queue.pop(0)
+    return taken
+
+
+def test_credit_notes_take_back_earlier_purchases_of_the_same_customer_product_and_price(
+    whole: tuple[duckdb.DuckDBPyConnection, LandingReport], rows: list[Row]
+) -> None:
+    con, _ = whole
+    con.execute(f"CREATE TABLE invoice_lines AS SELECT *, DATE '{LAST}' AS day FROM landed")
+    con.execute(
+        "CREATE TABLE key_map (layer VARCHAR, their_key VARCHAR, our_key VARCHAR, observed_on DATE, "
+        "source_file VARCHAR, source_row BIGINT)"
+    )
+    con.execute("CREATE TABLE currencies AS SELECT 'GBP' AS currency, 2 AS decimals, 2 AS exponent")
+    con.execute("CREATE TABLE run_params AS SELECT 'half_up' AS rounding")
+    needed = ("mapped_keys", "engine_superseded", "engine_lines")
+    build(con, [*(r for r in engine_output.RELATIONS if r.name in needed), *reversals.RELATIONS])
+
+    known = con.execute("SELECT source_row, line_id, line_key FROM engine_lines").fetchall()
+    line_ids = {row: line_id for row, line_id, _ in known}
+    of_key = {key: row for row, _, key in known}
+    found: Units = {
+        (of_key[credit], of_key[charge]): units
+        for credit, charge, units in con.execute("SELECT credit_key, charge_key, quantity FROM reversals").fetchall()
+    }
+    expected = by_queue(rows, line_ids)
+    assert found == expected
+
+    taken: Counter[int] = Counter()
+    for (credit, _), units in expected.items():
+        taken[credit] += int(units)
+    sums: dict[str, list[Decimal]] = {}
+    for number in line_ids:
+        row = rows[number - 1]
+        if row["InvoiceNo"].startswith("C"):
+            units = -int(row["Quantity"])
+            state = "covered" if taken[number] == units else "partly" if taken[number] else "uncovered"
+            of_state = sums.setdefault(state, [Decimal(0)] * 4)
+            covered = taken[number] * Decimal(row["UnitPrice"])
+            for place, figure in enumerate((1, -amount(row), covered, -amount(row) - covered)):
+                of_state[place] += figure
+    reported = con.execute(
+        "SELECT state, count(*), sum(credited), sum(covered), sum(uncovered) FROM credit_coverage GROUP BY state"
+    ).fetchall()
+    assert {state: list(figures) for state, *figures in reported} == sums
+    assert {state: int(figures[0]) for state, figures in sums.items()} == {
+        "covered": 3231,
+        "partly": 23,
+        "uncovered": 1219,
+    }

@@ -6,6 +6,9 @@ which compute.totals makes the control totals; `reported` is the breaks with the
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
+
 from billing_recon.compute.reconcile import (
     billed_booked,
     billed_paid,
@@ -22,7 +25,9 @@ from billing_recon.compute.reconcile import (
     stages,
     summary_postings,
 )
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING
 from billing_recon.compute.relation import Relation
+from billing_recon.core.reason import Pair
 
 RELATIONS: tuple[Relation, ...] = (
     *engine_output.RELATIONS,
@@ -43,4 +48,35 @@ RELATIONS: tuple[Relation, ...] = (
 )
 """Every step in order."""
 
-__all__ = ["RELATIONS"]
+COMPARES: dict[Pair, frozenset[str]] = {
+    Pair.EXPECTED_BILLED: frozenset({"subscriptions"}),
+    Pair.BILLED_RENDERED: frozenset({"invoice_lines", "rendered_invoices"}),
+    Pair.BILLED_BOOKED: frozenset({"invoice_lines", "ledger_entries"}),
+    Pair.RENDERED_BOOKED: frozenset({"rendered_invoices", "ledger_entries"}),
+    Pair.BILLED_PAID: frozenset({"invoice_lines", "payments"}),
+}
+"""The layers without which a pair has nothing to compare. Metered usage without a layer has no rows of itself."""
+
+
+def relations(absent: Collection[str]) -> tuple[Relation, ...]:
+    """Every step, where the company has none of the `absent` layers: a pair of one of them has no data, hence no difference.
+
+    Against a layer that does not exist everything would be missing, and none of that would be true.
+    """
+    without = sorted(pair.value for pair, layers in COMPARES.items() if layers & set(absent))
+    if not without:
+        return RELATIONS
+    names = ", ".join(f"'{pair}'" for pair in without)
+    shapes = dict.fromkeys(breaks.FOUND_IN, FINDING) | dict.fromkeys(breaks.ASSESSED_IN, ASSESSED)
+    return tuple(
+        replace(
+            relation,
+            sql=f"SELECT {', '.join(shapes[relation.name])} FROM ({relation.sql}) AS found WHERE pair NOT IN ({names})",
+        )
+        if relation.name in shapes
+        else relation
+        for relation in RELATIONS
+    )
+
+
+__all__ = ["COMPARES", "RELATIONS", "relations"]

@@ -26,9 +26,10 @@ sides AS (
         ON r.invoice_id = l.invoice_id AND r.currency = l.currency
 ),
 crossed AS (
-    SELECT invoice_id, max(changed_on) AS changed_on
-    FROM sides GROUP BY invoice_id
-    HAVING count(*) > 1 AND bool_or(has_left) AND bool_or(has_right) AND bool_or(NOT (has_left AND has_right))
+    SELECT s.invoice_id, max(s.changed_on) AS changed_on
+    FROM sides AS s
+    SEMI JOIN (SELECT invoice_id FROM sides WHERE NOT (has_left AND has_right)) AS alone ON alone.invoice_id = s.invoice_id
+    GROUP BY s.invoice_id HAVING count(*) > 1 AND bool_or(s.has_left) AND bool_or(s.has_right)
 ),
 placed AS (
     SELECT s.invoice_id, s.currency, CASE

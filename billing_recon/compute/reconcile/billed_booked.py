@@ -22,45 +22,54 @@ JOURNALS = Relation(
     doc=(
         "Invoice postings, one row a journal, invoice and currency: journals without cash, refund or write-off. Entries without an "
         "invoice_id take the one that their journal names; a journal that names none takes those that summary_postings found for it, or stands under its own id. "
-        "`again`: what entries add to AR that repeat another of the same journal."
+        "`again`: what entries add to AR that repeat another of the same journal. `invoices`: 0, 1, or 2 for several."
     ),
     sql=f"""
 WITH {last_word("ledger_entries", "entry_id", _ENTRY)},
-named AS (
-    SELECT c.entry_id, c.journal_id, c.posted_on, c.role, c.debit, c.credit, c.currency, {_INVOICE} AS invoice_id,
-        {_CUSTOMER} AS customer_id, c.known_on, c.changed_on
+named AS NOT MATERIALIZED (
+    SELECT c.journal_id, c.posted_on, c.role, c.debit, c.credit, c.currency, {_INVOICE} AS invoice_id,
+        {_CUSTOMER} AS customer_id, c.known_on, c.changed_on, coalesce(c.debit, 0) - coalesce(c.credit, 0) AS debited
     FROM current AS c
     {_BY_INVOICE}
     {_BY_CUSTOMER}
 ),
-journals AS (
-    SELECT journal_id, bool_or(role IN ('cash', 'refund', 'write_off')) AS settles,
+parts AS (
+    SELECT journal_id, invoice_id, currency, bool_or(role IN ('cash', 'refund', 'write_off')) AS settles,
         bool_or(role = 'ar') AS on_account, bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable')) AS sells,
-        min(invoice_id) AS one_invoice, count(DISTINCT invoice_id) AS invoices
-    FROM named GROUP BY journal_id
+        count(*) FILTER (WHERE role = 'ar') AS receivables, min(customer_id) FILTER (WHERE role = 'ar') AS customer_id,
+        min(posted_on) AS posted_on, min(known_on) AS known_on, max(changed_on) AS changed_on,
+        coalesce(sum(debited) FILTER (WHERE role = 'ar'), 0) AS ar,
+        coalesce(-sum(debited) FILTER (WHERE role IN ('revenue', 'deferred_revenue')), 0) AS revenue,
+        coalesce(-sum(debited) FILTER (WHERE role = 'tax_payable'), 0) AS tax,
+        coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS credits, sum(debited) AS unbalanced
+    FROM named GROUP BY journal_id, invoice_id, currency
 ),
-postings AS (
-    SELECT x.journal_id, coalesce(x.invoice_id, j.one_invoice, 'journal ' || x.journal_id) AS invoice_id, x.currency, x.role,
-        x.customer_id, x.posted_on, x.known_on, x.changed_on, j.invoices,
-        coalesce(x.debit, 0) - coalesce(x.credit, 0) AS debited,
-        row_number() OVER (
-            PARTITION BY x.journal_id, x.currency, x.role, x.debit, x.credit, x.invoice_id ORDER BY x.entry_id
-        ) AS copy
-    FROM named AS x
-    JOIN journals AS j ON j.journal_id = x.journal_id
-    WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
-        AND (x.journal_id, x.currency) NOT IN (SELECT (journal_id, currency) FROM journal_shares)
-)
-SELECT journal_id, invoice_id, currency, invoices, min(customer_id) FILTER (WHERE role = 'ar') AS customer_id,
-    min(posted_on) AS posted_on, min(known_on) AS known_on, max(changed_on) AS changed_on,
-    CAST(coalesce(sum(debited) FILTER (WHERE role = 'ar'), 0) AS {AMOUNT}) AS ar,
-    CAST(coalesce(-sum(debited) FILTER (WHERE role IN ('revenue', 'deferred_revenue')), 0) AS {AMOUNT}) AS revenue,
-    CAST(coalesce(-sum(debited) FILTER (WHERE role = 'tax_payable'), 0) AS {AMOUNT}) AS tax,
-    CAST(coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS {AMOUNT}) AS credits,
-    CAST(sum(debited) AS {AMOUNT}) AS unbalanced,
-    CAST(coalesce(sum(debited) FILTER (WHERE role = 'ar' AND copy > 1), 0) AS {AMOUNT}) AS again,
-    false AS is_rest
-FROM postings GROUP BY journal_id, invoice_id, currency, invoices
+journals AS (
+    SELECT journal_id, bool_or(settles) AS settles, bool_or(on_account) AS on_account, bool_or(sells) AS sells,
+        min(invoice_id) AS one_invoice,
+        CASE WHEN min(invoice_id) IS NULL THEN 0 WHEN min(invoice_id) = max(invoice_id) THEN 1 ELSE 2 END AS invoices
+    FROM parts GROUP BY journal_id
+),
+twice AS (
+    SELECT n.journal_id, n.invoice_id, n.currency, sum(n.debited) - min(n.debited) AS again
+    FROM named AS n
+    SEMI JOIN (SELECT journal_id FROM parts WHERE receivables > 1) AS p ON p.journal_id = n.journal_id
+    WHERE n.role = 'ar'
+    GROUP BY n.journal_id, n.invoice_id, n.currency, n.debit, n.credit HAVING count(*) > 1
+),
+copies AS (SELECT journal_id, invoice_id, currency, sum(again) AS again FROM twice GROUP BY journal_id, invoice_id, currency)
+SELECT p.journal_id, coalesce(p.invoice_id, j.one_invoice, 'journal ' || p.journal_id) AS invoice_id, p.currency, j.invoices,
+    min(p.customer_id) AS customer_id, min(p.posted_on) AS posted_on, min(p.known_on) AS known_on,
+    max(p.changed_on) AS changed_on, CAST(sum(p.ar) AS {AMOUNT}) AS ar, CAST(sum(p.revenue) AS {AMOUNT}) AS revenue,
+    CAST(sum(p.tax) AS {AMOUNT}) AS tax, CAST(sum(p.credits) AS {AMOUNT}) AS credits,
+    CAST(sum(p.unbalanced) AS {AMOUNT}) AS unbalanced, CAST(coalesce(sum(c.again), 0) AS {AMOUNT}) AS again, false AS is_rest
+FROM parts AS p
+JOIN journals AS j ON j.journal_id = p.journal_id
+LEFT JOIN copies AS c ON c.journal_id = p.journal_id AND c.currency = p.currency
+    AND c.invoice_id IS NOT DISTINCT FROM p.invoice_id
+WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
+    AND (p.journal_id, p.currency) NOT IN (SELECT (journal_id, currency) FROM journal_shares)
+GROUP BY p.journal_id, coalesce(p.invoice_id, j.one_invoice, 'journal ' || p.journal_id), p.currency, j.invoices
 UNION ALL
 SELECT journal_id, invoice_id, currency, invoices, customer_id, posted_on, known_on, changed_on, ar, revenue, tax, credits,
     CAST(ar + credits - revenue - tax AS {AMOUNT}) AS unbalanced, CAST(0 AS {AMOUNT}) AS again, is_rest
@@ -75,21 +84,27 @@ BOOKED = Relation(
         "another, or entries the same as another of their journal."
     ),
     sql=f"""
-SELECT invoice_id, currency, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
-    max(last_posted_on) AS last_posted_on, CAST(sum(journals) AS BIGINT) AS journals, min(customer_id) AS customer_id,
-    min(journal_id) AS journal_id, CAST(sum(booked) AS {AMOUNT}) AS ar, CAST(sum(earned) AS {AMOUNT}) AS revenue,
-    CAST(sum(taxed) AS {AMOUNT}) AS tax, CAST(sum(credited) AS {AMOUNT}) AS credits, CAST(max(unbalanced) AS {AMOUNT}) AS unbalanced,
-    bool_or(is_rest) AS is_rest,
-    CAST(sum(booked - ar) AS {AMOUNT}) AS again, CAST(sum(again) AS {AMOUNT}) AS again_within
-FROM (
-    SELECT invoice_id, currency, ar, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
+WITH sums AS (
+    SELECT invoice_id, currency, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
         max(posted_on) AS last_posted_on, count(*) AS journals, min(customer_id) AS customer_id, min(journal_id) AS journal_id,
-        bool_or(is_rest) AS is_rest, sum(ar) AS booked, sum(revenue) AS earned, sum(tax) AS taxed, sum(credits) AS credited, sum(again) AS again,
-        max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS unbalanced
-    FROM invoice_journals
-    GROUP BY invoice_id, currency, ar, revenue, tax, credits
-) AS alike
-GROUP BY invoice_id, currency""",
+        sum(ar) AS ar, sum(revenue) AS revenue, sum(tax) AS tax, sum(credits) AS credits,
+        max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS unbalanced, bool_or(is_rest) AS is_rest,
+        sum(again) AS again_within
+    FROM invoice_journals GROUP BY invoice_id, currency
+),
+alike AS (
+    SELECT j.invoice_id, j.currency, sum(j.ar) - j.ar AS again
+    FROM invoice_journals AS j
+    SEMI JOIN (SELECT invoice_id FROM sums WHERE journals > 1) AS s ON s.invoice_id = j.invoice_id
+    GROUP BY j.invoice_id, j.currency, j.ar, j.revenue, j.tax, j.credits
+),
+copies AS (SELECT invoice_id, currency, sum(again) AS again FROM alike GROUP BY invoice_id, currency)
+SELECT s.invoice_id, s.currency, s.known_on, s.changed_on, s.posted_on, s.last_posted_on, s.journals, s.customer_id, s.journal_id,
+    CAST(s.ar AS {AMOUNT}) AS ar, CAST(s.revenue AS {AMOUNT}) AS revenue, CAST(s.tax AS {AMOUNT}) AS tax,
+    CAST(s.credits AS {AMOUNT}) AS credits, CAST(s.unbalanced AS {AMOUNT}) AS unbalanced, s.is_rest,
+    CAST(coalesce(c.again, 0) AS {AMOUNT}) AS again, CAST(s.again_within AS {AMOUNT}) AS again_within
+FROM sums AS s
+LEFT JOIN copies AS c ON c.invoice_id = s.invoice_id AND c.currency = s.currency""",
 )
 
 PLACED = Relation(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
+from billing_recon.compute.reconcile.versions import repeated
 from billing_recon.compute.relation import Relation
 
 _CONTENT = (
@@ -19,7 +20,7 @@ SUPERSEDED = Relation(
         "time that it came so: a file that only repeats a line changes nothing."
     ),
     sql=f"""
-WITH again AS (SELECT invoice_id, line_id FROM invoice_lines GROUP BY invoice_id, line_id HAVING count(*) > 1),
+WITH {repeated("invoice_lines", "invoice_id, line_id")},
 versions AS (
     SELECT l.day, l.source_file, l.source_row, l.invoice_id, l.line_id, l.observed_on, concat_ws(chr(31), {_TEXT}) AS content
     FROM invoice_lines AS l

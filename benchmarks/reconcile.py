@@ -1,0 +1,291 @@
+"""A large day reconciled: its lines and its invoices, beside the bare comparisons written by hand and beside datacompy.
+
+5M engine lines, 5M document lines, 1M invoices with a document and a journal of three entries each, one in 997 off. Both
+sides read the same Parquet files in the warehouse's types. The line compare is what it takes from landed lines to coded and
+worded differences; the three-way compare what it takes from landed rows to the state and code of every invoice in documents
+and ledger. By hand, both say only which keys differ and by how much. Everything that is reconciled runs in one session,
+since the relations follow from each other, and each relation's time counts once.
+
+`python -m benchmarks.reconcile ours 500000 1536MB` profiles one size, relation by relation.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import shutil
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import duckdb
+
+from benchmarks.measure import WORK, Measurement, measure
+from billing_recon.compute import reconcile
+from billing_recon.compute.engine import Limits, build, session
+from billing_recon.compute.relation import Relation
+
+DAY = "2026-03-03"
+LINES = 5_000_000
+LINES_AN_INVOICE = 5
+ONE_IN = 997
+RESULT = WORK / "reconcile.json"
+
+_AMOUNT = "DECIMAL(38,12)"
+_PLACE = (
+    f"DATE '{DAY}' AS observed_on, 'landing/{{0}}/{DAY}.parquet' AS source_file, n AS source_row, DATE '{DAY}' AS day"
+)
+_CENTS = "CAST(100 + hash(n) % 90000 AS DECIMAL(38,2)) * CAST(0.01 AS DECIMAL(3,2))"
+_GROSS, _TAX = f"CAST({_CENTS} AS {_AMOUNT})", f"CAST(round({_CENTS} * CAST(0.19 AS DECIMAL(3,2)), 2) AS {_AMOUNT})"
+
+
+def write_tables(folder: Path, lines: int) -> None:
+    """The day's landed tables as Parquet files in the warehouse's types; `sums` are the invoices' true totals."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    con = duckdb.connect()
+    con.execute(f"SET memory_limit = '1GB'; SET threads = 2; SET temp_directory = '{folder / 'spill'}'")
+    con.execute("SET enable_progress_bar = false; SET preserve_insertion_order = false; SET TimeZone = 'UTC'")
+    per = LINES_AN_INVOICE
+    con.execute(
+        f"""CREATE TABLE lines AS SELECT n, n // {per} AS i, 'INV-' || lpad(CAST(n // {per} AS VARCHAR), 8, '0') AS invoice_id,
+            {_GROSS} AS gross, {_TAX} AS tax FROM range({lines}) AS r(n)"""
+    )
+    con.execute(
+        """CREATE TABLE sums AS SELECT i AS n, invoice_id, CAST(sum(gross) AS DECIMAL(38,12)) AS net,
+            CAST(sum(tax) AS DECIMAL(38,12)) AS tax, CAST(sum(gross + tax) AS DECIMAL(38,12)) AS total FROM lines GROUP BY ALL"""
+    )
+    customer, period = (
+        "'C' || right(invoice_id, 8)",
+        "DATE '2026-02-01' AS period_start, DATE '2026-03-01' AS period_end",
+    )
+    off = f"CASE WHEN n % {ONE_IN} = 3 THEN CAST(0.10 AS {_AMOUNT}) ELSE 0 END"
+    tables = {
+        "invoice_lines": f"""invoice_id, invoice_id || '/' || CAST(n % {per} AS VARCHAR) AS line_id, {customer} AS customer_id,
+            'S' || right(invoice_id, 8) AS subscription_id, 'metered' AS plan_id, '1' AS plan_version, 'usage' AS kind,
+            'calls' AS meter, {period}, CAST(1 AS DECIMAL(28,10)) AS quantity, CAST(gross AS DECIMAL(24,12)) AS unit_price, gross,
+            CAST(0 AS {_AMOUNT}) AS discount, CAST(0 AS {_AMOUNT}) AS credit, gross AS taxable, CAST(0.19 AS DECIMAL(12,8)) AS tax_rate,
+            tax, CAST(gross + tax AS {_AMOUNT}) AS total, 'USD' AS currency, DATE '{DAY}' AS issued_on,
+            TIMESTAMPTZ '{DAY} 20:00:00Z' AS calculated_at, CAST(NULL AS VARCHAR) AS batch_id, 'invoice' AS invoice_kind,
+            'issued' AS status, 'control' AS variant, 'all' AS cohort FROM lines""",
+        "rendered_lines": f"""'D-' || invoice_id AS document_id, n % {per} + 1 AS line_no, invoice_id || '/' || CAST(n % {per} AS VARCHAR) AS line_id,
+            'calls' AS description, CAST(1 AS DECIMAL(28,10)) AS quantity, CAST(gross AS DECIMAL(24,12)) AS unit_price,
+            CAST(gross + {off} AS {_AMOUNT}) AS amount, CAST(0.19 AS DECIMAL(12,8)) AS tax_rate, tax FROM lines""",
+        "rendered_invoices": f"""'D-' || invoice_id AS document_id, invoice_id, 'pdf' AS format, DATE '{DAY}' AS issued_on,
+            'USD' AS currency, {customer} AS customer_id, net AS subtotal, CAST(0 AS {_AMOUNT}) AS discount, tax, total,
+            CAST(total + {off} AS {_AMOUNT}) AS payable, sha256(invoice_id) AS sha256, CAST(NULL AS TIMESTAMPTZ) AS sent_at,
+            CAST(NULL AS VARCHAR) AS delivery_status FROM sums""",
+        "ledger_entries": f"""invoice_id || '-' || role AS entry_id, 'J-' || invoice_id AS journal_id, DATE '{DAY}' AS posted_on,
+            '1200' AS account, role, CASE role WHEN 'ar' THEN CAST(total + {off} AS {_AMOUNT}) ELSE 0 END AS debit,
+            CASE role WHEN 'ar' THEN 0 WHEN 'revenue' THEN net ELSE tax END AS credit, 'USD' AS currency, invoice_id,
+            {customer} AS customer_id, CAST(NULL AS VARCHAR) AS memo
+            FROM (SELECT n, invoice_id, net, tax, total, unnest(['ar', 'revenue', 'tax_payable']) AS role FROM sums) AS entries""",
+    }
+    for name, query in tables.items():
+        what, source = query.rsplit(" FROM ", 1) if name != "ledger_entries" else query.split(" FROM ", 1)
+        source = source if name != "ledger_entries" else query[query.index("FROM (SELECT") + 5 :]
+        what = what if name != "ledger_entries" else query[: query.index("FROM (SELECT")]
+        con.execute(
+            f"COPY (SELECT {what}, {_PLACE.format(name)} FROM {source}) TO '{folder / name}.parquet' (FORMAT parquet, COMPRESSION zstd)"
+        )
+    con.close()
+    shutil.rmtree(folder / "spill", ignore_errors=True)
+
+
+TABLES = ("invoice_lines", "rendered_invoices", "rendered_lines", "ledger_entries")
+
+EMPTY = {
+    "expected_lines": "expected_line_id VARCHAR",
+    "key_map": "layer VARCHAR, their_key VARCHAR, our_key VARCHAR, observed_on DATE, source_file VARCHAR, source_row BIGINT",
+    "quarantine": "day DATE, table_name VARCHAR, source_file VARCHAR, source_row BIGINT, reason VARCHAR, payload VARCHAR",
+}
+
+LINE_COMPARE = ("engine_superseded", "rendered_differences", "billed_rendered_findings")
+"""Relations that only the line compare needs; the header's findings are worded with them."""
+
+THREE_WAY = (
+    "mapped_keys",
+    "engine_lines",
+    "engine_invoices",
+    "set_aside",
+    "documents",
+    "rendered_placed",
+    "billed_rendered_assessed",
+    "nameless_journals",
+    "journal_references",
+    "journal_matches",
+    "journal_shares",
+    "invoice_journals",
+    "booked_invoices",
+    "booked_placed",
+    "rendered_booked_placed",
+    "booked_findings",
+    "booked_assessed",
+)
+"""Relations that say of every invoice where it stands in the documents and in the ledger."""
+
+
+Found = dict[str, tuple[float, float]]
+"""Seconds by the clock and of CPU, by what was done."""
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def _since(begin: tuple[float, float]) -> tuple[float, float]:
+    now = _now()
+    return now[0] - begin[0], now[1] - begin[1]
+
+
+def chosen() -> Iterable[Relation]:
+    """The relations of both comparisons, and what helps them, in the order of a day's run."""
+    names = {*LINE_COMPARE, *THREE_WAY}
+    needed = {r.name: r for r in reconcile.RELATIONS}
+    waiting = list(names)
+    while waiting:
+        for name in needed[waiting.pop()].waits_for & set(needed):
+            if name not in names:
+                names.add(name)
+                waiting.append(name)
+    return [relation for relation in reconcile.RELATIONS if relation.name in names]
+
+
+def opened(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
+    """A session as a large day has it: views over the files, two threads, spilling into the folder."""
+    con = session(Limits(memory=memory, spill_dir=str(folder / "spill")))
+    for name in TABLES:
+        con.execute(f"CREATE VIEW {name} AS FROM read_parquet('{folder / name}.parquet')")
+    for name, shape in EMPTY.items():
+        con.execute(f"CREATE TABLE {name} ({shape})")
+    con.execute(
+        f"CREATE TABLE run_params AS SELECT DATE '{DAY}' AS day, DATE '2026-03-01' AS first_day, 1 AS issue_grace_days, "
+        "2 AS late_window_days, 1 AS render_lag_days, 2 AS ledger_lag_days, 30 AS payment_terms_days, 5 AS payment_settle_days, "
+        "62 AS lookback_days, 2 AS issue_after_days, 'half_up' AS rounding, 'after_tax' AS credit_policy, "
+        "'days' AS proration, 'UTC' AS company_timezone, 'line' AS tax_point"
+    )
+    return con
+
+
+def ours(folder: Path, memory: str) -> Found:
+    """Seconds of each relation, by the clock and of CPU; views are read to their end."""
+    con = opened(folder, memory)
+    found: Found = {}
+    for relation in chosen():
+        begin = _now()
+        build(con, [relation])
+        if not relation.kept and relation.name.endswith("_assessed"):
+            con.execute(f"CREATE TABLE read_{relation.name} AS FROM {relation.name}")
+        found[relation.name] = _since(begin)
+    for name in ("billed_rendered_findings", "booked_findings"):
+        (row,) = con.execute(f"SELECT count(*) FROM {name}").fetchall()
+        found[f"rows of {name}"] = (row[0], 0)
+    return found
+
+
+LINES_BY_HAND = """
+CREATE TABLE by_hand AS
+SELECT coalesce(e.invoice_id, n.invoice_id) AS invoice_id, coalesce(e.line_id, n.line_id) AS line_id,
+    e.amount AS billed, n.amount AS rendered, coalesce(n.amount, 0) - coalesce(e.amount, 0) AS off
+FROM (SELECT invoice_id, line_id, gross - discount AS amount, tax FROM invoice_lines WHERE status = 'issued') AS e
+FULL JOIN (
+    SELECT d.invoice_id, l.line_id, l.amount, l.tax
+    FROM rendered_lines AS l JOIN rendered_invoices AS d ON d.document_id = l.document_id
+) AS n ON n.invoice_id = e.invoice_id AND n.line_id = e.line_id
+WHERE e.amount IS DISTINCT FROM n.amount OR e.tax IS DISTINCT FROM n.tax"""
+TOTALS_BY_HAND = """
+CREATE TABLE by_hand AS
+SELECT coalesce(e.invoice_id, d.invoice_id, b.invoice_id) AS invoice_id, e.total AS billed, d.payable AS rendered, b.ar AS booked
+FROM (SELECT invoice_id, currency, sum(total) AS total FROM invoice_lines WHERE status = 'issued' GROUP BY invoice_id, currency) AS e
+FULL JOIN (SELECT invoice_id, currency, sum(payable) AS payable FROM rendered_invoices GROUP BY invoice_id, currency) AS d
+    ON d.invoice_id = e.invoice_id AND d.currency = e.currency
+FULL JOIN (
+    SELECT invoice_id, currency, sum(debit - credit) AS ar FROM ledger_entries WHERE role = 'ar' GROUP BY invoice_id, currency
+) AS b ON b.invoice_id = coalesce(e.invoice_id, d.invoice_id) AND b.currency = coalesce(e.currency, d.currency)
+WHERE e.total IS DISTINCT FROM d.payable OR e.total IS DISTINCT FROM b.ar"""
+BY_HAND = {"lines by hand": LINES_BY_HAND, "totals by hand": TOTALS_BY_HAND}
+
+
+def by_hand(folder: Path, memory: str, which: str) -> Found:
+    """Seconds of a bare comparison."""
+    con = opened(folder, memory)
+    begin = _now()
+    con.execute(BY_HAND[which])
+    taken = _since(begin)
+    (row,) = con.execute("SELECT count(*) FROM by_hand").fetchall()
+    return {which: taken, "rows": (row[0], 0)}
+
+
+DATACOMPY = """
+import sys, time, duckdb, polars as pl, datacompy
+folder = sys.argv[1]
+con = duckdb.connect()
+con.execute("SET threads = 2")
+billed = con.sql(f"SELECT invoice_id, line_id, gross - discount AS amount, tax FROM '{folder}/invoice_lines.parquet'").pl()
+shown = con.sql(f"SELECT d.invoice_id, l.line_id, l.amount, l.tax FROM '{folder}/rendered_lines.parquet' AS l "
+    f"JOIN '{folder}/rendered_invoices.parquet' AS d ON d.document_id = l.document_id").pl()
+begin = time.perf_counter()
+found = datacompy.PolarsCompare(billed, shown, join_columns=["invoice_id", "line_id"])
+print(found.all_mismatch().height, round(time.perf_counter() - begin, 2))
+"""
+"""The same frames in datacompy's polars form (`pip install datacompy` beside this). It compares amounts as floats."""
+
+
+def run(lines: int = LINES) -> list[Measurement]:
+    """Each in a process of its own; seconds are those of the comparison, memory is the whole process's.
+
+    On a machine that does other things besides, compare the seconds of CPU.
+    """
+    folder = WORK / "reconcile"
+    write_tables(folder, lines)
+    rows = [_measured(what, folder, memory) for memory in LIMITS for what in BY_HAND]
+    bare = dict(zip(((memory, what) for memory in LIMITS for what in BY_HAND), rows, strict=True))
+    for memory in LIMITS:
+        whole = measure(f"reconciled ({memory})", _argv("ours", folder, memory))
+        found: Found = {name: tuple(taken) for name, taken in json.loads(RESULT.read_text("utf-8")).items()}
+        taken = {name: seconds for name, seconds in found.items() if not name.startswith("rows of")}
+        for what, parts, beside in (
+            ("lines", [taken[name] for name in LINE_COMPARE], "lines by hand"),
+            ("totals", [seconds for name, seconds in taken.items() if name not in LINE_COMPARE], "totals by hand"),
+        ):
+            clock, cpu = sum(part[0] for part in parts), sum(part[1] for part in parts)
+            hand = bare[memory, beside]
+            note = f"{clock / hand.seconds:.2f} times the bare comparison, {cpu / hand.cpu_seconds:.2f} of CPU"
+            rows.append(Measurement(f"{what} with codes, within {memory}", clock, whole.peak_mb, note, cpu))
+    shutil.rmtree(folder, ignore_errors=True)
+    return rows
+
+
+LIMITS = ("1536MB", "512MB")
+"""What DuckDB may hold; it spills beyond."""
+
+
+def _measured(what: str, folder: Path, memory: str) -> Measurement:
+    whole = measure(what, _argv(what, folder, memory))
+    found = json.loads(RESULT.read_text("utf-8"))
+    clock, cpu = found[what]
+    return Measurement(f"{what}, within {memory}", clock, whole.peak_mb, f"{found['rows'][0]:,} keys and no word", cpu)
+
+
+def _argv(which: str, folder: Path, memory: str) -> list[str]:
+    return [sys.executable, "-m", "benchmarks.reconcile", which, str(folder), memory]
+
+
+def _main(which: str, where: str, memory: str = "1536MB") -> None:
+    """`which` of a folder of tables, or of so many lines, for which the tables are written first."""
+    folder = Path(where)
+    if where.isdigit():
+        folder = WORK / f"reconcile_{where}"
+        if not folder.exists():
+            write_tables(folder, int(where))
+    found = ours(folder, memory) if which == "ours" else by_hand(folder, memory, which)
+    WORK.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(found), encoding="utf-8")
+    for name, (clock, cpu) in found.items():
+        print(f"{clock:10.3f} {cpu:10.3f}  {name}")
+    print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:10.0f} MB at most")
+
+
+if __name__ == "__main__":
+    _main(*sys.argv[1:])
