@@ -36,12 +36,12 @@ def price(
     register_terms(con, terms, Company(name="c", currencies=(currency,), profile=Profile.model_validate(profile)))
     con.execute("CREATE TABLE run_params AS SELECT ?::VARCHAR AS rounding", [profile.get("rounding", "half_up")])
     con.execute(
-        "CREATE TABLE items AS SELECT 'i' AS item_id, 'p' AS plan_id, '1' AS plan_version, ?::VARCHAR AS currency, "
+        "CREATE TABLE one_item AS SELECT 'i' AS item_id, 'p' AS plan_id, '1' AS plan_version, ?::VARCHAR AS currency, "
         "'c' AS charge_id, ?::DECIMAL(28,10) AS quantity, ?::INTEGER AS part, ?::INTEGER AS whole",
         [currency, Decimal(units), part, whole],
     )
-    build(con, rate("items", "rated"))
-    (row,) = rows(con, "SELECT * FROM rated")
+    build(con, rate("one_item", "one_rated"))
+    (row,) = rows(con, "SELECT * FROM one_rated")
     return row
 
 

@@ -85,15 +85,20 @@ _OFFERED = (
 def _used(kind: str, sums: str, *, offered: str) -> str:
     """CTEs ending in `granted`: what is used of each adjustment of a kind, all of it or what those before it leave: of its own
     charges where it names some, and of the invoice's `pool`. `offered` is the SQL of what each comes to at most."""
-    return f"""bounded AS (
-    SELECT {", ".join(f"a.{name}" for name in _OFFERED.split(", "))}, l.pool, p.rounding, p.credit_policy, {offered} AS bound,
+    return f"""agreed AS (
+    SELECT {", ".join(f"a.{name}" for name in _OFFERED.split(", "))}, a.discount_rate, p.rounding, p.credit_policy, f.step_order,
         settle(a.amount, a.decimals, p.rounding) AS settled, coalesce(array_to_string(a.charges, chr(31)), '') AS of_charges
     FROM contract_adjustments AS a
     CROSS JOIN run_params AS p
     CROSS JOIN term_profile AS f
+    WHERE a.kind = '{kind}'
+),
+bounded AS (
+    SELECT {", ".join(f"a.{name}" for name in _OFFERED.split(", "))}, a.rounding, a.credit_policy, a.settled, a.of_charges, l.pool,
+        {offered} AS bound
+    FROM agreed AS a
     JOIN {sums} AS l ON l.subscription_id = a.subscription_id AND l.period_start = a.period_start
         AND l.period_end = a.period_end AND l.currency = a.currency
-    WHERE a.kind = '{kind}'
 ),
 offered AS (
     SELECT {_OFFERED}, pool, rounding, credit_policy, CASE WHEN number = 0 THEN bound ELSE least(settled, greatest(bound
@@ -134,12 +139,11 @@ def _phrase(noun: str) -> str:
     )
 
 
-_CAP = "settle(a.amount, a.decimals, p.rounding)"
-_ABOVE = f"greatest(l.gross - {_CAP}, 0)"
 _BOUND = f"""CAST(CASE
-            WHEN a.number = 0 AND position('maximum' IN f.step_order) < position('discount' IN f.step_order)
-                THEN {_ABOVE} - settle(apply_rate({_ABOVE}, a.discount_rate), a.decimals, p.rounding)
-            WHEN a.number = 0 THEN greatest(l.pool - {_CAP}, 0)
+            WHEN a.number = 0 AND position('maximum' IN a.step_order) < position('discount' IN a.step_order)
+                THEN greatest(l.gross - a.settled, 0)
+                    - settle(apply_rate(greatest(l.gross - a.settled, 0), a.discount_rate), a.decimals, a.rounding)
+            WHEN a.number = 0 THEN greatest(l.pool - a.settled, 0)
             WHEN len(a.charges) > 0 THEN greatest(coalesce(list_sum(list_transform(list_filter(l.charges,
                 lambda one: list_contains(a.charges, one.charge_id)), lambda one: one.net)), 0), 0)
             ELSE l.pool END AS {AMOUNT})"""

@@ -120,13 +120,14 @@ def _unknown() -> str:
     return f"array_to_string({' || '.join(found)}, ', ')"
 
 
-def _garbled(listed: str, dates: tuple[str, ...], figure: str = "amount") -> str:
-    """SQL condition: one of a contract's coupons or credits cannot be read exactly, so what is owed is unknown."""
+def _garbled(listed: str, dates: tuple[str, ...], figure: str = "amount", or_else: str = "false") -> str:
+    """SQL condition: one of a contract's coupons, credits or allowances cannot be read exactly, so what is owed is unknown."""
     unreadable = " OR ".join(
         [
             f"TRY_CAST(json_extract_string(one, '$.{figure}') AS {AMOUNT}) IS NULL",
             f"json_type(one, '$.{figure}') IN {_NOT_EXACT}",
             *(f"TRY_CAST(json_extract_string(one, '$.{name}') AS DATE) IS NULL" for name in dates),
+            f"({or_else})",
         ]
     )
     return (
@@ -205,10 +206,8 @@ agreed AS (
         json_extract_string(contract, '$.minimum') AS minimum_text,
         TRY_CAST(json_extract_string(contract, '$.minimum') AS {AMOUNT}) AS minimum,
         contract IS NULL OR {_garbled("coupons", dates=("valid_from", "valid_to"))}
-            OR {_garbled("credits", dates=("granted_on",))}
-            OR {_garbled("allowances", dates=(), figure="units")} OR coalesce(len(list_filter(
-                json_extract(contract, '$.allowances[*]'), lambda one: {_BAD_ALLOWANCE})) > 0, false)
-            OR coalesce(len(list_filter(json_extract(contract, '$.credits[*]'), lambda one: {_BAD_EXPIRY})) > 0, false)
+            OR {_garbled("credits", dates=("granted_on",), or_else=_BAD_EXPIRY)}
+            OR {_garbled("allowances", dates=(), figure="units", or_else=_BAD_ALLOWANCE)}
             OR coalesce(json_type(contract, '$.discount.rate') IN {_NOT_EXACT}, false)
             OR coalesce(json_type(contract, '$.minimum') IN {_NOT_EXACT}, false)
             OR coalesce(json_type(contract, '$.cap') IN {_NOT_EXACT}, false) OR (json_extract_string(contract, '$.cap') IS NOT NULL
