@@ -14,6 +14,7 @@ from billing_recon.cli import (
     baselines,
     checking,
     crediting,
+    exceptions,
     looking,
     monthly,
     policies,
@@ -115,4 +116,5 @@ app.command(epilog=monthly.EXAMPLES["signoff"])(monthly.signoff)
 app.command(epilog=monthly.EXAMPLES["close"])(monthly.close)
 app.command(epilog=monthly.EXAMPLES["reopen"])(monthly.reopen)
 app.add_typer(setting_aside.app, name="quarantine")
+app.add_typer(exceptions.app, name="exceptions")
 app.add_typer(policies.app, name="policy")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -39,6 +40,7 @@ Examples:
     "explain": """\b
 Examples:
   billing-recon explain 5f0c1e7a
+  billing-recon explain 5f0c1e7a --sql audit/5f0c1e7a && cd audit/5f0c1e7a && duckdb < break.sql
   billing-recon breaks --format json | jq -r .break_id | xargs -n1 billing-recon explain""",
 }
 
@@ -131,11 +133,18 @@ def explain(
     break_id: Annotated[
         str, typer.Argument(metavar="BREAK_ID", help="From `breaks`; its first characters are enough.")
     ],
+    sql: Annotated[
+        Path | None,
+        typer.Option(
+            "--sql", metavar="FOLDER", help="Write the day's inputs and the SQL that leads to the break there."
+        ),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Show the whole working of one break.
 
-    Every layer, every stage, both computations side by side, and the source rows.
+    Every layer, every stage, both computations side by side, the source rows, terms and policy. With --sql an auditor gets
+    all of it as files and a script that plain DuckDB runs again.
     """
     from billing_recon.report import reading
     from billing_recon.report.working import show_working
@@ -149,4 +158,11 @@ def explain(
     if len(found) > 1 and not exact:
         ids = ", ".join(row["break_id"] for row in found)
         raise ConfigurationError(f"'{break_id}' begins several break ids ({ids}); give more of it")
-    show_working(Screen(), opened, (exact or found)[0], home_hint(ctx, home))
+    row = (exact or found)[0]
+    if sql is not None:
+        from billing_recon.report.rerunning import write_rerun
+
+        script = write_rerun(opened, row["day"], row["break_id"], sql)
+        Screen().say(f"wrote {script} and its inputs; run it again: cd {sql} && duckdb < {script.name}")
+        return
+    show_working(Screen(), opened, row, home_hint(ctx, home))

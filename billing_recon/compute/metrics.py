@@ -139,6 +139,7 @@ _OPERATIONS: tuple[str, ...] = (
         "",
     ),
     _rows("failed_webhooks", f"count(*) FILTER (WHERE kind = 'webhook' AND NOT {_GOOD})", "NULL", "new_signals", ""),
+    _rows("time_to_close", "min(days)", "NULL", "last_close", ""),
     _rows("tickets", "count(*) FILTER (WHERE kind = 'ticket')", "NULL", "new_signals", ""),
 )
 
@@ -177,10 +178,10 @@ accounts AS (
     FROM account_sums WHERE left_amount <> 0
 ),
 arrivals AS (
-    SELECT u.usage_day, u.events, u.late_events, p.day - u.usage_day AS lag
+    SELECT u.usage_day, u.events, u.late_events, greatest(p.day - u.usage_day, 0) AS lag
     FROM usage_rollup AS u JOIN run_params AS p ON p.day = u.day
 ),
-lag_days AS (SELECT lag, sum(events) AS events FROM arrivals WHERE events > 0 AND lag >= 0 GROUP BY lag),
+lag_days AS (SELECT lag, sum(events) AS events FROM arrivals WHERE events > 0 GROUP BY lag),
 lags AS (SELECT lag, sum(events) OVER (ORDER BY lag) AS upto, sum(events) OVER () AS events FROM lag_days),
 aside_money AS (
     SELECT q.currency, q.money_at_risk AS money
@@ -207,6 +208,7 @@ METRICS_OF_THE_DAY = Relation(
         "invoice_journals",
         "invoice_money",
         "landing_reports",
+        "last_close",
         "payments",
         "quarantine",
         "reported",
@@ -217,7 +219,8 @@ METRICS_OF_THE_DAY = Relation(
     ),
     doc=(
         "Every metric of the day, per currency, cohort and variant where that has meaning (core.results.METRICS). Totals are of what "
-        "was observed on the day; metering lags are days from use to arrival; a rate has numerator and denominator."
+        "was observed on the day; metering lags are days from use to arrival (0 where a customer's day is ahead of the company's); "
+        "time_to_close is how many days after its end the month before was closed; a rate has numerator and denominator."
     ),
     sql=f"""{_SOURCES},
 figures AS (

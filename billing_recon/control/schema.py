@@ -153,6 +153,26 @@ quarantine_decisions = Table(
     Index("quarantine_decisions_day", "day", "table_name", "id"),
     Index("quarantine_decisions_row", "row_id", "id"),
 )
+break_decisions = Table(
+    "break_decisions",
+    metadata,
+    _id(),
+    _text("break_id"),
+    Column("day", Date, nullable=False),
+    _text("verb"),
+    _text("disposition"),
+    _text("assignee"),
+    _text("delta"),
+    _text("currency", nullable=True),
+    _text("reason"),
+    _text("decided_by"),
+    _text("role"),
+    _text("actor"),
+    _text("came"),
+    _text("decided_at"),
+    Index("break_decisions_day", "day", "id"),
+    Index("break_decisions_break", "break_id", "id"),
+)
 audit_events = Table(
     "audit_events",
     metadata,
@@ -162,5 +182,14 @@ audit_events = Table(
     _text("hash"),
 )
 
-DECISIONS: tuple[Table, ...] = (policies, verdicts, baselines, releases, sign_offs, month_events, quarantine_decisions)
+DECISIONS: tuple[Table, ...] = (
+    policies,
+    verdicts,
+    baselines,
+    releases,
+    sign_offs,
+    month_events,
+    quarantine_decisions,
+    break_decisions,
+)
 APPEND_ONLY: tuple[Table, ...] = (*DECISIONS, baseline_values, audit_events)

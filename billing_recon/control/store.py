@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, func, insert, select, update
 
-from billing_recon.control import audit
+from billing_recon.control import audit, break_records
 from billing_recon.control.database import close_here, connect, reading, writing
 from billing_recon.control.migrate import upgrade
 from billing_recon.control.records import (
@@ -31,6 +31,7 @@ from billing_recon.control.records import (
 from billing_recon.control.schema import (
     baseline_values,
     baselines,
+    break_decisions,
     landing_reports,
     month_events,
     partition_states,
@@ -40,6 +41,7 @@ from billing_recon.control.schema import (
     sign_offs,
     verdicts,
 )
+from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.errors import CloseRefused
 from billing_recon.core.gate import Condition
 from billing_recon.core.landing import LandingReport, LandingStatus
@@ -268,6 +270,48 @@ class ControlStore:
         t = quarantine_decisions
         rows = connection.execute(select(t).where(where).order_by(t.c.id)).mappings()
         return [_row_decision(dict(row)) for row in rows]
+
+    def decide_breaks(self, decisions: Sequence[BreakDecision]) -> list[BreakDecision]:
+        """Append decisions about breaks, all or none; answers those that are new, with `decided_at`.
+
+        What the last decision of its kind says already is no new one. A resolution makes the day's breaks count as
+        incomplete until they are reconciled again, so that no verdict stands on breaks that were decided otherwise since.
+        CloseRefused when a month is locked or closed; who looks at a break may change even then.
+        """
+        made: list[BreakDecision] = []
+        with writing(self._engine) as connection:
+            for decision in decisions:
+                month = month_of(decision.day)
+                state = self._state(connection, month)
+                if decision.verb is BreakVerb.RESOLVE and state is not MonthState.OPEN:
+                    raise CloseRefused(
+                        [
+                            f"break {decision.break_id} of {decision.day}: {month} is {state.value}; "
+                            f"billing-recon reopen {month} --reason ... opens it again"
+                        ]
+                    )
+                of_break = break_decisions.c.break_id == decision.break_id
+                before = break_records.read(connection, of_break & (break_decisions.c.verb == decision.verb.value))
+                if decision.same_as(before[-1] if before else None):
+                    continue
+                row = break_records.row_of(decision) | {"decided_at": self._now()}
+                audit.decide(connection, break_decisions, row)
+                made.append(break_records.decision_of(row))
+            for day in sorted({d.day for d in made if d.verb is BreakVerb.RESOLVE}):
+                self._put_state(connection, "breaks", day, rows=0, digest="", complete=False, run_id="exceptions")
+        return made
+
+    def break_decisions(self, first: date, last: date) -> list[BreakDecision]:
+        """Every decision about breaks of these days (both counted), in the order in which they were made."""
+        with reading(self._engine) as connection:
+            return break_records.read(connection, break_decisions.c.day.between(first, last))
+
+    def closed_at(self, month: str) -> datetime | None:
+        """When a month was closed; None while it is not (or not any more)."""
+        with reading(self._engine) as connection:
+            last = _latest(connection, month_events, month=month)
+        closed = last is not None and last.state == MonthState.CLOSED.value
+        return datetime.fromisoformat(last.decided_at) if last is not None and closed else None
 
     def capture_baseline(
         self,

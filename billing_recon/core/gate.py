@@ -9,9 +9,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from billing_recon.core.detector import Detector
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.money import plain
+from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy, Threshold
+from billing_recon.core.reason import Disposition
 from billing_recon.core.verdict import Verdict, combine
 
 
@@ -42,8 +45,32 @@ class OpenBreaks:
 
 
 @dataclass(frozen=True, slots=True)
+class SettledBreaks:
+    """The breaks of one disposition that do not count against the gate. No currency: amounts are units of usage."""
+
+    disposition: str
+    currency: str | None
+    count: int
+    gross: Decimal
+    net: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What one detector found on the day; `example` is the first finding in words."""
+
+    detector: Detector
+    count: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
 class MetricFact:
-    """A metric of the day. `value` None: no population. `drift`: relative change against the baseline, if known."""
+    """A metric of the day. `value` None: no population.
+
+    `drift`, `prior_drift` and `cycle_drift` are relative changes against the baseline, the day before and the same day
+    of the cycle before; `low` and `high` the band of days like it. None: not known.
+    """
 
     metric: str
     currency: str | None = None
@@ -51,6 +78,10 @@ class MetricFact:
     variant: str = "control"
     value: Decimal | None = None
     drift: Decimal | None = None
+    prior_drift: Decimal | None = None
+    cycle_drift: Decimal | None = None
+    low: Decimal | None = None
+    high: Decimal | None = None
 
     def __str__(self) -> str:
         scope = [self.currency] if self.currency else []
@@ -72,6 +103,8 @@ class DayFacts:
     layer_rows: Mapping[str, int] = field(default_factory=dict)
     quarantined_rows: int = 0
     open_breaks: tuple[OpenBreaks, ...] = ()
+    settled_breaks: tuple[SettledBreaks, ...] = ()
+    detected: tuple[Detected, ...] = ()
     unexplained: int = 0
     footing_failures: tuple[str, ...] = ()
     unrated_subscriptions: tuple[str, ...] = ()
@@ -103,7 +136,10 @@ def judge(facts: DayFacts, policy: Policy) -> Judgement:
         _compared(facts.layer_rows),
         _footing(facts.footing_failures),
         _breaks(facts.open_breaks, gate.max_breaks),
+        *_settled(facts.settled_breaks),
         _unexplained(facts.unexplained),
+        *_expired(policy, facts.partition),
+        *_detectors(facts.detected, policy),
         *_baseline(facts.baseline_found, gate.baseline),
         *(c for threshold in gate.thresholds for c in _threshold(threshold, facts.metrics, gate.baseline)),
     )
@@ -205,6 +241,44 @@ def _breaks(found: tuple[OpenBreaks, ...], allowed: int) -> Condition:
     return Condition("breaks", Verdict.FAIL if count > allowed else Verdict.PASS, sentence, str(count), str(allowed))
 
 
+def _settled(found: tuple[SettledBreaks, ...]) -> Iterable[Condition]:
+    """What was not counted, said where the verdict is read: nothing that was accepted is hidden."""
+    for disposition in dict.fromkeys(b.disposition for b in found):
+        mine = [b for b in found if b.disposition == disposition]
+        count = sum(b.count for b in mine)
+        sums = ", ".join(f"gross {_money(b.gross, b.currency)}, net {_money(b.net, b.currency)}" for b in mine)
+        sentence = f"{_count(count, 'break')} {_SETTLED.get(disposition, disposition)}, not counted: {sums}."
+        yield Condition(f"not_counted:{disposition}", Verdict.PASS, sentence, str(count), "", blocking=False)
+
+
+_SETTLED = {
+    Disposition.ACCEPTED_TOLERANCE.value: "within tolerance",
+    Disposition.EXPECTED_CHANGE.value: "covered by an expected change",
+    Disposition.TIMING.value: "decided to be timing",
+}
+
+
+def _expired(policy: Policy, partition: str) -> Iterable[Condition]:
+    """Entries of the registry that no longer cover anything: somebody has to end or renew them."""
+    day = parse_day(partition)
+    expired = [(one, one.days_expired(day)) for one in policy.expected_changes if one.days_expired(day) > 0]
+    if expired:
+        shown = "; ".join(
+            f"{one.id} expired {_count(days, 'day')} ago, on {one.expires} (owner {one.owner})" for one, days in expired
+        )
+        sentence = f"{shown}. Take them out of policies/ or have them renewed, then: billing-recon policy apply"
+        yield Condition("expected_changes", Verdict.FAIL, sentence, str(len(expired)), "0 expired", blocking=False)
+
+
+def _detectors(found: tuple[Detected, ...], policy: Policy) -> Iterable[Condition]:
+    for one in sorted(found, key=lambda f: f.detector):
+        severity = policy.detectors.severity(one.detector)
+        sentence = f"{_count(one.count, 'finding')}: {one.example}" + (" ..." if one.count > 1 else "")
+        yield Condition(
+            f"detector:{one.detector.value}", Verdict.FAIL, sentence, str(one.count), "0", blocking=severity == "block"
+        )
+
+
 def _unexplained(count: int) -> Condition:
     if count:
         sentence = (
@@ -229,7 +303,9 @@ def _threshold(threshold: Threshold, metrics: Iterable[MetricFact], baseline: st
     mine = sorted((m for m in metrics if m.metric == threshold.metric), key=str)
     blocking = threshold.severity == "block"
     values = [(str(m), m.value) for m in mine if m.value is not None]
-    drifts = [(str(m), abs(m.drift)) for m in mine if m.drift is not None]
+    drifts = [(str(m), abs(d)) for m in mine if (d := _drift(m, threshold.against)) is not None]
+    if threshold.within_band:
+        yield _band(threshold, mine, blocking)
     for kind, bound, figures in (
         ("max", threshold.max, values),
         ("min", threshold.min, values),
@@ -240,16 +316,41 @@ def _threshold(threshold: Threshold, metrics: Iterable[MetricFact], baseline: st
         name = f"threshold:{threshold.metric}:{kind}"
         limit = f"{'at least' if kind == 'min' else 'at most'} {plain(bound)}"
         if not figures:
-            what = "no change against the baseline" if kind == "max_drift" else "no value"
-            hint = "; the policy names no baseline" if kind == "max_drift" and baseline is None else ""
+            against = _AGAINST[threshold.against]
+            what = f"no change against {against}" if kind == "max_drift" else "no value"
+            unnamed = kind == "max_drift" and threshold.against == "baseline" and baseline is None
+            hint = "; the policy names no baseline" if unnamed else ""
             sentence = f"{threshold.metric} has {what} on this day{hint}: NO DATA is not a pass."
             yield Condition(name, Verdict.INCONCLUSIVE, sentence, "NO DATA", limit, blocking)
             continue
         outside = [(label, v) for label, v in figures if (v < bound if kind == "min" else v > bound)]
         shown = "; ".join(f"{label} {plain(v)}" for label, v in (outside or figures))
-        drifted = " away from the baseline" if kind == "max_drift" else ""
+        drifted = f" away from {_AGAINST[threshold.against]}" if kind == "max_drift" else ""
         sentence = f"{shown}{drifted}; {limit}{drifted} is allowed."
         yield Condition(name, Verdict.FAIL if outside else Verdict.PASS, sentence, shown, limit, blocking)
+
+
+_AGAINST = {"baseline": "the baseline", "prior": "the day before", "cycle": "the same day of the cycle before"}
+
+
+def _drift(metric: MetricFact, against: str) -> Decimal | None:
+    return {"baseline": metric.drift, "prior": metric.prior_drift, "cycle": metric.cycle_drift}[against]
+
+
+def _band(threshold: Threshold, mine: list[MetricFact], blocking: bool) -> Condition:
+    """Whether every group of the metric that has a value and a band lies within it."""
+    name = f"threshold:{threshold.metric}:band"
+    known = [(m, m.value, m.low, m.high) for m in mine]
+    shown = [(m, v, low, high) for m, v, low, high in known if v is not None and low is not None and high is not None]
+    if not shown:
+        sentence = f"{threshold.metric} has no value or too few days like this one: NO DATA is not a pass."
+        return Condition(name, Verdict.INCONCLUSIVE, sentence, "NO DATA", "within its band", blocking)
+    outside = [row for row in shown if not row[2] <= row[1] <= row[3]]
+    figures = "; ".join(
+        f"{m} {plain(v)}, expected {plain(low)} to {plain(high)}" for m, v, low, high in outside or shown
+    )
+    verdict = Verdict.FAIL if outside else Verdict.PASS
+    return Condition(name, verdict, f"{figures}.", figures, "within its band", blocking)
 
 
 def _money(amount: Decimal, currency: str | None) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import Field, model_validator
 
 from billing_recon.core.catalog import Exact, Frozen
-from billing_recon.core.reason import Code, Level, Pair
+from billing_recon.core.detector import Detector
+from billing_recon.core.expected_change import ExpectedChange, repeated_ids
+from billing_recon.core.reason import Code, Pair
 from billing_recon.core.tables import BY_NAME
 
 
@@ -26,30 +29,98 @@ class Windows(Frozen):
     lookback_days: int = Field(default=62, ge=1, description="how far back a counterpart may lie")
 
 
+class ToleranceLevel(StrEnum):
+    """Where a tolerance applies."""
+
+    LINE = "line"
+    INVOICE = "invoice"
+    ACCOUNT = "account"
+    """Breaks of an account, and the gross sum of what was accepted of one customer on the day."""
+    TOTAL = "total"
+    """The gross sum of what was accepted of a pair and currency on the day."""
+
+
 class Tolerance(Frozen):
-    """A difference within both bounds is accepted, counted and shown. `*` matches every currency."""
+    """A difference within both bounds is accepted, counted and shown gross and net. `*` matches currencies not named.
+
+    At line, invoice and account level it accepts single differences. At account and total level it also bounds what the
+    finer ones accepted, added without letting differences cancel: beyond it none of them is accepted.
+    """
 
     pair: Pair
-    level: Level
+    level: ToleranceLevel
     currency: str = "*"
-    absolute: Exact = Decimal(0)
+    absolute: Exact = Field(default=Decimal(0), description="the largest difference; nothing is accepted without it")
     relative: Exact | None = Field(default=None, description="of the first layer's amount; must hold too if given")
+
+    @model_validator(mode="after")
+    def _bounded(self) -> Tolerance:
+        problems = []
+        if self.absolute < 0 or (self.relative is not None and self.relative < 0):
+            problems.append("a bound is not below zero")
+        if self.absolute == 0 and self.relative:
+            problems.append("relative alone accepts nothing, since 0.5% of 1,200,000 is 6,000: give absolute too")
+        if problems:
+            raise ValueError(f"tolerance on {self.pair.value} by {self.level.value}: " + "; ".join(problems))
+        return self
 
 
 class Threshold(Frozen):
-    """A bound on a metric. `drift` compares with the baseline's mean instead of with a fixed figure."""
+    """A bound on a metric: on its value, on its change against other days, or that it lies within its expected band."""
 
     metric: str
     max: Exact | None = None
     min: Exact | None = None
-    max_drift: Exact | None = Field(default=None, description="relative change against the baseline, 0.25 is 25%")
+    max_drift: Exact | None = Field(default=None, description="relative change, 0.25 is 25%")
+    against: Literal["baseline", "prior", "cycle"] = Field(
+        default="baseline",
+        description="max_drift: the baseline's mean, the day before, or the same day of the cycle before",
+    )
+    within_band: bool = Field(default=False, description="the value lies in the band of days like it (see drift)")
     severity: Literal["block", "warn"] = "block"
 
     @model_validator(mode="after")
     def _bounded(self) -> Threshold:
-        if self.max is None and self.min is None and self.max_drift is None:
-            raise ValueError(f"threshold on '{self.metric}' bounds nothing: give max, min or max_drift")
+        if self.max is None and self.min is None and self.max_drift is None and not self.within_band:
+            raise ValueError(
+                f"threshold on '{self.metric}' bounds nothing: give max, min, max_drift or within_band: true"
+            )
         return self
+
+
+class Drift(Frozen):
+    """Which days a day is like, and how far from them it may lie: median plus or minus a multiple of the MAD.
+
+    The MAD is the median of the distances from the median; one wild day moves neither.
+    """
+
+    cycle: Literal["month", "week"] = Field(
+        default="month", description="like days: the same day of other months (the 31st is like month ends), or weekday"
+    )
+    min_days: int = Field(default=4, ge=2, description="fewer like days than this are NO DATA")
+    mad_factor: Exact = Field(default=Decimal(6), description="half the band's width in MADs; 6 is about four sigma")
+    min_share: Exact = Field(
+        default=Decimal("0.05"), description="half the band's width is at least this of the median"
+    )
+
+
+class Detectors(Frozen):
+    """Findings about the data itself. `warn` shows, `block` also keeps the gate shut, `off` does not look."""
+
+    severities: dict[Detector, Literal["warn", "block", "off"]] = Field(
+        default_factory=dict, description="by detector; key left out: warn"
+    )
+    owner: str = Field(default="", description="who looks at the findings; otherwise the default owner")
+    max_discount: Exact | None = Field(default=None, description="above this share of gross a discount is unusual")
+    discount_history: int = Field(default=5, ge=2, description="fewer earlier invoices than this are no history")
+    discount_spread: Exact = Field(
+        default=Decimal("0.10"), description="from the median of history a share may lie at least this far"
+    )
+    series_of: int = Field(default=5, ge=2, description="fewer invoices than this are no numbered series")
+
+    def severity(self, detector: Detector) -> str:
+        """What a finding of this detector does."""
+        return self.severities.get(detector, "warn")
 
 
 class Gate(Frozen):
@@ -103,10 +174,22 @@ class Policy(Frozen):
     gate: Gate = Gate()
     approvers: tuple[Approver, ...] = ()
     paging: Paging = Paging()
+    expected_changes: tuple[ExpectedChange, ...] = ()
+    drift: Drift = Drift()
+    detectors: Detectors = Detectors()
 
     @model_validator(mode="after")
-    def _codes(self) -> Policy:
+    def _coherent(self) -> Policy:
+        problems = []
         unknown = sorted(set(self.owners) - {code.value for code in Code} - {"default"})
         if unknown:
-            raise ValueError(f"owners for unknown reason codes {unknown}")
+            problems.append(f"owners for unknown reason codes {unknown}")
+        repeated = repeated_ids(self.expected_changes)
+        if repeated:
+            problems.append(f"expected_changes with one id: {', '.join(repeated)}")
+        places = [(t.pair.value, t.level.value, t.currency) for t in self.tolerances]
+        for place in sorted({place for place in places if places.count(place) > 1}):
+            problems.append(f"several tolerances for {' '.join(place)}: only one can hold")
+        if problems:
+            raise ValueError("; ".join(problems))
         return self

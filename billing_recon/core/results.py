@@ -175,4 +175,25 @@ METRICS = TableSpec(
     doc="The day's metrics; one without a population is NO DATA, never zero.",
 )
 
-RESULTS: tuple[TableSpec, ...] = (QUARANTINE, USAGE_ROLLUP, EXPECTED_LINES, BREAKS, CONTROL_TOTALS, METRICS)
+DETECTIONS = TableSpec(
+    "detections",
+    (
+        Column("detection_id", doc="a hash of what it is about, the same on every rerun"),
+        Column("detector", doc="closed set, see core.detector"),
+        _null("customer_id"),
+        _null("subscription_id"),
+        _null("invoice_id"),
+        _null("payment_id"),
+        _null("currency"),
+        _null("amount", A, doc="the money that it is about"),
+        Column("finding", doc="what was found, with the figures"),
+        Column("next_step", doc="what to do about it"),
+        Column("owner"),
+        Column("evidence", J, doc="JSON: source rows, and the figures that it was judged by"),
+    ),
+    key=("detection_id",),
+    own_day="",
+    doc="What detectors found in the data itself; no differences of money between layers, and none of them is a break.",
+)
+
+RESULTS: tuple[TableSpec, ...] = (QUARANTINE, USAGE_ROLLUP, EXPECTED_LINES, BREAKS, CONTROL_TOTALS, METRICS, DETECTIONS)

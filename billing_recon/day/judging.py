@@ -9,12 +9,13 @@ import duckdb
 from billing_recon.compute.engine import scratch
 from billing_recon.compute.expect.runs import LATE_REACH
 from billing_recon.control import VerdictRecord
+from billing_recon.core.detector import Detector
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.evidence import evidence_hash
-from billing_recon.core.gate import DayFacts, Judgement, MetricFact, OpenBreaks, judge
+from billing_recon.core.gate import DayFacts, Detected, Judgement, MetricFact, OpenBreaks, SettledBreaks, judge
 from billing_recon.core.period import parse_day
 from billing_recon.core.reason import Code, Disposition
-from billing_recon.core.results import BREAKS, CONTROL_TOTALS, EXPECTED_LINES, METRICS, USAGE_ROLLUP
+from billing_recon.core.results import BREAKS, CONTROL_TOTALS, DETECTIONS, EXPECTED_LINES, METRICS, USAGE_ROLLUP
 from billing_recon.core.tables import TableSpec
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.home import CODE_VERSION, Home
@@ -44,6 +45,7 @@ OF_THE_DAY: tuple[str, ...] = (
     CONTROL_TOTALS.name,
     METRICS.name,
     "drift",
+    DETECTIONS.name,
 )
 """Tables of which only the day's own partition counts."""
 
@@ -89,6 +91,8 @@ def day_judgement(home: Home, day: date) -> Judgement:
             },
             quarantined_rows=sum(r.open_rows for r in home.control.landing_reports(day)),
             open_breaks=_open_breaks(con, home, day),
+            settled_breaks=_settled_breaks(con, home, day),
+            detected=_detected(con, home, day),
             unexplained=_unexplained(con, home, day),
             footing_failures=_footing_failures(con, home, day),
             unrated_subscriptions=_unrated(con, home, day),
@@ -166,6 +170,23 @@ def _open_breaks(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple
     return tuple(OpenBreaks(*row) for row in rows)
 
 
+def _settled_breaks(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[SettledBreaks, ...]:
+    settled = ", ".join(f"'{d.value}'" for d in Disposition if not d.counts_against_gate)
+    rows = con.execute(
+        f"SELECT disposition, currency, count(*), sum(abs(delta)), sum(delta) FROM ({_scan(home, BREAKS, day)}) "
+        f"WHERE disposition IN ({settled}) GROUP BY disposition, currency ORDER BY disposition, currency"
+    ).fetchall()
+    return tuple(SettledBreaks(*row) for row in rows)
+
+
+def _detected(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[Detected, ...]:
+    rows = con.execute(
+        f"SELECT detector, count(*), min_by(finding, detection_id) FROM ({_scan(home, DETECTIONS, day)}) "
+        "GROUP BY detector ORDER BY detector"
+    ).fetchall()
+    return tuple(Detected(Detector(name), count, example) for name, count, example in rows)
+
+
 def _unexplained(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> int:
     row = con.execute(
         f"SELECT count(*) FROM ({_scan(home, BREAKS, day)}) "
@@ -191,7 +212,8 @@ def _unrated(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[str
 def _metrics(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[MetricFact, ...]:
     drift = home.warehouse.scan("drift", DRIFT, day, day)
     rows = con.execute(
-        f"SELECT m.metric, m.currency, m.cohort, m.variant, m.value, d.drift FROM ({_scan(home, METRICS, day)}) m "
+        "SELECT m.metric, m.currency, m.cohort, m.variant, m.value, d.drift, d.prior_drift, d.cycle_drift, d.band_low, "
+        f"d.band_high FROM ({_scan(home, METRICS, day)}) m "
         f"LEFT JOIN ({drift}) d ON m.metric = d.metric AND m.currency IS NOT DISTINCT FROM d.currency "
         "AND m.cohort = d.cohort AND m.variant = d.variant ORDER BY ALL"
     ).fetchall()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 
@@ -11,7 +11,10 @@ import duckdb
 
 from billing_recon.compute.engine import scratch
 from billing_recon.compute.terms import register_terms
+from billing_recon.core.break_decision import BreakDecision, resolutions
+from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.landing import LandingReport
+from billing_recon.core.policy import Detectors, Drift
 from billing_recon.core.reason import Code
 from billing_recon.core.tables import BY_NAME, Column, TableSpec, stored
 from billing_recon.day.home import Home
@@ -64,7 +67,7 @@ def _register_params(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> N
 
 
 def register_policy(con: duckdb.DuckDBPyConnection, home: Home, reports: list[LandingReport]) -> None:
-    """`policy_owners`, `policy_tolerances`, `layer_sources` and the day's `landing_reports`."""
+    """`policy_owners`, `policy_tolerances`, `policy_expected_changes`, `layer_sources` and the day's `landing_reports`."""
     owners = home.policy.owners
     default = owners.get("default", "finance-operations")
     con.execute("CREATE TABLE policy_owners (code VARCHAR, owner VARCHAR)")
@@ -81,6 +84,8 @@ def register_policy(con: duckdb.DuckDBPyConnection, home: Home, reports: list[La
             "INSERT INTO policy_tolerances VALUES (?, ?, ?, ?, ?)",
             [t.pair.value, t.level.value, t.currency, t.absolute, t.relative],
         )
+    register_expected_changes(con, home.policy.expected_changes)
+    register_watching(con, home.policy.drift, home.policy.detectors, home.policy.detectors.owner or default)
     con.execute("CREATE TABLE layer_sources (table_name VARCHAR, source_system VARCHAR)")
     con.execute(
         "INSERT INTO layer_sources SELECT unnest(?), unnest(?)",
@@ -94,6 +99,73 @@ def register_policy(con: duckdb.DuckDBPyConnection, home: Home, reports: list[La
         con.execute(
             "INSERT INTO landing_reports VALUES (?, ?, ?, ?, ?, ?)",
             [r.table, r.status.value, r.rows_in, r.accepted, r.open_rows, r.duplicates],
+        )
+
+
+def register_expected_changes(con: duckdb.DuckDBPyConnection, changes: Iterable[ExpectedChange]) -> None:
+    """`policy_expected_changes`: the registry, one row an entry; an empty list of names means that it does not matter."""
+    lists = ", ".join(
+        f"{name} VARCHAR[]" for name in ("customers", "subscriptions", "plans", "invoices", "cohorts", "meters")
+    )
+    con.execute(
+        f"CREATE TABLE policy_expected_changes (id VARCHAR, codes VARCHAR[], pair VARCHAR, currency VARCHAR, {lists}, "
+        "max_per_break DECIMAL(38,12), max_per_day DECIMAL(38,12), starts DATE, expires DATE)"
+    )
+    for one in changes:
+        scope = one.scope
+        con.execute(
+            "INSERT INTO policy_expected_changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                one.id,
+                [code.value for code in one.codes],
+                one.pair.value if one.pair else None,
+                one.currency,
+                list(scope.customer),
+                list(scope.subscription),
+                list(scope.plan),
+                list(scope.invoice),
+                list(scope.cohort),
+                list(scope.meter),
+                one.max_per_break,
+                one.max_per_day,
+                one.starts,
+                one.expires,
+            ],
+        )
+
+
+def register_watching(con: duckdb.DuckDBPyConnection, drift: Drift, detectors: Detectors, owner: str) -> None:
+    """`policy_drift` and `policy_detectors`, one row each: what counts as a like day, and as unusual."""
+    con.execute(
+        "CREATE TABLE policy_drift AS SELECT ?::VARCHAR AS cycle, ?::INTEGER AS min_days, "
+        "?::DECIMAL(12,8) AS mad_factor, ?::DECIMAL(12,8) AS min_share",
+        [drift.cycle, drift.min_days, drift.mad_factor, drift.min_share],
+    )
+    con.execute(
+        "CREATE TABLE policy_detectors AS SELECT ?::VARCHAR AS owner, ?::VARCHAR[] AS turned_off, "
+        "?::DECIMAL(12,8) AS max_discount, ?::INTEGER AS discount_history, ?::DECIMAL(12,8) AS discount_spread, "
+        "?::INTEGER AS series_of",
+        [
+            owner,
+            [name.value for name, severity in detectors.severities.items() if severity == "off"],
+            detectors.max_discount,
+            detectors.discount_history,
+            detectors.discount_spread,
+            detectors.series_of,
+        ],
+    )
+
+
+def register_decisions(con: duckdb.DuckDBPyConnection, decisions: Iterable[BreakDecision]) -> None:
+    """`break_decisions`: the resolutions in force, one row a break."""
+    con.execute(
+        "CREATE TABLE break_decisions (break_id VARCHAR, disposition VARCHAR, delta DECIMAL(38,12), currency VARCHAR, "
+        "reason VARCHAR, decided_by VARCHAR, decided_at VARCHAR)"
+    )
+    for one in resolutions(decisions).values():
+        con.execute(
+            "INSERT INTO break_decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [one.break_id, str(one.disposition), one.delta, one.currency, one.reason, one.decided_by, one.decided_at],
         )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from billing_recon.core.detector import Detector
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.policy import Policy
 from billing_recon.core.reason import Pair
@@ -19,6 +20,8 @@ from billing_recon.core.tables import CANONICAL
 from billing_recon.core.verdict import Verdict
 from billing_recon.defs import findings
 from billing_recon.defs.findings import Cells, TieOut
+from billing_recon.report import day_tables
+from billing_recon.report.reading import Row
 
 if TYPE_CHECKING:
     from billing_recon.control import VerdictRecord
@@ -82,6 +85,12 @@ def reconcile_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSp
             description="Every difference has a reason.",
         ),
         dg.AssetCheckSpec(
+            "detectors",
+            asset="breaks",
+            partitions_def=daily,
+            description="Findings in the data itself: odd invoices, tax, discounts, payments, charges, numbering.",
+        ),
+        dg.AssetCheckSpec(
             "totals_foot",
             asset="control_totals",
             blocking=True,
@@ -92,7 +101,7 @@ def reconcile_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSp
             "variance_vs_baseline",
             asset="metrics",
             partitions_def=daily,
-            description="The day's metrics against the baseline that the policy names.",
+            description="The day's metrics against the baseline that the policy names, and the band of days like it.",
         ),
     ]
 
@@ -160,6 +169,7 @@ def reconcile_results(home: Home, day: date) -> Iterator[dg.AssetCheckResult]:
         description="Differences that no stage explains." if unexplained else "Every difference is explained.",
         metadata=_table("breaks", unexplained),
     )
+    yield _detectors_result(home, day)
     off = findings.totals_off(home, day)
     yield dg.AssetCheckResult(
         asset_key="control_totals",
@@ -196,10 +206,34 @@ def _tie_out_result(tie_out: TieOut) -> dg.AssetCheckResult:
     )
 
 
+def _detectors_result(home: Home, day: date) -> dg.AssetCheckResult:
+    found = findings.detections(home, day)
+    policy = home.policy.detectors
+    blocks = any(policy.severity(Detector(row["detector"])) == "block" for row in found)
+    return dg.AssetCheckResult(
+        asset_key="breaks",
+        check_name="detectors",
+        passed=not found,
+        severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
+        description=f"{len(found)} finding{'s' if len(found) > 1 else ''}." if found else "Nothing was found.",
+        metadata={
+            "findings": len(found),
+            **_table(
+                "found",
+                [
+                    {"detector": r["detector"], "what": f"{r['finding']} {r['next_step']} For {r['owner']}."}
+                    for r in found[: findings.SHOWN]
+                ],
+            ),
+        },
+    )
+
+
 def _variance_result(home: Home, day: date) -> dg.AssetCheckResult:
     name = home.policy.gate.baseline
     bounds = {t.metric: t.max_drift for t in home.policy.gate.thresholds if t.max_drift is not None}
     cells: Cells = []
+    beyond = [row for row in findings.drift(home, day) if day_tables.outside(row)]
     if name is None:
         passed, says = True, "The policy names no baseline."
     elif home.control.baseline(name) is None:
@@ -228,14 +262,27 @@ def _variance_result(home: Home, day: date) -> dg.AssetCheckResult:
             }
             for r in rows
         ]
+    if beyond:
+        says += f" {len(beyond)} figure{'s' if len(beyond) > 1 else ''} outside the band of days like this one."
     return dg.AssetCheckResult(
         asset_key="metrics",
         check_name="variance_vs_baseline",
-        passed=passed,
+        passed=passed and not beyond,
         severity=dg.AssetCheckSeverity.WARN,
         description=says,
-        metadata=_table("variance", cells),
+        metadata={**_table("variance", cells), **_table("outside", [_band_cells(row) for row in beyond])},
     )
+
+
+def _band_cells(row: Row) -> dict[str, str]:
+    currency = row["currency"]
+    return {
+        "metric": row["metric"],
+        "currency": currency or "",
+        "value": findings.money(row["value"], currency),
+        "expected": f"{findings.money(row['band_low'], currency)} to {findings.money(row['band_high'], currency)}",
+        "from": f"{row['band_days']} days; {row['band_method']}",
+    }
 
 
 def gate_result(record: VerdictRecord) -> dg.AssetCheckResult:

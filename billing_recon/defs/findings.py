@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from billing_recon.core.money import plain
 from billing_recon.core.reason import Disposition, Pair
 from billing_recon.core.results import BREAKS, CONTROL_TOTALS
+from billing_recon.report import reading
 from billing_recon.report.reading import Row, rows_of, scan
 
 if TYPE_CHECKING:
@@ -137,14 +138,13 @@ def totals_off(home: Home, day: date) -> Cells:
 
 
 def drift(home: Home, day: date) -> list[Row]:
-    """The day's metrics beside the baseline's."""
-    from billing_recon.day.reconciling import DRIFT
+    """The day's metrics beside other days."""
+    return reading.drift(home, day)
 
-    names = ", ".join(c.name for c in DRIFT)
-    return rows_of(
-        f"SELECT {names} FROM ({home.warehouse.scan('drift', DRIFT, day, day)}) "
-        "ORDER BY metric, currency NULLS FIRST, cohort, variant"
-    )
+
+def detections(home: Home, day: date) -> list[Row]:
+    """What the detectors found in the data itself."""
+    return reading.detections(home, day)
 
 
 def unexplained(home: Home, day: date) -> Cells:

@@ -110,7 +110,9 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(amount=figures.amount, delta=figures.delta, money=figures.with_currency)
+    environment.filters.update(
+        amount=figures.amount, delta=figures.delta, money=figures.with_currency, answer=day_tables.answer
+    )
     return environment
 
 
@@ -142,6 +144,12 @@ def _day(
         "totals": day_tables.totals(totals),
         "sections": _sections(rows, sums),
         "shown": SHOWN_PER_CODE,
+        "dispositions": day_tables.dispositions(reading.dispositions(home, day)),
+        "expected_changes": day_tables.expected_changes(
+            home.policy.expected_changes, reading.covered(home, day) if home.policy.expected_changes else {}, day
+        ),
+        "detections": day_tables.detections(reading.detections(home, day)),
+        "drift": day_tables.drift(reading.drift(home, day)),
         "landing": day_tables.landing(reports),
         "metrics": _metrics(home, day),
         "files": [(r.table, name, digest) for r in reports for name, digest in r.files],

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 
 from billing_recon.control import VerdictRecord
+from billing_recon.core.expected_change import ExpectedChange
+from billing_recon.core.gate import Condition
 from billing_recon.core.landing import LandingReport
-from billing_recon.core.reason import Pair
+from billing_recon.core.reason import Disposition, Pair
 from billing_recon.core.tables import CANONICAL
-from billing_recon.report.figures import amount, delta
+from billing_recon.core.verdict import Verdict
+from billing_recon.report.figures import NO_DATA, amount, delta, with_currency
 from billing_recon.report.reading import Row, Sum
 from billing_recon.report.terminal import Col, Table
 
@@ -44,8 +48,14 @@ def conditions(record: VerdictRecord) -> Table:
     table = Table([Col("condition"), Col("verdict"), Col("why", wrap=True)], title="Conditions of the gate")
     held_back = [*record.held_back_by, *(c for c in record.conditions if c not in record.held_back_by)]
     for condition in held_back:
-        table.add(condition.name, condition.verdict.value, condition.sentence)
+        table.add(condition.name, answer(condition), condition.sentence)
     return table
+
+
+def answer(condition: Condition) -> str:
+    """A condition's verdict; one that does not decide is a warning where it does not hold."""
+    warns = not condition.blocking and condition.verdict is not Verdict.PASS
+    return "WARN" if warns else condition.verdict.value
 
 
 def landing(reports: Iterable[LandingReport]) -> Table:
@@ -155,3 +165,124 @@ def breaks(rows: Sequence[Row]) -> Table:
             row["explanation"],
         )
     return table
+
+
+def dispositions(rows: Sequence[Row]) -> Table:
+    """Breaks by pair and disposition: what counts against the gate and what does not, each gross and net."""
+    table = Table(
+        [
+            Col("pair"),
+            Col("disposition"),
+            Col("counts"),
+            Col("breaks", right=True),
+            Col("currency"),
+            Col("net", right=True),
+            Col("gross", right=True),
+        ],
+        title="Breaks by disposition (gross adds differences without letting them cancel)",
+    )
+    for row in rows:
+        counts = "yes" if Disposition(row["disposition"]).counts_against_gate else "no"
+        currency = row["currency"]
+        figures = (delta(row["net"], currency), amount(row["gross"], currency))
+        table.add(row["pair"], row["disposition"], counts, f"{row['count']:,}", currency or "units", *figures)
+    return table
+
+
+def expected_changes(changes: Iterable[ExpectedChange], covered: Mapping[str, Row], day: date) -> Table:
+    """The registry as it stands on the day: what each entry covers, and how long it still does or since when not."""
+    table = Table(
+        [
+            Col("expected change"),
+            Col("codes", wrap=True),
+            Col("owner"),
+            Col("bound", right=True),
+            Col("covers", right=True),
+            Col("net", right=True, spare=True),
+            Col("gross", right=True, spare=True),
+            Col("stands", wrap=True),
+        ],
+        title="Expected changes",
+    )
+    for one in changes:
+        row = covered.get(one.id)
+        since = one.days_expired(day)
+        if since > 0:
+            stands = f"expired {since} d ago, on {one.expires}"
+        elif day < one.starts:
+            stands = f"from {one.starts} on"
+        else:
+            stands = f"until {one.expires}, {-since} d more"
+        table.add(
+            one.id,
+            ", ".join(code.value for code in one.codes),
+            one.owner,
+            with_currency(one.max_per_break, one.currency),
+            f"{row['count']:,}" if row else "0",
+            delta(row["net"], one.currency) if row else "",
+            amount(row["gross"], one.currency) if row else "",
+            stands,
+        )
+    return table
+
+
+def detections(rows: Sequence[Row]) -> Table:
+    """What the detectors found, with what to do next."""
+    table = Table(
+        [
+            Col("detector"),
+            Col("what was found", wrap=True),
+            Col("next", wrap=True, spare=True),
+            Col("owner", spare=True),
+        ],
+        title="Findings in the data (no differences between layers)",
+    )
+    for row in rows:
+        table.add(row["detector"], row["finding"], row["next_step"], row["owner"])
+    return table
+
+
+def outside(row: Row) -> bool:
+    """Whether a figure lies outside the band of the days like it."""
+    known = None not in (row["value"], row["band_low"], row["band_high"])
+    return known and not row["band_low"] <= row["value"] <= row["band_high"]
+
+
+def drift(rows: Sequence[Row], *, only_outside: bool = False) -> Table:
+    """Figures beside the day before, the cycle before and their expected band. NO DATA is no zero.
+
+    Rows that have neither are left out; `only_outside`: those within their band too.
+    """
+    shown = [r for r in rows if r["value"] is not None and (outside(r) if only_outside else _compared(r))]
+    table = Table(
+        [
+            Col("metric"),
+            Col("", right=False),
+            Col("today", right=True),
+            Col("day before", right=True, spare=True),
+            Col("cycle before", right=True, spare=True),
+            Col("expected", right=True),
+            Col("days", right=True),
+            Col("stands"),
+        ],
+        title=f"Drift ({rows[0]['band_method']})" if rows else "Drift",
+    )
+    for row in shown:
+        currency = row["currency"] if row["metric"].startswith("total_") else None
+        band = f"{amount(row['band_low'], currency)} to {amount(row['band_high'], currency)}"
+        known = row["band_low"] is not None
+        table.add(
+            row["metric"],
+            row["currency"] or "",
+            amount(row["value"], currency),
+            amount(row["prior_value"], currency) or NO_DATA,
+            amount(row["cycle_value"], currency) or NO_DATA,
+            band if known else NO_DATA,
+            f"{row['band_days']:,}",
+            "outside" if outside(row) else "within" if known else "",
+        )
+    return table
+
+
+def _compared(row: Row) -> bool:
+    return any(row[name] is not None for name in ("prior_value", "cycle_value", "band_low"))

@@ -9,7 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from billing_recon.core.results import BREAKS, CONTROL_TOTALS, METRICS
+from billing_recon.core.results import BREAKS, CONTROL_TOTALS, DETECTIONS, METRICS
 from billing_recon.core.tables import INVOICE_LINES, LINEAGE, Column, TableSpec
 
 if TYPE_CHECKING:
@@ -99,6 +99,42 @@ def break_sums(home: Home, first: date, last: date) -> list[Sum]:
         f"FROM ({scan(home, BREAKS, first, last)}) GROUP BY day, code, currency ORDER BY day, code, currency NULLS LAST"
     )
     return [Sum(**row) for row in found]
+
+
+def dispositions(home: Home, day: date) -> list[Row]:
+    """The day's breaks by pair, disposition and currency: how many, gross and net. What is not counted is here too."""
+    return rows_of(
+        "SELECT pair, disposition, currency, count(*) AS count, sum(abs(delta)) AS gross, sum(delta) AS net "
+        f"FROM ({scan(home, BREAKS, day, day)}) GROUP BY pair, disposition, currency "
+        f"ORDER BY {_PAIR_ORDER}, disposition, currency NULLS LAST"
+    )
+
+
+def covered(home: Home, day: date) -> dict[str, Row]:
+    """By entry of the registry: how many breaks of the day it covers, gross and net."""
+    found = rows_of(
+        "SELECT json_extract_string(evidence, '$.expected_change.id') AS id, count(*) AS count, sum(abs(delta)) AS gross, "
+        f"sum(delta) AS net FROM ({scan(home, BREAKS, day, day)}) WHERE disposition = 'EXPECTED_CHANGE' "
+        "AND contains(evidence, '\"expected_change\"') GROUP BY id ORDER BY id"
+    )
+    return {row["id"]: row for row in found}
+
+
+def detections(home: Home, day: date) -> list[Row]:
+    """What the detectors found on the day."""
+    names = ", ".join(DETECTIONS.names)
+    return rows_of(f"SELECT {names} FROM ({scan(home, DETECTIONS, day, day)}) ORDER BY detector, detection_id")
+
+
+def drift(home: Home, day: date) -> list[Row]:
+    """The day's metrics beside the baseline, the day before, the cycle before and the band of like days."""
+    from billing_recon.day.reconciling import DRIFT
+
+    names = ", ".join(c.name for c in DRIFT)
+    return rows_of(
+        f"SELECT {names} FROM ({home.warehouse.scan('drift', DRIFT, day, day)}) "
+        "ORDER BY metric, currency NULLS FIRST, cohort, variant"
+    )
 
 
 def control_totals(home: Home, day: date) -> list[Row]:

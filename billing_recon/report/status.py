@@ -27,9 +27,12 @@ def headline(record: VerdictRecord | None, stale: str | None) -> str:
     if stale:
         return f"was {record.verdict.value}, and no longer holds: {stale}"
     held_back = len(record.held_back_by)
+    deciding = sum(condition.blocking for condition in record.conditions)
+    warned = sum(not c.blocking and c.verdict is not Verdict.PASS for c in record.conditions)
+    warnings = f"; {count(warned, 'warning')}" if warned else ""
     if not held_back:
-        return f"all {count(len(record.conditions), 'condition')} hold"
-    return f"{held_back} of {count(len(record.conditions), 'condition')} {'does' if held_back == 1 else 'do'} not hold"
+        return f"all {count(deciding, 'condition')} hold{warnings}"
+    return f"{held_back} of {count(deciding, 'condition')} {'does' if held_back == 1 else 'do'} not hold{warnings}"
 
 
 def show_day(screen: Screen, home: Home, day: date, hint: str) -> bool:
@@ -53,10 +56,24 @@ def show_day(screen: Screen, home: Home, day: date, hint: str) -> bool:
     sums = reading.break_sums(home, day, day)
     if sums:
         screen.table(day_tables.break_sums(sums))
+        screen.table(day_tables.dispositions(reading.dispositions(home, day)))
+    for table in _watched(home, day):
+        if table.rows:
+            screen.table(table)
     if record:
         screen.table(_facts(home, day, record, stale))
     screen.say(_next(home, day, record, stale, bool(sums), hint))
     return record is not None and record.verdict is Verdict.PASS and stale is None
+
+
+def _watched(home: Home, day: date) -> tuple[Table, ...]:
+    """What is known, found and unlike other days: the registry, the detectors' findings, figures outside their band."""
+    changes = home.policy.expected_changes
+    return (
+        day_tables.expected_changes(changes, reading.covered(home, day) if changes else {}, day),
+        day_tables.detections(reading.detections(home, day)),
+        day_tables.drift(reading.drift(home, day), only_outside=True),
+    )
 
 
 def _facts(home: Home, day: date, record: VerdictRecord, stale: str | None) -> Table:

@@ -13,7 +13,9 @@ from billing_recon.core.tables import INVOICE_LINES
 from billing_recon.report import reading
 from billing_recon.report.day_tables import sides
 from billing_recon.report.figures import amount, delta, with_currency
+from billing_recon.report.layer_rows import layer_rows
 from billing_recon.report.reading import Row
+from billing_recon.report.rerunning import RELATION_OF_PAIR, SCRIPT
 from billing_recon.report.terminal import Col, Screen, Table
 
 if TYPE_CHECKING:
@@ -52,9 +54,13 @@ def show_working(screen: Screen, home: Home, row: Row, hint: str) -> None:
     sources = source_rows(evidence, billed)
     if sources.rows:
         screen.table(sources)
+    everything = layer_rows(home, row)
+    if everything.rows:
+        screen.table(everything)
     rest = further_evidence(evidence)
     if rest.rows:
         screen.table(rest)
+    screen.table(rests_on(home, row, evidence, hint))
     screen.say(
         f"next: {row['owner']} owns this; correct it in {row['source_system']}, land the day again, then "
         f"billing-recon run{hint} --day {row['day']}"
@@ -80,6 +86,23 @@ def facts(row: Row) -> Table:
     ):
         if value:
             table.add(name, value)
+    return table
+
+
+def rests_on(home: Home, row: Row, evidence: dict[str, Any], hint: str) -> Table:
+    """Under which terms and policy the break was found, by which relation, and how to run that again."""
+    from billing_recon.day.judging import DAY_GATE
+
+    verdict = home.control.latest_verdict(DAY_GATE, str(row["day"]))
+    table = Table([Col("rests on"), Col("", wrap=True)])
+    terms = " ".join(str(evidence[name]) for name in ("plan", "plan_version") if evidence.get(name))
+    table.add("terms", ", ".join(filter(None, [terms, f"catalog {home.catalog.digest[:12]}"])))
+    judged = f"; the day was judged under version {verdict.policy_version}" if verdict else ""
+    table.add("policy", f"version {home.policy_number} ({home.policy_digest[:12]}){judged}")
+    if verdict:
+        table.add("evidence", verdict.evidence_hash)
+    table.add("relation", f"{RELATION_OF_PAIR[row['pair']]}, then findings, reported, breaks")
+    table.add("run it again", f"billing-recon explain{hint} {row['break_id']} --sql FOLDER, there: duckdb < {SCRIPT}")
     return table
 
 
@@ -160,6 +183,8 @@ def comparisons(expected: Sequence[Row], billed: Sequence[Row]) -> list[Table]:
     """A stage-by-stage table for a single line; one line a row where an invoice has several."""
     if not expected and not billed:
         return []
+    if not expected and len(billed) > 1:
+        return [billed_lines(billed)]
     if len(expected) <= 1 and len(billed) <= 1:
         return [side_by_side(expected[0] if expected else None, billed[0] if billed else None)]
     return [line_by_line(expected, billed)]
@@ -187,6 +212,23 @@ def side_by_side(expected: Row | None, billed: Row | None) -> Table:
         if any(texts):
             parted = ["differs" if all(texts) and texts[0] != texts[1] else ""] if both else []
             table.add(name.replace("_", " "), *texts, *parted)
+    return table
+
+
+def billed_lines(billed: Sequence[Row]) -> Table:
+    """An invoice's billed lines where there is nothing to set beside them."""
+    table = Table(
+        [Col("line"), Col("period"), Col("gross", right=True), Col("tax", right=True), Col("total", right=True)],
+        title="Billed lines",
+        last_is_total=True,
+    )
+    currency = billed[0]["currency"]
+    for line in billed:
+        name = f"{line['kind']} {line['meter']}" if line["meter"] else line["kind"]
+        figures = (amount(line[step], currency) for step in ("gross", "tax", "total"))
+        table.add(name, f"{line['period_start']} to {line['period_end']}", *figures)
+    sums = (amount(sum((line[step] for line in billed), Decimal(0)), currency) for step in ("gross", "tax", "total"))
+    table.add("total", "", *sums)
     return table
 
 

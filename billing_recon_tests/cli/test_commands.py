@@ -102,7 +102,18 @@ def test_init_makes_a_valid_home_that_explains_every_table(tmp_path: Path, typed
 def test_init_explains_every_field_of_the_configuration(tmp_path: Path, typed: Typed) -> None:
     from billing_recon.core.catalog import Charge, Plan, TaxRate, Tier
     from billing_recon.core.company import ColumnMap, Company, Feed, Profile
-    from billing_recon.core.policy import Approver, Gate, Paging, Policy, Threshold, Tolerance, Windows
+    from billing_recon.core.expected_change import ExpectedChange, Scope
+    from billing_recon.core.policy import (
+        Approver,
+        Detectors,
+        Drift,
+        Gate,
+        Paging,
+        Policy,
+        Threshold,
+        Tolerance,
+        Windows,
+    )
 
     typed("init", tmp_path / "acme")
     told = {
@@ -113,7 +124,10 @@ def test_init_explains_every_field_of_the_configuration(tmp_path: Path, typed: T
         "company.yaml": (Company, Profile, Feed, ColumnMap),
         "catalog/plans.yaml": (Plan, Charge, Tier),
         "catalog/taxes.yaml": (TaxRate,),
-        "policies/policy.yaml": (Policy, Windows, Tolerance, Threshold, Gate, Approver, Paging),
+        "policies/policy.yaml": (
+            *(Policy, Windows, Tolerance, Threshold, Gate, Approver, Paging),
+            *(ExpectedChange, Scope, Drift, Detectors),
+        ),
     }
     for name, of in models.items():
         for model in of:

@@ -109,3 +109,17 @@ def test_a_days_figures() -> None:
         "invoice_generation_success_rate": 1,
         "time_to_close": None,
     }
+
+
+def test_usage_of_a_day_that_has_not_begun_at_the_company_arrived_at_once() -> None:
+    world = World()
+    world.usage(10, DAY + timedelta(days=1), on=DAY, events=9)
+    world.usage(10, DAY - timedelta(days=4), on=DAY, events=1)
+    day = world.run().measured()
+    assert (day.metric("metering_lag_p50"), day.metric("metering_lag_p95")) == (0, 4)
+
+
+def test_the_time_to_close_is_that_of_the_month_before_once_it_is_closed() -> None:
+    world = World()
+    world.closed_after = [3]
+    assert world.run().measured().metric("time_to_close") == 3

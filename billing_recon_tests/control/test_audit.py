@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from billing_recon.control import ControlStore
 from billing_recon.control.database import connect, writing
 from billing_recon.control.schema import APPEND_ONLY, DECISIONS
+from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.quarantine import RowDecision, Verb
 from billing_recon.core.signoff import Role
 from billing_recon.core.verdict import Verdict
@@ -31,6 +32,7 @@ def engine(url: str, control: ControlStore) -> Iterator[Engine]:
     control.record_release(str(DAY), "e1", "run-1")
     control.sign_off("2026-03", "Ana", Role.FINANCE, "e1")
     control.decide_rows([RowDecision("r1", "payments", DAY, Verb.DISCARD, "test data", "Ana")])
+    control.decide_breaks([BreakDecision("B1", DAY, BreakVerb.ASSIGN, "Ana", Decimal(1), "EUR", assignee="Bo")])
     control.close_month("2026-03", "e1")
     engine = connect(url)
     yield engine
@@ -114,4 +116,4 @@ def test_every_decision_is_in_the_chain(control: ControlStore, engine: Engine) -
     with engine.connect() as connection:
         rows = sum(connection.execute(text(f"SELECT count(*) FROM {t.name}")).scalar_one() for t in DECISIONS)
         events = connection.execute(text("SELECT count(*) FROM audit_events")).scalar_one()
-    assert rows == events == 9
+    assert rows == events == 10

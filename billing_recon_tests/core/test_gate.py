@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from billing_recon.core.gate import Condition, DayFacts, MetricFact, OpenBreaks, judge
+from billing_recon.core.detector import Detector
+from billing_recon.core.gate import Condition, DayFacts, Detected, MetricFact, OpenBreaks, SettledBreaks, judge
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.policy import Gate, Policy, Threshold
 from billing_recon.core.verdict import Verdict
@@ -186,3 +187,56 @@ def test_drift_without_a_baseline_is_inconclusive_and_says_why() -> None:
     verdict, (condition,) = decisive(facts, with_threshold(max_drift="0.25"))
     assert verdict is Verdict.INCONCLUSIVE
     assert "the policy names no baseline" in condition.sentence
+
+
+def test_what_is_not_counted_is_said_gross_and_net_and_does_not_decide() -> None:
+    settled = (
+        SettledBreaks("ACCEPTED_TOLERANCE", "EUR", 2, Decimal("36.84"), Decimal(0)),
+        SettledBreaks("EXPECTED_CHANGE", "USD", 1, Decimal("5"), Decimal("-5")),
+    )
+    judgement = judge(replace(GOOD, settled_breaks=settled), Policy())
+    said = {c.name: c.sentence for c in judgement.conditions if c.name.startswith("not_counted")}
+    assert said == {
+        "not_counted:ACCEPTED_TOLERANCE": "2 breaks within tolerance, not counted: gross 36.84 EUR, net 0.00 EUR.",
+        "not_counted:EXPECTED_CHANGE": "1 break covered by an expected change, not counted: gross 5.00 USD, net -5.00 USD.",
+    }
+    assert judgement.verdict is Verdict.PASS
+
+
+def test_an_expired_entry_is_reported_with_the_days_since_and_does_not_decide() -> None:
+    entry = {
+        "id": "EC-7", "reason": "r", "codes": "ROUNDING", "currency": "EUR", "max_per_break": "1", "owner": "tax",
+        "starts": "2026-01-01", "expires": "2026-02-27", "approved_by": "ana",
+    }  # fmt: skip
+    judgement = judge(GOOD, Policy.model_validate({"expected_changes": [entry]}))
+    (expired,) = (c for c in judgement.conditions if c.name == "expected_changes")
+    assert expired.sentence.startswith("EC-7 expired 3 days ago, on 2026-02-27 (owner tax).")
+    assert (expired.verdict, expired.blocking, judgement.verdict) == (Verdict.FAIL, False, Verdict.PASS)
+
+
+@pytest.mark.parametrize(("severity", "verdict"), [("warn", Verdict.PASS), ("block", Verdict.FAIL)])
+def test_a_detectors_findings_decide_where_policy_says_so(severity: str, verdict: Verdict) -> None:
+    facts = replace(GOOD, detected=(Detected(Detector.NUMBER_GAP, 2, "1 number is missing."),))
+    judgement = judge(facts, Policy.model_validate({"detectors": {"severities": {"NUMBER_GAP": severity}}}))
+    (found,) = (c for c in judgement.conditions if c.name == "detector:NUMBER_GAP")
+    assert (found.sentence, judgement.verdict) == ("2 findings: 1 number is missing. ...", verdict)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [("4", "6", Verdict.PASS), ("6", "7", Verdict.FAIL), (None, None, Verdict.INCONCLUSIVE)],
+)
+def test_a_value_lies_in_its_band_or_the_band_is_no_data(low: str | None, high: str | None, verdict: Verdict) -> None:
+    facts = replace(
+        GOOD,
+        metrics=(replace(metric("5"), low=low and Decimal(low), high=high and Decimal(high)),),  # type: ignore[arg-type]
+    )
+    assert decisive(facts, with_threshold(within_band=True))[0] is verdict
+
+
+def test_drift_against_the_day_before_or_the_cycle_before_needs_no_baseline() -> None:
+    facts = replace(GOOD, metrics=(replace(metric("5"), prior_drift=Decimal("0.1"), cycle_drift=Decimal("0.5")),))
+    assert decisive(facts, with_threshold(max_drift="0.2", against="prior"))[0] is Verdict.PASS
+    verdict, (condition,) = decisive(facts, with_threshold(max_drift="0.2", against="cycle"))
+    assert verdict is Verdict.FAIL
+    assert "away from the same day of the cycle before" in condition.sentence

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing_recon.compute.reconcile import dispositions
 from billing_recon.compute.reconcile.shape import ASSESSED, CODE_ORDER, FINDING, SOURCES, source
 from billing_recon.compute.relation import Relation
 from billing_recon.core.results import BREAKS
@@ -46,11 +47,6 @@ SELECT 'B' || left(sha256(concat_ws('|', pair, level, code, coalesce(invoice_id,
 FROM found""",
 )
 
-_FIRST = (
-    "CASE f.pair WHEN 'expected_billed' THEN f.expected WHEN 'rendered_booked' THEN f.rendered "
-    "WHEN 'metered_used' THEN f.expected ELSE f.billed END"
-)
-
 _fill = "f.template"
 for _number in range(1, 6):
     _fill = f"replace({_fill}, '{{{_number}}}', coalesce(t.figure_{_number}, ''))"
@@ -63,14 +59,14 @@ REPORTED = Relation(
         "engine_lines",
         "currencies",
         "policy_owners",
-        "policy_tolerances",
+        "dispositions",
         "layer_sources",
         "run_params",
     ),
     rows_from=("findings",),
     doc=(
-        "Findings with everything that a break carries, and their cohort and variant. A tolerance accepts a difference between "
-        "two figures; it never hides that something is missing, doubled or misplaced (a delta of 0)."
+        "Findings with everything that a break carries, and their cohort and variant. What was decided about them, and on what "
+        "grounds, is in dispositions."
     ),
     sql=f"""
 WITH billed AS (
@@ -95,19 +91,12 @@ staged AS (
 texts AS (
     SELECT f.break_id, {_texts}
     FROM findings AS f LEFT JOIN currencies AS c ON c.currency = f.currency
-),
-accepted AS (
-    SELECT DISTINCT f.break_id
-    FROM findings AS f
-    JOIN policy_tolerances AS t ON t.pair = f.pair AND t.level = f.level AND t.currency IN ('*', coalesce(f.currency, '*'))
-    WHERE f.compared AND f.delta <> 0 AND abs(f.delta) <= t.absolute
-        AND (t.relative IS NULL OR abs(f.delta) <= apply_rate(abs({_FIRST}), t.relative))
 )
 SELECT f.break_id, d.day, f.pair, f.level, f.code,
-    CASE WHEN a.break_id IS NULL THEN 'OPEN' ELSE 'ACCEPTED_TOLERANCE' END AS disposition, f.invoice_id, f.line_id,
+    coalesce(a.disposition, 'OPEN') AS disposition, f.invoice_id, f.line_id,
     f.customer_id, f.subscription_id, f.meter, f.currency, f.expected, f.billed, f.rendered, f.booked, f.paid, f.delta,
     s.stage_deltas, {_fill} AS explanation, coalesce(o.owner, '') AS owner, coalesce(l.source_system, f.layer) AS source_system,
-    CAST(json_merge_patch(coalesce(CAST(f.facts AS JSON), CAST('{{}}' AS JSON)), json_object('sources', list_slice(
+    CAST(json_merge_patch(coalesce(CAST(f.facts AS JSON), CAST('{{}}' AS JSON)), coalesce(a.disposed_by, CAST('{{}}' AS JSON)), json_object('sources', list_slice(
         list_concat(coalesce(f.sources, CAST([] AS {SOURCES})), coalesce(b.sources, CAST([] AS {SOURCES}))), 1, {_SOURCES_SHOWN}
     ))) AS VARCHAR) AS evidence, f.cohort, f.variant
 FROM findings AS f
@@ -115,7 +104,7 @@ CROSS JOIN run_params AS d
 JOIN staged AS s ON s.break_id = f.break_id
 JOIN texts AS t ON t.break_id = f.break_id
 LEFT JOIN billed AS b ON b.break_id = f.break_id
-LEFT JOIN accepted AS a ON a.break_id = f.break_id
+LEFT JOIN dispositions AS a ON a.break_id = f.break_id
 LEFT JOIN policy_owners AS o ON o.code = f.code
 LEFT JOIN layer_sources AS l ON l.table_name = f.layer""",
 )
@@ -141,4 +130,4 @@ FROM (
 ) AS items""",
 )
 
-RELATIONS: tuple[Relation, ...] = (IDENTIFIED, REPORTED, THE_BREAKS, ASSESSMENTS)
+RELATIONS: tuple[Relation, ...] = (IDENTIFIED, ASSESSMENTS, *dispositions.RELATIONS, REPORTED, THE_BREAKS)

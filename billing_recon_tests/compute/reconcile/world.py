@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from billing_recon.compute import drift, metrics, reconcile, totals
+from billing_recon.compute import detect, drift, metrics, reconcile, totals
 from billing_recon.compute.engine import Limits, build, session
 from billing_recon.compute.reconcile import (
     billed_booked,
@@ -32,10 +32,13 @@ from billing_recon.compute.reconcile import (
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns
 from billing_recon.compute.relation import Relation
 from billing_recon.compute.terms import register_terms
+from billing_recon.core.break_decision import BreakDecision
 from billing_recon.core.catalog import Catalog, Plan, TaxRate
 from billing_recon.core.company import Company, Profile
 from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.money import Rounding, settle_at
+from billing_recon.core.policy import Detectors, Drift
 from billing_recon.core.reason import Code
 from billing_recon.core.results import EXPECTED_LINES, QUARANTINE, USAGE_ROLLUP
 from billing_recon.core.tables import (
@@ -53,6 +56,7 @@ from billing_recon.core.tables import (
     Kind,
     TableSpec,
 )
+from billing_recon.day.session import register_decisions, register_expected_changes, register_watching
 
 DAY = date(2026, 3, 3)
 """The day that a world is about, unless it says otherwise: invoices of February are due on it."""
@@ -142,6 +146,11 @@ class World:
         self.rows: dict[str, list[dict[str, Any]]] = {spec.name: [] for spec in LANDED}
         self.rows |= {"expected_lines": [], "usage_rollup": [], "quarantine": [], "unbilled_usage": []}
         self.tolerances: list[tuple[Any, ...]] = []
+        self.expected_changes: list[ExpectedChange] = []
+        self.decisions: list[BreakDecision] = []
+        self.detectors = Detectors()
+        self.drift = Drift()
+        self.closed_after: list[int] = []
         self.baseline: list[tuple[Any, ...]] = []
         self._subscribed: set[str] = set()
 
@@ -511,6 +520,10 @@ class World:
         )
         for tolerance in self.tolerances:
             con.execute("INSERT INTO policy_tolerances VALUES (?, ?, ?, ?, ?)", list(tolerance))
+        register_expected_changes(con, self.expected_changes)
+        register_decisions(con, self.decisions)
+        con.execute("CREATE TABLE last_close AS SELECT unnest(CAST(? AS INTEGER[])) AS days", [self.closed_after])
+        register_watching(con, self.drift, self.detectors, "team")
         con.execute(
             "CREATE TABLE layer_sources AS SELECT unnest(?) AS table_name, 'their ' || unnest(?) AS source_system",
             [[s.name for s in LANDED]] * 2,
@@ -607,6 +620,12 @@ class Outcome:
         build(self.con, metrics.RELATIONS)
         build(self.con, drift.RELATIONS)
         return self
+
+    def detected(self, detector: str | None = None) -> list[dict[str, Any]]:
+        """What the detectors found, of one of them if given."""
+        build(self.con, detect.RELATIONS)
+        where = f" WHERE detector = '{detector}'" if detector else ""
+        return self.rows(f"FROM detections{where} ORDER BY detector, invoice_id, payment_id")
 
     def foots(self) -> bool:
         row = self.con.execute("SELECT count(*) FROM footing").fetchone()

@@ -1,0 +1,89 @@
+"""What people decide about a break: who looks at it, and what it turned out to be. Control keeps it, reconciling applies it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from billing_recon.core.reason import Disposition
+
+
+class BreakVerb(StrEnum):
+    """What was done about a break."""
+
+    ASSIGN = "assign"
+    """Somebody looks at it; nothing is decided."""
+    RESOLVE = "resolve"
+    """Its disposition is decided; OPEN takes an earlier decision back."""
+
+
+DECIDABLE: tuple[Disposition, ...] = (
+    Disposition.TIMING,
+    Disposition.EXPECTED_CHANGE,
+    Disposition.DEFECT,
+    Disposition.DATA_ERROR,
+    Disposition.OPEN,
+)
+"""What a person may decide. ACCEPTED_TOLERANCE is the policy's alone: an amount is not accepted one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class BreakDecision:
+    """One decision about one break. `decided_by` is who stands for it, `actor` who typed it.
+
+    A resolution holds for the difference (`delta` in `currency`, none: units) that it was made about: where the break's
+    figure changes, it is open again. `came` is the break at that time as JSON, so that the record can be read when the
+    break is gone.
+    """
+
+    break_id: str
+    day: date
+    verb: BreakVerb
+    decided_by: str
+    delta: Decimal
+    currency: str | None = None
+    disposition: Disposition | None = None
+    assignee: str = ""
+    reason: str = ""
+    role: str = ""
+    actor: str = ""
+    came: str = "{}"
+    decided_at: str = ""
+
+    def same_as(self, other: BreakDecision | None) -> bool:
+        """Whether both say the same about the same difference, whoever did and when."""
+        return other is not None and (
+            (self.break_id, self.verb, self.disposition, self.assignee, self.delta, self.currency, self.reason)
+            == (
+                other.break_id,
+                other.verb,
+                other.disposition,
+                other.assignee,
+                other.delta,
+                other.currency,
+                other.reason,
+            )
+        )
+
+
+def resolutions(decisions: Iterable[BreakDecision]) -> dict[str, BreakDecision]:
+    """The resolution in force for each break id: the last of those given in order, unless it took the decision back.
+
+    >>> made = [
+    ...     BreakDecision("B1", date(2026, 3, 2), BreakVerb.RESOLVE, "ana", Decimal(5), "EUR", Disposition.TIMING),
+    ...     BreakDecision("B2", date(2026, 3, 2), BreakVerb.RESOLVE, "ana", Decimal(5), "EUR", Disposition.DEFECT),
+    ...     BreakDecision("B1", date(2026, 3, 2), BreakVerb.RESOLVE, "bo", Decimal(5), "EUR", Disposition.OPEN),
+    ... ]
+    >>> sorted(resolutions(made))
+    ['B2']
+    """
+    last = {decision.break_id: decision for decision in decisions if decision.verb is BreakVerb.RESOLVE}
+    return {key: one for key, one in last.items() if one.disposition not in (None, Disposition.OPEN)}
+
+
+def assignees(decisions: Iterable[BreakDecision]) -> dict[str, str]:
+    """Who looks at each break, by the last assignment."""
+    return {one.break_id: one.assignee for one in decisions if one.verb is BreakVerb.ASSIGN and one.assignee}

@@ -1,0 +1,26 @@
+"""The closed set of detectors: what in the data itself deserves a look, apart from differences between layers."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Detector(StrEnum):
+    """What was found. How it is found is in compute.detect."""
+
+    ZERO_INVOICE = "ZERO_INVOICE"
+    """An invoice over nothing that neither credits nor our own rating explain."""
+    NEGATIVE_INVOICE = "NEGATIVE_INVOICE"
+    """An invoice, not a credit note, that owes the customer money."""
+    MISSING_TAX = "MISSING_TAX"
+    """Taxable amounts without tax in a region that is taxed."""
+    UNUSUAL_DISCOUNT = "UNUSUAL_DISCOUNT"
+    """A discount above the policy's bound, or far from the customer's or plan's history and not in the contract."""
+    PAYMENT_STATUS = "PAYMENT_STATUS"
+    """A payment whose status contradicts the money."""
+    DUPLICATE_CHARGE = "DUPLICATE_CHARGE"
+    """A customer charged twice for one thing and period."""
+    NUMBER_GAP = "NUMBER_GAP"
+    """Numbers missing within a series of invoices."""
+    NUMBER_REPEAT = "NUMBER_REPEAT"
+    """One invoice number for different invoices."""

@@ -1,0 +1,127 @@
+"""The rows of every layer that a break rests on, with file and row, so that an auditor finds each where it came from."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from billing_recon.core.tables import (
+    INVOICE_LINES,
+    LEDGER_ENTRIES,
+    LINEAGE,
+    PAYMENTS,
+    RENDERED_INVOICES,
+    RENDERED_LINES,
+    SUBSCRIPTIONS,
+    USAGE_EVENTS,
+    TableSpec,
+)
+from billing_recon.report import reading
+from billing_recon.report.figures import amount
+from billing_recon.report.reading import Row
+from billing_recon.report.terminal import Col, Table
+
+if TYPE_CHECKING:
+    from billing_recon.day.home import Home
+
+SHOWN = 40
+"""Rows of one layer that are listed; usage is counted by file, since a line may rest on thousands of events."""
+
+_SAYS = {
+    INVOICE_LINES: "concat_ws(' ', line_id, kind, meter, 'total', total, currency, coalesce(status, ''))",
+    RENDERED_INVOICES: "concat_ws(' ', document_id, 'payable', payable, currency)",
+    LEDGER_ENTRIES: "concat_ws(' ', entry_id, role, 'debit', coalesce(debit, 0), 'credit', coalesce(credit, 0), currency)",
+    PAYMENTS: "concat_ws(' ', payment_id, kind, status, amount, currency)",
+}
+
+
+def layer_rows(home: Home, row: Row) -> Table:
+    """Rows of all layers about the break's invoice, and the contract and usage of its subscription."""
+    table = Table(
+        [Col("layer"), Col("file", wrap=True), Col("row", right=True), Col("says", wrap=True)],
+        title="Rows of every layer",
+    )
+    for spec, says in _SAYS.items():
+        if row["invoice_id"]:
+            _add(table, home, spec, row, says, "invoice_id = ?", [row["invoice_id"]])
+    if row["invoice_id"]:
+        _add_document_lines(table, home, row)
+    if row["subscription_id"]:
+        says = "concat_ws(' ', plan_id, plan_version, status, quantity, 'seats', tax_region, 'from', valid_from)"
+        _add(table, home, SUBSCRIPTIONS, row, says, "subscription_id = ?", [row["subscription_id"]], newest=True)
+    if row["subscription_id"] and row["meter"]:
+        _add_usage(table, home, row)
+    return table
+
+
+def _window(home: Home, spec: TableSpec, row: Row) -> str:
+    first = row["day"] - timedelta(days=home.policy.windows.lookback_days)
+    scan = reading.scan(home, spec, first, row["day"], LINEAGE)
+    return f"SELECT * FROM ({scan}) WHERE observed_on <= DATE '{row['day']}'"
+
+
+def _add(
+    table: Table,
+    home: Home,
+    spec: TableSpec,
+    row: Row,
+    says: str,
+    where: str,
+    params: list[object],
+    *,
+    newest: bool = False,
+) -> None:
+    """Rows of one table; `newest`: of a row that comes in every day's file only its latest."""
+    latest = f"QUALIFY row_number() OVER (PARTITION BY {', '.join(spec.key)} ORDER BY observed_on DESC, source_file DESC) = 1"
+    found = reading.rows_of(
+        f"SELECT source_file, source_row, {says} AS says FROM ({_window(home, spec, row)}) WHERE {where} "
+        f"{latest if newest else ''} ORDER BY source_file, source_row LIMIT {SHOWN + 1}",
+        params,
+    )
+    _show(table, spec, found)
+
+
+def _show(table: Table, spec: TableSpec, found: list[Row]) -> None:
+    for one in found[:SHOWN]:
+        table.add(spec.name, one["source_file"], str(one["source_row"]), _plain(one["says"]))
+    if len(found) > SHOWN:
+        table.add(spec.name, "", "", f"and more than {SHOWN}")
+
+
+def _plain(says: str) -> str:
+    """Amounts without the zeros that their type carries.
+
+    >>> _plain("P1 payment succeeded 119.000000000000 USD")
+    'P1 payment succeeded 119 USD'
+    """
+    words = [w.rstrip("0").rstrip(".") if _is_decimal(w) else w for w in says.split(" ") if w]
+    return " ".join(words)
+
+
+def _is_decimal(word: str) -> bool:
+    whole, point, rest = word.removeprefix("-").partition(".")
+    return bool(point) and whole.isdecimal() and rest.isdecimal()
+
+
+def _add_document_lines(table: Table, home: Home, row: Row) -> None:
+    found = reading.rows_of(
+        "SELECT l.source_file, l.source_row, concat_ws(' ', l.document_id, l.line_no, l.line_id, 'amount', l.amount) AS says "
+        f"FROM ({_window(home, RENDERED_LINES, row)}) AS l WHERE l.document_id IN (SELECT document_id FROM "
+        f"({_window(home, RENDERED_INVOICES, row)}) WHERE invoice_id = ?) AND coalesce(l.line_id = ?, true) "
+        f"ORDER BY l.source_file, l.source_row LIMIT {SHOWN + 1}",
+        [row["invoice_id"], row["line_id"]],
+    )
+    _show(table, RENDERED_LINES, found)
+
+
+def _add_usage(table: Table, home: Home, row: Row) -> None:
+    found = reading.rows_of(
+        "SELECT source_file, count(*) AS events, sum(quantity) AS quantity, min(source_row) AS first_row, "
+        f"max(source_row) AS last_row FROM ({_window(home, USAGE_EVENTS, row)}) WHERE subscription_id = ? AND meter = ? "
+        f"GROUP BY source_file ORDER BY source_file LIMIT {SHOWN * 2}",
+        [row["subscription_id"], row["meter"]],
+    )
+    for one in found:
+        rows = str(one["first_row"]) if one["events"] == 1 else f"{one['first_row']} to {one['last_row']}"
+        events = f"{one['events']} event{'s' if one['events'] > 1 else ''}, {amount(one['quantity'])} {row['meter']}"
+        table.add("usage_events", one["source_file"], rows, events)
