@@ -218,18 +218,23 @@ def by_hand(folder: Path, memory: str, which: str) -> Found:
 
 
 DATACOMPY = """
-import sys, time, duckdb, polars as pl, datacompy
+import resource, sys, time, duckdb, polars as pl, datacompy
 folder = sys.argv[1]
 con = duckdb.connect()
 con.execute("SET threads = 2")
 billed = con.sql(f"SELECT invoice_id, line_id, gross - discount AS amount, tax FROM '{folder}/invoice_lines.parquet'").pl()
 shown = con.sql(f"SELECT d.invoice_id, l.line_id, l.amount, l.tax FROM '{folder}/rendered_lines.parquet' AS l "
     f"JOIN '{folder}/rendered_invoices.parquet' AS d ON d.document_id = l.document_id").pl()
-begin = time.perf_counter()
+begin, cpu = time.perf_counter(), time.process_time()
 found = datacompy.PolarsCompare(billed, shown, join_columns=["invoice_id", "line_id"])
-print(found.all_mismatch().height, round(time.perf_counter() - begin, 2))
+print(found.all_mismatch().height, round(time.perf_counter() - begin, 2), round(time.process_time() - cpu, 2),
+    resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
-"""The same frames in datacompy's polars form (`pip install datacompy` beside this). It compares amounts as floats."""
+"""The same frames in datacompy's polars form, which compares amounts as floats: differences, seconds by the clock and of CPU, MB.
+
+It is no dependency of ours: `pip install datacompy polars duckdb pyarrow` into an environment of its own, and run this there
+with the folder of tables (`write_tables`) as argument.
+"""
 
 
 def run(lines: int = LINES) -> list[Measurement]:

@@ -81,8 +81,8 @@ LINES = Relation(
     inputs=("rendered_placed", "rendered_lines", "engine_lines"),
     doc=(
         "Lines of compared documents whose amount (net of discount, before tax) or tax is not the engine's. Only documents "
-        "that name lines take part. Lines that are just so on the other side, and once, are nearly all: only the `loose` "
-        "rest is looked into. A credit's line may show its credit. `delta` is the line's part of the payable's "
+        "that name lines take part. Of these only the `suspect` ones are looked into line by line: those whose lines "
+        "differ in number, sum or content (the sum of the lines' 64-bit hashes over id and amount, and over id and tax). A credit's line may show its credit. `delta` is the line's part of the payable's "
         "difference: with its tax where the document's totals follow that, nothing where they do not follow the line at all."
     ),
     sql=f"""
@@ -90,44 +90,49 @@ WITH {last_word("rendered_lines", "document_id, line_no", _LINE)},
 compared AS NOT MATERIALIZED (
     SELECT document_id, invoice_id, currency FROM rendered_placed WHERE status = 'compared'
 ),
-loose AS (
-    SELECT coalesce(n.document_id, e.document_id) AS document_id, coalesce(n.line_key, e.line_id) AS line_id,
-        n.line_id IS NOT NULL AS is_named, e.line_id AS billed_line, n.line_key AS rendered_line, e.kind,
-        e.amount AS billed_amount, e.credit, e.tax AS billed_tax, e.total AS billed_total, n.amount, n.tax, n.source_file,
-        n.source_row
-    FROM (
-        SELECT document_id, line_id, {_KEY} AS line_key, amount, tax, source_file, source_row
-        FROM current SEMI JOIN compared USING (document_id)
-    ) AS n
-    FULL JOIN (
-        SELECT d.document_id, l.line_id, l.kind, l.gross - l.discount AS amount, l.credit, l.tax, l.total
-        FROM engine_lines AS l JOIN compared AS d ON d.invoice_id = l.invoice_id AND d.currency = l.currency
-        WHERE l.status = 'issued' AND l.variant = 'control'
-    ) AS e ON e.document_id = n.document_id AND e.line_id = n.line_key
-    WHERE n.amount IS DISTINCT FROM e.amount OR n.tax <> coalesce(e.tax, 0) OR hash(n.document_id, n.line_key) IN (
-        SELECT hash(document_id, {_KEY}) FROM rendered_lines GROUP BY hash(document_id, {_KEY}) HAVING count(*) > 1
-    )
+told AS (
+    SELECT document_id, count(*) AS lines, count(line_id) AS named, count(tax) AS taxed, sum(amount) AS amount,
+        sum(hash(line_id, CAST(amount AS {AMOUNT}))) AS content, sum(hash(line_id, CAST(tax AS {AMOUNT}))) AS taxes
+    FROM current SEMI JOIN compared USING (document_id)
+    GROUP BY document_id HAVING count(line_id) > 0
 ),
-naming AS (
-    SELECT document_id FROM loose WHERE is_named
-    UNION
-    SELECT document_id FROM current WHERE line_id IS NOT NULL AND document_id IN (
-        SELECT document_id FROM loose GROUP BY document_id HAVING NOT bool_or(is_named)
-    )
+billed AS (
+    SELECT d.document_id, count(*) AS lines, sum(l.gross - l.discount) AS amount,
+        sum(hash(l.line_id, CAST(l.gross - l.discount AS {AMOUNT}))) AS content,
+        sum(hash(l.line_id, CAST(coalesce(l.tax, 0) AS {AMOUNT}))) AS taxes
+    FROM engine_lines AS l JOIN compared AS d ON d.invoice_id = l.invoice_id AND d.currency = l.currency
+    WHERE l.status = 'issued' AND l.variant = 'control'
+    GROUP BY d.document_id
 ),
-summed AS (
-    SELECT document_id, line_id, max(billed_line) IS NOT NULL AS is_billed, max(rendered_line) IS NOT NULL AS is_rendered,
-        min(kind) AS kind, min(billed_amount) AS billed_amount, min(credit) AS credit, min(billed_tax) AS billed_tax,
-        min(billed_total) AS billed_total, sum(amount) AS rendered_amount, sum(tax) AS rendered_tax,
-        min(source_file) AS source_file, min(source_row) AS source_row
-    FROM loose SEMI JOIN naming USING (document_id) GROUP BY document_id, line_id
+suspect AS (
+    SELECT t.document_id
+    FROM told AS t
+    LEFT JOIN billed AS b ON b.document_id = t.document_id AND b.lines = t.lines AND b.amount = t.amount
+        AND b.content = t.content AND t.named = t.lines AND (t.taxed = 0 OR (t.taxed = t.lines AND b.taxes = t.taxes))
+    WHERE b.document_id IS NULL
+),
+named AS (
+    SELECT document_id, {_KEY} AS line_id, sum(amount) AS amount, sum(tax) AS tax, min(source_file) AS source_file,
+        min(source_row) AS source_row
+    FROM current SEMI JOIN suspect USING (document_id)
+    GROUP BY document_id, {_KEY}
+),
+engine AS (
+    SELECT d.document_id, l.line_id, l.kind, l.gross - l.discount AS amount, l.credit, l.tax, l.total
+    FROM engine_lines AS l
+    JOIN (SELECT document_id, invoice_id, currency FROM compared SEMI JOIN suspect USING (document_id)) AS d
+        ON d.invoice_id = l.invoice_id AND d.currency = l.currency
+    WHERE l.status = 'issued' AND l.variant = 'control'
 ),
 off AS (
-    SELECT document_id, line_id, is_billed, is_rendered, billed_amount, rendered_amount, billed_total,
-        CASE WHEN kind = 'credit' AND rendered_amount = -credit THEN 0
-            ELSE coalesce(rendered_amount, 0) - coalesce(billed_amount, 0) END AS amount_off,
-        coalesce(rendered_tax - coalesce(billed_tax, 0), 0) AS tax_off, source_file, source_row
-    FROM summed
+    SELECT coalesce(e.document_id, n.document_id) AS document_id, coalesce(e.line_id, n.line_id) AS line_id,
+        e.line_id IS NOT NULL AS is_billed, n.line_id IS NOT NULL AS is_rendered, e.amount AS billed_amount, n.amount AS rendered_amount,
+        e.total AS billed_total,
+        CASE WHEN e.kind = 'credit' AND n.amount = -e.credit THEN 0
+            ELSE coalesce(n.amount, 0) - coalesce(e.amount, 0) END AS amount_off,
+        coalesce(n.tax - coalesce(e.tax, 0), 0) AS tax_off, n.source_file, n.source_row
+    FROM engine AS e
+    FULL JOIN named AS n ON n.document_id = e.document_id AND n.line_id = e.line_id
 ),
 parted AS (
     SELECT document_id, line_id, is_billed, is_rendered, billed_amount, rendered_amount, billed_total, amount_off, tax_off,
