@@ -65,8 +65,9 @@ TAXES = Relation(
     name="tax_detections",
     inputs=("engine_lines", "subscriptions", "term_taxes", "currencies", "run_params"),
     rows_from=(
-        "engine_lines AS l JOIN run_params AS p ON p.day = l.observed_on WHERE l.tax = 0 AND l.taxable <> 0 "
-        "AND l.status = 'issued'",
+        "engine_lines AS l JOIN run_params AS p ON p.day = l.observed_on JOIN subscriptions AS s "
+        "ON s.subscription_id = l.subscription_id JOIN term_taxes AS t ON t.tax_region = s.tax_region AND t.rate > 0 "
+        "WHERE l.tax = 0 AND l.taxable <> 0 AND l.status = 'issued'",
     ),
     doc=(
         "Invoices with lines of today that carry no tax although their subscription's region was taxed on the period's last day "

@@ -83,8 +83,14 @@ _PARTS = "regexp_extract(invoice_id, '^(.*?)([0-9]+)([^0-9]*)$', {})"
 
 NUMBERS = Relation(
     name="number_detections",
-    inputs=("engine_invoices", "engine_lines", "set_aside", "policy_detectors", "run_params"),
-    rows_from=("engine_invoices AS e JOIN run_params AS p ON e.known_on BETWEEN p.day - p.issue_grace_days AND p.day",),
+    inputs=("engine_invoices", "fresh_invoices", "set_aside", "policy_detectors", "run_params"),
+    rows_from=(
+        "fresh_invoices AS i WHERE i.customers > 1 OR i.days > 1",
+        f"(SELECT 1 FROM engine_invoices GROUP BY upper({_PARTS.format(1)}), upper({_PARTS.format(3)}) "
+        f"HAVING max(TRY_CAST({_PARTS.format(2)} AS BIGINT)) - min(TRY_CAST({_PARTS.format(2)} AS BIGINT)) + 1 <> "
+        f"count(DISTINCT TRY_CAST({_PARTS.format(2)} AS BIGINT)) "
+        f"OR count(*) <> count(DISTINCT TRY_CAST({_PARTS.format(2)} AS BIGINT))) AS uneven",
+    ),
     doc=(
         "Gaps in a series of invoice numbers (what stands before and after the last digits is the series; it must hold at least "
         "half of its numbers), said once the invoices on both sides are as old as the grace for issuing; rows in quarantine and "
@@ -126,20 +132,10 @@ gaps AS (
     JOIN run_params AS p ON greatest(s.known_on, s.next_known) = p.day - p.issue_grace_days
     WHERE s.next_number - s.number > 1
 ),
-fresh AS (
-    SELECT DISTINCT l.invoice_id FROM engine_lines AS l JOIN run_params AS p ON p.day = l.observed_on WHERE l.variant = 'control'
-),
+fresh AS (SELECT DISTINCT invoice_id FROM fresh_invoices WHERE variant = 'control'),
 repeats AS (
-    SELECT l.invoice_id, count(DISTINCT l.customer_id) AS customers, count(DISTINCT l.issued_on) AS days,
-        min(l.customer_id) AS one, max(l.customer_id) AS another,
-        list_slice(list({
-        source("invoice_lines", "l.source_file", "l.source_row")
-    } ORDER BY l.source_file, l.source_row), 1, {SHOWN})
-            AS sources
-    FROM engine_lines AS l
-    JOIN fresh AS f ON f.invoice_id = l.invoice_id
-    WHERE l.variant = 'control'
-    GROUP BY l.invoice_id HAVING count(DISTINCT l.customer_id) > 1 OR count(DISTINCT l.issued_on) > 1
+    SELECT invoice_id, currency, customers, days, customer_id AS one, other_customer_id AS another, sources
+    FROM fresh_invoices WHERE variant = 'control' AND (customers > 1 OR days > 1)
 ),
 alike AS (
     SELECT n.invoice_id, min(o.invoice_id) AS other_id
@@ -171,7 +167,7 @@ SELECT {
             DETECTED,
             {
                 "detector": "'NUMBER_REPEAT'",
-                "identity": "concat_ws('|', r.invoice_id, 'same')",
+                "identity": "concat_ws('|', r.invoice_id, r.currency, 'same')",
                 "invoice_id": "r.invoice_id",
                 "customer_id": "r.one",
                 "finding": "'Invoice number ' || r.invoice_id || ' stands for ' || CASE WHEN r.customers > 1 THEN "

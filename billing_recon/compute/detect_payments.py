@@ -25,9 +25,12 @@ PAYMENTS = Relation(
     ),
     rows_from=(
         "payments AS y JOIN run_params AS p ON p.day = y.observed_on WHERE y.status = 'succeeded' AND y.amount = 0",
-        "payments AS y JOIN run_params AS p ON y.observed_on >= p.day - p.lookback_days WHERE y.status <> 'succeeded'",
-        "invoice_money AS m WHERE m.paid < 0",
-        "engine_invoices AS e WHERE e.state <> 'issued'",
+        "payments AS y JOIN run_params AS p ON y.observed_on = p.day - p.ledger_lag_days WHERE y.status <> 'succeeded'",
+        "ledger_entries AS k JOIN run_params AS p ON k.observed_on = p.day - p.ledger_lag_days "
+        "JOIN payments AS y ON y.invoice_id = k.invoice_id WHERE k.role = 'cash' AND y.status <> 'succeeded'",
+        "mapped_keys AS k WHERE k.layer = 'payments'",
+        "invoice_money AS m JOIN run_params AS p ON p.day = m.changed_on WHERE m.paid < 0",
+        "engine_invoices AS e JOIN invoice_money AS m ON m.invoice_id = e.invoice_id WHERE e.state <> 'issued' AND m.paid > 0",
     ),
     doc=(
         "Payments that succeeded over nothing; failed or pending ones whose money the ledger's cash has (once posting lag has "

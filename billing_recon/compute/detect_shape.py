@@ -37,6 +37,7 @@ FRESH = Relation(
     doc="Invoices of which an issued line came today, with the sums of all their issued lines, their days and source rows.",
     sql=f"""
 SELECT l.invoice_id, l.currency, l.variant, min(l.customer_id) AS customer_id, min(l.subscription_id) AS subscription_id,
+    max(l.customer_id) AS other_customer_id, count(DISTINCT l.customer_id) AS customers, count(DISTINCT l.issued_on) AS days,
     min(l.plan_id) AS plan_id, min(l.invoice_kind) AS invoice_kind, count(*) AS lines, min(l.period_start) AS first_day,
     max(l.period_end) AS last_day, CAST(sum(l.gross) AS {AMOUNT}) AS gross, CAST(sum(l.discount) AS {AMOUNT}) AS discount,
     CAST(sum(l.credit) AS {AMOUNT}) AS credit, CAST(sum(l.tax) AS {AMOUNT}) AS tax, CAST(sum(l.total) AS {AMOUNT}) AS total,

@@ -227,6 +227,14 @@ class TestPaymentStatus:
         assert "has had more returned than was ever paid for it: -30.00 USD" in finding["finding"]
 
 
+def test_a_gap_and_a_repeat_that_make_up_for_each_other_are_both_found() -> None:
+    world = World()
+    for name in ("INV-1", "INV-2", "INV-4", "INV-5", "INV-6", "INV-7"):
+        world.invoice(name, on=YESTERDAY)
+    world.invoice("INV-02")
+    assert [name for name, _ in found(world)] == ["NUMBER_GAP", "NUMBER_REPEAT"]
+
+
 def test_a_detector_that_policy_turned_off_finds_nothing_and_the_owner_is_policys() -> None:
     world = World()
     world.bill("INV-1", world.expect(), **NOTHING)
