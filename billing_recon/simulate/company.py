@@ -26,27 +26,8 @@ from billing_recon.simulate.usage import come_late, use
 
 Progress = Callable[[str, int, int], None]
 
-SUPPORTED: tuple[Code, ...] = (
-    Code.USAGE_MISSING,
-    Code.USAGE_DUPLICATE,
-    Code.PRICE_VERSION,
-    Code.DISCOUNT_VALUE,
-    Code.TAX_RATE_JURISDICTION,
-    Code.ROUNDING,
-    Code.INVOICE_MISSING,
-    Code.INVOICE_DUPLICATE,
-    Code.RENDER_MISSING,
-    Code.RENDER_DUPLICATE,
-    Code.RENDER_VALUE,
-    Code.LEDGER_MISSING,
-    Code.LEDGER_DUPLICATE,
-    Code.LEDGER_AMOUNT,
-    Code.PAYMENT_MISSING,
-    Code.PAYMENT_DUPLICATE,
-    Code.PAYMENT_AMOUNT,
-    Code.USAGE_LATE,
-)
-"""The faults that can be injected."""
+SUPPORTED: tuple[Code, ...] = tuple(Code)
+"""The faults that can be injected: every code, UNEXPLAINED too (a total that is not the sum of its parts)."""
 
 
 @dataclass(frozen=True, slots=True)

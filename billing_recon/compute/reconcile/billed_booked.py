@@ -5,7 +5,7 @@ from __future__ import annotations
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.beside import beside
 from billing_recon.compute.reconcile.engine_output import mapped
-from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, IN_DOUBT, columns, signed, source
 from billing_recon.compute.reconcile.versions import last_word
 from billing_recon.compute.relation import Relation
 
@@ -211,7 +211,8 @@ _finding = columns(
         "WHEN 'LEDGER_MISSING' THEN b.invoice_id || ' over ' || b.currency || ' {1}, issued on ' || CAST(b.issued_on AS VARCHAR) "
         "|| ', is not booked; ' || CAST(p.ledger_lag_days AS VARCHAR) || CASE WHEN p.ledger_lag_days = 1 THEN ' day is' ELSE ' days are' END || ' allowed.' "
         "WHEN 'KEY_UNMAPPED' THEN 'Journal ' || b.journal_id || ' books ' || b.currency || ' {2} ' || CASE "
-        "WHEN starts_with(b.invoice_id, 'journal ') THEN 'and names no invoice.' ELSE 'for ' || b.invoice_id "
+        "WHEN starts_with(b.invoice_id, 'journal ') THEN 'and names no invoice' || CASE WHEN EXISTS (SELECT 1 FROM journal_matches AS q "
+        f"WHERE q.journal_id = b.journal_id AND q.invoice_id IS NULL) THEN '{IN_DOUBT}' ELSE '.' END ELSE 'for ' || b.invoice_id "
         "|| ', which the billing engine does not have.' END "
         "WHEN 'RECORD_QUARANTINED' THEN b.invoice_id || ': billed ' || b.currency || ' {1}, booked ' || b.currency || ' {2}, and "
         "rows of it are in quarantine.' "
@@ -274,7 +275,14 @@ RENDERED_ONLY = Relation(
 
 FINDINGS = Relation(
     name="booked_findings",
-    inputs=("booked_placed", "rendered_booked_placed", "invoice_journals", "ledger_entries", "run_params"),
+    inputs=(
+        "booked_placed",
+        "rendered_booked_placed",
+        "invoice_journals",
+        "ledger_entries",
+        "journal_matches",
+        "run_params",
+    ),
     rows_from=(
         "booked_placed WHERE code IS NOT NULL",
         "rendered_booked_placed WHERE booked IS NULL OR booked <> rendered",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.engine_output import mapped
-from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
+from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, IN_DOUBT, columns, signed, source
 from billing_recon.compute.reconcile.versions import last_word
 from billing_recon.compute.relation import Relation
 
@@ -31,11 +31,11 @@ moved AS (
     FROM current AS c
     {_BY_INVOICE}
     {_BY_CUSTOMER}
-    WHERE c.payment_id NOT IN (SELECT payment_id FROM payment_matches)
+    WHERE c.payment_id NOT IN (SELECT payment_id FROM payment_matches WHERE invoice_id IS NOT NULL)
     UNION ALL
     SELECT payment_id, invoice_id, customer_id, currency, part AS amount, part AS signed, true AS is_payment, true AS moves,
         changed_on AS seen, NULL AS fee
-    FROM payment_matches
+    FROM payment_matches WHERE invoice_id IS NOT NULL
 ),
 repeats AS (
     SELECT invoice_id, currency, list(extra) AS extras, list(amount) AS amounts
@@ -82,7 +82,7 @@ WITH sides AS (
     FULL JOIN invoice_money AS m ON m.invoice_id = e.invoice_id AND m.currency = e.currency
     WHERE coalesce(e.state, 'issued') <> 'draft'
         AND (EXISTS (SELECT 1 FROM payments WHERE invoice_id IS NOT NULL) OR NOT EXISTS (SELECT 1 FROM payments)
-            OR EXISTS (SELECT 1 FROM payment_matches))
+            OR EXISTS (SELECT 1 FROM payment_matches WHERE invoice_id IS NOT NULL))
 ),
 crossed AS (
     SELECT invoice_id, max(CASE WHEN has_right THEN greatest(known_on, changed_on) END) AS changed_on,
@@ -162,7 +162,9 @@ _finding = columns(
         "|| ', was never collected: no attempt in ' || CAST(p.payment_terms_days AS VARCHAR) || ' days.' "
         "WHEN 'PAYMENT_MISAPPLIED' THEN CASE WHEN b.has_left THEN 'Customer ' || b.other_customer || ' paid ' || b.currency || ' {2} on ' "
         "|| b.invoice_id || ', which is customer ' || b.customer_id || '''s and over ' || b.currency || ' {1}.' "
-        "WHEN starts_with(b.invoice_id, 'payment ') THEN 'Payment ' || b.payment_id || ' of ' || b.currency || ' {2} names no invoice.' "
+        "WHEN starts_with(b.invoice_id, 'payment ') THEN 'Payment ' || b.payment_id || ' of ' || b.currency || ' {2} names no invoice' "
+        "|| CASE WHEN EXISTS (SELECT 1 FROM payment_matches AS q WHERE q.payment_id = b.payment_id AND q.invoice_id IS NULL) "
+        f"THEN '{IN_DOUBT}' ELSE '.' END "
         "ELSE 'Payment ' || b.payment_id || ' of ' || b.currency || ' {2} is for ' || b.invoice_id || ', which the billing engine does not have.' END "
         "WHEN 'REVERSAL_NOT_PROPAGATED' THEN b.invoice_id || ' is void, and ' || b.currency || ' {2} paid for it is still kept.' "
         "WHEN 'REFUND_DISPUTE' THEN b.invoice_id || ' over ' || b.currency || ' {1} keeps ' || b.currency || ' {2}: ' || b.currency "
@@ -181,7 +183,7 @@ _finding = columns(
 
 FINDINGS = Relation(
     name="paid_findings",
-    inputs=("paid_placed", "payments", "run_params"),
+    inputs=("paid_placed", "payments", "payment_matches", "run_params"),
     rows_from=("paid_placed WHERE code IS NOT NULL",),
     doc="Invoices that were paid with another amount, twice, by somebody else or not at all; and money for no known invoice.",
     sql=f"""

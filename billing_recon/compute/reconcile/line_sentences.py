@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from billing_recon.compute.reconcile.shape import counted, signed
 
+_BEFORE_TAX = (
+    "CASE WHEN s.apart THEN p.b_gross - p.b_discount - p.e_gross + p.e_discount "
+    "ELSE coalesce(p.b_taxable, 0) - coalesce(p.e_taxable, 0) END"
+)
+
 FIGURES = (
-    "[coalesce(p.b_taxable, 0) - coalesce(p.e_taxable, 0), coalesce(p.b_total, 0) - coalesce(p.e_total, 0), "
+    f"[{_BEFORE_TAX}, coalesce(p.b_total, 0) - coalesce(p.e_total, 0), "
     "CASE f.figure WHEN 'gross' THEN s.own_gross WHEN 'discount' THEN s.own_discount WHEN 'credit' THEN p.e_credit "
     "WHEN 'tax' THEN p.e_tax ELSE p.e_total END, "
     "CASE f.figure WHEN 'gross' THEN p.b_gross WHEN 'discount' THEN p.b_discount WHEN 'credit' THEN p.b_credit "
@@ -44,8 +49,8 @@ _WHAT = "p.kind || coalesce(' ' || p.meter, '')"
 _CUR = "coalesce(p.b_currency, p.e_currency)"
 _TERMS = "p.e_plan || ' ' || p.e_version"
 _TAIL = (
-    f"CASE WHEN coalesce(p.b_taxable, 0) = coalesce(p.e_taxable, 0) THEN '' ELSE {_CUR} || ' ' || "
-    f"{signed('coalesce(p.b_taxable, 0) - coalesce(p.e_taxable, 0)', 1)} || ' before tax, ' END || {_CUR} || ' ' || "
+    f"CASE WHEN {_BEFORE_TAX} = 0 THEN '' ELSE {_CUR} || ' ' || "
+    f"{signed(_BEFORE_TAX, 1)} || ' before tax, ' END || {_CUR} || ' ' || "
     f"{signed('coalesce(p.b_total, 0) - coalesce(p.e_total, 0)', 2)} || ' in total.'"
 )
 _RATE_TEXT = "rtrim(rtrim(CAST({} AS VARCHAR), '0'), '.')"
@@ -65,7 +70,7 @@ _QUANTITY = f"""
 _ALONE = f"""
         CASE WHEN p.line_key IS NULL THEN p.invoice_id || ' has no ' || {_WHAT} || ' line for ' || {_PERIOD}
                 || ' where ' || {_CUR} || ' {{3}} is due'
-                || CASE c.code WHEN 'RECORD_QUARANTINED' THEN ': it came and is in quarantine'
+                || CASE c.code WHEN 'RECORD_QUARANTINED' THEN ', which came and is in quarantine'
                     WHEN 'USAGE_LATE' THEN ' for usage that came after its own period' ELSE '' END
             ELSE {_LINE} || ' charges ' || {_WHAT} || ' for ' || {_PERIOD} || CASE WHEN c.code IN ('USAGE_DUPLICATE', 'INVOICE_DUPLICATE')
                 THEN ', which is billed already' ELSE ', which nothing in usage or contract asks for' END END || ': '"""

@@ -40,7 +40,7 @@ MATCHES = Relation(
         "expected total and then the earliest is taken; adjustments, of which a bill may have several alike, by their totals and "
         "whatever period they name. Pass 2: without the plan, and adjustments without the total; then, of what is left of a "
         "bill for one period, lines under another meter's name or none, each other's likest. Pass 3: overlapping periods of the "
-        "same charge within the same billing period, each other's best overlap."
+        "same charge within the same billing period, each other's best overlap, lines of the same figures before others."
     ),
     sql=f"""
 WITH open_lines AS (
@@ -151,10 +151,10 @@ shared_days AS (
 ranked AS (
     SELECT expected_line_id, variant, line_key,
         row_number() OVER (
-            PARTITION BY expected_line_id, variant ORDER BY other_name, days DESC, unlike, line_key
+            PARTITION BY expected_line_id, variant ORDER BY unlike > 0, other_name, days DESC, unlike, line_key
         ) AS for_expected,
         row_number() OVER (
-            PARTITION BY line_key ORDER BY other_name, days DESC, unlike, expected_line_id
+            PARTITION BY line_key ORDER BY unlike > 0, other_name, days DESC, unlike, expected_line_id
         ) AS for_billed
     FROM shared_days
 )

@@ -32,7 +32,7 @@ MATCHES = Relation(
         "Which invoices a nameless payment pays and with how much of it, each used once, strictest first. Pass 3: customer, "
         "amount (or amount and fee) and a date within the terms, where as many payments as invoices are alike. Pass 4: one "
         "payment for a run of a customer's open invoices, or a run of a customer's payments for one invoice. Pass 5: a payout "
-        "for all open invoices of a day, whoever owes them. What fits in more than one way is left alone."
+        "for all open invoices of a day, whoever owes them. What fits in more than one way is left alone: pass 0, without an invoice."
     ),
     sql=f"""
 WITH open_invoices AS (
@@ -121,16 +121,36 @@ found AS (
     SELECT payment_id, currency, invoice_id, part, 5 AS pass FROM by_day
 ),
 claimed AS (
-    SELECT payment_id, currency, invoice_id, part, pass, min(pass) OVER (PARTITION BY invoice_id, currency) AS for_invoice,
-        min(pass) OVER (PARTITION BY payment_id) AS for_payment,
-        sum(part) OVER (PARTITION BY invoice_id, currency) AS paid
-    FROM found
+    SELECT f.payment_id, f.currency, f.invoice_id, f.part, f.pass, e.total,
+        min(f.pass) OVER (PARTITION BY f.invoice_id, f.currency) AS for_invoice, min(f.pass) OVER (PARTITION BY f.payment_id) AS for_payment,
+        sum(f.part) OVER (PARTITION BY f.invoice_id, f.currency) AS paid
+    FROM found AS f
+    JOIN open_invoices AS e ON e.invoice_id = f.invoice_id AND e.currency = f.currency
+),
+exclusive AS (
+    SELECT payment_id, currency, invoice_id, part, pass FROM claimed
+    WHERE pass = for_invoice AND pass = for_payment AND paid = total
+),
+doubtful AS (
+    SELECT payment_id FROM alike
+    UNION
+    SELECT payment_id FROM together
+    UNION
+    SELECT payment_id FROM paid_out
+    UNION
+    SELECT j.payment_id
+    FROM split AS s
+    JOIN left_payments AS j ON j.customer_id = s.customer_id AND j.currency = s.currency AND j.upto > s.before AND j.upto <= s.after
 )
-SELECT c.payment_id, c.currency, c.invoice_id, CAST(c.part AS {AMOUNT}) AS part, c.pass, j.paid_on, e.customer_id, j.changed_on
-FROM claimed AS c
+SELECT c.payment_id, c.currency, c.invoice_id, CAST(c.part AS {AMOUNT}) AS part, c.pass, e.customer_id, j.changed_on
+FROM exclusive AS c
 JOIN nameless_payments AS j ON j.payment_id = c.payment_id
 JOIN open_invoices AS e ON e.invoice_id = c.invoice_id AND e.currency = c.currency
-WHERE c.pass = c.for_invoice AND c.pass = c.for_payment AND c.paid = e.total""",
+UNION ALL
+SELECT d.payment_id, j.currency, NULL AS invoice_id, CAST(0 AS {AMOUNT}) AS part, 0 AS pass, j.customer_id, j.changed_on
+FROM doubtful AS d
+JOIN nameless_payments AS j ON j.payment_id = d.payment_id
+ANTI JOIN exclusive AS c ON c.payment_id = d.payment_id""",
 )
 
 RELATIONS: tuple[Relation, ...] = (NAMELESS, MATCHES)

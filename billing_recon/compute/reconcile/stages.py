@@ -15,7 +15,8 @@ STAGES = Relation(
         "gross, t3 discount, t4 credit, t5 taxable, t6 tax rate, t7 tax, t8 billed. Until a figure is substituted the "
         "expected rules compute it, so t0 is the expected total and t8 the billed one. `own_raw`: unrounded gross at the "
         "billed quantity; `discount_raw`, `tax_raw`: unrounded, on the billed gross and base; `used_rate`: the billed rate, "
-        "or the one that the tax implies; `implied`: it is a known region's, though the line does not say so."
+        "or the one that the tax implies; `implied`: it is a known region's, though the line does not say so. `apart`: the bill adds "
+        "up without its taxable amount, which therefore moves the tax alone and not the total."
     ),
     sql=f"""
 WITH chosen AS (
@@ -24,7 +25,9 @@ WITH chosen AS (
         coalesce(r.own_raw, p.gross_raw) AS own_raw, coalesce(r.own_gross, p.e_gross) AS own_gross, p.discount_rate,
         coalesce(r.is_unfree OR r.is_carried, false) AS other_allowance, coalesce(r.is_unfree, false) AS is_unfree,
         coalesce(r.is_whole, false) AS is_whole, coalesce(r.is_listed, false) AS is_listed, coalesce(t.free_units, 0) AS free_units, d.rounding, d.credit_policy = 'before_tax' AS before_tax, p.on_base,
-        apply_rate(p.b_taxable + p.on_base, p.e_rate) AS e_rate_raw
+        apply_rate(p.b_taxable + p.on_base, p.e_rate) AS e_rate_raw,
+        p.b_total = p.b_gross - p.b_discount - p.b_credit + p.b_tax
+            AND p.b_total <> p.b_taxable + p.b_tax - CASE WHEN d.credit_policy = 'before_tax' THEN 0 ELSE p.b_credit END AS apart
     FROM parted_lines AS p
     CROSS JOIN run_params AS d
     LEFT JOIN rerated_lines AS r ON r.item = p.item
@@ -70,6 +73,7 @@ bases AS (
             c.b_gross - c.b_discount - CASE WHEN c.before_tax THEN c.b_credit ELSE 0 END,
             c.b_taxable, c.b_taxable
         ]) AS base,
+        CASE WHEN c.apart THEN c.b_gross - c.b_discount - CASE WHEN c.before_tax THEN c.b_credit ELSE 0 END END AS summed,
         unnest([1, 1, 1, 1, 1, 0]) AS expected_rate,
         unnest([c.e_credit, c.e_credit, c.e_credit, c.b_credit, c.b_credit, c.b_credit]) AS credit, c.before_tax, c.on_base
     FROM chosen AS c
@@ -77,17 +81,18 @@ bases AS (
     JOIN rated AS r ON r.item = c.item
 ),
 raws AS (
-    SELECT item, step, decimals, rounding, base, credit, before_tax, e_taxable, e_tax,
+    SELECT item, step, decimals, rounding, CASE WHEN step < 5 THEN base ELSE coalesce(summed, base) END AS net, credit,
+        before_tax, e_taxable, e_tax,
         base = e_taxable AND (expected_rate = 1 OR used_rate = e_rate) AS untouched,
         apply_rate(base + on_base, CASE WHEN expected_rate = 1 THEN e_rate ELSE used_rate END) AS raw
     FROM bases
 ),
 taxed AS (
-    SELECT item, step, base, credit, before_tax, raw, CASE WHEN untouched THEN e_tax ELSE settle(raw, decimals, rounding) END AS tax
+    SELECT item, step, net, credit, before_tax, raw, CASE WHEN untouched THEN e_tax ELSE settle(raw, decimals, rounding) END AS tax
     FROM raws
 ),
 totals AS (
-    SELECT item, step, raw, CAST(base + tax - CASE WHEN before_tax THEN 0 ELSE credit END AS {AMOUNT}) AS total FROM taxed
+    SELECT item, step, raw, CAST(net + tax - CASE WHEN before_tax THEN 0 ELSE credit END AS {AMOUNT}) AS total FROM taxed
 ),
 wide AS (
     SELECT item, max(total) FILTER (WHERE step = 1) AS t1, max(total) FILTER (WHERE step = 2) AS t2,
@@ -98,7 +103,8 @@ wide AS (
 )
 SELECT c.item, c.own_raw, c.own_gross, d.discount_2 AS own_discount, apply_rate(c.b_gross, c.discount_rate) AS discount_raw, w.tax_raw,
     r.used_rate, r.implied, c.other_version, c.other_allowance, c.is_unfree, c.is_whole, c.is_listed, c.free_units, c.e_total AS t0, w.t1, w.t2, w.t3, w.t4, w.t5, w.t6,
-    CAST(c.b_taxable + c.b_tax - CASE WHEN c.before_tax THEN 0 ELSE c.b_credit END AS {AMOUNT}) AS t7, c.b_total AS t8
+    CAST(CASE WHEN c.apart THEN c.b_total ELSE c.b_taxable + c.b_tax - CASE WHEN c.before_tax THEN 0 ELSE c.b_credit END END
+        AS {AMOUNT}) AS t7, c.b_total AS t8, c.apart
 FROM chosen AS c
 JOIN discounted AS d ON d.item = c.item
 JOIN rated AS r ON r.item = c.item

@@ -60,7 +60,7 @@ MATCHES = Relation(
         "Pass 3: customer, amount and a date within the lag, where as many journals as invoices are alike. Pass 4: the sum of "
         "a customer's open invoices that follow each other, or of a day's, where only one such run comes to the amount. Pass "
         "5: a day's invoices and the one journal left for them, which is off by less than half. What fits in more than one "
-        "way is left alone."
+        "way is left alone: pass 0, without an invoice."
     ),
     sql="""
 WITH named AS (
@@ -117,11 +117,10 @@ runs AS (
         AND b.issued_on >= a.issued_on AND b.issued_on <= j.posted_on + p.ledger_lag_days
 ),
 days AS (
-    SELECT issued_on, currency, sum(total) AS total, count(*) AS invoices FROM left_invoices GROUP BY issued_on, currency
+    SELECT issued_on, currency, sum(total) AS total FROM left_invoices GROUP BY issued_on, currency
 ),
 near AS (
-    SELECT j.journal_id, j.currency, j.ar, d.issued_on, d.total, count(*) OVER (PARTITION BY j.journal_id, j.currency) AS fits,
-        count(*) OVER (PARTITION BY d.issued_on, d.currency) AS rivals
+    SELECT j.journal_id, j.currency, j.ar, d.issued_on, d.total
     FROM left_journals AS j
     CROSS JOIN run_params AS p
     JOIN days AS d ON d.currency = j.currency AND j.posted_on >= d.issued_on AND j.posted_on <= d.issued_on + p.ledger_lag_days
@@ -147,20 +146,40 @@ by_sum AS (
         ELSE e.customer_id = s.customer_id AND e.upto > s.before AND e.upto <= s.after END
     WHERE s.ways = 1
 ),
+booked_in_sum AS (
+    SELECT journal_id, currency, invoice_id FROM by_sum WHERE claims = 1
+),
+rest_days AS (
+    SELECT e.issued_on, e.currency, sum(e.total) AS total
+    FROM left_invoices AS e ANTI JOIN booked_in_sum AS m ON m.invoice_id = e.invoice_id AND m.currency = e.currency
+    GROUP BY e.issued_on, e.currency
+),
+off_days AS (
+    SELECT j.journal_id, j.currency, j.ar, d.issued_on, d.total, count(*) OVER (PARTITION BY j.journal_id, j.currency) AS fits,
+        count(*) OVER (PARTITION BY d.issued_on, d.currency) AS rivals
+    FROM left_journals AS j
+    CROSS JOIN run_params AS p
+    JOIN rest_days AS d ON d.currency = j.currency AND j.posted_on >= d.issued_on AND j.posted_on <= d.issued_on + p.ledger_lag_days
+    ANTI JOIN sums AS s ON s.journal_id = j.journal_id AND s.currency = j.currency
+),
 by_day AS (
     SELECT n.journal_id, n.currency, e.invoice_id
-    FROM near AS n
+    FROM off_days AS n
     JOIN left_invoices AS e ON e.currency = n.currency AND e.issued_on = n.issued_on
+    ANTI JOIN booked_in_sum AS m ON m.invoice_id = e.invoice_id AND m.currency = e.currency
     WHERE n.fits = 1 AND n.rivals = 1 AND n.ar <> n.total AND abs(n.ar - n.total) + abs(n.ar - n.total) < abs(n.total)
-        AND n.journal_id NOT IN (SELECT journal_id FROM by_sum)
 )
 SELECT journal_id, currency, invoice_id, 2 AS pass FROM journal_references
 UNION ALL
 SELECT journal_id, currency, invoice_id, 3 AS pass FROM by_amount
 UNION ALL
-SELECT journal_id, currency, invoice_id, 4 AS pass FROM by_sum WHERE claims = 1
+SELECT journal_id, currency, invoice_id, 4 AS pass FROM booked_in_sum
 UNION ALL
-SELECT journal_id, currency, invoice_id, 5 AS pass FROM by_day""",
+SELECT journal_id, currency, invoice_id, 5 AS pass FROM by_day
+UNION ALL
+SELECT DISTINCT s.journal_id, s.currency, CAST(NULL AS VARCHAR) AS invoice_id, 0 AS pass
+FROM sums AS s
+ANTI JOIN booked_in_sum AS m ON m.journal_id = s.journal_id AND m.currency = s.currency""",
 )
 
 SHARES = Relation(

@@ -105,6 +105,14 @@ PLANS = tuple(
                     "meter": "api_calls",
                     "unit_price": call,
                 },
+                {
+                    "charge_id": "storage",
+                    "kind": "usage",
+                    "model": "per_unit",
+                    "meter": "gb",
+                    "unit_price": "0.10",
+                    "free_units": "50",
+                },
             ],
         }
         for currency in ("USD", "EUR", "JPY")
@@ -116,7 +124,7 @@ TAXES = (
     TaxRate.model_validate({"tax_region": "FR", "rate": "0.20"}),
     TaxRate.model_validate({"tax_region": "US-OR", "rate": "0"}),
 )
-PRICES = {"base": "50", "seats": "10", "calls": "0.015"}
+PRICES = {"base": "50", "seats": "10", "calls": "0.015", "storage": "0.10"}
 
 
 def money(figure: str | int | Decimal) -> Decimal:
@@ -234,7 +242,12 @@ class World:
     ) -> dict[str, Any]:
         """An expected line of plan api v2 (per unit prices), or of the kind given, with its subscription."""
         self.subscription(subscription_id, f"C-{subscription_id}")
-        kinds = {"calls": ("usage", "api_calls"), "seats": ("subscription", "seat"), "base": ("subscription", None)}
+        kinds = {
+            "calls": ("usage", "api_calls"),
+            "storage": ("usage", "gb"),
+            "seats": ("subscription", "seat"),
+            "base": ("subscription", None),
+        }
         if charge:
             kind, meter = kind or kinds[charge][0], meter or kinds[charge][1]
         units = Decimal(1) if charge in (None, "base") else Decimal(quantity)
