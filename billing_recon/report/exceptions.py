@@ -48,7 +48,7 @@ def listed(found: Sequence[Exceptional]) -> Table:
     table = Table(
         [
             Col("break_id"),
-            Col("day"),
+            Col("day", spare=True),
             Col("age", right=True),
             Col("code"),
             Col("delta", right=True),
