@@ -42,6 +42,8 @@ class Bill:
     status: str = "issued"
     kind: str = "invoice"
     habit: int = 0
+    earned_as: str = "revenue"
+    dated: date | None = None
 
     @property
     def total(self) -> Decimal:
@@ -228,6 +230,52 @@ def units_lost(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
     return None
 
 
+def units_twice(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
+    """A tenth of the units is counted twice."""
+    for line in _alone(bill, "usage"):
+        price = line["unit_price"]
+        more = (line["quantity"] / 10).quantize(Decimal(1))
+        if price and more and _settle(price * line["quantity"], bill) == line["gross"] and not line["discount"]:
+            line["quantity"] += more
+            line["gross"] = _settle(price * line["quantity"], bill)
+            delta = _retax(line, bill)
+            return _told("USAGE_DUPLICATE", bill, delta, line=line) if delta else None
+    return None
+
+
+def seats_added(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
+    """Two seats more than the subscription has."""
+    for line in _alone(bill, "subscription"):
+        price = line["unit_price"]
+        if price and line["quantity"] > 1 and price * line["quantity"] == line["gross"] and not line["discount"]:
+            line["quantity"] += 2
+            line["gross"] = _settle(price * line["quantity"], bill)
+            return _told("SUBSCRIPTION_STATE", bill, _retax(line, bill), line=line)
+    return None
+
+
+def _left_out(code: str, bill: Bill, kind: str, name: str | None = None) -> list[tuple[str, ...]] | None:
+    """The bill without its only line of a kind, if no other but charges stands beside it."""
+    found = [line for line in bill.lines if line["kind"] == kind and name in (None, line["meter"])]
+    others = [line["kind"] for line in bill.lines if line not in found]
+    if len(found) != 1 or not found[0]["total"] or set(others) & {"minimum", "discount", "credit", "adjustment"}:
+        return None
+    bill.lines.remove(found[0])
+    return _told(code, bill, -found[0]["total"])
+
+
+def credit_forgotten(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
+    return _left_out("CREDIT_VALUE", bill, "credit")
+
+
+def cap_forgotten(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
+    return _left_out("CAP", bill, "discount", "cap")
+
+
+def minimum_forgotten(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
+    return _left_out("MINIMUM", bill, "minimum")
+
+
 def discount_and_region(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     """Two faults on one bill: one line without its discount, another at a foreign rate."""
     lines = _alone(bill, "usage", "subscription")
@@ -397,6 +445,20 @@ def booked_wrong(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, 
     return _told("LEDGER_AMOUNT", bill, 13 * bill.unit, pair="billed_booked")
 
 
+def earned_as_deposit(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
+    """Revenue is posted to what is owed to the tax office."""
+    bill.earned_as = "tax_payable"
+    return _told("LEDGER_ACCOUNT", bill, Decimal(0), pair="billed_booked")
+
+
+def booked_weeks_back(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
+    """The journal of a February invoice is dated in the third week of January."""
+    if bill.issued.month != 2:
+        return None
+    bill.dated = date(2026, 1, 20)
+    return _told("LEDGER_PERIOD", bill, Decimal(0), pair="billed_booked")
+
+
 def void_but_booked(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     day = bill.issued + timedelta(days=2)
     if day > LAST:
@@ -452,6 +514,7 @@ def somebody_elses(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str
 
 Fault = Callable[[Bill, list[Bill], Random], list[tuple[str, ...]] | None]
 FAULTS: tuple[Fault, ...] = (
+    *(cap_forgotten, minimum_forgotten, credit_forgotten, units_twice, seats_added),
     *(discount_and_region, units_lost, dearer, never_paid, old_tax_table, tax_on_gross, rounded_up, cents, other_money),
     *(one_day_off, by_hand, doubled, unreadable, never_sent, sent_again, stranger, no_document, two_documents),
     *(
@@ -460,6 +523,8 @@ FAULTS: tuple[Fault, ...] = (
         booked_twice,
         booked_wrong,
         void_but_booked,
+        earned_as_deposit,
+        booked_weeks_back,
         paid_short,
         paid_twice,
         disputed,
@@ -534,8 +599,8 @@ def _write_bill(tables: dict[str, dict[date, list[Row]]], bill: Bill, number: in
         posted = day + timedelta(days=later)
         entries = [("ar", line["total"]) for line in bill.lines] if bill.habit % 2 else [("ar", bill.total)]
         entries[0] = ("ar", entries[0][1] + off)
-        entries += [("revenue", line["discount"] - line["gross"]) for line in bill.lines]
-        entries[-1] = ("revenue", entries[-1][1] - off)
+        entries += [(bill.earned_as, line["discount"] - line["gross"]) for line in bill.lines]
+        entries[-1] = (bill.earned_as, entries[-1][1] - off)
         entries += [("tax_payable", -sums["tax"]), ("customer_credit", sums["credit"])]
         rest = -sum(amount for _, amount in entries)
         for place, (role, amount) in enumerate([*entries, ("other", rest)]):
@@ -545,7 +610,7 @@ def _write_bill(tables: dict[str, dict[date, list[Row]]], bill: Bill, number: in
                     | {
                         "entry_id": f"{journal}.{copy}.{place}",
                         "journal_id": journal,
-                        "posted_on": posted,
+                        "posted_on": bill.dated or posted,
                         "account": role,
                     }
                     | {"role": role, "debit": max(amount, Decimal(0)), "credit": max(-amount, Decimal(0))}
