@@ -101,20 +101,34 @@ def billing_recon(
 
 
 app.command(epilog=starting.EXAMPLES["init"])(starting.init)
-app.command(epilog=starting.EXAMPLES["simulate"])(starting.simulate)
+app.command(
+    epilog=starting.EXAMPLES["simulate"], short_help="Make a company to try things on, with known billing bugs."
+)(starting.simulate)
 app.command(epilog=running.EXAMPLES["run"])(running.run)
 app.command(epilog=looking.EXAMPLES["status"])(looking.status)
 app.command(epilog=looking.EXAMPLES["breaks"])(looking.breaks)
 app.command(epilog=looking.EXAMPLES["explain"])(looking.explain)
-app.command("credit-notes", epilog=crediting.EXAMPLES["credit-notes"])(crediting.credit_notes)
-app.command(epilog=checking.EXAMPLES["checklist"])(checking.checklist)
-app.command(epilog=arriving.EXAMPLES["usage"])(arriving.usage)
-app.command(epilog=arriving.EXAMPLES["findings"])(arriving.findings)
-app.command(epilog=reading.EXAMPLES["read"])(reading.read)
-app.add_typer(baselines.app, name="baseline")
+app.command(
+    "credit-notes",
+    epilog=crediting.EXAMPLES["credit-notes"],
+    short_help="Show which earlier charges credit notes take back.",
+)(crediting.credit_notes)
+app.command(
+    epilog=checking.EXAMPLES["checklist"], short_help="Show per layer and field what is filled and what is wrong."
+)(checking.checklist)
+app.command(epilog=arriving.EXAMPLES["usage"], short_help="Show how final usage is, and what came late or twice.")(
+    arriving.usage
+)
+app.command(epilog=arriving.EXAMPLES["findings"], short_help="Show what does not add up in files that landed.")(
+    arriving.findings
+)
+app.command(epilog=reading.EXAMPLES["read"], short_help="Read invoices and ledgers as JSON lines, with findings.")(
+    reading.read
+)
+app.add_typer(baselines.app, name="baseline", short_help="Capture and show the pre-launch baseline.")
 app.command(epilog=monthly.EXAMPLES["signoff"])(monthly.signoff)
 app.command(epilog=monthly.EXAMPLES["close"])(monthly.close)
-app.command(epilog=monthly.EXAMPLES["reopen"])(monthly.reopen)
-app.add_typer(setting_aside.app, name="quarantine")
-app.add_typer(exceptions.app, name="exceptions")
-app.add_typer(policies.app, name="policy")
+app.command(epilog=monthly.EXAMPLES["reopen"], short_help="Open a closed month again, with a reason.")(monthly.reopen)
+app.add_typer(setting_aside.app, name="quarantine", short_help="Rows that landing set aside: list, release, discard.")
+app.add_typer(exceptions.app, name="exceptions", short_help="Breaks as work: list, assign, resolve.")
+app.add_typer(policies.app, name="policy", short_help="Show, change and trace tolerances, windows, gates.")
