@@ -517,7 +517,10 @@ ROWS = st.lists(st.lists(st.tuples(st.integers(0, 6), CELLS), max_size=2), max_s
 @given(rows=ROWS)
 @settings(max_examples=40, deadline=timedelta(seconds=5))
 def test_nothing_is_lost_however_figures_are_written(rows: list[list[tuple[int, str]]]) -> None:
-    """All declarations at once. The deadline is for SQL that grows with the power of what is declared."""
+    """All declarations at once. The deadline is for SQL that grows with the power of what is declared.
+
+    Two cells that are one quotation mark each may hold the lines between them as one quoted cell, which is one row.
+    """
     lines = [HEADER]
     for number, changes in enumerate(rows):
         cells = [f"E-{number}", *POSTING]
@@ -529,4 +532,9 @@ def test_nothing_is_lost_however_figures_are_written(rows: list[list[tuple[int, 
     assert report.equation_holds
     assert len(ALL_AT_ONCE.rows("entry_id")) == report.accepted
     assert len(ALL_AT_ONCE.aside()) == report.quarantined
-    assert report.status is LandingStatus.REFUSED or report.rows_in == len(rows)
+    marks = sum(cell == '"' for changes in rows for cell in dict(changes).values())
+    assert (
+        report.status is LandingStatus.REFUSED
+        or report.rows_in == len(rows)
+        or (marks > 1 and report.rows_in < len(rows))
+    )
