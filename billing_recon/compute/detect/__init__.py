@@ -1,17 +1,17 @@
-"""Findings about the data itself as one table: identity, owner, source rows. What each detector looks for is in detect_*."""
+"""Findings about the data itself as one table: identity, owner, source rows. What each detector looks for is in its module."""
 
 from __future__ import annotations
 
-from billing_recon.compute import detect_invoices, detect_numbers, detect_payments, detect_shape
-from billing_recon.compute.detect_shape import DETECTED
+from billing_recon.compute.detect import invoices, numbers, payments, shape
+from billing_recon.compute.detect.shape import DETECTED
 from billing_recon.compute.reconcile.shape import SOURCES
 from billing_recon.compute.relation import Relation
 from billing_recon.core.results import DETECTIONS
 
 _FINDERS: tuple[Relation, ...] = (
-    *detect_invoices.RELATIONS,
-    *detect_numbers.RELATIONS,
-    *detect_payments.RELATIONS,
+    *invoices.RELATIONS,
+    *numbers.RELATIONS,
+    *payments.RELATIONS,
 )
 _FOUND_IN = tuple(relation.name for relation in _FINDERS)
 _FOUND = "\n    UNION ALL\n    ".join(f"SELECT {', '.join(DETECTED)} FROM {name}" for name in _FOUND_IN)
@@ -37,5 +37,5 @@ SELECT {", ".join(f"CAST({c.name} AS {c.sql_type}) AS {c.name}" for c in DETECTI
 FROM named ORDER BY detection_id""",
 )
 
-RELATIONS: tuple[Relation, ...] = (detect_shape.FRESH, *_FINDERS, DETECTED_TODAY)
+RELATIONS: tuple[Relation, ...] = (shape.FRESH, *_FINDERS, DETECTED_TODAY)
 """Inputs: the reconciler's relations, terms and the day's tables. Result: detections."""
