@@ -140,7 +140,8 @@ CONTROL_TOTALS = TableSpec(
     "control_totals",
     (
         Column("pair"),
-        Column("currency"),
+        _null("currency", doc="empty for metered_used, which counts units"),
+        _null("meter", doc="of metered_used; units of two meters are never added"),
         Column("cohort"),
         Column("variant"),
         Column("left_count", N, doc="items of the first layer assessed on the day"),
@@ -155,9 +156,9 @@ CONTROL_TOTALS = TableSpec(
         Column("pending", N, doc="not yet due"),
         Column("pending_amount", A),
     ),
-    key=("pair", "currency", "cohort", "variant"),
+    key=("pair", "currency", "meter", "cohort", "variant"),
     own_day="",
-    doc="Per pair and currency, the population assessed on the day and its differences. Currencies are never added.",
+    doc="Per pair and currency or meter, the population assessed on the day and its differences. Currencies are never added.",
 )
 METRICS = TableSpec(
     "metrics",

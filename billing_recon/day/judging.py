@@ -197,7 +197,7 @@ def _unexplained(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> int:
 
 def _footing_failures(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[str, ...]:
     rows = con.execute(
-        "SELECT pair || ' ' || currency || ': the layers differ by ' || CAST(delta AS VARCHAR) || ', their breaks by ' "
+        "SELECT pair || ' ' || coalesce(currency, meter, 'units') || ': the layers differ by ' || CAST(delta AS VARCHAR) || ', their breaks by ' "
         f"|| CAST(break_net AS VARCHAR) FROM ({_scan(home, CONTROL_TOTALS, day)}) WHERE delta <> break_net ORDER BY ALL"
     ).fetchall()
     return tuple(row[0] for row in rows)

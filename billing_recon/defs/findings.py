@@ -122,13 +122,13 @@ def stage_deltas_off(home: Home, day: date) -> Cells:
 def totals_off(home: Home, day: date) -> Cells:
     """Control totals whose delta is not the net of their breaks."""
     rows = rows_of(
-        f"SELECT pair, currency, cohort, variant, delta, break_net FROM ({scan(home, CONTROL_TOTALS, day, day)}) "
-        "WHERE delta <> break_net ORDER BY pair, currency, cohort, variant"
+        f"SELECT pair, currency, meter, cohort, variant, delta, break_net FROM ({scan(home, CONTROL_TOTALS, day, day)}) "
+        "WHERE delta <> break_net ORDER BY pair, currency, meter, cohort, variant"
     )
     return [
         {
             "pair": r["pair"],
-            "currency": r["currency"] or "units",
+            "currency": r["currency"] or r["meter"] or "units",
             "cohort": r["cohort"],
             "layers differ by": money(r["delta"], r["currency"]),
             "breaks net": money(r["break_net"], r["currency"]),

@@ -109,7 +109,7 @@ def totals(rows: Sequence[Row]) -> Table:
         currency = row["currency"]
         table.add(
             row["pair"],
-            currency or "units",
+            currency or row["meter"] or "units",
             *([row["cohort"], row["variant"]] if split else []),
             amount(row["left_amount"], currency),
             amount(row["right_amount"], currency),

@@ -52,7 +52,9 @@ def write_month_evidence(home: Home, month: str) -> Path:
             _control_totals(home, month),
             [
                 expect.ExpectColumnPairValuesToBeEqual(column_A="delta", column_B="break_net"),
-                expect.ExpectCompoundColumnsToBeUnique(column_list=["day", "pair", "currency", "cohort", "variant"]),
+                expect.ExpectCompoundColumnsToBeUnique(
+                    column_list=["day", "pair", "currency", "meter", "cohort", "variant"]
+                ),
             ],
         ),
         "row_equation": (
@@ -105,7 +107,7 @@ def _control_totals(home: Home, month: str) -> pd.DataFrame:
     days = month_days(home, month)
     con = session()
     table = con.sql(
-        "SELECT CAST(day AS VARCHAR) AS day, pair, currency, cohort, variant, "
+        "SELECT CAST(day AS VARCHAR) AS day, pair, currency, meter, cohort, variant, "
         "CAST(delta AS VARCHAR) AS delta, CAST(break_net AS VARCHAR) AS break_net FROM "
         f"({home.warehouse.scan(CONTROL_TOTALS.name, CONTROL_TOTALS.columns, days[0], days[-1])}) ORDER BY ALL"
     ).to_arrow_table()

@@ -140,7 +140,9 @@ def drift(home: Home, day: date) -> list[Row]:
 def control_totals(home: Home, day: date) -> list[Row]:
     """The day's control totals, in the order of the layers."""
     names = ", ".join(CONTROL_TOTALS.names)
-    return rows_of(f"SELECT {names} FROM ({_totals(home, day, day)}) ORDER BY {_PAIR_ORDER}, currency, cohort, variant")
+    return rows_of(
+        f"SELECT {names} FROM ({_totals(home, day, day)}) ORDER BY {_PAIR_ORDER}, currency, meter, cohort, variant"
+    )
 
 
 def _totals(home: Home, first: date, last: date) -> str:

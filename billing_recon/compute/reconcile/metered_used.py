@@ -103,6 +103,7 @@ _assessed = columns(
         "cohort": "'all'",
         "variant": "'control'",
         "customer_id": "m.customer_id",
+        "meter": "m.meter",
         "status": "CASE WHEN m.off = 0 THEN 'matched' ELSE 'break' END",
         "left_amount": f"CAST(m.used AS {AMOUNT})",
         "right_amount": f"CAST(m.metered AS {AMOUNT})",

@@ -51,13 +51,16 @@ ASSESSED: dict[str, str] = {
     "cohort": "VARCHAR",
     "variant": "VARCHAR",
     "customer_id": "VARCHAR",
+    "meter": "VARCHAR",
     "status": "VARCHAR",
     "left_amount": AMOUNT,
     "right_amount": AMOUNT,
     "left_count": "BIGINT",
     "right_count": "BIGINT",
 }
-"""Column -> type of a pair's assessed items: one row an item of either layer, or of both where they were matched."""
+"""Column -> type of a pair's assessed items: one row an item of either layer, or of both where they were matched.
+
+`meter` where the amounts are units of it, which have no currency."""
 
 
 def columns(shape: dict[str, str], given: dict[str, str]) -> str:

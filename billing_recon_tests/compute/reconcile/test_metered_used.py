@@ -80,3 +80,16 @@ def test_the_engines_last_word_on_a_day_counts() -> None:
     world.metered(8, USED_ON)
     world.metered(10, USED_ON, on=DAY)
     assert run(world).breaks() == []
+
+
+def test_units_of_two_meters_are_never_added() -> None:
+    world = World()
+    for meter, used, metered in (("api_calls", 1_000, 900), ("storage_gb_hours", 5, 6), ("tokens", 7, 7)):
+        world.usage(used, USED_ON, meter=meter)
+        world.metered(metered, USED_ON, meter=meter)
+    totals = run(world).rows("FROM control_totals ORDER BY meter")
+    assert [(t["meter"], t["currency"], t["left_amount"], t["delta"], t["break_net"]) for t in totals] == [
+        ("api_calls", None, 1_000, -100, -100),
+        ("storage_gb_hours", None, 5, 1, 1),
+        ("tokens", None, 7, 0, 0),
+    ]
