@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import signal
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -61,7 +63,7 @@ def run_days(
     ahead = LandingAhead(days, run_ids)
     job = build_definitions(home_path, lambda: nullcontext(home), ahead.land).resolve_job_def(DAILY_JOB)
     outcomes: list[DayOutcome] = []
-    with open_instance(home.state) as instance, _few_collections(), ahead:
+    with open_instance(home.state) as instance, _stoppable(), _few_collections(), ahead:
         for number, (day, run_id) in enumerate(zip(days, run_ids, strict=True), start=1):
             outcome = _run_day(job, instance, home, day, run_id)
             if number % _DAYS_A_COLLECTION == 0:
@@ -70,6 +72,24 @@ def run_days(
             if on_progress is not None:
                 on_progress(outcome)
     return outcomes
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Let SIGTERM stop the run also where SIGINT is ignored, as a shell does for its background jobs, and cron.
+
+    Dagster gives SIGTERM whatever handler SIGINT has, so an ignored SIGINT would leave a run that nobody can stop.
+    """
+    ignored = (
+        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    )
+    if ignored:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if ignored:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 @contextmanager

@@ -40,12 +40,16 @@ def test_days_without_a_difference_exit_0(clean: Path, typed: Typed) -> None:
     assert "0 breaks" in typed("breaks", "--home", clean, "--day", LAST).stdout
 
 
+@pytest.mark.parametrize("shell", [[], ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]], ids=["", "in the background"])
 @pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_is_told_to_stop_stops(company: Callable[..., Path], told: signal.Signals) -> None:
+def test_a_run_that_is_told_to_stop_stops(company: Callable[..., Path], told: signal.Signals, shell: list[str]) -> None:
     home = company(days=4, customers=30)
     words = ["run", "--home", str(home), "--day", str(FIRST), "--to", str(LAST)]
     process = subprocess.Popen(
-        [sys.executable, "-m", "billing_recon.cli", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*shell, sys.executable, "-m", "billing_recon.cli", *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
     assert process.stdout is not None
     while "PASS" not in process.stdout.readline():
