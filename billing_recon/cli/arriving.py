@@ -34,6 +34,7 @@ class Part(StrEnum):
     REOPENED = "reopened"
     LATE = "late"
     DUPLICATES = "duplicates"
+    ENTITLEMENTS = "entitlements"
 
 
 def usage(
@@ -44,13 +45,19 @@ def usage(
     form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
     home: HomeOption = None,
 ) -> None:
-    """Show how final usage is, which days arrivals re-opened, what came too late for its period, and what came twice.
+    """Show how final usage is, which days arrivals re-opened, what came too late or twice, and whose included units it reached.
 
     `freshness` is as of the last day asked for: the days whose late window ends in the days asked for or after, and with --only
     freshness the policy's whole lookback. The other parts are of the days asked for.
     """
-    from billing_recon.day.rating import LATE, REOPENED
-    from billing_recon.day.usage import duplicates_report, late_usage, reopened_days, usage_freshness
+    from billing_recon.day.rating import ENTITLEMENTS, LATE, REOPENED
+    from billing_recon.day.usage import (
+        duplicates_report,
+        entitlements_reached,
+        late_usage,
+        reopened_days,
+        usage_freshness,
+    )
     from billing_recon.report import arrivals as report
 
     if to and not day:
@@ -60,7 +67,11 @@ def usage(
     opened = open_home(ctx, home)
     days = days_asked(day, to) if day else [latest_judged_day(opened)]
     first, last = days[0], days[-1]
-    named = {Part.REOPENED: [c.name for c in REOPENED], Part.LATE: [c.name for c in LATE]}
+    named = {
+        Part.REOPENED: [c.name for c in REOPENED],
+        Part.LATE: [c.name for c in LATE],
+        Part.ENTITLEMENTS: ["day", *(c.name for c in ENTITLEMENTS)],
+    }
     screen = Screen()
     if form is Format.TABLE:
         screen.say(f"{opened.company.name}, {first}" + (f" to {last}" if last != first else ""), style="bold")
@@ -75,8 +86,10 @@ def usage(
             rows, drawn = reopened_days(opened, first, last), report.reopened_table
         elif part is Part.LATE:
             rows, drawn = late_usage(opened, first, last), report.late_table
-        else:
+        elif part is Part.DUPLICATES:
             rows, drawn = duplicates_report(opened, first, last), report.duplicates_table
+        else:
+            rows, drawn = entitlements_reached(opened, first, last), report.entitlements_table
         if form is Format.JSON:
             sys.stdout.write(report.rows_json(rows, part=part.value))
         elif form is Format.CSV:
@@ -92,6 +105,7 @@ _NOTHING = {
     Part.REOPENED: "no day was re-opened",
     Part.LATE: "no usage came after the window of its period",
     Part.DUPLICATES: "no event came twice",
+    Part.ENTITLEMENTS: "no included units were reached by 50, 90 or 100%",
 }
 
 

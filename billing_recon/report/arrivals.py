@@ -112,6 +112,34 @@ def reopened_table(rows: Iterable[Row]) -> Table:
     return table
 
 
+def entitlements_table(rows: Iterable[Row]) -> Table:
+    """Included units that usage reached."""
+    table = Table(
+        [
+            Col("day"),
+            Col("subscription"),
+            Col("customer", spare=True),
+            Col("meter"),
+            Col("used", right=True),
+            Col("included", right=True),
+            Col("reached", right=True),
+            Col("period", spare=True),
+        ],
+        title="Included units reached",
+    )
+    for row in rows:
+        table.add(
+            str(row["day"]),
+            row["subscription_id"],
+            row["customer_id"],
+            row["meter"],
+            *(amount(row[name]) for name in ("used", "included")),
+            f"{row['percent']}%",
+            f"{row['period_start']} to {row['period_end']}",
+        )
+    return table
+
+
 FATES = {
     "adjusted": "an adjustment of {adjusted_start} to {adjusted_end}, due {due_on}",
     "no_contract": "nobody: no subscription held on that day",

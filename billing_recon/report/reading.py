@@ -137,6 +137,19 @@ def drift(home: Home, day: date) -> list[Row]:
     )
 
 
+def entitlements(home: Home, day: date) -> list[Row]:
+    """Whose included units the day's usage reached by 50, 90 or 100%."""
+    from billing_recon.day.rating import ENTITLEMENTS
+
+    if not home.control.partition_states(("entitlement_signals",), day, day):
+        return []
+    names = ", ".join(c.name for c in ENTITLEMENTS)
+    return rows_of(
+        f"SELECT {names} FROM ({home.warehouse.scan('entitlement_signals', ENTITLEMENTS, day, day)}) "
+        "ORDER BY subscription_id, charge_id, period_start, percent"
+    )
+
+
 def control_totals(home: Home, day: date) -> list[Row]:
     """The day's control totals, in the order of the layers."""
     names = ", ".join(CONTROL_TOTALS.names)

@@ -22,7 +22,8 @@ JOURNALS = Relation(
     doc=(
         "Invoice postings, one row a journal, invoice and currency: journals without cash, refund or write-off. Entries without an "
         "invoice_id take the one that their journal names; a journal that names none takes those that summary_postings found for it, or stands under its own id. "
-        "`again`: what entries add to AR that repeat another of the same journal. `invoices`: 0, 1, or 2 for several."
+        "`again`: what entries add to AR that repeat another of the same journal. `invoices`: 0, 1, or 2 for several. Only journals "
+        "that may be of several invoices or currencies (`crowded`, by hash) are put together."
     ),
     sql=f"""
 WITH {last_word("ledger_entries", "entry_id", _ENTRY)},
@@ -44,11 +45,12 @@ parts AS (
         coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS credits, sum(debited) AS unbalanced
     FROM named GROUP BY journal_id, invoice_id, currency
 ),
+crowded AS (SELECT hash(journal_id) AS h FROM parts GROUP BY h HAVING count(*) > 1),
 journals AS (
     SELECT journal_id, bool_or(settles) AS settles, bool_or(on_account) AS on_account, bool_or(sells) AS sells,
         min(invoice_id) AS one_invoice,
         CASE WHEN min(invoice_id) IS NULL THEN 0 WHEN min(invoice_id) = max(invoice_id) THEN 1 ELSE 2 END AS invoices
-    FROM parts GROUP BY journal_id
+    FROM parts SEMI JOIN crowded AS m ON m.h = hash(journal_id) GROUP BY journal_id
 ),
 twice AS (
     SELECT n.journal_id, n.invoice_id, n.currency, sum(n.debited) - min(n.debited) AS again
@@ -58,6 +60,17 @@ twice AS (
     GROUP BY n.journal_id, n.invoice_id, n.currency, n.debit, n.credit HAVING count(*) > 1
 ),
 copies AS (SELECT journal_id, invoice_id, currency, sum(again) AS again FROM twice GROUP BY journal_id, invoice_id, currency)
+SELECT p.journal_id, coalesce(p.invoice_id, 'journal ' || p.journal_id) AS invoice_id, p.currency,
+    CASE WHEN p.invoice_id IS NULL THEN 0 ELSE 1 END AS invoices, p.customer_id, p.posted_on, p.known_on, p.changed_on,
+    CAST(p.ar AS {AMOUNT}) AS ar, CAST(p.revenue AS {AMOUNT}) AS revenue, CAST(p.tax AS {AMOUNT}) AS tax,
+    CAST(p.credits AS {AMOUNT}) AS credits, CAST(p.unbalanced AS {AMOUNT}) AS unbalanced,
+    CAST(coalesce(c.again, 0) AS {AMOUNT}) AS again, false AS is_rest
+FROM parts AS p
+ANTI JOIN crowded AS m ON m.h = hash(p.journal_id)
+LEFT JOIN copies AS c ON c.journal_id = p.journal_id
+ANTI JOIN journal_shares AS s ON s.journal_id = p.journal_id AND s.currency = p.currency
+WHERE NOT p.settles AND (p.invoice_id IS NOT NULL OR (p.on_account AND p.sells))
+UNION ALL
 SELECT p.journal_id, coalesce(p.invoice_id, j.one_invoice, 'journal ' || p.journal_id) AS invoice_id, p.currency, j.invoices,
     min(p.customer_id) AS customer_id, min(p.posted_on) AS posted_on, min(p.known_on) AS known_on,
     max(p.changed_on) AS changed_on, CAST(sum(p.ar) AS {AMOUNT}) AS ar, CAST(sum(p.revenue) AS {AMOUNT}) AS revenue,
@@ -67,8 +80,8 @@ FROM parts AS p
 JOIN journals AS j ON j.journal_id = p.journal_id
 LEFT JOIN copies AS c ON c.journal_id = p.journal_id AND c.currency = p.currency
     AND c.invoice_id IS NOT DISTINCT FROM p.invoice_id
+ANTI JOIN journal_shares AS s ON s.journal_id = p.journal_id AND s.currency = p.currency
 WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
-    AND (p.journal_id, p.currency) NOT IN (SELECT (journal_id, currency) FROM journal_shares)
 GROUP BY p.journal_id, coalesce(p.invoice_id, j.one_invoice, 'journal ' || p.journal_id), p.currency, j.invoices
 UNION ALL
 SELECT journal_id, invoice_id, currency, invoices, customer_id, posted_on, known_on, changed_on, ar, revenue, tax, credits,
@@ -84,13 +97,15 @@ BOOKED = Relation(
         "another, or entries the same as another of their journal."
     ),
     sql=f"""
-WITH sums AS (
+WITH several AS (SELECT hash(invoice_id) AS h FROM invoice_journals GROUP BY h HAVING count(*) > 1),
+sums AS (
     SELECT invoice_id, currency, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
         max(posted_on) AS last_posted_on, count(*) AS journals, min(customer_id) AS customer_id, min(journal_id) AS journal_id,
         sum(ar) AS ar, sum(revenue) AS revenue, sum(tax) AS tax, sum(credits) AS credits,
         max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS unbalanced, bool_or(is_rest) AS is_rest,
         sum(again) AS again_within
-    FROM invoice_journals GROUP BY invoice_id, currency
+    FROM invoice_journals SEMI JOIN several AS m ON m.h = hash(invoice_id)
+    GROUP BY invoice_id, currency
 ),
 alike AS (
     SELECT j.invoice_id, j.currency, sum(j.ar) - j.ar AS again
@@ -99,6 +114,13 @@ alike AS (
     GROUP BY j.invoice_id, j.currency, j.ar, j.revenue, j.tax, j.credits
 ),
 copies AS (SELECT invoice_id, currency, sum(again) AS again FROM alike GROUP BY invoice_id, currency)
+SELECT j.invoice_id, j.currency, j.known_on, j.changed_on, j.posted_on, j.posted_on AS last_posted_on, 1 AS journals, j.customer_id,
+    j.journal_id, j.ar, j.revenue, j.tax, j.credits,
+    CAST(CASE WHEN j.invoices > 1 THEN 0 ELSE abs(j.unbalanced) END AS {AMOUNT}) AS unbalanced, j.is_rest,
+    CAST(0 AS {AMOUNT}) AS again, j.again AS again_within
+FROM invoice_journals AS j
+ANTI JOIN several AS m ON m.h = hash(j.invoice_id)
+UNION ALL
 SELECT s.invoice_id, s.currency, s.known_on, s.changed_on, s.posted_on, s.last_posted_on, s.journals, s.customer_id, s.journal_id,
     CAST(s.ar AS {AMOUNT}) AS ar, CAST(s.revenue AS {AMOUNT}) AS revenue, CAST(s.tax AS {AMOUNT}) AS tax,
     CAST(s.credits AS {AMOUNT}) AS credits, CAST(s.unbalanced AS {AMOUNT}) AS unbalanced, s.is_rest,
@@ -106,6 +128,34 @@ SELECT s.invoice_id, s.currency, s.known_on, s.changed_on, s.posted_on, s.last_p
 FROM sums AS s
 LEFT JOIN copies AS c ON c.invoice_id = s.invoice_id AND c.currency = s.currency""",
 )
+
+_SIDES = {
+    "customer_id": "coalesce(l.customer_id, r.customer_id)",
+    "subscription_id": "l.subscription_id",
+    "cohort": "coalesce(l.cohort, 'all')",
+    "state": "l.state",
+    "issued_on": "l.issued_on",
+    "net": f"CAST(l.gross - l.discount AS {AMOUNT})",
+    "tax": "l.tax",
+    "credit": "l.credit",
+    "billed": "CASE WHEN l.state = 'draft' THEN NULL ELSE l.total END",
+    "booked": "r.ar",
+    "revenue": "r.revenue",
+    "booked_tax": "r.tax",
+    "booked_credits": "r.credits",
+    "unbalanced": "r.unbalanced",
+    "journals": "r.journals",
+    "again": "r.again",
+    "again_within": "r.again_within",
+    "is_rest": "r.is_rest",
+    "posted_on": "r.posted_on",
+    "last_posted_on": "r.last_posted_on",
+    "journal_id": "r.journal_id",
+    "invoice_kind": "l.invoice_kind",
+    "other_customer": "CASE WHEN r.customer_id <> l.customer_id THEN r.customer_id END",
+    "off": f"CAST(coalesce(r.ar, 0) - coalesce(l.total, 0) AS {AMOUNT})",
+}
+_VOID = _SIDES | {"customer_id": "l.customer_id", "cohort": "l.cohort", "other_customer": "NULL", "off": "r.ar"}
 
 PLACED = Relation(
     name="booked_placed",
@@ -115,28 +165,18 @@ PLACED = Relation(
         "the lag for its reversal has passed. An invoice of which the engine's own rows are in quarantine waits for them."
     ),
     sql=f"""
-WITH {beside("engine_invoices", "booked_invoices", "ledger_lag_days")},
+WITH {beside("engine_invoices", "booked_invoices", "ledger_lag_days", _SIDES)},
 joined AS (
-    SELECT s.invoice_id, s.currency, s.status, coalesce(e.customer_id, b.customer_id) AS customer_id, e.subscription_id,
-        coalesce(e.cohort, 'all') AS cohort, e.state, e.issued_on, e.gross - e.discount AS net, e.tax, e.credit,
-        CASE WHEN e.state = 'draft' THEN NULL ELSE e.total END AS billed, e.changed_on, b.ar AS booked, b.revenue, b.tax AS booked_tax, b.credits AS booked_credits,
-        b.unbalanced, b.journals, b.again, b.again_within, b.is_rest, b.posted_on, b.last_posted_on, b.journal_id, e.invoice_kind,
-        CASE WHEN b.customer_id <> e.customer_id THEN b.customer_id END AS other_customer,
-        CAST(coalesce(b.ar, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
+    SELECT s.invoice_id, s.currency, s.status, {", ".join(f"s.{name}" for name in _SIDES)}
     FROM placed AS s
-    LEFT JOIN engine_invoices AS e ON e.invoice_id = s.invoice_id AND e.currency = s.currency
-    LEFT JOIN booked_invoices AS b ON b.invoice_id = s.invoice_id AND b.currency = s.currency
-    WHERE s.status IS NOT NULL AND coalesce(e.state, 'issued') = 'issued'
+    WHERE s.status IS NOT NULL AND coalesce(s.state, 'issued') = 'issued'
     UNION ALL
-    SELECT e.invoice_id, e.currency, CASE WHEN CAST(e.changed_on + p.ledger_lag_days AS DATE) > p.day THEN 'pending'
-            ELSE 'compared' END AS status, e.customer_id, e.subscription_id, e.cohort, e.state, e.issued_on,
-        e.gross - e.discount AS net, e.tax, e.credit, e.total AS billed, e.changed_on, b.ar AS booked, b.revenue,
-        b.tax AS booked_tax, b.credits AS booked_credits, b.unbalanced, b.journals, b.again, b.again_within, b.is_rest, b.posted_on,
-        b.last_posted_on, b.journal_id, e.invoice_kind, NULL AS other_customer, b.ar AS off
-    FROM engine_invoices AS e
-    JOIN booked_invoices AS b ON b.invoice_id = e.invoice_id AND b.currency = e.currency
+    SELECT l.invoice_id, l.currency, CASE WHEN CAST(l.changed_on + p.ledger_lag_days AS DATE) > p.day THEN 'pending'
+            ELSE 'compared' END AS status, {", ".join(f"{what} AS {name}" for name, what in _VOID.items())}
+    FROM engine_invoices AS l
+    JOIN booked_invoices AS r ON r.invoice_id = l.invoice_id AND r.currency = l.currency
     CROSS JOIN run_params AS p
-    WHERE e.state = 'void' AND (CAST(e.changed_on + p.ledger_lag_days AS DATE) >= p.day OR b.changed_on = p.day)
+    WHERE l.state = 'void' AND (CAST(l.changed_on + p.ledger_lag_days AS DATE) >= p.day OR r.changed_on = p.day)
 ),
 aside AS (
     SELECT DISTINCT q.table_name, j.invoice_id
@@ -173,15 +213,22 @@ LEFT JOIN aside AS i ON i.invoice_id = j.invoice_id AND i.table_name = 'invoice_
 )
 
 _RENDERED_ONLY = """
+WITH strangers AS (
+    SELECT d.invoice_id, d.currency, d.document_id, d.customer_id, d.payable, d.known_on
+    FROM documents AS d
+    ANTI JOIN engine_invoices AS e ON e.invoice_id = d.invoice_id
+    WHERE d.place = 1
+),
+booked AS (
+    SELECT b.invoice_id, b.currency, b.ar, b.journal_id, b.changed_on FROM booked_invoices AS b SEMI JOIN strangers USING (invoice_id)
+)
 SELECT d.invoice_id, d.currency, d.document_id, d.customer_id, d.payable AS rendered, b.ar AS booked, b.journal_id,
     x.currency AS booked_currency
-FROM documents AS d
+FROM strangers AS d
 JOIN run_params AS p ON true
-ANTI JOIN engine_invoices AS e ON e.invoice_id = d.invoice_id
-JOIN (SELECT invoice_id, max(currency) AS currency, max(changed_on) AS changed_on FROM booked_invoices GROUP BY invoice_id) AS x
+JOIN (SELECT invoice_id, max(currency) AS currency, max(changed_on) AS changed_on FROM booked GROUP BY invoice_id) AS x
     ON x.invoice_id = d.invoice_id AND greatest(x.changed_on, d.known_on) = p.day
-LEFT JOIN booked_invoices AS b ON b.invoice_id = d.invoice_id AND b.currency = d.currency
-WHERE d.place = 1"""
+LEFT JOIN booked AS b ON b.invoice_id = d.invoice_id AND b.currency = d.currency"""
 
 _MISPOSTED = (
     "CASE WHEN b.other_customer IS NOT NULL THEN 'the receivable is on customer ' || b.other_customer || ', not ' || b.customer_id "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.beside import beside
-from billing_recon.compute.reconcile.engine_output import mapped
+from billing_recon.compute.reconcile.engine_output import CONTENT, mapped
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
 from billing_recon.compute.reconcile.versions import last_word
 from billing_recon.compute.relation import Relation
@@ -23,7 +23,7 @@ DOCUMENTS = Relation(
     inputs=("rendered_invoices", "mapped_keys"),
     doc=(
         "Documents as known at the end of the day, the last word on each. `place` 1 is an invoice's original: the one known "
-        "first, then by issued_on and document_id."
+        "first, then by issued_on and document_id. Only those of an invoice that may have several are put in order."
     ),
     sql=f"""
 WITH {last_word("rendered_invoices", "document_id", _DOCUMENT)},
@@ -33,11 +33,48 @@ named AS (
     FROM current AS c
     {_BY_INVOICE}
     {_BY_CUSTOMER}
+),
+several AS (
+    SELECT hash(invoice_id, currency) AS h FROM named GROUP BY h HAVING count(*) > 1
+),
+ranked AS (
+    SELECT document_id, row_number() OVER invoice AS place, first_value(document_id) OVER invoice AS original
+    FROM named SEMI JOIN several AS s ON s.h = hash(invoice_id, currency)
+    WINDOW invoice AS (PARTITION BY invoice_id, currency ORDER BY known_on, issued_on, document_id)
 )
-SELECT {_DOCUMENT}, known_on, source_file, source_row, row_number() OVER invoice AS place,
-    first_value(document_id) OVER invoice AS original
-FROM named
-WINDOW invoice AS (PARTITION BY invoice_id, currency ORDER BY known_on, issued_on, document_id)""",
+SELECT {", ".join(f"n.{name}" for name in _DOCUMENT.split(", "))}, n.known_on, n.source_file, n.source_row,
+    coalesce(r.place, 1) AS place, coalesce(r.original, n.document_id) AS original
+FROM named AS n
+LEFT JOIN ranked AS r ON r.document_id = n.document_id""",
+)
+
+_SIDES = {
+    "document_id": "r.document_id",
+    "customer_id": "coalesce(l.customer_id, r.customer_id)",
+    "subscription_id": "l.subscription_id",
+    "cohort": "coalesce(l.cohort, 'all')",
+    "state": "coalesce(l.state, 'issued')",
+    "billed": "l.total",
+    "rendered": "r.payable",
+    "off": f"CAST(coalesce(r.payable, 0) - coalesce(l.total, 0) AS {AMOUNT})",
+    "total_off": f"CAST(CASE WHEN r.total = l.total THEN 0 ELSE r.total - (l.gross - l.discount + l.tax) END AS {AMOUNT})",
+    "subtotal_off": f"CAST(r.subtotal - l.gross AS {AMOUNT})",
+    "discount_off": f"CAST(r.discount - l.discount AS {AMOUNT})",
+    "tax_off": f"CAST(r.tax - l.tax AS {AMOUNT})",
+    "rendered_total": "r.total",
+    "billed_total": f"CAST(l.gross - l.discount + l.tax AS {AMOUNT})",
+    "other_customer": "CASE WHEN r.customer_id <> l.customer_id THEN r.customer_id END",
+    "source_file": "r.source_file",
+    "source_row": "r.source_row",
+    "billed_net": f"CAST(l.gross - l.discount AS {AMOUNT})",
+    "billed_lines": "l.lines",
+    "billed_content": "l.content",
+    "billed_taxes": "l.tax_content",
+}
+_OF_SIDES = ", ".join(
+    f"s.{name}"
+    for name in _SIDES
+    if name not in ("document_id", "state", "rendered", "off", "source_file", "source_row")
 )
 
 RENDERED = Relation(
@@ -45,35 +82,26 @@ RENDERED = Relation(
     inputs=("documents", "engine_invoices", "set_aside", "run_params"),
     doc=(
         "Invoices and their original documents beside each other, with what each header figure is off by: `off` the "
-        "payable, `total_off` the total (which may be before or after credits). An invoice of which the engine's own rows are "
-        "in quarantine waits for them: what it bills is not known, and expected_billed says so."
+        "payable, `total_off` the total (which may be before or after credits); and what the invoice's lines come to "
+        "(engine_invoices). An invoice of which the engine's own rows are in quarantine waits for them: what it bills is not "
+        "known, and expected_billed says so."
     ),
     sql=f"""
-WITH originals AS (
-    SELECT invoice_id, currency, known_on, known_on AS changed_on FROM documents WHERE place = 1
+WITH originals AS NOT MATERIALIZED (
+    SELECT {_DOCUMENT}, source_file, source_row, known_on, known_on AS changed_on FROM documents WHERE place = 1
 ),
-{beside("engine_invoices", "originals", "render_lag_days")},
+{beside("engine_invoices", "originals", "render_lag_days", _SIDES)},
 aside AS (
     SELECT DISTINCT q.table_name, s.invoice_id
     FROM placed AS s JOIN set_aside AS q ON q.named = s.invoice_id
     WHERE s.status IS NOT NULL AND q.table_name IN ('rendered_invoices', 'invoice_lines')
 )
-SELECT s.invoice_id, s.currency, CASE WHEN b.invoice_id IS NOT NULL AND coalesce(d.payable, 0) <> coalesce(e.total, 0)
-        THEN 'pending' ELSE s.status END AS status, d.document_id, coalesce(e.customer_id, d.customer_id) AS customer_id,
-    e.subscription_id, coalesce(e.cohort, 'all') AS cohort, e.total AS billed, d.payable AS rendered,
-    CAST(coalesce(d.payable, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off,
-    CAST(CASE WHEN d.total = e.total THEN 0 ELSE d.total - (e.gross - e.discount + e.tax) END AS {AMOUNT}) AS total_off,
-    CAST(d.subtotal - e.gross AS {AMOUNT}) AS subtotal_off, CAST(d.discount - e.discount AS {AMOUNT}) AS discount_off,
-    CAST(d.tax - e.tax AS {AMOUNT}) AS tax_off, d.total AS rendered_total,
-    CAST(e.gross - e.discount + e.tax AS {AMOUNT}) AS billed_total,
-    CASE WHEN d.customer_id <> e.customer_id THEN d.customer_id END AS other_customer, d.source_file, d.source_row,
-    a.invoice_id IS NOT NULL AS aside
+SELECT s.invoice_id, s.currency, CASE WHEN b.invoice_id IS NOT NULL AND s.off <> 0 THEN 'pending' ELSE s.status END AS status,
+    s.document_id, {_OF_SIDES}, s.rendered, s.off, s.source_file, s.source_row, a.invoice_id IS NOT NULL AS aside
 FROM placed AS s
-LEFT JOIN engine_invoices AS e ON e.invoice_id = s.invoice_id AND e.currency = s.currency
-LEFT JOIN documents AS d ON d.invoice_id = s.invoice_id AND d.currency = s.currency AND d.place = 1
 LEFT JOIN aside AS a ON a.invoice_id = s.invoice_id AND a.table_name = 'rendered_invoices' AND s.status = 'missing'
 LEFT JOIN aside AS b ON b.invoice_id = s.invoice_id AND b.table_name = 'invoice_lines'
-WHERE s.status IS NOT NULL AND coalesce(e.state, 'issued') = 'issued'""",
+WHERE s.status IS NOT NULL AND s.state = 'issued'""",
 )
 
 LINES = Relation(
@@ -92,24 +120,16 @@ compared AS NOT MATERIALIZED (
 ),
 told AS (
     SELECT document_id, count(*) AS lines, count(line_id) AS named, count(tax) AS taxed, sum(amount) AS amount,
-        sum(hash(line_id, CAST(amount AS {AMOUNT}))) AS content, sum(hash(line_id, CAST(tax AS {AMOUNT}))) AS taxes
+        {CONTENT.format(line_id="line_id", figure="amount")} AS content, {CONTENT.format(line_id="line_id", figure="tax")} AS taxes
     FROM current SEMI JOIN compared USING (document_id)
     GROUP BY document_id HAVING count(line_id) > 0
-),
-billed AS (
-    SELECT d.document_id, count(*) AS lines, sum(l.gross - l.discount) AS amount,
-        sum(hash(l.line_id, CAST(l.gross - l.discount AS {AMOUNT}))) AS content,
-        sum(hash(l.line_id, CAST(coalesce(l.tax, 0) AS {AMOUNT}))) AS taxes
-    FROM engine_lines AS l JOIN compared AS d ON d.invoice_id = l.invoice_id AND d.currency = l.currency
-    WHERE l.status = 'issued' AND l.variant = 'control'
-    GROUP BY d.document_id
 ),
 suspect AS (
     SELECT t.document_id
     FROM told AS t
-    LEFT JOIN billed AS b ON b.document_id = t.document_id AND b.lines = t.lines AND b.amount = t.amount
-        AND b.content = t.content AND t.named = t.lines AND (t.taxed = 0 OR (t.taxed = t.lines AND b.taxes = t.taxes))
-    WHERE b.document_id IS NULL
+    JOIN rendered_placed AS d ON d.document_id = t.document_id AND d.status = 'compared'
+    WHERE t.named <> t.lines OR d.billed_lines <> t.lines OR d.billed_net <> t.amount OR d.billed_content <> t.content
+        OR (t.taxed > 0 AND (t.taxed <> t.lines OR d.billed_taxes <> t.taxes))
 ),
 named AS (
     SELECT document_id, {_KEY} AS line_id, sum(amount) AS amount, sum(tax) AS tax, min(source_file) AS source_file,

@@ -67,12 +67,16 @@ ANTI JOIN engine_superseded AS s
     ON s.day = l.day AND s.source_file = l.source_file AND s.source_row = l.source_row""",
 )
 
+CONTENT = f"sum(hash({{line_id}}, CAST(coalesce({{figure}}, 0) AS {AMOUNT})))"
+"""What the lines of an invoice contain, in any order: equal for equal lines, and for others once in 2^64."""
+
 INVOICES = Relation(
     name="engine_invoices",
     inputs=("engine_lines",),
     doc=(
-        "One row an invoice and currency: sums of its issued lines, since when it is known, and its state (issued, void or "
-        "draft: all lines are). Candidate variants are never rendered, booked or paid, so they are left out."
+        "One row an invoice and currency: sums of its issued lines, how many and what they contain (CONTENT of their net and of "
+        "their tax), since when it is known, and its state (issued, void or draft: all lines are). Candidate variants are never "
+        "rendered, booked or paid, so they are left out."
     ),
     sql=f"""
 SELECT invoice_id, currency, min(customer_id) AS customer_id, min(subscription_id) AS subscription_id,
@@ -84,7 +88,10 @@ SELECT invoice_id, currency, min(customer_id) AS customer_id, min(subscription_i
     CAST(coalesce(sum(discount) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS discount,
     CAST(coalesce(sum(credit) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS credit,
     CAST(coalesce(sum(tax) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS tax,
-    CAST(coalesce(sum(total) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS total
+    CAST(coalesce(sum(total) FILTER (WHERE status = 'issued'), 0) AS {AMOUNT}) AS total,
+    count(*) FILTER (WHERE status = 'issued') AS lines,
+    {CONTENT.format(line_id="line_id", figure="gross - discount")} FILTER (WHERE status = 'issued') AS content,
+    {CONTENT.format(line_id="line_id", figure="tax")} FILTER (WHERE status = 'issued') AS tax_content
 FROM engine_lines
 WHERE variant = 'control'
 GROUP BY invoice_id, currency""",
