@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -90,3 +91,15 @@ def test_what_does_not_add_up_in_a_document_is_found(landed: Path, typed: Typed)
     table = typed("findings", "--home", landed, "--day", LAST).stdout
     assert "2 findings" in table
     assert "28.01" in table
+
+
+def test_who_reached_what_is_included_is_told_by_day(landed: Path, typed: Typed) -> None:
+    said = typed("usage", "--home", landed, "--day", FIRST, "--to", LAST, "--only", "entitlements", "--format", "csv")
+    reached = list(csv.DictReader(io.StringIO(said.stdout)))
+    assert reached
+    assert all(
+        Decimal(row["used"]) * 100 >= Decimal(row["included"]) * Decimal(row["percent"]) > 0 for row in reached
+    )
+    table = typed("usage", "--home", landed, "--day", FIRST, "--to", LAST, "--only", "entitlements").stdout
+    assert "Included units reached" in table
+    assert reached[0]["subscription_id"] in table
