@@ -195,8 +195,10 @@ _SHAPES: dict[str, str] = {}
 
 
 def _any_row(con: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> bool:
-    union = " UNION ALL ".join(f"(SELECT 1 FROM {source} LIMIT 1)" for source in sources)
-    return bool(con.execute(union).fetchall())
+    """Whether any source has a row. Counted to the end: a LIMIT that stops a join of large tables early can leave DuckDB 2.0
+    waiting for a pipeline that nobody finishes (seen with 200,000 lines joined to themselves)."""
+    union = " UNION ALL ".join(f"(SELECT count(*) AS found FROM {source})" for source in sources)
+    return bool(con.execute(f"SELECT 1 FROM ({union}) AS counted WHERE found > 0").fetchall())
 
 
 def drop(con: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:

@@ -97,9 +97,7 @@ def test_who_reached_what_is_included_is_told_by_day(landed: Path, typed: Typed)
     said = typed("usage", "--home", landed, "--day", FIRST, "--to", LAST, "--only", "entitlements", "--format", "csv")
     reached = list(csv.DictReader(io.StringIO(said.stdout)))
     assert reached
-    assert all(
-        Decimal(row["used"]) * 100 >= Decimal(row["included"]) * Decimal(row["percent"]) > 0 for row in reached
-    )
+    assert all(Decimal(row["used"]) * 100 >= Decimal(row["included"]) * Decimal(row["percent"]) > 0 for row in reached)
     table = typed("usage", "--home", landed, "--day", FIRST, "--to", LAST, "--only", "entitlements").stdout
     assert "Included units reached" in table
     assert reached[0]["subscription_id"] in table
