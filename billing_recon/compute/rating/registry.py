@@ -79,7 +79,8 @@ def price(items: str, into: str, *, given: Collection[str] = (), events: str | N
     `into`: item_id (the line's where `given` has line_id), model, part, whole, decimals, unit_price PRICE (empty for tiered
     models), raw (before proration) and gross_raw DECIMAL(38,22), gross AMOUNT settled by the currency, the profile's rounding
     and its rounding point, and tier_amounts AMOUNT[]: what gross is the sum of where each tier and fee is settled by itself
-    (empty elsewhere, and for a share of a period). A usage charge bills nothing for no usage but what the profile's `no_usage` says.
+    (empty elsewhere, and for a share of a period). A usage charge bills nothing for no usage but what the profile's `no_usage` says;
+    events within bounds are priced one by one, and such of no value are raised to their minimum.
     """
     return _priced(items, into, given, events, keeps_terms=False)
 
@@ -175,7 +176,8 @@ SELECT m.part_id, m.item_id, m.part, m.whole, m.decimals, m.term_no, m.kind, m.m
     CAST(greatest(m.before - m.off, 0) AS {QUANTITY}) AS prior, CAST({_TOTAL} AS {QUANTITY}) AS total,
     CAST(coalesce(m.tier_units, {_TOTAL}) AS {QUANTITY}) AS tier_units,
     m.events, m.cell, m.opens, m.closes, {_CHARGE.replace("c.", "m.")},
-    m.kind = 'usage' AND m.before + m.quantity = 0 AND m.model <> 'prorated_graduated' AS idle,
+    m.kind = 'usage' AND m.before + m.quantity = 0 AND m.model <> 'prorated_graduated'
+        AND NOT (m.model = 'percentage' AND coalesce(m.event_minimum, m.event_maximum) IS NOT NULL) AS idle,
     CASE WHEN m.in_bucket THEN p.no_usage_in_bucket ELSE p.no_usage END = 'first_tier' AS fee_at_zero
 FROM (
     SELECT i.item_id AS part_id, {own["line_id"]} AS item_id, i.part, i.whole, e.decimals, c.term_no, c.kind,

@@ -230,6 +230,19 @@ def test_an_event_across_tiers_is_shared_exactly(rounding: str, events: str, sha
     assert [outcome.problem for outcome in run([row])] == [""]
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"), [([], "0"), (["0", "0"], "3"), (["-10", "10"], "3"), (["0", "200"], "5.5"), (["900"], "12")]
+)
+def test_events_without_a_value_are_raised_to_their_minimum_also_where_the_sum_is_nothing(
+    values: list[str], expected: str
+) -> None:
+    """At 2% with at least 1.50 and at most 12 each."""
+    params = '{"rate_percent": "2", "per_transaction_min": "1.5", "per_transaction_max": "12"}'
+    given = json.dumps({"events_values": values})
+    row = Vector("", "lago", "percentage_min_max", params, given, expected, "amount", "USD", "")
+    assert [outcome.problem for outcome in run([row])] == [""]
+
+
 def test_a_ratio_kept_in_binary_is_met_by_the_nearest_binary_number_or_at_the_digits_given() -> None:
     """3 of 7 days, as an engine prints the binary number nearest to it, and rounded; but not another binary number."""
     given = '{"start": "2024-01-01", "end": "2024-01-03"}'
