@@ -6,19 +6,15 @@ A row names its engine, a model, parameters and an input, and the figure that th
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from billing_recon_tests.vector_fields import Fields, VectorError, endless, figure, named, opened, zone
 
 Stage = Literal["raw", "gross", "net", "raised"]
-
-
-class VectorError(Exception):
-    """A row that cannot be rated, in a sentence."""
 
 
 @dataclass(frozen=True)
@@ -131,84 +127,6 @@ class Capped:
 Case = Rated | Shared | Counted | Stub | Cycles | Changed | Capped
 
 
-@dataclass
-class Fields:
-    """A JSON object read field by field; what is left unread in the end is a field that we do not know."""
-
-    name: str
-    content: Mapping[str, Any]
-    read: set[str] = field(default_factory=set)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.read.add(key)
-        found = self.content.get(key)
-        return default if found is None else found
-
-    def needed(self, key: str) -> Any:
-        found = self.get(key)
-        if found is None:
-            raise VectorError(f"{self.name} lacks {key}")
-        return found
-
-    def figure(self, key: str) -> Decimal:
-        return figure(self.needed(key), f"{self.name}.{key}")
-
-    def maybe(self, key: str) -> Decimal | None:
-        found = self.get(key)
-        return None if found is None else figure(found, f"{self.name}.{key}")
-
-    def time(self, key: str) -> datetime:
-        return moment(self.needed(key), f"{self.name}.{key}")
-
-    def day(self, key: str) -> date:
-        return self.time(key).date()
-
-    def done(self) -> None:
-        unread = sorted(set(self.content) - self.read)
-        if unread:
-            raise VectorError(f"{self.name} has {', '.join(unread)}, which this model does not know")
-
-
-def figure(value: Any, where: str) -> Decimal:
-    """A decimal as written; JSON numbers are read without a float (see `opened`)."""
-    try:
-        found = value if isinstance(value, Decimal) else Decimal(str(value))
-    except InvalidOperation:
-        found = Decimal("nan")
-    if not found.is_finite() or isinstance(value, bool):
-        raise VectorError(f"{where} is {value!r}, which is not a figure")
-    return found
-
-
-def moment(value: Any, where: str) -> datetime:
-    """A time as written; a day alone is its midnight, a time without a zone is UTC."""
-    try:
-        found = datetime.fromisoformat(str(value))
-    except ValueError:
-        raise VectorError(
-            f"{where} is {value!r}, which is not a time; write 2024-03-15 or 2024-03-15T10:00:00Z"
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
-def zone(name: Any) -> str:
-    """The name of a time zone that exists."""
-    try:
-        return ZoneInfo(str(name)).key
-    except (ZoneInfoNotFoundError, ValueError):
-        raise VectorError(f"timezone {name!r} is not in the IANA database; for example Europe/Berlin") from None
-
-
-def opened(text: str, name: str) -> Fields:
-    try:
-        content = json.loads(text, parse_float=Decimal)
-    except json.JSONDecodeError as error:
-        raise VectorError(f"{name} is not JSON: {error}") from None
-    if not isinstance(content, dict):
-        raise VectorError(f"{name} must be a JSON object, it is {type(content).__name__}")
-    return Fields(name, content)
-
-
 def case_of(vector: Vector) -> tuple[Case, dict[str, Any]]:
     """The row as a case, and what its parameters override in its engine's profile. VectorError where it cannot be read."""
     base, _, suffix = vector.model.partition("+")
@@ -221,14 +139,18 @@ def case_of(vector: Vector) -> tuple[Case, dict[str, Any]]:
             else f"engines are {', '.join(sorted({e for e, _ in _READERS}))}"
         )
         raise VectorError(f"{vector.engine} has no model {vector.model} here; {what}")
-    if suffix not in ("", "commitment"):
-        raise VectorError(f"model {vector.model}: +{suffix} is not known; +commitment is")
+    unknown = [part for part in suffix.split("+") if suffix and part not in _SUFFIXES]
+    if unknown:
+        raise VectorError(f"model {vector.model}: +{unknown[0]} is not known; +{', +'.join(_SUFFIXES)} are")
     params, given = opened(vector.params, "params"), opened(vector.input, "input")
     case, overrides = reader(params, given)
     params.done()
     given.done()
     return case, overrides
 
+
+_SUFFIXES = ("commitment", "discount", "usage_discount", "unit_config")
+"""What a model's name may add; what is agreed stands in the parameters whatever the name says."""
 
 Reader = Callable[[Fields, Fields], tuple[Case, dict[str, Any]]]
 _NOTHING: dict[str, Any] = {}
@@ -250,10 +172,9 @@ def _tiers(params: Fields, *, price: str = "unit") -> list[dict[str, Any]]:
     tiers = []
     for number, content in enumerate(_listed(params, "tiers"), start=1):
         tier = Fields(f"tier {number}", content if isinstance(content, dict) else {})
-        up_to = tier.maybe("up_to")
         tiers.append(
             {
-                "up_to": tier.maybe("to") if up_to is None else up_to,
+                "up_to": None if endless(tier.get("up_to")) else tier.maybe("up_to"),
                 "first_unit": tier.maybe("from"),
                 "flat": tier.maybe("flat") or Decimal(0),
                 price: (
@@ -265,38 +186,43 @@ def _tiers(params: Fields, *, price: str = "unit") -> list[dict[str, Any]]:
     return tiers
 
 
+_ROUNDINGS = {"ceil": "ceiling", "up": "ceiling", "down": "floor", "round": "half_up"}
+
+
 def _convert(params: Fields) -> dict[str, Any]:
     content = params.get("unit_config")
     if content is None:
         return {}
     config = Fields("params.unit_config", content)
-    operation, by = config.needed("op"), config.figure("by")
+    operation, by = str(config.needed("op")).lower(), config.figure("by")
     way = {"divide": "divide_by", "multiply": "multiply_by"}.get(operation)
     if way is None:
         raise VectorError(f"params.unit_config.op is {operation!r}; it is divide or multiply")
-    convert = {way: by, "rounding": config.get("rounding", "none"), "decimals": int(config.get("precision", 0))}
+    rounding = str(config.get("rounding", "none")).lower()
+    convert = {way: by, "rounding": _ROUNDINGS.get(rounding, rounding), "decimals": int(config.get("precision", 0))}
     config.done()
     return {"convert": convert}
 
 
 def _free(params: Fields) -> dict[str, Any]:
-    free = params.maybe("free_units")
-    discount = params.maybe("usage_discount")
+    free, discount = params.maybe("free_units"), params.get("usage_discount")
+    if isinstance(discount, dict):
+        discount = Fields("params.usage_discount", discount).figure("units")
+    elif discount is not None:
+        discount = figure(discount, "params.usage_discount")
     return {"free_units": free or discount} if free or discount else {}
 
 
 _LINE_MODES = {
-    "SinglePerPeriodLineMode": (True, True),
-    "MidPeriodSplitLineMode": (False, False),
-    "LastInPeriodSplitLineMode": (False, True),
+    "SinglePerPeriod": (True, True),
+    "MidPeriodSplit": (False, False),
+    "LastInPeriodSplit": (False, True),
 }
 
 
 def _line(charge: dict[str, Any], params: Fields, given: Fields, stage: Stage = "net") -> Rated:
     """A line of OpenMeter: where it lies in its period, and the commitments around it."""
-    mode = given.get("line_mode", "SinglePerPeriodLineMode")
-    if mode not in _LINE_MODES:
-        raise VectorError(f"input.line_mode is {mode!r}; it is one of {', '.join(_LINE_MODES)}")
+    mode = named(given.get("line_mode", "SinglePerPeriod"), _LINE_MODES, "input.line_mode", but="linemode")
     opens, closes = _LINE_MODES[mode]
     discount = params.maybe("percentage_discount")
     minimum, maximum = params.maybe("minimum_amount"), params.maybe("maximum_amount")
@@ -431,7 +357,8 @@ def _lago_percentage(params: Fields, given: Fields) -> tuple[Case, dict[str, Any
     if given.get("events_values") is not None:
         values = [figure(v, "input.events_values") for v in _listed(given, "events_values")]
     else:
-        values = _event_values(given)
+        counts = charge["event_fee"] or charge["free_events"] or given.get("events") is not None
+        values = _event_values(given) if counts else [given.figure("units")]
     events = tuple((value, value) for value in values)
     return Rated(charge, (sum(values, Decimal(0)),), "raw", events=events, number_of_events=len(values)), _NOTHING
 
@@ -456,9 +383,9 @@ def _blocks(model: str, policy: str) -> Reader:
         tiers = []
         for number, content in enumerate(_listed(params, "tiers"), start=1):
             tier = Fields(f"tier {number}", content if isinstance(content, dict) else {})
-            most = int(tier.figure("max_blocks"))
             size, price = tier.figure("block_size"), tier.figure("block_price")
-            tiers.append({"block_size": size, "unit": price, "max_blocks": None if most == -1 else most})
+            most = Decimal(-1) if tier.empty("max_blocks") else tier.figure("max_blocks")
+            tiers.append({"block_size": size, "unit": price, "max_blocks": None if most == -1 else int(most)})
             tier.done()
         return Rated(_usage(model, tiers=tiers), (given.figure("units"),), "raw"), _NOTHING
 
@@ -471,7 +398,9 @@ def _flexprice_amounts(params: Fields, given: Fields) -> tuple[Case, dict[str, A
     amounts = (
         [single] if single is not None else [figure(v, "input.line_amounts") for v in _listed(given, "line_amounts")]
     )
-    return Rated(_usage("dynamic"), tuple(amounts), "gross", rounds_each=True), _NOTHING
+    precision = params.maybe("precision")
+    overrides = _NOTHING if precision is None else {"decimals": int(precision)}
+    return Rated(_usage("dynamic"), tuple(amounts), "gross", rounds_each=True), overrides
 
 
 def _true_up(params: Fields, given: Fields) -> tuple[Case, dict[str, Any]]:
@@ -568,10 +497,7 @@ _PERIODS: dict[str, tuple[int, int]] = {
 
 
 def _period(params: Fields) -> tuple[int, int]:
-    period = params.needed("billing_period")
-    if period not in _PERIODS:
-        raise VectorError(f"params.billing_period is {period!r}; it is one of {', '.join(_PERIODS)}")
-    return _PERIODS[period]
+    return _PERIODS[named(params.needed("billing_period"), _PERIODS, "params.billing_period")]
 
 
 def _fixed(params: Fields) -> dict[str, Any]:
@@ -584,17 +510,16 @@ def _killbill_days(params: Fields, given: Fields) -> tuple[Case, dict[str, Any]]
     return Counted(given.time("start"), given.time("end")), _fixed(params)
 
 
+_STUBS = ("BeforeFirstBillingPeriod", "AfterLastBillingCycleDate")
+
+
 def _killbill_ratio(params: Fields, given: Fields) -> tuple[Case, dict[str, Any]]:
-    function = params.needed("function")
+    function = named(params.needed("function"), _STUBS, "params.function", but="calculateproration")
     months, days = _period(params)
     if function == "BeforeFirstBillingPeriod":
         stub = Stub(True, given.day("nextBillingCycleDate"), given.day("startDate"), months, days)
-    elif function == "AfterLastBillingCycleDate":
-        stub = Stub(False, given.day("previousBillThroughDate"), given.day("endDate"), months, days)
     else:
-        raise VectorError(
-            f"params.function is {function!r}; it is BeforeFirstBillingPeriod or AfterLastBillingCycleDate"
-        )
+        stub = Stub(False, given.day("previousBillThroughDate"), given.day("endDate"), months, days)
     return stub, _fixed(params)
 
 

@@ -34,8 +34,8 @@ from billing_recon_tests.vector_cases import (
     Rated,
     Shared,
     Stub,
-    VectorError,
 )
+from billing_recon_tests.vector_fields import VectorError
 
 QUANTITY, PRICE, AMOUNT, RATE = (
     pa.decimal128(28, 10),
@@ -193,7 +193,7 @@ def _lines(con: duckdb.DuckDBPyConnection, name: str, cases: Mapping[int, tuple[
 
 def _commit(con: duckdb.DuckDBPyConnection, priced: str, agreed: str, into: str) -> None:
     con.execute(
-        f"CREATE OR REPLACE TABLE {into}_items AS SELECT p.item_id, p.decimals, p.gross, a.discount_rate, a.minimum, "
+        f"CREATE OR REPLACE TABLE {into}_items AS SELECT p.item_id, p.decimals, p.gross, p.tier_amounts, a.discount_rate, a.minimum, "
         f"a.maximum, a.previous, a.closes FROM {priced} AS p JOIN {agreed} AS a ON a.line_id = p.item_id"
     )
     build(con, commit(f"{into}_items", into))

@@ -31,6 +31,9 @@ def _settled_at(decimals: int) -> str:
 _RATIO_ARMS = "".join(f"WHEN {n} THEN CAST(round(exact, {n}) AS {RAW}) " for n in (8, 9, 10, 12, 16))
 """Decimals at which an engine may keep the share of a period (core.profile.Profile.ratio_decimals)."""
 
+_IN_TEN_THOUSANDTHS = "whole < 100000 AND abs(amount) < 1000000 AND CAST(part AS DECIMAL(28,4)) = part AND CAST(whole AS DECIMAL(28,4)) = whole"
+"""SQL condition: part and whole times 10,000 are whole numbers of nine digits, and the product with the amount fits."""
+
 MACROS: tuple[str, ...] = (
     # quantity x price, exact: 10 + 12 decimals.
     f"CREATE OR REPLACE MACRO extend(quantity, unit_price) AS "
@@ -51,10 +54,15 @@ MACROS: tuple[str, ...] = (
     f"[struct_pack(exact := CAST(amount AS {RAW}), units := CAST(trunc(CAST(amount AS {RAW}), 0) AS DECIMAL(16,0)), "
     f"by := CAST(ratio AS DECIMAL(22,20)))], lambda s: CAST(CAST(s.units * s.by AS {RAW}) "
     f"+ CAST(CAST(s.exact - s.units AS DECIMAL(18,16)) * s.by AS {RAW}) AS {RAW}))[1]",
-    # amount x part / whole for fractional units (an event that lies in two tiers): the share kept at 16 decimals.
-    f"CREATE OR REPLACE MACRO split_of(amount, part, whole) AS CASE WHEN part = whole THEN CAST(amount AS {RAW}) ELSE "
-    f"part_of(amount, decimal_division(CAST(part AS DECIMAL(22,10)), CAST(whole AS DECIMAL(22,10)), 16)) END",
-    # The same by remainder, for any number of decimals from 0 to 12: slower, used where settle has no arm.
+    # amount x part / whole for fractional units (an event that lies in two tiers). Units of at most four decimals are counted in
+    # ten-thousandths, so that the amount is multiplied before it is divided and a share that ends is exact; else, and of large
+    # amounts, the share is kept at 16 decimals.
+    f"CREATE OR REPLACE MACRO split_of(amount, part, whole) AS CASE WHEN part = whole THEN CAST(amount AS {RAW}) "
+    f"WHEN {_IN_TEN_THOUSANDTHS} THEN share(amount, full_packages_of(part, 0.0001), full_packages_of(whole, 0.0001)) "
+    f"ELSE part_of(amount, decimal_division(CAST(part AS DECIMAL(22,10)), CAST(whole AS DECIMAL(22,10)), 16)) END",
+    # Shares summed up again, at 18 decimals: three thirds differ from the whole at the 22nd, and no rounding up is owed to that.
+    f"CREATE OR REPLACE MACRO rejoined(amount) AS CAST(round_even(amount, 18) AS {RAW})",
+    # settle by remainder, for any number of decimals from 0 to 12: slower, used where settle has no arm.
     f"CREATE OR REPLACE MACRO settle_by_remainder(amount, decimals, rounding) AS CAST(list_transform("
     f"[struct_pack(exact := CAST(amount AS {RAW}), rest := CAST(amount AS {RAW}) % {_UNITS}[decimals + 1], "
     f"unit := {_UNITS}[decimals + 1])], lambda s: s.exact - s.rest + CASE WHEN CASE rounding "

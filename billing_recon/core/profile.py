@@ -51,7 +51,8 @@ class Profile(Frozen):
     rounding: Rounding = Rounding.HALF_UP
     rounding_point: Literal["line", "tier"] = Field(
         default="line",
-        description="tier: what each tier costs, and each tier's fee, is settled by itself before they are summed",
+        description="tier: what each tier costs, and each tier's fee, is settled by itself before they are summed, and so "
+        "is a discount on them",
     )
     decimals: int | None = Field(default=None, ge=0, le=12, description="of settled amounts; empty: the currency's own")
     credit: Literal["after_tax", "before_tax"] = "after_tax"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from billing_recon.compute.expect.allowances import allowed
 from billing_recon.compute.money import AMOUNT, PRICE, QUANTITY, RATE, RAW
+from billing_recon.compute.rating.commitment import discount
 from billing_recon.compute.rating.proration import shared
 from billing_recon.compute.relation import Relation
 
@@ -120,7 +121,7 @@ CHARGE_LINES = Relation(
     sql=f"""
 WITH priced AS (
     SELECT {of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
-        i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, r.gross_raw, r.gross, r.working,
+        i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, r.gross_raw, r.gross, r.tier_amounts, r.working,
         CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || group_thousands(CAST(i.part AS VARCHAR)) || ' of '
             || group_thousands(CAST(i.whole AS VARCHAR)) || CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END END AS phrase,
         CASE WHEN i.kind = 'usage' THEN 'usage' WHEN i.part = i.whole THEN 'subscription' ELSE 'proration' END AS kind,
@@ -134,14 +135,14 @@ WITH priced AS (
 discounted AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
         run_end, customer_id, segment, decimals, tax_rate, charge_id, position, meter, quantity, cutoff, late_quantity, duplicate_quantity, superseded_quantity,
-        own_allowance, rolled_allowance, unit_price, gross_raw, gross, working, phrase, kind, line_discount, rounding,
+        own_allowance, rolled_allowance, unit_price, gross_raw, gross, tier_amounts, working, phrase, kind, line_discount, rounding,
         apply_rate(gross, line_discount) AS discount_raw
     FROM priced
 )
 SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id,
     segment, decimals, tax_rate, charge_id, position, kind, meter, run_start AS line_start, run_end AS line_end, quantity,
     unit_price, gross_raw, gross, line_discount AS discount_rate, discount_raw,
-    settle(discount_raw, decimals, rounding) AS discount, late_quantity, duplicate_quantity,
+    {discount("gross", "tier_amounts", "line_discount", "decimals", "rounding")} AS discount, late_quantity, duplicate_quantity,
     superseded_quantity,
     CAST(json_object('rating', CAST(working AS JSON), 'usage', CASE WHEN kind = 'usage' THEN json_object(
         'observed_by', CAST(cutoff AS VARCHAR), 'late', say_quantity(late_quantity),

@@ -12,6 +12,7 @@ from billing_recon.compute.expect.charges import MINIMUM_FIRST, OWN_PRICE, of
 from billing_recon.compute.expect.periods import own_period
 from billing_recon.compute.money import AMOUNT, QUANTITY, RATE, RAW
 from billing_recon.compute.rating import rate
+from billing_recon.compute.rating.commitment import discount
 from billing_recon.compute.rating.model import text
 from billing_recon.compute.rating.proration import shared
 from billing_recon.compute.relation import Relation
@@ -176,7 +177,7 @@ CHANGES = Relation(
     ),
     sql=f"""
 WITH priced AS (
-    SELECT i.number, i.side, {of("i", _RATED)}, i.used, r.unit_price, r.gross_raw, r.gross, r.phrase,
+    SELECT i.number, i.side, {of("i", _RATED)}, i.used, r.unit_price, r.gross_raw, r.gross, r.tier_amounts, r.phrase,
         CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount, p.rounding,
         i.run_part, i.run_whole
     FROM late_items AS i
@@ -184,13 +185,13 @@ WITH priced AS (
     CROSS JOIN run_params AS p
 ),
 discounted AS (
-    SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, phrase, line_discount, rounding, run_part,
+    SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, tier_amounts, phrase, line_discount, rounding, run_part,
         run_whole, apply_rate(gross, line_discount) AS discount_raw
     FROM priced
 ),
 settled AS (
     SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, phrase, line_discount, rounding, run_part,
-        run_whole, discount_raw, settle(discount_raw, decimals, rounding) AS discount
+        run_whole, discount_raw, {discount("gross", "tier_amounts", "line_discount", "decimals", "rounding")} AS discount
     FROM discounted
 ),
 charges AS (

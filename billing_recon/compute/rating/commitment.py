@@ -8,16 +8,28 @@ from billing_recon.compute.relation import Relation
 STEPS = ("discount", "maximum", "minimum")
 
 
+def discount(gross: str, tier_amounts: str, rate: str, decimals: str, rounding: str) -> str:
+    """SQL for what a rate takes off a gross: settled once, or once for each amount that the gross is the sum of, where it is.
+
+    `tier_amounts` is an AMOUNT[], empty where the profile settles the line as a whole (see rating.registry.price).
+    """
+    return f"""CASE WHEN {tier_amounts} IS NULL THEN settle(apply_rate({gross}, {rate}), {decimals}, {rounding})
+        ELSE CAST(coalesce(list_sum(list_transform({tier_amounts}, lambda one: settle(apply_rate(one, {rate}), {decimals},
+            {rounding}))), 0) AS {AMOUNT}) END"""
+
+
 def commit(priced: str, into: str) -> tuple[Relation, ...]:
     """Relations that adjust the relation `priced`, ending in `into`.
 
-    `priced`: item_id, currency, decimals, gross AMOUNT, discount_rate RATE (0: none), minimum and maximum AMOUNT of the whole
-    period (empty: none), previous AMOUNT that earlier parts of the period came to after their own adjustments, and `closes`,
-    whether this is the period's last part: only that one is raised to the minimum.
+    `priced`: item_id, currency, decimals, gross AMOUNT, tier_amounts AMOUNT[] (empty: gross is one amount), discount_rate RATE
+    (0: none), minimum and maximum AMOUNT of the whole period (empty: none), previous AMOUNT that earlier parts of the period
+    came to after their own adjustments, and `closes`, whether this is the period's last part: only that one is raised to the
+    minimum.
 
     `into`: item_id, gross, discount_raw, discount, over (what the maximum takes off), raised (what the minimum adds), net:
     gross - discount - over + raised, all AMOUNT but discount_raw, each settled when it is computed. The order of the three is
-    `term_profile.step_order`: a discount after the minimum takes its rate off the raised amount too.
+    `term_profile.step_order`: a discount after the minimum takes its rate off the raised amount too. A discount that comes first
+    is settled for each of tier_amounts; what comes after another step is one amount.
     """
     adjusted = f"{into}_adjusted"
     return (
@@ -29,7 +41,7 @@ def commit(priced: str, into: str) -> tuple[Relation, ...]:
             doc="Each item after the first of the three adjustments, the second, and the third.",
             sql=f"""
 WITH agreed AS (
-    SELECT i.item_id, i.decimals, i.gross, i.discount_rate, i.previous, i.closes, r.rounding,
+    SELECT i.item_id, i.decimals, i.gross, i.tier_amounts, i.discount_rate, i.previous, i.closes, r.rounding,
         string_split(p.step_order, ',') AS steps,
         settle(i.minimum, i.decimals, r.rounding) AS minimum, settle(i.maximum, i.decimals, r.rounding) AS maximum
     FROM {priced} AS i
@@ -37,7 +49,7 @@ WITH agreed AS (
     CROSS JOIN run_params AS r
 ),
 unadjusted AS (
-    SELECT item_id, decimals, gross, discount_rate, previous, closes, rounding, steps, minimum, maximum, gross AS net0
+    SELECT item_id, decimals, tier_amounts, discount_rate, previous, closes, rounding, steps, minimum, maximum, gross AS net0
     FROM agreed
 ),
 first AS ({_step(1, "unadjusted")}),
@@ -63,12 +75,13 @@ FROM {adjusted}""",
 def _step(number: int, source: str) -> str:
     """SELECT that applies the step which the profile puts at `number`."""
     before = f"net{number - 1}"
+    amounts = "tier_amounts" if number == 1 else "NULL"
     kept = "".join(f", raw{n}, net{n}" for n in range(1, number))
     return f"""
-    SELECT item_id, decimals, gross, discount_rate, previous, closes, rounding, steps, minimum, maximum, net0{kept},
+    SELECT item_id, decimals, tier_amounts, discount_rate, previous, closes, rounding, steps, minimum, maximum, net0{kept},
         CASE steps[{number}] WHEN 'discount' THEN apply_rate({before}, discount_rate) END AS raw{number},
         CAST(CASE steps[{number}]
-            WHEN 'discount' THEN {before} - settle(apply_rate({before}, discount_rate), decimals, rounding)
+            WHEN 'discount' THEN {before} - {discount(before, amounts, "discount_rate", "decimals", "rounding")}
             WHEN 'maximum' THEN CASE WHEN maximum IS NULL OR previous + {before} <= maximum THEN {before}
                 ELSE greatest(maximum - previous, 0) END
             WHEN 'minimum' THEN CASE WHEN minimum IS NULL OR NOT closes OR previous + {before} >= minimum THEN {before}

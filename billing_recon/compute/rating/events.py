@@ -80,8 +80,8 @@ LEFT JOIN (
     FROM {at.paths} GROUP BY item_id
 ) AS p ON p.item_id = t.part_id
 LEFT JOIN (
-    SELECT w.item_id, sum(split_of(extend(w.prorated, s.unit), least(w.top, coalesce(s.upper, w.top))
-        - greatest(w.bottom, CASE WHEN s.tier_no = 1 THEN w.bottom ELSE s.lower END), w.top - w.bottom)) AS moved
+    SELECT w.item_id, rejoined(sum(split_of(extend(w.prorated, s.unit), least(w.top, coalesce(s.upper, w.top))
+        - greatest(w.bottom, CASE WHEN s.tier_no = 1 THEN w.bottom ELSE s.lower END), w.top - w.bottom))) AS moved
     FROM {at.paths} AS w
     JOIN {at.terms} AS t ON t.part_id = w.item_id
     JOIN term_tiers AS s ON s.term_no = t.term_no AND (s.lower < w.top OR s.tier_no = 1)

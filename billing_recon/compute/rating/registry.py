@@ -78,7 +78,9 @@ def price(items: str, into: str, *, given: Collection[str] = (), events: str | N
 
     `into`: item_id (the line's where `given` has line_id), model, part, whole, decimals, unit_price PRICE (empty for tiered
     models), raw (before proration) and gross_raw DECIMAL(38,22), gross AMOUNT settled by the currency, the profile's rounding
-    and its rounding point. A usage charge bills nothing for no usage but what the profile's `no_usage` says.
+    and its rounding point, and tier_amounts AMOUNT[]: what gross is the sum of where each tier and fee is settled by itself
+    (empty elsewhere, and for a share of a period). A usage charge bills nothing for no usage but what the profile's `no_usage` says;
+    events within bounds are priced one by one, and such of no value are raised to their minimum.
     """
     return _priced(items, into, given, events, keeps_terms=False)
 
@@ -100,7 +102,7 @@ def _priced(
 
 
 def rate(items: str, into: str, *, given: Collection[str] = (), events: str | None = None) -> tuple[Relation, ...]:
-    """As `price`, with words: `into` has item_id, unit_price, gross_raw, gross, working (JSON text) and phrase (the same for a
+    """As `price`, with words: `into` has item_id, unit_price, gross_raw, gross, tier_amounts, working (JSON text) and phrase (the same for a
     sentence, before proration).
 
     It reads nothing but `items`, `events` and the catalog's tables, so the reconciler can ask what another quantity or
@@ -174,7 +176,8 @@ SELECT m.part_id, m.item_id, m.part, m.whole, m.decimals, m.term_no, m.kind, m.m
     CAST(greatest(m.before - m.off, 0) AS {QUANTITY}) AS prior, CAST({_TOTAL} AS {QUANTITY}) AS total,
     CAST(coalesce(m.tier_units, {_TOTAL}) AS {QUANTITY}) AS tier_units,
     m.events, m.cell, m.opens, m.closes, {_CHARGE.replace("c.", "m.")},
-    m.kind = 'usage' AND m.before + m.quantity = 0 AND m.model <> 'prorated_graduated' AS idle,
+    m.kind = 'usage' AND m.before + m.quantity = 0 AND m.model <> 'prorated_graduated'
+        AND NOT (m.model = 'percentage' AND coalesce(m.event_minimum, m.event_maximum) IS NOT NULL) AS idle,
     CASE WHEN m.in_bucket THEN p.no_usage_in_bucket ELSE p.no_usage END = 'first_tier' AS fee_at_zero
 FROM (
     SELECT i.item_id AS part_id, {own["line_id"]} AS item_id, i.part, i.whole, e.decimals, c.term_no, c.kind,
@@ -213,12 +216,15 @@ def _by_tier(at: Sources, into: str) -> Relation:
 WITH steps AS (
 {steps}
 )
-SELECT c.part_id, CAST(sum(settle(c.raw, t.decimals, r.rounding)) AS {AMOUNT}) AS settled
-FROM steps AS c
-JOIN {at.terms} AS t ON t.part_id = c.part_id
-JOIN term_profile AS p ON p.rounding_point = 'tier'
-CROSS JOIN run_params AS r
-GROUP BY c.part_id""",
+SELECT part_id, CAST(sum(amount) AS {AMOUNT}) AS settled, list(amount ORDER BY step_no) AS amounts
+FROM (
+    SELECT c.part_id, c.step_no, settle(c.raw, t.decimals, r.rounding) AS amount
+    FROM steps AS c
+    JOIN {at.terms} AS t ON t.part_id = c.part_id
+    JOIN term_profile AS p ON p.rounding_point = 'tier'
+    CROSS JOIN run_params AS r
+) AS settled
+GROUP BY part_id""",
     )
 
 
@@ -257,9 +263,10 @@ def _figures(at: Sources, into: str, given: Collection[str], *, by_events: bool)
     summed = f"""
     SELECT item_id, max(model) AS model, max(decimals) AS decimals, max(part) AS part, max(whole) AS whole,
         CASE WHEN min(unit_price) = max(unit_price) THEN max(unit_price) END AS unit_price, CAST(sum(raw) AS {RAW}) AS raw,
-        CASE WHEN count(settled) = count(*) THEN CAST(sum(settled) AS {AMOUNT}) END AS settled
+        CASE WHEN count(settled) = count(*) THEN CAST(sum(settled) AS {AMOUNT}) END AS settled,
+        flatten(list(amounts ORDER BY part_id)) AS amounts
     FROM owed GROUP BY item_id"""
-    alone = "SELECT item_id, model, decimals, part, whole, unit_price, raw, settled FROM owed"
+    alone = "SELECT item_id, model, decimals, part, whole, unit_price, raw, settled, amounts FROM owed"
     return Relation(
         name=into,
         inputs=(
@@ -270,9 +277,9 @@ def _figures(at: Sources, into: str, given: Collection[str], *, by_events: bool)
         doc="Each item priced by its model, prorated and settled.",
         sql=f"""
 WITH owed AS (
-    SELECT t.item_id, t.model, t.decimals, t.part, t.whole, CAST({shown} AS {PRICE}) AS unit_price,
+    SELECT t.part_id, t.item_id, t.model, t.decimals, t.part, t.whole, CAST({shown} AS {PRICE}) AS unit_price,
         CASE WHEN {_BILLS_NOTHING} THEN CAST(0 AS {RAW}) ELSE {raw} END AS raw,
-        CASE WHEN {_BILLS_NOTHING} THEN CAST(0 AS {AMOUNT}) ELSE b.settled END AS settled
+        CASE WHEN {_BILLS_NOTHING} THEN CAST(0 AS {AMOUNT}) ELSE b.settled END AS settled, b.amounts
     FROM {at.terms} AS t
     LEFT JOIN term_tiers AS s ON {holds("t.tier_units", "s")}{before}
     LEFT JOIN term_cells AS k ON k.term_no = t.term_no AND k.cell = t.cell
@@ -281,14 +288,15 @@ WITH owed AS (
 lines AS ({summed if "line_id" in given else alone}
 ),
 shared AS (
-    SELECT l.item_id, l.model, l.decimals, l.part, l.whole, l.unit_price, l.raw, l.settled,
+    SELECT l.item_id, l.model, l.decimals, l.part, l.whole, l.unit_price, l.raw, l.settled, l.amounts,
         {share_of("l.raw", "l.part", "l.whole", "p.ratio_decimals")} AS gross_raw
     FROM lines AS l
     CROSS JOIN term_profile AS p
 )
 SELECT s.item_id, s.model, s.decimals, s.part, s.whole, s.unit_price, s.raw, s.gross_raw,
     CASE WHEN s.settled IS NOT NULL AND s.part = s.whole THEN s.settled
-        ELSE settle(s.gross_raw, s.decimals, r.rounding) END AS gross
+        ELSE settle(s.gross_raw, s.decimals, r.rounding) END AS gross,
+    CASE WHEN s.settled IS NOT NULL AND s.part = s.whole THEN s.amounts END AS tier_amounts
 FROM shared AS s
 CROSS JOIN run_params AS r""",
     )
@@ -340,7 +348,7 @@ WITH worded AS (
 ),
 told AS ({joined if "line_id" in given else said}
 )
-SELECT f.item_id, f.unit_price, f.gross_raw, f.gross,
+SELECT f.item_id, f.unit_price, f.gross_raw, f.gross, f.tier_amounts,
     '{{"model":"' || f.model || '","steps":' || t.steps || ',"proration":' || CASE WHEN f.part = f.whole THEN 'null'
         ELSE '{{"days":' || CAST(f.part AS VARCHAR) || ',"of":' || CAST(f.whole AS VARCHAR) || '}}' END || '}}' AS working,
     t.phrase

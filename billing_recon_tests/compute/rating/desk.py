@@ -68,12 +68,13 @@ ADJUSTED = {
     "maximum": "DECIMAL(38,12)",
     "previous": "DECIMAL(38,12)",
     "closes": "BOOLEAN",
+    "tier_amounts": "DECIMAL(38,12)[]",
 }
 
 
 def adjusted(rows: Sequence[Sequence[Any]], **profile: Any) -> list[tuple[Any, ...]]:
-    """gross, discount, over, raised and net of each row of ADJUSTED's columns."""
+    """gross, discount, over, raised and net of each row of ADJUSTED's columns; tier_amounts may be left out."""
     con = desk(**profile)
-    table(con, "priced", ADJUSTED, rows)
+    table(con, "priced", ADJUSTED, [(*row, None)[: len(ADJUSTED)] for row in rows])
     sql = "SELECT gross, discount, over, raised, net FROM agreed ORDER BY item_id"
     return answer(con, commit("priced", "agreed"), sql)

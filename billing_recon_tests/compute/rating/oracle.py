@@ -67,7 +67,8 @@ def amount(asked: Asked, profile: Profile) -> Fraction:
     """What a part owes, unrounded: rules 2 to 14."""
     charge = asked.charge
     units, before = converted(asked.units, charge), converted(asked.before, charge)
-    if charge.kind == "usage" and units + before == 0 and not charge.prorated:
+    bounded = charge.event_minimum is not None or charge.event_maximum is not None
+    if charge.kind == "usage" and units + before == 0 and not charge.prorated and not bounded:
         fee = profile.no_usage == "first_tier" and charge.model in ("graduated", "graduated_percentage", "volume")
         if not fee:
             return ZERO

@@ -33,6 +33,17 @@ def test_the_seed_example_comes_to_its_minimum() -> None:
     assert (row["gross"], row["discount"], row["raised"], row["net"]) == tuple(map(Decimal, ("380", "38", "8", "350")))
 
 
+def test_a_discount_is_settled_for_each_amount_of_which_a_line_is_the_sum_unless_another_step_came_before() -> None:
+    """10% of 0.05 is 0.005, so 0.01 of each of the two; of both together it is 0.01 once."""
+    row = (1, 2, "0.10", "0.1", None, None, 0, True)
+    discounts = [found[1] for given in ([row], [(*row, "[0.05, 0.05]")]) for found in adjusted(given)]
+    assert discounts == [Decimal("0.01"), Decimal("0.02")]
+    (late,) = adjusted([(*row, "[0.05, 0.05]")], adjustments=["maximum", "minimum", "discount"])
+    assert late[1] == Decimal("0.01")
+    ((_, none, *_),) = adjusted([(1, 2, "0", "0.1", None, None, 0, True, "[]")])
+    assert none == 0
+
+
 def test_a_maximum_counts_what_earlier_parts_of_the_period_came_to() -> None:
     assert one("50", maximum=100, previous=70)["net"] == 30
     assert one("50", maximum=100, previous=100)["net"] == 0

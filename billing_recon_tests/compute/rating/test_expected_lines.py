@@ -44,6 +44,18 @@ def test_under_openmeter_each_tier_is_settled_by_itself() -> None:
     assert (line["gross_raw"], line["gross"]) == (Decimal("0.012"), 0)
 
 
+@pytest.mark.parametrize(("engine", "discount"), [("openmeter", "0.02"), ("stripe", "0.01")])
+def test_under_openmeter_a_discount_is_settled_on_each_tier(engine: str, discount: str) -> None:
+    """Two units in two tiers at 0.05: 10% of each is half a cent, which is rounded up twice or, of the whole, is one cent."""
+    tiers = '[{up_to: 1, unit: "0.05"}, {unit: "0.05"}]'
+    charge = f"{{charge_id: events, kind: usage, meter: events, model: graduated, tiers: {tiers}}}"
+    known = SmallCompany(catalog(charge), date(2026, 4, 3), profile=Profile.model_validate({"engine": engine}))
+    known.subscribes(contract={"discount": {"rate": "0.1"}})
+    known.uses("2", "2026-03-10")
+    (line,) = known.expected()
+    assert (line["gross"], line["discount"]) == (Decimal("0.10"), Decimal(discount))
+
+
 def test_under_killbill_the_share_of_a_period_is_kept_at_nine_decimals() -> None:
     (line,) = company(BASE, since="2026-03-22", engine="killbill").expected()
     assert line["gross_raw"] == Decimal("32.2580645")
