@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing_recon.compute.detect.shape import DETECTED, SHOWN, amount
+from billing_recon.compute.detect.shape import DETECTED, SHOWN, amount, cited
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.shape import columns, source
 from billing_recon.compute.relation import Relation
@@ -15,9 +15,11 @@ _INVOICE = {
     "sources": "i.sources",
 }
 
+_CITED = "s ON s.invoice_id = i.invoice_id AND s.currency = i.currency AND s.variant = i.variant"
+
 TOTALS = Relation(
     name="total_detections",
-    inputs=("fresh_invoices", "expected_lines", "currencies"),
+    inputs=("fresh_invoices", "engine_lines", "expected_lines", "currencies"),
     rows_from=("fresh_invoices AS i WHERE i.total <= 0 AND i.invoice_kind = 'invoice'",),
     doc=(
         "Invoices of today over nothing or less. A zero that a credit explains, or that our own rating expects of the "
@@ -29,7 +31,7 @@ WITH free AS (
     FROM expected_lines GROUP BY subscription_id, due_on HAVING sum(total) = 0
 ),
 odd AS (
-    SELECT i.invoice_id, i.currency, i.variant, i.customer_id, i.subscription_id, i.gross, i.total, i.lines, i.sources,
+    SELECT i.invoice_id, i.currency, i.variant, i.customer_id, i.subscription_id, i.gross, i.total, i.lines,
         CASE WHEN i.total < 0 THEN 'NEGATIVE_INVOICE' ELSE 'ZERO_INVOICE' END AS detector
     FROM fresh_invoices AS i
     ANTI JOIN free AS f ON f.subscription_id = i.subscription_id AND f.first_day < i.last_day AND i.first_day < f.last_day
@@ -41,6 +43,7 @@ SELECT {
             DETECTED,
             {
                 **_INVOICE,
+                "sources": "s.sources",
                 "detector": "i.detector",
                 "identity": "concat_ws('|', i.invoice_id, i.currency, i.variant)",
                 "amount": "i.total",
@@ -58,6 +61,7 @@ SELECT {
         )
     }
 FROM odd AS i
+LEFT JOIN {cited("odd")} AS {_CITED}
 LEFT JOIN currencies AS c ON c.currency = i.currency""",
 )
 
@@ -149,35 +153,37 @@ WITH shares AS (
 ),
 today AS (
     SELECT i.invoice_id, i.currency, i.variant, i.customer_id, i.subscription_id, i.plan_id, i.gross, i.discount, i.first_day,
-        i.last_day, i.sources, ratio(i.discount, i.gross) AS share
+        i.last_day, ratio(i.discount, i.gross) AS share
     FROM fresh_invoices AS i WHERE i.discount > 0 AND i.gross > 0 AND i.invoice_kind = 'invoice'
 ),
+earlier AS (
+    SELECT customer_id, plan_id, variant, share FROM shares ANTI JOIN today USING (invoice_id, variant)
+),
 histories AS (
-    SELECT t.invoice_id, t.currency, t.variant, 0 AS place, 'this customer' AS whose, s.invoice_id AS earlier, s.share
-    FROM today AS t
-    JOIN shares AS s ON s.customer_id = t.customer_id AND s.variant = t.variant AND s.invoice_id <> t.invoice_id
+    SELECT 0 AS place, e.customer_id AS whose, e.variant, e.share
+    FROM earlier AS e SEMI JOIN today AS t ON t.customer_id = e.customer_id AND t.variant = e.variant
     UNION ALL
-    SELECT t.invoice_id, t.currency, t.variant, 1 AS place, 'plan ' || t.plan_id AS whose, s.invoice_id AS earlier, s.share
-    FROM today AS t
-    JOIN shares AS s ON s.plan_id = t.plan_id AND s.variant = t.variant AND s.invoice_id <> t.invoice_id
+    SELECT 1 AS place, e.plan_id AS whose, e.variant, e.share
+    FROM earlier AS e SEMI JOIN today AS t ON t.plan_id = e.plan_id AND t.variant = e.variant
 ),
 medians AS (
-    SELECT invoice_id, currency, variant, place, whose, count(*) AS invoices, quantile_disc(share, 0.5) AS middle
-    FROM histories GROUP BY invoice_id, currency, variant, place, whose
+    SELECT place, whose, variant, count(*) AS invoices, quantile_disc(share, 0.5) AS middle
+    FROM histories GROUP BY place, whose, variant
 ),
 judged AS (
-    SELECT m.invoice_id, m.currency, m.variant, m.place, m.whose, m.invoices, m.middle,
-        quantile_disc(abs(h.share - m.middle), 0.5) AS mad
+    SELECT m.place, m.whose, m.variant, m.invoices, m.middle, quantile_disc(abs(h.share - m.middle), 0.5) AS mad
     FROM medians AS m
-    JOIN histories AS h ON h.invoice_id = m.invoice_id AND h.currency = m.currency AND h.variant = m.variant AND h.place = m.place
-    GROUP BY m.invoice_id, m.currency, m.variant, m.place, m.whose, m.invoices, m.middle
+    JOIN histories AS h ON h.place = m.place AND h.whose = m.whose AND h.variant = m.variant
+    GROUP BY m.place, m.whose, m.variant, m.invoices, m.middle
 ),
 chosen AS (
-    SELECT j.invoice_id, j.currency, j.variant, arg_min(struct_pack(whose := j.whose, invoices := j.invoices, middle := j.middle,
+    SELECT t.invoice_id, t.currency, t.variant, arg_min(struct_pack(
+            whose := CASE j.place WHEN 0 THEN 'this customer' ELSE 'plan ' || j.whose END, invoices := j.invoices, middle := j.middle,
             spread := greatest(apply_rate(j.mad, 6), q.discount_spread)), j.place) AS usual
-    FROM judged AS j
+    FROM today AS t
+    JOIN judged AS j ON j.variant = t.variant AND j.whose = CASE j.place WHEN 0 THEN t.customer_id ELSE t.plan_id END
     JOIN policy_detectors AS q ON j.invoices >= q.discount_history
-    GROUP BY j.invoice_id, j.currency, j.variant
+    GROUP BY t.invoice_id, t.currency, t.variant
 ),
 given AS (
     SELECT t.invoice_id, t.variant FROM today AS t
@@ -187,7 +193,7 @@ given AS (
     HAVING sum(e.discount) >= t.discount OR ratio(sum(e.discount), sum(e.gross)) >= t.share
 ),
 i AS (
-    SELECT t.invoice_id, t.currency, t.variant, t.customer_id, t.subscription_id, t.gross, t.discount, t.share, t.sources,
+    SELECT t.invoice_id, t.currency, t.variant, t.customer_id, t.subscription_id, t.gross, t.discount, t.share,
         h.usual, q.max_discount, coalesce(t.share > q.max_discount, false) AS above
     FROM today AS t
     CROSS JOIN policy_detectors AS q
@@ -201,6 +207,7 @@ SELECT {
             DETECTED,
             {
                 **_INVOICE,
+                "sources": "s.sources",
                 "detector": "'UNUSUAL_DISCOUNT'",
                 "identity": "concat_ws('|', i.invoice_id, i.currency, i.variant)",
                 "amount": "i.discount",
@@ -218,6 +225,7 @@ SELECT {
         )
     }
 FROM i
+LEFT JOIN {cited("i")} AS {_CITED}
 LEFT JOIN currencies AS c ON c.currency = i.currency""",
 )
 

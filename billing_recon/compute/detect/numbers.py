@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing_recon.compute.detect.shape import DETECTED, SHOWN, amount
+from billing_recon.compute.detect.shape import DETECTED, SHOWN, amount, cited
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile.shape import columns, source
 from billing_recon.compute.relation import Relation
@@ -13,26 +13,38 @@ _SAME = (
     "AND o.total = l.total AND o.quantity IS NOT DISTINCT FROM l.quantity AND o.invoice_id <> l.invoice_id"
 )
 
+_CHARGED = (
+    "hash(customer_id, variant, currency, kind, coalesce(meter, ''), period_start, period_end, total, "
+    "CAST(coalesce(quantity, 0) AS DECIMAL(28,10)))"
+)
+"""What two lines of one charge have in common, by hash: few lines share it, and only they are joined."""
+_CHARGES_AGAIN = (
+    f"(SELECT {_CHARGED} AS h FROM engine_lines WHERE status = 'issued' AND total > 0 GROUP BY h HAVING count(*) > 1)"
+)
+
 CHARGES = Relation(
     name="charge_detections",
     inputs=("engine_lines", "subscriptions", "currencies", "run_params"),
-    rows_from=(
-        "(SELECT l.customer_id FROM engine_lines AS l JOIN run_params AS p ON p.day = l.observed_on "
-        f"JOIN engine_lines AS o ON {_SAME} WHERE l.total > 0 AND l.status = 'issued' AND o.status = 'issued') AS twice",
-    ),
+    rows_from=(f"{_CHARGES_AGAIN} AS again",),
     doc=(
         "Lines of today that charge a customer for what another invoice charges already: the same kind, meter, period, quantity "
         "and amount, for the same subscription, or where the contract does not know one of the two subscriptions. "
         "`invoice_id` is the later one."
     ),
     sql=f"""
-WITH twice AS (
+WITH again AS MATERIALIZED {_CHARGES_AGAIN},
+charged AS (
+    SELECT customer_id, subscription_id, their_sub, currency, variant, kind, meter, period_start, period_end, quantity, total, status,
+        invoice_kind, invoice_id, line_key, observed_on, source_file, source_row
+    FROM engine_lines SEMI JOIN again AS a ON a.h = {_CHARGED}
+),
+twice AS (
     SELECT l.customer_id, l.subscription_id, l.currency, l.variant, l.total, l.source_file, l.source_row, l.period_start, l.period_end,
         l.invoice_id, l.line_key, min(o.invoice_id) AS other_invoice, min(o.source_file) AS other_file,
         arg_min(o.source_row, struct_pack(file := o.source_file, place := o.source_row)) AS other_row
-    FROM engine_lines AS l
+    FROM charged AS l
     JOIN run_params AS p ON p.day = l.observed_on
-    JOIN engine_lines AS o ON {_SAME}
+    JOIN charged AS o ON {_SAME}
         AND (o.observed_on < l.observed_on OR (o.observed_on = l.observed_on AND o.invoice_id < l.invoice_id))
     LEFT JOIN (SELECT DISTINCT subscription_id FROM subscriptions) AS mine ON mine.subscription_id = l.subscription_id
     LEFT JOIN (SELECT DISTINCT subscription_id FROM subscriptions) AS other ON other.subscription_id = o.subscription_id
@@ -83,9 +95,9 @@ _PARTS = "regexp_extract(invoice_id, '^(.*?)([0-9]+)([^0-9]*)$', {})"
 
 NUMBERS = Relation(
     name="number_detections",
-    inputs=("engine_invoices", "fresh_invoices", "set_aside", "policy_detectors", "run_params"),
+    inputs=("engine_invoices", "engine_lines", "fresh_invoices", "set_aside", "policy_detectors", "run_params"),
     rows_from=(
-        "fresh_invoices AS i WHERE i.customers > 1 OR i.days > 1",
+        "fresh_invoices AS i WHERE i.customer_id <> i.other_customer_id OR i.first_issue <> i.last_issue",
         f"(SELECT 1 FROM engine_invoices GROUP BY upper({_PARTS.format(1)}), upper({_PARTS.format(3)}) "
         f"HAVING max(TRY_CAST({_PARTS.format(2)} AS BIGINT)) - min(TRY_CAST({_PARTS.format(2)} AS BIGINT)) + 1 <> "
         f"count(DISTINCT TRY_CAST({_PARTS.format(2)} AS BIGINT)) "
@@ -134,8 +146,12 @@ gaps AS (
 ),
 fresh AS (SELECT DISTINCT invoice_id FROM fresh_invoices WHERE variant = 'control'),
 repeats AS (
-    SELECT invoice_id, currency, customers, days, customer_id AS one, other_customer_id AS another, sources
-    FROM fresh_invoices WHERE variant = 'control' AND (customers > 1 OR days > 1)
+    SELECT f.invoice_id, f.currency, f.variant, min(f.customer_id) AS one, min(f.other_customer_id) AS another,
+        count(DISTINCT l.customer_id) AS customers, count(DISTINCT l.issued_on) AS days
+    FROM fresh_invoices AS f
+    JOIN engine_lines AS l ON l.invoice_id = f.invoice_id AND l.currency = f.currency AND l.variant = f.variant AND l.status = 'issued'
+    WHERE f.variant = 'control' AND (f.customer_id <> f.other_customer_id OR f.first_issue <> f.last_issue)
+    GROUP BY f.invoice_id, f.currency, f.variant
 ),
 alike AS (
     SELECT n.invoice_id, min(o.invoice_id) AS other_id
@@ -175,11 +191,12 @@ SELECT {
                 "' days of issue' END || '.'",
                 "next_step": "'Ask billing to give one of them a number of its own; documents, postings and payments cannot tell "
                 "them apart.'",
-                "sources": "r.sources",
+                "sources": "s.sources",
             },
         )
     }
 FROM repeats AS r
+LEFT JOIN {cited("repeats")} AS s ON s.invoice_id = r.invoice_id AND s.currency = r.currency AND s.variant = r.variant
 UNION ALL
 SELECT {
         columns(

@@ -34,15 +34,16 @@ FRESH = Relation(
     name="fresh_invoices",
     inputs=("engine_lines", "run_params"),
     rows_from=("engine_lines AS l JOIN run_params AS p ON p.day = l.observed_on WHERE l.status = 'issued'",),
-    doc="Invoices of which an issued line came today, with the sums of all their issued lines, their days and source rows.",
+    doc=(
+        "Invoices of which an issued line came today, with the sums of all their issued lines, and the first and last of their "
+        "customers, days of issue and days."
+    ),
     sql=f"""
 SELECT l.invoice_id, l.currency, l.variant, min(l.customer_id) AS customer_id, min(l.subscription_id) AS subscription_id,
-    max(l.customer_id) AS other_customer_id, count(DISTINCT l.customer_id) AS customers, count(DISTINCT l.issued_on) AS days,
+    max(l.customer_id) AS other_customer_id, min(l.issued_on) AS first_issue, max(l.issued_on) AS last_issue,
     min(l.plan_id) AS plan_id, min(l.invoice_kind) AS invoice_kind, count(*) AS lines, min(l.period_start) AS first_day,
     max(l.period_end) AS last_day, CAST(sum(l.gross) AS {AMOUNT}) AS gross, CAST(sum(l.discount) AS {AMOUNT}) AS discount,
-    CAST(sum(l.credit) AS {AMOUNT}) AS credit, CAST(sum(l.tax) AS {AMOUNT}) AS tax, CAST(sum(l.total) AS {AMOUNT}) AS total,
-    list_slice(list({source("invoice_lines", "l.source_file", "l.source_row")} ORDER BY l.source_file, l.source_row), 1, {SHOWN})
-        AS sources
+    CAST(sum(l.credit) AS {AMOUNT}) AS credit, CAST(sum(l.tax) AS {AMOUNT}) AS tax, CAST(sum(l.total) AS {AMOUNT}) AS total
 FROM engine_lines AS l
 SEMI JOIN (
     SELECT f.invoice_id FROM engine_lines AS f JOIN run_params AS p ON p.day = f.observed_on WHERE f.status = 'issued'
@@ -50,3 +51,15 @@ SEMI JOIN (
 WHERE l.status = 'issued'
 GROUP BY l.invoice_id, l.currency, l.variant""",
 )
+
+
+def cited(found: str) -> str:
+    """SQL for the source rows of the invoices in `found` (invoice_id, currency, variant), one row an invoice: `sources`."""
+    return f"""(
+    SELECT l.invoice_id, l.currency, l.variant, list_slice(list(
+            {source("invoice_lines", "l.source_file", "l.source_row")} ORDER BY l.source_file, l.source_row), 1, {SHOWN}) AS sources
+    FROM engine_lines AS l
+    SEMI JOIN {found} AS f ON f.invoice_id = l.invoice_id AND f.currency = l.currency AND f.variant = l.variant
+    WHERE l.status = 'issued'
+    GROUP BY l.invoice_id, l.currency, l.variant
+)"""
