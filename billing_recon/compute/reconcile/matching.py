@@ -170,6 +170,11 @@ _TIES = "sum(alone) OVER {window} > 0 AND NOT bool_or(unlike) OVER {window} AND 
 )
 """Whether some lines of a window found no counterpart of their own, and yet all of them come to the same."""
 
+_ITEM = (
+    "variant, expected_line_id, line_key, pass, invoice_id, cohort, sub, due_on, customer_id, currency, expected_currency, "
+    f"CAST(expected AS {AMOUNT}) AS expected, CAST(billed AS {AMOUNT}) AS billed"
+)
+
 ITEMS = Relation(
     name="line_items",
     inputs=("match_expected", "billed_lines", "bills", "line_matches", "expected_lines"),
@@ -177,10 +182,10 @@ ITEMS = Relation(
         "Every line of the billed periods, matched or alone, with both totals. `fresh`: known today for the first time (a "
         "billed line observed today; an expected line alone whose siblings were). `differs`: some figure does. Where some line "
         "is alone and yet the lines of one kind, or of the bill, come to the same in every figure, they are matched as a sum: "
-        "the engine cut them otherwise."
+        "the engine cut them otherwise. Only bills with a difference (`troubled`, by hash) are looked at as sums."
     ),
     sql=f"""
-WITH sides AS (
+WITH sides AS MATERIALIZED (
     SELECT m.variant, m.expected_line_id, m.line_key, m.pass, b.invoice_id, b.cohort, b.fresh, e.subscription_id AS sub,
         e.due_on, e.customer_id, b.currency, e.currency AS expected_currency, e.total AS expected, b.total AS billed, e.kind,
         b.gross - e.gross AS gross, b.discount - e.discount AS discount, b.credit - e.credit AS credit, b.tax - e.tax AS tax,
@@ -208,11 +213,13 @@ WITH sides AS (
     JOIN bills AS b ON b.variant = l.variant AND b.sub = l.sub AND b.invoice_id = l.invoice_id
     ANTI JOIN line_matches AS m ON m.line_key = l.line_key
     WHERE b.repeats IS NULL AND b.due_on IS NOT NULL
-)
-SELECT variant, expected_line_id, line_key, pass, invoice_id, cohort, sub, due_on, customer_id, currency, expected_currency,
-    CAST(expected AS {AMOUNT}) AS expected, CAST(billed AS {AMOUNT}) AS billed, fresh,
-    differs AND NOT ({_TIES.format(window="of_kind")}) AND NOT ({_TIES.format(window="of_bill")}) AS differs
-FROM sides
+),
+troubled AS (SELECT DISTINCT hash(variant, sub, due_on) AS h FROM sides WHERE differs)
+SELECT {_ITEM}, fresh, false AS differs
+FROM sides ANTI JOIN troubled AS t ON t.h = hash(variant, sub, due_on)
+UNION ALL
+SELECT {_ITEM}, fresh, differs AND NOT ({_TIES.format(window="of_kind")}) AND NOT ({_TIES.format(window="of_bill")}) AS differs
+FROM sides SEMI JOIN troubled AS t ON t.h = hash(variant, sub, due_on)
 WINDOW of_kind AS (PARTITION BY variant, sub, due_on, currency, {FAMILY.format(kind="kind")}),
     of_bill AS (PARTITION BY variant, sub, due_on, currency)""",
 )
