@@ -37,7 +37,8 @@ def test_a_line_is_raised_to_its_minimum_and_says_so() -> None:
         "30 events at USD 1.00 = USD 30.00; raised by USD 20.00 to the minimum of USD 50.00; total USD 50.00."
     )
     assert (
-        '"bounds":{"minimum":"50.00","maximum":null,"charged":"30.00","cut":"0.00","raised":"20.00"}' in line["working"]
+        '"bounds":{"minimum":"50.00","maximum":null,"charged":"30.00","cut":"0.00","raised":"20.00","part":1,"whole":1}'
+        in line["working"]
     )
 
 

@@ -70,7 +70,7 @@ WITH held AS (
 SELECT item_id, held AS gross, CASE WHEN over = 0 AND raised = 0 THEN gross_raw ELSE CAST(held AS {RAW}) END AS gross_raw,
     discount, discount_raw, CAST(gross - over AS {AMOUNT}) AS capped,
     CAST(json_object('minimum', say(minimum, decimals), 'maximum', say(maximum, decimals), 'charged', say(gross, decimals),
-        'cut', say(over, decimals), 'raised', say(raised, decimals)) AS VARCHAR) AS working,
+        'cut', say(over, decimals), 'raised', say(raised, decimals), 'part', part, 'whole', whole) AS VARCHAR) AS working,
     CASE WHEN over > 0 THEN ' = ' || {_said("gross")} || '; cut by ' || {_said("over")} || ' to the maximum of '
             || {_said("maximum")} || {_share("charge_maximum")}
         WHEN raised > 0 THEN CASE WHEN gross = 0 THEN '' ELSE ' = ' || {_said("gross")} END || '; raised by ' || {_said("raised")}
