@@ -133,7 +133,8 @@ def populate(seed: int, first: date, last: date) -> list[Subscription]:
             spans = (replace(opening, end=change), replace(opening, start=change, plan_id=other))
         elif number % 5 == 4:
             spans = (replace(opening, end=change), replace(opening, start=change, status="cancelled"))
-        found.append(Subscription(f"SUB-9{number:04d}", customer, anchor, Interval.MONTH, spans))
+        interval = Interval.WEEK if number % 4 == 2 else Interval.MONTH
+        found.append(Subscription(f"SUB-9{number:04d}", customer, anchor, interval, spans))
     return found
 
 
