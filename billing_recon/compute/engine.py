@@ -106,8 +106,9 @@ def build(con: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None
     steps = tuple(relations)
     (threads,) = con.execute("SELECT current_setting('threads')").fetchall()
     if threads[0] > 1 or len(steps) < _WORTH_SHARING:
+        rows: dict[str, bool] = {}
         for relation in steps:
-            _create(con, relation)
+            _create(con, relation, rows)
     else:
         _Plan(steps).carry_out(con)
 
@@ -116,8 +117,10 @@ _WORTH_SHARING = 8
 """Relations from which on a second thread is worth its start."""
 
 
-def _create(con: duckdb.DuckDBPyConnection, relation: Relation) -> None:
-    if relation.rows_from and not _any_row(con, relation.rows_from):
+def _create(con: duckdb.DuckDBPyConnection, relation: Relation, rows: dict[str, bool]) -> None:
+    """Make one relation. `rows` is what this build knows of sources: whether they have a row."""
+    if relation.rows_from and not _any_row(con, relation.rows_from, rows):
+        rows[relation.name] = False
         shape = _SHAPES.get(relation.sql)
         if shape is None:
             described = con.execute(f"DESCRIBE {relation.sql}").fetchall()
@@ -142,6 +145,7 @@ class _Plan:
         self._weight = self._longest_ways()
         self._ready = [number for number, inputs in enumerate(self._missing) if not inputs]
         self._left = len(steps)
+        self._rows: dict[str, bool] = {}
         self._changed = threading.Condition()
         self._failed = False
 
@@ -164,7 +168,7 @@ class _Plan:
         while (number := self._take()) is not None:
             made = False
             try:
-                _create(con, self._steps[number])
+                _create(con, self._steps[number], self._rows)
                 made = True
             finally:
                 self._done(number, made)
@@ -194,11 +198,28 @@ _SHAPES: dict[str, str] = {}
 """Columns and types of relations that were planned once, by their SQL; what `build` needs to make one empty."""
 
 
-def _any_row(con: duckdb.DuckDBPyConnection, sources: Iterable[str]) -> bool:
-    """Whether any source has a row. Counted to the end: a LIMIT that stops a join of large tables early can leave DuckDB 2.0
-    waiting for a pipeline that nobody finishes (seen with 200,000 lines joined to themselves)."""
-    union = " UNION ALL ".join(f"(SELECT count(*) AS found FROM {source})" for source in sources)
-    return bool(con.execute(f"SELECT 1 FROM ({union}) AS counted WHERE found > 0").fetchall())
+def _any_row(con: duckdb.DuckDBPyConnection, sources: Iterable[str], rows: dict[str, bool]) -> bool:
+    """Whether one of the sources has a row. Each is asked once a build: nothing changes once it is made, and of what was left
+    empty no condition has a row.
+
+    Rows are counted to the end: a LIMIT that stops a join of large tables early can leave DuckDB 2.0 waiting for a pipeline
+    that nobody finishes (seen with 200,000 lines joined to themselves).
+    """
+    asked = []
+    for source in sources:
+        known = rows.get(source, rows.get(source.split(None, 1)[0]))
+        if known and source in rows:
+            return True
+        if known is not False:
+            asked.append(source)
+    if not asked:
+        return False
+    counts = " UNION ALL ".join(
+        f"(SELECT {n} AS n, count(*) > 0 AS found FROM {source})" for n, source in enumerate(asked)
+    )
+    answers = {asked[n]: found for n, found in con.execute(counts).fetchall()}
+    rows.update(answers)
+    return any(answers.values())
 
 
 def drop(con: duckdb.DuckDBPyConnection, relations: Iterable[Relation]) -> None:

@@ -62,7 +62,7 @@ WHERE n.corrects IS NOT NULL""",
 )
 
 
-def _roots(links: str) -> str:
+def chain_roots(links: str) -> str:
     """SELECT of source, event_id and root of each correction in `links` (source, event_id, corrects).
 
     From the ends that are no correction downwards, so that a long chain is walked once and not once a link. What cannot be
@@ -117,7 +117,7 @@ ROOTS = Relation(
         "Each correction with the root of its chain. The root is the id at the end that is itself no correction, whether it has "
         "come or not; corrections that name each other in a circle take the smallest id of the circle."
     ),
-    sql=_roots("rollup_links"),
+    sql=chain_roots("rollup_links"),
 )
 
 ROOTS_BEFORE = Relation(
@@ -125,7 +125,7 @@ ROOTS_BEFORE = Relation(
     inputs=("rollup_known_links",),
     rows_from=("rollup_known_links",),
     doc="The same as it was known before today.",
-    sql=_roots("rollup_known_links"),
+    sql=chain_roots("rollup_known_links"),
 )
 
 CHAINS = Relation(

@@ -79,10 +79,13 @@ TERM_CHARGES = TermTable(
         "dimensions": TEXT,
         "by_event": BOOLEAN,
         "included": QUANTITY,
+        "priced_by_event": BOOLEAN,
+        "minimum": AMOUNT,
+        "maximum": AMOUNT,
     },
 )
-"""`term_no` numbers the charges of the whole catalog, so that tiers are joined by one integer. `by_event`: the charge's
-price depends on its single events and not on their sum alone. `included`: units of a period that cost nothing."""
+"""`term_no` numbers the charges of the whole catalog, so that tiers are joined by one integer. `by_event`: single events
+are needed to meter or price it; `priced_by_event`: what was metered does not tell the price. `included`: units of a period that cost nothing."""
 TERM_TIERS = TermTable(
     "term_tiers",
     {
@@ -195,6 +198,7 @@ def _charge(number: int, plan: Plan, position: int, c: Charge) -> tuple[Any, ...
         *(c.aggregation, c.unique, c.bucket),
         *((convert.divide_by, convert.multiply_by, convert.rounding, convert.decimals) if convert else (None,) * 4),
         *(c.prorated, c.due, json.dumps(c.dimensions) if c.dimensions else None, c.by_event, _included(c)),
+        *(c.priced_by_event, c.minimum, c.maximum),
     )
 
 

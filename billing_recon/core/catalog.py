@@ -104,7 +104,8 @@ class Charge(Frozen):
     package_rounding), percentage (rate, event_fee, free_events, event_minimum, event_maximum), graduated_percentage
     (tiers with rate), dynamic (multiplier on a metered cost), matrix (dimensions, prices), graduated_blocks and
     volume_blocks (tiers with block_size). free_units are not billed. `kind` usage meters events; subscription uses the
-    subscription's own quantity, or 1 for flat. Rates are fractions: 0.013 is 1.3%.
+    subscription's own quantity, or 1 for flat. Rates are fractions: 0.013 is 1.3%. `minimum` and `maximum` are amounts of a
+    whole period, whatever the model.
     """
 
     charge_id: str
@@ -136,6 +137,8 @@ class Charge(Frozen):
         description="where a period is billed in several parts: a flat amount with the last or first",
     )
     discountable: bool = True
+    minimum: Exact | None = Field(default=None, description="the least that a period's line comes to, used or not")
+    maximum: Exact | None = Field(default=None, description="the most that a period's line comes to")
 
     @model_validator(mode="after")
     def _complete(self) -> Charge:
@@ -146,16 +149,16 @@ class Charge(Frozen):
 
     @property
     def by_event(self) -> bool:
-        """Whether the price depends on the single events, and not on the sum of their quantities or their number alone."""
-        metered = (
-            self.aggregation not in ("sum", "count")
-            or self.bucket is not None
-            or self.prorated
-            or self.model == "matrix"
-        )
+        """Whether single events are needed, and not the sum of their quantities or their number alone."""
+        return self.aggregation not in ("sum", "count") or self.priced_by_event
+
+    @property
+    def priced_by_event(self) -> bool:
+        """Whether the metered units of the whole period do not tell the price: it is made of single events, buckets or cells."""
+        in_parts = self.bucket is not None or self.prorated or self.model == "matrix"
         bounded = self.event_minimum is not None or self.event_maximum is not None
         freed = self.free_events > 0 or (self.model == "percentage" and self.free_units > 0)
-        return metered or bounded or freed or self.event_fee != 0
+        return in_parts or bounded or freed or self.event_fee != 0
 
     def _missing(self) -> Iterator[str]:
         for field in _NEEDS.get(self.model, ()):
@@ -177,11 +180,18 @@ class Charge(Frozen):
             yield (
                 f"event_minimum {self.event_minimum} is above event_maximum {self.event_maximum}; swap or correct them"
             )
+        for field in ("minimum", "maximum"):
+            if (getattr(self, field) or 0) < 0:
+                yield f"{field} must not be negative"
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            yield f"minimum {self.minimum} is above maximum {self.maximum}; swap or correct them"
+        if self.kind == "subscription" and self.by_event:
+            yield "a subscription charge has no events to meter; remove aggregation, bucket and prorated, or make it kind usage"
         if self.free_units < 0:
             yield "free_units must not be negative"
         if self.prorated and self.model not in ("graduated", "volume"):
             yield "prorated events are priced by model graduated or volume only"
-        if self.kind == "subscription" and (self.model in ("percentage", "dynamic", "matrix") or self.bucket):
+        if self.kind == "subscription" and self.model in ("percentage", "dynamic", "matrix"):
             yield f"model {self.model} prices metered events; a subscription charge has none"
         for cell in self.prices:
             if len(cell.values) != len(self.dimensions):

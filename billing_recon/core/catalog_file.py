@@ -25,6 +25,7 @@ FIGURES: dict[str, Kind] = {
     **dict.fromkeys(("amount", "unit_price", "package_price", "event_fee", "multiplier"), Kind.PRICE),
     **dict.fromkeys(("event_minimum", "event_maximum"), Kind.PRICE),
     **dict.fromkeys(("package_size", "free_units"), Kind.QUANTITY),
+    **dict.fromkeys(("minimum", "maximum"), Kind.AMOUNT),
     "rate": Kind.RATE,
 }
 TIER_FIGURES: dict[str, Kind] = {

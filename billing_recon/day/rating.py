@@ -10,6 +10,7 @@ from billing_recon.compute import expect as expecting
 from billing_recon.compute import late_usage
 from billing_recon.compute import rollup as rolling
 from billing_recon.compute.engine import build
+from billing_recon.compute.expect.late import MOVES
 from billing_recon.compute.expect.runs import LATE_REACH
 from billing_recon.core.results import EXPECTED_LINES, USAGE_ROLLUP
 from billing_recon.core.tables import INVOICE_LINES, LINEAGE, SUBSCRIPTIONS, USAGE_EVENTS, Column, Kind, stored
@@ -101,7 +102,7 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         lookback = home.policy.windows.lookback_days
         register_landed(con, home, SUBSCRIPTIONS, day, lookback)
         register_landed(con, home, INVOICE_LINES, day, lookback)
-        register_usage(con, home, day)
+        register_events(con, home, day, reach=LATE_REACH if register_usage(con, home, day) else 1)
         build(con, (*expecting.RELATIONS, *late_usage.RELATIONS))
         written = (
             home.write(con, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, "expected_lines", run_id),
@@ -114,11 +115,11 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
     return StepResult(tuple(part for part in written if part is not None))
 
 
-def register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> None:
+def register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> bool:
     """`usage_rollup` over the lookback and, as far as they have been rolled up, the days of the late window after `day`.
 
     Of subscriptions whose usage came after a period's window also what lies before the lookback, since such a period is
-    rated again from its first day.
+    rated again from its first day. Answers whether there are any.
     """
     windows = home.policy.windows
     first, last = day - timedelta(days=windows.lookback_days), day + timedelta(days=windows.late_window_days)
@@ -126,7 +127,7 @@ def register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> Non
     register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, first, last, as_name="usage_at_hand")
     con.execute(
         "CREATE TABLE late_subscriptions AS SELECT DISTINCT u.subscription_id FROM usage_at_hand AS u, run_params AS p "
-        "WHERE u.day > CAST(u.usage_day + 1 + p.late_window_days AS DATE) AND u.day > p.first_day AND u.quantity <> 0"
+        f"WHERE u.day > CAST(u.usage_day + 1 + p.late_window_days AS DATE) AND u.day > p.first_day AND {MOVES}"
     )
     (late,) = con.execute("SELECT count(*) FROM late_subscriptions").fetchall()
     earlier = ""
@@ -138,3 +139,31 @@ def register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> Non
         )
         earlier = f" UNION ALL SELECT {names} FROM usage_before"
     con.execute(f"CREATE VIEW {USAGE_ROLLUP.name} AS SELECT {names} FROM usage_at_hand{earlier}")
+    return bool(late[0])
+
+
+def register_events(con: duckdb.DuckDBPyConnection, home: Home, day: date, reach: int) -> None:
+    """`usage_events` of the meters that the catalog charges by single events, and `usage_corrections` of all, over `reach`
+    lookbacks and those days of the late window after `day` that have been rolled up.
+
+    Views whose conditions the files' own statistics answer: what no charge asks about is hardly read. Empty tables where no
+    charge asks.
+    """
+    columns = (Column("day", Kind.DATE), *stored(USAGE_EVENTS))
+    meters = sorted({c.meter for p in home.catalog.plans for c in p.charges if c.by_event and c.meter})
+    if not meters:
+        for name in ("usage_events", "usage_corrections"):
+            con.execute(f"CREATE TABLE {name} ({', '.join(f'{c.name} {c.sql_type}' for c in columns)})")
+        return
+    windows = home.policy.windows
+    first, last = day - timedelta(days=reach * windows.lookback_days), day + timedelta(days=windows.late_window_days)
+    later = home.control.partition_states((USAGE_ROLLUP.name,), day + timedelta(days=1), last)
+    known = ", ".join(f"DATE '{state.day}'" for state in later) or "NULL"
+    listed = ", ".join("'" + meter.replace("'", "''") + "'" for meter in meters)
+    source, _ = window(con, home, USAGE_EVENTS.name, columns, first, last)
+    names = ", ".join(c.name for c in columns)
+    for view, condition in (("usage_events", f"meter IN ({listed})"), ("usage_corrections", "corrects IS NOT NULL")):
+        con.execute(
+            f"CREATE VIEW {view} AS SELECT {names} FROM ({source}) "
+            f"WHERE {condition} AND (observed_on <= DATE '{day}' OR observed_on IN ({known}))"
+        )

@@ -12,8 +12,8 @@ from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import days_between
 from billing_recon.core.policy import Windows
 from billing_recon.core.reason import Code
-from billing_recon.simulate import files, home, offers
-from billing_recon.simulate.billing import bill, number
+from billing_recon.simulate import by_event_offers, files, home, offers
+from billing_recon.simulate.billing import Invoice, bill, number
 from billing_recon.simulate.documents import RenderedAs
 from billing_recon.simulate.downstream import follow
 from billing_recon.simulate.downstream_faults import DownstreamFaults
@@ -22,7 +22,7 @@ from billing_recon.simulate.engine_faults import EngineFaults
 from billing_recon.simulate.faults import Finding, TooFew, capacity, inject, refuse_unknown
 from billing_recon.simulate.ledgers import BookedAs
 from billing_recon.simulate.population import populate
-from billing_recon.simulate.usage import come_late, use
+from billing_recon.simulate.usage import UsageBook, come_late, use
 
 Progress = Callable[[str, int, int], None]
 
@@ -58,6 +58,7 @@ def simulate(
     ledger: BookedAs = BookedAs.CSV,
     late_events: int = 0,
     closed: bool = False,
+    by_event: bool = False,
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Write a whole company home below `out` for the days `first` to `last`, and truth.csv of the injected faults.
@@ -66,7 +67,8 @@ def simulate(
     former simulation, which is replaced together with what was computed from it. `documents` and `ledger` say in which
     form those layers land; the rows that they hold are the same in each. `late_events` usage events come after the late
     window of their own period, which the engine bills as it should: in the next. `closed`: the
-    company has no days after `last`; otherwise they are days on which nothing came. `progress` is called with a stage, what is done
+    company has no days after `last`; otherwise they are days on which nothing came. `by_event` adds subscriptions that are charged
+    by single events (users, peaks, payments, regions); bugs of the engine strike the others. `progress` is called with a stage, what is done
     and what there is to do.
 
     ConfigurationError: the range ends before it starts, no customers, a fault that cannot be simulated or not so often,
@@ -79,7 +81,7 @@ def simulate(
     home.refuse_foreign(out)
     tell = progress or (lambda stage, done, of: None)
     profile, windows = Profile(), Windows()
-    plans, taxes = offers.plans(), offers.taxes()
+    plans, taxes = offers.plans() + (by_event_offers.plans() if by_event else ()), offers.taxes()
     book = PriceBook(plans, taxes)
 
     subscriptions = populate(seed, first, last, customers, book)
@@ -92,23 +94,28 @@ def simulate(
         book,
         lambda done: tell("customers use", done, len(subscriptions)),
     )
+    if by_event:
+        charged = by_event_offers.populate(seed, first, last)
+        by_event_offers.use(seed, charged, usage, profile.issue_after_days, book)
+        subscriptions += charged
     if late_events:
         come_late(seed, subscriptions, usage, profile.issue_after_days, windows.lookback_days, late_events)
     tell("engine bills", 0, 1)
-    invoices = bill(subscriptions, usage, book, profile, first, last)
+    billed = bill(subscriptions, usage, book, profile, first, last)
+    invoices, spared = _struck(billed, usage)
     engine = EngineFaults(invoices, usage, book, profile, windows, first, last)
     used: set[int] = set()
     places = list(invoices)
     try:
         findings = inject(seed, engine.registry, faults, places, used, lambda invoice: invoice)
-        invoices = number(invoices)
+        invoices = number(invoices + spared)
         chains = follow(seed, invoices, profile)
         later = DownstreamFaults(chains, windows, last)
         findings += inject(seed, later.registry, faults, chains, used, lambda chain: chain.invoice)
     except TooFew as shortage:
         usage.believed.clear()
         usage.late = {name: [one for one in late if not one.missed] for name, late in usage.late.items()}
-        clean = bill(subscriptions, usage, book, profile, first, last)
+        clean, _ = _struck(bill(subscriptions, usage, book, profile, first, last), usage)
         after = follow(seed, clean, profile)
         engine = EngineFaults(clean, usage, book, profile, windows, first, last)
         room = capacity(engine.registry, clean, lambda invoice: invoice)
@@ -152,6 +159,12 @@ def simulate(
         payments=sum(len(rows) for rows in landing.rows["payments"].values()),
         faults={code: count for code, count in sorted(faults.items()) if count},
     )
+
+
+def _struck(invoices: list[Invoice], usage: UsageBook) -> tuple[list[Invoice], list[Invoice]]:
+    """Invoices that the engine's bugs may strike, and those that they spare: of charges by single events."""
+    spared = [i for i in invoices if i.subscription.subscription_id in usage.singles]
+    return [i for i in invoices if i.subscription.subscription_id not in usage.singles], spared
 
 
 def _cannot_hold(

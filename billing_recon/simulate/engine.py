@@ -18,6 +18,7 @@ from billing_recon.core.currency import exponent
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.money import Rounding, settle_at
 from billing_recon.core.period import Period
+from billing_recon.simulate.by_event import Metered, Singles, rate_events
 
 ZERO = Decimal(0)
 _EXACT = Context(prec=60)
@@ -285,13 +286,10 @@ def _charge_lines(
     """The lines of one charge within one run of a plan (rules 4, 5 and 7)."""
     charge = _agreed(charge, run.last.contract)
     if charge.kind == "usage":
-        units = _units(usage, charge, run)
-        if not units:
+        metered = _metered(usage, charge, run, period, profile)
+        if not metered.units and not metered.raw and not charge.minimum:
             return []
-        raw = rate_charge(charge, units)
-        return [
-            _line("usage", charge, run, Decimal(1) if charge.model == "flat" else units, raw, period, book, profile)
-        ]
+        return [_line("usage", charge, run, metered.units, metered.raw, period, book, profile)]
     lines = []
     for part in [run] if charge.model == "flat" else seats:
         charge = _agreed(charge, part.last.contract)
@@ -325,6 +323,10 @@ def _line(
 ) -> EngineLine:
     gross = settled(gross_raw, run.last.currency, profile)
     rate = _discount_rate(run.last.contract, period) if charge.discountable else ZERO
+    discount = settled(gross * rate, run.last.currency, profile)
+    if charge.minimum is not None or charge.maximum is not None:
+        gross, discount, moved = _held(charge, gross, rate, run, period, profile)
+        gross_raw = gross if moved else gross_raw
     return _derived(
         kind,
         charge.meter,
@@ -340,8 +342,32 @@ def _line(
         gross_raw=gross_raw,
         gross=gross,
         discount_rate=rate,
-        discount=settled(gross * rate, run.last.currency, profile),
+        discount=discount,
     )
+
+
+def _held(
+    charge: Charge, gross: Decimal, rate: Decimal, run: Run, period: Period, profile: Profile
+) -> tuple[Decimal, Decimal, bool]:
+    """Gross and discount of a line between its charge's minimum and maximum, in the profile's order; whether they moved it."""
+
+    def of_run(agreed: Decimal) -> Decimal:
+        part = share(agreed, run.days, period.days) if profile.proration == "by_day" else agreed
+        return settled(part, run.last.currency, profile)
+
+    net, discount, moved = gross, ZERO, ZERO
+    for step in profile.adjustments:
+        before = net
+        if step == "discount":
+            discount = settled(net * rate, run.last.currency, profile)
+            net -= discount
+        elif step == "maximum" and charge.maximum is not None:
+            net = min(net, of_run(charge.maximum))
+            moved += net - before
+        elif step == "minimum" and charge.minimum is not None:
+            net = max(net, of_run(charge.minimum))
+            moved += net - before
+    return gross + moved, discount, bool(moved)
 
 
 def _discount_rate(contract: Contract, period: Period) -> Decimal:
@@ -384,8 +410,8 @@ def _late_lines(
         mine = [one for one in taken if late.period_of(one.day) == own]
         first = min(one.arrived for one in mine)
         billed = [one for one in late.arrivals if one.arrived < first and late.period_of(one.day) == own]
-        before = _with(usage, billed)
-        after = _with(before, mine)
+        before = _with(usage, billed, first - timedelta(days=1))
+        after = _with(before, mine, max(one.arrived for one in mine))
         seats = active_runs(own, spans, by_seats=True)
         for run in active_runs(own, spans):
             plan = book.plan(*run.last.terms[:3])
@@ -403,7 +429,10 @@ def _late_lines(
                     sides = [
                         next((line for line in side if line.charge_id == charge.charge_id), None) for side in rated
                     ]
-                    units = _units(after, charge, run) - _units(before, charge, run)
+                    units = (
+                        _metered(after, charge, run, own, profile).units
+                        - _metered(before, charge, run, own, profile).units
+                    )
                     lines += _adjusted(charge.meter, run, own, sides, units, book, profile)
             tops = [next(iter(_minimum_lines(plan, run, side, own, book, profile)), None) for side in rated]
             lines += _adjusted("minimum", run, own, tops, Decimal(1), book, profile)
@@ -438,13 +467,27 @@ def _adjusted(
     return [_derived("adjustment", meter, run, own, book, profile, quantity=units, **stays, **figures)]
 
 
-def _with(usage: Usage, late: Iterable[LateUsage]) -> dict[str, dict[date, Decimal]]:
-    """`usage` and what came late on top."""
+def _with(usage: Usage, late: Iterable[LateUsage], until: date) -> Usage:
+    """`usage` and what came late on top, up to a day."""
     known = {meter: dict(days) for meter, days in usage.items()}
     for one in late:
         days = known.setdefault(one.meter, {})
         days[one.day] = days.get(one.day, ZERO) + one.units
-    return known
+    return usage.beside(known, until) if isinstance(usage, Singles) else known
+
+
+def _metered(usage: Usage, charge: Charge, run: Run, period: Period, profile: Profile) -> Metered:
+    """The units of a run and what they cost, by their sum or by single events. A flat charge has one unit, used or not at all."""
+    if charge.by_event:
+        if not isinstance(usage, Singles):
+            return Metered(ZERO, ZERO)
+        events = usage.counting(charge.meter or "", run.start, run.end, period)
+        days = (run.start, run.end)
+        return rate_events(charge, events, days, period, usage.timezone, profile.proration, rate_charge)
+    units = _units(usage, charge, run)
+    if charge.model == "flat":
+        units = Decimal(1) if units else ZERO
+    return Metered(units, rate_charge(charge, units) if units else ZERO)
 
 
 def _units(usage: Usage, charge: Charge, run: Run) -> Decimal:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from billing_recon.core.company import Profile
 from billing_recon.core.money import plain
-from billing_recon.simulate import documents, ledgers
+from billing_recon.simulate import by_event_offers, documents, ledgers
 from billing_recon.simulate.billing import Invoice
 from billing_recon.simulate.documents import EXTENSION, PrintedInvoice, RenderedAs
 from billing_recon.simulate.documents.printing import SELLER, printed
@@ -55,6 +55,7 @@ class Landing:
             table: {day: [] for day in days} for table in COLUMNS if table not in formed
         }
         self.files: dict[str, bytes] = {}
+        self.headers = dict(COLUMNS)
         self._days = frozenset(days)
         self._posted: dict[date, list[Posted]] = {day: [] for day in days}
 
@@ -84,7 +85,7 @@ class Landing:
         """Write every file, the ones without rows too; answers how many."""
         if self.booked_as is not BookedAs.CSV:
             self._write_ledger()
-        for table, header in COLUMNS.items():
+        for table, header in self.headers.items():
             for day, rows in self.rows.get(table, {}).items():
                 self.files[f"{table}/{day}.csv"] = ("\n".join([header, *rows]) + "\n").encode()
         for name, content in self.files.items():
@@ -107,9 +108,19 @@ class Landing:
 
 
 def put_usage(landing: Landing, usage: UsageBook, late_window_days: int) -> None:
-    """usage_events as delivered; metered_usage of each day once its late window has passed."""
+    """usage_events as delivered; metered_usage of each day once its late window has passed. Where events have dimensions, all
+    rows have a place for them."""
+    columns = COLUMNS["usage_events"].count(",")
+    if usage.singles:
+        landing.headers["usage_events"] += ",dimensions"
     for day, deliveries in usage.files.items():
-        landing.rows["usage_events"][day] = [delivery.row for delivery in sorted(deliveries)]
+        rows = [delivery.row for delivery in sorted(deliveries)]
+        if usage.singles:
+            rows = [row if row.count(",") > columns else f"{row}," for row in rows]
+        landing.rows["usage_events"][day] = rows
+    for subscription_id, meter, day, used, count in by_event_offers.metered(usage):
+        settled_on = day + timedelta(days=late_window_days)
+        landing.add("metered_usage", settled_on, subscription_id, meter, day, plain(used), count)
     for key in sorted(usage.truth, key=lambda k: (k[2], k[0], k[1])):
         subscription_id, meter, day = key
         units, events = usage.engine_view(key)

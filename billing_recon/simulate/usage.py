@@ -12,7 +12,8 @@ from typing import NamedTuple
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import Period
 from billing_recon.core.policy import Windows
-from billing_recon.simulate.engine import Late, LateUsage, PriceBook
+from billing_recon.simulate.by_event import Singles
+from billing_recon.simulate.engine import Late, LateUsage, PriceBook, Usage
 from billing_recon.simulate.offers import Meter, usage_meters
 from billing_recon.simulate.population import Subscription
 
@@ -65,7 +66,8 @@ class DayUsage:
 
 @dataclass(slots=True)
 class UsageBook:
-    """Everything used: `files` as delivered by day, `truth` as it counts, `believed` where the engine differs.
+    """Everything used: `files` as delivered by day, `truth` as it counts, `believed` where the engine differs;
+    `singles` of the subscriptions charged by single events, which no fault of usage strikes.
 
     A fault changes only what the engine believes and what is delivered, never what counts.
     """
@@ -78,6 +80,7 @@ class UsageBook:
     decimals: dict[str, int] = field(default_factory=dict)
     late: dict[str, list[LateEvent]] = field(default_factory=dict)
     late_window_days: int = Windows().late_window_days
+    singles: dict[str, Singles] = field(default_factory=dict)
     _by_subscription: dict[str, list[Key]] = field(default_factory=dict)
 
     def deliver(self, day: date, delivery: Delivery) -> None:
@@ -99,15 +102,13 @@ class UsageBook:
         """Units as a decimal quantity."""
         return Decimal(units).scaleb(-self.decimals[meter])
 
-    def of(
-        self, subscription_id: str, believed: dict[Key, tuple[int, int]] | None = None
-    ) -> dict[str, dict[date, Decimal]]:
-        """One subscription's usage by meter and day as the engine has it, or as it would with `believed` on top."""
+    def of(self, subscription_id: str, believed: dict[Key, tuple[int, int]] | None = None) -> Usage:
+        """One subscription's usage by meter and day, with its single events where it is charged by them, as the engine has it, or as it would with `believed` on top."""
         found: dict[str, dict[date, Decimal]] = {}
         for key in self.keys_of(subscription_id):
             units, _ = believed[key] if believed and key in believed else self.engine_view(key)
             found.setdefault(key[1], {})[key[2]] = self.quantity(key[1], units)
-        return found
+        return self.singles[subscription_id].beside(found) if subscription_id in self.singles else found
 
     def late_of(self, subscription: Subscription) -> Late:
         """One subscription's late usage as the engine has it."""

@@ -48,6 +48,7 @@ class SmallCompany:
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     usage: list[dict[str, Any]] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
 
     def subscribes(self, **given: Any) -> None:
         """Land one interval of a subscription; `since` and `until` are local dates in its time zone."""
@@ -131,6 +132,8 @@ class SmallCompany:
         )
         known = self.on + timedelta(days=self.late_window_days)
         insert(con, "usage_rollup", [row for row in self.usage if row["day"] <= known])
+        land(con, USAGE_EVENTS, [row for row in self.events if row["observed_on"] <= known])
+        con.execute("CREATE VIEW usage_corrections AS SELECT * FROM usage_events WHERE corrects IS NOT NULL")
         build(con, expect.RELATIONS)
         return con
 

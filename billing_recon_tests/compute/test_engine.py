@@ -102,3 +102,18 @@ def test_what_tells_that_a_relation_is_empty_is_made_before_it() -> None:
     for _ in range(2):
         build(con, steps)
     assert con.execute("SELECT count(*) FROM late").fetchall() == [(0,)]
+
+
+def test_what_can_only_come_from_an_empty_relation_is_empty_too_whatever_is_asked_of_it() -> None:
+    con = session(Limits(threads=1))
+    con.execute("CREATE TABLE given AS SELECT 1 AS n")
+    steps = [
+        Relation("none", "SELECT n FROM given", ("given",), "None.", rows_from=("given WHERE n > 1",)),
+        Relation("after", "SELECT n FROM given", ("given",), "None.", rows_from=("none WHERE n = 1",)),
+        Relation("one", "SELECT n FROM given", ("given",), "One.", rows_from=("given WHERE n = 1",)),
+        Relation("either", "SELECT n FROM given", ("given",), "One.", rows_from=("none", "one WHERE n = 1")),
+        Relation("other", "SELECT n FROM given", ("given",), "None.", rows_from=("one WHERE n = 2",)),
+    ]
+    build(con, steps)
+    counted = [con.execute(f"SELECT count(*) FROM {step.name}").fetchall()[0][0] for step in steps]
+    assert counted == [0, 0, 1, 1, 0]

@@ -22,13 +22,13 @@ MIXED = tuple(code for code in SUPPORTED if code is not Code.UNEXPLAINED)
 """Every fault with a cause. What has none is UNEXPLAINED, and must not be found where every fault has one."""
 
 
-def simulated(seed: int, customers: int, each: int, out: Path) -> None:
+def simulated(seed: int, customers: int, each: int, out: Path, *, by_event: bool = True) -> None:
     """A company with `each` of every fault; fewer of those for which this one has no more room."""
     faults = {code: each for code in MIXED if each}
     while True:
         try:
             last = FIRST + timedelta(days=DAYS - 1)
-            simulate(seed=seed, first=FIRST, last=last, customers=customers, faults=faults, out=out)
+            simulate(seed=seed, first=FIRST, last=last, customers=customers, faults=faults, out=out, by_event=by_event)
             return
         except ConfigurationError as error:
             code = Code(error.problems[0].split(":")[0])
@@ -37,7 +37,7 @@ def simulated(seed: int, customers: int, each: int, out: Path) -> None:
 
 def other(seed: int, customers: int, each: int, out: Path) -> None:
     """A company of another make, see other_hand."""
-    simulated(seed, customers, 0, out)
+    simulated(seed, customers, 0, out, by_event=False)
     write_company(out, seed, each)
 
 

@@ -29,18 +29,19 @@ OWN_PRICE = (
 
 ITEMS = Relation(
     name="charge_items",
-    inputs=("contract_runs", "run_allowances", "term_charges", "usage_rollup", "run_params"),
+    inputs=("contract_runs", "run_allowances", "term_charges", "usage_rollup", "event_units", "run_params"),
     doc=(
         "One item a run and charge, with its units (1 for flat) and proration share. Usage is that of the run's days as "
         "observed by the cutoff: period_end + late_window_days, or the company's first day with its opening load. What came "
         "within the late window after the day re-opens it and counts too, where a bill is due; a period that is only open "
-        "has items for what was used by the day, and nothing else."
+        "has items for what was used by the day, and nothing else. Units of charges by event are those of event_units, under `ask`; "
+        "charge_minimum and charge_maximum are those of the whole period, of which the run has run_part / run_whole."
     ),
     sql=f"""
 WITH charged AS (
     SELECT {of("r", _RUN)}, r.seats, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.aggregation,
         {OWN_PRICE},
-        c.kind = 'subscription' AS prorates, r.part, r.whole, coalesce(a.own, 0) AS own_allowance,
+        c.kind = 'subscription' AS prorates, r.part, r.whole, c.by_event, c.minimum AS charge_minimum, c.maximum AS charge_maximum, coalesce(a.own, 0) AS own_allowance,
         coalesce(a.rolled, 0) AS rolled_allowance, c.included,
         greatest(CAST(r.period_end + p.late_window_days AS DATE), p.first_day) AS cutoff, p.day,
         p.late_window_days,
@@ -63,10 +64,22 @@ used AS (
         AND (u.day <= c.day OR (c.wanted AND u.usage_day <= c.day AND u.day <= CAST(c.day + c.late_window_days AS DATE)))
     WHERE c.kind = 'usage'
     GROUP BY c.item_id
+),
+metered AS (
+    SELECT c.item_id, CASE WHEN c.by_event THEN coalesce(e.quantity, 0) ELSE u.quantity END AS quantity,
+        coalesce(e.late_quantity, u.late_quantity) AS late_quantity,
+        CASE WHEN e.late_quantity IS NULL THEN u.duplicate_quantity END AS duplicate_quantity,
+        coalesce(e.superseded_quantity, u.superseded_quantity) AS superseded_quantity, e.ask, e.late_quantity IS NULL AS is_sum
+    FROM charged AS c
+    LEFT JOIN used AS u ON u.item_id = c.item_id
+    LEFT JOIN event_units AS e ON c.by_event AND e.side = 'period' AND e.subscription_id = c.subscription_id
+        AND e.period_start = c.period_start AND e.period_end = c.period_end AND e.run_start = c.run_start
+        AND e.charge_id = c.charge_id
 )
 SELECT {of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.cutoff,
     CAST(CASE
-        WHEN c.model = 'flat' AND c.kind = 'usage' THEN CASE WHEN coalesce(u.quantity, 0) = 0 THEN 0 ELSE 1 END
+        WHEN c.model = 'flat' AND c.kind = 'usage' AND NOT c.by_event THEN CASE WHEN coalesce(u.quantity, 0) = 0 THEN 0 ELSE 1 END
+        WHEN c.model = 'flat' AND c.by_event THEN u.quantity
         WHEN c.model = 'flat' THEN 1
         WHEN c.kind = 'usage' THEN coalesce(u.quantity, 0)
         ELSE c.seats
@@ -78,24 +91,37 @@ SELECT {of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.m
     CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity, c.own_price,
     CAST(c.own_allowance AS {QUANTITY}) AS own_allowance, CAST(c.rolled_allowance AS {QUANTITY}) AS rolled_allowance,
     CAST(c.own_allowance + c.rolled_allowance AS {QUANTITY}) AS allowance,
-    c.aggregation, CAST(CASE WHEN c.kind = 'usage' THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included
+    c.aggregation, u.ask, c.charge_minimum, c.charge_maximum, CAST(c.part AS INTEGER) AS run_part, CAST(c.whole AS INTEGER) AS run_whole,
+    CAST(CASE WHEN c.kind = 'usage' AND u.is_sum THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included
 FROM charged AS c
-LEFT JOIN used AS u ON u.item_id = c.item_id
+LEFT JOIN metered AS u ON u.item_id = c.item_id
 WHERE c.wanted OR u.quantity <> 0""",
 )
 
+RATES = "unit_price, gross_raw, gross, working, phrase"
+
+
+def rates(items: str, by_units: str) -> str:
+    """SQL for the prices of `items` (item_id, ask): those by their units, and those by their single events."""
+    return (
+        f"(SELECT item_id, {RATES} FROM {by_units} UNION ALL SELECT n.item_id, {of('x', RATES)} FROM event_rates AS x "
+        f"JOIN {items} AS n ON n.ask = x.item_id)"
+    )
+
+
 UNBILLED = Relation(
     name="unbilled_usage",
-    inputs=("charge_items", "charge_rates", "late_changes"),
+    inputs=("charge_items", "charge_rates", "event_rates", "charge_bounds", "late_changes"),
     doc=(
         "Usage of periods still open, at what it would cost today: gross, before discount and tax; and usage that came too late "
         "for its own period and waits for the open one to end."
     ),
     sql=f"""
 WITH parts AS (
-    SELECT i.subscription_id, i.customer_id, i.meter, i.currency, i.quantity, r.gross
+    SELECT i.subscription_id, i.customer_id, i.meter, i.currency, i.quantity, coalesce(b.capped, r.gross) AS gross
     FROM charge_items AS i
-    JOIN charge_rates AS r ON r.item_id = i.item_id
+    JOIN {rates("charge_items", "charge_rates")} AS r ON r.item_id = i.item_id
+    LEFT JOIN charge_bounds AS b ON b.item_id = i.item_id
     WHERE i.is_open AND i.kind = 'usage' AND i.quantity <> 0
     UNION ALL
     SELECT subscription_id, customer_id, meter, currency, quantity, gross FROM late_changes
@@ -116,39 +142,46 @@ LINE = (
 
 CHARGE_LINES = Relation(
     name="charge_lines",
-    inputs=("charge_items", "charge_rates", "run_params"),
-    doc="Priced items as lines, with the contract's discount on those that are discountable.",
+    inputs=("charge_items", "charge_rates", "event_rates", "charge_bounds", "run_params"),
+    doc=(
+        "Priced items as lines, held to the minimum and maximum of their charge, with the contract's discount on those that are "
+        "discountable."
+    ),
     sql=f"""
 WITH priced AS (
     SELECT {of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
-        i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, r.gross_raw, r.gross, r.tier_amounts, r.working,
+        i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, coalesce(b.gross_raw, r.gross_raw) AS gross_raw,
+        coalesce(b.gross, r.gross) AS gross, CASE WHEN b.gross IS NULL THEN r.tier_amounts END AS tier_amounts, r.working,
+        b.working AS bounds, b.discount_raw AS held_discount_raw, coalesce(b.told, '') AS told,
         CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || group_thousands(CAST(i.part AS VARCHAR)) || ' of '
             || group_thousands(CAST(i.whole AS VARCHAR)) || CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END END AS phrase,
         CASE WHEN i.kind = 'usage' THEN 'usage' WHEN i.part = i.whole THEN 'subscription' ELSE 'proration' END AS kind,
         CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount,
         p.rounding
     FROM charge_items AS i
-    JOIN charge_rates AS r ON r.item_id = i.item_id
+    JOIN {rates("charge_items", "charge_rates")} AS r ON r.item_id = i.item_id
+    LEFT JOIN charge_bounds AS b ON b.item_id = i.item_id
     CROSS JOIN run_params AS p
     WHERE i.wanted
 ),
 discounted AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
         run_end, customer_id, segment, decimals, tax_rate, charge_id, position, meter, quantity, cutoff, late_quantity, duplicate_quantity, superseded_quantity,
-        own_allowance, rolled_allowance, unit_price, gross_raw, gross, tier_amounts, working, phrase, kind, line_discount, rounding,
-        apply_rate(gross, line_discount) AS discount_raw
+        own_allowance, rolled_allowance, unit_price, gross_raw, gross, tier_amounts, working, bounds, phrase || told AS phrase, kind,
+        line_discount, rounding, coalesce(held_discount_raw, apply_rate(gross, line_discount)) AS discount_raw
     FROM priced
 )
 SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id,
     segment, decimals, tax_rate, charge_id, position, kind, meter, run_start AS line_start, run_end AS line_end, quantity,
     unit_price, gross_raw, gross, line_discount AS discount_rate, discount_raw,
-    {discount("gross", "tier_amounts", "line_discount", "decimals", "rounding")} AS discount, late_quantity, duplicate_quantity,
+    {discount("gross", "tier_amounts", "line_discount", "decimals", "rounding", "discount_raw")} AS discount, late_quantity, duplicate_quantity,
     superseded_quantity,
     CAST(json_object('rating', CAST(working AS JSON), 'usage', CASE WHEN kind = 'usage' THEN json_object(
         'observed_by', CAST(cutoff AS VARCHAR), 'late', say_quantity(late_quantity),
         'duplicates', say_quantity(duplicate_quantity), 'superseded', say_quantity(superseded_quantity)) END,
         'allowance', CASE WHEN own_allowance + rolled_allowance > 0 THEN json_object('own', say_quantity(own_allowance),
-            'rolled', say_quantity(rolled_allowance), 'units', say_quantity(own_allowance + rolled_allowance)) END
+            'rolled', say_quantity(rolled_allowance), 'units', say_quantity(own_allowance + rolled_allowance)) END,
+        'bounds', CAST(bounds AS JSON)
     ) AS VARCHAR) AS working,
     phrase
 FROM discounted""",

@@ -8,7 +8,8 @@ tiers, free units and minimums are right; over several adjustments of one period
 from __future__ import annotations
 
 from billing_recon.compute.expect.allowances import allowed
-from billing_recon.compute.expect.charges import MINIMUM_FIRST, OWN_PRICE, of
+from billing_recon.compute.expect.bounds import bound
+from billing_recon.compute.expect.charges import MINIMUM_FIRST, OWN_PRICE, of, rates
 from billing_recon.compute.expect.periods import own_period
 from billing_recon.compute.money import AMOUNT, QUANTITY, RATE, RAW
 from billing_recon.compute.rating import rate
@@ -17,12 +18,16 @@ from billing_recon.compute.rating.model import text
 from billing_recon.compute.rating.proration import shared
 from billing_recon.compute.relation import Relation
 
+MOVES = """(u.quantity <> 0 OR ((u.events <> 0 OR u.superseded_events <> 0) AND u.meter IN (
+        SELECT b.meter FROM term_charges AS b WHERE b.kind = 'usage' AND (b.by_event OR b.aggregation = 'count'))))"""
+"""SQL condition: a change u of the roll-up can change a price. Where events are looked at, one can without a unit more or less."""
+
 _ARRIVAL = "subscription_id, meter, usage_day, arrived, quantity"
 _BILLING = "billing_anchor, billing_interval, once_start, once_end"
 
 ARRIVALS = Relation(
     name="late_arrivals",
-    inputs=("usage_rollup", "contract_intervals", "invoice_lines", "run_params"),
+    inputs=("usage_rollup", "contract_intervals", "invoice_lines", "term_charges", "run_params"),
     doc=(
         "What arrived after the late window of its usage day, with its own period and the one that adjusts it: the period that holds "
         "the last day whose window was closed when it came. `fate`: in_time (its own period's window was still open), "
@@ -35,7 +40,7 @@ WITH candidates AS (
         CAST(u.day - p.late_window_days - 1 AS DATE) AS closed_day
     FROM usage_rollup AS u
     CROSS JOIN run_params AS p
-    WHERE u.day > CAST(u.usage_day + 1 + p.late_window_days AS DATE) AND u.day > p.first_day AND u.quantity <> 0
+    WHERE u.day > CAST(u.usage_day + 1 + p.late_window_days AS DATE) AND u.day > p.first_day AND {MOVES}
 ),
 owned AS (
     SELECT {of("c", _ARRIVAL)}, c.closed_day, {of("i", _BILLING)}, c.usage_day AS probe
@@ -99,11 +104,11 @@ _FROM_LATE = ("late_arrivals WHERE wanted OR is_open",)
 
 ITEMS = Relation(
     name="late_items",
-    inputs=("late_arrivals", "contract_runs", "run_allowances", "term_charges", "usage_rollup"),
+    inputs=("late_arrivals", "contract_runs", "run_allowances", "term_charges", "usage_rollup", "event_units"),
     rows_from=_FROM_LATE,
     doc=(
         "Each charge of a run that late usage belongs to, twice: with what the adjusting period takes up (`side` after) and "
-        "without it (before). Charges that the usage leaves alone are there for the run's minimum."
+        "without it (before); units of charges by event are those of event_units, under `ask`. Charges that the usage leaves alone are there for the run's minimum."
     ),
     sql=f"""
 WITH spans AS (
@@ -116,7 +121,7 @@ WITH spans AS (
 charged AS (
     SELECT {of("r", _LATE_RUN)}, r.customer_id, r.segment, r.discount_rate, r.decimals, r.tax_rate, r.minimum, r.seats,
         s.adjusted_start, s.adjusted_end, s.due_on AS adjusted_due, s.adjusts, s.is_late_open, s.first_arrived,
-        s.last_arrived, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.aggregation, {OWN_PRICE},
+        s.last_arrived, c.charge_id, c.position, c.kind, c.model, c.meter, c.discountable, c.aggregation, {OWN_PRICE}, c.by_event, c.minimum AS charge_minimum, c.maximum AS charge_maximum,
         c.kind = 'subscription' AS prorates, r.part, r.whole, CAST(coalesce(a.own, 0) + coalesce(a.rolled, 0) AS {QUANTITY}) AS allowance,
         row_number() OVER (
             ORDER BY r.subscription_id, r.period_start, s.adjusted_start, r.run_start, r.by_seat, c.position
@@ -141,23 +146,27 @@ used AS (
 ),
 sides AS (SELECT unnest(['before', 'after']) AS side),
 known AS (
-    SELECT c.number, s.side, CASE s.side WHEN 'before' THEN u.before ELSE u.after END AS used
+    SELECT c.number, s.side, e.ask,
+        CASE WHEN c.by_event THEN e.quantity WHEN s.side = 'before' THEN u.before ELSE u.after END AS used
     FROM charged AS c
     CROSS JOIN sides AS s
     LEFT JOIN used AS u ON u.number = c.number
+    LEFT JOIN event_units AS e ON c.by_event AND e.side = s.side AND e.adjusted_start = c.adjusted_start
+        AND e.subscription_id = c.subscription_id AND e.period_start = c.period_start AND e.period_end = c.period_end
+        AND e.run_start = c.run_start AND e.charge_id = c.charge_id
 )
 SELECT CAST(c.number AS VARCHAR) || k.side AS item_id, c.number, k.side, {of("c", _LATE_RUN)}, c.customer_id, c.segment,
     c.discount_rate, c.decimals, c.tax_rate, c.minimum, {of("c", _SPAN)}, c.charge_id, c.position, c.kind, c.model, c.meter,
     c.discountable, CAST(coalesce(k.used, 0) AS {QUANTITY}) AS used,
     CAST(CASE
-        WHEN c.model = 'flat' AND c.kind = 'usage' THEN CASE WHEN coalesce(k.used, 0) = 0 THEN 0 ELSE 1 END
-        WHEN c.model = 'flat' THEN 1
+        WHEN c.model = 'flat' AND c.kind = 'usage' AND NOT c.by_event THEN CASE WHEN coalesce(k.used, 0) = 0 THEN 0 ELSE 1 END
+        WHEN c.model = 'flat' AND NOT c.by_event THEN 1
         WHEN c.kind = 'usage' THEN coalesce(k.used, 0)
         ELSE c.seats
     END AS {QUANTITY}) AS quantity,
     CAST(CASE WHEN c.prorates THEN c.part ELSE 1 END AS INTEGER) AS part,
     CAST(CASE WHEN c.prorates THEN c.whole ELSE 1 END AS INTEGER) AS whole, c.part AS run_part, c.whole AS run_whole, c.own_price,
-    c.allowance
+    c.allowance, c.charge_minimum, c.charge_maximum, k.ask
 FROM charged AS c
 JOIN known AS k ON k.number = c.number""",
 )
@@ -169,7 +178,7 @@ _RATED = (
 
 CHANGES = Relation(
     name="late_changes",
-    inputs=("late_items", "late_rates", "run_params", "term_profile"),
+    inputs=("late_items", "late_rates", "event_rates", "late_bounds", "run_params", "term_profile"),
     rows_from=("late_items",),
     doc=(
         "What late usage changes: one row a charge whose price it changes, and one a run whose minimum then tops up less "
@@ -177,21 +186,24 @@ CHANGES = Relation(
     ),
     sql=f"""
 WITH priced AS (
-    SELECT i.number, i.side, {of("i", _RATED)}, i.used, r.unit_price, r.gross_raw, r.gross, r.tier_amounts, r.phrase,
+    SELECT i.number, i.side, {of("i", _RATED)}, i.used, r.unit_price, coalesce(b.gross_raw, r.gross_raw) AS gross_raw,
+        coalesce(b.gross, r.gross) AS gross, CASE WHEN b.gross IS NULL THEN r.tier_amounts END AS tier_amounts,
+        r.phrase || coalesce(b.told, '') AS phrase, b.discount_raw AS held_discount_raw,
         CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount, p.rounding,
         i.run_part, i.run_whole
     FROM late_items AS i
-    JOIN late_rates AS r ON r.item_id = i.item_id
+    JOIN {rates("late_items", "late_rates")} AS r ON r.item_id = i.item_id
+    LEFT JOIN late_bounds AS b ON b.item_id = i.item_id
     CROSS JOIN run_params AS p
 ),
 discounted AS (
     SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, tier_amounts, phrase, line_discount, rounding, run_part,
-        run_whole, apply_rate(gross, line_discount) AS discount_raw
+        run_whole, coalesce(held_discount_raw, apply_rate(gross, line_discount)) AS discount_raw
     FROM priced
 ),
 settled AS (
     SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, phrase, line_discount, rounding, run_part,
-        run_whole, discount_raw, {discount("gross", "tier_amounts", "line_discount", "decimals", "rounding")} AS discount
+        run_whole, discount_raw, {discount("gross", "tier_amounts", "line_discount", "decimals", "rounding", "discount_raw")} AS discount
     FROM discounted
 ),
 charges AS (
@@ -305,6 +317,7 @@ LEFT JOIN hosts AS h ON h.subscription_id = c.subscription_id AND h.period_start
 RELATIONS: tuple[Relation, ...] = (
     ITEMS,
     *rate("late_items", "late_rates", given=("own_price", "allowance")),
+    *bound("late_items", rates("late_items", "late_rates"), ("late_rates", "event_rates"), "late_bounds"),
     CHANGES,
     LINES,
 )

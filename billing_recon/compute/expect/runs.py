@@ -83,6 +83,11 @@ def _runs(by_seat: bool) -> str:
 
 _WITH_FREE_UNITS = ", ".join(f"'{model}'" for model in USED_BY["free_units"] if model != "percentage")
 
+UNPRICED = """kind = 'usage' AND ((bucket IS NOT NULL AND aggregation = 'time_weighted')
+        OR (aggregation IN ('max', 'latest', 'time_weighted') AND (prorated OR (model = 'percentage' AND (free_events > 0
+            OR free_units > 0 OR event_minimum IS NOT NULL OR event_maximum IS NOT NULL)))))"""
+"""SQL condition: a charge prices each event, and its meter does not say what one event is worth."""
+
 _LAST_DAY_COUNTS = "f.day_count = 'both_ends' AND f.period_ends = 'next_start'"
 
 _NOT_EXACT = "('DOUBLE', 'OBJECT', 'ARRAY', 'BOOLEAN')"
@@ -179,8 +184,9 @@ WITH runs AS ({_runs(by_seat=False)}
     UNION ALL{_runs(by_seat=True)}
 ),
 metered AS (
-    SELECT plan_id, plan_version, currency, bool_or(kind = 'usage') AS meters, bool_or(by_event) AS by_event,
-        list(meter) FILTER (WHERE kind = 'usage' AND model IN ({_WITH_FREE_UNITS})) AS by_units
+    SELECT plan_id, plan_version, currency, bool_or(kind = 'usage') AS meters, bool_or({UNPRICED}) AS unpriced,
+        list(meter) FILTER (WHERE kind = 'usage' AND model IN ({_WITH_FREE_UNITS}) AND NOT priced_by_event) AS by_units,
+        list(meter) FILTER (WHERE by_event) AS by_event
     FROM term_charges GROUP BY plan_id, plan_version, currency
 ),
 stated AS (
@@ -218,6 +224,8 @@ agreed AS (
         {_unknown()} AS unknown, TRY_CAST(json_extract_string(contract, '$.cap') AS {AMOUNT}) AS cap,
         coalesce(list_contains(json_extract_string(contract, '$.allowances[*].rollover'), 'next_period'), false) AS rolls,
         json_extract_string(contract, '$.allowances[*].meter') AS allowed,
+        list_transform(list_filter(json_extract(contract, '$.allowances[*]'),
+            lambda one: json_extract_string(one, '$.rollover') = 'next_period'), lambda one: json_extract_string(one, '$.meter')) AS rolling,
         list_min(list_transform(list_filter(json_extract(contract, '$.credits[*]'),
             lambda one: json_extract_string(one, '$.expires_on') IS NOT NULL),
             lambda one: TRY_CAST(json_extract_string(one, '$.granted_on') AS DATE))) AS prepaid_from
@@ -242,7 +250,8 @@ judged AS (
             WHEN (a.wanted OR a.late) AND x.rate IS NULL THEN 'no_tax_rate'
             WHEN len(list_filter(g.allowed, lambda one: NOT list_contains(coalesce(m.by_units, []), one))) > 0
                 THEN 'allowance_without_charge'
-            WHEN m.by_event THEN 'priced_by_event'
+            WHEN m.unpriced THEN 'priced_by_event'
+            WHEN g.rolls AND len(list_filter(g.rolling, lambda one: list_contains(m.by_event, one))) > 0 THEN 'rollover_by_event'
             WHEN a.is_short AND p.proration = 'by_second' AND a.has_brief THEN 'changed_twice_a_day'
             WHEN a.is_short AND p.proration = 'by_day' AND f.fixed_days IS NOT NULL
                 AND a.period_end - a.period_start NOT BETWEEN 28 AND 31 THEN 'no_fixed_days'
@@ -283,9 +292,12 @@ SELECT subscription_id, plan_id, plan_version, currency, reason, min(
             || ', so the invoice of ' || subscription_id || ' cannot be rated; add the rate to the catalog''s taxes.'
         WHEN 'contract_unreadable' THEN 'The contract of ' || subscription_id || ' is not readable JSON with its figures '
             || 'written as strings, so its terms are unknown; have it sent again.'
-        WHEN 'priced_by_event' THEN 'Plan ''' || plan_id || ''' version ''' || plan_version || ''' has charges whose price '
-            || 'depends on single events, of which only the sums are at hand, so ' || subscription_id || ' is not rated; price '
-            || 'them by the sum of their quantities.'
+        WHEN 'priced_by_event' THEN 'Plan ''' || plan_id || ''' version ''' || plan_version || ''' has a charge that '
+            || 'prices single events of a meter that is not their sum, count or number of distinct values, or one by time in buckets, '
+            || 'so ' || subscription_id || ' is not rated; change its aggregation, or take the free events, bounds or bucket out.'
+        WHEN 'rollover_by_event' THEN 'The contract of ' || subscription_id || ' rolls over units of a meter that plan ''' || plan_id
+            || ''' version ''' || plan_version || ''' charges by single events, and what a period left of them is not kept, so it is '
+            || 'not rated; set rollover: none, or charge the meter by its sum.'
         WHEN 'contract_term_unknown' THEN 'The contract of ' || subscription_id || ' has terms that rating does not know ('
             || unknown || '), so what it owes is unknown; name them as in docs/rating.md section 7, or take them out.'
         WHEN 'allowance_without_charge' THEN 'The contract of ' || subscription_id || ' includes units of a meter that plan '''

@@ -15,7 +15,7 @@ def paid(at: Sources) -> Relation:
     return Relation(
         name=at.paid,
         inputs=(at.terms, at.events),
-        rows_from=("term_charges WHERE model = 'percentage' AND by_event",),
+        rows_from=("term_charges WHERE model = 'percentage' AND priced_by_event",),
         doc="What is left to pay of the events of percentage charges.",
         sql=f"""
 SELECT part_id, events,

@@ -28,7 +28,8 @@ class Matrix:
         return f"""
 SELECT part_id, CAST(json_object('cell', cell, 'units', say_quantity(total - prior), 'unit_price', {text("price")}) AS VARCHAR)
         AS steps,
-    {said_units("total - prior")} || ' ' || noun || CASE WHEN cell IS NULL THEN '' ELSE ' (' || replace(cell, '|', ', ') || ')' END
+    {said_units("total - prior")} || ' ' || noun || CASE WHEN cell IS NULL THEN '' ELSE ' (' || array_to_string(list_transform(
+        string_split(cell, '|'), lambda one: coalesce(nullif(one, ''), 'none')), ', ') || ')' END
         || ' at ' || {said_price("price")} AS phrase
 FROM (
     SELECT t.part_id, t.total, t.prior, t.noun, t.cell, t.currency, t.decimals, {_PRICE} AS price

@@ -6,7 +6,7 @@ from billing_recon.compute.money import QUANTITY
 from billing_recon.compute.relation import Relation
 
 
-def meter(items: str, events: str, into: str) -> tuple[Relation, ...]:
+def meter(items: str, events: str, into: str, *, seconds: str | None = None) -> tuple[Relation, ...]:
     """Relations that meter the events of `items`, ending in `into`.
 
     `items`: item_id, aggregation (core.catalog.Aggregation), bucket ('hour', 'day' or empty), begins and ends TIMESTAMP (the
@@ -15,9 +15,13 @@ def meter(items: str, events: str, into: str) -> tuple[Relation, ...]:
     empty). `into`: item_id, bucket TIMESTAMP (empty without buckets), cell, quantity QUANTITY, events BIGINT. An item without
     events has no row.
 
+    `seconds` names a column of `items` with the seconds of the whole period, where an item is but part of one; without it, they
+    are those from begins to ends.
+
     The latest value is the one of the last event in the order given. time_weighted takes each value as a change that holds
     until the period ends: value x seconds left / the period's seconds, kept at the ten decimals of a quantity.
     """
+    whole = f"i.{seconds}" if seconds else "datediff('second', i.begins, i.ends)"
     return (
         Relation(
             name=into,
@@ -35,7 +39,7 @@ FROM (
         CASE i.bucket WHEN 'hour' THEN date_trunc('hour', e.event_time) WHEN 'day' THEN CAST(date_trunc('day', e.event_time) AS TIMESTAMP) END
             AS bucket,
         CASE WHEN i.aggregation = 'time_weighted' THEN share(e.value,
-            datediff('second', greatest(e.event_time, i.begins), i.ends), datediff('second', i.begins, i.ends)) END AS weighted
+            datediff('second', greatest(e.event_time, i.begins), i.ends), {whole}) END AS weighted
     FROM {events} AS e
     JOIN {items} AS i ON i.item_id = e.item_id
 ) AS placed

@@ -164,7 +164,7 @@ def _terms(items: str, at: Sources, given: Collection[str], events: str | None, 
         charge = charge.replace("c.free_units,", f"{free} AS free_units,")
     else:
         free = "c.free_units"
-    rateable = "true" if events else "NOT c.by_event"
+    rateable = "true" if events else "NOT c.priced_by_event"
     return Relation(
         name=at.terms,
         inputs=(items, at.converted, "term_charges", "currencies", "term_profile"),

@@ -7,17 +7,21 @@ from billing_recon.compute.reconcile.rerating import CHARGES
 from billing_recon.compute.reconcile.shape import CODE_ORDER
 from billing_recon.compute.relation import Relation
 
+NOT_SUMMED = """ANTI JOIN term_charges AS t ON t.plan_id = p.e_plan AND t.plan_version = p.e_version
+        AND t.currency = p.e_currency AND t.charge_id = p.charge_id AND t.aggregation NOT IN ('sum', 'count')"""
+"""SQL that leaves out lines p whose units are no sum: a peak, a number of distinct values."""
+
 CLOSED = Relation(
     name="line_closed",
-    inputs=("parted_lines", "usage_rollup", "run_params"),
+    inputs=("parted_lines", "usage_rollup", "term_charges", "run_params"),
     rows_from=("parted_lines WHERE kind = 'usage' AND b_quantity <> e_quantity",),
     doc=(
         "Usage lines that charge what was known at the end of an earlier day, where all that came since came late: the engine "
         "closed its books too early (`closed_before`: the earliest day of what is missing); and those that charge what would "
         "be used had no correction come, of all days or of one, or that count both a correction and what it corrects "
-        "(`is_uncorrected`)."
+        "(`is_uncorrected`). Only of units that are sums; of others the expected line itself says so."
     ),
-    sql="""
+    sql=f"""
 WITH arrived AS (
     SELECT p.item, p.b_quantity, p.e_quantity, u.usage_day, u.day, sum(u.quantity) AS quantity, sum(u.late_quantity) AS late,
         coalesce(sum(u.quantity) FILTER (WHERE u.superseded_quantity <> 0), 0) AS corrected,
@@ -26,6 +30,7 @@ WITH arrived AS (
     CROSS JOIN run_params AS d
     JOIN usage_rollup AS u ON u.subscription_id = p.sub AND u.meter = p.meter AND u.usage_day >= p.period_start
         AND u.usage_day < p.period_end AND u.day <= CAST(p.period_end + d.late_window_days AS DATE)
+    {NOT_SUMMED}
     WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
     GROUP BY p.item, p.b_quantity, p.e_quantity, u.usage_day, u.day
 ),
@@ -56,10 +61,14 @@ FULL JOIN uncorrected AS n ON n.item = c.item""",
 
 METERED = Relation(
     name="line_metered",
-    inputs=("parted_lines", "metered_days"),
+    inputs=("parted_lines", "metered_days", "usage_rollup", "term_charges", "run_params"),
     rows_from=("parted_lines WHERE kind = 'usage' AND b_quantity <> e_quantity",),
-    doc="What the engine says it metered in the days of each usage line whose quantity differs; the last word on a day counts.",
+    doc=(
+        "Whether the engine says it metered, in the days of each usage line whose quantity differs, what it should have: the line's "
+        "units, or what was used where those are no sum of it. The last word on a day counts."
+    ),
     sql=f"""
+WITH metered AS (
 SELECT item, CAST(sum(quantity) AS {QUANTITY}) AS metered
 FROM (
     SELECT p.item, m.usage_day, arg_max(m.quantity, struct_pack(
@@ -70,17 +79,35 @@ FROM (
     WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
     GROUP BY p.item, m.usage_day
 ) AS days
-GROUP BY item""",
+GROUP BY item
+),
+summed AS (
+    SELECT p.item FROM parted_lines AS p {NOT_SUMMED} WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
+),
+used AS (
+    SELECT p.item, sum(u.quantity) AS used
+    FROM parted_lines AS p
+    CROSS JOIN run_params AS d
+    JOIN usage_rollup AS u ON u.subscription_id = p.sub AND u.meter = p.meter AND u.usage_day >= p.period_start
+        AND u.usage_day < p.period_end AND u.day <= CAST(p.period_end + d.late_window_days AS DATE)
+    ANTI JOIN summed AS s ON s.item = p.item
+    WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
+    GROUP BY p.item
+)
+SELECT m.item, m.metered = coalesce(u.used, p.e_quantity) AS is_right
+FROM metered AS m
+JOIN parted_lines AS p ON p.item = m.item
+LEFT JOIN used AS u ON u.item = m.item""",
 )
 
 _QUANTITY_CODE = """CASE
         WHEN p.kind <> 'usage' THEN 'SUBSCRIPTION_STATE'
-        WHEN k.is_uncorrected OR (p.superseded_quantity > 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity)
+        WHEN k.is_uncorrected OR (p.superseded_quantity <> 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity)
             THEN 'USAGE_CORRECTED'
-        WHEN k.closed_before IS NOT NULL OR (p.late_quantity > 0 AND p.b_quantity = p.e_quantity - p.late_quantity)
+        WHEN k.closed_before IS NOT NULL OR (p.late_quantity <> 0 AND p.b_quantity = p.e_quantity - p.late_quantity)
             THEN 'USAGE_LATE'
         WHEN p.duplicate_quantity > 0 AND p.b_quantity = p.e_quantity + p.duplicate_quantity THEN 'USAGE_DUPLICATE'
-        WHEN m.metered = p.e_quantity THEN 'USAGE_AGGREGATION'
+        WHEN m.is_right THEN 'USAGE_AGGREGATION'
         WHEN p.b_quantity < p.e_quantity THEN 'USAGE_MISSING'
         ELSE 'USAGE_DUPLICATE'
     END"""
@@ -115,6 +142,7 @@ _GROSS_OTHERWISE = f"""CASE
 
 _GROSS_CODE = f"""CASE
         WHEN a.code IS NOT NULL THEN a.code
+        WHEN s.unbound = p.b_gross AND s.unbound <> s.own_gross THEN CASE WHEN s.unbound < s.own_gross THEN 'MINIMUM' ELSE 'CAP' END
         WHEN p.kind IN {CHARGES} AND p.b_plan <> p.e_plan THEN 'SUBSCRIPTION_STATE'
         WHEN s.is_listed AND coalesce(p.b_version = p.e_version, true) THEN 'CONTRACT_OVERRIDE'
         WHEN p.kind IN {CHARGES} AND (p.b_version <> p.e_version OR (p.b_price <> p.e_price AND s.other_version IS NOT NULL))

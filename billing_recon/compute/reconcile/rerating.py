@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing_recon.compute.expect.bounds import bound
 from billing_recon.compute.money import AMOUNT, QUANTITY
 from billing_recon.compute.rating import price
 from billing_recon.compute.relation import Relation
@@ -61,6 +62,7 @@ WHERE i.fresh AND i.differs""",
 )
 
 _LIKE = "kind = 'proration'"
+_BOUNDS = "coalesce(CAST(json_extract_string(working, '$.steps.bounds.{}') AS INTEGER), 1)"
 _DAYS = "CAST(json_extract_string(working, '$.{}') AS INTEGER)"
 
 QUESTIONS = Relation(
@@ -77,7 +79,8 @@ QUESTIONS = Relation(
 WITH asked AS (
     SELECT item, e_plan, e_version, e_currency, charge_id, CAST(coalesce(b_quantity, e_quantity) AS {QUANTITY}) AS quantity,
         CAST(coalesce(json_extract_string(working, '$.steps.allowance.units'), '0') AS {QUANTITY}) AS allowance,
-        b_quantity <> e_quantity AS other_quantity, b_gross <> e_gross AS other_gross, e_price,
+        b_quantity <> e_quantity AS other_quantity, b_gross <> e_gross AS other_gross, e_price, decimals, discount_rate,
+        {_BOUNDS.format("part")} AS run_part, {_BOUNDS.format("whole")} AS run_whole,
         CAST(CASE WHEN {_LIKE} THEN coalesce({_DAYS.format("steps.rating.proration.days")}, period_end - period_start) ELSE 1 END AS INTEGER) AS part,
         CAST(CASE WHEN {_LIKE} THEN coalesce(
             {_DAYS.format("steps.rating.proration.of")},
@@ -92,7 +95,8 @@ ways AS (
     SELECT a.item, c.plan_id, c.plan_version, c.currency, c.charge_id, a.part, a.whole, a.quantity, a.allowance,
         CAST(c.free_units + a.allowance AS {QUANTITY}) AS free_units, a.e_price, unnest(CASE WHEN c.plan_version <> a.e_version THEN ['version']
             ELSE ['own', 'listed', 'unfree', 'carried', 'whole'] END) AS way,
-        coalesce(a.other_quantity, false) AS other_quantity, a.other_gross
+        coalesce(a.other_quantity, false) AS other_quantity, a.other_gross, a.decimals, a.discount_rate, a.run_part, a.run_whole,
+        c.discountable, c.minimum AS charge_minimum, c.maximum AS charge_maximum
     FROM asked AS a
     JOIN term_charges AS c ON c.plan_id = a.e_plan AND c.currency = a.e_currency AND c.charge_id = a.charge_id
 )
@@ -100,7 +104,8 @@ SELECT item || chr(31) || plan_version || chr(31) || way AS item_id, item, plan_
     CAST(CASE way WHEN 'unfree' THEN quantity + free_units WHEN 'carried' THEN greatest(quantity - free_units, 0)
         ELSE quantity END AS {QUANTITY}) AS quantity,
     CASE WHEN way = 'whole' THEN whole ELSE part END AS part, whole, way,
-    CASE WHEN way NOT IN ('version', 'listed') THEN e_price END AS own_price, allowance
+    CASE WHEN way NOT IN ('version', 'listed') THEN e_price END AS own_price, allowance, decimals, discountable, discount_rate,
+    charge_minimum, charge_maximum, run_part, run_whole
 FROM ways
 WHERE CASE way WHEN 'own' THEN other_quantity WHEN 'version' THEN other_gross WHEN 'listed' THEN other_gross WHEN 'whole' THEN other_gross AND part < whole
     ELSE other_gross AND free_units > 0 END""",
@@ -108,22 +113,29 @@ WHERE CASE way WHEN 'own' THEN other_quantity WHEN 'version' THEN other_gross WH
 
 ANSWERS = Relation(
     name="rerated_lines",
-    inputs=("rerating_items", "rerated", "parted_lines"),
+    inputs=("rerating_items", "rerated", "rerated_bounds", "parted_lines"),
     rows_from=("rerating_items",),
     doc=(
         "Per differing charge: gross and raw gross at the billed quantity under the expected version (empty if the quantity "
-        "is the expected one), the first other version that gives exactly the billed gross, and whether it is the gross "
+        "is the expected one; `own_unbound`: before the charge's own minimum and maximum), the first other version that gives exactly the billed gross, and whether it is the gross "
         "without the free units, with twice as many, or without the share of the period."
     ),
     sql="""
+WITH held AS (
+    SELECT r.item_id, r.unit_price, r.gross AS unbound, coalesce(b.gross_raw, r.gross_raw) AS gross_raw,
+        coalesce(b.gross, r.gross) AS gross
+    FROM rerated AS r
+    LEFT JOIN rerated_bounds AS b ON b.item_id = r.item_id
+)
 SELECT q.item, max(r.gross_raw) FILTER (WHERE q.way = 'own') AS own_raw, max(r.gross) FILTER (WHERE q.way = 'own') AS own_gross,
+    max(r.unbound) FILTER (WHERE q.way = 'own') AS own_unbound,
     min(q.plan_version) FILTER (WHERE q.way = 'version' AND r.gross = p.b_gross) AS other_version,
     coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'unfree'), false) AS is_unfree,
     coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'carried'), false) AS is_carried,
     coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'whole'), false) AS is_whole,
     coalesce(bool_or(r.gross = p.b_gross AND r.unit_price <> p.e_price) FILTER (WHERE q.way = 'listed'), false) AS is_listed
 FROM rerating_items AS q
-JOIN rerated AS r ON r.item_id = q.item_id
+JOIN held AS r ON r.item_id = q.item_id
 JOIN parted_lines AS p ON p.item = q.item
 GROUP BY q.item""",
 )
@@ -132,5 +144,6 @@ RELATIONS: tuple[Relation, ...] = (
     PARTED,
     QUESTIONS,
     *price("rerating_items", "rerated", given=("own_price", "allowance")),
+    *bound("rerating_items", "rerated", ("rerated",), "rerated_bounds"),
     ANSWERS,
 )

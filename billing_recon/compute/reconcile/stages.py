@@ -6,6 +6,12 @@ from billing_recon.compute.money import AMOUNT, RATE
 from billing_recon.compute.reconcile.rerating import STAGED
 from billing_recon.compute.relation import Relation
 
+_BY_EVENTS = """CASE WHEN t.priced_by_event AND p.b_quantity <> p.e_quantity AND p.b_gross <> p.e_gross
+            AND (p.b_quantity > p.e_quantity) = (p.b_gross > p.e_gross) AND coalesce(p.b_version = p.e_version, true)
+            AND p.b_price IS NOT DISTINCT FROM p.e_price THEN p.b_gross END"""
+"""SQL for the gross at the billed units of a charge priced by single events. Which events the engine left out is not known, so
+what they cost is not either: where units and gross differ in the same direction, the units stand for all of it."""
+
 STAGES = Relation(
     name="line_stages",
     inputs=("parted_lines", "rerated_lines", "term_charges", "term_taxes", "run_params"),
@@ -15,14 +21,16 @@ STAGES = Relation(
         "gross, t3 discount, t4 credit, t5 taxable, t6 tax rate, t7 tax, t8 billed. Until a figure is substituted the "
         "expected rules compute it, so t0 is the expected total and t8 the billed one. `own_raw`: unrounded gross at the "
         "billed quantity; `discount_raw`, `tax_raw`: unrounded, on the billed gross and base; `used_rate`: the billed rate, "
-        "or the one that the tax implies; `implied`: it is a known region's, though the line does not say so. `apart`: the bill adds "
+        "or the one that the tax implies; `unbound`: the gross without the charge's own minimum and maximum; `implied`: it is a known region's, though the line does not say so. `apart`: the bill adds "
         "up without its taxable amount, which therefore moves the tax alone and not the total."
     ),
     sql=f"""
 WITH chosen AS (
     SELECT p.item, p.kind, p.decimals, p.e_gross, p.b_gross, p.e_discount, p.b_discount, p.e_credit, p.b_credit,
         p.e_taxable, p.b_taxable, p.e_rate, p.b_rate, p.e_tax, p.b_tax, p.e_total, p.b_total, r.other_version,
-        coalesce(r.own_raw, p.gross_raw) AS own_raw, coalesce(r.own_gross, p.e_gross) AS own_gross, p.discount_rate,
+        coalesce(r.own_raw, {_BY_EVENTS}, p.gross_raw) AS own_raw, coalesce(r.own_gross, {_BY_EVENTS}, p.e_gross) AS own_gross,
+        coalesce(r.own_unbound, CASE WHEN p.b_quantity = p.e_quantity
+            THEN TRY_CAST(json_extract_string(p.working, '$.steps.bounds.charged') AS {AMOUNT}) END) AS unbound, p.discount_rate,
         coalesce(r.is_unfree OR r.is_carried, false) AS other_allowance, coalesce(r.is_unfree, false) AS is_unfree,
         coalesce(r.is_whole, false) AS is_whole, coalesce(r.is_listed, false) AS is_listed, coalesce(t.free_units, 0) AS free_units, d.rounding, d.credit_policy = 'before_tax' AS before_tax, p.on_base,
         apply_rate(p.b_taxable + p.on_base, p.e_rate) AS e_rate_raw,
@@ -102,7 +110,7 @@ wide AS (
     FROM totals GROUP BY item
 )
 SELECT c.item, c.own_raw, c.own_gross, d.discount_2 AS own_discount, apply_rate(c.b_gross, c.discount_rate) AS discount_raw, w.tax_raw,
-    r.used_rate, r.implied, c.other_version, c.other_allowance, c.is_unfree, c.is_whole, c.is_listed, c.free_units, c.e_total AS t0, w.t1, w.t2, w.t3, w.t4, w.t5, w.t6,
+    r.used_rate, r.implied, c.other_version, c.other_allowance, c.is_unfree, c.is_whole, c.is_listed, c.unbound, c.free_units, c.e_total AS t0, w.t1, w.t2, w.t3, w.t4, w.t5, w.t6,
     CAST(CASE WHEN c.apart THEN c.b_total ELSE c.b_taxable + c.b_tax - CASE WHEN c.before_tax THEN 0 ELSE c.b_credit END END
         AS {AMOUNT}) AS t7, c.b_total AS t8, c.apart
 FROM chosen AS c

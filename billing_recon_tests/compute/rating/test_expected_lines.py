@@ -66,16 +66,13 @@ def test_under_killbill_the_share_of_a_period_is_kept_at_nine_decimals() -> None
 @pytest.mark.parametrize(
     "charge",
     [
-        'model: percentage, rate: "0.013", event_fee: "2"',
-        'model: percentage, rate: "0.013", free_events: 3',
-        'model: percentage, rate: "0.013", event_maximum: "12"',
-        'model: per_unit, unit_price: "1", aggregation: max',
-        'model: per_unit, unit_price: "1", bucket: hour',
-        f"model: graduated, tiers: {FEES}, prorated: true",
-        'model: matrix, dimensions: [region], prices: [{values: [eu], unit_price: "1"}]',
+        'model: percentage, rate: "0.013", free_events: 3, aggregation: max',
+        'model: percentage, rate: "0.013", event_maximum: "12", aggregation: latest',
+        f"model: graduated, tiers: {FEES}, prorated: true, aggregation: time_weighted",
+        'model: per_unit, unit_price: "1", aggregation: time_weighted, bucket: day',
     ],
 )
-def test_a_charge_whose_price_depends_on_single_events_is_withheld_with_its_plan(charge: str) -> None:
+def test_a_charge_that_does_not_say_what_one_event_is_worth_is_withheld_with_its_plan(charge: str) -> None:
     known = company(f"{{charge_id: e, kind: usage, meter: events, {charge}}}", used="12")
     ((reason, sentence),) = unrated(known)
     assert reason == "priced_by_event"

@@ -160,6 +160,7 @@ class World:
         self.drift = Drift()
         self.closed_after: list[int] = []
         self.baseline: list[tuple[Any, ...]] = []
+        self.plans: tuple[Plan, ...] = PLANS
         self._subscribed: set[str] = set()
 
     def add(self, table: str, *, on: date | None = None, **row: Any) -> dict[str, Any]:
@@ -523,7 +524,9 @@ class World:
             [self.day, self.first_day, self.rounding.value, self.credit],
         )
         register_terms(
-            con, Catalog(plans=PLANS, taxes=TAXES, digest=""), Company(name="T", currencies=("USD",), profile=Profile())
+            con,
+            Catalog(plans=self.plans, taxes=TAXES, digest=""),
+            Company(name="T", currencies=("USD",), profile=Profile()),
         )
         con.execute(
             "CREATE TABLE policy_owners AS SELECT unnest(?) AS code, 'team' AS owner", [[c.value for c in Code]]
