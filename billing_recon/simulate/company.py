@@ -58,6 +58,8 @@ def simulate(
     ledger: BookedAs = BookedAs.CSV,
     late_events: int = 0,
     closed: bool = False,
+    in_advance: bool = False,
+    profile: Profile | None = None,
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Write a whole company home below `out` for the days `first` to `last`, and truth.csv of the injected faults.
@@ -66,7 +68,9 @@ def simulate(
     former simulation, which is replaced together with what was computed from it. `documents` and `ledger` say in which
     form those layers land; the rows that they hold are the same in each. `late_events` usage events come after the late
     window of their own period, which the engine bills as it should: in the next. `closed`: the
-    company has no days after `last`; otherwise they are days on which nothing came. `progress` is called with a stage, what is done
+    company has no days after `last`; otherwise they are days on which nothing came. `in_advance`: base fees and seats of some
+    plans are billed when their period begins. `profile`: the conventions under which it bills, of those that the simulated
+    engine knows. `progress` is called with a stage, what is done
     and what there is to do.
 
     ConfigurationError: the range ends before it starts, no customers, a fault that cannot be simulated or not so often,
@@ -78,8 +82,8 @@ def simulate(
     refuse_unknown(faults, SUPPORTED)
     home.refuse_foreign(out)
     tell = progress or (lambda stage, done, of: None)
-    profile, windows = Profile(), Windows()
-    plans, taxes = offers.plans(), offers.taxes()
+    profile, windows = profile or Profile(), Windows()
+    plans, taxes = offers.plans(in_advance=in_advance), offers.taxes()
     book = PriceBook(plans, taxes)
 
     subscriptions = populate(seed, first, last, customers, book)

@@ -7,7 +7,7 @@ invoice_lines (only to find which periods need a counterpart). Results: `expecte
 
 from __future__ import annotations
 
-from billing_recon.compute.expect import late
+from billing_recon.compute.expect import advance, late
 from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAX_LINES, TAXED_LINES
 from billing_recon.compute.expect.allowances import ALLOWANCES
 from billing_recon.compute.expect.charges import CHARGE_LINES, ITEMS, MINIMUM_LINES, UNBILLED
@@ -21,11 +21,15 @@ from billing_recon.compute.relation import Relation
 RELATIONS: tuple[Relation, ...] = (
     INTERVALS,
     late.ARRIVALS,
+    advance.KNOWN,
+    advance.PROBES,
     PERIODS,
     PIECES,
     RUNS,
+    *advance.RELATIONS,
     UNRATED,
     ALLOWANCES,
+    advance.ITEMS,
     ITEMS,
     *rate("charge_items", "charge_rates", given=("own_price", "allowance")),
     CHARGE_LINES,
@@ -33,6 +37,7 @@ RELATIONS: tuple[Relation, ...] = (
     *late.RELATIONS,
     UNBILLED,
     ENTITLEMENTS,
+    advance.FIRSTS,
     ADJUSTMENTS,
     COUPON_LINES,
     TAXED_LINES,

@@ -26,14 +26,20 @@ OWN_PRICE = (
 )
 """The price that the contract of run r agrees for charge c; empty where it leaves the list price."""
 
+_NONE_USED = ", ".join(f"CAST(0 AS {QUANTITY}) AS {name}_quantity" for name in ("late", "duplicate", "superseded"))
+_NO_ALLOWANCE = ", ".join(
+    f"CAST(0 AS {QUANTITY}) AS {name}" for name in ("own_allowance", "rolled_allowance", "allowance")
+)
+
 ITEMS = Relation(
     name="charge_items",
-    inputs=("contract_runs", "run_allowances", "term_charges", "usage_rollup", "run_params"),
+    inputs=("contract_runs", "run_allowances", "ahead_items", "term_charges", "usage_rollup", "run_params"),
     doc=(
         "One item a run and charge, with its units (1 for flat) and proration share. Usage is that of the run's days as "
         "observed by the cutoff: period_end + late_window_days, or the company's first day with its opening load. What came "
         "within the late window after the day re-opens it and counts too, where a bill is due; a period that is only open "
-        "has items for what was used by the day, and nothing else."
+        "has items for what was used by the day, and nothing else. Charges billed in advance come from `ahead_items`; `own_start`, "
+        "`own_end` and `own_run` are the period and run that an item belongs to, whosever invoice it is on."
     ),
     sql=f"""
 WITH charged AS (
@@ -52,6 +58,7 @@ WITH charged AS (
         AND (c.kind = 'subscription' AND c.model <> 'flat') = r.by_seat
     {allowed("r", "c")}
     WHERE r.rateable AND (r.wanted OR (r.is_open AND c.kind = 'usage'))
+        AND NOT (c.kind = 'subscription' AND c.due = 'in_advance')
 ),
 used AS (
     SELECT c.item_id, sum(CASE c.aggregation WHEN 'count' THEN u.events ELSE u.quantity END) AS quantity, sum(u.late_quantity) AS late_quantity,
@@ -77,10 +84,15 @@ SELECT {of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.m
     CAST(coalesce(u.superseded_quantity, 0) AS {QUANTITY}) AS superseded_quantity, c.own_price,
     CAST(c.own_allowance AS {QUANTITY}) AS own_allowance, CAST(c.rolled_allowance AS {QUANTITY}) AS rolled_allowance,
     CAST(c.own_allowance + c.rolled_allowance AS {QUANTITY}) AS allowance,
-    c.aggregation, CAST(CASE WHEN c.kind = 'usage' THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included
+    c.aggregation, CAST(CASE WHEN c.kind = 'usage' THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included,
+    c.period_start AS own_start, c.period_end AS own_end, c.run_no AS own_run, false AS given_back
 FROM charged AS c
 LEFT JOIN used AS u ON u.item_id = c.item_id
-WHERE c.wanted OR u.quantity <> 0""",
+WHERE c.wanted OR u.quantity <> 0
+UNION ALL
+SELECT {_RUN}, item_id, charge_id, position, kind, model, meter, discountable, cutoff, quantity, part, whole, {_NONE_USED},
+    own_price, {_NO_ALLOWANCE}, aggregation, CAST(0 AS {QUANTITY}) AS included, own_start, own_end, own_run, given_back
+FROM ahead_items""",
 )
 
 UNBILLED = Relation(
@@ -116,12 +128,14 @@ LINE = (
 CHARGE_LINES = Relation(
     name="charge_lines",
     inputs=("charge_items", "charge_rates", "run_params"),
-    doc="Priced items as lines, with the contract's discount on those that are discountable.",
+    doc="Priced items as lines, with the contract's discount on those that are discountable; and what they belong to (`own_`).",
     sql=f"""
 WITH priced AS (
     SELECT {of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
-        i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, r.gross_raw, r.gross, r.working,
-        CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || group_thousands(CAST(i.part AS VARCHAR)) || ' of '
+        i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, i.own_start, i.own_end, i.own_run,
+        CASE WHEN i.given_back THEN -r.gross_raw ELSE r.gross_raw END AS gross_raw,
+        CASE WHEN i.given_back THEN -r.gross ELSE r.gross END AS gross, r.working,
+        CASE WHEN i.given_back THEN 'given back: ' ELSE '' END || CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || group_thousands(CAST(i.part AS VARCHAR)) || ' of '
             || group_thousands(CAST(i.whole AS VARCHAR)) || CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END END AS phrase,
         CASE WHEN i.kind = 'usage' THEN 'usage' WHEN i.part = i.whole THEN 'subscription' ELSE 'proration' END AS kind,
         CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount,
@@ -135,7 +149,7 @@ discounted AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
         run_end, customer_id, segment, decimals, tax_rate, charge_id, position, meter, quantity, cutoff, late_quantity, duplicate_quantity, superseded_quantity,
         own_allowance, rolled_allowance, unit_price, gross_raw, gross, working, phrase, kind, line_discount, rounding,
-        apply_rate(gross, line_discount) AS discount_raw
+        own_start, own_end, own_run, apply_rate(gross, line_discount) AS discount_raw
     FROM priced
 )
 SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id,
@@ -149,7 +163,7 @@ SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_
         'allowance', CASE WHEN own_allowance + rolled_allowance > 0 THEN json_object('own', say_quantity(own_allowance),
             'rolled', say_quantity(rolled_allowance), 'units', say_quantity(own_allowance + rolled_allowance)) END
     ) AS VARCHAR) AS working,
-    phrase
+    phrase, own_start, own_end, own_run
 FROM discounted""",
 )
 
@@ -162,11 +176,11 @@ MINIMUM_LINES = Relation(
     doc="Where a run's lines come to less than its share of the minimum, in the profile's order: one line for the rest.",
     sql=f"""
 WITH charged AS (
-    SELECT c.subscription_id, c.period_start, c.period_end, c.run_no,
+    SELECT c.subscription_id, c.own_start, c.own_end, c.own_run,
         sum(CASE WHEN {MINIMUM_FIRST} THEN c.gross ELSE c.gross - c.discount END) AS net
     FROM charge_lines AS c
     CROSS JOIN term_profile AS f
-    GROUP BY c.subscription_id, c.period_start, c.period_end, c.run_no
+    GROUP BY c.subscription_id, c.own_start, c.own_end, c.own_run
 ),
 due AS (
     SELECT {of("r", _RUN)}, r.minimum, coalesce(c.net, 0) AS net,
@@ -177,8 +191,8 @@ due AS (
     FROM contract_runs AS r
     CROSS JOIN run_params AS p
     CROSS JOIN term_profile AS f
-    LEFT JOIN charged AS c ON c.subscription_id = r.subscription_id AND c.period_start = r.period_start
-        AND c.period_end = r.period_end AND c.run_no = r.run_no
+    LEFT JOIN charged AS c ON c.subscription_id = r.subscription_id AND c.own_start = r.period_start
+        AND c.own_end = r.period_end AND c.own_run = r.run_no
     WHERE r.wanted AND r.rateable AND NOT r.by_seat AND r.minimum > 0
 ),
 settled AS (

@@ -113,9 +113,16 @@ ANSWERS = Relation(
     doc=(
         "Per differing charge: gross and raw gross at the billed quantity under the expected version (empty if the quantity "
         "is the expected one), the first other version that gives exactly the billed gross, and whether it is the gross "
-        "without the free units, with twice as many, or without the share of the period."
+        "without the free units, with twice as many, or without the share of the period. What gives back is negative."
     ),
     sql="""
+WITH signed AS (
+    SELECT r.item_id, r.unit_price, CASE WHEN p.e_gross < 0 THEN -r.gross_raw ELSE r.gross_raw END AS gross_raw,
+        CASE WHEN p.e_gross < 0 THEN -r.gross ELSE r.gross END AS gross
+    FROM rerated AS r
+    JOIN rerating_items AS q ON q.item_id = r.item_id
+    JOIN parted_lines AS p ON p.item = q.item
+)
 SELECT q.item, max(r.gross_raw) FILTER (WHERE q.way = 'own') AS own_raw, max(r.gross) FILTER (WHERE q.way = 'own') AS own_gross,
     min(q.plan_version) FILTER (WHERE q.way = 'version' AND r.gross = p.b_gross) AS other_version,
     coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'unfree'), false) AS is_unfree,
@@ -123,7 +130,7 @@ SELECT q.item, max(r.gross_raw) FILTER (WHERE q.way = 'own') AS own_raw, max(r.g
     coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'whole'), false) AS is_whole,
     coalesce(bool_or(r.gross = p.b_gross AND r.unit_price <> p.e_price) FILTER (WHERE q.way = 'listed'), false) AS is_listed
 FROM rerating_items AS q
-JOIN rerated AS r ON r.item_id = q.item_id
+JOIN signed AS r ON r.item_id = q.item_id
 JOIN parted_lines AS p ON p.item = q.item
 GROUP BY q.item""",
 )
