@@ -134,7 +134,7 @@ WITH window_of AS (
     FROM run_params
 ),
 levels AS (
-    SELECT i.subscription_id, i.period_start, i.period_end, i.from_day, sum(p.gross) AS level
+    SELECT i.subscription_id, i.period_start, i.period_end, i.from_day, sum(p.gross_raw) AS level
     FROM ahead_level_items AS i
     JOIN ahead_level_prices AS p ON p.item_id = i.item_id
     GROUP BY i.subscription_id, i.period_start, i.period_end, i.from_day
@@ -153,7 +153,8 @@ live AS (
     WHERE r.ahead AND k.changed_on < k.known_on
 ),
 placed AS (
-    SELECT {of("r", _PIECE.replace("own_run, ", ""))}, r.run_no AS own_run, r.to_day,
+    SELECT {of("r", _PIECE.replace("ahead_asked, ", "").replace("own_run, ", ""))}, r.run_no AS own_run, r.to_day,
+        r.ahead_asked OR r.wanted AS ahead_asked,
         CASE WHEN p.proration = 'none' OR r.period_end = {FOREVER} THEN 'none' ELSE f.on_change END AS on_change,
         row_number() OVER period AS place, coalesce(l.level, 0) AS level,
         max(coalesce(l.level, 0)) OVER (

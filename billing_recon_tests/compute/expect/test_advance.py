@@ -350,3 +350,9 @@ def test_terms_without_a_tax_rate_are_withheld_when_they_are_due_ahead() -> None
 def test_usage_cannot_be_billed_in_advance() -> None:
     with pytest.raises(ConfigurationError, match="what is used is billed in arrears"):
         sold(p=(CALLS.replace("kind: usage", "kind: usage, due: in_advance"),))
+
+
+def test_a_minimum_counts_what_was_billed_ahead_before_the_company_s_first_day() -> None:
+    ended = company("2026-02-03", sold("150", p=(base("100"), CALLS)), first_day=date(2026, 2, 1))
+    has(ended, "2026-01-01", landed=day("2026-02-01"))
+    assert ("minimum", "01-01..02-01", "02-03", "50.00") in bill(ended)
