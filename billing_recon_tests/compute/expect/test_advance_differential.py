@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -49,7 +50,7 @@ def billed(
     """Every line of the invoices that close a period and of those within one, with its due day."""
     after = timedelta(days=profile.issue_after_days)
     periods = [billing_period(anchor, interval, number) for number in range(-9, 25)]
-    for period, following in zip(periods, periods[1:], strict=False):
+    for period, following in pairwise(periods):
         ahead = advance.on_invoice(period, following, spans, book, profile)
         for line in bill_period(period, spans, usage, book, profile, None, ahead):
             yield period.end + after, line
