@@ -106,6 +106,10 @@ def simulate(
             "--late-events", metavar="N", min=0, help="So many usage events come after their period's late window."
         ),
     ] = 0,
+    in_advance: Annotated[
+        bool,
+        typer.Option("--in-advance", help="Base fees and seats of some plans are billed when their period begins."),
+    ] = False,
 ) -> None:
     """Make a company to try things on, with billing bugs put in on purpose.
 
@@ -133,6 +137,7 @@ def simulate(
             documents=rendered_as,
             ledger=booked_as,
             late_events=late_events,
+            in_advance=in_advance,
             progress=lambda stage, done, of: tell(f"{stage} {done:,} of {of:,}", done) if done == of else None,
         )
     injected = sum(faults.values())

@@ -123,6 +123,8 @@ TERM_PROFILE = TermTable(
         "credit_cap": TEXT,
         "step_order": TEXT,
         "tax_included": BOOLEAN,
+        "on_change": TEXT,
+        "changes_due": TEXT,
     },
 )
 """One row: the profile's policies that rating reads beside `run_params`. `step_order` is like discount,maximum,minimum."""
@@ -186,6 +188,8 @@ def _profile(profile: Profile) -> tuple[Any, ...]:
         profile.credit_cap,
         ",".join(profile.adjustments),
         profile.prices_include_tax,
+        profile.on_change,
+        profile.changes_due,
     )
 
 

@@ -134,7 +134,8 @@ class Charge(Frozen):
     prorated: bool = Field(default=False, description="each event counts for the part of the period that it was there")
     due: Literal["in_arrears", "in_advance"] = Field(
         default="in_arrears",
-        description="where a period is billed in several parts: a flat amount with the last or first",
+        description="when a subscription charge is billed: when its period ends, or ahead for the coming one. Of a flat "
+        "usage charge: with the last or the first of a period's parts",
     )
     discountable: bool = True
     minimum: Exact | None = Field(default=None, description="the least that a period's line comes to, used or not")
@@ -191,6 +192,8 @@ class Charge(Frozen):
             yield "free_units must not be negative"
         if self.prorated and self.model not in ("graduated", "volume"):
             yield "prorated events are priced by model graduated or volume only"
+        if self.due == "in_advance" and self.kind == "usage" and self.model != "flat":
+            yield "what is used is billed in arrears; take due: in_advance out"
         if self.kind == "subscription" and self.model in ("percentage", "dynamic", "matrix"):
             yield f"model {self.model} prices metered events; a subscription charge has none"
         for cell in self.prices:

@@ -51,7 +51,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
     "multiplier": ("dynamic",),
     "dimensions": ("matrix",),
     "prices": ("matrix",),
-    "due": ("flat",),
+    "due": ("flat", "per_unit", "graduated", "volume", "package", "graduated_blocks", "volume_blocks"),
 }
 """Field of a charge -> the models that read it. Given for another model it would silently do nothing, so it is refused."""
 

@@ -96,7 +96,20 @@ class Profile(Frozen):
         default="none",
         description="the most that a plan change gives back: what was paid less what was given back before",
     )
-    issue_after_days: int = Field(default=2, ge=0, description="from the end of a period to the day its invoice is due")
+    on_change: Literal["prorate", "none", "at_period_end"] = Field(
+        default="prorate",
+        description="what a change inside a period does to charges billed in advance. prorate: what was billed ahead for "
+        "the days left is given back, and the new terms' share is charged; none: nothing until the next period; "
+        "at_period_end: only a change to more than the period was billed for is charged, what is less gives nothing back",
+    )
+    changes_due: Literal["at_once", "next_invoice"] = Field(
+        default="at_once", description="when what a change gives back and charges is due: then, or when the period ends"
+    )
+    issue_after_days: int = Field(
+        default=2,
+        ge=0,
+        description="to the day an invoice is due: from the end of a period, or the begin of what is billed in advance",
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from billing_recon.core.company import Profile
 from billing_recon.core.period import Period
+from billing_recon.simulate import advance
 from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook, bill_period
 from billing_recon.simulate.population import Subscription
 from billing_recon.simulate.usage import Key, UsageBook
@@ -68,7 +69,11 @@ def price(
     """The lines of one period as the engine computes them from the usage that it has."""
     used = usage.of(subscription.subscription_id, believed)
     late = usage.late_of(subscription) if subscription.subscription_id in usage.late else None
-    return bill_period(period, subscription.spans, used, book, profile, late)
+    ahead = None
+    if advance.sells_ahead(subscription.spans, book):
+        following = subscription.period_of(period.end)
+        ahead = advance.on_invoice(period, following, subscription.spans, book, profile)
+    return bill_period(period, subscription.spans, used, book, profile, late, ahead)
 
 
 def bill(
@@ -82,7 +87,29 @@ def bill(
             if lines:
                 issued_on = period.end + timedelta(days=profile.issue_after_days)
                 invoices.append(Invoice(subscription, period, issued_on, lines))
+        if advance.sells_ahead(subscription.spans, book):
+            invoices += _between(subscription, usage, book, profile, first, last)
     return in_order(invoices)
+
+
+def _between(
+    subscription: Subscription, usage: UsageBook, book: PriceBook, profile: Profile, first: date, last: date
+) -> Iterator[Invoice]:
+    """The invoices that close no period: the first of a subscription, and those of changes within a period."""
+    after = timedelta(days=profile.issue_after_days)
+    opening = subscription.period_of(subscription.anchor - timedelta(days=1))
+    if first <= opening.end + after <= last:
+        lines = price(subscription, opening, usage, book, profile)
+        if lines:
+            yield Invoice(subscription, subscription.period_of(opening.end), opening.end + after, lines)
+    period = subscription.period_of(max(subscription.anchor, first - after - timedelta(days=1)))
+    while period.start + after <= last:
+        for day, ahead in advance.changes(period, subscription.spans, book, profile):
+            closed = advance.just_before(day)
+            lines = bill_period(closed, (), {}, book, profile, None, ahead)
+            if first <= day + after <= last and lines:
+                yield Invoice(subscription, period, day + after, lines)
+        period = subscription.period_of(period.end)
 
 
 def in_order(invoices: Iterable[Invoice]) -> list[Invoice]:

@@ -59,6 +59,8 @@ def simulate(
     late_events: int = 0,
     closed: bool = False,
     by_event: bool = False,
+    in_advance: bool = False,
+    profile: Profile | None = None,
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Write a whole company home below `out` for the days `first` to `last`, and truth.csv of the injected faults.
@@ -68,7 +70,9 @@ def simulate(
     form those layers land; the rows that they hold are the same in each. `late_events` usage events come after the late
     window of their own period, which the engine bills as it should: in the next. `closed`: the
     company has no days after `last`; otherwise they are days on which nothing came. `by_event` adds subscriptions that are charged
-    by single events (users, peaks, payments, regions); bugs of the engine strike the others. `progress` is called with a stage, what is done
+    by single events (users, peaks, payments, regions); bugs of the engine strike the others. `in_advance`: base fees and seats of
+    some plans are billed when their period begins. `profile`: the conventions under which it bills, of those that the simulated
+    engine knows. `progress` is called with a stage, what is done
     and what there is to do.
 
     ConfigurationError: the range ends before it starts, no customers, a fault that cannot be simulated or not so often,
@@ -80,8 +84,9 @@ def simulate(
     refuse_unknown(faults, SUPPORTED)
     home.refuse_foreign(out)
     tell = progress or (lambda stage, done, of: None)
-    profile, windows = Profile(), Windows()
-    plans, taxes = offers.plans() + (by_event_offers.plans() if by_event else ()), offers.taxes()
+    profile, windows = profile or Profile(), Windows()
+    plans = offers.plans(in_advance=in_advance) + (by_event_offers.plans() if by_event else ())
+    taxes = offers.taxes()
     book = PriceBook(plans, taxes)
 
     subscriptions = populate(seed, first, last, customers, book)

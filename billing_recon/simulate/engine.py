@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
-from typing import Any
+from typing import Any, Protocol
 
 from billing_recon.core.catalog import Charge, Contract, Plan, TaxRate
 from billing_recon.core.company import Profile
@@ -165,6 +165,26 @@ class PriceBook:
         return copy
 
 
+class BilledAhead(Protocol):
+    """What simulate.advance bills: beside the arrears of an invoice, and before for its period."""
+
+    @property
+    def lines(self) -> Sequence[EngineLine]:
+        """On the invoice."""
+
+    @property
+    def first(self) -> Run | None:
+        """The run that begins the subscription, where the invoice is its first."""
+
+    def of_run(self, run: Run) -> list[EngineLine]:
+        """Billed before at the terms of a run of the invoice's period."""
+
+
+def is_ahead(charge: Charge) -> bool:
+    """Whether a charge is billed in advance (rule 15)."""
+    return charge.kind == "subscription" and charge.due == "in_advance"
+
+
 def rate_charge(charge: Charge, units: Decimal) -> Decimal:
     """The unrounded price of `units` under one charge (rule 6); a flat charge ignores them."""
     with localcontext(_EXACT):
@@ -226,8 +246,11 @@ def bill_period(
     book: PriceBook,
     profile: Profile | None = None,
     late: Late | None = None,
+    ahead: BilledAhead | None = None,
 ) -> list[EngineLine]:
     """Every line of the invoice for one billing period, in its order; none when nothing was active or came late.
+
+    Charges in advance are `ahead`.
 
     `usage` is what counts for each day's own period: the caller leaves out what came after the late window, which is
     `late`.
@@ -243,11 +266,17 @@ def bill_period(
             of_run = [
                 line
                 for charge in plan.charges
+                if not is_ahead(charge)
                 for line in _charge_lines(charge, run, within, period, usage, book, profile)
             ]
-            lines += of_run + _minimum_lines(plan, run, of_run, period, book, profile)
+            before = ahead.of_run(run) if ahead else []
+            lines += of_run + _minimum_lines(plan, run, [*of_run, *before], period, book, profile)
         if late is not None:
             lines += _late_lines(period, runs, spans, usage, late, book, profile)
+        if ahead is not None:
+            lines += ahead.lines
+            if ahead.first and not runs:
+                lines += _coupon_lines(ahead.first, lines, period, book, profile)
         if runs:
             lines += _coupon_lines(runs[-1], lines, period, book, profile)
             lines += _credit_lines(runs[-1], lines, period, book, profile)
@@ -284,25 +313,25 @@ def _charge_lines(
     charge: Charge, run: Run, seats: list[Run], period: Period, usage: Usage, book: PriceBook, profile: Profile
 ) -> list[EngineLine]:
     """The lines of one charge within one run of a plan (rules 4, 5 and 7)."""
-    charge = _agreed(charge, run.last.contract)
+    charge = agreed(charge, run.last.contract)
     if charge.kind == "usage":
         metered = _metered(usage, charge, run, period, profile)
         if not metered.units and not metered.raw and not charge.minimum:
             return []
-        return [_line("usage", charge, run, metered.units, metered.raw, period, book, profile)]
+        return [priced_line("usage", charge, run, metered.units, metered.raw, period, book, profile)]
     lines = []
     for part in [run] if charge.model == "flat" else seats:
-        charge = _agreed(charge, part.last.contract)
+        charge = agreed(charge, part.last.contract)
         units = Decimal(1) if charge.model == "flat" else part.last.quantity
         raw = rate_charge(charge, units)
         kind = "subscription"
         if part.days < period.days and profile.proration == "by_day":
             raw, kind = share(raw, part.days, period.days), "proration"
-        lines.append(_line(kind, charge, part, units, raw, period, book, profile))
+        lines.append(priced_line(kind, charge, part, units, raw, period, book, profile))
     return lines
 
 
-def _agreed(charge: Charge, contract: Contract) -> Charge:
+def agreed(charge: Charge, contract: Contract) -> Charge:
     """The charge at the contract's own price, if it has one."""
     price = contract.overrides.get(charge.charge_id)
     names = {"flat": "amount", "per_unit": "unit_price", "package": "package_price"}
@@ -311,7 +340,7 @@ def _agreed(charge: Charge, contract: Contract) -> Charge:
     )
 
 
-def _line(
+def priced_line(
     kind: str,
     charge: Charge,
     run: Run,
@@ -321,6 +350,7 @@ def _line(
     book: PriceBook,
     profile: Profile,
 ) -> EngineLine:
+    """A charge's line for a run, discounted and taxed."""
     gross = settled(gross_raw, run.last.currency, profile)
     rate = _discount_rate(run.last.contract, period) if charge.discountable else ZERO
     discount = settled(gross * rate, run.last.currency, profile)

@@ -176,8 +176,26 @@ def _charges(plan_id: str, level: _Level) -> tuple[Charge, ...]:
     raise KeyError(plan_id)
 
 
-def plans() -> tuple[Plan, ...]:
-    """Every plan in both versions and all currencies; the versions differ in every price that is not zero."""
+_AHEAD = {
+    "starter": ("base",),
+    "team": ("base", "seats"),
+    "scale": ("seats",),
+    "enterprise": ("base",),
+    "workshop": ("base", "seats"),
+}
+"""What a company bills in advance that bills anything so: base fees, seats, both, and by one plan nothing."""
+
+
+def _due(plan_id: str, charge: Charge) -> Charge:
+    ahead = charge.charge_id in _AHEAD.get(plan_id, ())
+    return charge.model_copy(update={"due": "in_advance"}) if ahead else charge
+
+
+def plans(*, in_advance: bool = False) -> tuple[Plan, ...]:
+    """Every plan in both versions and all currencies; the versions differ in every price that is not zero.
+
+    `in_advance`: subscription charges of some plans are billed when their period begins.
+    """
     found = []
     for plan_id, old_factor in _OLD_FACTOR.items():
         for version, factor in ((OLD, old_factor), (NEW, Decimal(1))):
@@ -190,7 +208,9 @@ def plans() -> tuple[Plan, ...]:
                         currency=currency,
                         name=plan_id.capitalize(),
                         effective_from=date.fromisoformat(f"{version}-01"),
-                        charges=_charges(plan_id, level),
+                        charges=tuple(
+                            _due(plan_id, charge) if in_advance else charge for charge in _charges(plan_id, level)
+                        ),
                         minimum=level.amount("1600") if plan_id == "enterprise" else None,
                     )
                 )

@@ -22,17 +22,33 @@ MIXED = tuple(code for code in SUPPORTED if code is not Code.UNEXPLAINED)
 """Every fault with a cause. What has none is UNEXPLAINED, and must not be found where every fault has one."""
 
 
-def simulated(seed: int, customers: int, each: int, out: Path, *, by_event: bool = True) -> None:
+def simulated(
+    seed: int, customers: int, each: int, out: Path, *, by_event: bool = True, in_advance: bool = False
+) -> None:
     """A company with `each` of every fault; fewer of those for which this one has no more room."""
     faults = {code: each for code in MIXED if each}
     while True:
         try:
             last = FIRST + timedelta(days=DAYS - 1)
-            simulate(seed=seed, first=FIRST, last=last, customers=customers, faults=faults, out=out, by_event=by_event)
+            simulate(
+                seed=seed,
+                first=FIRST,
+                last=last,
+                customers=customers,
+                faults=faults,
+                out=out,
+                by_event=by_event,
+                in_advance=in_advance,
+            )
             return
         except ConfigurationError as error:
             code = Code(error.problems[0].split(":")[0])
             faults[code] -= 1
+
+
+def in_advance(seed: int, customers: int, each: int, out: Path) -> None:
+    """A company that bills base fees and seats in advance."""
+    simulated(seed, customers, each, out, in_advance=True)
 
 
 def other(seed: int, customers: int, each: int, out: Path) -> None:
@@ -80,6 +96,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=30, help="companies with faults, seeds 1 to N (default 30)")
     parser.add_argument("--clean", type=int, default=3, help="companies without faults, seeds 1 to N (default 3)")
     parser.add_argument("--other", type=int, default=3, help="companies of another make, seeds 1 to N (default 3)")
+    parser.add_argument("--ahead", type=int, default=3, help="companies that bill in advance, seeds 1 to N (default 3)")
     parser.add_argument("--first-seed", type=int, default=1, help="the first of the seeds (default 1)")
     parser.add_argument("--customers", type=int, default=40)
     parser.add_argument("--each", type=int, default=1, help="faults of each code in a company (default 1)")
@@ -90,6 +107,8 @@ def main(arguments: list[str] | None = None) -> int:
         ("every fault mixed", simulated, given.seeds, given.each),
         ("no fault", simulated, given.clean, 0),
         ("another make, its own faults", other, given.other, given.each),
+        ("in advance, every fault mixed", in_advance, given.ahead, given.each),
+        ("in advance, no fault", in_advance, min(given.ahead, given.clean), 0),
     )
     with ProcessPoolExecutor(given.workers) as pool:
         for name, make, count, each in runs:

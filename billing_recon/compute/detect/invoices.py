@@ -22,20 +22,20 @@ TOTALS = Relation(
     inputs=("fresh_invoices", "engine_lines", "expected_lines", "currencies"),
     rows_from=("fresh_invoices AS i WHERE i.total <= 0 AND i.invoice_kind = 'invoice'",),
     doc=(
-        "Invoices of today over nothing or less. A zero that a credit explains, or that our own rating expects of the "
-        "subscription and days, is none; a credit note may be negative."
+        "Invoices of today over nothing or less. A zero that a credit explains is none, nor is what our own rating expects of the "
+        "subscription and days (as where a change gives back more than it charges); a credit note may be negative."
     ),
     sql=f"""
 WITH free AS (
-    SELECT subscription_id, min(period_start) AS first_day, max(period_end) AS last_day
-    FROM expected_lines GROUP BY subscription_id, due_on HAVING sum(total) = 0
+    SELECT subscription_id, min(period_start) AS first_day, max(period_end) AS last_day, sum(total) AS total
+    FROM expected_lines GROUP BY subscription_id, due_on HAVING sum(total) <= 0
 ),
 odd AS (
     SELECT i.invoice_id, i.currency, i.variant, i.customer_id, i.subscription_id, i.gross, i.total, i.lines,
         CASE WHEN i.total < 0 THEN 'NEGATIVE_INVOICE' ELSE 'ZERO_INVOICE' END AS detector
     FROM fresh_invoices AS i
     ANTI JOIN free AS f ON f.subscription_id = i.subscription_id AND f.first_day < i.last_day AND i.first_day < f.last_day
-        AND i.total = 0
+        AND i.total = f.total
     WHERE i.invoice_kind = 'invoice' AND (i.total < 0 OR (i.total = 0 AND i.credit = 0))
 )
 SELECT {

@@ -8,7 +8,7 @@ a counterpart). Results: `expected_lines` (core.results.EXPECTED_LINES),
 
 from __future__ import annotations
 
-from billing_recon.compute.expect import events, late
+from billing_recon.compute.expect import advance, events, late
 from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAX_LINES, TAXED_LINES
 from billing_recon.compute.expect.allowances import ALLOWANCES
 from billing_recon.compute.expect.bounds import bound
@@ -23,12 +23,16 @@ from billing_recon.compute.relation import Relation
 RELATIONS: tuple[Relation, ...] = (
     INTERVALS,
     late.ARRIVALS,
+    advance.KNOWN,
+    advance.PROBES,
     PERIODS,
     PIECES,
     RUNS,
+    *advance.RELATIONS,
     UNRATED,
     ALLOWANCES,
     *events.METERED,
+    advance.ITEMS,
     ITEMS,
     *rate("charge_items", "charge_rates", given=("own_price", "allowance")),
     *bound("charge_items", rates("charge_items", "charge_rates"), ("charge_rates", "event_rates"), "charge_bounds"),
@@ -37,6 +41,7 @@ RELATIONS: tuple[Relation, ...] = (
     *late.RELATIONS,
     UNBILLED,
     ENTITLEMENTS,
+    advance.FIRSTS,
     ADJUSTMENTS,
     COUPON_LINES,
     TAXED_LINES,

@@ -8,7 +8,7 @@ from billing_recon.compute.relation import Relation
 
 ADJUSTMENTS = Relation(
     name="contract_adjustments",
-    inputs=("contract_runs", "invoice_lines"),
+    inputs=("contract_runs", "ahead_firsts", "invoice_lines"),
     doc=(
         "The cap, coupons and credits of the invoice's last run, in the order given: a coupon where the period ends within its "
         "validity, a credit granted within the period, or of a "
@@ -20,6 +20,10 @@ WITH last_runs AS (
         run_end, customer_id, segment, contract, decimals, tax_rate, discount_rate,
         row_number() OVER (PARTITION BY subscription_id, period_start, period_end ORDER BY run_no DESC) AS from_last
     FROM contract_runs WHERE wanted AND rateable AND NOT by_seat
+    UNION ALL
+    SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
+        run_end, customer_id, segment, contract, decimals, tax_rate, discount_rate, 1 AS from_last
+    FROM ahead_firsts
 ),
 agreed AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,

@@ -27,15 +27,30 @@ OWN_PRICE = (
 )
 """The price that the contract of run r agrees for charge c; empty where it leaves the list price."""
 
+_NONE_USED = ", ".join(f"CAST(0 AS {QUANTITY}) AS {name}_quantity" for name in ("late", "duplicate", "superseded"))
+_NO_ALLOWANCE = ", ".join(
+    f"CAST(0 AS {QUANTITY}) AS {name}" for name in ("own_allowance", "rolled_allowance", "allowance")
+)
+
 ITEMS = Relation(
     name="charge_items",
-    inputs=("contract_runs", "run_allowances", "term_charges", "usage_rollup", "event_units", "run_params"),
+    inputs=(
+        "contract_runs",
+        "run_allowances",
+        "ahead_items",
+        "term_charges",
+        "usage_rollup",
+        "event_units",
+        "run_params",
+    ),
     doc=(
         "One item a run and charge, with its units (1 for flat) and proration share. Usage is that of the run's days as "
         "observed by the cutoff: period_end + late_window_days, or the company's first day with its opening load. What came "
         "within the late window after the day re-opens it and counts too, where a bill is due; a period that is only open "
         "has items for what was used by the day, and nothing else. Units of charges by event are those of event_units, under `ask`; "
-        "charge_minimum and charge_maximum are those of the whole period, of which the run has run_part / run_whole."
+        "charge_minimum and charge_maximum are those of the whole period, of which the run has run_part / run_whole. Charges "
+        "billed in advance come from `ahead_items`; `own_start`, `own_end` and `own_run` are the period and run that an item belongs "
+        "to, whosever invoice it is on."
     ),
     sql=f"""
 WITH charged AS (
@@ -54,6 +69,7 @@ WITH charged AS (
         AND (c.kind = 'subscription' AND c.model <> 'flat') = r.by_seat
     {allowed("r", "c")}
     WHERE r.rateable AND (r.wanted OR (r.is_open AND c.kind = 'usage'))
+        AND NOT (c.kind = 'subscription' AND c.due = 'in_advance')
 ),
 used AS (
     SELECT c.item_id, sum(CASE c.aggregation WHEN 'count' THEN u.events ELSE u.quantity END) AS quantity, sum(u.late_quantity) AS late_quantity,
@@ -92,13 +108,19 @@ SELECT {of("c", _RUN)}, c.item_id, c.charge_id, c.position, c.kind, c.model, c.m
     CAST(c.own_allowance AS {QUANTITY}) AS own_allowance, CAST(c.rolled_allowance AS {QUANTITY}) AS rolled_allowance,
     CAST(c.own_allowance + c.rolled_allowance AS {QUANTITY}) AS allowance,
     c.aggregation, u.ask, c.charge_minimum, c.charge_maximum, CAST(c.part AS INTEGER) AS run_part, CAST(c.whole AS INTEGER) AS run_whole,
-    CAST(CASE WHEN c.kind = 'usage' AND u.is_sum THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included
+    CAST(CASE WHEN c.kind = 'usage' AND u.is_sum THEN c.included + c.own_allowance + c.rolled_allowance ELSE 0 END AS {QUANTITY}) AS included,
+    c.period_start AS own_start, c.period_end AS own_end, c.run_no AS own_run, false AS given_back
 FROM charged AS c
 LEFT JOIN metered AS u ON u.item_id = c.item_id
-WHERE c.wanted OR u.quantity <> 0""",
+WHERE c.wanted OR u.quantity <> 0
+UNION ALL
+SELECT {_RUN}, item_id, charge_id, position, kind, model, meter, discountable, cutoff, quantity, part, whole, {_NONE_USED},
+    own_price, {_NO_ALLOWANCE}, aggregation, CAST(NULL AS VARCHAR) AS ask, charge_minimum, charge_maximum, part AS run_part, whole AS run_whole,
+    CAST(0 AS {QUANTITY}) AS included, own_start, own_end, own_run, given_back
+FROM ahead_items""",
 )
 
-RATES = "unit_price, gross_raw, gross, working, phrase"
+RATES = "unit_price, gross_raw, gross, tier_amounts, working, phrase"
 
 
 def rates(items: str, by_units: str) -> str:
@@ -140,20 +162,28 @@ LINE = (
 )
 """Columns of every relation of lines before tax. `line_start` and `line_end` are the run's, period_* the billing period's."""
 
+
+def _given(figure: str) -> str:
+    """SQL for a figure, or for the same given back."""
+    return f"CASE WHEN i.given_back THEN -{figure} ELSE {figure} END"
+
+
 CHARGE_LINES = Relation(
     name="charge_lines",
     inputs=("charge_items", "charge_rates", "event_rates", "charge_bounds", "run_params"),
     doc=(
         "Priced items as lines, held to the minimum and maximum of their charge, with the contract's discount on those that are "
-        "discountable."
+        "discountable; what gives back is negative. And what they belong to (`own_`)."
     ),
     sql=f"""
 WITH priced AS (
     SELECT {of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
-        i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, coalesce(b.gross_raw, r.gross_raw) AS gross_raw,
-        coalesce(b.gross, r.gross) AS gross, CASE WHEN b.gross IS NULL THEN r.tier_amounts END AS tier_amounts, r.working,
-        b.working AS bounds, b.discount_raw AS held_discount_raw, coalesce(b.told, '') AS told,
-        CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || group_thousands(CAST(i.part AS VARCHAR)) || ' of '
+        i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, i.own_start, i.own_end, i.own_run,
+        {_given("coalesce(b.gross_raw, r.gross_raw)")} AS gross_raw, {_given("coalesce(b.gross, r.gross)")} AS gross,
+        CASE WHEN b.gross IS NULL THEN CASE WHEN i.given_back THEN list_transform(r.tier_amounts, lambda one: -one)
+            ELSE r.tier_amounts END END AS tier_amounts,
+        r.working, b.working AS bounds, {_given("b.discount_raw")} AS held_discount_raw, coalesce(b.told, '') AS told,
+        CASE WHEN i.given_back THEN 'given back: ' ELSE '' END || CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || group_thousands(CAST(i.part AS VARCHAR)) || ' of '
             || group_thousands(CAST(i.whole AS VARCHAR)) || CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END END AS phrase,
         CASE WHEN i.kind = 'usage' THEN 'usage' WHEN i.part = i.whole THEN 'subscription' ELSE 'proration' END AS kind,
         CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount,
@@ -168,7 +198,8 @@ discounted AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
         run_end, customer_id, segment, decimals, tax_rate, charge_id, position, meter, quantity, cutoff, late_quantity, duplicate_quantity, superseded_quantity,
         own_allowance, rolled_allowance, unit_price, gross_raw, gross, tier_amounts, working, bounds, phrase || told AS phrase, kind,
-        line_discount, rounding, coalesce(held_discount_raw, apply_rate(gross, line_discount)) AS discount_raw
+        line_discount, rounding, own_start, own_end, own_run,
+        coalesce(held_discount_raw, apply_rate(gross, line_discount)) AS discount_raw
     FROM priced
 )
 SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id,
@@ -183,7 +214,7 @@ SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_
             'rolled', say_quantity(rolled_allowance), 'units', say_quantity(own_allowance + rolled_allowance)) END,
         'bounds', CAST(bounds AS JSON)
     ) AS VARCHAR) AS working,
-    phrase
+    phrase, own_start, own_end, own_run
 FROM discounted""",
 )
 
@@ -196,11 +227,11 @@ MINIMUM_LINES = Relation(
     doc="Where a run's lines come to less than its share of the minimum, in the profile's order: one line for the rest.",
     sql=f"""
 WITH charged AS (
-    SELECT c.subscription_id, c.period_start, c.period_end, c.run_no,
+    SELECT c.subscription_id, c.own_start, c.own_end, c.own_run,
         sum(CASE WHEN {MINIMUM_FIRST} THEN c.gross ELSE c.gross - c.discount END) AS net
     FROM charge_lines AS c
     CROSS JOIN term_profile AS f
-    GROUP BY c.subscription_id, c.period_start, c.period_end, c.run_no
+    GROUP BY c.subscription_id, c.own_start, c.own_end, c.own_run
 ),
 due AS (
     SELECT {of("r", _RUN)}, r.minimum, coalesce(c.net, 0) AS net,
@@ -211,8 +242,8 @@ due AS (
     FROM contract_runs AS r
     CROSS JOIN run_params AS p
     CROSS JOIN term_profile AS f
-    LEFT JOIN charged AS c ON c.subscription_id = r.subscription_id AND c.period_start = r.period_start
-        AND c.period_end = r.period_end AND c.run_no = r.run_no
+    LEFT JOIN charged AS c ON c.subscription_id = r.subscription_id AND c.own_start = r.period_start
+        AND c.own_end = r.period_end AND c.own_run = r.run_no
     WHERE r.wanted AND r.rateable AND NOT r.by_seat AND r.minimum > 0
 ),
 settled AS (

@@ -41,7 +41,7 @@ SELECT
     subscription_id || '|' || kind || '|' || coalesce(meter, '') || '|' || CAST(line_start AS VARCHAR) || '|'
         || CAST(line_end AS VARCHAR) || '|' || plan_id || CASE WHEN kind = 'adjustment' AND position < 2000000 THEN
         '|' || json_extract_string(working, '$.adjusts.charge') || '|' || json_extract_string(working, '$.adjusts.from')
-        ELSE '' END AS expected_line_id,
+        WHEN kind = 'proration' AND position > 500000 THEN '|given back' ELSE '' END AS expected_line_id,
     subscription_id, customer_id, plan_id, plan_version, charge_id, kind, meter,
     line_start AS period_start, line_end AS period_end, due_on, currency, CAST(decimals AS BIGINT) AS decimals, segment,
     tax_region, CAST(quantity AS {QUANTITY}) AS quantity, CAST(unit_price AS {PRICE}) AS unit_price,

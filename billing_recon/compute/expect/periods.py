@@ -105,11 +105,11 @@ _PROBED = "subscription_id, start_day, end_day, probe, why"
 
 PERIODS = Relation(
     name="contract_periods",
-    inputs=("contract_intervals", "invoice_lines", "late_arrivals", "run_params"),
+    inputs=("contract_intervals", "invoice_lines", "late_arrivals", "ahead_probes", "run_params"),
     doc=(
         "The periods that the day is about. `wanted`: due within the grace for issuing, or lines of it were observed today "
         "(whatever its due day). `is_open`: it has not ended, so its usage is unbilled. `late`: it is over, and usage that "
-        "came after its cutoff is adjusted now."
+        "came after its cutoff is adjusted now. `ahead`: charges billed in advance for it are due, or (`ahead_asked`) were billed."
     ),
     sql=f"""
 WITH due_days AS (
@@ -122,6 +122,7 @@ asked AS (
     SELECT DISTINCT l.subscription_id, l.period_start AS probe
     FROM invoice_lines AS l
     JOIN run_params AS p ON l.observed_on = p.day
+    ANTI JOIN ahead_probes AS h ON h.invoice_id = l.invoice_id AND h.line_id = l.line_id
     WHERE l.subscription_id IS NOT NULL
 ),
 probes AS (
@@ -143,6 +144,10 @@ probes AS (
     JOIN late_arrivals AS a ON a.subscription_id = i.subscription_id
         AND i.start_day <= a.usage_day AND a.usage_day < i.end_day
     WHERE a.wanted OR a.is_open
+    UNION ALL
+    SELECT i.subscription_id, i.start_day, i.end_day, i.billing_anchor, i.billing_interval, i.once_start, i.once_end,
+        a.probe, a.why
+    FROM contract_intervals AS i JOIN ahead_probes AS a ON a.subscription_id = i.subscription_id
 ),
 bounded AS ({own_period("probes", _PROBED)}
 ),
@@ -156,7 +161,8 @@ overlapping AS (
 )
 SELECT o.subscription_id, o.period_start, o.period_end, CAST(o.period_end + p.issue_after_days AS DATE) AS due_on,
     bool_or(o.why IN ('due', 'line')) AS wanted, bool_or(o.period_start <= p.day AND p.day < o.period_end) AS is_open,
-    bool_or(o.why = 'late') AS late
+    bool_or(o.why = 'late') AS late, bool_or(o.why IN ('ahead', 'ahead_line')) AS ahead,
+    bool_or(o.why = 'ahead_line') AS ahead_asked
 FROM overlapping AS o
 CROSS JOIN run_params AS p
 WHERE o.preference = 1 AND (

@@ -13,7 +13,7 @@ from billing_recon.core.catalog import Allowance, Contract, Coupon, Credit, Disc
 from billing_recon.core.catalog_file import USED_BY
 
 _INTERVAL = (
-    "subscription_id, wanted_start, wanted_end, due_on, wanted, is_open, late, probe, start_day, end_day, customer_id, "
+    "subscription_id, wanted_start, wanted_end, due_on, wanted, is_open, late, ahead, ahead_asked, probe, start_day, end_day, customer_id, "
     "plan_id, plan_version, quantity, currency, tax_region, segment, contract, timezone, starts_at, ends_at, brief_days"
 )
 _TERMS = "plan_id, plan_version, currency, tax_region"
@@ -31,7 +31,7 @@ PIECES = Relation(
     ),
     sql=f"""
 WITH probes AS (
-    SELECT p.subscription_id, p.period_start AS wanted_start, p.period_end AS wanted_end, p.due_on, p.wanted, p.is_open, p.late,
+    SELECT p.subscription_id, p.period_start AS wanted_start, p.period_end AS wanted_end, p.due_on, p.wanted, p.is_open, p.late, p.ahead, p.ahead_asked,
         p.period_start AS probe, i.start_day, i.end_day, i.customer_id, i.plan_id, i.plan_version, i.quantity, i.currency,
         i.tax_region, i.segment, i.contract, i.timezone, i.starts_at, i.ends_at, i.brief_days, i.billing_anchor, i.billing_interval, i.once_start, i.once_end
     FROM contract_periods AS p
@@ -42,13 +42,13 @@ WITH probes AS (
 bounded AS ({own_period("probes", _INTERVAL)}
 ),
 pieces AS (
-    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, customer_id, plan_id, plan_version, quantity,
+    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, ahead, ahead_asked, customer_id, plan_id, plan_version, quantity,
         currency, tax_region, segment, contract, timezone, starts_at, ends_at, brief_days,
         greatest(start_day, period_start) AS from_day, least(end_day, period_end) AS to_day
     FROM bounded WHERE period_start = wanted_start AND period_end = wanted_end
 ),
 broken AS (
-    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, customer_id, plan_id, plan_version, quantity,
+    SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, ahead, ahead_asked, customer_id, plan_id, plan_version, quantity,
         currency, tax_region, segment, contract, timezone, starts_at, ends_at, brief_days, from_day, to_day,
         CASE WHEN lag(to_day) OVER period = from_day AND lag(plan_id) OVER period = plan_id
             AND lag(plan_version) OVER period = plan_version AND lag(currency) OVER period = currency
@@ -57,7 +57,7 @@ broken AS (
     FROM pieces
     WINDOW period AS (PARTITION BY subscription_id, period_start, period_end ORDER BY from_day)
 )
-SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, customer_id, plan_id, plan_version, quantity,
+SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, ahead, ahead_asked, customer_id, plan_id, plan_version, quantity,
     currency, tax_region, segment, contract, timezone, starts_at, ends_at, brief_days, from_day, to_day,
     sum(new_run) OVER period AS run_no, sum(greatest(new_run, new_seats)) OVER period AS seat_no
 FROM broken
@@ -172,17 +172,14 @@ _BAD_EXPIRY = """json_extract_string(one, '$.expires_on') IS NOT NULL
                 AND TRY_CAST(json_extract_string(one, '$.expires_on') AS DATE) IS NULL"""
 
 
-RUNS = Relation(
-    name="contract_runs",
-    inputs=("run_pieces", "term_plans", "term_charges", "term_taxes", "term_profile", "currencies", "run_params"),
-    doc=(
-        "Runs with everything needed to price them. `by_seat` runs are for charges by seat, the others for all else. "
-        "`rateable` is false for every run of an invoice of which one run has a `reason`."
-    ),
-    sql=f"""
-WITH runs AS ({_runs(by_seat=False)}
-    UNION ALL{_runs(by_seat=True)}
-),
+def judged(runs: str, *, taxed_on: str = "period_end", taxed: str = "a.wanted OR a.late", extra: str = "") -> str:
+    """SQL of `runs` (CTEs ending in `runs`) with everything needed to price them, or the reason why they cannot be.
+
+    `taxed_on`: the column with the day whose tax rate holds; `taxed`: which runs need one; `extra`: columns of the runs that
+    are passed on, each with a comma after it.
+    """
+    return f"""
+WITH {runs},
 metered AS (
     SELECT plan_id, plan_version, currency, bool_or(kind = 'usage') AS meters, bool_or({UNPRICED}) AS unpriced,
         list(meter) FILTER (WHERE kind = 'usage' AND model IN ({_WITH_FREE_UNITS}) AND NOT priced_by_event) AS by_units,
@@ -191,7 +188,7 @@ metered AS (
 ),
 stated AS (
     SELECT {_PERIOD}, by_seat, run_no, {_TERMS}, run_start, run_end, seats, last.customer_id AS customer_id,
-        last.segment AS segment, nullif(trim(last.contract), '') AS stated, {_SHARE},
+        last.segment AS segment, nullif(trim(last.contract), '') AS stated, {extra}{_SHARE},
         run_end - run_start < period_end - period_start AS is_short, (len(list_filter(coalesce(last.brief_days, []),
             lambda one: one >= period_start AND one < period_end)) > 0) AS has_brief
     FROM runs
@@ -234,7 +231,7 @@ agreed AS (
 judged AS (
     SELECT a.subscription_id, a.period_start, a.period_end, a.due_on, a.wanted, a.is_open, a.late, a.by_seat, a.run_no, a.plan_id,
         a.plan_version, a.currency, a.tax_region, a.run_start, a.run_end, a.part, a.whole, a.seats, a.customer_id, a.segment,
-        g.contract,
+        g.contract, {extra}
         CASE WHEN g.rate_from > a.period_start OR g.rate_to <= a.period_start OR g.rate IS NULL THEN CAST(0 AS {RATE})
             ELSE g.rate END AS discount_rate,
         CASE WHEN g.minimum_text IS NULL THEN t.minimum ELSE g.minimum END AS minimum,
@@ -247,7 +244,7 @@ judged AS (
             WHEN coalesce(g.minimum, t.minimum) > g.cap THEN 'minimum_above_cap'
             WHEN f.step_order = 'maximum,discount,minimum' AND coalesce(g.minimum, t.minimum) > 0 AND g.cap IS NOT NULL
                 AND g.rate <> 0 THEN 'order_not_rated'
-            WHEN (a.wanted OR a.late) AND x.rate IS NULL THEN 'no_tax_rate'
+            WHEN ({taxed}) AND x.rate IS NULL THEN 'no_tax_rate'
             WHEN len(list_filter(g.allowed, lambda one: NOT list_contains(coalesce(m.by_units, []), one))) > 0
                 THEN 'allowance_without_charge'
             WHEN m.unpriced THEN 'priced_by_event'
@@ -268,21 +265,35 @@ judged AS (
     LEFT JOIN currencies AS c ON c.currency = a.currency
     LEFT JOIN term_plans AS t ON t.plan_id = a.plan_id AND t.plan_version = a.plan_version AND t.currency = a.currency
     LEFT JOIN metered AS m ON m.plan_id = a.plan_id AND m.plan_version = a.plan_version AND m.currency = a.currency
-    LEFT JOIN term_taxes AS x ON x.tax_region = a.tax_region AND x.effective_from <= a.period_end
-        AND (x.effective_to IS NULL OR a.period_end < x.effective_to)
+    LEFT JOIN term_taxes AS x ON x.tax_region = a.tax_region AND x.effective_from <= a.{taxed_on}
+        AND (x.effective_to IS NULL OR a.{taxed_on} < x.effective_to)
 )
 SELECT subscription_id, period_start, period_end, due_on, wanted, is_open, late, by_seat, run_no, plan_id, plan_version, currency,
     tax_region, run_start, run_end, part, whole, seats, customer_id, segment, contract, discount_rate, minimum, decimals,
-    tax_rate, unknown, reason,
+    tax_rate, unknown, reason, {extra}
     NOT bool_or(reason IS NOT NULL) OVER (PARTITION BY subscription_id, period_start, period_end) AS rateable
-FROM judged""",
+FROM judged"""
+
+
+RUNS = Relation(
+    name="contract_runs",
+    inputs=("run_pieces", "term_plans", "term_charges", "term_taxes", "term_profile", "currencies", "run_params"),
+    doc=(
+        "Runs with everything needed to price them. `by_seat` runs are for charges by seat, the others for all else. "
+        "`rateable` is false for every run of an invoice of which one run has a `reason`."
+    ),
+    sql=judged(f"""runs AS ({_runs(by_seat=False)}
+    UNION ALL{_runs(by_seat=True)}
+)"""),
 )
+
+_REASONED = "subscription_id, plan_id, plan_version, currency, tax_region, period_start, period_end, unknown, reason"
 
 UNRATED = Relation(
     name="unrated",
-    inputs=("contract_runs",),
+    inputs=("contract_runs", "ahead_runs"),
     doc="Subscriptions whose lines are withheld because the terms do not say what they cost; one row a cause.",
-    sql="""
+    sql=f"""
 SELECT subscription_id, plan_id, plan_version, currency, reason, min(
     CASE reason
         WHEN 'plan_not_in_catalog' THEN 'Plan ''' || plan_id || ''' version ''' || plan_version || ''' in ' || currency
@@ -320,7 +331,10 @@ SELECT subscription_id, plan_id, plan_version, currency, reason, min(
             || ' began before the lookback, so its usage is not all at hand; raise lookback_days in the policy.'
     END
 ) AS sentence
-FROM contract_runs
-WHERE reason IS NOT NULL
+FROM (
+    SELECT {_REASONED} FROM contract_runs WHERE reason IS NOT NULL
+    UNION ALL
+    SELECT {_REASONED} FROM ahead_runs WHERE reason IS NOT NULL
+) AS withheld
 GROUP BY subscription_id, plan_id, plan_version, currency, reason""",
 )

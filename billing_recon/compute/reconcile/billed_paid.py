@@ -224,10 +224,13 @@ ASSESSMENTS = Relation(
     name="paid_assessed",
     inputs=("paid_placed",),
     kept=False,
-    doc="Every invoice whose money is decided on today, and those still open: in their terms, settling, or only failed so far.",
+    doc=(
+        "Every invoice whose money is decided on today, and those still open: in their terms, settling, or only failed so far. "
+        "What a negative invoice owes the customer waits on the account for the next bill: no payment is missing, and none is compared."
+    ),
     sql=f"""
 SELECT {_assessed}
-FROM paid_placed AS b WHERE b.status = 'pending' OR b.code IS NOT NULL OR b.has_right OR b.billed <= 0""",
+FROM paid_placed AS b WHERE b.status = 'pending' OR b.code IS NOT NULL OR b.has_right OR b.billed = 0""",
 )
 
 RELATIONS: tuple[Relation, ...] = (MONEY, PLACED, FINDINGS, ASSESSMENTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT, QUANTITY
+from billing_recon.compute.reconcile import ahead
 from billing_recon.compute.relation import Relation
 
 FAMILY = "CASE WHEN {kind} = 'proration' THEN 'subscription' ELSE {kind} END"
@@ -14,7 +15,7 @@ ISSUED = Relation(
     doc=(
         "Issued lines of the subscriptions that the day is about: those with an expected line, or with a line observed "
         "today (`fresh`). Keys that may be empty are filled: `sub`, `meter_key`. `their_sub` is the engine's own key where "
-        "key_map maps several of them to one."
+        "key_map maps several of them to one. `back`: it gives back, so it is not the line that charges the same days."
     ),
     sql="""
 WITH asked AS (
@@ -27,7 +28,7 @@ SELECT l.line_key, l.invoice_id, l.line_id, l.customer_id, l.subscription_id, co
     l.plan_id, l.plan_version, l.kind, l.meter, coalesce(l.meter, '') AS meter_key, l.period_start, l.period_end,
     l.quantity, l.unit_price, l.gross, l.discount, l.credit, l.taxable, l.tax_rate, l.tax, l.total, l.currency,
     l.calculated_at, l.invoice_kind, l.variant, l.cohort, l.observed_on, l.observed_on = p.day AS fresh, l.source_file,
-    l.source_row, l.their_sub
+    l.source_row, l.their_sub, l.kind <> 'adjustment' AND l.gross < 0 AS back
 FROM engine_lines AS l
 SEMI JOIN asked AS a ON a.sub = coalesce(l.subscription_id, '')
 CROSS JOIN run_params AS p
@@ -36,57 +37,83 @@ WHERE l.status = 'issued'""",
 
 BILLS = Relation(
     name="bills",
-    inputs=("issued_lines", "expected_lines"),
+    inputs=("issued_lines", "expected_lines", "issued_ahead", "expected_ahead"),
     doc=(
         "One row an invoice, subscription and variant: its days (of adjustments only where it has nothing else), the earlier invoice that most of its lines repeat "
-        "(`repeats`), and the due day of the expected period that it overlaps by more than half (`due_on`)."
+        "(`repeats`), and the due day of the expected period that it overlaps by more than half (`due_on`). Charges in advance are "
+        "laid beside expected ones in advance, and all else beside all else: an invoice may bill the base of the period "
+        "whose usage is another's. `closes`: when what it bills could be billed. A credit note answers what is to be given back."
     ),
     sql="""
 WITH again AS (
-    SELECT variant, sub, their_sub, kind, meter_key, period_start, period_end
+    SELECT variant, sub, their_sub, kind, meter_key, period_start, period_end, back
     FROM issued_lines WHERE invoice_kind = 'invoice'
-    GROUP BY variant, sub, their_sub, kind, meter_key, period_start, period_end HAVING min(invoice_id) <> max(invoice_id)
+    GROUP BY variant, sub, their_sub, kind, meter_key, period_start, period_end, back HAVING min(invoice_id) <> max(invoice_id)
 ),
 placed AS (
     SELECT l.variant, l.sub, l.invoice_id, first_value(l.invoice_id) OVER (
-            PARTITION BY l.variant, l.sub, l.their_sub, l.kind, l.meter_key, l.period_start, l.period_end
+            PARTITION BY l.variant, l.sub, l.their_sub, l.kind, l.meter_key, l.period_start, l.period_end, l.back
             ORDER BY l.observed_on, l.calculated_at, l.invoice_id, l.line_id
         ) AS original
     FROM issued_lines AS l
     SEMI JOIN again AS a ON a.variant = l.variant AND a.sub = l.sub AND a.their_sub = l.their_sub AND a.kind = l.kind
-        AND a.meter_key = l.meter_key AND a.period_start = l.period_start AND a.period_end = l.period_end
+        AND a.meter_key = l.meter_key AND a.period_start = l.period_start AND a.period_end = l.period_end AND a.back = l.back
     WHERE l.invoice_kind = 'invoice'
 ),
 repeated AS (
     SELECT variant, sub, invoice_id, count(*) AS repeats, min(original) AS original
     FROM placed WHERE original <> invoice_id GROUP BY variant, sub, invoice_id
 ),
+sided AS (
+    SELECT l.variant, l.sub, l.invoice_id, l.kind, l.period_start, l.period_end, l.observed_on, l.fresh, l.invoice_kind, l.cohort,
+        a.line_key IS NOT NULL AS ahead
+    FROM issued_lines AS l
+    LEFT JOIN issued_ahead AS a ON a.line_key = l.line_key
+),
 gathered AS (
     SELECT variant, sub, invoice_id, coalesce(min(period_start) FILTER (WHERE kind <> 'adjustment'), min(period_start)) AS first_day,
         coalesce(max(greatest(period_end, period_start + 1)) FILTER (WHERE kind <> 'adjustment'),
             max(greatest(period_end, period_start + 1))) AS last_day,
+        max(CASE WHEN ahead THEN period_start ELSE greatest(period_end, period_start + 1) END)
+            FILTER (WHERE kind <> 'adjustment') AS billed_to, bool_or(ahead) AS has_ahead, NOT bool_and(ahead) AS has_arrears,
         min(observed_on) AS known_on, bool_or(fresh) AS fresh, count(*) AS lines, min(invoice_kind) AS invoice_kind,
-        min(cohort) AS cohort
-    FROM issued_lines GROUP BY variant, sub, invoice_id
+        min(cohort) AS cohort, bool_and(kind = 'adjustment') AS only_adjusts
+    FROM sided GROUP BY variant, sub, invoice_id
+),
+sides AS (
+    SELECT s.variant, s.sub, s.invoice_id, s.ahead, g.invoice_kind, min(s.period_start) AS first_day,
+        max(greatest(s.period_end, s.period_start + 1)) AS last_day
+    FROM sided AS s
+    JOIN gathered AS g ON g.variant = s.variant AND g.sub = s.sub AND g.invoice_id = s.invoice_id
+    WHERE s.kind <> 'adjustment' OR g.only_adjusts
+    GROUP BY s.variant, s.sub, s.invoice_id, s.ahead, g.invoice_kind
 ),
 periods AS (
-    SELECT subscription_id AS sub, due_on, min(period_start) AS first_day, max(period_end) AS last_day
-    FROM expected_lines GROUP BY subscription_id, due_on
+    SELECT e.subscription_id AS sub, e.due_on, a.expected_line_id IS NOT NULL AS ahead, min(e.period_start) AS first_day,
+        max(e.period_end) AS last_day, bool_or(a.expected_line_id IS NOT NULL AND e.gross < 0) AS gives_back
+    FROM expected_lines AS e
+    LEFT JOIN expected_ahead AS a ON a.expected_line_id = e.expected_line_id
+    GROUP BY e.subscription_id, e.due_on, a.expected_line_id IS NOT NULL
 ),
 shared_days AS (
-    SELECT b.variant, b.sub, b.invoice_id, p.due_on,
+    SELECT b.variant, b.sub, b.invoice_id, b.ahead, p.due_on,
         least(b.last_day, p.last_day) - greatest(b.first_day, p.first_day) AS days,
         least(b.last_day - b.first_day, p.last_day - p.first_day) AS shorter
-    FROM gathered AS b
-    JOIN periods AS p ON p.sub = b.sub AND p.first_day < b.last_day AND b.first_day < p.last_day
-    WHERE b.invoice_kind = 'invoice'
+    FROM sides AS b
+    JOIN periods AS p ON p.sub = b.sub AND p.ahead = b.ahead AND p.first_day < b.last_day AND b.first_day < p.last_day
+    WHERE b.invoice_kind = 'invoice' OR p.gives_back
+),
+fitting AS (
+    SELECT variant, sub, invoice_id, due_on, sum(days) AS days, coalesce(sum(days) FILTER (WHERE ahead), 0) AS ahead_days
+    FROM shared_days WHERE days + days > shorter GROUP BY variant, sub, invoice_id, due_on
 ),
 answered AS (
-    SELECT variant, sub, invoice_id, arg_max(due_on, struct_pack(days := days, due_on := due_on)) AS due_on
-    FROM shared_days WHERE days + days > shorter GROUP BY variant, sub, invoice_id
+    SELECT variant, sub, invoice_id,
+        arg_max(due_on, struct_pack(days := days, ahead_days := ahead_days, due_on := due_on)) AS due_on
+    FROM fitting GROUP BY variant, sub, invoice_id
 )
-SELECT b.variant, b.sub, b.invoice_id, b.first_day, b.last_day, b.known_on, b.fresh, b.invoice_kind, b.cohort,
-    CASE WHEN r.repeats + r.repeats > b.lines THEN r.original END AS repeats, a.due_on
+SELECT b.variant, b.sub, b.invoice_id, b.first_day, b.last_day, coalesce(b.billed_to, b.last_day) AS closes, b.has_ahead,
+    b.has_arrears, b.known_on, b.fresh, b.invoice_kind, b.cohort, CASE WHEN r.repeats + r.repeats > b.lines THEN r.original END AS repeats, a.due_on
 FROM gathered AS b
 LEFT JOIN repeated AS r ON r.variant = b.variant AND r.sub = b.sub AND r.invoice_id = b.invoice_id
 LEFT JOIN answered AS a ON a.variant = b.variant AND a.sub = b.sub AND a.invoice_id = b.invoice_id""",
@@ -96,21 +123,33 @@ PERIODS = Relation(
     name="billed_periods",
     inputs=("bills", "run_params"),
     doc=(
-        "Expected periods that are billed, per variant, with the bill that was known first; `fresh`: that was today. "
-        "Repeated invoices and credit notes bill nothing."
+        "Expected periods that are billed, per variant, what is due in advance (`ahead`) apart from all else, with the bill that was "
+        "known first; `fresh`: that was today. A bill from before the due day bills only what it has lines of: the rest may "
+        "come by itself, until the grace has passed. Repeated invoices bill nothing."
     ),
     sql="""
-SELECT b.variant, b.sub, b.due_on, min(b.known_on) = p.day AS fresh, min(b.cohort) AS cohort,
+WITH billed AS (
+    SELECT b.variant, b.sub, b.due_on, b.invoice_id, b.cohort, s.ahead, CASE
+            WHEN b.known_on >= b.due_on OR NOT b.has_ahead OR CASE WHEN s.ahead THEN b.has_ahead ELSE b.has_arrears END
+                THEN b.known_on
+            ELSE CAST(b.due_on + p.issue_grace_days AS DATE) END AS known_on
+    FROM bills AS b
+    CROSS JOIN run_params AS p
+    CROSS JOIN (SELECT unnest([false, true]) AS ahead) AS s
+    WHERE b.due_on IS NOT NULL AND b.repeats IS NULL
+)
+SELECT b.variant, b.sub, b.due_on, b.ahead, min(b.known_on) = p.day AS fresh, min(b.cohort) AS cohort,
     arg_min(b.invoice_id, struct_pack(known_on := b.known_on, invoice_id := b.invoice_id)) AS invoice_id
-FROM bills AS b
+FROM billed AS b
 CROSS JOIN run_params AS p
-WHERE b.due_on IS NOT NULL AND b.repeats IS NULL
-GROUP BY b.variant, b.sub, b.due_on, p.day""",
+WHERE b.known_on <= p.day
+GROUP BY b.variant, b.sub, b.due_on, b.ahead, p.day""",
 )
 
 _OF_CHARGE = (
     "e.subscription_id = l.sub AND e.due_on = b.due_on AND coalesce(e.meter, '') = l.meter_key "
     f"AND {FAMILY.format(kind='e.kind')} = {FAMILY.format(kind='l.kind')} "
+    "AND (e.kind <> 'proration' OR (e.gross < 0) = (l.gross < 0)) "
     "AND ((l.period_start >= e.period_start AND l.period_end <= e.period_end) OR (l.period_end - l.period_start = "
     "e.period_end - e.period_start AND abs(l.period_start - e.period_start) + abs(l.period_start - e.period_start) < "
     "l.period_end - l.period_start))"
@@ -165,7 +204,7 @@ WINDOW whole AS (PARTITION BY c.variant, c.expected_line_id)""",
 _LINE = (
     "line_key, invoice_id, line_id, customer_id, subscription_id, sub, plan_id, plan_version, kind, meter, meter_key, "
     "period_start, period_end, quantity, unit_price, gross, discount, credit, taxable, tax_rate, tax, total, currency, "
-    "calculated_at, invoice_kind, variant, cohort, observed_on, fresh, source_file, source_row"
+    "calculated_at, invoice_kind, variant, cohort, observed_on, fresh, source_file, source_row, back"
 )
 _SUMMED = ("gross", "discount", "credit", "taxable", "tax", "total")
 _WHOLE: dict[str, str] = {
@@ -202,7 +241,7 @@ FROM bills AS b
 JOIN issued_lines AS l ON l.variant = b.variant AND l.sub = b.sub AND l.invoice_id = b.invoice_id AND l.fresh
 CROSS JOIN run_params AS p
 WHERE b.fresh AND (b.repeats IS NOT NULL OR (
-    b.due_on IS NULL AND CAST(b.last_day + p.issue_after_days AS DATE) >= p.first_day))
+    b.due_on IS NULL AND CAST(b.closes + p.issue_after_days AS DATE) >= p.first_day))
 GROUP BY b.variant, b.sub, b.invoice_id, b.repeats, b.invoice_kind, b.first_day, b.last_day, b.cohort, l.currency"""
 
 STRAY = Relation(
@@ -229,4 +268,4 @@ LEFT JOIN (SELECT DISTINCT subscription_id FROM subscriptions) AS k ON k.subscri
 LEFT JOIN (SELECT DISTINCT named FROM set_aside WHERE table_name = 'subscriptions') AS q ON q.named = s.sub""",
 )
 
-RELATIONS: tuple[Relation, ...] = (ISSUED, BILLS, PERIODS, PARTS, BILLED, STRAY)
+RELATIONS: tuple[Relation, ...] = (ISSUED, *ahead.RELATIONS, BILLS, PERIODS, PARTS, BILLED, STRAY)

@@ -11,19 +11,22 @@ _PAIR = "'expected_billed'"
 
 UNBILLED = Relation(
     name="unbilled_periods",
-    inputs=("expected_lines", "billed_periods", "set_aside", "run_params"),
+    inputs=("expected_lines", "expected_ahead", "billed_periods", "set_aside", "run_params"),
     doc=(
         "Expected periods that no invoice answers, per currency. `missing` once the grace has passed today; before that they are "
-        "pending. Quarantined rows of the same subscription and period explain them."
+        "pending. Quarantined rows of the same subscription and period explain them. `only_change`: all of it is what a change "
+        "inside a period gives back and charges."
     ),
     sql=f"""
 WITH due AS (
     SELECT e.subscription_id AS sub, e.due_on, e.currency, min(e.period_start) AS first_day, max(e.period_end) AS last_day,
         min(e.customer_id) AS customer_id, count(*) AS lines, CAST(sum(e.total) AS {AMOUNT}) AS total,
-        bool_and(e.total = 0 OR (e.kind = 'adjustment' AND e.meter <> 'tax')) AS only_late
+        bool_and(e.total = 0 OR (e.kind = 'adjustment' AND e.meter <> 'tax')) AS only_late, bool_and(e.kind = 'proration' AND h.expected_line_id IS NOT NULL)
+            AND bool_or(e.gross < 0) AS only_change
     FROM expected_lines AS e
-    ANTI JOIN (SELECT sub, due_on FROM billed_periods WHERE variant = 'control') AS b
-        ON b.sub = e.subscription_id AND b.due_on = e.due_on
+    LEFT JOIN expected_ahead AS h ON h.expected_line_id = e.expected_line_id
+    ANTI JOIN (SELECT sub, due_on, ahead FROM billed_periods WHERE variant = 'control') AS b
+        ON b.sub = e.subscription_id AND b.due_on = e.due_on AND b.ahead = (h.expected_line_id IS NOT NULL)
     GROUP BY e.subscription_id, e.due_on, e.currency
 ),
 aside AS (
@@ -34,7 +37,7 @@ aside AS (
         AND coalesce(q.period_start < d.last_day, true) AND coalesce(q.period_end > d.first_day, true)
     GROUP BY d.sub, d.due_on
 )
-SELECT d.sub, d.due_on, d.currency, d.first_day, d.last_day, d.customer_id, d.lines, d.total, d.only_late,
+SELECT d.sub, d.due_on, d.currency, d.first_day, d.last_day, d.customer_id, d.lines, d.total, d.only_late, d.only_change,
     CAST(d.due_on + p.issue_grace_days AS DATE) = p.day AS missing, a.came.file AS aside_file, a.came.place AS aside_row
 FROM due AS d
 CROSS JOIN run_params AS p
@@ -306,6 +309,7 @@ SELECT {
                 "pair": _PAIR,
                 "level": "'invoice'",
                 "code": "CASE WHEN u.aside_file IS NOT NULL THEN 'RECORD_QUARANTINED' WHEN u.only_late THEN 'USAGE_LATE' "
+                "WHEN u.only_change THEN 'SUBSCRIPTION_STATE' "
                 "ELSE 'INVOICE_MISSING' END",
                 "customer_id": "u.customer_id",
                 "subscription_id": "u.sub",
@@ -320,7 +324,8 @@ SELECT {
                 "|| CAST(u.last_day AS VARCHAR) || ': it was due on ' || CAST(u.due_on AS VARCHAR) || ' with ' "
                 "|| CAST(u.lines AS VARCHAR) || CASE WHEN u.lines = 1 THEN ' line' ELSE ' lines' END || ', ' "
                 "|| u.currency || ' {1} in total' || CASE WHEN u.aside_file IS NULL AND u.only_late THEN ', all of it for usage "
-                "that came after its own period.' WHEN u.aside_file IS NULL THEN '.' ELSE ', and its rows are in "
+                "that came after its own period.' WHEN u.aside_file IS NULL AND u.only_change THEN ', for a change of the "
+                "contract on ' || CAST(u.first_day AS VARCHAR) || '.' WHEN u.aside_file IS NULL THEN '.' ELSE ', and its rows are in "
                 "quarantine (' || u.aside_file || ' row ' || CAST(u.aside_row AS VARCHAR) || ').' END",
                 "figures": "[u.total]",
                 "layer": "'invoice_lines'",

@@ -22,14 +22,16 @@ def _unlike(e: str, b: str) -> str:
 
 CANDIDATES = Relation(
     name="match_expected",
-    inputs=("expected_lines", "billed_periods"),
-    doc="Expected lines of billed periods, once a variant that billed them.",
+    inputs=("expected_lines", "expected_ahead", "billed_periods"),
+    doc="Expected lines of billed periods, once a variant that billed them. `back`: it gives back what was billed ahead.",
     sql=f"""
 SELECT e.expected_line_id, b.variant, e.subscription_id AS sub, e.kind, coalesce(e.meter, '') AS meter_key,
     {_placed("e", "e", "period_start")}, {_placed("e", "e", "period_end")}, e.plan_id, e.due_on, e.customer_id, e.currency,
-    e.total, e.gross, e.quantity, e.unit_price, b.fresh, b.cohort, b.invoice_id
+    e.total, e.gross, e.quantity, e.unit_price, e.kind <> 'adjustment' AND e.gross < 0 AS back, b.fresh, b.cohort, b.invoice_id
 FROM expected_lines AS e
-JOIN billed_periods AS b ON b.sub = e.subscription_id AND b.due_on = e.due_on""",
+LEFT JOIN expected_ahead AS a ON a.expected_line_id = e.expected_line_id
+JOIN billed_periods AS b ON b.sub = e.subscription_id AND b.due_on = e.due_on
+    AND b.ahead = (a.expected_line_id IS NOT NULL)""",
 )
 
 MATCHES = Relation(
@@ -45,7 +47,7 @@ MATCHES = Relation(
     sql=f"""
 WITH open_lines AS (
     SELECT l.line_key, l.variant, l.sub, l.kind, l.meter_key, {_placed("l", "b", "period_start")}, {_placed("l", "b", "period_end")},
-        coalesce(l.plan_id, '') AS plan_id, l.total, l.gross, l.quantity, l.unit_price, l.calculated_at, b.due_on
+        coalesce(l.plan_id, '') AS plan_id, l.total, l.gross, l.quantity, l.unit_price, l.back, l.calculated_at, b.due_on
     FROM billed_lines AS l
     JOIN bills AS b ON b.variant = l.variant AND b.sub = l.sub AND b.invoice_id = l.invoice_id
     WHERE b.repeats IS NULL AND b.due_on IS NOT NULL
@@ -54,7 +56,7 @@ same_key AS (
     SELECT e.expected_line_id, e.variant, b.line_key
     FROM match_expected AS e
     JOIN open_lines AS b ON b.variant = e.variant AND b.sub = e.sub AND b.kind = e.kind AND b.meter_key = e.meter_key
-        AND b.period_start = e.period_start AND b.period_end = e.period_end AND b.plan_id = e.plan_id
+        AND b.period_start = e.period_start AND b.period_end = e.period_end AND b.plan_id = e.plan_id AND b.back = e.back
     WHERE e.kind <> 'adjustment'
 ),
 counted AS (
@@ -90,16 +92,16 @@ first_pass AS (
 ),
 expected_left AS (
     SELECT e.expected_line_id, e.variant, e.sub, e.kind, e.meter_key, e.period_start, e.period_end, e.due_on, e.total, e.gross,
-        e.quantity, e.unit_price, row_number() OVER (
-            PARTITION BY e.variant, e.sub, e.kind, e.meter_key, e.period_start, e.period_end ORDER BY e.expected_line_id
+        e.quantity, e.unit_price, e.back, row_number() OVER (
+            PARTITION BY e.variant, e.sub, e.kind, e.meter_key, e.period_start, e.period_end, e.back ORDER BY e.expected_line_id
         ) AS place
     FROM match_expected AS e
     ANTI JOIN first_pass AS m ON m.expected_line_id = e.expected_line_id AND m.variant = e.variant
 ),
 billed_left AS (
     SELECT b.line_key, b.variant, b.sub, b.kind, b.meter_key, b.period_start, b.period_end, b.due_on, b.total, b.gross,
-        b.quantity, b.unit_price, row_number() OVER (
-            PARTITION BY b.variant, b.sub, b.kind, b.meter_key, b.period_start, b.period_end
+        b.quantity, b.unit_price, b.back, row_number() OVER (
+            PARTITION BY b.variant, b.sub, b.kind, b.meter_key, b.period_start, b.period_end, b.back
             ORDER BY b.calculated_at, b.line_key
         ) AS place
     FROM open_lines AS b
@@ -109,7 +111,7 @@ same_charge AS (
     SELECT e.expected_line_id, e.variant, b.line_key
     FROM expected_left AS e
     JOIN billed_left AS b ON b.variant = e.variant AND b.sub = e.sub AND b.kind = e.kind AND b.meter_key = e.meter_key
-        AND b.period_start = e.period_start AND b.period_end = e.period_end AND b.place = e.place
+        AND b.period_start = e.period_start AND b.period_end = e.period_end AND b.back = e.back AND b.place = e.place
 ),
 renamed AS (
     SELECT expected_line_id, variant, line_key, row_number() OVER (
@@ -119,7 +121,7 @@ renamed AS (
         SELECT e.expected_line_id, e.variant, b.line_key, {_unlike("e", "b")} AS unlike
         FROM expected_left AS e
         JOIN billed_left AS b ON b.variant = e.variant AND b.sub = e.sub AND b.due_on = e.due_on AND b.kind = e.kind
-            AND b.period_start = e.period_start AND b.period_end = e.period_end AND b.meter_key <> e.meter_key
+            AND b.period_start = e.period_start AND b.period_end = e.period_end AND b.meter_key <> e.meter_key AND b.back = e.back
         ANTI JOIN same_charge AS m ON m.expected_line_id = e.expected_line_id AND m.variant = e.variant
         ANTI JOIN same_charge AS n ON n.line_key = b.line_key
         WHERE e.total <> 0 AND (e.kind IN ('usage', 'subscription', 'proration') OR e.total = b.total)

@@ -111,20 +111,29 @@ WHERE CASE way WHEN 'own' THEN other_quantity WHEN 'version' THEN other_gross WH
     ELSE other_gross AND free_units > 0 END""",
 )
 
+
+def _given(figure: str) -> str:
+    """SQL for a figure, or for the same given back where the expected line gives back."""
+    return f"CASE WHEN p.e_gross < 0 THEN -{figure} ELSE {figure} END"
+
+
 ANSWERS = Relation(
     name="rerated_lines",
     inputs=("rerating_items", "rerated", "rerated_bounds", "parted_lines"),
     rows_from=("rerating_items",),
     doc=(
         "Per differing charge: gross and raw gross at the billed quantity under the expected version (empty if the quantity "
-        "is the expected one; `own_unbound`: before the charge's own minimum and maximum), the first other version that gives exactly the billed gross, and whether it is the gross "
-        "without the free units, with twice as many, or without the share of the period."
+        "is the expected one; `own_unbound`: before the charge's own minimum and maximum), the first other version that gives exactly "
+        "the billed gross, and whether it is the gross without the free units, with twice as many, or without the share of the "
+        "period. What gives back is negative."
     ),
-    sql="""
+    sql=f"""
 WITH held AS (
-    SELECT r.item_id, r.unit_price, r.gross AS unbound, coalesce(b.gross_raw, r.gross_raw) AS gross_raw,
-        coalesce(b.gross, r.gross) AS gross
+    SELECT r.item_id, r.unit_price, {_given("r.gross")} AS unbound, {_given("coalesce(b.gross_raw, r.gross_raw)")} AS gross_raw,
+        {_given("coalesce(b.gross, r.gross)")} AS gross
     FROM rerated AS r
+    JOIN rerating_items AS q ON q.item_id = r.item_id
+    JOIN parted_lines AS p ON p.item = q.item
     LEFT JOIN rerated_bounds AS b ON b.item_id = r.item_id
 )
 SELECT q.item, max(r.gross_raw) FILTER (WHERE q.way = 'own') AS own_raw, max(r.gross) FILTER (WHERE q.way = 'own') AS own_gross,

@@ -119,6 +119,19 @@ PLANS = tuple(
         for version, base, seat, call in (("v1", "40", "9", "0.010"), ("v2", "50", "10", "0.015"))
     )
 )
+AHEAD = tuple(
+    plan.model_copy(
+        update={
+            "plan_id": "ahead",
+            "charges": tuple(
+                c.model_copy(update={"due": "in_advance"}) if c.kind == "subscription" else c for c in plan.charges
+            ),
+        }
+    )
+    for plan in PLANS
+    if plan.currency == "USD"
+)
+"""The same plans with base and seats billed in advance."""
 TAXES = (
     TaxRate.model_validate({"tax_region": "DE", "rate": "0.19"}),
     TaxRate.model_validate({"tax_region": "FR", "rate": "0.20"}),
@@ -133,6 +146,8 @@ def money(figure: str | int | Decimal) -> Decimal:
 
 class World:
     """Tables of one day. Each method adds rows and returns what it added, so that a story can change it."""
+
+    plans = PLANS
 
     def __init__(
         self, day: date = DAY, *, credit: str = "after_tax", rounding: str = "half_up", **windows: int

@@ -1,0 +1,45 @@
+"""Which expected and issued lines bill a charge in advance: their period begins where that of their invoice's others ends."""
+
+from __future__ import annotations
+
+from billing_recon.compute.relation import Relation
+
+_AHEAD = "kind = 'subscription' AND due = 'in_advance'"
+_SOLD_AHEAD = (f"term_charges WHERE {_AHEAD}",)
+
+EXPECTED = Relation(
+    name="expected_ahead",
+    inputs=("expected_lines", "term_charges"),
+    rows_from=_SOLD_AHEAD,
+    doc="Expected lines of charges that are billed in advance.",
+    sql=f"""
+SELECT e.expected_line_id
+FROM expected_lines AS e
+SEMI JOIN (SELECT plan_id, plan_version, currency, charge_id FROM term_charges WHERE {_AHEAD}) AS c
+    ON c.plan_id = e.plan_id AND c.plan_version = e.plan_version AND c.currency = e.currency AND c.charge_id = e.charge_id
+WHERE e.kind IN ('subscription', 'proration')""",
+)
+
+ISSUED = Relation(
+    name="issued_ahead",
+    inputs=("issued_lines", "subscriptions", "term_charges"),
+    rows_from=_SOLD_AHEAD,
+    doc=(
+        "Issued lines of charges that are billed in advance: by the meter, and the plan where the line names one, since no bill says "
+        "so itself."
+    ),
+    sql=f"""
+WITH holders AS (
+    SELECT DISTINCT s.subscription_id, s.plan_id, coalesce(c.meter, '') AS meter_key
+    FROM subscriptions AS s
+    JOIN (SELECT plan_id, plan_version, currency, meter FROM term_charges WHERE {_AHEAD}) AS c
+        ON c.plan_id = s.plan_id AND c.plan_version = s.plan_version AND c.currency = s.currency
+)
+SELECT DISTINCT l.line_key
+FROM issued_lines AS l
+JOIN holders AS h ON h.subscription_id = l.sub AND h.meter_key = l.meter_key AND h.plan_id = coalesce(l.plan_id, h.plan_id)
+WHERE l.kind IN ('subscription', 'proration')""",
+)
+
+RELATIONS: tuple[Relation, ...] = (EXPECTED, ISSUED)
+"""After the issued lines. Empty where no plan bills in advance."""
