@@ -66,7 +66,7 @@ class UsageFaults:
         account, batch = Reach.ACCOUNT, Reach.BATCH
         return (
             metered(corrected, "counted_beside", self._both, "a correction is counted beside what it corrects"),
-            metered(corrected, "ignored", self._original, "a correction is ignored, what it corrects is counted"),
+            metered(corrected, "ignored", self._original, "a correction of a later day is ignored: the day was closed"),
             summed("day_left_out", lambda key: 0, "a day is left out of the period's sum"),
             summed("day_twice", lambda key: 2 * self.usage.truth[key].units, "a day is added twice"),
             summed("day_before", self._day_before, "a day is added up with the figure of the day before"),
@@ -124,15 +124,22 @@ class UsageFaults:
     def _original(
         self, invoice: Invoice, key: Key, used: DayUsage, rng: Random
     ) -> tuple[int, int, Sequence[Effective]]:
-        """Only where the day has one correction, of an event corrected once."""
+        """Only where the day has one correction, of an event corrected once, that came alone and on a later day."""
         begin, end = (
             instant_text(int(invoice.subscription.instant(day).timestamp())) for day in (key[2], key[2] + _DAY)
         )
         corrections = [row for row in self._corrected(key) if begin <= row[6] < end]
-        if len(used.undone) != 1 or len(corrections) != 1:
+        if len(used.undone) != 1 or len(corrections) != 1 or not self._came_later(corrections[0], used):
             return 0, 0, ()
         corrected = int(Decimal(corrections[0][5]).scaleb(self.usage.decimals[key[1]]))
         return used.undone[0] - corrected, 0, ()
+
+    def _came_later(self, correction: list[str], used: DayUsage) -> bool:
+        """Whether a correction came on a day after its original, and nothing else of the usage day came with it."""
+        came, happened = date.fromisoformat(correction[7][:10]), date.fromisoformat(correction[6][:10])
+        files = (self.usage.files.get(happened + n * _DAY, []) for n in range((came - happened).days))
+        original = any(delivery.event_id == correction[8] for file in files for delivery in file)
+        return original and all(epoch_day(event.delivery.received) != came for event in used.plain)
 
     def _corrected(self, key: Key) -> list[list[str]]:
         """The rows that correct others of a subscription's meter, each once."""

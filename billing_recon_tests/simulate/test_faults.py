@@ -14,7 +14,8 @@ import pytest
 
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.reason import STAGE_OF, Code, Stage
-from billing_recon.simulate import SUPPORTED, simulate
+from billing_recon.simulate import SUPPORTED, known_faults, simulate
+from billing_recon.simulate.files import TRUTH
 from billing_recon_tests.simulate.test_clean_company import opened
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 4, 19)
@@ -50,6 +51,15 @@ IN_PLACE = (
 )
 """Faults that leave every line, document, journal and payment under its own key, so that a twin without bugs can be held
 against them row by row."""
+FORMED = (
+    *("INVOICE_MISSING:account", "INVOICE_MISSING:batch", "INVOICE_DUPLICATE:batch", "INVOICE_DUPLICATE:lines_twice"),
+    *("INVOICE_PERIOD:account", "CURRENCY_FX:account", "USAGE_MISSING:days_lost", "USAGE_MISSING:meter_down"),
+    *("PRICE_VERSION:invoice", "TAX_RATE_JURISDICTION:table_behind", "ROUNDING:account"),
+    *("ROUNDING:every_line_cut_off", "MINOR_UNIT:account", "MINOR_UNIT:invoice_in_cents", "STEP_ORDER:account"),
+    *("RENDER_MISSING:batch", "RENDER_DUPLICATE:batch", "RENDER_VALUE:account", "LEDGER_MISSING:batch"),
+    *("LEDGER_DUPLICATE:batch", "LEDGER_ACCOUNT:account", "LEDGER_PERIOD:batch", "PAYMENT_DUPLICATE:batch"),
+    *("PAYMENT_MISAPPLIED:account", "USAGE_LATE:closed_early", "USAGE_CORRECTED:ignored"),
+)
 LATER = (Stage.DOCUMENT, Stage.LEDGER, Stage.PAYMENT)
 METERED = {Code.USAGE_MISSING, Code.USAGE_DUPLICATE, Code.USAGE_CORRECTED}
 WITHOUT_MONEY = {Code.INVOICE_PERIOD, Code.LEDGER_ACCOUNT, Code.LEDGER_PERIOD, Code.PAYMENT_MISAPPLIED}
@@ -145,6 +155,59 @@ def test_each_fault_can_be_asked_for_alone(code: Code, tmp_path: Path) -> None:
     rows = read_truth(home)
     assert {row["code"] for row in rows} == {code}
     assert sum(row["pair"] != "metered_used" for row in rows) == (4 if code is Code.CURRENCY_FX else 2)
+
+
+@pytest.fixture(scope="module")
+def formed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A company with many forms that strike an account or a batch, and some of one invoice that other tests leave out."""
+    return made(tmp_path_factory.mktemp("formed") / "home", dict.fromkeys(FORMED, 1))
+
+
+def test_each_form_is_told_with_its_reach_beside_the_truth(formed: Path) -> None:
+    with (formed / "faults.csv").open(newline="", encoding="utf-8") as file:
+        told = list(csv.DictReader(file))
+    reaches = {fault.name: fault.reach.value for fault in known_faults()}
+    assert {f"{row['code']}:{row['form']}" for row in told} == set(FORMED)
+    assert all(row["reach"] == reaches[f"{row['code']}:{row['form']}"] for row in told)
+    assert [{name: row[name] for name in TRUTH.split(",")} for row in told] == read_truth(formed)
+    struck = Counter(f"{row['code']}:{row['form']}" for row in told if row["pair"] != "metered_used")
+    assert all(struck[name] >= 2 for name in FORMED if reaches[name] == "batch")
+
+
+def test_what_an_invoice_is_off_is_the_sum_of_its_truth(formed: Path, twin: duckdb.DuckDBPyConnection) -> None:
+    sql = "SELECT subscription_id, CAST(period_start AS VARCHAR), total FROM invoice_lines WHERE status = 'issued'"
+    con = opened(formed)
+    off: Counter[str] = Counter()
+    for sign, side in ((1, con), (-1, twin)):
+        for subscription, _, total in side.execute(sql).fetchall():
+            off[subscription] += sign * total
+    con.close()
+    told: Counter[str] = Counter()
+    for row in of(read_truth(formed), "expected_billed"):
+        told[row["subscription_id"]] += Decimal(row["delta"])  # type: ignore[assignment]
+    assert {name: amount for name, amount in off.items() if amount} == {n: a for n, a in told.items() if a}
+
+
+def test_a_batch_is_of_one_day_and_an_account_of_one_customer(formed: Path) -> None:
+    with (formed / "faults.csv").open(newline="", encoding="utf-8") as file:
+        told = [row for row in csv.DictReader(file) if row["invoice_id"]]
+    con = opened(formed)
+    rows = con.execute(
+        "SELECT DISTINCT invoice_id, customer_id, CAST(issued_on AS VARCHAR) FROM invoice_lines"
+    ).fetchall()
+    con.close()
+    customer_of, day_of = ({row[0]: row[n] for row in rows} for n in (1, 2))
+    for name in FORMED:
+        invoices = [row["invoice_id"] for row in told if f"{row['code']}:{row['form']}" == name]
+        if name.endswith(":account"):
+            assert len({customer_of[one] for one in invoices}) <= 1, name
+        if name.endswith(":batch"):
+            assert len({day_of[one] for one in invoices}) <= 1, name
+
+
+def test_a_form_is_the_same_for_the_same_seed(tmp_path: Path) -> None:
+    once, again = (made(tmp_path / name, {"LEDGER_DUPLICATE:batch": 1, "ROUNDING": 2}) for name in ("a", "b"))
+    assert (once / "faults.csv").read_bytes() == (again / "faults.csv").read_bytes()
 
 
 def test_truth_is_sorted_within_the_days_and_names_what_it_hits(everything: Truth) -> None:

@@ -139,9 +139,9 @@ def test_journals_alike_in_their_receivable_alone_cannot_both_book_an_invoice() 
 
 def test_a_nameless_journal_posted_twice_for_two_invoices_alike_is_left_in_doubt() -> None:
     world = World()
-    first, second = invoices(world, "119.00", "119.00")
+    alike = invoices(world, "119.00", "119.00")
     for name in ("J1", "J2", "J3"):
-        posting(world, name, [first], on=THEN)
+        posting(world, name, alike[:1], on=THEN)
     assert "LEDGER_DUPLICATE" not in [code for code, _ in run(world).codes(PAIR)]
 
 
