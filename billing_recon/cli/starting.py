@@ -25,7 +25,8 @@ Examples:
 Examples:
   billing-recon simulate --seed 7 --from 2026-01-01 --to 2026-01-31 --customers 50 --out try
   billing-recon simulate --seed 7 --from 2026-01-01 --to 2026-03-01 --customers 200 \\
-      --fault USAGE_MISSING=2 --fault ROUNDING=1 --out try
+      --fault USAGE_MISSING=2 --fault LEDGER_DUPLICATE:batch=1 --out try
+  billing-recon simulate --list-faults
   billing-recon simulate --seed 7 --from 2026-01-01 --to 2026-01-31 --customers 50 \\
       --documents mixed --ledger saft-no --out try""",
 }
@@ -78,6 +79,20 @@ def landing_readme(spec: TableSpec) -> str:
     return "\n".join(lines) + "\n"
 
 
+def tell_faults(wanted: bool) -> None:
+    """Every form of every fault, with what one strike of it gets wrong; then nothing is simulated."""
+    if not wanted:
+        return
+    from billing_recon.simulate import known_faults
+
+    screen = Screen()
+    rows = [(fault.name, fault.reach.value, "by name" if fault.several else "", fault.doc) for fault in known_faults()]
+    name, reach, turn = (max(len(row[n]) for row in rows) for n in range(3))
+    for row in rows:
+        screen.say(f"{row[0]:{name}}  {row[1]:{reach}}  {row[2]:{turn}}  {row[3]}")
+    raise typer.Exit
+
+
 def simulate(
     seed: Annotated[int, typer.Option("--seed", metavar="N", help="The same seed gives the same bytes.")],
     first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day with files.")],
@@ -86,8 +101,16 @@ def simulate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="A new or empty folder, or a former simulation.")],
     fault: Annotated[
         list[str] | None,
-        typer.Option("--fault", metavar="CODE=COUNT", help="A billing bug to inject, so many times; may be repeated."),
+        typer.Option(
+            "--fault",
+            metavar="CODE[:FORM]=COUNT",
+            help="A billing bug to inject, so many times, in its forms in turn or in one; may be repeated.",
+        ),
     ] = None,
+    list_faults: Annotated[
+        bool,
+        typer.Option("--list-faults", is_eager=True, callback=tell_faults, help="List every CODE:FORM and stop."),
+    ] = False,
     documents: Annotated[
         str,
         typer.Option("--documents", metavar="FORM", help="The invoices as: csv, ubl, cii, facturx, html or mixed."),
@@ -115,7 +138,9 @@ def simulate(
 
     The whole home as files: usage, bills, documents, ledger, payments. The same seed gives the same bytes. The invoices
     that customers see and the ledger may come as real files of a form; company.yaml then says how they are read.
-    What was injected is written to DIR/truth.csv, so that what is found can be held against it.
+    What was injected is written to DIR/truth.csv, so that what is found can be held against it; DIR/faults.csv adds the
+    form of each. CODE=COUNT strikes COUNT invoices in the code's forms in turn; CODE:FORM=COUNT strikes in one, and is how
+    to ask for the forms that get a whole account or batch wrong.
     """
     faults = parse_faults(fault or [])
     begin, end = parse_day(first), parse_day(last)
@@ -157,18 +182,19 @@ def parse_form(option: str, given: str, forms: type[Form]) -> Form:
         raise ConfigurationError(f"{option} {given}: this form cannot be written; choose {', '.join(forms)}") from None
 
 
-def parse_faults(given: list[str]) -> dict[Code, int]:
-    """CODE=COUNT options as a mapping; ConfigurationError names every one that cannot be meant."""
-    faults: dict[Code, int] = {}
+def parse_faults(given: list[str]) -> dict[str, int]:
+    """CODE=COUNT and CODE:FORM=COUNT options as a mapping; ConfigurationError names every one that cannot be meant."""
+    faults: dict[str, int] = {}
     problems = []
     for text in given:
         name, _, number = text.partition("=")
-        if name not in Code.__members__:
-            problems.append(f"--fault {text}: '{name}' is no reason code; for example USAGE_MISSING=2")
+        code = name.partition(":")[0]
+        if code not in Code.__members__:
+            problems.append(f"--fault {text}: '{code}' is no reason code; for example USAGE_MISSING=2")
         elif not number.isdecimal() or int(number) < 1:
             problems.append(f"--fault {text}: write CODE=COUNT with a count of at least 1, for example {name}=2")
         else:
-            faults[Code(name)] = faults.get(Code(name), 0) + int(number)
+            faults[name] = faults.get(name, 0) + int(number)
     if problems:
         raise ConfigurationError(problems)
     return faults

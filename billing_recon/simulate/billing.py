@@ -20,7 +20,10 @@ RUN_AT = time(23, 0, tzinfo=UTC)
 
 @dataclass(eq=False, slots=True)
 class Invoice:
-    """One invoice as the engine issues it; rows of `garbled` lines cannot be read. `invoice_id` is given by `number`."""
+    """One invoice as the engine issues it; the column named in `garbled` of a line cannot be read. `kept_by`: the layer that keeps it though it is void.
+
+    `invoice_id` is given by `number`.
+    """
 
     subscription: Subscription
     period: Period
@@ -28,7 +31,8 @@ class Invoice:
     lines: list[EngineLine]
     retry: int = 0
     status: str = "issued"
-    garbled: set[int] = field(default_factory=set)
+    garbled: dict[int, str] = field(default_factory=dict)
+    kept_by: str = ""
     invoice_id: str = field(default="")
 
     @property
@@ -55,7 +59,7 @@ class Invoice:
 
     def again(self, issued_on: date) -> Invoice:
         """The same content issued a second time, as by a retry."""
-        return replace(self, issued_on=issued_on, retry=self.retry + 1, lines=list(self.lines), garbled=set())
+        return replace(self, issued_on=issued_on, retry=self.retry + 1, lines=list(self.lines), garbled={})
 
 
 def price(

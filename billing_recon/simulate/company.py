@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -15,11 +16,12 @@ from billing_recon.core.reason import Code
 from billing_recon.simulate import by_event_offers, files, home, offers
 from billing_recon.simulate.billing import Invoice, bill, number
 from billing_recon.simulate.documents import RenderedAs
-from billing_recon.simulate.downstream import follow
-from billing_recon.simulate.downstream_faults import DownstreamFaults
+from billing_recon.simulate.downstream import Chain, follow
+from billing_recon.simulate.downstream_faults import later_faults
 from billing_recon.simulate.engine import PriceBook
 from billing_recon.simulate.engine_faults import EngineFaults
-from billing_recon.simulate.faults import Finding, TooFew, capacity, inject, refuse_unknown
+from billing_recon.simulate.faults import Fault, Finding, TooFew, capacity, divided, inject, refuse_unknown
+from billing_recon.simulate.following import Following
 from billing_recon.simulate.ledgers import BookedAs
 from billing_recon.simulate.population import populate
 from billing_recon.simulate.usage import UsageBook, come_late, use
@@ -43,7 +45,7 @@ class SimulationSummary:
     invoices: int
     invoice_lines: int
     payments: int
-    faults: dict[Code, int]
+    faults: dict[str, int]
 
 
 def simulate(
@@ -52,7 +54,7 @@ def simulate(
     first: date,
     last: date,
     customers: int,
-    faults: Mapping[Code, int],
+    faults: Mapping[str, int] | Mapping[Code, int],
     out: Path,
     documents: RenderedAs = RenderedAs.CSV,
     ledger: BookedAs = BookedAs.CSV,
@@ -63,9 +65,10 @@ def simulate(
     profile: Profile | None = None,
     progress: Progress | None = None,
 ) -> SimulationSummary:
-    """Write a whole company home below `out` for the days `first` to `last`, and truth.csv of the injected faults.
+    """Write a whole company home below `out` for the days `first` to `last`, and truth.csv of the injected faults (faults.csv: with their forms).
 
-    Equal arguments give equal bytes. Without faults every layer ties to the next. `out` must be empty, absent or a
+    Equal arguments give equal bytes. Without faults every layer ties to the next. `faults` are
+    asked for by CODE (its forms in turn, each strike on one invoice) or by CODE:FORM. `out` must be empty, absent or a
     former simulation, which is replaced together with what was computed from it. `documents` and `ledger` say in which
     form those layers land; the rows that they hold are the same in each. `late_events` usage events come after the late
     window of their own period, which the engine bills as it should: in the next. `closed`: the
@@ -81,7 +84,11 @@ def simulate(
     days = days_between(first, last)
     if customers < 1:
         raise ConfigurationError(f"{customers} customers make no company; give 1 or more")
-    refuse_unknown(faults, SUPPORTED)
+    forms: dict[Code, list[str]] = {}
+    for fault in known_faults():
+        forms.setdefault(fault.code, []).append(fault.form)
+    asked = {str(name): count for name, count in faults.items()}
+    refuse_unknown(asked, forms)
     home.refuse_foreign(out)
     tell = progress or (lambda stage, done, of: None)
     profile, windows = profile or Profile(), Windows()
@@ -108,24 +115,26 @@ def simulate(
     tell("engine bills", 0, 1)
     billed = bill(subscriptions, usage, book, profile, first, last)
     invoices, spared = _struck(billed, usage)
-    engine = EngineFaults(invoices, usage, book, profile, windows, first, last)
     used: set[int] = set()
     places = list(invoices)
+    engine = EngineFaults(invoices, usage, plans, taxes, profile, windows, first, last, used).registry
+    counts = divided(seed, asked, engine, later_faults(Following([], profile, windows, last)))
     try:
-        findings = inject(seed, engine.registry, faults, places, used, lambda invoice: invoice)
+        findings = inject(seed, engine, counts, places, used, lambda invoice: invoice)
         invoices = number(invoices + spared)
         chains = follow(seed, invoices, profile)
-        later = DownstreamFaults(chains, windows, last)
-        findings += inject(seed, later.registry, faults, chains, used, lambda chain: chain.invoice)
+        later = later_faults(Following(chains, profile, windows, last, used))
+        findings += inject(seed, later, counts, chains, used, lambda chain: chain.invoice)
     except TooFew as shortage:
         usage.believed.clear()
         usage.late = {name: [one for one in late if not one.missed] for name, late in usage.late.items()}
         clean, _ = _struck(bill(subscriptions, usage, book, profile, first, last), usage)
         after = follow(seed, clean, profile)
-        engine = EngineFaults(clean, usage, book, profile, windows, first, last)
-        room = capacity(engine.registry, clean, lambda invoice: invoice)
-        room |= capacity(DownstreamFaults(after, windows, last).registry, after, lambda chain: chain.invoice)
-        raise _cannot_hold(shortage, faults, room, len(clean)) from None
+        engine = EngineFaults(clean, usage, plans, taxes, profile, windows, first, last).registry
+        room = Counter(capacity(engine, counts, list(clean), lambda invoice: invoice))
+        later = later_faults(Following(after, profile, windows, last))
+        room += Counter(capacity(later, counts, after, lambda chain: chain.invoice))
+        raise _cannot_hold(shortage, counts, room, len(clean)) from None
     _within(findings, first, last)
     tell("engine bills", 1, 1)
 
@@ -150,19 +159,19 @@ def simulate(
         tell("write files", count, len(steps) + 1)
         step()
     written += landing.write(out)
-    files.write_truth(out / "truth.csv", findings)
+    written += files.write_truth(out, findings)
     tell("write files", len(steps) + 1, len(steps) + 1)
     return SimulationSummary(
         out=out,
         days=len(days),
-        files=written + 1,
+        files=written,
         customers=customers,
         subscriptions=len(subscriptions),
         events=usage.delivered(),
         invoices=len(invoices),
         invoice_lines=sum(len(invoice.lines) for invoice in invoices),
         payments=sum(len(rows) for rows in landing.rows["payments"].values()),
-        faults={code: count for code, count in sorted(faults.items()) if count},
+        faults={code: count for code, count in sorted(asked.items()) if count},
     )
 
 
@@ -172,17 +181,28 @@ def _struck(invoices: list[Invoice], usage: UsageBook) -> tuple[list[Invoice], l
     return [i for i in invoices if i.subscription.subscription_id not in usage.singles], spared
 
 
+def known_faults() -> tuple[Fault[Invoice] | Fault[Chain], ...]:
+    """Every form of every fault, by code in the order of the codes."""
+    anyday = date(2000, 1, 1)
+    engine = EngineFaults(
+        [], UsageBook(anyday, anyday), offers.plans(), offers.taxes(), Profile(), Windows(), anyday, anyday
+    )
+    later = later_faults(Following([], Profile(), Windows(), anyday))
+    found: list[Fault[Invoice] | Fault[Chain]] = [*engine.registry, *later]
+    return tuple(sorted(found, key=lambda fault: SUPPORTED.index(fault.code)))
+
+
 def _cannot_hold(
-    shortage: TooFew, faults: Mapping[Code, int], room: dict[Code, int], invoices: int
+    shortage: TooFew, faults: Mapping[str, int], room: Mapping[str, int], invoices: int
 ) -> ConfigurationError:
     """What was asked against what there is room for, fault by fault."""
-    asked = ", ".join(f"{code}={count} of at most {room[code]}" for code, count in faults.items() if count)
+    asked = ", ".join(f"{code}={count} of at most {room.get(code, 0)}" for code, count in faults.items() if count)
     return ConfigurationError(
         [
-            f"{shortage.code}: {faults[shortage.code]} asked, places for {shortage.placed} found. Every fault strikes "
+            f"{shortage.name}: {faults[shortage.name]} asked, places for {shortage.placed} found. Every fault strikes "
             f"an invoice of its own, and there are {invoices}. Ask for fewer faults, more customers or more days",
             f"asked: {asked}",
-            "possible, each alone: " + ", ".join(f"{code}={room[code]}" for code in SUPPORTED),
+            "possible, each alone: " + ", ".join(f"{code}={room.get(code, 0)}" for code in SUPPORTED),
         ]
     )
 

@@ -35,7 +35,7 @@ class DocumentLine:
 
 @dataclass(slots=True)
 class Document:
-    """A rendered invoice: its header as printed, and its lines."""
+    """A rendered invoice: its header as printed, and its lines. `named`: the invoice that it names, where it is not its own."""
 
     issued_on: date
     subtotal: Decimal
@@ -44,22 +44,28 @@ class Document:
     total: Decimal
     payable: Decimal
     lines: list[DocumentLine]
+    named: str = ""
 
 
 @dataclass(slots=True)
 class Journal:
-    """A balanced set of postings: (role, debit, credit). `landed_on` where its file is not that of its own day."""
+    """A balanced set of postings: (role, debit, credit). `landed_on` where its file is not that of its own day.
+
+    `named` and `customer_id`: the invoice and customer that it names, where they are not its invoice's.
+    """
 
     posted_on: date
     memo: str
     entries: list[tuple[str, Decimal, Decimal]]
     landed_on: date | None = None
+    named: str = ""
+    customer_id: str | None = None
 
 
 @dataclass(slots=True)
 class Payment:
     """One attempt to move money, or a refund of it. `booked_on` is when the ledger takes it, if it succeeds; `customer_id`
-    who paid, where it is not the invoice's customer."""
+    who paid, where it is not the invoice's customer; `named` the invoice that it names, where it is not its own."""
 
     kind: str
     amount: Decimal
@@ -68,6 +74,7 @@ class Payment:
     attempt: int
     booked_on: date
     customer_id: str | None = None
+    named: str = ""
 
     @property
     def signed(self) -> Decimal:
@@ -104,8 +111,8 @@ def follow(seed: int, invoices: Iterable[Invoice], profile: Profile) -> list[Cha
             Chain(
                 invoice,
                 [_document(invoice)] if invoice.status == "issued" else [],
-                [_posting(invoice, invoice.issued_on + timedelta(days=lag))],
-                _payments(invoice, rng, profile) if invoice.status == "issued" else [],
+                [] if invoice.kept_by == "payment" else [_posting(invoice, invoice.issued_on + timedelta(days=lag))],
+                _payments(invoice, rng, profile) if invoice.status == "issued" else _kept(invoice),
             )
         )
     return chains
@@ -150,6 +157,14 @@ def _posting(invoice: Invoice, posted_on: date) -> Journal:
         if amount or role in ("ar", "revenue")
     ]
     return Journal(posted_on, "Invoice", entries)
+
+
+def _kept(invoice: Invoice) -> list[Payment]:
+    """What was paid for a void invoice on the day after its issue, and never given back."""
+    if invoice.kept_by != "payment":
+        return []
+    day = invoice.issued_on + timedelta(days=1)
+    return [Payment("payment", invoice.total, "succeeded", datetime.combine(day, time(9), UTC), 1, day)]
 
 
 def _payments(invoice: Invoice, rng: Random, profile: Profile) -> list[Payment]:

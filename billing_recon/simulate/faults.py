@@ -1,16 +1,18 @@
-"""Billing bugs on purpose: which are known, where each can strike, and what a perfect reconciliation says of it.
+"""Billing bugs on purpose: what a bug is, how often it strikes and where, and what a perfect reconciliation says of it.
 
 A fault is first proposed for one invoice (nothing changes) and then applied, so that counting what a population can
-hold and injecting are the same code. The engine's bugs are in engine_faults, later layers' in downstream_faults.
+hold and injecting are the same code. A code has one or more forms, as the same difference has more than one cause. The
+engine's forms are assembled in engine_faults, later layers' in downstream_faults.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from random import Random
 from typing import Generic, TypeVar
 
@@ -19,11 +21,27 @@ from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.billing import Invoice
 
 Where = TypeVar("Where")
+Here = TypeVar("Here")
+There = TypeVar("There")
+
+
+class Reach(StrEnum):
+    """What one strike of a fault gets wrong."""
+
+    LINE = "line"
+    INVOICE = "invoice"
+    ACCOUNT = "account"
+    """Several invoices of one customer."""
+    BATCH = "batch"
+    """Several invoices of one day, of one meter or of one tax region."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One row of truth.csv. The invoice's number and the line's id are looked up when all invoices are numbered."""
+    """One row of truth.csv. The invoice's number and the line's id are looked up when all invoices are numbered.
+
+    `named` is the invoice's id where no invoice has it. `fault` is the form that it comes of, filled in by `inject`.
+    """
 
     code: Code
     pair: Pair
@@ -32,97 +50,210 @@ class Finding:
     delta: Decimal
     invoice: Invoice | None = None
     line: int | None = None
+    named: str = ""
+    form: str = ""
+    reach: Reach = Reach.INVOICE
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A fault that fits a place: what would be found, and how to make it so."""
+    """A fault that fits a place: what would be found, and how to make it so. `struck` are invoices that no finding names."""
 
     findings: tuple[Finding, ...]
     apply: Callable[[], None]
+    struck: tuple[Invoice, ...] = ()
+
+    @property
+    def invoices(self) -> tuple[Invoice, ...]:
+        return (*self.struck, *(finding.invoice for finding in self.findings if finding.invoice is not None))
 
 
 @dataclass(frozen=True, slots=True)
 class Fault(Generic[Where]):
-    """One kind of bug. `propose` answers None where it cannot strike, or where it would change nothing.
+    """One form of one kind of bug. `propose` answers None where it cannot strike, or where it would change nothing.
 
-    `spares_one_a_day`: it takes invoices or documents away, and must leave every day one.
+    `several`: one strike makes more findings than one a pair, so that it is done only where the form is asked for by
+    name. `spares_one_a_day`: it takes invoices or documents away, and must leave every day one.
     """
 
     code: Code
+    form: str
     propose: Callable[[Where, Random], Proposal | None]
     doc: str
+    reach: Reach = Reach.INVOICE
+    several: bool = False
     spares_one_a_day: bool = False
+
+    @property
+    def name(self) -> str:
+        """CODE:FORM, by which it is asked for."""
+        return f"{self.code}:{self.form}"
 
 
 class TooFew(Exception):
     """A fault found fewer places than asked; the caller says what the whole population can hold."""
 
-    def __init__(self, code: Code, placed: int) -> None:
-        super().__init__(code)
-        self.code, self.placed = code, placed
+    def __init__(self, name: str, placed: int) -> None:
+        super().__init__(name)
+        self.name, self.placed = name, placed
+
+
+def together(proposals: Iterable[Proposal | None], fewest: int = 2) -> Proposal | None:
+    """Several proposals as one strike; None where fewer than `fewest` fit."""
+    fitting = [proposal for proposal in proposals if proposal is not None]
+    if len(fitting) < fewest:
+        return None
+
+    def apply() -> None:
+        for proposal in fitting:
+            proposal.apply()
+
+    findings = tuple(finding for proposal in fitting for finding in proposal.findings)
+    return Proposal(findings, apply, tuple(invoice for proposal in fitting for invoice in proposal.struck))
 
 
 def inject(
     seed: int,
     faults: Iterable[Fault[Where]],
-    counts: Mapping[Code, int],
+    counts: Mapping[str, int],
     places: list[Where],
     used: set[int],
     invoice_of: Callable[[Where], Invoice],
 ) -> list[Finding]:
-    """Strike each fault as often as asked, every time a different invoice, the pickiest faults first.
+    """Strike each fault as often as asked, every time a different invoice: those that strike many first, then the pickiest.
 
-    `used` are the ids of invoices already struck; it grows. ConfigurationError when a fault finds too few places.
+    `counts` are by CODE:FORM, or by CODE: then the code's forms take turns, a form that fits nowhere giving way to the
+    next. `used` are the ids of invoices already struck; it grows. TooFew when a fault finds too few places.
     """
+    known = tuple(faults)
+    asked: list[tuple[str, tuple[Fault[Where], ...]]] = [(fault.name, (fault,)) for fault in known if fault.several]
+    for code in dict.fromkeys(fault.code for fault in known):
+        forms = tuple(fault for fault in known if fault.code == code and not fault.several)
+        asked += [*((form.name, (form,)) for form in forms), (code, forms)]
     found: list[Finding] = []
-    for fault in faults:
-        left = counts.get(fault.code, 0)
-        if not left:
-            continue
-        rng = Random(f"{seed}/fault/{fault.code}")
-        order = list(range(len(places)))
-        rng.shuffle(order)
-        for index in order:
-            if not left:
-                break
-            place = places[index]
-            if id(invoice_of(place)) in used:
-                continue
-            proposal = fault.propose(place, rng)
-            if proposal is not None:
-                proposal.apply()
-                used.add(id(invoice_of(place)))
-                used.update(id(finding.invoice) for finding in proposal.findings if finding.invoice)
-                found.extend(proposal.findings)
-                left -= 1
-        if left:
-            raise TooFew(fault.code, counts[fault.code] - left)
+    for name, forms in asked:
+        if counts.get(name):
+            found += _strike(name, forms, counts[name], Random(f"{seed}/fault/{name}"), places, used, invoice_of)
     return found
 
 
+def _strike(
+    name: str,
+    forms: Sequence[Fault[Where]],
+    count: int,
+    rng: Random,
+    places: list[Where],
+    used: set[int],
+    invoice_of: Callable[[Where], Invoice],
+) -> list[Finding]:
+    order = list(range(len(places)))
+    rng.shuffle(order)
+    turns = [(form, iter(order)) for form in forms]
+    turn = rng.randrange(len(forms)) if forms else 0
+    found: list[Finding] = []
+    for number in range(count):
+        for form, left in (turns[(turn + number + n) % len(turns)] for n in range(len(turns))):
+            proposal = _fitting(form, left, rng, places, used, invoice_of)
+            if proposal is not None:
+                found += [replace(one, form=form.form, reach=form.reach) for one in proposal.findings]
+                break
+        else:
+            raise TooFew(name, number)
+    return found
+
+
+def _fitting(
+    form: Fault[Where],
+    left: Iterator[int],
+    rng: Random,
+    places: list[Where],
+    used: set[int],
+    invoice_of: Callable[[Where], Invoice],
+) -> Proposal | None:
+    """The form applied to the first of the places left that it fits and that is not struck yet."""
+    for index in left:
+        if id(invoice_of(places[index])) in used:
+            continue
+        proposal = form.propose(places[index], rng)
+        if proposal is None or any(id(invoice) in used for invoice in proposal.invoices):
+            continue
+        proposal.apply()
+        used.add(id(invoice_of(places[index])))
+        used.update(id(invoice) for invoice in proposal.invoices)
+        return proposal
+    return None
+
+
+def divided(
+    seed: int, counts: Mapping[str, int], earlier: Iterable[Fault[Here]], later: Iterable[Fault[There]]
+) -> dict[str, int]:
+    """`counts` with those codes by form that have forms on both sides, which are injected apart: its forms in turn."""
+    forms: dict[Code, list[str]] = {}
+    sides: dict[Code, set[bool]] = {}
+    for side, faults in ((False, tuple(earlier)), (True, tuple(later))):
+        for fault in faults:
+            sides.setdefault(fault.code, set()).add(side)
+            if not fault.several:
+                forms.setdefault(fault.code, []).append(fault.name)
+    found: Counter[str] = Counter()
+    for name, count in counts.items():
+        code = Code(name) if name in Code.__members__ else None
+        if code is None or len(sides.get(code, ())) < 2:
+            found[name] += count
+            continue
+        turn = Random(f"{seed}/sides/{code}").randrange(len(forms[code]))
+        for number in range(count):
+            found[forms[code][(turn + number) % len(forms[code])]] += 1
+    return dict(found)
+
+
 def capacity(
-    faults: Iterable[Fault[Where]], places: list[Where], invoice_of: Callable[[Where], Invoice]
-) -> dict[Code, int]:
-    """How many invoices each fault could strike, were it alone."""
+    faults: Iterable[Fault[Where]],
+    asked: Mapping[str, int],
+    places: list[Where],
+    invoice_of: Callable[[Where], Invoice],
+) -> dict[str, int]:
+    """How often each code could strike in the forms that take turns, and each form that is asked for, were it alone."""
     on_day = Counter(invoice_of(place).issued_on for place in places)
-    room = {}
+    room: dict[str, int] = {}
+    fits: dict[Code, set[int]] = {}
+    spared: dict[Code, int] = {}
+
+    def most(indexes: Iterable[int], spare: int) -> int:
+        struck = Counter(invoice_of(places[index]).issued_on for index in indexes)
+        return sum(min(count, on_day[day] - spare) for day, count in struck.items())
+
     for fault in faults:
-        fits = [place for place in places if fault.propose(place, Random(0)) is not None]
-        struck = Counter(invoice_of(place).issued_on for place in fits)
-        spared = 1 if fault.spares_one_a_day else 0
-        room[fault.code] = sum(min(count, on_day[day] - spared) for day, count in struck.items())
-    return room
+        if fault.several and not asked.get(fault.name):
+            continue
+        taken: set[int] = set()
+        room[fault.name] = 0
+        fitting: set[int] = set()
+        for index, place in enumerate(places):
+            proposal = fault.propose(place, Random(0))
+            if proposal is None:
+                continue
+            fitting.add(index)
+            if not any(id(invoice) in taken for invoice in proposal.invoices):
+                taken.update(id(invoice) for invoice in proposal.invoices)
+                room[fault.name] += 1
+        if not fault.several:
+            fits.setdefault(fault.code, set()).update(fitting)
+            spared[fault.code] = spared.get(fault.code, 0) or int(fault.spares_one_a_day)
+            room[fault.name] = most(fitting, int(fault.spares_one_a_day))
+    return room | {code: most(indexes, spared[code]) for code, indexes in fits.items()}
 
 
-def refuse_unknown(counts: Mapping[Code, int], supported: tuple[Code, ...]) -> None:
-    """ConfigurationError for codes that cannot be simulated and for counts below zero."""
-    known = ", ".join(supported)
-    problems = [
-        f"{code}: this fault cannot be simulated; possible are {known}" for code in counts if code not in supported
-    ]
-    problems += [
-        f"{code}: a count of {count} makes no sense; give 0 or more" for code, count in counts.items() if count < 0
-    ]
+def refuse_unknown(counts: Mapping[str, int], forms: Mapping[Code, Sequence[str]]) -> None:
+    """ConfigurationError for codes and forms that cannot be simulated and for counts below zero."""
+    problems = []
+    for name, count in counts.items():
+        code, _, form = name.partition(":")
+        if code not in forms:
+            problems.append(f"{name}: this fault cannot be simulated; possible are {', '.join(forms)}")
+        elif form and form not in forms[Code(code)]:
+            problems.append(f"{name}: {code} has no such form; it has {', '.join(forms[Code(code)])}")
+        if count < 0:
+            problems.append(f"{name}: a count of {count} makes no sense; give 0 or more")
     if problems:
         raise ConfigurationError(problems)

@@ -38,6 +38,7 @@ COLUMNS: dict[str, str] = {
 }
 """The tables that are simulated, with their columns in order."""
 
+TRUTH_FILE, FORMS_FILE = "truth.csv", "faults.csv"
 TRUTH = "code,pair,invoice_id,line_id,subscription_id,day,delta"
 
 
@@ -178,11 +179,11 @@ def put_invoices(landing: Landing, invoices: Iterable[Invoice]) -> None:
                 line.plan_version,
                 line.kind,
                 line.meter,
-                line.period_start,
+                f"{line.period_start}?" if invoice.garbled.get(index) == "period_start" else line.period_start,
                 line.period_end,
                 plain(line.quantity),
                 None if line.unit_price is None else plain(line.unit_price),
-                f"{line.gross}?" if index in invoice.garbled else line.gross,
+                f"{line.gross}?" if invoice.garbled.get(index) == "gross" else line.gross,
                 line.discount,
                 line.credit,
                 line.taxable,
@@ -202,7 +203,7 @@ def put_documents(landing: Landing, chains: Iterable[Chain]) -> None:
     """rendered_invoices and rendered_lines. A second document of an invoice has a number of its own."""
     for chain in chains:
         for copy, document in enumerate(chain.documents, 1):
-            document_id = f"DOC-{chain.invoice.invoice_id[4:]}" + (f"-{copy}" if copy > 1 else "")
+            document_id = f"DOC-{(document.named or chain.invoice.invoice_id)[4:]}" + (f"-{copy}" if copy > 1 else "")
             landing.render(printed(chain.invoice, document, document_id))
 
 
@@ -251,7 +252,7 @@ def put_money(landing: Landing, chains: list[Chain], profile: Profile) -> None:
     ]
     moved.sort(key=lambda item: item[:2])
     journals: list[tuple[date, str, Journal, Invoice]] = [
-        (posting.posted_on, chain.invoice.invoice_id, posting, chain.invoice)
+        (posting.posted_on, posting.named or chain.invoice.invoice_id, posting, chain.invoice)
         for chain in chains
         for posting in chain.postings
     ]
@@ -263,7 +264,7 @@ def put_money(landing: Landing, chains: list[Chain], profile: Profile) -> None:
             f"PAY-{count:06d}",
             payment.kind,
             payment.customer_id or customer_id,
-            invoice_id,
+            payment.named or invoice_id,
             payment.amount,
             currency,
             payment.status,
@@ -272,7 +273,7 @@ def put_money(landing: Landing, chains: list[Chain], profile: Profile) -> None:
             fee_of(payment, currency, profile) if payment.signed else None,
         )
         if payment.signed:
-            journals.append((payment.booked_on, invoice_id, settlement(payment), chain.invoice))
+            journals.append((payment.booked_on, payment.named or invoice_id, settlement(payment), chain.invoice))
     journals.sort(key=lambda item: item[:2])
     for count, (posted_on, invoice_id, journal, invoice) in enumerate(journals, 1):
         for number, (role, debit, credit) in enumerate(journal.entries, 1):
@@ -287,23 +288,28 @@ def put_money(landing: Landing, chains: list[Chain], profile: Profile) -> None:
                     credit=credit,
                     currency=invoice.currency,
                     invoice_id=invoice_id,
-                    customer_id=invoice.subscription.customer.customer_id,
+                    customer_id=journal.customer_id or invoice.subscription.customer.customer_id,
                     memo=f"{journal.memo} {invoice_id}",
                 ),
                 journal.landed_on,
             )
 
 
-def write_truth(path: Path, findings: Iterable[Finding]) -> None:
-    """What was injected, one row a difference, sorted."""
+def write_truth(out: Path, findings: Iterable[Finding]) -> int:
+    """What was injected, one row a difference, sorted: truth.csv, and with its form and reach faults.csv."""
     rows = []
     for finding in findings:
         invoice = finding.invoice
-        invoice_id = invoice.invoice_id if invoice else ""
+        invoice_id = finding.named or (invoice.invoice_id if invoice else "")
         line_id = invoice.line_id(finding.line) if invoice and finding.line is not None else ""
         row = (finding.code, finding.pair, invoice_id, line_id, finding.subscription_id, finding.day, finding.delta)
-        rows.append(",".join(map(_cell, row)))
-    path.write_bytes(("\n".join([TRUTH, *sorted(rows)]) + "\n").encode())
+        rows.append((",".join(map(_cell, row)), f"{finding.form},{finding.reach}"))
+    rows.sort()
+    told = {TRUTH_FILE: [TRUTH, *(row for row, _ in rows)]}
+    told[FORMS_FILE] = [f"{TRUTH},form,reach", *(f"{row},{form}" for row, form in rows)]
+    for name, lines in told.items():
+        (out / name).write_bytes(("\n".join(lines) + "\n").encode())
+    return len(told)
 
 
 def _cell(value: object) -> str:

@@ -24,7 +24,7 @@ from billing_recon.simulate.ledgers.posted import ACCOUNT_PATHS
 MARK = "# A simulated company: every customer, event and amount here is invented."
 """First line of company.yaml, by which a former simulation is told from a real home."""
 
-_WRITTEN = ("landing", "catalog", "policies", "templates", "truth.csv", ".state", "company.yaml")
+_WRITTEN = ("landing", "catalog", "policies", "templates", "truth.csv", "faults.csv", ".state", "company.yaml")
 # company.yaml goes last and comes first, so that what an interrupted run leaves is still known for a simulation.
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from decimal import Decimal
 from random import Random
 
 from billing_recon.core.company import Profile
@@ -13,148 +13,272 @@ from billing_recon.core.period import Period
 from billing_recon.core.policy import Windows
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.billing import Invoice, price
-from billing_recon.simulate.engine import EngineLine, PriceBook, active_runs, bill_period
-from billing_recon.simulate.faults import Fault, Finding, Proposal
-from billing_recon.simulate.line_faults import ORDINARY, finding
+from billing_recon.simulate.engine import EngineLine, PriceBook, active_runs, bill_period, retotal, settled
+from billing_recon.simulate.faults import Fault, Finding, Proposal, Reach, together
+from billing_recon.simulate.line_faults import ORDINARY, Propose, finding
 from billing_recon.simulate.usage import UsageBook
 
 _DAY = timedelta(days=1)
 
 
+_OTHER = {"USD": "EUR", "EUR": "USD"}
+_RATE = {"USD": Decimal("0.93"), "EUR": Decimal("1.075")}
+
+
 @dataclass(slots=True)
 class InvoiceFaults:
-    """Where whole invoices go wrong: the clean ones of `first` to `last`, and those that should not be."""
+    """Where whole invoices go wrong: the clean ones of `first` to `last`, and those that should not be.
 
-    invoices: list[Invoice]
+    `issued` are all invoices, wrong ones too, and change; `invoices` are the clean ones. `used`: those struck already.
+    """
+
+    issued: list[Invoice]
+    invoices: tuple[Invoice, ...]
     usage: UsageBook
     book: PriceBook
     profile: Profile
     windows: Windows
     first: date
     last: date
-    _left_on: Counter[date] = field(default_factory=Counter)
+    used: set[int]
+    _first_of: dict[date, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._left_on = Counter(invoice.issued_on for invoice in self.invoices)
+        for invoice in self.issued:
+            self._first_of.setdefault(invoice.issued_on, id(invoice))
 
     @property
     def registry(self) -> tuple[Fault[Invoice], ...]:
-        """The faults of whole invoices, the pickiest first."""
+        """The faults of whole invoices, with their forms."""
+        missing, period, aside = Code.INVOICE_MISSING, Code.INVOICE_PERIOD, Code.RECORD_QUARANTINED
+        reversal, currency, twice = Code.REVERSAL_NOT_PROPAGATED, Code.CURRENCY_FX, Code.INVOICE_DUPLICATE
+        unexpected, line = Code.INVOICE_UNEXPECTED, Reach.LINE
+
+        def account(code: Code, name: str, one: Propose, doc: str, **how: bool) -> Fault[Invoice]:
+            return Fault(code, name, self.of_account(one), doc, Reach.ACCOUNT, several=True, **how)
+
+        def batch(code: Code, name: str, one: Propose, doc: str, **how: bool) -> Fault[Invoice]:
+            return Fault(code, name, self.of_day(one), doc, Reach.BATCH, several=True, **how)
+
         return (
+            Fault(unexpected, "after_the_end", self.billed_after, "a period is billed after a contract's end"),
+            Fault(unexpected, "before_the_start", self.billed_before, "a period is billed before its contract"),
             Fault(
-                Code.INVOICE_UNEXPECTED,
-                self.billed_for_nothing,
-                "a period is billed before the contract or after its end",
+                currency, "same_figures", self.other_currency, "an invoice is in another currency, its figures are not"
             ),
-            Fault(Code.CURRENCY_FX, self.other_currency, "an invoice is in another currency than its contract"),
-            Fault(Code.INVOICE_PERIOD, self.shifted, "an invoice is for a period a day late or early"),
-            Fault(Code.RECORD_QUARANTINED, self.garbled, "a line cannot be read and is set aside"),
-            Fault(Code.REVERSAL_NOT_PROPAGATED, self.voided, "an invoice is void, and the ledger keeps it"),
-            Fault(Code.KEY_UNMAPPED, self.unknown_key, "an invoice is for a subscription that nobody knows"),
-            Fault(Code.INVOICE_MISSING, self.never_issued, "a period is not billed at all", spares_one_a_day=True),
-            Fault(Code.INVOICE_DUPLICATE, self.issued_twice, "a retry issues the invoice again"),
+            Fault(
+                currency,
+                "converted",
+                self.converted,
+                "an invoice is converted into another currency than its contract's",
+            ),
+            account(currency, "account", self.other_currency, "an account is billed in another currency"),
+            Fault(period, "day_late", self.day_late, "a period is dated a day late"),
+            Fault(period, "day_early", self.day_early, "a period is dated a day early"),
+            Fault(period, "shifted", self.shifted, "a period is a day off, and so is the usage that it bills"),
+            account(period, "account", self.day_late, "an account's periods are a day late: another time zone's days"),
+            Fault(
+                aside, "amount", self.no_amount, "the gross of a line cannot be read and the line is set aside", line
+            ),
+            Fault(aside, "date", self.no_date, "the start of a line's period cannot be read and it is set aside", line),
+            Fault(reversal, "booked", self.voided, "an invoice is void, and the ledger keeps it"),
+            Fault(reversal, "paid", self.void_paid, "an invoice is void, and its money is kept"),
+            Fault(Code.KEY_UNMAPPED, "subscription", self.unknown_key, "an invoice is for a subscription nobody knows"),
+            Fault(missing, "period", self.never_issued, "a period is not billed at all", spares_one_a_day=True),
+            account(missing, "account", self.never_issued, "a whole account is not billed", spares_one_a_day=True),
+            batch(missing, "batch", self.never_issued, "a day's run stops after its first", spares_one_a_day=True),
+            Fault(twice, "retry", self.issued_twice, "a retry issues the invoice again under another number"),
+            Fault(twice, "lines_twice", self.lines_twice, "every line of an invoice is there twice"),
+            batch(twice, "batch", self.same_day_again, "a retry issues a day's whole batch again"),
         )
 
-    def billed_for_nothing(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The period after a cancellation, or the one before a subscription began."""
+    def of_account(self, one: Propose) -> Propose:
+        """The same for all invoices of a customer, two or more."""
+
+        def propose(invoice: Invoice, rng: Random) -> Proposal | None:
+            customer = invoice.subscription.customer
+            return together(one(other, rng) for other in self._unused() if other.subscription.customer == customer)
+
+        return propose
+
+    def of_day(self, one: Propose) -> Propose:
+        """The same for all invoices of a day but the first, two or more."""
+
+        def propose(invoice: Invoice, rng: Random) -> Proposal | None:
+            batch = [other for other in self._unused() if other.issued_on == invoice.issued_on]
+            return together(one(other, rng) for other in batch[1:])
+
+        return propose
+
+    def _unused(self) -> list[Invoice]:
+        return [invoice for invoice in self.invoices if id(invoice) not in self.used]
+
+    def billed_after(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """The period after a cancellation."""
+        return self._billed_for_nothing(invoice, invoice.subscription.period_of(invoice.period.end))
+
+    def billed_before(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """The period before a subscription began."""
+        return self._billed_for_nothing(invoice, invoice.subscription.period_of(invoice.period.start - _DAY))
+
+    def _billed_for_nothing(self, invoice: Invoice, period: Period) -> Proposal | None:
         subscription = invoice.subscription
-        before = subscription.period_of(invoice.period.start - _DAY)
-        after = subscription.period_of(invoice.period.end)
-        for period in (before, after):
-            issued_on = period.end + timedelta(days=self.profile.issue_after_days)
-            if not self.first <= issued_on <= self.last or active_runs(period, subscription.spans):
-                continue
-            span = next(s for s in subscription.spans if s.status == "active")
-            held = [replace(span, start=period.start, end=period.end)]
-            lines = bill_period(period, held, {}, self.book, self.profile)
-            wrong = Invoice(subscription, period, issued_on, lines)
-            if wrong.total > 0:
-                return self._more(Code.INVOICE_UNEXPECTED, wrong)
-        return None
+        issued_on = period.end + timedelta(days=self.profile.issue_after_days)
+        if not self.first <= issued_on <= self.last or active_runs(period, subscription.spans):
+            return None
+        span = next(s for s in subscription.spans if s.status == "active")
+        held = [replace(span, start=period.start, end=period.end)]
+        wrong = Invoice(subscription, period, issued_on, bill_period(period, held, {}, self.book, self.profile))
+        return self._more(Code.INVOICE_UNEXPECTED, wrong, invoice) if wrong.total > 0 else None
 
     def other_currency(self, invoice: Invoice, rng: Random) -> Proposal | None:
         """All lines in another currency of the same exponent, the figures unchanged, and everything follows."""
-        other = {"USD": "EUR", "EUR": "USD"}.get(invoice.currency)
-        if other is None or not all(line.total for line in invoice.lines) or invoice.total <= 0:
+        return self._in_other(
+            invoice, [replace(line, currency=_OTHER.get(line.currency, "")) for line in invoice.lines]
+        )
+
+    def converted(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """All figures at a rate of the day, settled one by one."""
+        wrong = []
+        for line in invoice.lines:
+            rate, other = _RATE.get(line.currency, Decimal(1)), _OTHER.get(line.currency, "USD")
+            gross, discount, credit, tax = (
+                settled(figure * rate, other, self.profile)
+                for figure in (line.gross, line.discount, line.credit, line.tax)
+            )
+            converted = replace(line, gross=gross, discount=discount, credit=credit, tax=tax, currency=other)
+            unit_price = None if line.unit_price is None else line.unit_price * rate
+            wrong.append(retotal(converted, self.profile, tax=tax, unit_price=unit_price))
+        return self._in_other(invoice, wrong)
+
+    def _in_other(self, invoice: Invoice, wrong: list[EngineLine]) -> Proposal | None:
+        if invoice.currency not in _OTHER or not all(line.total for line in invoice.lines) or invoice.total <= 0:
             return None
-        wrong = [replace(line, currency=other) for line in invoice.lines]
-        found = (finding(Code.CURRENCY_FX, invoice, -invoice.total), finding(Code.CURRENCY_FX, invoice, invoice.total))
+        asked = sum((line.total for line in wrong), Decimal(0))
+        if asked <= 0 or not all(line.total for line in wrong):
+            return None
+        found = (finding(Code.CURRENCY_FX, invoice, -invoice.total), finding(Code.CURRENCY_FX, invoice, asked))
         return Proposal(found, _replaced(invoice, wrong))
 
-    def shifted(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The whole period a day off: in name alone, or with the usage of those days."""
-        by = _DAY if rng.random() < 0.6 else -_DAY
-        whole = all(
-            (line.period_start, line.period_end) == (invoice.period.start, invoice.period.end) for line in invoice.lines
-        )
-        if not whole or not invoice.total or any(line.kind == "adjustment" for line in invoice.lines):
+    def day_late(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """Every line a day late in name alone."""
+        return self._dated(invoice, _DAY)
+
+    def day_early(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """Every line a day early in name alone."""
+        return self._dated(invoice, -_DAY)
+
+    def _dated(self, invoice: Invoice, by: timedelta) -> Proposal | None:
+        if not _whole(invoice):
             return None
         period = Period(invoice.period.start + by, invoice.period.end + by)
         named = [replace(line, period_start=period.start, period_end=period.end) for line in invoice.lines]
+        return Proposal((finding(Code.INVOICE_PERIOD, invoice, Decimal(0)),), _replaced(invoice, named))
+
+    def shifted(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """The whole period a day late or early with the usage of those days, and the money moves with it."""
+        by = rng.choice((_DAY, -_DAY))
         plain = all(line.kind in ORDINARY for line in invoice.lines) and not any(
             span.contract.minimum or span.contract.cap or self.book.plan(*span.terms[:3]).minimum
             for span in invoice.subscription.spans
         )
-        if plain and rng.random() < 0.7:
-            used = price(invoice.subscription, period, self.usage, self.book, self.profile)
-            if [_place(line) for line in used] == [_place(line) for line in named] and all(
-                a.quantity != b.quantity or a.total == b.total for a, b in zip(used, named, strict=True)
-            ):
-                named = used
-        delta = sum(line.total for line in named) - invoice.total
-        return Proposal((finding(Code.INVOICE_PERIOD, invoice, delta),), _replaced(invoice, named))
+        if not plain or not _whole(invoice):
+            return None
+        period = Period(invoice.period.start + by, invoice.period.end + by)
+        named = [replace(line, period_start=period.start, period_end=period.end) for line in invoice.lines]
+        used = price(invoice.subscription, period, self.usage, self.book, self.profile)
+        if [_place(line) for line in used] != [_place(line) for line in named]:
+            return None
+        if any(a.quantity == b.quantity and a.total != b.total for a, b in zip(used, named, strict=True)):
+            return None
+        delta = sum((line.total for line in used), -invoice.total)
+        return Proposal((finding(Code.INVOICE_PERIOD, invoice, delta),), _replaced(invoice, used)) if delta else None
 
-    def garbled(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One row of several is no row: its gross is not a number."""
+    def no_amount(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """One row of several whose gross is not a number."""
+        return self._garbled(invoice, "gross", rng)
+
+    def no_date(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """One row of several whose period does not say when it starts."""
+        return self._garbled(invoice, "period_start", rng)
+
+    def _garbled(self, invoice: Invoice, column: str, rng: Random) -> Proposal | None:
         indexes = [n for n, line in enumerate(invoice.lines) if line.total]
         if len(indexes) < 2:
             return None
         index = indexes[rng.randrange(len(indexes))]
         found = finding(Code.RECORD_QUARANTINED, invoice, -invoice.lines[index].total)
-        return Proposal((found,), lambda: invoice.garbled.add(index))
+
+        def apply() -> None:
+            invoice.garbled[index] = column
+
+        return Proposal((found,), apply)
 
     def voided(self, invoice: Invoice, rng: Random) -> Proposal | None:
         """A retry that the engine itself takes back at once; the ledger has booked it and keeps it."""
+        return self._void(invoice, Pair.BILLED_BOOKED, self.windows.ledger_lag_days, "ledger")
+
+    def void_paid(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """A retry that the engine takes back and the ledger does not have; its money was collected and is kept."""
+        return self._void(invoice, Pair.BILLED_PAID, self.windows.payment_settle_days, "payment")
+
+    def _void(self, invoice: Invoice, pair: Pair, days: int, kept_by: str) -> Proposal | None:
         again = invoice.again(invoice.issued_on)
-        again.status = "void"
-        day = again.issued_on + timedelta(days=self.windows.ledger_lag_days)
+        again.status, again.kept_by = "void", kept_by
+        day = again.issued_on + timedelta(days=days + (1 if kept_by == "payment" else 0))
         if day > self.last or again.total <= 0:
             return None
-        found = replace(finding(Code.REVERSAL_NOT_PROPAGATED, again, again.total), pair=Pair.BILLED_BOOKED, day=day)
-        return Proposal((found,), lambda: self.invoices.append(again))
+        found = replace(finding(Code.REVERSAL_NOT_PROPAGATED, again, again.total), pair=pair, day=day)
+        return Proposal((found,), lambda: self.issued.append(again), (invoice,))
 
     def unknown_key(self, invoice: Invoice, rng: Random) -> Proposal | None:
         """The content of an invoice once more, for a subscription that no contract has."""
         stranger = replace(invoice.subscription, subscription_id=f"WS-{invoice.subscription.subscription_id[4:]}")
-        wrong = replace(invoice, subscription=stranger, lines=list(invoice.lines), garbled=set())
-        return self._more(Code.KEY_UNMAPPED, wrong) if invoice.total > 0 else None
+        wrong = replace(invoice, subscription=stranger, lines=list(invoice.lines), garbled={})
+        return self._more(Code.KEY_UNMAPPED, wrong, invoice) if invoice.total > 0 else None
 
     def never_issued(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """No invoice comes for the period; the day keeps at least one other."""
+        """No invoice comes for the period; the day keeps its first."""
         day = invoice.issued_on + timedelta(days=self.windows.issue_grace_days)
-        if day > self.last or not invoice.total or self._left_on[invoice.issued_on] < 2:
+        if day > self.last or not invoice.total or self._first_of[invoice.issued_on] == id(invoice):
             return None
         if all(line.kind == "adjustment" for line in invoice.lines):
             return None  # then it is late usage that is missing, and no period's bill
         subscription_id = invoice.subscription.subscription_id
         found = Finding(Code.INVOICE_MISSING, Pair.EXPECTED_BILLED, subscription_id, day, -invoice.total)
-
-        def apply() -> None:
-            self.invoices.remove(invoice)
-            self._left_on[invoice.issued_on] -= 1
-
-        return Proposal((found,), apply)
+        return Proposal((found,), lambda: self.issued.remove(invoice), (invoice,))
 
     def issued_twice(self, invoice: Invoice, rng: Random) -> Proposal | None:
         """A retry on the same or the next day issues a second number with the same content."""
-        again = invoice.again(invoice.issued_on + timedelta(days=rng.randrange(2)))
+        return self._again(invoice, rng.randrange(2))
+
+    def same_day_again(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """A second number with the same content on the same day."""
+        return self._again(invoice, 0)
+
+    def _again(self, invoice: Invoice, days: int) -> Proposal | None:
+        again = invoice.again(invoice.issued_on + timedelta(days=days))
         if again.issued_on > self.last or not invoice.total:
             return None
-        return self._more(Code.INVOICE_DUPLICATE, again)
+        return self._more(Code.INVOICE_DUPLICATE, again, invoice)
 
-    def _more(self, code: Code, wrong: Invoice) -> Proposal:
-        """An invoice that should not be."""
-        return Proposal((finding(code, wrong, wrong.total),), lambda: self.invoices.append(wrong))
+    def lines_twice(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """Every line once more on the same invoice."""
+        if not all(line.kind in ORDINARY and line.total for line in invoice.lines):
+            return None
+        found = finding(Code.INVOICE_DUPLICATE, invoice, invoice.total)
+        return Proposal((found,), _replaced(invoice, [*invoice.lines, *invoice.lines]))
+
+    def _more(self, code: Code, wrong: Invoice, beside: Invoice) -> Proposal:
+        """An invoice that should not be, beside one that is right."""
+        return Proposal((finding(code, wrong, wrong.total),), lambda: self.issued.append(wrong), (beside,))
+
+
+def _whole(invoice: Invoice) -> bool:
+    """Whether an invoice charges something, and all of it for the whole period."""
+    period = (invoice.period.start, invoice.period.end)
+    whole = all((line.period_start, line.period_end) == period for line in invoice.lines)
+    return whole and bool(invoice.total) and not any(line.kind == "adjustment" for line in invoice.lines)
 
 
 def _replaced(invoice: Invoice, lines: list[EngineLine]) -> Callable[[], None]:

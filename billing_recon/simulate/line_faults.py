@@ -1,337 +1,282 @@
-"""Bugs of the billing engine in single lines: a wrong figure at one stage of one line. Proposals as in faults."""
+"""Bugs of the billing engine in what a line charges: seats, plan, price, tier, allowance, share. Proposals as in faults."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from decimal import Decimal
 from random import Random
 
-from billing_recon.core.catalog import Charge
+from billing_recon.core.catalog import Charge, Contract, Plan, TaxRate
 from billing_recon.core.company import Profile
-from billing_recon.core.money import Rounding, minor_unit
+from billing_recon.core.money import minor_unit
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.billing import Invoice
-from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook, rate_charge, retotal, settled, share
-from billing_recon.simulate.faults import Fault, Finding, Proposal
+from billing_recon.simulate.engine import EngineLine, PriceBook, rate_charge, retotal, settled, share
+from billing_recon.simulate.faults import Fault, Finding, Proposal, Reach, together
 
 ORDINARY = ("subscription", "proration", "usage")
-_FIGURES = ("gross", "discount", "credit", "taxable", "tax", "total")
 
-Change = Callable[[EngineLine], list[EngineLine]]
-"""The ways in which a line could be wrong."""
+Way = Callable[[Invoice, EngineLine, Random], Sequence[EngineLine]]
+"""The ways in which a line of an invoice could be wrong; none where the bug does not touch it."""
+Propose = Callable[[Invoice, Random], Proposal | None]
 
 
 @dataclass(slots=True)
-class LineFaults:
-    """Where a single line of a clean invoice can go wrong."""
+class Lines:
+    """The catalog and profile by which a line is right, and proposals to get one or all lines of an invoice wrong."""
 
     book: PriceBook
     profile: Profile
+    plans: tuple[Plan, ...]
+    taxes: tuple[TaxRate, ...]
 
-    @property
-    def registry(self) -> tuple[Fault[Invoice], ...]:
-        """The faults of single lines, the pickiest first."""
-        return (
-            Fault(
-                Code.CONTRACT_OVERRIDE,
-                self.list_price,
-                "the list price is charged, or the plan's minimum, not the contract's",
-            ),
-            Fault(Code.CAP, self.over_the_cap, "what is above the most that was agreed is charged all the same"),
-            Fault(
-                Code.ALLOWANCE_ROLLOVER,
-                self.wrong_allowance,
-                "included units are billed, or last period's are given again",
-            ),
-            Fault(Code.CREDIT_VALUE, self.wrong_credit, "a credit is forgotten or of another amount"),
-            Fault(Code.STEP_ORDER, self.wrong_order, "a discount or a credit is taken on the wrong side of tax"),
-            Fault(
-                Code.PRORATION, self.wrong_share, "a part of a period is billed in full, or a day too many or too few"
-            ),
-            Fault(Code.MINIMUM, self.wrong_minimum, "the minimum is not filled, or not all of it"),
-            Fault(Code.SUBSCRIPTION_STATE, self.wrong_seats, "seats are charged that the subscription does not have"),
-            Fault(Code.TIER_RATE, self.wrong_tiers, "units are priced in the wrong tier"),
-            Fault(Code.DISCOUNT_VALUE, self.wrong_discount, "a line's discount is forgotten or has another rate"),
-            Fault(Code.TAX_BASE, self.wrong_base, "tax is computed on the gross, or on a part of what is taxable"),
-            Fault(Code.ROUNDING, self.rounded_down, "a figure is cut off instead of rounded half up"),
-            Fault(Code.MINOR_UNIT, self.wrong_unit, "figures are a hundred times what they should be"),
-            Fault(Code.TAX_RATE_JURISDICTION, self.wrong_region, "a line is taxed at another region's rate"),
-            Fault(Code.MANUAL_ADJUSTMENT, self.added_by_hand, "somebody adds a charge by hand"),
-            Fault(Code.UNEXPLAINED, self.off_total, "a total is not the sum of its parts"),
-        )
+    def one(self, code: Code, way: Way, *, plain: bool = True, smallest: Decimal = Decimal(1)) -> Propose:
+        """One line wrong in one of its ways, by more than `smallest` minor units: less is rounding.
 
-    def wrong_seats(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """A line by seats charges some too many or too few."""
+        `plain`: only where no minimum, coupon or credit ties the lines together, so that a wrong line stays alone.
+        """
 
-        def ways(line: EngineLine) -> list[EngineLine]:
-            charge = self._charge(line)
-            if charge is None or line.kind != "subscription" or charge.model == "flat":
-                return []
-            seats = {line.quantity + 1 + rng.randrange(5), max(line.quantity - 1 - rng.randrange(3), ZERO)}
-            return [self._at(line, rate_charge(charge, n), quantity=n) for n in sorted(seats)]
+        def propose(invoice: Invoice, rng: Random) -> Proposal | None:
+            if plain and not self.plain(invoice):
+                return None
+            for index in _shuffled(range(len(invoice.lines)), rng):
+                wrong = self._wrong(invoice, index, way, rng, smallest)
+                if wrong:
+                    return line_fault(code, invoice, index, wrong[rng.randrange(len(wrong))])
+            return None
 
-        return self._changed(Code.SUBSCRIPTION_STATE, invoice, rng, ways) if self._plain(invoice) else None
+        return propose
 
-    def wrong_tiers(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """Graduated units priced by volume or the other way round, all units at the dearest price, or a tier too high."""
+    def every(self, code: Code, way: Way, *, smallest: Decimal = Decimal(1), fewest: int = 1) -> Propose:
+        """Every line that the bug touches wrong in its first way, `fewest` of them or more."""
 
-        def ways(line: EngineLine) -> list[EngineLine]:
-            charge = self._charge(line)
-            if charge is None or line.kind == "proration" or charge.model not in ("graduated", "volume"):
-                return []
-            other = charge.model_copy(update={"model": "volume" if charge.model == "graduated" else "graduated"})
-            dearest = max(tier.unit for tier in charge.tiers)
-            return [self._at(line, raw) for raw in (rate_charge(other, line.quantity), line.quantity * dearest)]
-
-        return self._changed(Code.TIER_RATE, invoice, rng, ways) if self._plain(invoice) else None
-
-    def wrong_allowance(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The free units are billed, or those of the period before are free once more."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            charge = self._charge(line)
-            if charge is None or not charge.free_units:
-                return []
-            others = (charge.model_copy(update={"free_units": n}) for n in (ZERO, charge.free_units * 2))
-            return [self._at(line, rate_charge(other, line.quantity)) for other in others]
-
-        return self._changed(Code.ALLOWANCE_ROLLOVER, invoice, rng, ways) if self._plain(invoice) else None
-
-    def wrong_share(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """A prorated line billed in full, or for one day more or less."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            charge = self._charge(line)
-            if charge is None or line.kind != "proration":
-                return []
-            full = rate_charge(charge, line.quantity)
-            days, whole = (line.period_end - line.period_start).days, invoice.period.days
-            off = [share(full, days + step, whole) for step in (1, -1) if 0 < days + step < whole]
-            return [self._at(line, raw) for raw in (full, *off)]
-
-        return self._changed(Code.PRORATION, invoice, rng, ways) if self._plain(invoice) else None
-
-    def wrong_minimum(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The line that fills the minimum is absent, or too small."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            return (
-                [self._at(line, settled(line.gross / 2, line.currency, self.profile))] if line.kind == "minimum" else []
+        def propose(invoice: Invoice, rng: Random) -> Proposal | None:
+            if not self.plain(invoice):
+                return None
+            return together(
+                (
+                    line_fault(code, invoice, index, wrong[0])
+                    for index in range(len(invoice.lines))
+                    if (wrong := self._wrong(invoice, index, way, rng, smallest))
+                ),
+                fewest,
             )
 
-        if not self._only(invoice, (*ORDINARY, "minimum")):
-            return None
-        if rng.random() < 0.5:
-            return self._dropped(Code.MINIMUM, invoice, "minimum")
-        return self._changed(Code.MINIMUM, invoice, rng, ways)
+        return propose
 
-    def list_price(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The contract agrees a price or a minimum of its own, and the plan's is charged."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            span = next(s for s in reversed(invoice.subscription.spans) if s.start < line.period_end)
-            charge = self._charge(line)
-            if charge is not None and charge.charge_id in span.contract.overrides and self._plain(invoice):
-                raw = rate_charge(charge, line.quantity)
-                if line.kind == "proration":
-                    raw = share(raw, (line.period_end - line.period_start).days, invoice.period.days)
-                listed = {"flat": charge.amount, "per_unit": charge.unit_price, "package": charge.package_price}
-                return [replace(self._at(line, raw), unit_price=listed.get(charge.model))]
-            if line.kind != "minimum":
-                return []
-            agreed, minimum = span.contract.minimum, self.book.plan(*span.terms[:3]).minimum
-            if agreed is None or minimum is None or (line.period_end - line.period_start).days != invoice.period.days:
-                return []
-            rest = (
-                line.gross
-                - settled(agreed, line.currency, self.profile)
-                + settled(minimum, line.currency, self.profile)
-            )
-            return [self._at(line, rest)] if rest > 0 else []
-
-        if not self._only(invoice, (*ORDINARY, "minimum")):
-            return None
-        return self._changed(Code.CONTRACT_OVERRIDE, invoice, rng, ways)
-
-    def over_the_cap(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The line that takes off what is above the cap is absent."""
-        capped = any(line.meter == "cap" for line in invoice.lines)
-        if not capped or not self._only(invoice, (*ORDINARY, "discount")):
-            return None
-        return self._dropped(Code.CAP, invoice, "discount")
-
-    def wrong_discount(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The discount of one line is forgotten, or has a rate that nobody agreed."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            if not line.discount:
-                return []
-            rates = (ZERO, line.discount_rate + Decimal("0.03"))
-            return [
-                retotal(
-                    line,
-                    self.profile,
-                    discount_rate=rate,
-                    discount=settled(line.gross * rate, line.currency, self.profile),
-                )
-                for rate in rates
-            ]
-
-        return self._changed(Code.DISCOUNT_VALUE, invoice, rng, ways) if self._plain(invoice) else None
-
-    def wrong_credit(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The only credit is forgotten, or half of it is given."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            half = settled(line.credit / 2, line.currency, self.profile)
-            return [retotal(line, self.profile, credit=half)] if line.kind == "credit" else []
-
-        if sum(line.kind == "credit" for line in invoice.lines) != 1:
-            return None
-        if rng.random() < 0.5:
-            return self._dropped(Code.CREDIT_VALUE, invoice, "credit")
-        return self._changed(Code.CREDIT_VALUE, invoice, rng, ways)
-
-    def added_by_hand(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One more line: a setup fee that no contract knows."""
-        line = next((line for line in invoice.lines if line.kind in ORDINARY), None)
-        if line is None or any(line.kind == "credit" for line in invoice.lines):
-            return None
-        fee = minor_unit(line.currency) * (500 + rng.randrange(20_000))
-        hand = replace(line, kind="adjustment", meter="setup", charge_id=None, quantity=Decimal(1), unit_price=None)
-        hand = retotal(hand, self.profile, gross_raw=fee, gross=fee, discount_rate=ZERO, discount=ZERO, credit=ZERO)
-        index = len(invoice.lines)
-
-        def apply() -> None:
-            invoice.lines = [*invoice.lines, hand]
-
-        return Proposal((finding(Code.MANUAL_ADJUSTMENT, invoice, hand.total, index),), apply)
-
-    def wrong_order(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """A credit taken before tax where it comes after, or a line's discount after tax where it comes before."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            if line.kind == "credit" and self.profile.credit == "after_tax":
-                tax = settled(-line.credit * line.tax_rate, line.currency, self.profile)
-                return [replace(line, taxable=-line.credit, tax=tax, total=tax - line.credit)]
-            if line.discount and line.kind in ORDINARY:
-                tax = settled(line.gross * line.tax_rate, line.currency, self.profile)
-                return [replace(line, taxable=line.gross, tax=tax, total=line.gross + tax - line.discount)]
-            return []
-
-        if any(line.kind in ("minimum", "discount") for line in invoice.lines):
-            return None
-        return self._changed(Code.STEP_ORDER, invoice, rng, ways, smallest=Decimal(0))
-
-    def wrong_base(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """Tax on the gross although the line says what is taxable, or on half of it."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            bases = {line.gross, settled(line.taxable / 2, line.currency, self.profile)} - {line.taxable}
-            found = []
-            for base in sorted(bases):
-                tax = settled(base * line.tax_rate, line.currency, self.profile)
-                rates = set(self.book.tax_rates(invoice.period.end).values())
-                if line.taxable and all(
-                    abs(line.taxable * rate - tax) > 2 * minor_unit(line.currency) for rate in rates
-                ):
-                    found.append(retotal(line, self.profile, tax=tax))
-            return found
-
-        return self._changed(Code.TAX_BASE, invoice, rng, ways) if self._plain(invoice) else None
-
-    def wrong_region(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One line is taxed at the rate of another region, or at one of last year's."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            rates = sorted(set(self.book.tax_rates(invoice.period.end).values()) - {line.tax_rate})
-            return [retotal(line, self.profile, tax_rate=rate) for rate in rates] if line.taxable else []
-
-        if any(line.kind == "credit" for line in invoice.lines):
-            return None
-        return self._changed(Code.TAX_RATE_JURISDICTION, invoice, rng, ways, smallest=Decimal(0))
-
-    def rounded_down(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One line's tax or gross amount is cut off where half up would have gone up."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            tax = settled(line.tax_raw, line.currency, self.profile, Rounding.DOWN)
-            gross = settled(line.gross_raw, line.currency, self.profile, Rounding.DOWN)
-            discount = settled(gross * line.discount_rate, line.currency, self.profile)
-            return [
-                *([retotal(line, self.profile, tax=tax)] if tax != line.tax else []),
-                *([retotal(line, self.profile, gross=gross, discount=discount)] if gross != line.gross else []),
-            ]
-
-        return self._changed(Code.ROUNDING, invoice, rng, ways, smallest=Decimal(0)) if self._plain(invoice) else None
-
-    def wrong_unit(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One line in cents where units are meant."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            if line.kind not in ORDINARY or not line.total:
-                return []
-            return [replace(line, **{name: getattr(line, name) * 100 for name in _FIGURES})]
-
-        return self._changed(Code.MINOR_UNIT, invoice, rng, ways) if self._plain(invoice) else None
-
-    def off_total(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """A line's total is off by some cents, and nothing says why."""
-
-        def ways(line: EngineLine) -> list[EngineLine]:
-            return [replace(line, total=line.total + minor_unit(line.currency) * (2 + rng.randrange(90)))]
-
-        return self._changed(Code.UNEXPLAINED, invoice, rng, ways)
-
-    def _charge(self, line: EngineLine) -> Charge | None:
+    def charge(self, line: EngineLine) -> Charge | None:
+        """What an ordinary line charges, by the list."""
         if line.charge_id is None or line.kind not in ORDINARY:
             return None
         plan = self.book.plan(line.plan_id, line.plan_version, line.currency)
         return next(charge for charge in plan.charges if charge.charge_id == line.charge_id)
 
-    def _at(self, line: EngineLine, raw: Decimal, **changes: Decimal) -> EngineLine:
+    def beside(self, line: EngineLine) -> list[Plan]:
+        """The company's other plans in a line's version and currency."""
+        same = (line.plan_version, line.currency)
+        return [p for p in self.plans if (p.plan_version, p.currency) == same and p.plan_id != line.plan_id]
+
+    def former_tax_rate(self, tax_region: str, on: date) -> Decimal | None:
+        """A region's rate before the one of a day, where that was another."""
+        known = sorted((t.effective_from, t.rate) for t in self.taxes if t.tax_region == tax_region)
+        rates = [rate for since, rate in known if since <= on]
+        return rates[-2] if len(rates) > 1 and rates[-2] != rates[-1] else None
+
+    def at(self, line: EngineLine, raw: Decimal, **changes: object) -> EngineLine:
         """The line with another gross, and all that follows from it."""
         gross = settled(raw, line.currency, self.profile)
         discount = settled(gross * line.discount_rate, line.currency, self.profile)
         return retotal(line, self.profile, gross_raw=raw, gross=gross, discount=discount, **changes)
 
-    def _only(self, invoice: Invoice, kinds: tuple[str, ...]) -> bool:
-        return all(line.kind in kinds for line in invoice.lines)
-
-    def _plain(self, invoice: Invoice) -> bool:
-        """Whether no minimum, coupon or credit ties the lines together, so that a wrong line stays alone."""
-        if not self._only(invoice, ORDINARY):
+    def plain(self, invoice: Invoice) -> bool:
+        """Whether no minimum, cap, coupon or credit ties the lines together."""
+        if not only(invoice, ORDINARY):
             return False
         plans = {(line.plan_id, line.plan_version, line.currency) for line in invoice.lines}
-        agreed = [s.contract.minimum for s in invoice.subscription.spans] + [
-            s.contract.cap for s in invoice.subscription.spans
-        ]
-        return all(self.book.plan(*plan).minimum is None for plan in plans) and not any(agreed)
+        agreed = any(span.contract.minimum or span.contract.cap for span in invoice.subscription.spans)
+        return all(self.book.plan(*plan).minimum is None for plan in plans) and not agreed
 
-    def _changed(
-        self, code: Code, invoice: Invoice, rng: Random, ways: Change, *, smallest: Decimal = Decimal(1)
-    ) -> Proposal | None:
-        """One line of the invoice wrong in one of its ways, by more than `smallest` minor units: less is rounding."""
-        for index in _shuffled(range(len(invoice.lines)), rng):
-            right = invoice.lines[index]
-            least = minor_unit(right.currency) * smallest
-            wrong = [way for way in ways(right) if abs(way.total - right.total) > least]
-            if wrong:
-                return line_fault(code, invoice, index, wrong[rng.randrange(len(wrong))])
-        return None
+    def _wrong(self, invoice: Invoice, index: int, way: Way, rng: Random, smallest: Decimal) -> list[EngineLine]:
+        right = invoice.lines[index]
+        least = minor_unit(right.currency) * smallest
+        return [wrong for wrong in way(invoice, right, rng) if abs(wrong.total - right.total) > least]
 
-    def _dropped(self, code: Code, invoice: Invoice, kind: str) -> Proposal | None:
-        """The invoice without its one line of a kind."""
-        indexes = [n for n, line in enumerate(invoice.lines) if line.kind == kind]
-        if len(indexes) != 1 or not invoice.lines[indexes[0]].total:
-            return None
-        index = indexes[0]
 
-        def apply() -> None:
-            invoice.lines = [*invoice.lines[:index], *invoice.lines[index + 1 :]]
+@dataclass(slots=True)
+class LineFaults:
+    """Where what a line of a clean invoice charges can go wrong."""
 
-        return Proposal((finding(code, invoice, -invoice.lines[index].total),), apply)
+    lines: Lines
+
+    @property
+    def registry(self) -> tuple[Fault[Invoice], ...]:
+        """The faults of what is charged, with their forms."""
+        one = self.lines.one
+
+        def form(code: Code, name: str, way: Way, doc: str, *, plain: bool = True) -> Fault[Invoice]:
+            return Fault(code, name, one(code, way, plain=plain), doc, Reach.LINE)
+
+        override, allowance = Code.CONTRACT_OVERRIDE, Code.ALLOWANCE_ROLLOVER
+        state, tier, part = Code.SUBSCRIPTION_STATE, Code.TIER_RATE, Code.PRORATION
+        return (
+            form(override, "list_price", self.list_price, "the list price is charged, not the contract's"),
+            form(
+                override,
+                "list_minimum",
+                self.list_minimum,
+                "the plan's minimum is filled, not the contract's",
+                plain=False,
+            ),
+            form(allowance, "billed", self.no_allowance, "included units are billed"),
+            form(
+                allowance,
+                "given_twice",
+                self.twice_the_allowance,
+                "included units of the period before are free once more",
+            ),
+            form(part, "in_full", self.in_full, "a part of a period is billed as a whole one"),
+            form(part, "day_more", self.day_more, "the last day is counted in: a day too many"),
+            form(part, "day_less", self.day_less, "the first day is not counted: a day too few"),
+            form(part, "month_of_30_days", self.by_thirty, "a part is shared by 30 days whatever the month"),
+            form(state, "other_seats", self.other_seats, "seats are charged that the subscription does not have"),
+            form(state, "seats_of_before", self.seats_of_before, "the seats before the last change are charged"),
+            form(state, "other_plan", self.other_plan, "the base fee of another plan is charged"),
+            form(tier, "other_model", self.other_model, "graduated units are priced by volume, or the other way round"),
+            form(tier, "dearest_tier", self.dearest, "all units are charged at the dearest tier's price"),
+            form(tier, "flat_fee_left_out", self.no_flat_fee, "the flat fees of the tiers entered are not charged"),
+        )
+
+    def other_seats(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """Some seats too many or too few."""
+        seats = {line.quantity + 1 + rng.randrange(5), max(line.quantity - 1 - rng.randrange(3), Decimal(0))}
+        return [wrong for n in sorted(seats) for wrong in self._seated(line, n)]
+
+    def seats_of_before(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """The seats of the interval before the one that the line is for, where the plan was the same."""
+        spans = [span for span in invoice.subscription.spans if span.start < line.period_end]
+        former = [span for span in spans[:-1] if span.terms == spans[-1].terms and span.status == "active"]
+        return self._seated(line, former[-1].quantity) if former and spans[-1].start <= line.period_start else []
+
+    def _seated(self, line: EngineLine, seats: Decimal) -> Sequence[EngineLine]:
+        charge = self.lines.charge(line)
+        if charge is None or line.kind != "subscription" or charge.model == "flat" or seats == line.quantity:
+            return []
+        return [self.lines.at(line, rate_charge(charge, seats), quantity=seats)]
+
+    def other_plan(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """A whole period's flat fee of another plan of the company, which the line names."""
+        charge = self.lines.charge(line)
+        if charge is None or line.kind != "subscription" or charge.model != "flat":
+            return []
+        if charge.charge_id in _contract(invoice, line).overrides:
+            return []
+        found = []
+        for plan in self.lines.beside(line):
+            theirs = next((c for c in plan.charges if c.charge_id == charge.charge_id and c.model == "flat"), None)
+            if theirs is not None and theirs.discountable == charge.discountable:
+                wrong = self.lines.at(line, rate_charge(theirs, Decimal(1)), plan_id=plan.plan_id)
+                found.append(replace(wrong, unit_price=theirs.amount))
+        return found
+
+    def other_model(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """Graduated by volume or the other way round."""
+        charge = self._tiered(line)
+        if charge is None:
+            return []
+        other = charge.model_copy(update={"model": "volume" if charge.model == "graduated" else "graduated"})
+        return [self.lines.at(line, rate_charge(other, line.quantity))]
+
+    def dearest(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """All units at the dearest price."""
+        charge = self._tiered(line)
+        return [] if charge is None else [self.lines.at(line, line.quantity * max(t.unit for t in charge.tiers))]
+
+    def no_flat_fee(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """The tiers without their flat fees."""
+        charge = self._tiered(line)
+        if charge is None:
+            return []
+        tiers = tuple(tier.model_copy(update={"flat": Decimal(0)}) for tier in charge.tiers)
+        return [self.lines.at(line, rate_charge(charge.model_copy(update={"tiers": tiers}), line.quantity))]
+
+    def _tiered(self, line: EngineLine) -> Charge | None:
+        charge = self.lines.charge(line)
+        tiered = charge is not None and line.kind != "proration" and charge.model in ("graduated", "volume")
+        return charge if tiered else None
+
+    def no_allowance(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """No unit is free."""
+        return self._freeing(line, 0)
+
+    def twice_the_allowance(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """Twice as many units are free."""
+        return self._freeing(line, 2)
+
+    def _freeing(self, line: EngineLine, times: int) -> Sequence[EngineLine]:
+        charge = self.lines.charge(line)
+        if charge is None or not charge.free_units:
+            return []
+        other = charge.model_copy(update={"free_units": charge.free_units * times})
+        return [self.lines.at(line, rate_charge(other, line.quantity))]
+
+    def in_full(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """A whole period's price for a part."""
+        return self._shared(invoice, line, lambda days, whole: (whole, whole))
+
+    def day_more(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """One day too many."""
+        return self._shared(invoice, line, lambda days, whole: (days + 1, whole))
+
+    def day_less(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """One day too few."""
+        return self._shared(invoice, line, lambda days, whole: (days - 1, whole))
+
+    def by_thirty(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """Every month has 30 days."""
+        return self._shared(invoice, line, lambda days, whole: (days, 30 if 28 <= whole <= 31 else whole))
+
+    def _shared(
+        self, invoice: Invoice, line: EngineLine, days: Callable[[int, int], tuple[int, int]]
+    ) -> Sequence[EngineLine]:
+        charge = self.lines.charge(line)
+        if charge is None or line.kind != "proration":
+            return []
+        part, whole = days((line.period_end - line.period_start).days, invoice.period.days)
+        if not part:
+            return []
+        charge = _agreed(charge, _contract(invoice, line))
+        return [self.lines.at(line, share(rate_charge(charge, line.quantity), part, whole))]
+
+    def list_price(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """The list price of a charge for which the contract has one of its own."""
+        charge = self.lines.charge(line)
+        if charge is None or charge.charge_id not in _contract(invoice, line).overrides:
+            return []
+        raw = rate_charge(charge, line.quantity)
+        if line.kind == "proration":
+            raw = share(raw, (line.period_end - line.period_start).days, invoice.period.days)
+        listed = {"flat": charge.amount, "per_unit": charge.unit_price, "package": charge.package_price}
+        return [replace(self.lines.at(line, raw), unit_price=listed.get(charge.model))]
+
+    def list_minimum(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """The plan's minimum where the contract agrees another, for a whole period."""
+        if line.kind != "minimum" or not only(invoice, (*ORDINARY, "minimum")):
+            return []
+        span = next(s for s in reversed(invoice.subscription.spans) if s.start < line.period_end)
+        agreed, minimum = span.contract.minimum, self.lines.book.plan(*span.terms[:3]).minimum
+        if agreed is None or minimum is None or (line.period_end - line.period_start).days != invoice.period.days:
+            return []
+        rest = line.gross + sum(
+            (settled(amount, line.currency, self.lines.profile) for amount in (minimum, -agreed)), Decimal(0)
+        )
+        return [self.lines.at(line, rest)] if rest > 0 else []
+
+
+def only(invoice: Invoice, kinds: tuple[str, ...]) -> bool:
+    """Whether all lines of an invoice are of these kinds."""
+    return all(line.kind in kinds for line in invoice.lines)
 
 
 def line_fault(code: Code, invoice: Invoice, index: int, wrong: EngineLine) -> Proposal:
@@ -343,10 +288,38 @@ def line_fault(code: Code, invoice: Invoice, index: int, wrong: EngineLine) -> P
     return Proposal((finding(code, invoice, wrong.total - invoice.lines[index].total, index),), apply)
 
 
+def without(code: Code, invoice: Invoice, index: int) -> Proposal:
+    """An invoice without one of its lines."""
+
+    def apply() -> None:
+        invoice.lines = [*invoice.lines[:index], *invoice.lines[index + 1 :]]
+
+    return Proposal((finding(code, invoice, -invoice.lines[index].total),), apply)
+
+
+def added(code: Code, invoice: Invoice, more: EngineLine) -> Proposal:
+    """An invoice with one more line, the last."""
+
+    def apply() -> None:
+        invoice.lines = [*invoice.lines, more]
+
+    return Proposal((finding(code, invoice, more.total, len(invoice.lines)),), apply)
+
+
 def finding(code: Code, invoice: Invoice, delta: Decimal, line: int | None = None) -> Finding:
     """What expected_billed finds of an invoice on the day of its issue."""
     subscription_id = invoice.subscription.subscription_id
     return Finding(code, Pair.EXPECTED_BILLED, subscription_id, invoice.issued_on, delta, invoice, line)
+
+
+def _contract(invoice: Invoice, line: EngineLine) -> Contract:
+    return next(s for s in reversed(invoice.subscription.spans) if s.start < line.period_end).contract
+
+
+def _agreed(charge: Charge, contract: Contract) -> Charge:
+    price = contract.overrides.get(charge.charge_id)
+    names = {"flat": "amount", "per_unit": "unit_price", "package": "package_price"}
+    return charge if price is None else charge.model_copy(update={names[charge.model]: price})
 
 
 def _shuffled(numbers: range, rng: Random) -> Iterator[int]:

@@ -26,13 +26,14 @@ DAYS = 40
 
 @dataclass
 class Score:
-    """Faults by code: `missed` were injected and not found so, `invented` found so and not injected."""
+    """Faults by code: `missed` were injected and not found so, `invented` found so and not injected. `forms`: (code, form)."""
 
     injected: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
     invented: Counter[str] = field(default_factory=Counter)
     unsummed: int = 0
     details: list[str] = field(default_factory=list)
+    forms: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, other: Score) -> None:
         self.injected += other.injected
@@ -40,6 +41,7 @@ class Score:
         self.invented += other.invented
         self.unsummed += other.unsummed
         self.details += other.details
+        self.forms |= other.forms
 
 
 def score(out: Path, days: int = DAYS) -> Score:
@@ -51,7 +53,9 @@ def score(out: Path, days: int = DAYS) -> Score:
         steps.roll_up(home, day, "quality")
         steps.expect(home, day, "quality")
         steps.reconcile(home, day, "quality")
-    return compare(read_truth(out), breaks(home, days))
+    result = compare(read_truth(out), breaks(home, days))
+    result.forms = read_forms(out)
+    return result
 
 
 def read_truth(out: Path) -> list[Found]:
@@ -63,6 +67,14 @@ def read_truth(out: Path) -> list[Found]:
             )  # type: ignore[misc]
             for row in csv.DictReader(file)
         ]
+
+
+def read_forms(out: Path) -> set[tuple[str, str]]:
+    """The code and form of each injected fault, where the company's maker tells forms."""
+    if not (out / "faults.csv").exists():
+        return set()
+    with (out / "faults.csv").open(newline="", encoding="utf-8") as file:
+        return {(row["code"], row["form"]) for row in csv.DictReader(file)}
 
 
 def breaks(home: Home, days: int) -> list[tuple[Found, str, bool]]:

@@ -155,7 +155,7 @@ _ALONE_MISSING = f"""CASE p.kind WHEN 'minimum' THEN 'MINIMUM' WHEN 'discount' T
         WHEN 'adjustment' THEN CASE WHEN p.charge_id IS NULL AND p.meter = 'tax' THEN 'MANUAL_ADJUSTMENT' ELSE 'USAGE_LATE' END
         ELSE 'SUBSCRIPTION_STATE' END"""
 _ALONE_EXTRA = f"""CASE WHEN p.kind = 'minimum' THEN 'MINIMUM' WHEN p.kind = 'adjustment' THEN 'MANUAL_ADJUSTMENT'
-        WHEN r.is_same AND p.kind <> 'usage' THEN 'INVOICE_DUPLICATE'
+        WHEN r.is_same AND (p.kind NOT IN ('usage', 'discount', 'credit') OR r.is_whole) THEN 'INVOICE_DUPLICATE'
         WHEN p.kind = 'discount' THEN {_OFF} WHEN p.kind = 'credit' THEN 'CREDIT_VALUE'
         WHEN p.kind = 'usage' AND r.line_key IS NOT NULL THEN CASE WHEN r.is_whole THEN 'INVOICE_DUPLICATE' ELSE 'USAGE_DUPLICATE' END
         WHEN p.kind = 'proration' THEN 'PRORATION' ELSE 'SUBSCRIPTION_STATE' END"""

@@ -57,7 +57,8 @@ MATCHES = Relation(
     rows_from=("nameless_journals",),
     doc=(
         "Which invoices a nameless journal books, each invoice and journal used once, strictest first. Pass 2: by reference. "
-        "Pass 3: customer, amount and a date within the lag, where as many journals as invoices are alike. Pass 4: the sum of "
+        "Pass 3: customer, amount and a date within the lag, where as many journals as invoices are alike, or all journals alike "
+        "in every figure fit one invoice alone, which is then posted more than once. Pass 4: the sum of "
         "a customer's open invoices that follow each other, or of a day's, where only one such run comes to the amount. Pass "
         "5: a day's invoices and the one journal left for them, which is off by less than half. What fits in more than one "
         "way is left alone: pass 0, without an invoice."
@@ -76,7 +77,7 @@ open_invoices AS (
     WHERE e.state = 'issued' AND e.total <> 0
 ),
 open_journals AS (
-    SELECT j.journal_id, j.currency, j.customer_id, j.posted_on, j.ar
+    SELECT j.journal_id, j.currency, j.customer_id, j.posted_on, j.ar, j.revenue, j.tax, j.credits
     FROM nameless_journals AS j
     ANTI JOIN journal_references AS r ON r.journal_id = j.journal_id AND r.currency = j.currency
     WHERE j.ar <> 0
@@ -89,14 +90,16 @@ alike AS (
         ) AS invoice_place,
         dense_rank() OVER (
             PARTITION BY e.customer_id, e.currency, e.total ORDER BY j.posted_on, j.journal_id
-        ) AS journal_place
+        ) AS journal_place,
+        count(*) OVER (PARTITION BY e.invoice_id, e.currency, j.revenue, j.tax, j.credits) AS copies
     FROM open_journals AS j
     CROSS JOIN run_params AS p
     JOIN open_invoices AS e ON e.customer_id = j.customer_id AND e.currency = j.currency AND e.total = j.ar
         AND j.posted_on >= e.issued_on - p.ledger_lag_days AND j.posted_on <= e.issued_on + p.ledger_lag_days
 ),
 by_amount AS (
-    SELECT journal_id, currency, invoice_id FROM alike WHERE invoices = journals AND invoice_place = journal_place
+    SELECT journal_id, currency, invoice_id FROM alike
+    WHERE (invoices = journals AND invoice_place = journal_place) OR (invoices = 1 AND journals > 1 AND copies = journals)
 ),
 left_invoices AS (
     SELECT e.invoice_id, e.currency, e.customer_id, e.issued_on, e.total,

@@ -24,7 +24,7 @@ def printed(invoice: Invoice, document: Document, document_id: str) -> PrintedIn
         lines.append(
             PrintedLine(
                 line_no=number,
-                line_id=invoice.line_id(item.index),
+                line_id=f"{document.named}/{number}" if document.named else invoice.line_id(item.index),
                 description=f"{line.plan_id.capitalize()}: {what}, {line.period_start} to {line.period_end} ({line.kind})",
                 quantity=line.quantity,
                 unit_price=_price(line, minor_unit(invoice.currency)),
@@ -37,7 +37,7 @@ def printed(invoice: Invoice, document: Document, document_id: str) -> PrintedIn
         )
     return PrintedInvoice(
         document_id=document_id,
-        invoice_id=invoice.invoice_id,
+        invoice_id=document.named or invoice.invoice_id,
         issued_on=document.issued_on,
         currency=invoice.currency,
         seller=SELLER,

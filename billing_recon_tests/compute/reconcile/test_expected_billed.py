@@ -495,6 +495,19 @@ def test_an_invoice_billed_twice_is_one_break_of_its_total() -> None:
     assert "which INV-1 has billed already" in found["explanation"]
 
 
+def test_a_coupon_or_credit_given_twice_on_one_invoice_is_no_duplicate_invoice() -> None:
+    for code, kind, figures, delta in (
+        ("DISCOUNT_VALUE", "discount", {"discount": "10"}, "-11.90"),
+        ("CREDIT_VALUE", "credit", {"credit": "30"}, "-30.00"),
+    ):
+        world = World()
+        world.bill("INV-1", world.expect(), line_id="1")
+        off = world.expect(charge=None, kind=kind, meter="WELCOME", gross="0", **figures)
+        world.bill("INV-1", off, line_id="2")
+        world.bill("INV-1", off, line_id="3")
+        one(world, code, delta)
+
+
 def test_a_duplicate_of_another_amount_is_no_wrong_line() -> None:
     world = World()
     line = world.expect()

@@ -117,14 +117,32 @@ def test_a_sum_that_fits_in_more_than_one_way_is_left_alone_and_says_so() -> Non
     )
 
 
-def test_two_journals_cannot_book_the_same_invoice() -> None:
+def test_a_nameless_journal_posted_twice_books_its_invoice_twice() -> None:
     world = World()
     (invoice,) = invoices(world, "119.00")
     posting(world, "J1", [invoice], on=THEN)
-    posting(world, "J2", [invoice], on=THEN)
+    posting(world, "J2", [invoice], on=DAY)
+    outcome = run(world)
+    assert outcome.codes(PAIR) == [("LEDGER_DUPLICATE", Decimal("119.00"))]
+    assert statuses(outcome) == {"INV-1": "break"}
+
+
+def test_journals_alike_in_their_receivable_alone_cannot_both_book_an_invoice() -> None:
+    world = World()
+    (invoice,) = invoices(world, "119.00")
+    posting(world, "J1", [invoice], on=THEN)
+    posting(world, "J2", [invoice], on=THEN, tax="0.00")
     outcome = run(world)
     assert [code for code, _ in outcome.codes(PAIR)] == ["KEY_UNMAPPED", "KEY_UNMAPPED", "LEDGER_MISSING"]
     assert sum(one["delta"] for one in outcome.breaks(PAIR)) == Decimal("119.00")
+
+
+def test_a_nameless_journal_posted_twice_for_two_invoices_alike_is_left_in_doubt() -> None:
+    world = World()
+    alike = invoices(world, "119.00", "119.00")
+    for name in ("J1", "J2", "J3"):
+        posting(world, name, alike[:1], on=THEN)
+    assert "LEDGER_DUPLICATE" not in [code for code, _ in run(world).codes(PAIR)]
 
 
 def test_an_invoice_that_a_journal_names_is_not_booked_by_amount_as_well() -> None:
