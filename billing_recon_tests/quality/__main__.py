@@ -8,13 +8,14 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.reason import Code
 from billing_recon.simulate import SUPPORTED, simulate
+from billing_recon_tests.quality.foreign import write_foreign
 from billing_recon_tests.quality.measuring import DAYS, FIRST, Score, score
 from billing_recon_tests.quality.other_hand import write_company
 
@@ -22,30 +23,42 @@ MIXED = tuple(code for code in SUPPORTED if code is not Code.UNEXPLAINED)
 """Every fault with a cause. What has none is UNEXPLAINED, and must not be found where every fault has one."""
 
 
-def simulated(seed: int, customers: int, each: int, out: Path) -> None:
+Span = tuple[int, date]
+"""How many days a company has, and the first of them."""
+
+Make = Callable[[int, int, int, Path], Span]
+
+
+def simulated(seed: int, customers: int, each: int, out: Path) -> Span:
     """A company with `each` of every fault; fewer of those for which this one has no more room."""
     faults = {code: each for code in MIXED if each}
     while True:
         try:
             last = FIRST + timedelta(days=DAYS - 1)
             simulate(seed=seed, first=FIRST, last=last, customers=customers, faults=faults, out=out)
-            return
+            return DAYS, FIRST
         except ConfigurationError as error:
             code = Code(error.problems[0].split(":")[0])
             faults[code] -= 1
 
 
-def other(seed: int, customers: int, each: int, out: Path) -> None:
+def other(seed: int, customers: int, each: int, out: Path) -> Span:
     """A company of another make, see other_hand."""
-    simulated(seed, customers, 0, out)
+    span = simulated(seed, customers, 0, out)
     write_company(out, seed, each)
+    return span
 
 
-def measure(make: Callable[[int, int, int, Path], None], customers: int, each: int, seed: int) -> Score:
+def by_outsider(seed: int, customers: int, each: int, out: Path) -> Span:
+    """A company that shares nothing with the simulator's, see foreign; three subscriptions a customer asked for."""
+    span = write_foreign(seed, out, faulty=each > 0, subscriptions=3 * customers)
+    return span.days, span.first
+
+
+def measure(make: Make, customers: int, each: int, seed: int) -> Score:
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         out = Path(folder) / "home"
-        make(seed, customers, each, out)
-        return score(out)
+        return score(out, *make(seed, customers, each, out))
 
 
 def table(result: Score, codes: tuple[str, ...]) -> str:
@@ -80,16 +93,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=30, help="companies with faults, seeds 1 to N (default 30)")
     parser.add_argument("--clean", type=int, default=3, help="companies without faults, seeds 1 to N (default 3)")
     parser.add_argument("--other", type=int, default=3, help="companies of another make, seeds 1 to N (default 3)")
+    parser.add_argument("--foreign", type=int, default=3, help="companies of an outsider's, seeds 1 to N (default 3)")
     parser.add_argument("--first-seed", type=int, default=1, help="the first of the seeds (default 1)")
     parser.add_argument("--customers", type=int, default=40)
     parser.add_argument("--each", type=int, default=1, help="faults of each code in a company (default 1)")
     parser.add_argument("--workers", type=int, default=min(os.cpu_count() or 1, 2))
     given = parser.parse_args(arguments)
     failed = False
-    runs: tuple[tuple[str, Callable[[int, int, int, Path], None], int, int], ...] = (
+    runs: tuple[tuple[str, Make, int, int], ...] = (
         ("every fault mixed", simulated, given.seeds, given.each),
         ("no fault", simulated, given.clean, 0),
         ("another make, its own faults", other, given.other, given.each),
+        ("an outsider's company", by_outsider, given.foreign, given.each),
+        ("an outsider's company, no fault", by_outsider, given.foreign, 0),
     )
     with ProcessPoolExecutor(given.workers) as pool:
         for name, make, count, each in runs:
@@ -110,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
                 code.value for code in Code if total.injected[code] or total.invented[code] or code is Code.UNEXPLAINED
             )
             print(
-                f"\n{name}: {count} companies, {given.customers} customers, {DAYS} days; "
+                f"\n{name}: {count} companies, {given.customers} customers; "
                 f"{total.unsummed} breaks whose stages do not sum\n\n{table(total, codes)}"
             )
             failed = failed or bool(total.missed or total.invented or total.unsummed)
