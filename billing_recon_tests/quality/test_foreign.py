@@ -9,7 +9,7 @@ from billing_recon_tests.quality.measuring import read_truth, score
 
 
 def test_ten_days_of_an_outsiders_company(tmp_path: Path) -> None:
-    span = write_foreign(7, tmp_path / "home", subscriptions=60, days=10)
+    span = write_foreign(8, tmp_path / "home", subscriptions=70, days=10)
     result = score(tmp_path / "home", span.days, span.first)
     assert len({one[0] for one in read_truth(tmp_path / "home")}) > 10
     assert (result.details, result.unsummed) == ([], 0)

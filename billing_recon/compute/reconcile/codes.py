@@ -78,8 +78,8 @@ _QUANTITY_CODE = """CASE
         WHEN p.kind <> 'usage' THEN 'SUBSCRIPTION_STATE'
         WHEN NOT coalesce(k.is_whole, false) AND p.duplicate_quantity > 0 AND p.b_quantity = p.e_quantity + p.duplicate_quantity
             AND p.superseded_quantity <> p.duplicate_quantity THEN 'USAGE_DUPLICATE'
-        WHEN k.is_uncorrected OR (p.superseded_quantity > 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity)
-            THEN 'USAGE_CORRECTED'
+        WHEN m.metered IS DISTINCT FROM p.e_quantity AND (k.is_uncorrected
+            OR (p.superseded_quantity > 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity)) THEN 'USAGE_CORRECTED'
         WHEN k.closed_before IS NOT NULL OR (p.late_quantity > 0 AND p.b_quantity = p.e_quantity - p.late_quantity)
             THEN 'USAGE_LATE'
         WHEN p.duplicate_quantity > 0 AND p.b_quantity = p.e_quantity + p.duplicate_quantity THEN 'USAGE_DUPLICATE'
