@@ -191,25 +191,27 @@ CHANGES = Relation(
     inputs=("new_events", "landing_duplicates", "rollup_repeated", "rollup_touched"),
     doc=(
         "What the arrivals change, as signed rows: each arrival in; what today's chains leave uncounted out again; "
-        "duplicates on their own account. `known`: it was counted before today."
+        "duplicates on their own account. `known`: it was counted before today. `correcting`: a correction or what it takes out."
     ),
     kept=False,
     sql=f"""
 SELECT customer_id, subscription_id, meter, event_time, received_at, observed_on, CAST(quantity AS {QUANTITY}) AS quantity,
-    1 AS events, 0 AS duplicates, 0 AS superseded, false AS known
+    1 AS events, 0 AS duplicates, 0 AS superseded, false AS known, corrects IS NOT NULL AS correcting
 FROM new_events
 UNION ALL
 SELECT n.customer_id, n.subscription_id, n.meter, n.event_time, n.received_at, n.observed_on,
-    CAST(n.quantity AS {QUANTITY}) AS quantity, -1 AS events, 1 AS duplicates, 0 AS superseded, false AS known
+    CAST(n.quantity AS {QUANTITY}) AS quantity, -1 AS events, 1 AS duplicates, 0 AS superseded, false AS known,
+    n.corrects IS NOT NULL AS correcting
 FROM new_events AS n
 SEMI JOIN rollup_repeated AS r ON r.source = n.source AND r.event_id = n.event_id
 UNION ALL
 SELECT customer_id, subscription_id, meter, event_time, received_at, observed_on, quantity,
-    -1 AS events, 0 AS duplicates, 1 AS superseded, NOT arrived AS known
+    -1 AS events, 0 AS duplicates, 1 AS superseded, NOT arrived AS known, true AS correcting
 FROM rollup_touched WHERE NOT counts AND (arrived OR counted)
 UNION ALL
 SELECT d.customer_id, d.subscription_id, d.meter, d.event_time, NULL AS received_at, NULL AS observed_on,
-    CAST(d.quantity AS {QUANTITY}) AS quantity, 0 AS events, 1 AS duplicates, 0 AS superseded, false AS known
+    CAST(d.quantity AS {QUANTITY}) AS quantity, 0 AS events, 1 AS duplicates, 0 AS superseded, false AS known,
+    false AS correcting
 FROM landing_duplicates AS d
 WHERE d.subscription_id IS NOT NULL AND d.meter IS NOT NULL AND d.event_time IS NOT NULL AND d.quantity IS NOT NULL""",
 )
@@ -265,7 +267,7 @@ WITH placed AS (
     SELECT q.usage_day, c.subscription_id, c.customer_id, c.meter, c.events, c.duplicates, c.superseded,
         CASE c.events WHEN 1 THEN c.quantity WHEN -1 THEN -c.quantity ELSE 0 END AS quantity,
         CASE c.duplicates WHEN 1 THEN c.quantity ELSE 0 END AS duplicate_quantity,
-        CASE c.superseded WHEN 1 THEN c.quantity ELSE 0 END AS superseded_quantity, c.known,
+        CASE c.superseded WHEN 1 THEN c.quantity ELSE 0 END AS superseded_quantity, c.known, c.correcting,
         coalesce(c.received_at >= q.company_day_ends OR (c.observed_on > q.company_day AND c.observed_on > p.first_day), false)
             AS late
     FROM rollup_changes AS c
@@ -281,6 +283,7 @@ SELECT usage_day, subscription_id, min(customer_id) AS customer_id, meter,
     coalesce(sum(quantity) FILTER (WHERE late), 0) AS late_quantity,
     coalesce(sum(events) FILTER (WHERE late), 0) AS late_events,
     sum(superseded_quantity) AS superseded_quantity, sum(superseded) AS superseded_events,
+    coalesce(sum(quantity) FILTER (WHERE correcting), 0) AS corrected_quantity,
     coalesce(sum(quantity) FILTER (WHERE late OR known), 0) AS reopened_quantity,
     coalesce(sum(events) FILTER (WHERE late AND NOT known AND events = 1), 0) AS reopened_by,
     count(*) FILTER (WHERE known) AS taken_out
@@ -298,7 +301,7 @@ SELECT usage_day, subscription_id, customer_id, meter, CAST(quantity AS {QUANTIT
     CAST(events AS BIGINT) AS events, CAST(duplicate_quantity AS {QUANTITY}) AS duplicate_quantity,
     CAST(duplicate_events AS BIGINT) AS duplicate_events, CAST(late_quantity AS {QUANTITY}) AS late_quantity,
     CAST(late_events AS BIGINT) AS late_events, CAST(superseded_quantity AS {QUANTITY}) AS superseded_quantity,
-    CAST(superseded_events AS BIGINT) AS superseded_events
+    CAST(superseded_events AS BIGINT) AS superseded_events, CAST(corrected_quantity AS {QUANTITY}) AS corrected_quantity
 FROM rollup_sums
 WHERE quantity <> 0 OR events <> 0 OR duplicate_events <> 0 OR superseded_events <> 0 OR late_events <> 0
     OR late_quantity <> 0""",

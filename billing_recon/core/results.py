@@ -59,6 +59,11 @@ USAGE_ROLLUP = TableSpec(
         Column("late_events", N),
         Column("superseded_quantity", Q, doc="quantity taken out because a correction superseded it"),
         Column("superseded_events", N),
+        Column(
+            "corrected_quantity",
+            Q,
+            doc="part of quantity that corrections make: what they say less what they supersede",
+        ),
     ),
     key=("usage_day", "subscription_id", "meter"),
     own_day="",

@@ -43,7 +43,7 @@ from billing_recon.core.tables import (
 )
 from billing_recon.day.home import Home
 from billing_recon.day.landing import LANDED
-from billing_recon.day.rating import UNBILLED
+from billing_recon.day.rating import UNBILLED, UNRATED
 from billing_recon.day.session import (
     open_session,
     register_decisions,
@@ -113,6 +113,7 @@ def prepared(home: Home, day: date) -> Iterator[tuple[duckdb.DuckDBPyConnection,
         register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, first, later)
         register_window(con, home, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, day)
         register_window(con, home, "unbilled_usage", UNBILLED, day, day)
+        register_window(con, home, "unrated", UNRATED, day, day)
         _register_quarantine(con, home, first, day)
         _register_baseline(con, home)
         _register_close(con, home, day)

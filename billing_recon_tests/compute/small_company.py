@@ -128,7 +128,8 @@ class SmallCompany:
             "CREATE TABLE usage_rollup (usage_day DATE, subscription_id VARCHAR, customer_id VARCHAR, meter VARCHAR, "
             "quantity DECIMAL(28,10), events BIGINT, day DATE, duplicate_quantity DECIMAL(28,10) DEFAULT 0, "
             "duplicate_events BIGINT DEFAULT 0, late_quantity DECIMAL(28,10) DEFAULT 0, late_events BIGINT DEFAULT 0, "
-            "superseded_quantity DECIMAL(28,10) DEFAULT 0, superseded_events BIGINT DEFAULT 0)"
+            "superseded_quantity DECIMAL(28,10) DEFAULT 0, superseded_events BIGINT DEFAULT 0, "
+            "corrected_quantity DECIMAL(28,10) DEFAULT 0)"
         )
         known = self.on + timedelta(days=self.late_window_days)
         insert(con, "usage_rollup", [row for row in self.usage if row["day"] <= known])

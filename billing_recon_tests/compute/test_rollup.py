@@ -84,6 +84,17 @@ def test_a_chain_of_corrections_resolves_to_its_last_link() -> None:
     assert events.state() == {(MARCH_1, "S1", "events"): (70, 1, 70, 1, 140, 2)}
 
 
+def test_what_corrections_make_is_told_apart_from_what_came_beside_them() -> None:
+    chain = [
+        event("a", "100", NOON),
+        event("b", "40", NOON, corrects="a", received_at=NOON + timedelta(hours=5)),
+        event("c", "70", NOON, arrived=MARCH_2, corrects="b", received_at=NOON + timedelta(hours=9)),
+        event("d", "9", NOON),
+    ]
+    assert [row["corrected_quantity"] for row in Events(chain).roll_up(MARCH_1)] == [Decimal(-60)]
+    assert [row["corrected_quantity"] for row in Events(chain).roll_up(MARCH_2)] == [Decimal(30)]
+
+
 def test_a_missing_link_joins_its_chain_when_it_comes() -> None:
     events = Events(
         [

@@ -9,13 +9,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.reason import Code
 from billing_recon.simulate import SUPPORTED, known_faults, simulate
+from billing_recon_tests.quality.foreign import write_foreign
 from billing_recon_tests.quality.measuring import DAYS, FIRST, Score, score
 from billing_recon_tests.quality.other_hand import write_company
 
@@ -27,10 +28,15 @@ WIDE = tuple(fault.name for fault in known_faults() if fault.several)
 WIDE_TURNS = 6
 """So many companies have every form that strikes an account or a batch once among them, as far as there is room."""
 
+Span = tuple[int, date]
+"""How many days a company has, and the first of them."""
+
+Make = Callable[[int, int, int, Path], Span]
+
 
 def simulated(
     seed: int, customers: int, each: int, out: Path, *, by_event: bool = True, in_advance: bool = False
-) -> None:
+) -> Span:
     """A company with `each` of every fault, their forms in turn, and one in WIDE_TURNS of those forms that strike an
     account or a batch; fewer of those for which this company has no more room."""
     faults: dict[str, int] = {code: each for code in MIXED if each}
@@ -48,28 +54,34 @@ def simulated(
                 by_event=by_event,
                 in_advance=in_advance,
             )
-            return
+            return DAYS, FIRST
         except ConfigurationError as error:
             name = error.problems[0].split(": ")[0]
             faults[name if name in faults else name.split(":")[0]] -= 1
 
 
-def in_advance(seed: int, customers: int, each: int, out: Path) -> None:
+def in_advance(seed: int, customers: int, each: int, out: Path) -> Span:
     """A company that bills base fees and seats in advance."""
-    simulated(seed, customers, each, out, in_advance=True)
+    return simulated(seed, customers, each, out, in_advance=True)
 
 
-def other(seed: int, customers: int, each: int, out: Path) -> None:
+def other(seed: int, customers: int, each: int, out: Path) -> Span:
     """A company of another make, see other_hand."""
-    simulated(seed, customers, 0, out, by_event=False)
+    span = simulated(seed, customers, 0, out, by_event=False)
     write_company(out, seed, each)
+    return span
 
 
-def measure(make: Callable[[int, int, int, Path], None], customers: int, each: int, seed: int) -> Score:
+def by_outsider(seed: int, customers: int, each: int, out: Path) -> Span:
+    """A company that shares nothing with the simulator's, see foreign; three subscriptions a customer asked for."""
+    span = write_foreign(seed, out, faulty=each > 0, subscriptions=3 * customers)
+    return span.days, span.first
+
+
+def measure(make: Make, customers: int, each: int, seed: int) -> Score:
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         out = Path(folder) / "home"
-        make(seed, customers, each, out)
-        return score(out)
+        return score(out, *make(seed, customers, each, out))
 
 
 def table(result: Score, codes: tuple[str, ...]) -> str:
@@ -112,18 +124,21 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--clean", type=int, default=3, help="companies without faults, seeds 1 to N (default 3)")
     parser.add_argument("--other", type=int, default=3, help="companies of another make, seeds 1 to N (default 3)")
     parser.add_argument("--ahead", type=int, default=3, help="companies that bill in advance, seeds 1 to N (default 3)")
+    parser.add_argument("--foreign", type=int, default=3, help="companies of an outsider's, seeds 1 to N (default 3)")
     parser.add_argument("--first-seed", type=int, default=1, help="the first of the seeds (default 1)")
     parser.add_argument("--customers", type=int, default=40)
     parser.add_argument("--each", type=int, default=1, help="faults of each code in a company (default 1)")
     parser.add_argument("--workers", type=int, default=min(os.cpu_count() or 1, 2))
     given = parser.parse_args(arguments)
     failed = False
-    runs: tuple[tuple[str, Callable[[int, int, int, Path], None], int, int], ...] = (
+    runs: tuple[tuple[str, Make, int, int], ...] = (
         ("every fault mixed", simulated, given.seeds, given.each),
         ("no fault", simulated, given.clean, 0),
         ("another make, its own faults", other, given.other, given.each),
         ("in advance, every fault mixed", in_advance, given.ahead, given.each),
         ("in advance, no fault", in_advance, min(given.ahead, given.clean), 0),
+        ("an outsider's company", by_outsider, given.foreign, given.each),
+        ("an outsider's company, no fault", by_outsider, given.foreign, 0),
     )
     with ProcessPoolExecutor(given.workers) as pool:
         for name, make, count, each in runs:
@@ -144,7 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
                 code.value for code in Code if total.injected[code] or total.invented[code] or code is Code.UNEXPLAINED
             )
             print(
-                f"\n{name}: {count} companies, {given.customers} customers, {DAYS} days; "
+                f"\n{name}: {count} companies, {given.customers} customers; "
                 f"{total.unsummed} breaks whose stages do not sum\n\n{table(total, codes)}"
             )
             failed = failed or bool(total.missed or total.invented or total.unsummed)

@@ -44,16 +44,16 @@ class Score:
         self.forms |= other.forms
 
 
-def score(out: Path, days: int = DAYS) -> Score:
+def score(out: Path, days: int = DAYS, first: date = FIRST) -> Score:
     """Every step of every day of the company in `out`, in order, and what came of it."""
     home = Home.open(out)
     for number in range(days):
-        day = FIRST + timedelta(days=number)
+        day = first + timedelta(days=number)
         steps.land_all(home, steps.LANDED, day, "quality")
         steps.roll_up(home, day, "quality")
         steps.expect(home, day, "quality")
         steps.reconcile(home, day, "quality")
-    result = compare(read_truth(out), breaks(home, days))
+    result = compare(read_truth(out), breaks(home, days, first))
     result.forms = read_forms(out)
     return result
 
@@ -77,10 +77,10 @@ def read_forms(out: Path) -> set[tuple[str, str]]:
         return {(row["code"], row["form"]) for row in csv.DictReader(file)}
 
 
-def breaks(home: Home, days: int) -> list[tuple[Found, str, bool]]:
+def breaks(home: Home, days: int, first: date = FIRST) -> list[tuple[Found, str, bool]]:
     """Every break with its sentence, and whether its stages sum to its delta."""
     con = session()
-    scan = home.warehouse.scan("breaks", BREAKS.columns, FIRST, FIRST + timedelta(days=days - 1))
+    scan = home.warehouse.scan("breaks", BREAKS.columns, first, first + timedelta(days=days - 1))
     rows = con.execute(
         "SELECT code, pair, coalesce(invoice_id, ''), coalesce(line_id, ''), coalesce(subscription_id, ''), "
         f"CAST(day AS VARCHAR), delta, explanation, stage_deltas FROM ({scan}) ORDER BY ALL"

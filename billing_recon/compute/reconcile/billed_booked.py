@@ -85,7 +85,7 @@ WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
 GROUP BY p.journal_id, coalesce(p.invoice_id, j.one_invoice, 'journal ' || p.journal_id), p.currency, j.invoices
 UNION ALL
 SELECT journal_id, invoice_id, currency, invoices, customer_id, posted_on, known_on, changed_on, ar, revenue, tax, credits,
-    CAST(ar + credits - revenue - tax AS {AMOUNT}) AS unbalanced, CAST(0 AS {AMOUNT}) AS again, is_rest
+    CAST(ar + credits + others - revenue - tax AS {AMOUNT}) AS unbalanced, CAST(0 AS {AMOUNT}) AS again, is_rest
 FROM journal_shares""",
 )
 

@@ -246,10 +246,11 @@ GROUP BY b.variant, b.sub, b.invoice_id, b.repeats, b.invoice_kind, b.first_day,
 
 STRAY = Relation(
     name="stray_bills",
-    inputs=("bills", "issued_lines", "subscriptions", "set_aside", "run_params"),
+    inputs=("bills", "issued_lines", "subscriptions", "set_aside", "unrated", "run_params"),
     doc=(
         "Bills observed today that answer no expected period, as a whole: repeats, credit notes, unknown subscriptions, and "
-        "periods that nothing expects. History from before the first day is none of them."
+        "periods that nothing expects. History from before the first day is none of them. `withheld`: what the subscription owes "
+        "could not be rated, so whether the bill is right is not known."
     ),
     sql=f"""
 WITH stray AS ({_UNMATCHED_BILL}
@@ -262,8 +263,9 @@ SELECT s.variant, s.sub, s.invoice_id, s.repeats, s.invoice_kind, s.first_day, s
             CASE WHEN q.named IS NULL THEN 'KEY_UNMAPPED' ELSE 'RECORD_QUARANTINED' END
         WHEN s.invoice_kind = 'credit_note' THEN 'MANUAL_ADJUSTMENT'
         ELSE 'INVOICE_UNEXPECTED'
-    END AS code
+    END AS code, u.subscription_id IS NOT NULL AND s.repeats IS NULL AND s.invoice_kind <> 'credit_note' AS withheld
 FROM stray AS s
+LEFT JOIN (SELECT DISTINCT subscription_id FROM unrated) AS u ON u.subscription_id = s.sub
 LEFT JOIN (SELECT DISTINCT subscription_id FROM subscriptions) AS k ON k.subscription_id = s.sub
 LEFT JOIN (SELECT DISTINCT named FROM set_aside WHERE table_name = 'subscriptions') AS q ON q.named = s.sub""",
 )

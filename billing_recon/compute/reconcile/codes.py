@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT, QUANTITY
+from billing_recon.compute.reconcile import consequences
 from billing_recon.compute.reconcile.rerating import CHARGES
 from billing_recon.compute.reconcile.shape import CODE_ORDER
 from billing_recon.compute.relation import Relation
@@ -19,12 +20,13 @@ CLOSED = Relation(
         "Usage lines that charge what was known at the end of an earlier day, where all that came since came late: the engine "
         "closed its books too early (`closed_before`: the earliest day of what is missing); and those that charge what would "
         "be used had no correction come, of all days or of one, or that count both a correction and what it corrects "
-        "(`is_uncorrected`). Only of units that are sums; of others the expected line itself says so."
+        "(`is_uncorrected`; `is_whole`: of all days). What duplicates of the whole period explain is no correction of one day. Only "
+        "of units that are sums; of others the expected line itself says so."
     ),
     sql=f"""
 WITH arrived AS (
     SELECT p.item, p.b_quantity, p.e_quantity, u.usage_day, u.day, sum(u.quantity) AS quantity, sum(u.late_quantity) AS late,
-        coalesce(sum(u.quantity) FILTER (WHERE u.superseded_quantity <> 0), 0) AS corrected,
+        sum(u.corrected_quantity) AS corrected,
         sum(u.superseded_quantity) AS superseded
     FROM parted_lines AS p
     CROSS JOIN run_params AS d
@@ -39,7 +41,7 @@ by_usage_day AS (
     FROM arrived GROUP BY item, usage_day, b_quantity, e_quantity
 ),
 uncorrected AS (
-    SELECT item FROM by_usage_day WHERE superseded <> 0
+    SELECT item, sum(corrected) = -off OR sum(superseded) = off AS is_whole FROM by_usage_day WHERE superseded <> 0
     GROUP BY item, off
     HAVING sum(corrected) = -off OR sum(superseded) = off OR bool_or(corrected = -off) OR bool_or(superseded = off)
 ),
@@ -54,7 +56,7 @@ closed AS (
     FROM since WHERE quantity = late AND quantity = e_quantity - b_quantity AND quantity > 0
     GROUP BY item
 )
-SELECT coalesce(c.item, n.item) AS item, c.closed_before, n.item IS NOT NULL AS is_uncorrected
+SELECT coalesce(c.item, n.item) AS item, c.closed_before, n.item IS NOT NULL AS is_uncorrected, coalesce(n.is_whole, false) AS is_whole
 FROM closed AS c
 FULL JOIN uncorrected AS n ON n.item = c.item""",
 )
@@ -102,8 +104,10 @@ LEFT JOIN used AS u ON u.item = m.item""",
 
 _QUANTITY_CODE = """CASE
         WHEN p.kind <> 'usage' THEN 'SUBSCRIPTION_STATE'
-        WHEN k.is_uncorrected OR (p.superseded_quantity <> 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity)
-            THEN 'USAGE_CORRECTED'
+        WHEN NOT coalesce(k.is_whole, false) AND p.duplicate_quantity > 0 AND p.b_quantity = p.e_quantity + p.duplicate_quantity
+            AND p.superseded_quantity <> p.duplicate_quantity THEN 'USAGE_DUPLICATE'
+        WHEN NOT coalesce(m.is_right, false) AND (k.is_uncorrected
+            OR (p.superseded_quantity <> 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity)) THEN 'USAGE_CORRECTED'
         WHEN k.closed_before IS NOT NULL OR (p.late_quantity <> 0 AND p.b_quantity = p.e_quantity - p.late_quantity)
             THEN 'USAGE_LATE'
         WHEN p.duplicate_quantity > 0 AND p.b_quantity = p.e_quantity + p.duplicate_quantity THEN 'USAGE_DUPLICATE'
@@ -303,12 +307,20 @@ _RANK = "CASE {k} WHEN 'minimum' THEN 1 WHEN 'discount' THEN 2 WHEN 'credit' THE
 
 PRIMARY = Relation(
     name="line_codes",
-    inputs=("coded_stages", "parted_lines", "line_items", "expected_lines", "billed_lines", "run_params"),
+    inputs=(
+        "coded_stages",
+        "tax_consequences",
+        "parted_lines",
+        "line_items",
+        "expected_lines",
+        "billed_lines",
+        "run_params",
+    ),
     rows_from=("parted_lines",),
     doc=(
-        "Per line that differs its primary code and stages. A minimum, coupon or credit that is right for the billed "
+        "Per line that differs its primary code and stages. A minimum, cap, coupon or credit that is right for the billed "
         "siblings is the consequence of a sibling and takes that one's code (`follows`: the sibling's line). What it should be is "
-        "judged by what the siblings add up to on either side: a minimum fills the same sum, a coupon or credit takes all "
+        "judged by what the siblings add up to on either side: a minimum fills the same sum, a cap leaves it, a coupon or credit takes all "
         "that is left where it is cut off by it."
     ),
     sql=f"""
@@ -323,14 +335,14 @@ own AS (
 ),
 dependent AS (
     SELECT o.item, o.variant, o.sub, o.due_on, o.kind, p.expected_line_id, p.line_key, p.period_start, p.period_end,
-        coalesce(p.e_plan, p.b_plan) AS plan_id,
+        coalesce(p.e_plan, p.b_plan) AS plan_id, o.code = 'CAP' AS is_cap,
         CASE p.kind WHEN 'minimum' THEN coalesce(p.e_gross - p.e_discount, 0)
             WHEN 'discount' THEN coalesce(p.e_discount, 0) ELSE coalesce(p.e_credit, 0) END AS e_own,
         CASE p.kind WHEN 'minimum' THEN coalesce(p.b_gross - p.b_discount, 0)
             WHEN 'discount' THEN coalesce(p.b_discount, 0) ELSE coalesce(p.b_credit, 0) END AS b_own
     FROM own AS o
     JOIN parted_lines AS p ON p.item = o.item
-    WHERE o.codes = 1 AND o.code = {_OWN.format(k="o.kind")}
+    WHERE o.codes = 1 AND (o.code = {_OWN.format(k="o.kind")} OR o.code = 'CAP')
 ),
 sums AS (
     SELECT d.item,
@@ -348,6 +360,7 @@ sums AS (
         coalesce(e.kind, b.kind) IN {CHARGES} AND coalesce(e.plan_id, b.plan_id) = d.plan_id
         AND coalesce(e.period_start, b.period_start) >= d.period_start
         AND coalesce(e.period_end, b.period_end) <= d.period_end))
+        AND (NOT d.is_cap OR coalesce(e.kind, b.kind) IN {CHARGES})
     GROUP BY d.item
 ),
 following AS (
@@ -357,6 +370,8 @@ following AS (
     WHERE s.e_sum <> s.b_sum AND CASE
         WHEN d.kind = 'minimum' THEN (d.e_own > 0 AND d.b_own = greatest(s.e_sum + d.e_own - s.b_sum, 0))
             OR (d.e_own = 0 AND d.b_own > 0 AND s.b_sum + d.b_own <= s.e_sum)
+        WHEN d.is_cap THEN (d.e_own > 0 AND d.b_own = greatest(s.b_sum - s.e_sum + d.e_own, 0))
+            OR (d.e_own = 0 AND d.b_own > 0 AND s.b_sum - d.b_own >= s.e_sum)
         ELSE (d.b_own = greatest(s.b_sum, 0) AND d.b_own < d.e_own)
             OR (d.e_own = greatest(s.e_sum, 0) AND d.b_own > d.e_own AND d.b_own <= s.b_sum)
     END
@@ -369,6 +384,8 @@ causes AS (
         AND {_RANK.format(k="o.kind")} <= {_RANK.format(k="f.kind")}
     WHERE {_RANK.format(k="o.kind")} < {_RANK.format(k="f.kind")}
     GROUP BY f.item
+    UNION ALL
+    SELECT item, cause FROM tax_consequences
 ),
 parts AS (
     SELECT c.item, coalesce(w.cause.code, c.code) AS code, CAST(sum(c.delta) AS {AMOUNT}) AS delta
@@ -386,4 +403,4 @@ JOIN listed AS l ON l.item = o.item
 LEFT JOIN causes AS w ON w.item = o.item""",
 )
 
-RELATIONS: tuple[Relation, ...] = (CLOSED, METERED, ORDERED, CODED, PRIMARY)
+RELATIONS: tuple[Relation, ...] = (CLOSED, METERED, ORDERED, CODED, *consequences.RELATIONS, PRIMARY)

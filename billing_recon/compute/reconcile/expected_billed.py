@@ -200,7 +200,7 @@ FINDINGS = Relation(
         "unbilled_periods",
         "run_params",
     ),
-    rows_from=("parted_lines", "stray_bills WHERE charges", "unbilled_periods WHERE missing"),
+    rows_from=("parted_lines", "stray_bills WHERE charges AND NOT withheld", "unbilled_periods WHERE missing"),
     doc="Differences between expected and billed: lines, invoices as a whole, and periods without an invoice.",
     sql=f"""
 WITH worded AS (
@@ -300,7 +300,7 @@ SELECT {
             },
         )
     }
-FROM stray_bills AS s WHERE s.charges
+FROM stray_bills AS s WHERE s.charges AND NOT s.withheld
 UNION ALL
 SELECT {
         columns(
@@ -409,7 +409,7 @@ SELECT {
                 "cohort": "s.cohort",
                 "variant": "s.variant",
                 "customer_id": "s.customer_id",
-                "status": "CASE WHEN s.charges THEN 'break' ELSE 'matched' END",
+                "status": "CASE WHEN s.withheld THEN 'pending' WHEN s.charges THEN 'break' ELSE 'matched' END",
                 "left_amount": "0",
                 "right_amount": "s.total",
                 "left_count": "0",

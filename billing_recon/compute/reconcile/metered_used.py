@@ -28,7 +28,7 @@ PLACED = Relation(
 WITH used AS (
     SELECT u.subscription_id, u.meter, max(u.customer_id) AS customer_id, sum(u.quantity) AS used,
         sum(u.late_quantity) AS late, sum(u.duplicate_quantity) AS duplicate, sum(u.superseded_quantity) AS superseded,
-        sum(u.quantity) FILTER (WHERE u.superseded_quantity <> 0) AS corrected
+        sum(u.corrected_quantity) AS corrected
     FROM usage_rollup AS u
     JOIN run_params AS p ON u.usage_day = CAST(p.day - p.late_window_days AS DATE) AND u.day <= p.day
     GROUP BY u.subscription_id, u.meter

@@ -72,7 +72,7 @@ QUESTIONS = Relation(
     doc=(
         "What to rate again, by `way`: each charge that differs at the billed quantity under the expected version (own); and, "
         "where its gross differs, under every other version of the plan that has the charge (version), without its free units "
-        "(unfree) or with twice as many (carried), without its share of the period (whole), and at the list price where the "
+        "(unfree), with twice as many (carried), with those of the plan alone (planned) or of the contract alone (agreed), without its share of the period (whole), and at the list price where the "
         "contract may have its own (listed)."
     ),
     sql=f"""
@@ -94,20 +94,23 @@ WITH asked AS (
 ways AS (
     SELECT a.item, c.plan_id, c.plan_version, c.currency, c.charge_id, a.part, a.whole, a.quantity, a.allowance,
         CAST(c.free_units + a.allowance AS {QUANTITY}) AS free_units, a.e_price, unnest(CASE WHEN c.plan_version <> a.e_version THEN ['version']
-            ELSE ['own', 'listed', 'unfree', 'carried', 'whole'] END) AS way,
+            ELSE ['own', 'listed', 'unfree', 'carried', 'planned', 'agreed', 'whole'] END) AS way,
         coalesce(a.other_quantity, false) AS other_quantity, a.other_gross, a.decimals, a.discount_rate, a.run_part, a.run_whole,
         c.discountable, c.minimum AS charge_minimum, c.maximum AS charge_maximum
     FROM asked AS a
     JOIN term_charges AS c ON c.plan_id = a.e_plan AND c.currency = a.e_currency AND c.charge_id = a.charge_id
 )
 SELECT item || chr(31) || plan_version || chr(31) || way AS item_id, item, plan_id, plan_version, currency, charge_id,
-    CAST(CASE way WHEN 'unfree' THEN quantity + free_units WHEN 'carried' THEN greatest(quantity - free_units, 0)
+    CAST(CASE way WHEN 'unfree' THEN quantity + free_units WHEN 'planned' THEN quantity + allowance
+        WHEN 'agreed' THEN quantity + free_units - allowance WHEN 'carried' THEN greatest(quantity - free_units, 0)
         ELSE quantity END AS {QUANTITY}) AS quantity,
     CASE WHEN way = 'whole' THEN whole ELSE part END AS part, whole, way,
     CASE WHEN way NOT IN ('version', 'listed') THEN e_price END AS own_price, allowance, decimals, discountable, discount_rate,
     charge_minimum, charge_maximum, run_part, run_whole
 FROM ways
 WHERE CASE way WHEN 'own' THEN other_quantity WHEN 'version' THEN other_gross WHEN 'listed' THEN other_gross WHEN 'whole' THEN other_gross AND part < whole
+    WHEN 'planned' THEN other_gross AND allowance > 0 AND free_units > allowance
+    WHEN 'agreed' THEN other_gross AND allowance > 0 AND free_units > allowance
     ELSE other_gross AND free_units > 0 END""",
 )
 
@@ -124,8 +127,8 @@ ANSWERS = Relation(
     doc=(
         "Per differing charge: gross and raw gross at the billed quantity under the expected version (empty if the quantity "
         "is the expected one; `own_unbound`: before the charge's own minimum and maximum), the first other version that gives exactly "
-        "the billed gross, and whether it is the gross without the free units, with twice as many, or without the share of the "
-        "period. What gives back is negative."
+        "the billed gross, and whether it is the gross without the free units, with twice as many or with a part of them "
+        "(is_carried), or without the share of the period. What gives back is negative."
     ),
     sql=f"""
 WITH held AS (
@@ -140,7 +143,7 @@ SELECT q.item, max(r.gross_raw) FILTER (WHERE q.way = 'own') AS own_raw, max(r.g
     max(r.unbound) FILTER (WHERE q.way = 'own') AS own_unbound,
     min(q.plan_version) FILTER (WHERE q.way = 'version' AND r.gross = p.b_gross) AS other_version,
     coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'unfree'), false) AS is_unfree,
-    coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'carried'), false) AS is_carried,
+    coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way IN ('carried', 'planned', 'agreed')), false) AS is_carried,
     coalesce(bool_or(r.gross = p.b_gross) FILTER (WHERE q.way = 'whole'), false) AS is_whole,
     coalesce(bool_or(r.gross = p.b_gross AND r.unit_price <> p.e_price) FILTER (WHERE q.way = 'listed'), false) AS is_listed
 FROM rerating_items AS q

@@ -29,7 +29,9 @@ SELECT journal_id, currency, CASE WHEN min(customer_id) = max(customer_id) THEN 
     string_agg(DISTINCT memo, ' ') AS memo, CAST(coalesce(sum(debited) FILTER (WHERE role = 'ar'), 0) AS {AMOUNT}) AS ar,
     CAST(coalesce(-sum(debited) FILTER (WHERE role IN ('revenue', 'deferred_revenue')), 0) AS {AMOUNT}) AS revenue,
     CAST(coalesce(-sum(debited) FILTER (WHERE role = 'tax_payable'), 0) AS {AMOUNT}) AS tax,
-    CAST(coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS {AMOUNT}) AS credits
+    CAST(coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS {AMOUNT}) AS credits,
+    CAST(coalesce(sum(debited) FILTER (WHERE role NOT IN ('ar', 'revenue', 'deferred_revenue', 'tax_payable', 'customer_credit')), 0)
+        AS {AMOUNT}) AS others
 FROM placed
 GROUP BY journal_id, currency
 HAVING count(invoice_id) = 0 AND bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable'))
@@ -65,8 +67,11 @@ MATCHES = Relation(
     ),
     sql="""
 WITH named AS (
-    SELECT DISTINCT invoice_id FROM ledger_entries WHERE invoice_id IS NOT NULL AND role IN ('revenue', 'deferred_revenue', 'ar')
-        AND debit IS DISTINCT FROM credit
+    SELECT DISTINCT l.invoice_id
+    FROM ledger_entries AS l
+    ANTI JOIN (SELECT DISTINCT journal_id FROM ledger_entries WHERE role IN ('cash', 'refund', 'write_off')) AS s
+        ON s.journal_id = l.journal_id
+    WHERE l.invoice_id IS NOT NULL AND l.role IN ('revenue', 'deferred_revenue', 'ar') AND l.debit IS DISTINCT FROM l.credit
     UNION
     SELECT invoice_id FROM journal_references
 ),
@@ -209,13 +214,15 @@ SELECT p.journal_id, p.invoice_id, p.currency, p.invoices, coalesce(j.customer_i
     CAST(p.net + CASE WHEN p.place = 1 AND (j.ar = p.totals OR p.invoices = 1) THEN j.revenue - p.nets ELSE 0 END AS {AMOUNT}) AS revenue,
     CAST(p.tax + CASE WHEN p.place = 1 AND (j.ar = p.totals OR p.invoices = 1) THEN j.tax - p.taxes ELSE 0 END AS {AMOUNT}) AS tax,
     CAST(p.credit + CASE WHEN p.place = 1 AND (j.ar = p.totals OR p.invoices = 1) THEN j.credits - p.credits ELSE 0 END AS {AMOUNT})
-        AS credits, false AS is_rest
+        AS credits,
+    CAST(CASE WHEN p.place = 1 AND (j.ar = p.totals OR p.invoices = 1) THEN j.others ELSE 0 END AS {AMOUNT}) AS others, false AS is_rest
 FROM parts AS p
 JOIN nameless_journals AS j ON j.journal_id = p.journal_id AND j.currency = p.currency
 UNION ALL
 SELECT p.journal_id, 'journal ' || p.journal_id AS invoice_id, p.currency, p.invoices, j.customer_id, j.posted_on, j.known_on,
     j.changed_on, CAST(j.ar - p.totals AS {AMOUNT}) AS ar, CAST(j.revenue - p.nets AS {AMOUNT}) AS revenue,
-    CAST(j.tax - p.taxes AS {AMOUNT}) AS tax, CAST(j.credits - p.credits AS {AMOUNT}) AS credits, true AS is_rest
+    CAST(j.tax - p.taxes AS {AMOUNT}) AS tax, CAST(j.credits - p.credits AS {AMOUNT}) AS credits, j.others,
+    true AS is_rest
 FROM parts AS p
 JOIN nameless_journals AS j ON j.journal_id = p.journal_id AND j.currency = p.currency
 WHERE p.place = 1 AND p.invoices > 1 AND j.ar <> p.totals""",

@@ -375,6 +375,82 @@ def test_a_minimum_that_follows_from_wrong_usage_takes_its_code() -> None:
     assert "because line 1 is (USAGE_MISSING)" in second["explanation"]
 
 
+def test_what_the_duplicates_of_a_period_explain_is_no_correction_of_one_of_its_days() -> None:
+    world = World()
+    line = world.expect(duplicate_quantity=100, superseded_quantity=160)
+    world.usage(5_900, date(2026, 2, 10), superseded_quantity=100, corrected_quantity=40)
+    world.usage(6_100, date(2026, 2, 11), superseded_quantity=60, corrected_quantity=25)
+    world.bill("INV-1", line, quantity=12_100, **world.refigure(line, "181.50"))
+    one(world, "USAGE_DUPLICATE", "1.79")
+
+
+def test_units_that_only_the_contract_includes_and_the_engine_does_not_know() -> None:
+    world = World()
+    working = json.dumps({"plan_version": "v2", "steps": {"allowance": {"units": "19.5"}}})
+    line = world.expect(charge="storage", quantity="200.25", gross="13.075", working=working)
+    world.bill("INV-1", line, **world.refigure(line, "15.025"))
+    one(world, "ALLOWANCE_ROLLOVER", "2.32")
+
+
+def _taxed_by_itself(world: World, units: int, gross: str, tax: str) -> None:
+    """An invoice whose tax is a line of its own, with so many calls billed at this gross."""
+    usage = world.expect(rate="0")
+    world.bill("INV-1", usage, line_id="1", quantity=units, **world.refigure(usage, gross))
+    figures = {
+        "tax_rate": Decimal("0.19"),
+        "tax": Decimal("34.20"),
+        "total": Decimal("34.20"),
+        "tax_raw": Decimal("34.2"),
+    }
+    working = json.dumps({"steps": {"tax": {"base": "180.00"}}})
+    line = world.expect(charge=None, kind="adjustment", meter="tax", gross="0", **figures, working=working)
+    world.bill("INV-1", line, line_id="2", tax=Decimal(tax), total=Decimal(tax))
+
+
+def test_the_tax_of_an_invoice_that_follows_from_wrong_usage_takes_its_code() -> None:
+    world = World()
+    _taxed_by_itself(world, 11_000, "165.00", "31.35")
+    outcome = world.run(LINE)
+    assert outcome.codes(LINE) == [("USAGE_MISSING", Decimal("-15")), ("USAGE_MISSING", Decimal("-2.85"))]
+    (second,) = (b for b in outcome.breaks(LINE) if b["line_id"] == "2")
+    assert stages(second) == {"USAGE_MISSING": Decimal("-2.85")}
+    assert "because line 1 is (USAGE_MISSING): USD 31.35 instead of USD 34.20" in second["explanation"]
+
+
+def test_the_tax_of_an_invoice_that_is_wrong_by_itself() -> None:
+    world = World()
+    _taxed_by_itself(world, 12_000, "180.00", "31.35")
+    one(world, "TAX_BASE", "-2.85")
+
+
+def test_the_tax_of_an_invoice_that_does_not_follow_from_what_is_wrong_beside_it() -> None:
+    world = World()
+    _taxed_by_itself(world, 11_000, "165.00", "30.00")
+    assert [code for code, _ in world.run(LINE).codes(LINE)] == ["TAX_BASE", "USAGE_MISSING"]
+
+
+def test_a_cap_that_follows_from_a_wrong_price_takes_its_code() -> None:
+    world = World()
+    usage = world.expect()
+    world.bill(
+        "INV-1", usage, line_id="1", plan_version="v1", unit_price=Decimal("0.010"), **world.refigure(usage, "120.00")
+    )
+    cap = world.expect(charge=None, kind="discount", meter="cap", gross="0", discount="80")
+    world.bill("INV-1", cap, line_id="2", **world.refigure(cap, "0", discount=Decimal(20)))
+    assert {code for code, _ in world.run(LINE).codes(LINE)} == {"PRICE_VERSION"}
+
+
+def test_a_cap_of_another_amount_beside_a_wrong_price() -> None:
+    world = World()
+    usage = world.expect()
+    world.bill(
+        "INV-1", usage, line_id="1", plan_version="v1", unit_price=Decimal("0.010"), **world.refigure(usage, "120.00")
+    )
+    cap = world.expect(charge=None, kind="discount", meter="cap", gross="0", discount="80")
+    world.bill("INV-1", cap, line_id="2", **world.refigure(cap, "0", discount=Decimal(30)))
+    assert {code for code, _ in world.run(LINE).codes(LINE)} == {"CAP", "PRICE_VERSION"}
+
+
 def test_a_minimum_that_is_wrong_by_itself_beside_wrong_usage() -> None:
     world = World()
     usage = world.expect()
@@ -619,3 +695,15 @@ def test_no_tolerance_accepts_a_missing_or_doubled_invoice() -> None:
     again(world, line)
     world.tolerances.append((LINE, "invoice", "*", Decimal(10_000), None))
     assert world.run(LINE).the_break(LINE)["disposition"] == "OPEN"
+
+
+def test_a_bill_of_a_subscription_that_could_not_be_rated_is_no_break_and_not_matched_either() -> None:
+    world = World()
+    world.bill("INV-1", world.expect("S1"))
+    world.rows["expected_lines"].clear()
+    world.rows["unrated"].append({"subscription_id": "S1"})
+    outcome = world.run(LINE)
+    assert outcome.breaks(LINE) == []
+    (total,) = outcome.totals(LINE)
+    assert (total["matched"], total["pending"]) == (0, 1)
+    assert outcome.foots()

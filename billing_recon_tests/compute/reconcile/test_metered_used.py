@@ -29,6 +29,7 @@ def run(world: World) -> Outcome:
         (1_100, {}, "USAGE_DUPLICATE"),
         (1_100, {"duplicate_quantity": 100}, "USAGE_DUPLICATE"),
         (1_070, {"superseded_quantity": 70}, "USAGE_CORRECTED"),
+        (960, {"superseded_quantity": 20, "corrected_quantity": 40}, "USAGE_CORRECTED"),
     ],
 )
 def test_what_was_metered_is_held_against_what_was_used(metered: int, known: dict[str, Any], code: str | None) -> None:

@@ -97,6 +97,29 @@ def test_one_journal_for_all_invoices_of_a_day_whoever_owes_them() -> None:
     assert run(world).breaks(PAIR) == []
 
 
+def test_an_invoice_of_a_batch_that_was_paid_at_once_is_booked_by_its_batch_all_the_same() -> None:
+    """What names the invoice is the journal of its payment, which books the money and not the sale."""
+    world = World()
+    booked = invoices(world, "119.00", "238.00", customer=None)
+    posting(world, "BATCH", booked, customer_id=None)
+    for role, debit, credit in (("cash", 119, 0), ("ar", 0, 119)):
+        world.add(
+            "ledger_entries", entry_id=f"CASH-{role}", journal_id="CASH", posted_on=DAY, account=role, role=role,
+            debit=Decimal(debit), credit=Decimal(credit), currency="USD", invoice_id="INV-1", customer_id="C-1",
+        )  # fmt: skip
+    assert run(world).breaks(PAIR) == []
+
+
+def test_a_journal_that_books_the_sale_to_an_account_of_no_role_is_balanced_and_wrong() -> None:
+    world = World()
+    (invoice,) = invoices(world, "119.00")
+    posting(world, "J1", [invoice], memo="Invoice INV-1")
+    (revenue,) = (row for row in world.rows["ledger_entries"] if row["role"] == "revenue")
+    revenue["role"] = "other"
+    found = run(world).the_break(PAIR)
+    assert (found["code"], found["delta"]) == ("LEDGER_ACCOUNT", 0)
+
+
 def test_a_batch_that_is_off_is_told_with_its_rest_and_its_invoices_are_booked() -> None:
     world = World()
     posting(world, "BATCH", invoices(world, "119.00", "238.00", customer=None), off=13, customer_id=None, on=THEN)

@@ -167,7 +167,7 @@ class World:
         } | windows
         self.first_day = date(2026, 1, 1)
         self.rows: dict[str, list[dict[str, Any]]] = {spec.name: [] for spec in LANDED}
-        self.rows |= {"expected_lines": [], "usage_rollup": [], "quarantine": [], "unbilled_usage": []}
+        self.rows |= {"expected_lines": [], "usage_rollup": [], "quarantine": [], "unbilled_usage": [], "unrated": []}
         self.tolerances: list[tuple[Any, ...]] = []
         self.expected_changes: list[ExpectedChange] = []
         self.decisions: list[BreakDecision] = []
@@ -488,6 +488,7 @@ class World:
                 "late_events": 0,
                 "superseded_quantity": 0,
                 "superseded_events": 0,
+                "corrected_quantity": 0,
                 **more,
             }
         )
@@ -574,6 +575,8 @@ class World:
         for spec in (EXPECTED_LINES, USAGE_ROLLUP, QUARANTINE):
             self._table(con, spec, spec.columns, order if shuffle is not None else None)
         self._table(con, TableSpec("unbilled_usage", _UNBILLED, (), ""), _UNBILLED, None)
+        unrated = (Column("subscription_id"),)
+        self._table(con, TableSpec("unrated", unrated, (), ""), unrated, None)
         build(con, _of_pair(con, pair) if pair else reconcile.RELATIONS)
         build(con, totals.RELATIONS)
         return Outcome(con)
