@@ -40,7 +40,7 @@ def bound(items: str, rates: str, reads: tuple[str, ...], into: str) -> tuple[Re
             rows_from=_AGREED,
             doc="Priced items beside the run's share of what their charge comes to at least and at most.",
             sql=f"""
-SELECT i.item_id, i.currency, i.decimals, r.gross_raw, r.gross,
+SELECT i.item_id, i.currency, i.decimals, r.gross_raw, r.gross, r.tier_amounts,
     CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS discount_rate,
     CAST({shared("i.charge_minimum", "i.run_part", "i.run_whole", "f.ratio_decimals")} AS {RAW}) AS minimum,
     CAST({shared("i.charge_maximum", "i.run_part", "i.run_whole", "f.ratio_decimals")} AS {RAW}) AS maximum,
