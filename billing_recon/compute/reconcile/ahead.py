@@ -25,8 +25,8 @@ ISSUED = Relation(
     inputs=("issued_lines", "subscriptions", "term_charges"),
     rows_from=_SOLD_AHEAD,
     doc=(
-        "Issued lines of charges that are billed in advance: by the meter, and the plan where the line names one, since no bill says "
-        "so itself."
+        "Issued lines of charges that are billed in advance: by the meter, and the plan where the line names one of the "
+        "subscription's, since no bill says so itself. A line of a plan that the subscription never had stands where its own would."
     ),
     sql=f"""
 WITH holders AS (
@@ -37,8 +37,9 @@ WITH holders AS (
 )
 SELECT DISTINCT l.line_key
 FROM issued_lines AS l
-JOIN holders AS h ON h.subscription_id = l.sub AND h.meter_key = l.meter_key AND h.plan_id = coalesce(l.plan_id, h.plan_id)
-WHERE l.kind IN ('subscription', 'proration')""",
+JOIN holders AS h ON h.subscription_id = l.sub AND h.meter_key = l.meter_key
+LEFT JOIN (SELECT DISTINCT subscription_id, plan_id FROM subscriptions) AS o ON o.subscription_id = l.sub AND o.plan_id = l.plan_id
+WHERE l.kind IN ('subscription', 'proration') AND (h.plan_id = coalesce(l.plan_id, h.plan_id) OR o.plan_id IS NULL)""",
 )
 
 RELATIONS: tuple[Relation, ...] = (EXPECTED, ISSUED)

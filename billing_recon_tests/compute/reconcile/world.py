@@ -175,7 +175,6 @@ class World:
         self.drift = Drift()
         self.closed_after: list[int] = []
         self.baseline: list[tuple[Any, ...]] = []
-        self.plans: tuple[Plan, ...] = PLANS
         self._subscribed: set[str] = set()
 
     def add(self, table: str, *, on: date | None = None, **row: Any) -> dict[str, Any]:
