@@ -291,7 +291,7 @@ def effective(events: list[dict[str, Any]]) -> dict[tuple[Any, ...], tuple[Any, 
 
 
 @given(histories(), st.lists(st.integers(0, 3), min_size=6, max_size=6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_state_is_the_same_in_whatever_order_and_on_whatever_days_events_arrive(
     events: list[dict[str, Any]], days: list[int]
 ) -> None:

@@ -279,7 +279,7 @@ LINES = st.lists(
 DECISIONS = st.lists(st.tuples(st.integers(1, 6), st.sampled_from(Verb), CHANGES), max_size=6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(LINES, DECISIONS)
 def test_whatever_is_decided_every_row_is_in_one_place_and_a_rerun_puts_it_there_again(
     lines: list[str], wanted: list[tuple[int, Verb, dict[str, str]]]

@@ -515,7 +515,7 @@ ROWS = st.lists(st.lists(st.tuples(st.integers(0, 6), CELLS), max_size=2), max_s
 
 
 @given(rows=ROWS)
-@settings(max_examples=40, deadline=timedelta(seconds=5))
+@settings(max_examples=20, deadline=timedelta(seconds=5))
 def test_nothing_is_lost_however_figures_are_written(rows: list[list[tuple[int, str]]]) -> None:
     """All declarations at once. The deadline is for SQL that grows with the power of what is declared.
 

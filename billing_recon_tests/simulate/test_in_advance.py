@@ -17,19 +17,19 @@ FAULTS = {Code.PRORATION: 1, Code.MINOR_UNIT: 2, Code.SUBSCRIPTION_STATE: 1, Cod
 
 
 @pytest.mark.parametrize(
-    ("seed", "faults", "profile"),
+    ("seed", "customers", "faults", "profile"),
     [
-        (2, FAULTS, Profile()),
-        (3, {}, Profile(on_change="at_period_end", changes_due="next_invoice", issue_after_days=0)),
+        (2, 40, FAULTS, Profile()),
+        (3, 15, {}, Profile(on_change="at_period_end", changes_due="next_invoice", issue_after_days=0)),
     ],
 )
 def test_every_injected_fault_is_found_and_nothing_else(
-    tmp_path: Path, seed: int, faults: dict[Code, int], profile: Profile
+    tmp_path: Path, seed: int, customers: int, faults: dict[Code, int], profile: Profile
 ) -> None:
     out = tmp_path / "home"
     last = FIRST + timedelta(days=DAYS - 1)
     simulate(
-        seed=seed, first=FIRST, last=last, customers=40, faults=faults, out=out, in_advance=True, profile=profile
+        seed=seed, first=FIRST, last=last, customers=customers, faults=faults, out=out, in_advance=True, profile=profile
     )  # fmt: skip
     result = score(out, DAYS)
     assert (result.missed, result.invented, result.unsummed) == ({}, {}, 0), result.details
