@@ -94,6 +94,21 @@ def test_an_upgrade_gives_back_what_was_billed_ahead_and_charges_the_new_share()
     )  # fmt: skip
 
 
+def test_a_charge_in_advance_has_its_own_minimum_and_gives_its_share_of_it_back() -> None:
+    """Seats at 31 with at least 100: two seats are raised to 100.00; 100 x 16/31 = 51.61 back, five seats 155 x 16/31 = 80.00."""
+    least = sold(s=(SEATS.replace("}", ', minimum: "100"}'),))
+    begun = company("2026-01-03", least)
+    has(begun, "2026-01-01", plan_id="s", quantity=2)
+    assert bill(begun) == [("subscription", "01-01..02-01", "01-03", "100.00")]
+    changed = company("2026-01-18", least)
+    has(changed, "2026-01-01", "2026-01-16", plan_id="s", quantity=2)
+    has(changed, "2026-01-16", plan_id="s", quantity=5)
+    assert bill(changed, "01-18") == [
+        ("proration", "01-16..02-01", "01-18", "-51.61"),
+        ("proration", "01-16..02-01", "01-18", "80.00"),
+    ]
+
+
 def test_a_change_that_is_known_later_alters_nothing_that_was_due_before() -> None:
     """On 3 January nobody knew of the change; what was due then stays, and the pair comes beside it."""
     before = company("2026-01-03")
