@@ -17,6 +17,7 @@ from billing_recon.compute.expect.entitlements import ENTITLEMENTS
 from billing_recon.compute.expect.lines import EXPECTED
 from billing_recon.compute.expect.periods import INTERVALS, PERIODS
 from billing_recon.compute.expect.runs import PIECES, RUNS, UNRATED
+from billing_recon.compute.expect.tiered import tiered
 from billing_recon.compute.rating import rate
 from billing_recon.compute.relation import Relation
 
@@ -36,6 +37,7 @@ RELATIONS: tuple[Relation, ...] = (
     ITEMS,
     *rate("charge_items", "charge_rates", given=("own_price", "allowance")),
     *bound("charge_items", rates("charge_items", "charge_rates"), ("charge_rates", "event_rates"), "charge_bounds"),
+    tiered("charge_items", rates("charge_items", "charge_rates"), ("charge_rates", "event_rates"), "tier_discounts"),
     CHARGE_LINES,
     MINIMUM_LINES,
     *late.RELATIONS,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from billing_recon.compute.expect.allowances import allowed
 from billing_recon.compute.money import AMOUNT, PRICE, QUANTITY, RATE, RAW
-from billing_recon.compute.rating.commitment import discount
 from billing_recon.compute.rating.proration import shared
 from billing_recon.compute.relation import Relation
 
@@ -170,7 +169,7 @@ def _given(figure: str) -> str:
 
 CHARGE_LINES = Relation(
     name="charge_lines",
-    inputs=("charge_items", "charge_rates", "event_rates", "charge_bounds", "run_params"),
+    inputs=("charge_items", "charge_rates", "event_rates", "charge_bounds", "tier_discounts", "run_params"),
     doc=(
         "Priced items as lines, held to the minimum and maximum of their charge, with the contract's discount on those that are "
         "discountable; what gives back is negative. And what they belong to (`own_`)."
@@ -180,8 +179,7 @@ WITH priced AS (
     SELECT {of("i", _RUN)}, i.charge_id, i.position, i.meter, i.quantity, i.cutoff, i.late_quantity, i.duplicate_quantity,
         i.superseded_quantity, i.own_allowance, i.rolled_allowance, r.unit_price, i.own_start, i.own_end, i.own_run,
         {_given("coalesce(b.gross_raw, r.gross_raw)")} AS gross_raw, {_given("coalesce(b.gross, r.gross)")} AS gross,
-        CASE WHEN b.gross IS NULL THEN CASE WHEN i.given_back THEN list_transform(r.tier_amounts, lambda one: -one)
-            ELSE r.tier_amounts END END AS tier_amounts,
+        CASE WHEN b.gross IS NULL THEN {_given("t.discount")} END AS tier_discount,
         r.working, b.working AS bounds, {_given("b.discount_raw")} AS held_discount_raw, coalesce(b.told, '') AS told,
         CASE WHEN i.given_back THEN 'given back: ' ELSE '' END || CASE WHEN i.part = i.whole THEN r.phrase ELSE r.phrase || ' for ' || group_thousands(CAST(i.part AS VARCHAR)) || ' of '
             || group_thousands(CAST(i.whole AS VARCHAR)) || CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END END AS phrase,
@@ -191,13 +189,14 @@ WITH priced AS (
     FROM charge_items AS i
     JOIN {rates("charge_items", "charge_rates")} AS r ON r.item_id = i.item_id
     LEFT JOIN charge_bounds AS b ON b.item_id = i.item_id
+    LEFT JOIN tier_discounts AS t ON t.item_id = i.item_id
     CROSS JOIN run_params AS p
     WHERE i.wanted
 ),
 discounted AS (
     SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
         run_end, customer_id, segment, decimals, tax_rate, charge_id, position, meter, quantity, cutoff, late_quantity, duplicate_quantity, superseded_quantity,
-        own_allowance, rolled_allowance, unit_price, gross_raw, gross, tier_amounts, working, bounds, phrase || told AS phrase, kind,
+        own_allowance, rolled_allowance, unit_price, gross_raw, gross, tier_discount, working, bounds, phrase || told AS phrase, kind,
         line_discount, rounding, own_start, own_end, own_run,
         coalesce(held_discount_raw, apply_rate(gross, line_discount)) AS discount_raw
     FROM priced
@@ -205,7 +204,7 @@ discounted AS (
 SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id,
     segment, decimals, tax_rate, charge_id, position, kind, meter, run_start AS line_start, run_end AS line_end, quantity,
     unit_price, gross_raw, gross, line_discount AS discount_rate, discount_raw,
-    {discount("gross", "tier_amounts", "line_discount", "decimals", "rounding", "discount_raw")} AS discount, late_quantity, duplicate_quantity,
+    coalesce(tier_discount, settle(discount_raw, decimals, rounding)) AS discount, late_quantity, duplicate_quantity,
     superseded_quantity,
     CAST(json_object('rating', CAST(working AS JSON), 'usage', CASE WHEN kind = 'usage' THEN json_object(
         'observed_by', CAST(cutoff AS VARCHAR), 'late', say_quantity(late_quantity),

@@ -11,9 +11,9 @@ from billing_recon.compute.expect.allowances import allowed
 from billing_recon.compute.expect.bounds import bound
 from billing_recon.compute.expect.charges import MINIMUM_FIRST, OWN_PRICE, of, rates
 from billing_recon.compute.expect.periods import own_period
+from billing_recon.compute.expect.tiered import tiered
 from billing_recon.compute.money import AMOUNT, QUANTITY, RATE, RAW
 from billing_recon.compute.rating import rate
-from billing_recon.compute.rating.commitment import discount
 from billing_recon.compute.rating.model import text
 from billing_recon.compute.rating.proration import shared
 from billing_recon.compute.relation import Relation
@@ -178,7 +178,15 @@ _RATED = (
 
 CHANGES = Relation(
     name="late_changes",
-    inputs=("late_items", "late_rates", "event_rates", "late_bounds", "run_params", "term_profile"),
+    inputs=(
+        "late_items",
+        "late_rates",
+        "event_rates",
+        "late_bounds",
+        "late_tier_discounts",
+        "run_params",
+        "term_profile",
+    ),
     rows_from=("late_items",),
     doc=(
         "What late usage changes: one row a charge whose price it changes, and one a run whose minimum then tops up less "
@@ -187,23 +195,24 @@ CHANGES = Relation(
     sql=f"""
 WITH priced AS (
     SELECT i.number, i.side, {of("i", _RATED)}, i.used, r.unit_price, coalesce(b.gross_raw, r.gross_raw) AS gross_raw,
-        coalesce(b.gross, r.gross) AS gross, CASE WHEN b.gross IS NULL THEN r.tier_amounts END AS tier_amounts,
+        coalesce(b.gross, r.gross) AS gross, CASE WHEN b.gross IS NULL THEN t.discount END AS tier_discount,
         r.phrase || coalesce(b.told, '') AS phrase, b.discount_raw AS held_discount_raw,
         CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS line_discount, p.rounding,
         i.run_part, i.run_whole
     FROM late_items AS i
     JOIN {rates("late_items", "late_rates")} AS r ON r.item_id = i.item_id
     LEFT JOIN late_bounds AS b ON b.item_id = i.item_id
+    LEFT JOIN late_tier_discounts AS t ON t.item_id = i.item_id
     CROSS JOIN run_params AS p
 ),
 discounted AS (
-    SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, tier_amounts, phrase, line_discount, rounding, run_part,
+    SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, tier_discount, phrase, line_discount, rounding, run_part,
         run_whole, coalesce(held_discount_raw, apply_rate(gross, line_discount)) AS discount_raw
     FROM priced
 ),
 settled AS (
     SELECT number, side, {_RATED}, used, unit_price, gross_raw, gross, phrase, line_discount, rounding, run_part,
-        run_whole, discount_raw, {discount("gross", "tier_amounts", "line_discount", "decimals", "rounding", "discount_raw")} AS discount
+        run_whole, discount_raw, coalesce(tier_discount, settle(discount_raw, decimals, rounding)) AS discount
     FROM discounted
 ),
 charges AS (
@@ -318,6 +327,7 @@ RELATIONS: tuple[Relation, ...] = (
     ITEMS,
     *rate("late_items", "late_rates", given=("own_price", "allowance")),
     *bound("late_items", rates("late_items", "late_rates"), ("late_rates", "event_rates"), "late_bounds"),
+    tiered("late_items", rates("late_items", "late_rates"), ("late_rates", "event_rates"), "late_tier_discounts"),
     CHANGES,
     LINES,
 )

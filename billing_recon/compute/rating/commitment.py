@@ -8,14 +8,12 @@ from billing_recon.compute.relation import Relation
 STEPS = ("discount", "maximum", "minimum")
 
 
-def discount(gross: str, tier_amounts: str, rate: str, decimals: str, rounding: str, raw: str | None = None) -> str:
+def discount(gross: str, tier_amounts: str, rate: str, decimals: str, rounding: str) -> str:
     """SQL for what a rate takes off a gross: settled once, or once for each amount that the gross is the sum of, where it is.
 
-    `tier_amounts` is an AMOUNT[], empty where the profile settles the line as a whole (see rating.registry.price). `raw`: what
-    comes off it unrounded, where that is known.
+    `tier_amounts` is an AMOUNT[], empty where the profile settles the line as a whole (see rating.registry.price).
     """
-    whole = raw or f"apply_rate({gross}, {rate})"
-    return f"""CASE WHEN {tier_amounts} IS NULL THEN settle({whole}, {decimals}, {rounding})
+    return f"""CASE WHEN {tier_amounts} IS NULL THEN settle(apply_rate({gross}, {rate}), {decimals}, {rounding})
         ELSE CAST(coalesce(list_sum(list_transform({tier_amounts}, lambda one: settle(apply_rate(one, {rate}), {decimals},
             {rounding}))), 0) AS {AMOUNT}) END"""
 
