@@ -18,7 +18,7 @@ import pytest
 
 from billing_recon_tests.feeds.documents.hostile import SECONDS_MAX, samples
 
-COUNT = int(os.environ.get("BILLING_RECON_FUZZ") or 60)
+COUNT = int(os.environ.get("BILLING_RECON_FUZZ") or 40)
 """Files of each format. Seeds begin at 0, so that a larger number tries these too."""
 PEAK_MB = 700
 """Of the process that reads; a quarter of it are its libraries."""
