@@ -138,7 +138,7 @@ def drift(home: Home, day: date) -> list[Row]:
 
 
 def entitlements(home: Home, day: date) -> list[Row]:
-    """Whose included units the day's usage reached by 50, 90 or 100%."""
+    """Whose included units the day's usage reached by 50, 90 or 100%: of a charge the highest of them."""
     from billing_recon.day.rating import ENTITLEMENTS
 
     if not home.control.partition_states(("entitlement_signals",), day, day):
@@ -146,7 +146,8 @@ def entitlements(home: Home, day: date) -> list[Row]:
     names = ", ".join(c.name for c in ENTITLEMENTS)
     return rows_of(
         f"SELECT {names} FROM ({home.warehouse.scan('entitlement_signals', ENTITLEMENTS, day, day)}) "
-        "ORDER BY subscription_id, charge_id, period_start, percent"
+        "QUALIFY percent = max(percent) OVER (PARTITION BY subscription_id, charge_id, period_start) "
+        "ORDER BY subscription_id, charge_id, period_start"
     )
 
 
