@@ -53,12 +53,12 @@ def usage(
     from billing_recon.day.rating import ENTITLEMENTS, LATE, REOPENED
     from billing_recon.day.usage import (
         duplicates_report,
-        entitlements_reached,
         late_usage,
         reopened_days,
         usage_freshness,
     )
     from billing_recon.report import arrivals as report
+    from billing_recon.report import reading
 
     if to and not day:
         raise ConfigurationError("--to needs --day, the first day of the range")
@@ -89,7 +89,7 @@ def usage(
         elif part is Part.DUPLICATES:
             rows, drawn = duplicates_report(opened, first, last), report.duplicates_table
         else:
-            rows, drawn = entitlements_reached(opened, first, last), report.entitlements_table
+            rows, drawn = reading.entitlements(opened, first, last), report.entitlements_table
         if form is Format.JSON:
             sys.stdout.write(report.rows_json(rows, part=part.value))
         elif form is Format.CSV:

@@ -101,6 +101,9 @@ found AS (
 SELECT source, event_id, min(root) AS root FROM found GROUP BY source, event_id"""
 
 
+OUTRANKS = "received_at DESC, event_id DESC, observed_on"
+"""SQL order of a chain's corrections: the first of them counts, and no other."""
+
 KNOWN_LINKS = Relation(
     name="rollup_known_links",
     inputs=("rollup_links",),
@@ -177,11 +180,11 @@ touched AS (
 SELECT source, event_id, customer_id, subscription_id, meter, CAST(quantity AS {QUANTITY}) AS quantity, event_time,
     received_at, observed_on, arrived,
     row_number() OVER (
-        PARTITION BY source, root ORDER BY corrects_one DESC, received_at DESC, event_id DESC, observed_on
+        PARTITION BY source, root ORDER BY corrects_one DESC, {OUTRANKS}
     ) = 1 AS counts,
     NOT arrived AND row_number() OVER (
         PARTITION BY source, root_before, arrived
-        ORDER BY corrects_one DESC, received_at DESC, event_id DESC, observed_on
+        ORDER BY corrects_one DESC, {OUTRANKS}
     ) = 1 AS counted
 FROM touched""",
 )

@@ -31,6 +31,9 @@ QUANTITY, PRICE, AMOUNT, RATE = (
 )
 RAW = pa.decimal128(38, 22)
 
+SOLD_AHEAD = "kind = 'subscription' AND due = 'in_advance'"
+"""SQL condition on term_charges: billed in advance, when its period begins."""
+
 
 @dataclass(frozen=True, slots=True)
 class TermTable:

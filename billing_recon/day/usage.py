@@ -17,7 +17,7 @@ from billing_recon.core.results import QUARANTINE, USAGE_ROLLUP
 from billing_recon.core.tables import USAGE_EVENTS
 from billing_recon.day.home import Home
 from billing_recon.day.landing import DUPLICATES
-from billing_recon.day.rating import AWAITED, ENTITLEMENTS, LATE, REOPENED
+from billing_recon.day.rating import AWAITED, LATE, REOPENED
 from billing_recon.day.session import open_session, register_window
 from billing_recon.warehouse import content_digest
 
@@ -82,17 +82,6 @@ def late_usage(home: Home, first: date, last: date) -> list[Row]:
         register_window(con, home, "late_usage", LATE, first, last, "day = arrived_on")
         names = ", ".join(c.name for c in LATE)
         return _rows(con, f"SELECT {names} FROM late_usage ORDER BY arrived_on, subscription_id, meter, usage_day")
-
-
-def entitlements_reached(home: Home, first: date, last: date) -> list[Row]:
-    """Whose usage of the days `first` to `last` reached 50, 90 or 100% of what is included (day.rating.ENTITLEMENTS), by day."""
-    with scratch() as con:
-        register_window(con, home, "entitlement_signals", ENTITLEMENTS, first, last)
-        names = ", ".join(("day", *(c.name for c in ENTITLEMENTS)))
-        return _rows(
-            con,
-            f"SELECT {names} FROM entitlement_signals ORDER BY day, subscription_id, charge_id, period_start, percent",
-        )
 
 
 def duplicates_report(home: Home, first: date, last: date) -> list[Row]:

@@ -149,7 +149,7 @@ def _day(
             home.policy.expected_changes, reading.covered(home, day) if home.policy.expected_changes else {}, day
         ),
         "detections": day_tables.detections(reading.detections(home, day)),
-        "entitlements": reading.entitlements(home, day),
+        "entitlements": day_tables.highest_reached(reading.entitlements(home, day, day)),
         "drift": day_tables.drift(reading.drift(home, day)),
         "landing": day_tables.landing(reports),
         "metrics": _metrics(home, day),

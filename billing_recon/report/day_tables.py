@@ -248,6 +248,11 @@ def outside(row: Row) -> bool:
     return known and not row["band_low"] <= row["value"] <= row["band_high"]
 
 
+def highest_reached(signals: Sequence[Row]) -> list[Row]:
+    """Of each charge's thresholds, which come in rising order, the highest."""
+    return list({(s["subscription_id"], s["charge_id"], s["period_start"]): s for s in signals}.values())
+
+
 def drift(rows: Sequence[Row], *, only_outside: bool = False) -> Table:
     """Figures beside the day before, the cycle before and their expected band. NO DATA is no zero.
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from billing_recon.core.results import BREAKS, CONTROL_TOTALS, DETECTIONS, METRICS
-from billing_recon.core.tables import INVOICE_LINES, LINEAGE, Column, TableSpec
+from billing_recon.core.tables import INVOICE_LINES, LINEAGE, Column, Kind, TableSpec
 
 if TYPE_CHECKING:
     import duckdb
@@ -137,17 +137,16 @@ def drift(home: Home, day: date) -> list[Row]:
     )
 
 
-def entitlements(home: Home, day: date) -> list[Row]:
-    """Whose included units the day's usage reached by 50, 90 or 100%: of a charge the highest of them."""
+def entitlements(home: Home, first: date, last: date) -> list[Row]:
+    """Whose included units the usage of some days reached by 50, 90 or 100%, by day; one row a threshold."""
     from billing_recon.day.rating import ENTITLEMENTS
 
-    if not home.control.partition_states(("entitlement_signals",), day, day):
+    if not home.control.partition_states(("entitlement_signals",), first, last):
         return []
-    names = ", ".join(c.name for c in ENTITLEMENTS)
+    names = ", ".join(("day", *(c.name for c in ENTITLEMENTS)))
     return rows_of(
-        f"SELECT {names} FROM ({home.warehouse.scan('entitlement_signals', ENTITLEMENTS, day, day)}) "
-        "QUALIFY percent = max(percent) OVER (PARTITION BY subscription_id, charge_id, period_start) "
-        "ORDER BY subscription_id, charge_id, period_start"
+        f"SELECT {names} FROM ({home.warehouse.scan('entitlement_signals', (Column('day', Kind.DATE), *ENTITLEMENTS), first, last)}) "
+        "ORDER BY day, subscription_id, charge_id, period_start, percent"
     )
 
 

@@ -14,19 +14,19 @@ from billing_recon.compute.expect.runs import judged
 from billing_recon.compute.money import QUANTITY
 from billing_recon.compute.rating import price
 from billing_recon.compute.relation import Relation
+from billing_recon.compute.terms import SOLD_AHEAD
 
-_AHEAD = "kind = 'subscription' AND due = 'in_advance'"
-SOLD_AHEAD = (f"term_charges WHERE {_AHEAD}",)
+_SOLD = f"term_charges WHERE {SOLD_AHEAD}"
 """Without such a charge in the catalog every relation here is empty."""
 
 KNOWN = Relation(
     name="ahead_known",
     inputs=("subscriptions", "term_charges"),
-    rows_from=SOLD_AHEAD,
+    rows_from=(_SOLD,),
     doc="On which day the first row was observed that lets something begin or end on a local day.",
     sql=f"""
 WITH sold AS (
-    SELECT DISTINCT plan_id FROM term_charges WHERE {_AHEAD}
+    SELECT DISTINCT plan_id FROM {_SOLD}
 ),
 told AS (
     SELECT s.subscription_id, CAST(timezone(s.timezone, s.valid_from) AS DATE) AS changed_on, s.observed_on
@@ -45,7 +45,7 @@ GROUP BY t.subscription_id, t.changed_on""",
 PROBES = Relation(
     name="ahead_probes",
     inputs=("contract_intervals", "ahead_known", "invoice_lines", "term_charges", "run_params"),
-    rows_from=SOLD_AHEAD,
+    rows_from=(_SOLD,),
     doc=(
         "Days in periods whose charges in advance the day is about: `ahead`, something of it is due within the grace for issuing, "
         "or the period is over and due itself; `ahead_line`, a line observed today bills it (`invoice_id` and `line_id` "
@@ -53,7 +53,7 @@ PROBES = Relation(
     ),
     sql=f"""
 WITH sold AS (
-    SELECT DISTINCT plan_id, plan_version, currency, coalesce(meter, '') AS meter_key FROM term_charges WHERE {_AHEAD}
+    SELECT DISTINCT plan_id, plan_version, currency, coalesce(meter, '') AS meter_key FROM {_SOLD}
 ),
 holders AS (
     SELECT DISTINCT i.subscription_id, i.plan_id, s.meter_key
@@ -108,9 +108,10 @@ FROM (
         CASE WHEN json_valid(contract) THEN contract END AS contract
     FROM run_pieces WHERE ahead
 ) AS r
-JOIN term_charges AS c ON c.plan_id = r.plan_id AND c.plan_version = r.plan_version AND c.currency = r.currency
+JOIN (SELECT plan_id, plan_version, currency, charge_id, position, model FROM {_SOLD}) AS c
+    ON c.plan_id = r.plan_id AND c.plan_version = r.plan_version AND c.currency = r.currency
 CROSS JOIN term_profile AS f
-WHERE f.on_change = 'at_period_end' AND c.{_AHEAD.replace("AND due", "AND c.due")}""",
+WHERE f.on_change = 'at_period_end'""",
 )
 
 _PIECE = (
@@ -308,10 +309,11 @@ SELECT r.subscription_id, r.group_start AS period_start, r.group_end AS period_e
     r.own_run, r.given_back
 FROM ahead_runs AS r
 CROSS JOIN run_params AS p
-JOIN term_charges AS c ON c.plan_id = r.plan_id AND c.plan_version = r.plan_version AND c.currency = r.currency
-    AND (c.model <> 'flat') = r.by_seat
-WHERE r.rateable AND c.kind = 'subscription' AND c.due = 'in_advance'
-    AND (r.ahead_asked OR (r.moment <= p.day AND r.due_on >= p.first_day))""",
+JOIN (
+    SELECT plan_id, plan_version, currency, charge_id, position, kind, model, meter, discountable, aggregation, minimum, maximum
+    FROM {_SOLD}
+) AS c ON c.plan_id = r.plan_id AND c.plan_version = r.plan_version AND c.currency = r.currency AND (c.model <> 'flat') = r.by_seat
+WHERE r.rateable AND (r.ahead_asked OR (r.moment <= p.day AND r.due_on >= p.first_day))""",
 )
 
 FIRSTS = Relation(

@@ -14,7 +14,7 @@ from billing_recon.compute.money import QUANTITY
 from billing_recon.compute.rating import rate
 from billing_recon.compute.rating.metering import meter
 from billing_recon.compute.relation import Relation
-from billing_recon.compute.rollup import ZONES, chain_roots
+from billing_recon.compute.rollup import OUTRANKS, ZONES, chain_roots
 
 _BY_EVENT = ("term_charges WHERE by_event",)
 _EVENT = (
@@ -181,12 +181,10 @@ OUTDONE = Relation(
     inputs=("event_links", "event_chains"),
     rows_from=("event_links",),
     doc="Events that count no more by a date: another correction of their chain outranks them (compute.rollup says how).",
-    sql="""
+    sql=f"""
 WITH ranked AS (
-    SELECT l.known_by, l.sent_by, l.event_id, c.root, row_number() OVER (
-        PARTITION BY l.source, c.root ORDER BY l.received_at DESC, l.event_id DESC, l.observed_on) AS place
-    FROM event_links AS l
-    JOIN event_chains AS c ON c.source = l.source AND c.event_id = l.event_id
+    SELECT known_by, sent_by, event_id, root, row_number() OVER (PARTITION BY source, root ORDER BY {OUTRANKS}) AS place
+    FROM event_links JOIN event_chains USING (source, event_id)
 )
 SELECT known_by, sent_by AS source, event_id FROM ranked WHERE place > 1
 UNION

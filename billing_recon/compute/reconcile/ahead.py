@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from billing_recon.compute.relation import Relation
+from billing_recon.compute.terms import SOLD_AHEAD
 
-_AHEAD = "kind = 'subscription' AND due = 'in_advance'"
-_SOLD_AHEAD = (f"term_charges WHERE {_AHEAD}",)
+_SOLD = f"term_charges WHERE {SOLD_AHEAD}"
 
 EXPECTED = Relation(
     name="expected_ahead",
     inputs=("expected_lines", "term_charges"),
-    rows_from=_SOLD_AHEAD,
+    rows_from=(_SOLD,),
     doc="Expected lines of charges that are billed in advance.",
     sql=f"""
 SELECT e.expected_line_id
 FROM expected_lines AS e
-SEMI JOIN (SELECT plan_id, plan_version, currency, charge_id FROM term_charges WHERE {_AHEAD}) AS c
+SEMI JOIN (SELECT plan_id, plan_version, currency, charge_id FROM {_SOLD}) AS c
     ON c.plan_id = e.plan_id AND c.plan_version = e.plan_version AND c.currency = e.currency AND c.charge_id = e.charge_id
 WHERE e.kind IN ('subscription', 'proration')""",
 )
@@ -23,7 +23,7 @@ WHERE e.kind IN ('subscription', 'proration')""",
 ISSUED = Relation(
     name="issued_ahead",
     inputs=("issued_lines", "subscriptions", "term_charges"),
-    rows_from=_SOLD_AHEAD,
+    rows_from=(_SOLD,),
     doc=(
         "Issued lines of charges that are billed in advance: by the meter, and the plan where the line names one of the "
         "subscription's, since no bill says so itself. A line of a plan that the subscription never had stands where its own would."
@@ -32,7 +32,7 @@ ISSUED = Relation(
 WITH holders AS (
     SELECT DISTINCT s.subscription_id, s.plan_id, coalesce(c.meter, '') AS meter_key
     FROM subscriptions AS s
-    JOIN (SELECT plan_id, plan_version, currency, meter FROM term_charges WHERE {_AHEAD}) AS c
+    JOIN (SELECT plan_id, plan_version, currency, meter FROM {_SOLD}) AS c
         ON c.plan_id = s.plan_id AND c.plan_version = s.plan_version AND c.currency = s.currency
 )
 SELECT DISTINCT l.line_key
