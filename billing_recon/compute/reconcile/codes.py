@@ -66,50 +66,60 @@ METERED = Relation(
     inputs=("parted_lines", "metered_days", "usage_rollup", "term_charges", "run_params"),
     rows_from=("parted_lines WHERE kind = 'usage' AND b_quantity <> e_quantity",),
     doc=(
-        "Whether the engine says it metered, in the days of each usage line whose quantity differs, what it should have: the line's "
-        "units, or what was used where those are no sum of it. The last word on a day counts."
+        "What the engine says it metered in the days of each usage line whose quantity differs; its last word on a day counts. "
+        "`is_right`: all that it should have, the line's units or what was used where those are no sum of it. Where what it metered "
+        "too much or too little is what the line is off by, those days say what was not the cause: `no_correction` and `no_late`, "
+        "since on none of them a correction or anything late came."
     ),
     sql=f"""
-WITH metered AS (
-SELECT item, CAST(sum(quantity) AS {QUANTITY}) AS metered
-FROM (
+WITH asked AS (
+    SELECT item, sub, meter, period_start, period_end, e_quantity, b_quantity - e_quantity AS off
+    FROM parted_lines WHERE kind = 'usage' AND b_quantity <> e_quantity
+),
+metered AS (
     SELECT p.item, m.usage_day, arg_max(m.quantity, struct_pack(
-            seen := m.observed_on, file := m.source_file, place := m.source_row)) AS quantity
-    FROM parted_lines AS p
+            seen := m.observed_on, file := m.source_file, place := m.source_row)) AS metered
+    FROM asked AS p
     JOIN metered_days AS m ON m.subscription_id = p.sub AND m.meter = p.meter
         AND m.usage_day >= p.period_start AND m.usage_day < p.period_end
-    WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
     GROUP BY p.item, m.usage_day
-) AS days
-GROUP BY item
-),
-summed AS (
-    SELECT p.item FROM parted_lines AS p {NOT_SUMMED} WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
 ),
 used AS (
-    SELECT p.item, sum(u.quantity) AS used
-    FROM parted_lines AS p
+    SELECT p.item, u.usage_day, sum(u.quantity) AS used, bool_or(u.superseded_quantity <> 0 OR u.corrected_quantity <> 0) AS corrected,
+        bool_or(u.late_quantity <> 0) AS late
+    FROM asked AS p
     CROSS JOIN run_params AS d
     JOIN usage_rollup AS u ON u.subscription_id = p.sub AND u.meter = p.meter AND u.usage_day >= p.period_start
         AND u.usage_day < p.period_end AND u.day <= CAST(p.period_end + d.late_window_days AS DATE)
-    ANTI JOIN summed AS s ON s.item = p.item
-    WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
-    GROUP BY p.item
+    GROUP BY p.item, u.usage_day
+),
+days AS (
+    SELECT coalesce(m.item, u.item) AS item, m.metered, coalesce(u.used, 0) AS used,
+        coalesce(m.metered, 0) - coalesce(u.used, 0) AS off, coalesce(u.corrected, false) AS corrected, coalesce(u.late, false) AS late
+    FROM metered AS m
+    FULL JOIN used AS u ON u.item = m.item AND u.usage_day = m.usage_day
+),
+summed AS (
+    SELECT p.item FROM parted_lines AS p {NOT_SUMMED} WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity
 )
-SELECT m.item, m.metered = coalesce(u.used, p.e_quantity) AS is_right
-FROM metered AS m
-JOIN parted_lines AS p ON p.item = m.item
-LEFT JOIN used AS u ON u.item = m.item""",
+SELECT d.item, CAST(sum(d.metered) AS {QUANTITY}) = CASE WHEN bool_or(s.item IS NULL) THEN sum(d.used) ELSE max(p.e_quantity) END AS is_right,
+    sum(d.off) = max(p.off) AND NOT bool_or(d.corrected) FILTER (WHERE d.off <> 0) AS no_correction,
+    sum(d.off) = max(p.off) AND NOT bool_or(d.late) FILTER (WHERE d.off <> 0) AS no_late
+FROM days AS d
+JOIN asked AS p ON p.item = d.item
+LEFT JOIN summed AS s ON s.item = d.item
+GROUP BY d.item
+HAVING bool_or(d.metered IS NOT NULL)""",
 )
 
 _QUANTITY_CODE = """CASE
         WHEN p.kind <> 'usage' THEN 'SUBSCRIPTION_STATE'
         WHEN NOT coalesce(k.is_whole, false) AND p.duplicate_quantity > 0 AND p.b_quantity = p.e_quantity + p.duplicate_quantity
             AND p.superseded_quantity <> p.duplicate_quantity THEN 'USAGE_DUPLICATE'
-        WHEN NOT coalesce(m.is_right, false) AND (k.is_uncorrected
+        WHEN NOT coalesce(m.is_right OR m.no_correction, false) AND (k.is_uncorrected
             OR (p.superseded_quantity <> 0 AND p.b_quantity = p.e_quantity + p.superseded_quantity)) THEN 'USAGE_CORRECTED'
-        WHEN k.closed_before IS NOT NULL OR (p.late_quantity <> 0 AND p.b_quantity = p.e_quantity - p.late_quantity)
-            THEN 'USAGE_LATE'
+        WHEN NOT coalesce(m.no_late, false) AND (k.closed_before IS NOT NULL
+            OR (p.late_quantity <> 0 AND p.b_quantity = p.e_quantity - p.late_quantity)) THEN 'USAGE_LATE'
         WHEN p.duplicate_quantity > 0 AND p.b_quantity = p.e_quantity + p.duplicate_quantity THEN 'USAGE_DUPLICATE'
         WHEN m.is_right THEN 'USAGE_AGGREGATION'
         WHEN p.b_quantity < p.e_quantity THEN 'USAGE_MISSING'

@@ -309,7 +309,6 @@ SELECT {
                 "pair": _PAIR,
                 "level": "'invoice'",
                 "code": "CASE WHEN u.aside_file IS NOT NULL THEN 'RECORD_QUARANTINED' WHEN u.only_late THEN 'USAGE_LATE' "
-                "WHEN u.only_change THEN 'SUBSCRIPTION_STATE' "
                 "ELSE 'INVOICE_MISSING' END",
                 "customer_id": "u.customer_id",
                 "subscription_id": "u.sub",

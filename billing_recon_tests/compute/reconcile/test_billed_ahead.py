@@ -174,12 +174,12 @@ def test_the_net_of_a_change_as_one_line_is_the_same() -> None:
     assert found(world) == []
 
 
-def test_a_change_that_nothing_bills_is_a_state_the_engine_does_not_know() -> None:
+def test_a_change_that_nothing_bills_is_an_invoice_that_never_came() -> None:
     world = AheadWorld(date(2026, 3, 19))
     world.earlier("INV-1", world.due("seats", MARCH, quantity=5), on=DUE)
     world.due("seats", MARCH, quantity=5)
     world.pair()
-    assert found(world) == [("SUBSCRIPTION_STATE", Decimal("-18.43"), "invoice")]
+    assert found(world) == [("INVOICE_MISSING", Decimal("-18.43"), "invoice")]
 
 
 def test_a_credit_note_answers_for_what_is_given_back() -> None:

@@ -384,6 +384,29 @@ def test_what_the_duplicates_of_a_period_explain_is_no_correction_of_one_of_its_
     one(world, "USAGE_DUPLICATE", "1.79")
 
 
+@pytest.mark.parametrize(
+    ("known", "code", "billed", "gross", "delta"),
+    [
+        ({"superseded_quantity": 100, "corrected_quantity": -100}, "USAGE_DUPLICATE", 12_100, "181.50", "1.79"),
+        ({"late_quantity": 100}, "USAGE_MISSING", 11_900, "178.50", "-1.78"),
+    ],
+)
+@pytest.mark.parametrize("day_metered_wrong", [10, 11])
+def test_the_day_that_was_metered_wrong_says_whether_its_correction_or_its_late_events_are_the_cause(
+    known: Row, code: str, billed: int, gross: str, delta: str, day_metered_wrong: int
+) -> None:
+    world = World()
+    line = world.expect(**{name: abs(units) for name, units in known.items() if name != "corrected_quantity"})
+    world.usage(5_900, date(2026, 2, 10), **known)
+    world.usage(6_100, date(2026, 2, 11))
+    for day, used in ((10, 5_900), (11, 6_100)):
+        off = billed - 12_000 if day == day_metered_wrong else 0
+        world.metered(used + off, date(2026, 2, day))
+    world.bill("INV-1", line, quantity=billed, **world.refigure(line, gross))
+    of_the_day = "USAGE_CORRECTED" if "superseded_quantity" in known else "USAGE_LATE"
+    one(world, of_the_day if day_metered_wrong == 10 else code, delta)
+
+
 def test_units_that_only_the_contract_includes_and_the_engine_does_not_know() -> None:
     world = World()
     working = json.dumps({"plan_version": "v2", "steps": {"allowance": {"units": "19.5"}}})
