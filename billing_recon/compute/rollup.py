@@ -257,20 +257,20 @@ SELECT quarter, timezone, usage_day, company_day,
 FROM dated""",
 )
 
-SUMS = Relation(
-    name="rollup_sums",
+PARTS = Relation(
+    name="rollup_parts",
     inputs=("rollup_changes", "rollup_quarters", "rollup_zones", "run_params"),
     doc=(
-        "Changes per usage day (local to the subscription; to the company where the subscription is unknown). An event is late "
-        "when it was received or arrived after its own day; the opening load only where it was received so. `reopened`: "
-        "what late arrivals add, less what is taken out of what was counted before."
+        "Changes per usage day (local to the subscription; to the company where the subscription is unknown) and customer. An "
+        "event is late when it was received or arrived after its own day; the opening load only where it was received so. "
+        "`reopened`: what late arrivals add, less what is taken out of what was counted before. The customer is part of the key "
+        "and no aggregate, since DuckDB cannot spill the texts that aggregates hold: a hundred million events have more groups "
+        "than memory has room for."
     ),
     sql=f"""
 WITH placed AS (
-    SELECT q.usage_day, c.subscription_id, c.customer_id, c.meter, c.events, c.duplicates, c.superseded,
-        CASE c.events WHEN 1 THEN c.quantity WHEN -1 THEN -c.quantity ELSE 0 END AS quantity,
-        CASE c.duplicates WHEN 1 THEN c.quantity ELSE 0 END AS duplicate_quantity,
-        CASE c.superseded WHEN 1 THEN c.quantity ELSE 0 END AS superseded_quantity, c.known, c.correcting,
+    SELECT q.usage_day, c.subscription_id, c.customer_id, c.meter, c.quantity, c.events, c.duplicates, c.superseded,
+        CASE c.events WHEN 1 THEN c.quantity WHEN -1 THEN -c.quantity ELSE 0 END AS net, c.known, c.correcting,
         coalesce(c.received_at >= q.company_day_ends OR (c.observed_on > q.company_day AND c.observed_on > p.first_day), false)
             AS late
     FROM rollup_changes AS c
@@ -280,18 +280,59 @@ WITH placed AS (
     JOIN rollup_quarters AS q ON q.quarter = {_quarter("c.event_time")}
         AND q.timezone = coalesce(z.timezone, p.company_timezone)
 )
-SELECT usage_day, subscription_id, min(customer_id) AS customer_id, meter,
-    sum(quantity) AS quantity, sum(events) AS events,
-    sum(duplicate_quantity) AS duplicate_quantity, sum(duplicates) AS duplicate_events,
-    coalesce(sum(quantity) FILTER (WHERE late), 0) AS late_quantity,
-    coalesce(sum(events) FILTER (WHERE late), 0) AS late_events,
-    sum(superseded_quantity) AS superseded_quantity, sum(superseded) AS superseded_events,
-    coalesce(sum(quantity) FILTER (WHERE correcting), 0) AS corrected_quantity,
-    coalesce(sum(quantity) FILTER (WHERE late OR known), 0) AS reopened_quantity,
-    coalesce(sum(events) FILTER (WHERE late AND NOT known AND events = 1), 0) AS reopened_by,
-    count(*) FILTER (WHERE known) AS taken_out
+SELECT usage_day, subscription_id, customer_id, meter,
+    sum(net) AS quantity, count(*) FILTER (WHERE events = 1) - count(*) FILTER (WHERE events = -1) AS events,
+    sum(quantity) FILTER (WHERE duplicates = 1) AS duplicate_quantity, count(*) FILTER (WHERE duplicates = 1) AS duplicate_events,
+    sum(net) FILTER (WHERE late) AS late_quantity,
+    count(*) FILTER (WHERE late AND events = 1) - count(*) FILTER (WHERE late AND events = -1) AS late_events,
+    sum(quantity) FILTER (WHERE superseded = 1) AS superseded_quantity, count(*) FILTER (WHERE superseded = 1) AS superseded_events,
+    sum(net) FILTER (WHERE correcting) AS corrected_quantity, sum(net) FILTER (WHERE late OR known) AS reopened_quantity,
+    count(*) FILTER (WHERE late AND NOT known AND events = 1) AS reopened_by, count(*) FILTER (WHERE known) AS taken_out
 FROM placed
-GROUP BY usage_day, subscription_id, meter""",
+GROUP BY usage_day, subscription_id, customer_id, meter""",
+)
+
+SHARED = Relation(
+    name="rollup_shared",
+    inputs=("rollup_parts",),
+    doc="Subscriptions whose events of today name more than one customer.",
+    sql="""
+SELECT subscription_id FROM rollup_parts GROUP BY subscription_id HAVING min(customer_id) <> max(customer_id)""",
+)
+
+
+def _summed(figures: str) -> str:
+    """Select list of a usage day's sums; `figures` makes one of a column."""
+    return ", ".join(
+        f"{figures.format(name)} AS {name}"
+        for name in (
+            *("quantity", "events", "duplicate_quantity", "duplicate_events", "late_quantity", "late_events"),
+            *(
+                "superseded_quantity",
+                "superseded_events",
+                "corrected_quantity",
+                "reopened_quantity",
+                "reopened_by",
+                "taken_out",
+            ),
+        )
+    )
+
+
+SUMS = Relation(
+    name="rollup_sums",
+    inputs=("rollup_parts", "rollup_shared"),
+    doc="The parts per usage day, subscription and meter; of several customers the first.",
+    kept=False,
+    sql=f"""
+SELECT p.usage_day, p.subscription_id, p.customer_id, p.meter, {_summed("coalesce(p.{}, 0)")}
+FROM rollup_parts AS p
+ANTI JOIN rollup_shared AS s ON s.subscription_id = p.subscription_id
+UNION ALL
+SELECT p.usage_day, p.subscription_id, min(p.customer_id) AS customer_id, p.meter, {_summed("coalesce(sum(p.{}), 0)")}
+FROM rollup_parts AS p
+SEMI JOIN rollup_shared AS s ON s.subscription_id = p.subscription_id
+GROUP BY p.usage_day, p.subscription_id, p.meter""",
 )
 
 ROLLUP_DAY = Relation(
@@ -339,6 +380,8 @@ RELATIONS: tuple[Relation, ...] = (
     TOUCHED,
     CHANGES,
     QUARTERS,
+    PARTS,
+    SHARED,
     SUMS,
     ROLLUP_DAY,
     REOPENED,
