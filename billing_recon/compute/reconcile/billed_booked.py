@@ -273,7 +273,7 @@ _finding = columns(
         "|| ', which the billing engine does not have.' END "
         "WHEN 'RECORD_QUARANTINED' THEN b.invoice_id || ': billed ' || b.currency || ' {1}, booked ' || b.currency || ' {2}, and "
         "rows of it are in quarantine.' "
-        "WHEN 'REVERSAL_NOT_PROPAGATED' THEN b.invoice_id || CASE WHEN b.status = 'missing' THEN ' gives back ' || b.currency || ' {1}, and "
+        "WHEN 'REVERSAL_NOT_PROPAGATED' THEN b.invoice_id || CASE WHEN b.status = 'missing' THEN ' gives back ' || b.currency || ' {5}, and "
         "nothing in the ledger takes it back.' ELSE ' is void, and ' || b.currency || ' {2} of it is still booked.' END "
         "WHEN 'LEDGER_DUPLICATE' THEN b.invoice_id || ' over ' || b.currency || ' {1} is booked by ' || CAST(b.journals AS VARCHAR) "
         f"|| ' journals, ' || b.currency || ' {{2}} in all: ' || b.currency || ' ' || {signed('b.off', 5)} || '.' "

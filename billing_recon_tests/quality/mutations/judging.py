@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+from billing_recon.compute.engine import session
+from billing_recon.core.results import CONTROL_TOTALS
+from billing_recon.day import Home
 from billing_recon_tests.quality.measuring import Found, Score, breaks, run
 from billing_recon_tests.quality.mutations.finding import Finding
 
@@ -34,7 +37,22 @@ def judge(out: Path, days: int, first: date) -> Score:
         result.invented[one[0]] += 1
         named = struck.get(one[2]) or struck.get(one[4]) or "nothing struck it"
         result.details.append(f"invented  {' '.join(map(str, one))}: {sentence} [{named}]")
+    for failure in _unfooted(home, days, first):
+        result.unsummed += 1
+        result.details.append(failure)
     return result
+
+
+def _unfooted(home: Home, days: int, first: date) -> list[str]:
+    """Control totals whose layers differ by another amount than their breaks: a row was lost, or counted twice."""
+    con = session()
+    scan = home.warehouse.scan("control_totals", CONTROL_TOTALS.columns, first, first + timedelta(days=days - 1))
+    rows = con.execute(
+        "SELECT 'does not foot ' || CAST(day AS VARCHAR) || ' ' || pair || ' ' || coalesce(currency, meter, '') "
+        f"FROM ({scan}) WHERE delta <> break_net ORDER BY ALL"
+    ).fetchall()
+    con.close()
+    return [row[0] for row in rows]
 
 
 def foretold(out: Path) -> list[tuple[str, Finding]]:

@@ -112,7 +112,7 @@ def booked_over_the_months_edge(books: Books, bill: Bill) -> Findings:
 def booked_a_day_later(books: Books, bill: Bill) -> Findings:
     """Booked the next day, in the same month and within the lag: nothing to tell."""
     later = bill.day + timedelta(days=1)
-    if later.day == 1 or later > books.last:
+    if later.day == 1 or later > books.last or books.windows["ledger_lag_days"] < 1:
         return None
     for row in bill.posted:
         row["posted_on"] = row["_day"] = str(later)

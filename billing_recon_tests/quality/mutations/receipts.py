@@ -92,7 +92,7 @@ def paid_in_three_one_lost(books: Books, bill: Bill) -> Findings:
 
 
 def _split(books: Books, bill: Bill, parts: int) -> Findings:
-    if not bill.judged or bill.total < 300 * bill.unit:
+    if not bill.judged or bill.total < 300 * bill.unit or books.windows["payment_settle_days"] < 2:
         return None
     third = bill.settle(bill.total / 3)
     bill.succeeded[0]["amount"] = bill.say(third)

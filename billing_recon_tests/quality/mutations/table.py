@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from billing_recon_tests.quality.mutations.again import AGAIN
 from billing_recon_tests.quality.mutations.bills import BILLS
 from billing_recon_tests.quality.mutations.charges import CHARGES
+from billing_recon_tests.quality.mutations.contracts import CONTRACTS
 from billing_recon_tests.quality.mutations.documents import DOCUMENTS
 from billing_recon_tests.quality.mutations.finding import Mutation
 from billing_recon_tests.quality.mutations.mapped import MAPPED
@@ -21,6 +23,8 @@ _LAYERS = {
     "together": TOGETHER,
     "names": MAPPED,
     "usage": USAGE,
+    "contract": CONTRACTS,
+    "again": AGAIN,
 }
 MUTATIONS: tuple[Mutation, ...] = tuple(
     Mutation(f"{layer}:{strike.__name__}", strike) for layer, strikes in _LAYERS.items() for strike in strikes
