@@ -191,7 +191,7 @@ joined AS (
 aside AS (
     SELECT DISTINCT q.table_name, j.invoice_id
     FROM joined AS j JOIN set_aside AS q ON q.named = j.invoice_id
-    WHERE j.status IN ('missing', 'unmapped') OR j.off <> 0
+    WHERE j.status IN ('missing', 'unmapped') OR j.off <> 0 OR j.unbalanced <> 0
 )
 SELECT j.invoice_id, j.currency, CASE WHEN i.invoice_id IS NOT NULL AND j.off <> 0 THEN 'pending' ELSE j.status END AS status,
     j.customer_id, j.subscription_id, j.cohort, j.state, j.issued_on, j.net, j.tax,
@@ -201,7 +201,7 @@ SELECT j.invoice_id, j.currency, CASE WHEN i.invoice_id IS NOT NULL AND j.off <>
         WHEN j.status = 'pending' THEN NULL
         WHEN j.status = 'currency' THEN 'CURRENCY_FX'
         WHEN j.status = 'missing' AND j.billed = 0 AND j.net = 0 AND j.tax = 0 THEN NULL
-        WHEN l.invoice_id IS NOT NULL AND (j.status = 'missing' OR j.off <> 0) THEN 'RECORD_QUARANTINED'
+        WHEN l.invoice_id IS NOT NULL AND (j.status = 'missing' OR j.off <> 0 OR j.unbalanced <> 0) THEN 'RECORD_QUARANTINED'
         WHEN i.invoice_id IS NOT NULL AND j.off <> 0 THEN NULL
         WHEN j.status = 'missing' AND (j.invoice_kind = 'credit_note' OR j.billed < 0) THEN 'REVERSAL_NOT_PROPAGATED'
         WHEN j.status = 'missing' THEN 'LEDGER_MISSING'

@@ -12,6 +12,7 @@ _CUSTOMER, _BY_CUSTOMER = mapped("invoice_lines", "l", "customer_id")
 WRONG = Relation(
     name="wrong_customers",
     inputs=("engine_invoices", "issued_lines", "bills", "subscriptions", "mapped_keys", "run_params"),
+    rows_from=("engine_invoices AS e JOIN run_params AS p ON p.day = e.known_on",),
     doc=(
         "Invoices first seen today that answer a due period, and bill it to a customer who has other contracts and never had this one "
         "(`holder` is who has it now). A customer whom no contract knows is the engine's own name for somebody, and tells nothing. "

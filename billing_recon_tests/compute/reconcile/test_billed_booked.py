@@ -60,6 +60,15 @@ def test_a_missing_posting_that_sits_in_quarantine() -> None:
     assert run(world).codes(PAIR) == [("RECORD_QUARANTINED", Decimal("-119.00"))]
 
 
+def test_a_journal_that_only_lacks_a_quarantined_entry_is_not_out_of_balance() -> None:
+    world = World()
+    world.journal(world.invoice())
+    world.rows["ledger_entries"] = [row for row in world.rows["ledger_entries"] if row["role"] != "revenue"]
+    world.quarantine("ledger_entries", journal_id="J1", invoice_id="INV-1", credit="n/a")
+    found = run(world).the_break(PAIR)
+    assert (found["code"], found["delta"]) == ("RECORD_QUARANTINED", Decimal(0))
+
+
 def test_an_invoice_booked_twice() -> None:
     world = World()
     invoice = world.invoice(on=DAY - timedelta(days=1))

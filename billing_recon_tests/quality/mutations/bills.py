@@ -179,6 +179,29 @@ def _void(books: Books, bill: Bill, *, reverse: bool) -> None:
             books.tables["ledger_entries"].append({**row, **turned})
 
 
+def left_in_draft(books: Books, bill: Bill) -> Findings:
+    """The engine never issued its draft, so nothing follows it."""
+    known = bill.after("issue_grace_days")
+    if not known or sum(o.sub == bill.sub and o.day == bill.day for o in books.bills) > 1:
+        return None
+    for row in bill.lines:
+        row["status"] = "draft"
+    bill.drop("dlp")
+    return [on_invoice("INVOICE_MISSING", bill, -bill.total, name="", day=known)]
+
+
+def for_nobodys_subscription(books: Books, bill: Bill) -> Findings:
+    """The lines name no subscription: the bill is for nothing that is known, and the period is not billed."""
+    known = bill.after("issue_grace_days")
+    if not known or sum(o.sub == bill.sub and o.day == bill.day for o in books.bills) > 1:
+        return None
+    missing = on_invoice("INVOICE_MISSING", bill, -bill.total, name="", day=known)
+    nameless = anywhere("KEY_UNMAPPED", bill, bill.total, "expected_billed")
+    for row in bill.lines:
+        row["subscription_id"] = ""
+    return [missing, nameless]
+
+
 BILLS: tuple[Callable[[Books, Bill], Findings], ...] = (
     never_billed,
     billed_twice,
@@ -194,4 +217,6 @@ BILLS: tuple[Callable[[Books, Bill], Findings], ...] = (
     void_and_reissued,
     void_and_reissued_dearer,
     void_and_still_booked,
+    left_in_draft,
+    for_nobodys_subscription,
 )

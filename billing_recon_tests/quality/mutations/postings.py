@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from billing_recon_tests.quality.mutations.books import ZERO, Bill, Books, Row, amount_of
-from billing_recon_tests.quality.mutations.finding import Findings, anywhere, on_invoice
+from billing_recon_tests.quality.mutations.finding import Finding, Findings, anywhere, on_invoice
 
 PAIR = "billed_booked"
 
@@ -262,6 +262,24 @@ def days_later(books: Books, bill: Bill) -> Findings:
     return [on_invoice("LEDGER_MISSING", bill, -bill.total, pair=PAIR, day=known)]
 
 
+def one_sum_for_two_off(books: Books, bill: Bill) -> Findings:
+    """One journal of sums for two invoices that is 3.00 more than they are."""
+    other = _mate(books, bill)
+    if other is None:
+        return None
+    _summed(books, bill, other, 300 * bill.unit)
+    return [Finding(("LEDGER_AMOUNT",), PAIR, "", "", "*", 300 * bill.unit)]
+
+
+def unreadable_revenue(books: Books, bill: Bill) -> Findings:
+    """The amount of the revenue's entry is no number; the receivable is right, and the journal only seems out of balance."""
+    row = _entry(bill, "revenue")
+    if row is None:
+        return None
+    row["credit"] = "n/a"
+    return [on_invoice("RECORD_QUARANTINED", bill, ZERO, pair=PAIR)]
+
+
 POSTINGS: tuple[Callable[[Books, Bill], Findings], ...] = (
     booked_over_the_months_edge,
     one_sum_for_two,
@@ -284,4 +302,6 @@ POSTINGS: tuple[Callable[[Books, Bill], Findings], ...] = (
     unreadable_receivable,
     in_finer_figures,
     days_later,
+    one_sum_for_two_off,
+    unreadable_revenue,
 )

@@ -224,6 +224,28 @@ def without_a_name(books: Books, bill: Bill) -> Findings:
     return []
 
 
+def charged_back_and_paid_again(books: Books, bill: Bill) -> Findings:
+    """The bank takes all of it back and the customer pays again, within the days to settle: nothing to tell."""
+    if not bill.judged or books.windows["payment_settle_days"] < 2:
+        return None
+    _back(books, bill, bill.total, "chargeback")
+    _again(books, bill, bill.total, days=2)
+    return []
+
+
+def paid_before_it_was_issued(books: Books, bill: Bill) -> Findings:
+    """The customer pays the day before the bill is issued, naming it: nothing to tell."""
+    day = bill.day - timedelta(days=1)
+    if day < books.first or not bill.judged or len(bill.payments) > 1 or books.windows["payment_settle_days"] < 1:
+        return None
+    for row in (*bill.payments, *bill.settled):
+        row["_day"] = str(day)
+        for column in ("processed_at", "posted_on"):
+            if row.get(column):
+                row[column] = str(day) + row[column][10:]
+    return []
+
+
 RECEIPTS: tuple[Callable[[Books, Bill], Findings], ...] = (
     never_paid,
     unreadable_payment,
@@ -241,4 +263,6 @@ RECEIPTS: tuple[Callable[[Books, Bill], Findings], ...] = (
     charged_back_in_part,
     failed_first,
     without_a_name,
+    charged_back_and_paid_again,
+    paid_before_it_was_issued,
 )
