@@ -117,7 +117,7 @@ def prepared(home: Home, day: date) -> Iterator[tuple[duckdb.DuckDBPyConnection,
         _register_quarantine(con, home, first, day)
         _register_baseline(con, home)
         _register_close(con, home, day)
-        yield con, (*reconciling.relations(_absent(con, reports)), *AFTER)
+        yield con, (*reconciling.relations(_absent(con, reports), _unread(reports)), *AFTER)
 
 
 def reconcile(home: Home, day: date, run_id: str) -> StepResult:
@@ -143,6 +143,11 @@ def _absent(con: duckdb.DuckDBPyConnection, reports: list[LandingReport]) -> lis
     layers = sorted(set().union(*reconciling.COMPARES.values()) - came)
     rows = "(SELECT 1 FROM {0} LIMIT 1) UNION ALL (SELECT 1 FROM quarantine WHERE table_name = '{0}' LIMIT 1)"
     return [name for name in layers if not con.execute(rows.format(name)).fetchall()]
+
+
+def _unread(reports: list[LandingReport]) -> list[str]:
+    """Layers whose file of the day came and was refused as a whole."""
+    return [report.table for report in reports if report.status is LandingStatus.REFUSED]
 
 
 def _register_quarantine(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> None:

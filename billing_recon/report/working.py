@@ -154,7 +154,10 @@ def lines_of(home: Home, row: Row) -> tuple[list[Row], list[Row]]:
 
 
 def _expected(home: Home, row: Row, billed: list[Row], line_level: bool) -> list[Row]:
-    """The expected counterparts: the line that the evidence names, or those of the same subscription and period."""
+    """The expected counterparts: the line that the evidence names, or those of the same subscription and period.
+
+    Of a line that is not on its invoice, all that was due with it, since it stands beside the whole invoice.
+    """
     lines = reading.rows_of(
         f"SELECT {', '.join(EXPECTED_LINES.names)} FROM ({reading.scan(home, EXPECTED_LINES, row['day'], row['day'])}) "
         "WHERE subscription_id = ? ORDER BY period_start, kind, meter NULLS FIRST, expected_line_id",
@@ -162,6 +165,8 @@ def _expected(home: Home, row: Row, billed: list[Row], line_level: bool) -> list
     )
     named = json.loads(row["evidence"] or "{}").get("expected_line_id")
     exact = [line for line in lines if line["expected_line_id"] == named]
+    if exact and line_level and not row["line_id"] and billed:
+        return [line for line in lines if line["due_on"] == exact[0]["due_on"]]
     if exact:
         return exact
     if line_level and billed:

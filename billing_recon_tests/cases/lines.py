@@ -250,7 +250,7 @@ STORIES = (
         Code.PRORATION,
         a_month_in_full_where_half_was_due,
         "17.85",
-        "INV-1 line 1 has a gross of USD 30.00 (proration seat) where api v2 and the contract give USD "
+        "INV-1 line 1 has a gross of USD 30.00 (proration seat), that of the whole period, where api v2 and the contract give USD "
         "15.00: USD +15.00 before tax, USD +17.85 in total.",
     ),
     _line(

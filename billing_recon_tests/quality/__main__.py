@@ -18,6 +18,7 @@ from billing_recon.core.reason import Code
 from billing_recon.simulate import SUPPORTED, known_faults, simulate
 from billing_recon_tests.quality.foreign import write_foreign
 from billing_recon_tests.quality.measuring import DAYS, FIRST, Score, score
+from billing_recon_tests.quality.mutations import MUTATIONS, judge, write_mutated
 from billing_recon_tests.quality.other_hand import write_company
 
 MIXED = tuple(code for code in SUPPORTED if code is not Code.UNEXPLAINED)
@@ -84,6 +85,14 @@ def measure(make: Make, customers: int, each: int, seed: int) -> Score:
         return score(out, *make(seed, customers, each, out))
 
 
+def measure_mutated(customers: int, seed: int) -> Score:
+    """A clean company whose files somebody else has edited, see mutations."""
+    with tempfile.TemporaryDirectory(prefix="quality-") as folder:
+        out = Path(folder) / "home"
+        write_mutated(seed, out, FIRST, FIRST + timedelta(days=DAYS - 1), customers=customers)
+        return judge(out, DAYS, FIRST)
+
+
 def table(result: Score, codes: tuple[str, ...]) -> str:
     """Markdown, one row a code."""
     rows = [
@@ -125,6 +134,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--other", type=int, default=3, help="companies of another make, seeds 1 to N (default 3)")
     parser.add_argument("--ahead", type=int, default=3, help="companies that bill in advance, seeds 1 to N (default 3)")
     parser.add_argument("--foreign", type=int, default=3, help="companies of an outsider's, seeds 1 to N (default 3)")
+    parser.add_argument(
+        "--mutate", type=int, default=3, help="companies whose files somebody else edited, seeds 1 to N (default 3)"
+    )
     parser.add_argument("--first-seed", type=int, default=1, help="the first of the seeds (default 1)")
     parser.add_argument("--customers", type=int, default=40)
     parser.add_argument("--each", type=int, default=1, help="faults of each code in a company (default 1)")
@@ -140,13 +152,19 @@ def main(arguments: list[str] | None = None) -> int:
         ("an outsider's company", by_outsider, given.foreign, given.each),
         ("an outsider's company, no fault", by_outsider, given.foreign, 0),
     )
+    measured: list[tuple[str, int, Callable[[int], Score]]] = [
+        (name, count, partial(measure, make, given.customers, each)) for name, make, count, each in runs
+    ]
+    measured.append(
+        (f"mutated files, {len(MUTATIONS)} mutations", given.mutate, partial(measure_mutated, given.customers))
+    )
     with ProcessPoolExecutor(given.workers) as pool:
-        for name, make, count, each in runs:
+        for name, count, of_seed in measured:
             if not count:
                 continue
             total = Score()
             seeds = range(given.first_seed, given.first_seed + count)
-            for seed, result in zip(seeds, pool.map(partial(measure, make, given.customers, each), seeds), strict=True):
+            for seed, result in zip(seeds, pool.map(of_seed, seeds), strict=True):
                 total.add(result)
                 print(
                     f"{name}: seed {seed}: {result.injected.total()} injected, {result.missed.total()} missed, "

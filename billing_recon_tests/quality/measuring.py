@@ -46,6 +46,14 @@ class Score:
 
 def score(out: Path, days: int = DAYS, first: date = FIRST) -> Score:
     """Every step of every day of the company in `out`, in order, and what came of it."""
+    home = run(out, days, first)
+    result = compare(read_truth(out), breaks(home, days, first))
+    result.forms = read_forms(out)
+    return result
+
+
+def run(out: Path, days: int, first: date) -> Home:
+    """The steps of every day of the company in `out`, in order."""
     home = Home.open(out)
     for number in range(days):
         day = first + timedelta(days=number)
@@ -53,9 +61,7 @@ def score(out: Path, days: int = DAYS, first: date = FIRST) -> Score:
         steps.roll_up(home, day, "quality")
         steps.expect(home, day, "quality")
         steps.reconcile(home, day, "quality")
-    result = compare(read_truth(out), breaks(home, days, first))
-    result.forms = read_forms(out)
-    return result
+    return home
 
 
 def read_truth(out: Path) -> list[Found]:

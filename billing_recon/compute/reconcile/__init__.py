@@ -58,12 +58,24 @@ COMPARES: dict[Pair, frozenset[str]] = {
 """The layers without which a pair has nothing to compare. Metered usage without a layer has no rows of itself."""
 
 
-def relations(absent: Collection[str]) -> tuple[Relation, ...]:
+READS: dict[Pair, frozenset[str]] = COMPARES | {
+    Pair.EXPECTED_BILLED: frozenset({"subscriptions", "usage_events", "invoice_lines"}),
+    Pair.METERED_USED: frozenset({"usage_events", "metered_usage"}),
+}
+"""The layers whose files of the day a pair's answer rests on: what is in a file that could not be read is not missing."""
+
+
+def relations(absent: Collection[str], unread: Collection[str] = ()) -> tuple[Relation, ...]:
     """Every step, where the company has none of the `absent` layers: a pair of one of them has no data, hence no difference.
 
-    Against a layer that does not exist everything would be missing, and none of that would be true.
+    Against a layer that does not exist everything would be missing, and none of that would be true. Nor is it against a file
+    of the day that came and could not be read (`unread`): the day is INCONCLUSIVE, and is run again when the file is mended.
     """
-    without = sorted(pair.value for pair, layers in COMPARES.items() if layers & set(absent))
+    without = sorted(
+        pair.value
+        for pair, layers in READS.items()
+        if COMPARES.get(pair, frozenset()) & set(absent) or layers & set(unread)
+    )
     if not without:
         return RELATIONS
     names = ", ".join(f"'{pair}'" for pair in without)
@@ -79,4 +91,4 @@ def relations(absent: Collection[str]) -> tuple[Relation, ...]:
     )
 
 
-__all__ = ["COMPARES", "RELATIONS", "relations"]
+__all__ = ["COMPARES", "READS", "RELATIONS", "relations"]

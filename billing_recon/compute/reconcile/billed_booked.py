@@ -94,7 +94,7 @@ BOOKED = Relation(
     inputs=("invoice_journals",),
     doc=(
         "What the ledger has booked an invoice, over all its journals. `again`: what journals add to AR that book the same as "
-        "another, or entries the same as another of their journal."
+        "another, or entries the same as another of their journal. `least_ar`, `most_ar`: of a single journal."
     ),
     sql=f"""
 WITH several AS (SELECT hash(invoice_id) AS h FROM invoice_journals GROUP BY h HAVING count(*) > 1),
@@ -103,7 +103,7 @@ sums AS (
         max(posted_on) AS last_posted_on, count(*) AS journals, min(customer_id) AS customer_id, min(journal_id) AS journal_id,
         sum(ar) AS ar, sum(revenue) AS revenue, sum(tax) AS tax, sum(credits) AS credits,
         max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS unbalanced, bool_or(is_rest) AS is_rest,
-        sum(again) AS again_within
+        sum(again) AS again_within, min(ar) AS least_ar, max(ar) AS most_ar
     FROM invoice_journals SEMI JOIN several AS m ON m.h = hash(invoice_id)
     GROUP BY invoice_id, currency
 ),
@@ -117,14 +117,15 @@ copies AS (SELECT invoice_id, currency, sum(again) AS again FROM alike GROUP BY 
 SELECT j.invoice_id, j.currency, j.known_on, j.changed_on, j.posted_on, j.posted_on AS last_posted_on, 1 AS journals, j.customer_id,
     j.journal_id, j.ar, j.revenue, j.tax, j.credits,
     CAST(CASE WHEN j.invoices > 1 THEN 0 ELSE abs(j.unbalanced) END AS {AMOUNT}) AS unbalanced, j.is_rest,
-    CAST(0 AS {AMOUNT}) AS again, j.again AS again_within
+    CAST(0 AS {AMOUNT}) AS again, j.again AS again_within, j.ar AS least_ar, j.ar AS most_ar
 FROM invoice_journals AS j
 ANTI JOIN several AS m ON m.h = hash(j.invoice_id)
 UNION ALL
 SELECT s.invoice_id, s.currency, s.known_on, s.changed_on, s.posted_on, s.last_posted_on, s.journals, s.customer_id, s.journal_id,
     CAST(s.ar AS {AMOUNT}) AS ar, CAST(s.revenue AS {AMOUNT}) AS revenue, CAST(s.tax AS {AMOUNT}) AS tax,
     CAST(s.credits AS {AMOUNT}) AS credits, CAST(s.unbalanced AS {AMOUNT}) AS unbalanced, s.is_rest,
-    CAST(coalesce(c.again, 0) AS {AMOUNT}) AS again, CAST(s.again_within AS {AMOUNT}) AS again_within
+    CAST(coalesce(c.again, 0) AS {AMOUNT}) AS again, CAST(s.again_within AS {AMOUNT}) AS again_within,
+    s.least_ar, s.most_ar
 FROM sums AS s
 LEFT JOIN copies AS c ON c.invoice_id = s.invoice_id AND c.currency = s.currency""",
 )
@@ -147,6 +148,8 @@ _SIDES = {
     "journals": "r.journals",
     "again": "r.again",
     "again_within": "r.again_within",
+    "booked_again": "r.journals = 2 AND l.total IN (r.least_ar, r.most_ar) AND sign(r.ar - l.total) = sign(l.total) "
+    "AND abs(r.ar - l.total) > abs(l.total) - abs(r.ar - l.total)",
     "is_rest": "r.is_rest",
     "posted_on": "r.posted_on",
     "last_posted_on": "r.last_posted_on",
@@ -155,14 +158,21 @@ _SIDES = {
     "other_customer": "CASE WHEN r.customer_id <> l.customer_id THEN r.customer_id END",
     "off": f"CAST(coalesce(r.ar, 0) - coalesce(l.total, 0) AS {AMOUNT})",
 }
-_VOID = _SIDES | {"customer_id": "l.customer_id", "cohort": "l.cohort", "other_customer": "NULL", "off": "r.ar"}
+_VOID = _SIDES | {
+    "booked_again": "false",
+    "customer_id": "l.customer_id",
+    "cohort": "l.cohort",
+    "other_customer": "NULL",
+    "off": "r.ar",
+}
 
 PLACED = Relation(
     name="booked_placed",
     inputs=("booked_invoices", "engine_invoices", "set_aside", "run_params"),
     doc=(
         "Invoices and what is booked for them, with the code where they differ. A void invoice should net to nothing, once "
-        "the lag for its reversal has passed. An invoice of which the engine's own rows are in quarantine waits for them."
+        "the lag for its reversal has passed. An invoice of which the engine's own rows are in quarantine waits for them. "
+        "`booked_again`: one of two journals books the invoice as it is billed, and the other is nearer to it than to nothing."
     ),
     sql=f"""
 WITH {beside("engine_invoices", "booked_invoices", "ledger_lag_days", _SIDES)},
@@ -181,7 +191,7 @@ joined AS (
 aside AS (
     SELECT DISTINCT q.table_name, j.invoice_id
     FROM joined AS j JOIN set_aside AS q ON q.named = j.invoice_id
-    WHERE j.status IN ('missing', 'unmapped') OR j.off <> 0
+    WHERE j.status IN ('missing', 'unmapped') OR j.off <> 0 OR j.unbalanced <> 0
 )
 SELECT j.invoice_id, j.currency, CASE WHEN i.invoice_id IS NOT NULL AND j.off <> 0 THEN 'pending' ELSE j.status END AS status,
     j.customer_id, j.subscription_id, j.cohort, j.state, j.issued_on, j.net, j.tax,
@@ -191,14 +201,14 @@ SELECT j.invoice_id, j.currency, CASE WHEN i.invoice_id IS NOT NULL AND j.off <>
         WHEN j.status = 'pending' THEN NULL
         WHEN j.status = 'currency' THEN 'CURRENCY_FX'
         WHEN j.status = 'missing' AND j.billed = 0 AND j.net = 0 AND j.tax = 0 THEN NULL
-        WHEN l.invoice_id IS NOT NULL AND (j.status = 'missing' OR j.off <> 0) THEN 'RECORD_QUARANTINED'
+        WHEN l.invoice_id IS NOT NULL AND (j.status = 'missing' OR j.off <> 0 OR j.unbalanced <> 0) THEN 'RECORD_QUARANTINED'
         WHEN i.invoice_id IS NOT NULL AND j.off <> 0 THEN NULL
         WHEN j.status = 'missing' AND (j.invoice_kind = 'credit_note' OR j.billed < 0) THEN 'REVERSAL_NOT_PROPAGATED'
         WHEN j.status = 'missing' THEN 'LEDGER_MISSING'
         WHEN j.status = 'unmapped' AND j.is_rest THEN 'LEDGER_AMOUNT'
         WHEN j.status = 'unmapped' THEN 'KEY_UNMAPPED'
         WHEN j.state = 'void' THEN CASE WHEN j.off <> 0 THEN 'REVERSAL_NOT_PROPAGATED' END
-        WHEN j.off <> 0 AND j.off IN (j.again, j.again_within) THEN 'LEDGER_DUPLICATE'
+        WHEN j.off <> 0 AND (j.off IN (j.again, j.again_within) OR j.booked_again) THEN 'LEDGER_DUPLICATE'
         WHEN j.off <> 0 OR j.unbalanced <> 0 THEN 'LEDGER_AMOUNT'
         WHEN j.other_customer IS NOT NULL OR j.revenue <> j.net OR j.booked_tax <> j.tax OR j.booked_credits <> j.credit
             THEN 'LEDGER_ACCOUNT'
@@ -263,7 +273,7 @@ _finding = columns(
         "|| ', which the billing engine does not have.' END "
         "WHEN 'RECORD_QUARANTINED' THEN b.invoice_id || ': billed ' || b.currency || ' {1}, booked ' || b.currency || ' {2}, and "
         "rows of it are in quarantine.' "
-        "WHEN 'REVERSAL_NOT_PROPAGATED' THEN b.invoice_id || CASE WHEN b.status = 'missing' THEN ' gives back ' || b.currency || ' {1}, and "
+        "WHEN 'REVERSAL_NOT_PROPAGATED' THEN b.invoice_id || CASE WHEN b.status = 'missing' THEN ' gives back ' || b.currency || ' {5}, and "
         "nothing in the ledger takes it back.' ELSE ' is void, and ' || b.currency || ' {2} of it is still booked.' END "
         "WHEN 'LEDGER_DUPLICATE' THEN b.invoice_id || ' over ' || b.currency || ' {1} is booked by ' || CAST(b.journals AS VARCHAR) "
         f"|| ' journals, ' || b.currency || ' {{2}} in all: ' || b.currency || ' ' || {signed('b.off', 5)} || '.' "

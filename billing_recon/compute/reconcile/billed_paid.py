@@ -20,7 +20,7 @@ MONEY = Relation(
     doc=(
         "Money that moved, per invoice and currency, the last word on each payment: payments less refunds and chargebacks. "
         "`known_on`: first success; `changed_on`: latest movement; `extras`: sums of repeated payments of one amount beyond the "
-        "first. Payments that name no invoice pay those that payouts found for them, or stand under their own id."
+        "first; `least`, `most`: of a single payment. Payments that name no invoice pay those that payouts found for them, or stand under their own id."
     ),
     sql=f"""
 WITH {last_word("payments", "payment_id", _PAYMENT)},
@@ -50,7 +50,8 @@ SELECT m.invoice_id, m.currency, min(m.payment_id) AS payment_id, min(m.customer
     CAST(coalesce(sum(m.signed) FILTER (WHERE m.moves), 0) AS {AMOUNT}) AS paid,
     CAST(coalesce(-sum(m.signed) FILTER (WHERE m.moves AND NOT m.is_payment), 0) AS {AMOUNT}) AS returned,
     CAST(coalesce(sum(m.fee) FILTER (WHERE m.moves AND m.is_payment), 0) AS {AMOUNT}) AS fees,
-    any_value(r.extras) AS extras, any_value(r.amounts) AS amounts
+    any_value(r.extras) AS extras, any_value(r.amounts) AS amounts,
+    min(m.amount) FILTER (WHERE m.moves AND m.is_payment) AS least, max(m.amount) FILTER (WHERE m.moves AND m.is_payment) AS most
 FROM moved AS m
 LEFT JOIN repeats AS r ON r.invoice_id = m.invoice_id AND r.currency = m.currency
 GROUP BY m.invoice_id, m.currency""",
@@ -65,7 +66,8 @@ PLACED = Relation(
     doc=(
         "Invoices and their money on the day that decides: the first success plus the days to settle, and any later day with "
         "new money; or the end of the terms without any attempt. Where no payment names an invoice or finds one nothing can be compared. "
-        "An invoice of which the engine's own rows are in quarantine waits for them."
+        "An invoice of which the engine's own rows are in quarantine waits for them. `paid_again`: one of two payments is the invoice, "
+        "and the other is nearer to it than to nothing."
     ),
     sql=f"""
 WITH sides AS (
@@ -77,7 +79,8 @@ WITH sides AS (
         m.known_on, m.changed_on, m.payment_id,
         CASE WHEN m.customer_id <> e.customer_id THEN m.customer_id WHEN m.last_customer_id <> e.customer_id THEN m.last_customer_id
             END AS other_customer,
-        CAST(coalesce(m.paid + {_NET}, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off
+        CAST(coalesce(m.paid + {_NET}, 0) - coalesce(e.total, 0) AS {AMOUNT}) AS off,
+        coalesce(m.payments = 2 AND e.total IN (m.least, m.most) AND m.paid - e.total > e.total - (m.paid - e.total), false) AS paid_again
     FROM engine_invoices AS e
     FULL JOIN invoice_money AS m ON m.invoice_id = e.invoice_id AND m.currency = e.currency
     WHERE coalesce(e.state, 'issued') <> 'draft'
@@ -94,7 +97,7 @@ crossed AS (
 dated AS (
     SELECT s.invoice_id, s.currency, s.has_left, s.has_right, s.customer_id, s.subscription_id, s.cohort, s.state, s.issued_on,
         s.billed, s.paid, s.returned, s.extras, s.amounts, s.payments, s.attempts, s.payment_id, s.other_customer, s.off,
-        p.day, x.invoice_id IS NOT NULL AND NOT (s.has_left AND s.has_right) AS crosses,
+        s.paid_again, p.day, x.invoice_id IS NOT NULL AND NOT (s.has_left AND s.has_right) AS crosses,
         CASE
             WHEN x.invoice_id IS NOT NULL AND NOT (s.has_left AND s.has_right)
                 THEN greatest(CAST(x.known_on + p.payment_settle_days AS DATE), x.billed_on)
@@ -126,7 +129,8 @@ SELECT d.invoice_id, d.currency, d.customer_id, d.subscription_id, d.cohort, d.s
         WHEN d.off = 0 THEN NULL
         WHEN d.state = 'void' THEN 'REVERSAL_NOT_PROPAGATED'
         WHEN d.off < 0 AND -d.off = d.returned THEN 'REFUND_DISPUTE'
-        WHEN d.off > 0 AND (coalesce(list_contains(d.extras, d.off), false) OR coalesce(list_contains(d.amounts, d.off), false))
+        WHEN d.off > 0 AND (coalesce(list_contains(d.extras, d.off), false) OR coalesce(list_contains(d.amounts, d.off), false)
+            OR d.paid_again)
             THEN 'PAYMENT_DUPLICATE'
         ELSE 'PAYMENT_AMOUNT'
     END AS code

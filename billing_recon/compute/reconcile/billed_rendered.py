@@ -109,7 +109,8 @@ LINES = Relation(
     inputs=("rendered_placed", "rendered_lines", "engine_lines"),
     doc=(
         "Lines of compared documents whose amount (net of discount, before tax) or tax is not the engine's. Only documents "
-        "that name lines take part. Of these only the `suspect` ones are looked into line by line: those whose lines "
+        "that name lines take part, and of those that differ such as show a line of their invoice: one that shows none is "
+        "another invoice's, or has line ids of its own, and is told by its header. Of these only the `suspect` ones are looked into line by line: those whose lines "
         "differ in number, sum or content (the sum of the lines' 64-bit hashes over id and amount, and over id and tax). A credit's line may show its credit. `delta` is the line's part of the payable's "
         "difference: with its tax where the document's totals follow that, nothing where they do not follow the line at all."
     ),
@@ -154,11 +155,14 @@ off AS (
     FROM engine AS e
     FULL JOIN named AS n ON n.document_id = e.document_id AND n.line_id = e.line_id
 ),
+own AS (
+    SELECT document_id FROM off WHERE is_billed AND is_rendered
+),
 parted AS (
     SELECT document_id, line_id, is_billed, is_rendered, billed_amount, rendered_amount, billed_total, amount_off, tax_off,
         source_file, source_row, sum(amount_off) OVER document AS amounts_off, sum(tax_off) OVER document AS taxes_off,
         row_number() OVER (PARTITION BY document_id ORDER BY abs(amount_off) DESC, line_id) AS place
-    FROM off WHERE amount_off <> 0 OR tax_off <> 0
+    FROM off SEMI JOIN own USING (document_id) WHERE amount_off <> 0 OR tax_off <> 0
     WINDOW document AS (PARTITION BY document_id)
 )
 SELECT d.document_id, d.invoice_id, d.currency, d.customer_id, d.subscription_id, d.cohort, l.line_id, l.is_billed, l.is_rendered,
@@ -276,7 +280,8 @@ _of_header = columns(
         "compared": "true",
         "template": "'Document ' || d.document_id || CASE "
         "WHEN d.other_customer IS NOT NULL THEN ' shows ' || d.invoice_id || ' to customer ' || d.other_customer "
-        "|| ' and not to ' || d.customer_id || '.' WHEN d.after_lines THEN ' asks for ' || d.currency || ' {2} where ' || d.invoice_id "
+        "|| ' and not to ' || d.customer_id || CASE WHEN d.delta = 0 THEN '.' ELSE ', and asks for ' || d.currency || ' {2} where ' "
+        f"|| d.currency || ' {{1}} is billed: ' || d.currency || ' ' || {signed('d.delta', 3)} || '.' END WHEN d.after_lines THEN ' asks for ' || d.currency || ' {2} where ' || d.invoice_id "
         f"|| ' bills ' || d.currency || ' {{1}}; its lines leave ' || d.currency || ' ' || {signed('d.delta', 3)} || ' unaccounted for.' "
         "WHEN d.billed <> d.rendered THEN ' asks for ' || d.currency || ' {2} where ' || d.invoice_id || ' bills ' || d.currency "
         f"|| ' {{1}}: ' || d.currency || ' ' || {signed('d.delta', 3)} || '.' "

@@ -27,7 +27,7 @@ WITH asked AS (
 SELECT l.line_key, l.invoice_id, l.line_id, l.customer_id, l.subscription_id, coalesce(l.subscription_id, '') AS sub,
     l.plan_id, l.plan_version, l.kind, l.meter, coalesce(l.meter, '') AS meter_key, l.period_start, l.period_end,
     l.quantity, l.unit_price, l.gross, l.discount, l.credit, l.taxable, l.tax_rate, l.tax, l.total, l.currency,
-    l.calculated_at, l.invoice_kind, l.variant, l.cohort, l.observed_on, l.observed_on = p.day AS fresh, l.source_file,
+    l.calculated_at, l.invoice_kind, l.variant, l.cohort, l.observed_on, l.observed_on = p.day AS fresh, l.issued_on, l.source_file,
     l.source_row, l.their_sub, l.kind <> 'adjustment' AND l.gross < 0 AS back
 FROM engine_lines AS l
 SEMI JOIN asked AS a ON a.sub = coalesce(l.subscription_id, '')
@@ -236,20 +236,22 @@ GROUP BY p.lead""",
 _UNMATCHED_BILL = f"""
 SELECT b.variant, b.sub, b.invoice_id, b.repeats, b.invoice_kind, b.first_day, b.last_day, b.cohort,
     l.currency, count(*) AS lines, CAST(sum(l.total) AS {AMOUNT}) AS total, bool_or(l.total <> 0) AS charges,
-    min(l.customer_id) AS customer_id
+    min(l.customer_id) AS customer_id, b.repeats IS NULL AND CAST(b.closes + p.issue_after_days AS DATE) < p.first_day AS is_old
 FROM bills AS b
 JOIN issued_lines AS l ON l.variant = b.variant AND l.sub = b.sub AND l.invoice_id = b.invoice_id AND l.fresh
 CROSS JOIN run_params AS p
 WHERE b.fresh AND (b.repeats IS NOT NULL OR (
-    b.due_on IS NULL AND CAST(b.closes + p.issue_after_days AS DATE) >= p.first_day))
-GROUP BY b.variant, b.sub, b.invoice_id, b.repeats, b.invoice_kind, b.first_day, b.last_day, b.cohort, l.currency"""
+    b.due_on IS NULL AND (CAST(b.closes + p.issue_after_days AS DATE) >= p.first_day OR l.issued_on >= p.first_day)))
+GROUP BY b.variant, b.sub, b.invoice_id, b.repeats, b.invoice_kind, b.first_day, b.last_day, b.cohort, l.currency, b.closes,
+    p.issue_after_days, p.first_day"""
 
 STRAY = Relation(
     name="stray_bills",
     inputs=("bills", "issued_lines", "subscriptions", "set_aside", "unrated", "run_params"),
     doc=(
         "Bills observed today that answer no expected period, as a whole: repeats, credit notes, unknown subscriptions, and "
-        "periods that nothing expects. History from before the first day is none of them. `withheld`: what the subscription owes "
+        "periods that nothing expects. History is none of them: what was issued before the first day, and later for a period that was due "
+        "before it, unless no contract had begun. `withheld`: what the subscription owes "
         "could not be rated, so whether the bill is right is not known."
     ),
     sql=f"""
@@ -266,8 +268,12 @@ SELECT s.variant, s.sub, s.invoice_id, s.repeats, s.invoice_kind, s.first_day, s
     END AS code, u.subscription_id IS NOT NULL AND s.repeats IS NULL AND s.invoice_kind <> 'credit_note' AS withheld
 FROM stray AS s
 LEFT JOIN (SELECT DISTINCT subscription_id FROM unrated) AS u ON u.subscription_id = s.sub
-LEFT JOIN (SELECT DISTINCT subscription_id FROM subscriptions) AS k ON k.subscription_id = s.sub
-LEFT JOIN (SELECT DISTINCT named FROM set_aside WHERE table_name = 'subscriptions') AS q ON q.named = s.sub""",
+LEFT JOIN (
+    SELECT subscription_id, least(min(billing_anchor), min(CAST(timezone(timezone, valid_from) AS DATE))) AS begins
+    FROM subscriptions GROUP BY subscription_id
+) AS k ON k.subscription_id = s.sub
+LEFT JOIN (SELECT DISTINCT named FROM set_aside WHERE table_name = 'subscriptions') AS q ON q.named = s.sub
+WHERE NOT s.is_old OR k.begins IS NULL OR s.last_day <= k.begins""",
 )
 
 RELATIONS: tuple[Relation, ...] = (ISSUED, *ahead.RELATIONS, BILLS, PERIODS, PARTS, BILLED, STRAY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.reconcile import dispositions
 from billing_recon.compute.reconcile.shape import ASSESSED, CODE_ORDER, FINDING, SOURCES, source
 from billing_recon.compute.relation import Relation
@@ -66,7 +67,8 @@ REPORTED = Relation(
     rows_from=("findings",),
     doc=(
         "Findings with everything that a break carries, and their cohort and variant. What was decided about them, and on what "
-        "grounds, is in dispositions."
+        "grounds, is in dispositions. Where a layer differs from the bill by just what the bill of the same day differs from our own "
+        "rating, the sentence says that the engine is the odd one out."
     ),
     sql=f"""
 WITH billed AS (
@@ -88,6 +90,17 @@ staged AS (
     WHERE p.part.amount <> 0 OR p.delta = 0
     GROUP BY p.break_id
 ),
+rated AS (
+    SELECT invoice_id, currency, CAST(sum(delta) AS {AMOUNT}) AS off
+    FROM findings WHERE pair = 'expected_billed' AND variant = 'control' GROUP BY invoice_id, currency HAVING sum(delta) <> 0
+),
+agreeing AS (
+    SELECT f.pair, f.invoice_id, f.currency
+    FROM findings AS f
+    JOIN rated AS r ON r.invoice_id = f.invoice_id AND r.currency = f.currency
+    WHERE f.pair IN ('billed_rendered', 'billed_booked', 'billed_paid') AND f.compared
+    GROUP BY f.pair, f.invoice_id, f.currency, r.off HAVING sum(f.delta) = -r.off
+),
 texts AS (
     SELECT f.break_id, {_texts}
     FROM findings AS f LEFT JOIN currencies AS c ON c.currency = f.currency
@@ -95,7 +108,8 @@ texts AS (
 SELECT f.break_id, d.day, f.pair, f.level, f.code,
     coalesce(a.disposition, 'OPEN') AS disposition, f.invoice_id, f.line_id,
     f.customer_id, f.subscription_id, f.meter, f.currency, f.expected, f.billed, f.rendered, f.booked, f.paid, f.delta,
-    s.stage_deltas, {_fill} AS explanation, coalesce(o.owner, '') AS owner, coalesce(l.source_system, f.layer) AS source_system,
+    s.stage_deltas, {_fill} || CASE WHEN g.invoice_id IS NOT NULL
+        THEN ' This agrees with our own rating: the billing engine is the odd one out.' ELSE '' END AS explanation, coalesce(o.owner, '') AS owner, coalesce(l.source_system, f.layer) AS source_system,
     CAST(json_merge_patch(coalesce(CAST(f.facts AS JSON), CAST('{{}}' AS JSON)), coalesce(a.disposed_by, CAST('{{}}' AS JSON)), json_object('sources', list_slice(
         list_concat(coalesce(f.sources, CAST([] AS {SOURCES})), coalesce(b.sources, CAST([] AS {SOURCES}))), 1, {_SOURCES_SHOWN}
     ))) AS VARCHAR) AS evidence, f.cohort, f.variant
@@ -106,7 +120,8 @@ JOIN texts AS t ON t.break_id = f.break_id
 LEFT JOIN billed AS b ON b.break_id = f.break_id
 LEFT JOIN dispositions AS a ON a.break_id = f.break_id
 LEFT JOIN policy_owners AS o ON o.code = f.code
-LEFT JOIN layer_sources AS l ON l.table_name = f.layer""",
+LEFT JOIN layer_sources AS l ON l.table_name = f.layer
+LEFT JOIN agreeing AS g ON g.pair = f.pair AND g.invoice_id = f.invoice_id AND g.currency = f.currency""",
 )
 
 THE_BREAKS = Relation(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
+from billing_recon.compute.reconcile import holders
 from billing_recon.compute.reconcile.line_sentences import FIGURES, SENTENCE, WORDS
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
 from billing_recon.compute.relation import Relation
@@ -198,10 +199,16 @@ FINDINGS = Relation(
         "whole_faults",
         "stray_bills",
         "unbilled_periods",
+        "wrong_customers",
         "run_params",
     ),
-    rows_from=("parted_lines", "stray_bills WHERE charges AND NOT withheld", "unbilled_periods WHERE missing"),
-    doc="Differences between expected and billed: lines, invoices as a whole, and periods without an invoice.",
+    rows_from=(
+        "parted_lines",
+        "stray_bills WHERE charges AND NOT withheld",
+        "unbilled_periods WHERE missing",
+        "wrong_customers",
+    ),
+    doc="Differences between expected and billed: lines, invoices as a whole or to whom they are, and periods without an invoice.",
     sql=f"""
 WITH worded AS (
     SELECT p.item, {WORDS}
@@ -335,7 +342,10 @@ SELECT {
             },
         )
     }
-FROM unbilled_periods AS u WHERE u.missing AND u.total <> 0""",
+FROM unbilled_periods AS u WHERE u.missing AND u.total <> 0
+UNION ALL
+SELECT {holders.FINDING_OF}
+FROM wrong_customers AS h""",
 )
 
 _ITEM = {"pair": _PAIR, "cohort": "i.cohort", "variant": "i.variant", "customer_id": "i.customer_id"}
@@ -439,4 +449,4 @@ SELECT {
 FROM unbilled_periods AS u""",
 )
 
-RELATIONS: tuple[Relation, ...] = (UNBILLED, WHOLE, FINDINGS, ASSESSMENTS)
+RELATIONS: tuple[Relation, ...] = (*holders.RELATIONS, UNBILLED, WHOLE, FINDINGS, ASSESSMENTS)

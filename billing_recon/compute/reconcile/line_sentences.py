@@ -50,7 +50,8 @@ _CUR = "coalesce(p.b_currency, p.e_currency)"
 _TERMS = "p.e_plan || ' ' || p.e_version"
 _TAIL = (
     f"CASE WHEN {_BEFORE_TAX} = 0 THEN '' ELSE {_CUR} || ' ' || "
-    f"{signed(_BEFORE_TAX, 1)} || ' before tax, ' END || {_CUR} || ' ' || "
+    f"{signed(_BEFORE_TAX, 1)} || CASE WHEN p.b_gross <> p.e_gross AND p.b_discount <> p.e_discount THEN ' after discount and before tax, ' "
+    f"ELSE ' before tax, ' END END || {_CUR} || ' ' || "
     f"{signed('coalesce(p.b_total, 0) - coalesce(p.e_total, 0)', 2)} || ' in total.'"
 )
 _RATE_TEXT = "rtrim(rtrim(CAST({} AS VARCHAR), '0'), '.')"
@@ -122,7 +123,8 @@ SENTENCE = f"""CASE
             || ' {{3}} is the tax of what should be taxed: '
         WHEN c.code = 'UNEXPLAINED' THEN {_LINE} || ' totals ' || {_CUR} || ' {{4}} where its own parts make '
             || {_CUR} || ' {{5}}: '
-        ELSE {_LINE} || ' has a ' || f.figure || ' of ' || {_CUR} || ' {{4}} (' || {_WHAT} || ') where ' || {_TERMS}
+        ELSE {_LINE} || ' has a ' || f.figure || ' of ' || {_CUR} || ' {{4}} (' || {_WHAT} || ')' || CASE
+            WHEN c.code = 'PRORATION' AND s.is_whole THEN ', that of the whole period,' ELSE '' END || ' where ' || {_TERMS}
             || ' and the contract give ' || {_CUR} || ' {{3}}: '
     END || {_TAIL}"""
 """SQL for the template. Aliases: p parted_lines, s line_stages (may be empty), c line_codes, f its WORDS, r run_params."""

@@ -60,6 +60,15 @@ def test_a_missing_posting_that_sits_in_quarantine() -> None:
     assert run(world).codes(PAIR) == [("RECORD_QUARANTINED", Decimal("-119.00"))]
 
 
+def test_a_journal_that_only_lacks_a_quarantined_entry_is_not_out_of_balance() -> None:
+    world = World()
+    world.journal(world.invoice())
+    world.rows["ledger_entries"] = [row for row in world.rows["ledger_entries"] if row["role"] != "revenue"]
+    world.quarantine("ledger_entries", journal_id="J1", invoice_id="INV-1", credit="n/a")
+    found = run(world).the_break(PAIR)
+    assert (found["code"], found["delta"]) == ("RECORD_QUARANTINED", Decimal(0))
+
+
 def test_an_invoice_booked_twice() -> None:
     world = World()
     invoice = world.invoice(on=DAY - timedelta(days=1))
@@ -68,6 +77,23 @@ def test_an_invoice_booked_twice() -> None:
     found = run(world).the_break(PAIR)
     assert (found["code"], found["delta"]) == ("LEDGER_DUPLICATE", Decimal("119.00"))
     assert found["explanation"] == "INV-1 over USD 119.00 is booked by 2 journals, USD 238.00 in all: USD +119.00."
+
+
+def test_a_second_journal_that_is_nearly_the_invoice_books_it_again() -> None:
+    for second, code in (("119.01", "LEDGER_DUPLICATE"), ("5.00", "LEDGER_AMOUNT"), ("-119.01", "LEDGER_AMOUNT")):
+        world = World()
+        invoice = world.invoice()
+        world.journal(invoice, "J1")
+        world.journal(invoice, "J2", ar=second, tax="0")
+        assert run(world).codes(PAIR) == [(code, Decimal(second))]
+
+
+def test_two_journals_that_are_both_wrong_are_no_second_booking() -> None:
+    world = World()
+    invoice = world.invoice()
+    world.journal(invoice, "J1", ar="118.00")
+    world.journal(invoice, "J2", ar="119.01")
+    assert run(world).codes(PAIR) == [("LEDGER_AMOUNT", Decimal("118.01"))]
 
 
 def test_another_amount_in_balance() -> None:

@@ -43,6 +43,8 @@ REFUND = {"kind": "refund"}
         ([("110.00", 5, {})], [("PAYMENT_AMOUNT", "-9.00")]),
         ([("130.00", 5, {})], [("PAYMENT_AMOUNT", "11.00")]),
         ([FULL, ("119.00", 4, {})], [("PAYMENT_DUPLICATE", "119.00")]),
+        ([FULL, ("119.01", 4, {})], [("PAYMENT_DUPLICATE", "119.01")]),
+        ([FULL, ("1.00", 4, {})], [("PAYMENT_AMOUNT", "1.00")]),
         ([FULL, ("119.00", 4, {}), ("119.00", 3, REFUND)], []),
         ([FULL, ("119.00", 4, {}), ("119.00", 3, {})], [("PAYMENT_DUPLICATE", "238.00")]),
         ([FULL, ("19.00", 4, REFUND)], [("REFUND_DISPUTE", "-19.00")]),

@@ -92,13 +92,36 @@ def test_a_wrong_line_beside_right_totals_moves_nothing() -> None:
 def test_a_line_that_the_document_lacks_or_invents() -> None:
     world = World()
     invoice = world.invoice()
-    document = world.document(
-        invoice, lines=False, subtotal=Decimal(20), tax=Decimal(0), total=Decimal(20), payable=Decimal(20)
-    )
+    world.bill("INV-1", invoice, line_id="2")
+    figures = {"subtotal": Decimal(120), "tax": Decimal(19), "total": Decimal(139), "payable": Decimal(139)}
+    document = world.document(invoice, lines=False, **figures)
+    world.document_line(document, invoice)
     world.document_line(document, invoice, line_id="9", amount=Decimal(20))
     outcome = run(world)
-    assert sorted(b["line_id"] for b in outcome.breaks()) == ["1", "9"]
+    assert sorted(b["line_id"] for b in outcome.breaks()) == ["2", "9"]
     assert sum(b["delta"] for b in outcome.breaks()) == Decimal("-99.00")
+
+
+def test_the_document_of_another_invoice_is_one_break_of_what_it_asks_for() -> None:
+    world = World()
+    mine, other = world.invoice(line_id="A1"), world.invoice("INV-2", "178.50", line_id="B1")
+    world.document(other, invoice_id="INV-1")
+    assert mine["total"] == Decimal("119.00")
+    found = next(one for one in run(world).breaks() if one["invoice_id"] == "INV-1")
+    assert (found["code"], found["level"], found["delta"]) == ("RENDER_VALUE", "invoice", Decimal("59.50"))
+    assert found["explanation"] == (
+        "Document D1 shows INV-1 to customer C-S-INV-2 and not to C-S-INV-1, and asks for USD 178.50 where USD 119.00 is billed: "
+        "USD +59.50."
+    )
+
+
+def test_a_document_whose_lines_have_ids_of_its_own_is_read_by_its_header() -> None:
+    for payable, codes in (("119.00", []), ("120.00", [("RENDER_VALUE", Decimal("1.00"))])):
+        world = World()
+        invoice = world.invoice()
+        document = world.document(invoice, lines=False, payable=Decimal(payable), total=Decimal(payable))
+        world.document_line(document, invoice, line_id="position 10")
+        assert run(world).codes() == codes
 
 
 def test_what_the_lines_do_not_explain_is_left_at_the_invoice() -> None:

@@ -578,6 +578,21 @@ def test_history_from_before_the_first_day_is_no_surprise() -> None:
     assert world.run(LINE).breaks(LINE) == []
 
 
+def test_a_bill_for_days_before_any_contract_is_no_history_when_it_is_issued_today() -> None:
+    world = World()
+    world.first_day = DAY
+    line = world.expect()
+    world.bill("INV-1", line)
+    world.bill("INV-0", line, period_start=date(2019, 1, 1), period_end=date(2019, 2, 1))
+    world.bill("INV-X", line, subscription_id="S-unknown", period_start=date(2019, 1, 1), period_end=date(2019, 2, 1))
+    before = {"issued_on": DAY - timedelta(days=1), "period_start": date(2019, 3, 1), "period_end": date(2019, 4, 1)}
+    world.bill("INV-OLD", line, **before)
+    assert sorted(world.run(LINE).codes(LINE)) == [
+        ("INVOICE_UNEXPECTED", Decimal("214.20")),
+        ("KEY_UNMAPPED", Decimal("214.20")),
+    ]
+
+
 def again(world: World, line: Row, on: date | None = None, **changes: Any) -> None:
     at = datetime.combine(on or world.day, datetime.min.time(), UTC) + timedelta(hours=9)
     world.bill("INV-2", line, on=on, calculated_at=at, **changes)
