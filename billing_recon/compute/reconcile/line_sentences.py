@@ -12,9 +12,9 @@ _BEFORE_TAX = (
 FIGURES = (
     f"[{_BEFORE_TAX}, coalesce(p.b_total, 0) - coalesce(p.e_total, 0), "
     "CASE f.figure WHEN 'gross' THEN s.own_gross WHEN 'discount' THEN s.own_discount WHEN 'credit' THEN p.e_credit "
-    "WHEN 'tax' THEN p.e_tax ELSE p.e_total END, "
+    "WHEN 'tax' THEN p.e_tax ELSE coalesce(p.e_total, 0) END, "
     "CASE f.figure WHEN 'gross' THEN p.b_gross WHEN 'discount' THEN p.b_discount WHEN 'credit' THEN p.b_credit "
-    "WHEN 'tax' THEN p.b_tax ELSE p.b_total END, CASE WHEN f.figure = 'total' THEN s.t7 ELSE p.e_price END]"
+    "WHEN 'tax' THEN p.b_tax ELSE coalesce(p.b_total, 0) END, CASE WHEN f.figure = 'total' THEN s.t7 ELSE p.e_price END]"
 )
 """{1} difference before tax, {2} in total, {3} the expected figure of the stage, {4} the billed one, {5} the unit price (of
 UNEXPLAINED: the sum of the line's parts)."""
