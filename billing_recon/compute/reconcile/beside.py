@@ -13,40 +13,35 @@ def beside(left: str, right: str, lag: str, wanted: Mapping[str, str]) -> str:
     one of them changed today), currency (each is known in another currency than the other), missing (only left, and the lag is
     over today), unmapped (only right, the same), pending; empty where the day has nothing to do with it.
 
-    Nearly every invoice is on both sides and in one currency. So both sides are joined once with all that is wanted of them, and
-    only those that stand alone are looked at again.
+    Both hold only what does not tie, so they are few on most days.
     """
     names = ", ".join(f"{what} AS {name}" for name, what in wanted.items())
-    return f"""sides AS MATERIALIZED (
+    return f"""sides AS (
     SELECT coalesce(l.invoice_id, r.invoice_id) AS invoice_id, coalesce(l.currency, r.currency) AS currency,
         l.invoice_id IS NOT NULL AS has_left, r.invoice_id IS NOT NULL AS has_right, coalesce(l.known_on, r.known_on) AS known_on,
-        {names}
+        greatest(l.changed_on, r.changed_on) AS changed_on, {names}
     FROM {left} AS l
     FULL JOIN {right} AS r ON r.invoice_id = l.invoice_id AND r.currency = l.currency
-    CROSS JOIN run_params AS p
-    WHERE l.invoice_id IS NULL OR r.invoice_id IS NULL OR greatest(l.changed_on, r.changed_on) = p.day
-),
-alone AS (
-    SELECT DISTINCT invoice_id FROM sides WHERE NOT (has_left AND has_right)
-),
-crossed AS (
-    SELECT invoice_id, max(changed_on) AS changed_on
-    FROM (
-        SELECT invoice_id, currency, changed_on, true AS is_left FROM {left} SEMI JOIN alone USING (invoice_id)
-        UNION ALL
-        SELECT invoice_id, currency, changed_on, false AS is_left FROM {right} SEMI JOIN alone USING (invoice_id)
-    ) AS both_sides
-    GROUP BY invoice_id HAVING min(currency) <> max(currency) AND bool_or(is_left) AND NOT bool_and(is_left)
 ),
 placed AS (
     SELECT s.invoice_id, s.currency, {", ".join(f"s.{name}" for name in wanted)}, CASE
-            WHEN s.has_left AND s.has_right THEN 'compared'
-            WHEN c.invoice_id IS NOT NULL THEN CASE WHEN c.changed_on = p.day THEN 'currency' END
+            WHEN s.has_left AND s.has_right THEN CASE WHEN s.changed_on = p.day THEN 'compared' END
+            WHEN min(s.currency) OVER invoice <> max(s.currency) OVER invoice AND bool_or(s.has_left) OVER invoice
+                AND bool_or(s.has_right) OVER invoice
+                THEN CASE WHEN max(s.changed_on) OVER invoice = p.day THEN 'currency' END
             WHEN CAST(s.known_on + p.{lag} AS DATE) > p.day THEN 'pending'
             WHEN CAST(s.known_on + p.{lag} AS DATE) < p.day THEN NULL
             WHEN s.has_left THEN 'missing' ELSE 'unmapped'
         END AS status
     FROM sides AS s
     CROSS JOIN run_params AS p
-    LEFT JOIN crossed AS c ON c.invoice_id = s.invoice_id
+    WINDOW invoice AS (PARTITION BY s.invoice_id)
+)"""
+
+
+def aside(layer: str) -> str:
+    """The CTE `aside`: invoice_id of what quarantined rows name, and whether rows of the engine (`billed`) or the `layer` (`followed`) do."""
+    return f"""aside AS (
+    SELECT named AS invoice_id, bool_or(table_name = 'invoice_lines') AS billed, bool_or(table_name = '{layer}') AS followed
+    FROM set_aside GROUP BY named
 )"""
