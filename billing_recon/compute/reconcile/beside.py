@@ -19,23 +19,32 @@ def beside(left: str, right: str, lag: str, wanted: Mapping[str, str]) -> str:
     return f"""sides AS (
     SELECT coalesce(l.invoice_id, r.invoice_id) AS invoice_id, coalesce(l.currency, r.currency) AS currency,
         l.invoice_id IS NOT NULL AS has_left, r.invoice_id IS NOT NULL AS has_right, coalesce(l.known_on, r.known_on) AS known_on,
-        greatest(l.changed_on, r.changed_on) AS changed_on, {names}
+        {names}
     FROM {left} AS l
     FULL JOIN {right} AS r ON r.invoice_id = l.invoice_id AND r.currency = l.currency
+    CROSS JOIN run_params AS p
+    WHERE l.invoice_id IS NULL OR r.invoice_id IS NULL OR greatest(l.changed_on, r.changed_on) = p.day
+),
+crossed AS (
+    SELECT invoice_id, max(changed_on) AS changed_on
+    FROM (
+        SELECT invoice_id, currency, changed_on FROM {left} SEMI JOIN {right} USING (invoice_id)
+        UNION ALL
+        SELECT invoice_id, currency, changed_on FROM {right} SEMI JOIN {left} USING (invoice_id)
+    ) AS both_sides
+    GROUP BY invoice_id HAVING min(currency) <> max(currency)
 ),
 placed AS (
     SELECT s.invoice_id, s.currency, {", ".join(f"s.{name}" for name in wanted)}, CASE
-            WHEN s.has_left AND s.has_right THEN CASE WHEN s.changed_on = p.day THEN 'compared' END
-            WHEN min(s.currency) OVER invoice <> max(s.currency) OVER invoice AND bool_or(s.has_left) OVER invoice
-                AND bool_or(s.has_right) OVER invoice
-                THEN CASE WHEN max(s.changed_on) OVER invoice = p.day THEN 'currency' END
+            WHEN s.has_left AND s.has_right THEN 'compared'
+            WHEN c.invoice_id IS NOT NULL THEN CASE WHEN c.changed_on = p.day THEN 'currency' END
             WHEN CAST(s.known_on + p.{lag} AS DATE) > p.day THEN 'pending'
             WHEN CAST(s.known_on + p.{lag} AS DATE) < p.day THEN NULL
             WHEN s.has_left THEN 'missing' ELSE 'unmapped'
         END AS status
     FROM sides AS s
     CROSS JOIN run_params AS p
-    WINDOW invoice AS (PARTITION BY s.invoice_id)
+    LEFT JOIN crossed AS c ON c.invoice_id = s.invoice_id
 )"""
 
 
