@@ -3,8 +3,9 @@
 5M engine lines, 5M document lines, 1M invoices with a document and a journal of three entries each, one in 997 off. Both
 sides read the same Parquet files in the warehouse's types. The line compare is what it takes from landed lines to coded and
 worded differences; the three-way compare what it takes from landed rows to the state and code of every invoice in documents
-and ledger. By hand, both say only which keys differ and by how much; "details" looks at as much of an invoice as we do. Everything that is reconciled runs in one session,
-since the relations follow from each other, and each relation's time counts once.
+and ledger, of those too that tie. By hand, both say only which keys differ and by how much; "details" looks at as much of an
+invoice as we do. Everything that is reconciled runs in one session, since the relations follow from each other, and each
+relation's time counts once. The pass over the engine's lines also hashes their content for the line compare, and counts here.
 
 `python -m benchmarks.reconcile ours 500000 1536MB` profiles one size, relation by relation.
 """
@@ -110,12 +111,15 @@ THREE_WAY = (
     "engine_invoices",
     "set_aside",
     "documents",
+    "rendered_ties",
     "rendered_placed",
     "billed_rendered_assessed",
     "nameless_journals",
     "journal_references",
     "journal_matches",
     "journal_shares",
+    "booked_ties",
+    "booked_tied",
     "invoice_journals",
     "booked_invoices",
     "booked_placed",

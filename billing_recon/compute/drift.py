@@ -40,6 +40,7 @@ HISTORY = Relation(
         "engine_lines",
         "documents",
         "invoice_journals",
+        "booked_tied",
         "payments",
         "usage_rollup",
         "baseline_values",
@@ -64,7 +65,8 @@ WITH summed AS (
     UNION ALL
     SELECT j.currency, 'all' AS cohort, 'control' AS variant, j.known_on AS day,
         struct_pack(metric := 'total_booked', value := CAST(sum(j.ar) AS {_AMOUNT})) AS figure
-    FROM invoice_journals AS j JOIN run_params AS p ON j.known_on < p.day GROUP BY j.currency, j.known_on
+    FROM (SELECT currency, known_on, ar FROM invoice_journals UNION ALL SELECT currency, known_on, billed AS ar FROM booked_tied) AS j
+    JOIN run_params AS p ON j.known_on < p.day GROUP BY j.currency, j.known_on
     UNION ALL
     SELECT CAST(NULL AS VARCHAR) AS currency, 'all' AS cohort, 'control' AS variant, u.day,
         struct_pack(metric := 'late_events', value := CAST(sum(u.late_events) AS {_AMOUNT})) AS figure

@@ -151,7 +151,11 @@ new_lines AS (
     FROM engine_lines AS l JOIN run_params AS p ON p.day = l.observed_on WHERE l.status = 'issued'
 ),
 new_documents AS (SELECT d.currency, d.payable FROM documents AS d JOIN run_params AS p ON p.day = d.known_on),
-new_journals AS (SELECT j.currency, j.ar FROM invoice_journals AS j JOIN run_params AS p ON p.day = j.known_on),
+new_journals AS (
+    SELECT j.currency, j.ar FROM invoice_journals AS j JOIN run_params AS p ON p.day = j.known_on
+    UNION ALL
+    SELECT t.currency, t.billed AS ar FROM booked_tied AS t JOIN run_params AS p ON p.day = t.known_on
+),
 new_payments AS (
     SELECT y.currency, y.kind, y.status, y.amount FROM payments AS y JOIN run_params AS p ON p.day = y.observed_on
 ),
@@ -201,6 +205,7 @@ METRICS_OF_THE_DAY = Relation(
     name="metrics",
     inputs=(
         "assessments",
+        "booked_tied",
         "documents",
         "engine_invoices",
         "engine_lines",

@@ -13,11 +13,10 @@ def beside(left: str, right: str, lag: str, wanted: Mapping[str, str]) -> str:
     one of them changed today), currency (each is known in another currency than the other), missing (only left, and the lag is
     over today), unmapped (only right, the same), pending; empty where the day has nothing to do with it.
 
-    Nearly every invoice is on both sides and in one currency. So both sides are joined once with all that is wanted of them, and
-    only those that stand alone are looked at again.
+    Both hold only what does not tie, so they are few on most days.
     """
     names = ", ".join(f"{what} AS {name}" for name, what in wanted.items())
-    return f"""sides AS MATERIALIZED (
+    return f"""sides AS (
     SELECT coalesce(l.invoice_id, r.invoice_id) AS invoice_id, coalesce(l.currency, r.currency) AS currency,
         l.invoice_id IS NOT NULL AS has_left, r.invoice_id IS NOT NULL AS has_right, coalesce(l.known_on, r.known_on) AS known_on,
         {names}
@@ -26,17 +25,14 @@ def beside(left: str, right: str, lag: str, wanted: Mapping[str, str]) -> str:
     CROSS JOIN run_params AS p
     WHERE l.invoice_id IS NULL OR r.invoice_id IS NULL OR greatest(l.changed_on, r.changed_on) = p.day
 ),
-alone AS (
-    SELECT DISTINCT invoice_id FROM sides WHERE NOT (has_left AND has_right)
-),
 crossed AS (
     SELECT invoice_id, max(changed_on) AS changed_on
     FROM (
-        SELECT invoice_id, currency, changed_on, true AS is_left FROM {left} SEMI JOIN alone USING (invoice_id)
+        SELECT invoice_id, currency, changed_on FROM {left} SEMI JOIN {right} USING (invoice_id)
         UNION ALL
-        SELECT invoice_id, currency, changed_on, false AS is_left FROM {right} SEMI JOIN alone USING (invoice_id)
+        SELECT invoice_id, currency, changed_on FROM {right} SEMI JOIN {left} USING (invoice_id)
     ) AS both_sides
-    GROUP BY invoice_id HAVING min(currency) <> max(currency) AND bool_or(is_left) AND NOT bool_and(is_left)
+    GROUP BY invoice_id HAVING min(currency) <> max(currency)
 ),
 placed AS (
     SELECT s.invoice_id, s.currency, {", ".join(f"s.{name}" for name in wanted)}, CASE
@@ -49,4 +45,12 @@ placed AS (
     FROM sides AS s
     CROSS JOIN run_params AS p
     LEFT JOIN crossed AS c ON c.invoice_id = s.invoice_id
+)"""
+
+
+def aside(layer: str) -> str:
+    """The CTE `aside`: invoice_id of what quarantined rows name, and whether rows of the engine (`billed`) or the `layer` (`followed`) do."""
+    return f"""aside AS (
+    SELECT named AS invoice_id, bool_or(table_name = 'invoice_lines') AS billed, bool_or(table_name = '{layer}') AS followed
+    FROM set_aside GROUP BY named
 )"""

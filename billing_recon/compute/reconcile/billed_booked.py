@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
-from billing_recon.compute.reconcile.beside import beside
+from billing_recon.compute.reconcile.beside import aside, beside
 from billing_recon.compute.reconcile.engine_output import mapped
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, IN_DOUBT, columns, signed, source
 from billing_recon.compute.reconcile.versions import last_word
@@ -16,73 +16,111 @@ _ENTRY = "entry_id, journal_id, posted_on, role, debit, credit, currency, invoic
 _INVOICE, _BY_INVOICE = mapped("ledger_entries", "c", "invoice_id")
 _CUSTOMER, _BY_CUSTOMER = mapped("ledger_entries", "c", "customer_id")
 
-JOURNALS = Relation(
-    name="invoice_journals",
-    inputs=("ledger_entries", "mapped_keys", "journal_shares"),
-    doc=(
-        "Invoice postings, one row a journal, invoice and currency: journals without cash, refund or write-off. Entries without an "
-        "invoice_id take the one that their journal names; a journal that names none takes those that summary_postings found for it, or stands under its own id. "
-        "`again`: what entries add to AR that repeat another of the same journal. `invoices`: 0, 1, or 2 for several. Only journals "
-        "that may be of several invoices or currencies (`crowded`, by hash) are put together."
-    ),
-    sql=f"""
-WITH {last_word("ledger_entries", "entry_id", _ENTRY)},
+_ENTRIES = f"""{last_word("ledger_entries", "entry_id", _ENTRY)},
 named AS NOT MATERIALIZED (
     SELECT c.journal_id, c.posted_on, c.role, c.debit, c.credit, c.currency, {_INVOICE} AS invoice_id,
-        {_CUSTOMER} AS customer_id, c.known_on, c.changed_on, coalesce(c.debit, 0) - coalesce(c.credit, 0) AS debited
+        {_CUSTOMER} AS customer_id, c.known_on, c.changed_on, coalesce(c.debit, 0) - coalesce(c.credit, 0) AS debited,
+        c.source_file, c.source_row
     FROM current AS c
     {_BY_INVOICE}
     {_BY_CUSTOMER}
-),
-parts AS (
-    SELECT journal_id, invoice_id, currency, bool_or(role IN ('cash', 'refund', 'write_off')) AS settles,
-        bool_or(role = 'ar') AS on_account, bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable')) AS sells,
-        count(*) FILTER (WHERE role = 'ar') AS receivables, min(customer_id) FILTER (WHERE role = 'ar') AS customer_id,
-        min(posted_on) AS posted_on, min(known_on) AS known_on, max(changed_on) AS changed_on,
+)"""
+
+_SUMS = """min(customer_id) FILTER (WHERE role = 'ar') AS customer_id, min(posted_on) AS posted_on, min(known_on) AS known_on,
+        max(changed_on) AS changed_on, count(*) FILTER (WHERE role = 'ar') AS receivables,
         coalesce(sum(debited) FILTER (WHERE role = 'ar'), 0) AS ar,
         coalesce(-sum(debited) FILTER (WHERE role IN ('revenue', 'deferred_revenue')), 0) AS revenue,
         coalesce(-sum(debited) FILTER (WHERE role = 'tax_payable'), 0) AS tax,
-        coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS credits, sum(debited) AS unbalanced
-    FROM named GROUP BY journal_id, invoice_id, currency
+        coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS credits, sum(debited) AS unbalanced"""
+
+TIES = Relation(
+    name="booked_ties",
+    inputs=("ledger_entries", "mapped_keys", "engine_invoices", "journal_shares"),
+    doc=(
+        "Every invoice beside what names it in the ledger, and whether they tie: issued, and posted by one journal with one receivable, "
+        "for the same customer and month and in every role what was billed. What ties needs no further look, so little is kept of it. "
+        "An invoice of a journal that names none in some of its entries, or that summary_postings found to be booked, is looked into. "
+        "`known_on` is the ledger's, `changed_on` the later of both."
+    ),
+    sql=f"""
+WITH {_ENTRIES},
+others AS (
+    SELECT journal_id, bool_or(role IN ('cash', 'refund', 'write_off')) AS settles
+    FROM current WHERE role IN ('cash', 'refund', 'write_off') OR invoice_id IS NULL
+    GROUP BY journal_id
 ),
-crowded AS (SELECT hash(journal_id) AS h FROM parts GROUP BY h HAVING count(*) > 1),
-journals AS (
-    SELECT journal_id, bool_or(settles) AS settles, bool_or(on_account) AS on_account, bool_or(sells) AS sells,
-        min(invoice_id) AS one_invoice,
-        CASE WHEN min(invoice_id) IS NULL THEN 0 WHEN min(invoice_id) = max(invoice_id) THEN 1 ELSE 2 END AS invoices
-    FROM parts SEMI JOIN crowded AS m ON m.h = hash(journal_id) GROUP BY journal_id
-),
-twice AS (
-    SELECT n.journal_id, n.invoice_id, n.currency, sum(n.debited) - min(n.debited) AS again
+booked AS (
+    SELECT invoice_id, currency, min(journal_id) AS journal_id, max(journal_id) AS last_journal_id, {_SUMS}
+    FROM named ANTI JOIN (SELECT journal_id FROM others WHERE settles) AS s USING (journal_id)
+    WHERE invoice_id IS NOT NULL
+    GROUP BY invoice_id, currency
+)
+SELECT coalesce(e.invoice_id, b.invoice_id) AS invoice_id, coalesce(e.currency, b.currency) AS currency, e.customer_id, e.cohort,
+    e.total AS billed, b.known_on, greatest(e.changed_on, b.changed_on) AS changed_on, coalesce(e.state = 'issued'
+        AND b.journal_id = b.last_journal_id AND b.receivables = 1 AND b.customer_id = e.customer_id AND b.ar = e.total AND b.revenue = e.gross - e.discount
+        AND b.tax = e.tax AND b.credits = e.credit AND b.unbalanced = 0
+        AND date_trunc('month', b.posted_on) = date_trunc('month', e.issued_on)
+        AND b.journal_id NOT IN (SELECT journal_id FROM others)
+        AND b.invoice_id NOT IN (SELECT invoice_id FROM journal_shares), false) AS tied
+FROM engine_invoices AS e
+FULL JOIN booked AS b ON b.invoice_id = e.invoice_id AND b.currency = e.currency""",
+)
+
+TIED = Relation(
+    name="booked_tied",
+    inputs=("booked_ties",),
+    kept=False,
+    doc="Invoices and postings that tie; but those of which something does not tie, in any currency.",
+    sql="""
+SELECT t.invoice_id, t.currency, t.customer_id, t.cohort, t.billed, t.known_on, t.changed_on
+FROM booked_ties AS t
+ANTI JOIN (SELECT invoice_id FROM booked_ties WHERE NOT tied) AS u ON u.invoice_id = t.invoice_id
+WHERE t.tied""",
+)
+
+JOURNALS = Relation(
+    name="invoice_journals",
+    inputs=("ledger_entries", "mapped_keys", "journal_shares", "booked_ties", "booked_tied"),
+    rows_from=("booked_ties WHERE known_on IS NOT NULL AND NOT tied", "ledger_entries WHERE invoice_id IS NULL"),
+    doc=(
+        "Invoice postings of what does not tie, one row a journal, invoice and currency: journals without cash, refund or write-off. "
+        "Entries without an invoice_id take the one that their journal names; a journal that names none takes those that "
+        "summary_postings found for it, or stands under its own id. `again`: what entries add to AR that repeat another of the same "
+        "journal. `invoices`: 0, 1, or 2 for several, which a journal of several has of those too that tie."
+    ),
+    sql=f"""
+WITH {_ENTRIES},
+looked_into AS (
+    SELECT DISTINCT n.journal_id
     FROM named AS n
-    SEMI JOIN (SELECT journal_id FROM parts WHERE receivables > 1) AS p ON p.journal_id = n.journal_id
-    WHERE n.role = 'ar'
-    GROUP BY n.journal_id, n.invoice_id, n.currency, n.debit, n.credit HAVING count(*) > 1
+    LEFT JOIN (SELECT DISTINCT invoice_id FROM booked_ties WHERE NOT tied) AS u ON u.invoice_id = n.invoice_id
+    WHERE n.invoice_id IS NULL OR u.invoice_id IS NOT NULL
 ),
-copies AS (SELECT journal_id, invoice_id, currency, sum(again) AS again FROM twice GROUP BY journal_id, invoice_id, currency)
-SELECT p.journal_id, coalesce(p.invoice_id, 'journal ' || p.journal_id) AS invoice_id, p.currency,
-    CASE WHEN p.invoice_id IS NULL THEN 0 ELSE 1 END AS invoices, p.customer_id, p.posted_on, p.known_on, p.changed_on,
-    CAST(p.ar AS {AMOUNT}) AS ar, CAST(p.revenue AS {AMOUNT}) AS revenue, CAST(p.tax AS {AMOUNT}) AS tax,
-    CAST(p.credits AS {AMOUNT}) AS credits, CAST(p.unbalanced AS {AMOUNT}) AS unbalanced,
-    CAST(coalesce(c.again, 0) AS {AMOUNT}) AS again, false AS is_rest
-FROM parts AS p
-ANTI JOIN crowded AS m ON m.h = hash(p.journal_id)
-LEFT JOIN copies AS c ON c.journal_id = p.journal_id
-ANTI JOIN journal_shares AS s ON s.journal_id = p.journal_id AND s.currency = p.currency
-WHERE NOT p.settles AND (p.invoice_id IS NOT NULL OR (p.on_account AND p.sells))
-UNION ALL
-SELECT p.journal_id, coalesce(p.invoice_id, j.one_invoice, 'journal ' || p.journal_id) AS invoice_id, p.currency, j.invoices,
-    min(p.customer_id) AS customer_id, min(p.posted_on) AS posted_on, min(p.known_on) AS known_on,
-    max(p.changed_on) AS changed_on, CAST(sum(p.ar) AS {AMOUNT}) AS ar, CAST(sum(p.revenue) AS {AMOUNT}) AS revenue,
-    CAST(sum(p.tax) AS {AMOUNT}) AS tax, CAST(sum(p.credits) AS {AMOUNT}) AS credits,
-    CAST(sum(p.unbalanced) AS {AMOUNT}) AS unbalanced, CAST(coalesce(sum(c.again), 0) AS {AMOUNT}) AS again, false AS is_rest
-FROM parts AS p
-JOIN journals AS j ON j.journal_id = p.journal_id
-LEFT JOIN copies AS c ON c.journal_id = p.journal_id AND c.currency = p.currency
-    AND c.invoice_id IS NOT DISTINCT FROM p.invoice_id
-ANTI JOIN journal_shares AS s ON s.journal_id = p.journal_id AND s.currency = p.currency
-WHERE NOT j.settles AND (j.invoices > 0 OR (j.on_account AND j.sells))
-GROUP BY p.journal_id, coalesce(p.invoice_id, j.one_invoice, 'journal ' || p.journal_id), p.currency, j.invoices
+entries AS (
+    SELECT journal_id, posted_on, role, currency, invoice_id, customer_id, known_on, changed_on, debited, row_number() OVER (
+            PARTITION BY journal_id, invoice_id, currency, role, debit, credit ORDER BY source_file, source_row) > 1 AS is_copy
+    FROM named SEMI JOIN looked_into USING (journal_id)
+),
+journals AS (
+    SELECT journal_id, min(invoice_id) AS one_invoice,
+        CASE WHEN min(invoice_id) IS NULL THEN 0 WHEN min(invoice_id) = max(invoice_id) THEN 1 ELSE 2 END AS invoices
+    FROM entries
+    GROUP BY journal_id
+    HAVING NOT bool_or(role IN ('cash', 'refund', 'write_off')) AND (min(invoice_id) IS NOT NULL
+        OR (bool_or(role = 'ar') AND bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable'))))
+),
+posted AS (
+    SELECT e.journal_id, coalesce(e.invoice_id, j.one_invoice, 'journal ' || e.journal_id) AS invoice_id, e.currency, j.invoices,
+        {_SUMS}, coalesce(sum(debited) FILTER (WHERE role = 'ar' AND is_copy), 0) AS again
+    FROM entries AS e
+    JOIN journals AS j ON j.journal_id = e.journal_id
+    ANTI JOIN journal_shares AS s ON s.journal_id = e.journal_id AND s.currency = e.currency
+    GROUP BY e.journal_id, coalesce(e.invoice_id, j.one_invoice, 'journal ' || e.journal_id), e.currency, j.invoices
+)
+SELECT journal_id, invoice_id, currency, invoices, customer_id, posted_on, known_on, changed_on,
+    {", ".join(f"CAST({name} AS {AMOUNT}) AS {name}" for name in ("ar", "revenue", "tax", "credits", "unbalanced", "again"))},
+    false AS is_rest
+FROM posted ANTI JOIN booked_tied USING (invoice_id, currency)
 UNION ALL
 SELECT journal_id, invoice_id, currency, invoices, customer_id, posted_on, known_on, changed_on, ar, revenue, tax, credits,
     CAST(ar + credits + others - revenue - tax AS {AMOUNT}) AS unbalanced, CAST(0 AS {AMOUNT}) AS again, is_rest
@@ -92,42 +130,26 @@ FROM journal_shares""",
 BOOKED = Relation(
     name="booked_invoices",
     inputs=("invoice_journals",),
+    rows_from=("invoice_journals",),
     doc=(
-        "What the ledger has booked an invoice, over all its journals. `again`: what journals add to AR that book the same as "
-        "another, or entries the same as another of their journal. `least_ar`, `most_ar`: of a single journal."
+        "What the ledger has booked an invoice that does not tie, over all its journals. `again`: what journals add to AR that book "
+        "the same as another; `again_within`: entries the same as another of their journal; `least_ar`, `most_ar`: of a single journal."
     ),
     sql=f"""
-WITH several AS (SELECT hash(invoice_id) AS h FROM invoice_journals GROUP BY h HAVING count(*) > 1),
-sums AS (
-    SELECT invoice_id, currency, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
-        max(posted_on) AS last_posted_on, count(*) AS journals, min(customer_id) AS customer_id, min(journal_id) AS journal_id,
-        sum(ar) AS ar, sum(revenue) AS revenue, sum(tax) AS tax, sum(credits) AS credits,
-        max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS unbalanced, bool_or(is_rest) AS is_rest,
-        sum(again) AS again_within, min(ar) AS least_ar, max(ar) AS most_ar
-    FROM invoice_journals SEMI JOIN several AS m ON m.h = hash(invoice_id)
-    GROUP BY invoice_id, currency
-),
-alike AS (
-    SELECT j.invoice_id, j.currency, sum(j.ar) - j.ar AS again
-    FROM invoice_journals AS j
-    SEMI JOIN (SELECT invoice_id FROM sums WHERE journals > 1) AS s ON s.invoice_id = j.invoice_id
-    GROUP BY j.invoice_id, j.currency, j.ar, j.revenue, j.tax, j.credits
-),
-copies AS (SELECT invoice_id, currency, sum(again) AS again FROM alike GROUP BY invoice_id, currency)
-SELECT j.invoice_id, j.currency, j.known_on, j.changed_on, j.posted_on, j.posted_on AS last_posted_on, 1 AS journals, j.customer_id,
-    j.journal_id, j.ar, j.revenue, j.tax, j.credits,
-    CAST(CASE WHEN j.invoices > 1 THEN 0 ELSE abs(j.unbalanced) END AS {AMOUNT}) AS unbalanced, j.is_rest,
-    CAST(0 AS {AMOUNT}) AS again, j.again AS again_within, j.ar AS least_ar, j.ar AS most_ar
-FROM invoice_journals AS j
-ANTI JOIN several AS m ON m.h = hash(j.invoice_id)
-UNION ALL
-SELECT s.invoice_id, s.currency, s.known_on, s.changed_on, s.posted_on, s.last_posted_on, s.journals, s.customer_id, s.journal_id,
-    CAST(s.ar AS {AMOUNT}) AS ar, CAST(s.revenue AS {AMOUNT}) AS revenue, CAST(s.tax AS {AMOUNT}) AS tax,
-    CAST(s.credits AS {AMOUNT}) AS credits, CAST(s.unbalanced AS {AMOUNT}) AS unbalanced, s.is_rest,
-    CAST(coalesce(c.again, 0) AS {AMOUNT}) AS again, CAST(s.again_within AS {AMOUNT}) AS again_within,
-    s.least_ar, s.most_ar
-FROM sums AS s
-LEFT JOIN copies AS c ON c.invoice_id = s.invoice_id AND c.currency = s.currency""",
+SELECT invoice_id, currency, min(known_on) AS known_on, max(changed_on) AS changed_on, min(posted_on) AS posted_on,
+    count(*) AS journals, min(customer_id) AS customer_id, min(journal_id) AS journal_id,
+    CAST(sum(ar) AS {AMOUNT}) AS ar, CAST(sum(revenue) AS {AMOUNT}) AS revenue, CAST(sum(tax) AS {AMOUNT}) AS tax,
+    CAST(sum(credits) AS {AMOUNT}) AS credits,
+    CAST(max(CASE WHEN invoices > 1 THEN 0 ELSE abs(unbalanced) END) AS {AMOUNT}) AS unbalanced, bool_or(is_rest) AS is_rest,
+    CAST(coalesce(sum(ar) FILTER (WHERE is_copy), 0) AS {AMOUNT}) AS again, CAST(sum(again) AS {AMOUNT}) AS again_within,
+    min(ar) AS least_ar, max(ar) AS most_ar
+FROM (
+    SELECT invoice_id, currency, known_on, changed_on, posted_on, customer_id, journal_id, ar, revenue, tax, credits, invoices,
+        unbalanced, is_rest, again,
+        row_number() OVER (PARTITION BY invoice_id, currency, ar, revenue, tax, credits ORDER BY journal_id, is_rest) > 1 AS is_copy
+    FROM invoice_journals
+) AS journals
+GROUP BY invoice_id, currency""",
 )
 
 _SIDES = {
@@ -152,7 +174,6 @@ _SIDES = {
     "AND abs(r.ar - l.total) > abs(l.total) - abs(r.ar - l.total)",
     "is_rest": "r.is_rest",
     "posted_on": "r.posted_on",
-    "last_posted_on": "r.last_posted_on",
     "journal_id": "r.journal_id",
     "invoice_kind": "l.invoice_kind",
     "other_customer": "CASE WHEN r.customer_id <> l.customer_id THEN r.customer_id END",
@@ -168,14 +189,20 @@ _VOID = _SIDES | {
 
 PLACED = Relation(
     name="booked_placed",
-    inputs=("booked_invoices", "engine_invoices", "set_aside", "run_params"),
+    inputs=("booked_ties", "booked_invoices", "engine_invoices", "set_aside", "run_params"),
+    rows_from=("booked_ties WHERE NOT tied", "booked_invoices"),
     doc=(
-        "Invoices and what is booked for them, with the code where they differ. A void invoice should net to nothing, once "
+        "Invoices that do not tie and what is booked for them, with the code where they differ. A void invoice should net to nothing, once "
         "the lag for its reversal has passed. An invoice of which the engine's own rows are in quarantine waits for them. "
         "`booked_again`: one of two journals books the invoice as it is billed, and the other is nearer to it than to nothing."
     ),
     sql=f"""
-WITH {beside("engine_invoices", "booked_invoices", "ledger_lag_days", _SIDES)},
+WITH billed AS (
+    SELECT invoice_id, currency, customer_id, subscription_id, cohort, state, issued_on, invoice_kind, known_on, changed_on, gross,
+        discount, credit, tax, total
+    FROM engine_invoices SEMI JOIN (SELECT invoice_id FROM booked_ties WHERE NOT tied) AS u USING (invoice_id)
+),
+{beside("billed", "booked_invoices", "ledger_lag_days", _SIDES)},
 joined AS (
     SELECT s.invoice_id, s.currency, s.status, {", ".join(f"s.{name}" for name in _SIDES)}
     FROM placed AS s
@@ -183,26 +210,22 @@ joined AS (
     UNION ALL
     SELECT l.invoice_id, l.currency, CASE WHEN CAST(l.changed_on + p.ledger_lag_days AS DATE) > p.day THEN 'pending'
             ELSE 'compared' END AS status, {", ".join(f"{what} AS {name}" for name, what in _VOID.items())}
-    FROM engine_invoices AS l
+    FROM billed AS l
     JOIN booked_invoices AS r ON r.invoice_id = l.invoice_id AND r.currency = l.currency
     CROSS JOIN run_params AS p
     WHERE l.state = 'void' AND (CAST(l.changed_on + p.ledger_lag_days AS DATE) >= p.day OR r.changed_on = p.day)
 ),
-aside AS (
-    SELECT DISTINCT q.table_name, j.invoice_id
-    FROM joined AS j JOIN set_aside AS q ON q.named = j.invoice_id
-    WHERE j.status IN ('missing', 'unmapped') OR j.off <> 0 OR j.unbalanced <> 0
-)
-SELECT j.invoice_id, j.currency, CASE WHEN i.invoice_id IS NOT NULL AND j.off <> 0 THEN 'pending' ELSE j.status END AS status,
+{aside("ledger_entries")}
+SELECT j.invoice_id, j.currency, CASE WHEN a.billed AND j.off <> 0 THEN 'pending' ELSE j.status END AS status,
     j.customer_id, j.subscription_id, j.cohort, j.state, j.issued_on, j.net, j.tax,
     j.credit, j.billed, j.booked, j.revenue, j.booked_tax, j.booked_credits, j.unbalanced, j.journals, j.posted_on,
-    j.last_posted_on, j.journal_id, j.other_customer, j.off,
+    j.journal_id, j.other_customer, j.off,
     CASE
         WHEN j.status = 'pending' THEN NULL
         WHEN j.status = 'currency' THEN 'CURRENCY_FX'
         WHEN j.status = 'missing' AND j.billed = 0 AND j.net = 0 AND j.tax = 0 THEN NULL
-        WHEN l.invoice_id IS NOT NULL AND (j.status = 'missing' OR j.off <> 0 OR j.unbalanced <> 0) THEN 'RECORD_QUARANTINED'
-        WHEN i.invoice_id IS NOT NULL AND j.off <> 0 THEN NULL
+        WHEN a.followed AND (j.status = 'missing' OR j.off <> 0 OR j.unbalanced <> 0) THEN 'RECORD_QUARANTINED'
+        WHEN a.billed AND j.off <> 0 THEN NULL
         WHEN j.status = 'missing' AND (j.invoice_kind = 'credit_note' OR j.billed < 0) THEN 'REVERSAL_NOT_PROPAGATED'
         WHEN j.status = 'missing' THEN 'LEDGER_MISSING'
         WHEN j.status = 'unmapped' AND j.is_rest THEN 'LEDGER_AMOUNT'
@@ -218,14 +241,14 @@ SELECT j.invoice_id, j.currency, CASE WHEN i.invoice_id IS NOT NULL AND j.off <>
     END AS code
 FROM joined AS j
 CROSS JOIN run_params AS p
-LEFT JOIN aside AS l ON l.invoice_id = j.invoice_id AND l.table_name = 'ledger_entries'
-LEFT JOIN aside AS i ON i.invoice_id = j.invoice_id AND i.table_name = 'invoice_lines'""",
+LEFT JOIN aside AS a ON a.invoice_id = j.invoice_id""",
 )
 
 _RENDERED_ONLY = """
 WITH strangers AS (
     SELECT d.invoice_id, d.currency, d.document_id, d.customer_id, d.payable, d.known_on
     FROM documents AS d
+    SEMI JOIN (SELECT invoice_id FROM rendered_ties WHERE NOT tied) AS u ON u.invoice_id = d.invoice_id
     ANTI JOIN engine_invoices AS e ON e.invoice_id = d.invoice_id
     WHERE d.place = 1
 ),
@@ -325,7 +348,8 @@ _orphan_finding = columns(
 
 RENDERED_ONLY = Relation(
     name="rendered_booked_placed",
-    inputs=("documents", "booked_invoices", "engine_invoices", "run_params"),
+    inputs=("documents", "rendered_ties", "booked_invoices", "engine_invoices", "run_params"),
+    rows_from=("rendered_ties WHERE billed IS NULL",),
     doc="Documents and journals of invoices that the engine's output does not have, where both exist and one is new today.",
     sql=_RENDERED_ONLY,
 )
@@ -388,6 +412,23 @@ _assessed = columns(
         "right_count": "coalesce(b.journals, 0)",
     },
 )
+_assessed_tied = columns(
+    ASSESSED,
+    {
+        "pair": _PAIR,
+        "left_key": "t.invoice_id",
+        "right_key": "t.invoice_id",
+        "currency": "t.currency",
+        "cohort": "t.cohort",
+        "variant": "'control'",
+        "customer_id": "t.customer_id",
+        "status": "'matched'",
+        "left_amount": "t.billed",
+        "right_amount": "t.billed",
+        "left_count": "1",
+        "right_count": "1",
+    },
+)
 _orphan_assessed = columns(
     ASSESSED,
     _orphan
@@ -404,10 +445,14 @@ _orphan_assessed = columns(
 
 ASSESSMENTS = Relation(
     name="booked_assessed",
-    inputs=("booked_placed", "rendered_booked_placed"),
+    inputs=("booked_tied", "booked_placed", "rendered_booked_placed", "run_params"),
     kept=False,
     doc="Every invoice that the day decides about, billed or only rendered, with what is booked for it.",
     sql=f"""
+SELECT {_assessed_tied}
+FROM booked_tied AS t
+JOIN run_params AS p ON p.day = t.changed_on
+UNION ALL
 SELECT {_assessed}
 FROM booked_placed AS b
 UNION ALL
@@ -415,4 +460,4 @@ SELECT {_orphan_assessed}
 FROM rendered_booked_placed AS o""",
 )
 
-RELATIONS: tuple[Relation, ...] = (JOURNALS, BOOKED, PLACED, RENDERED_ONLY, FINDINGS, ASSESSMENTS)
+RELATIONS: tuple[Relation, ...] = (TIES, TIED, JOURNALS, BOOKED, PLACED, RENDERED_ONLY, FINDINGS, ASSESSMENTS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
-from billing_recon.compute.reconcile.beside import beside
+from billing_recon.compute.reconcile.beside import aside, beside
 from billing_recon.compute.reconcile.engine_output import CONTENT, mapped
 from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns, signed, source
 from billing_recon.compute.reconcile.versions import last_word
@@ -48,6 +48,27 @@ FROM named AS n
 LEFT JOIN ranked AS r ON r.document_id = n.document_id""",
 )
 
+TIES = Relation(
+    name="rendered_ties",
+    inputs=("documents", "engine_invoices", "run_params"),
+    doc=(
+        "Every invoice beside its original document, and what its lines come to (engine_invoices). `compared`: it is issued, and one "
+        "of the two changed today. `tied`: it is issued, and both have the same customer and the same figures in the header; of these "
+        "nothing more need be known but whether their lines agree."
+    ),
+    sql="""
+SELECT coalesce(e.invoice_id, d.invoice_id) AS invoice_id, coalesce(e.currency, d.currency) AS currency, d.document_id,
+    e.customer_id, e.cohort, e.total AS billed, e.gross - e.discount AS net, e.lines, e.content, e.tax_content,
+    coalesce(e.state = 'issued' AND d.document_id IS NOT NULL AND greatest(e.changed_on, d.known_on) = p.day, false) AS compared,
+    coalesce(e.state = 'issued' AND d.customer_id = e.customer_id AND d.payable = e.total
+        AND d.total IN (e.total, e.gross - e.discount + e.tax) AND d.subtotal = e.gross AND d.discount = e.discount
+        AND d.tax = e.tax, false) AS tied
+FROM engine_invoices AS e
+FULL JOIN (SELECT document_id, invoice_id, currency, customer_id, subtotal, discount, tax, total, payable, known_on
+    FROM documents WHERE place = 1) AS d ON d.invoice_id = e.invoice_id AND d.currency = e.currency
+CROSS JOIN run_params AS p""",
+)
+
 _SIDES = {
     "document_id": "r.document_id",
     "customer_id": "coalesce(l.customer_id, r.customer_id)",
@@ -66,10 +87,6 @@ _SIDES = {
     "other_customer": "CASE WHEN r.customer_id <> l.customer_id THEN r.customer_id END",
     "source_file": "r.source_file",
     "source_row": "r.source_row",
-    "billed_net": f"CAST(l.gross - l.discount AS {AMOUNT})",
-    "billed_lines": "l.lines",
-    "billed_content": "l.content",
-    "billed_taxes": "l.tax_content",
 }
 _OF_SIDES = ", ".join(
     f"s.{name}"
@@ -79,34 +96,38 @@ _OF_SIDES = ", ".join(
 
 RENDERED = Relation(
     name="rendered_placed",
-    inputs=("documents", "engine_invoices", "set_aside", "run_params"),
+    inputs=("rendered_ties", "documents", "engine_invoices", "set_aside", "run_params"),
+    rows_from=("rendered_ties WHERE NOT tied",),
     doc=(
-        "Invoices and their original documents beside each other, with what each header figure is off by: `off` the "
-        "payable, `total_off` the total (which may be before or after credits); and what the invoice's lines come to "
-        "(engine_invoices). An invoice of which the engine's own rows are in quarantine waits for them: what it bills is not "
-        "known, and expected_billed says so."
+        "Invoices that do not tie and their original documents beside each other, with what each header figure is off by: "
+        "`off` the payable, `total_off` the total (which may be before or after credits). An invoice of which the engine's own rows "
+        "are in quarantine waits for them: what it bills is not known, and expected_billed says so."
     ),
     sql=f"""
-WITH originals AS NOT MATERIALIZED (
-    SELECT {_DOCUMENT}, source_file, source_row, known_on, known_on AS changed_on FROM documents WHERE place = 1
+WITH untied AS (
+    SELECT invoice_id FROM rendered_ties WHERE NOT tied
 ),
-{beside("engine_invoices", "originals", "render_lag_days", _SIDES)},
-aside AS (
-    SELECT DISTINCT q.table_name, s.invoice_id
-    FROM placed AS s JOIN set_aside AS q ON q.named = s.invoice_id
-    WHERE s.status IS NOT NULL AND q.table_name IN ('rendered_invoices', 'invoice_lines')
-)
-SELECT s.invoice_id, s.currency, CASE WHEN b.invoice_id IS NOT NULL AND s.off <> 0 THEN 'pending' ELSE s.status END AS status,
-    s.document_id, {_OF_SIDES}, s.rendered, s.off, s.source_file, s.source_row, a.invoice_id IS NOT NULL AS aside
+billed AS (
+    SELECT invoice_id, currency, customer_id, subscription_id, cohort, state, known_on, changed_on, gross, discount, tax, total
+    FROM engine_invoices SEMI JOIN untied USING (invoice_id)
+),
+originals AS (
+    SELECT {_DOCUMENT}, source_file, source_row, known_on, known_on AS changed_on
+    FROM documents SEMI JOIN untied USING (invoice_id) WHERE place = 1
+),
+{beside("billed", "originals", "render_lag_days", _SIDES)},
+{aside("rendered_invoices")}
+SELECT s.invoice_id, s.currency, CASE WHEN a.billed AND s.off <> 0 THEN 'pending' ELSE s.status END AS status,
+    s.document_id, {_OF_SIDES}, s.rendered, s.off, s.source_file, s.source_row, coalesce(a.followed AND s.status = 'missing', false) AS aside
 FROM placed AS s
-LEFT JOIN aside AS a ON a.invoice_id = s.invoice_id AND a.table_name = 'rendered_invoices' AND s.status = 'missing'
-LEFT JOIN aside AS b ON b.invoice_id = s.invoice_id AND b.table_name = 'invoice_lines'
+LEFT JOIN aside AS a ON a.invoice_id = s.invoice_id
 WHERE s.status IS NOT NULL AND s.state = 'issued'""",
 )
 
 LINES = Relation(
     name="rendered_differences",
-    inputs=("rendered_placed", "rendered_lines", "engine_lines"),
+    inputs=("rendered_ties", "rendered_placed", "rendered_lines", "engine_lines", "engine_invoices"),
+    rows_from=("rendered_ties WHERE compared",),
     doc=(
         "Lines of compared documents whose amount (net of discount, before tax) or tax is not the engine's. Only documents "
         "that name lines take part, and of those that differ such as show a line of their invoice: one that shows none is "
@@ -117,7 +138,7 @@ LINES = Relation(
     sql=f"""
 WITH {last_word("rendered_lines", "document_id, line_no", _LINE)},
 compared AS NOT MATERIALIZED (
-    SELECT document_id, invoice_id, currency FROM rendered_placed WHERE status = 'compared'
+    SELECT document_id, invoice_id, currency, lines, net, content, tax_content FROM rendered_ties WHERE compared
 ),
 told AS (
     SELECT document_id, count(*) AS lines, count(line_id) AS named, count(tax) AS taxed, sum(amount) AS amount,
@@ -128,9 +149,16 @@ told AS (
 suspect AS (
     SELECT t.document_id
     FROM told AS t
-    JOIN rendered_placed AS d ON d.document_id = t.document_id AND d.status = 'compared'
-    WHERE t.named <> t.lines OR d.billed_lines <> t.lines OR d.billed_net <> t.amount OR d.billed_content <> t.content
-        OR (t.taxed > 0 AND (t.taxed <> t.lines OR d.billed_taxes <> t.taxes))
+    JOIN compared AS d ON d.document_id = t.document_id
+    ANTI JOIN (SELECT document_id FROM rendered_placed WHERE status <> 'compared') AS w ON w.document_id = t.document_id
+    WHERE t.named <> t.lines OR d.lines <> t.lines OR d.net <> t.amount OR d.content <> t.content
+        OR (t.taxed > 0 AND (t.taxed <> t.lines OR d.tax_content <> t.taxes))
+),
+looked_into AS (
+    SELECT d.document_id, d.invoice_id, d.currency, coalesce(h.off, 0) AS off, coalesce(h.tax_off, 0) AS tax_off
+    FROM compared AS d
+    SEMI JOIN suspect AS s ON s.document_id = d.document_id
+    LEFT JOIN rendered_placed AS h ON h.document_id = d.document_id
 ),
 named AS (
     SELECT document_id, {_KEY} AS line_id, sum(amount) AS amount, sum(tax) AS tax, min(source_file) AS source_file,
@@ -141,8 +169,7 @@ named AS (
 engine AS (
     SELECT d.document_id, l.line_id, l.kind, l.gross - l.discount AS amount, l.credit, l.tax, l.total
     FROM engine_lines AS l
-    JOIN (SELECT document_id, invoice_id, currency FROM compared SEMI JOIN suspect USING (document_id)) AS d
-        ON d.invoice_id = l.invoice_id AND d.currency = l.currency
+    JOIN looked_into AS d ON d.invoice_id = l.invoice_id AND d.currency = l.currency
     WHERE l.status = 'issued' AND l.variant = 'control'
 ),
 off AS (
@@ -165,7 +192,7 @@ parted AS (
     FROM off SEMI JOIN own USING (document_id) WHERE amount_off <> 0 OR tax_off <> 0
     WINDOW document AS (PARTITION BY document_id)
 )
-SELECT d.document_id, d.invoice_id, d.currency, d.customer_id, d.subscription_id, d.cohort, l.line_id, l.is_billed, l.is_rendered,
+SELECT d.document_id, d.invoice_id, d.currency, e.customer_id, e.subscription_id, e.cohort, l.line_id, l.is_billed, l.is_rendered,
     l.billed_amount, l.rendered_amount, l.billed_total, l.amount_off, l.tax_off, l.source_file, l.source_row,
     CAST(CASE
         WHEN d.off = l.amounts_off THEN l.amount_off
@@ -175,7 +202,8 @@ SELECT d.document_id, d.invoice_id, d.currency, d.customer_id, d.subscription_id
         ELSE l.amount_off
     END AS {AMOUNT}) AS delta
 FROM parted AS l
-JOIN rendered_placed AS d ON d.document_id = l.document_id AND d.status = 'compared'""",
+JOIN looked_into AS d ON d.document_id = l.document_id
+JOIN engine_invoices AS e ON e.invoice_id = d.invoice_id AND e.currency = d.currency""",
 )
 
 _HEADER = f"""
@@ -299,11 +327,11 @@ FINDINGS = Relation(
     name="billed_rendered_findings",
     inputs=("rendered_placed", "rendered_differences", "documents", "engine_invoices", "run_params"),
     rows_from=(
-        "rendered_placed WHERE status <> 'compared'",
-        "rendered_placed WHERE other_customer IS NOT NULL",
-        "rendered_placed WHERE off <> 0 OR total_off <> 0 OR subtotal_off <> 0 OR discount_off <> 0 OR tax_off <> 0",
+        "rendered_placed WHERE status NOT IN ('compared', 'pending')",
+        "rendered_placed WHERE status = 'compared' AND (other_customer IS NOT NULL OR off <> 0 OR total_off <> 0 "
+        "OR subtotal_off <> 0 OR discount_off <> 0 OR tax_off <> 0)",
         "rendered_differences",
-        "documents WHERE place > 1",
+        "documents AS d JOIN run_params AS p ON p.day = d.known_on WHERE d.place > 1",
     ),
     doc="Documents that are missing, doubled, unknown, or show other figures than the engine billed.",
     sql=f"""
@@ -344,6 +372,23 @@ _assessed = columns(
         "right_count": "CASE WHEN d.document_id IS NULL THEN 0 ELSE 1 END",
     },
 )
+_assessed_tied = columns(
+    ASSESSED,
+    {
+        "pair": _PAIR,
+        "left_key": "t.invoice_id",
+        "right_key": "t.document_id",
+        "currency": "t.currency",
+        "cohort": "t.cohort",
+        "variant": "'control'",
+        "customer_id": "t.customer_id",
+        "status": "CASE WHEN l.document_id IS NULL THEN 'matched' ELSE 'break' END",
+        "left_amount": "t.billed",
+        "right_amount": "t.billed",
+        "left_count": "1",
+        "right_count": "1",
+    },
+)
 _assessed_again = columns(
     ASSESSED,
     {
@@ -363,7 +408,7 @@ _assessed_again = columns(
 
 ASSESSMENTS = Relation(
     name="billed_rendered_assessed",
-    inputs=("rendered_placed", "rendered_differences", "documents", "engine_invoices", "run_params"),
+    inputs=("rendered_ties", "rendered_placed", "rendered_differences", "documents", "engine_invoices", "run_params"),
     kept=False,
     doc="Every invoice and document that the day decides about. A wrong total beside a right payable counts by the total.",
     sql=f"""
@@ -375,6 +420,12 @@ found AS (
           UNION ALL SELECT document_id, 0 AS rendered_total, 0 AS delta FROM rendered_differences) AS wrong
     GROUP BY document_id
 )
+SELECT {_assessed_tied}
+FROM rendered_ties AS t
+ANTI JOIN (SELECT invoice_id FROM rendered_ties WHERE NOT tied) AS u ON u.invoice_id = t.invoice_id
+LEFT JOIN (SELECT DISTINCT document_id FROM rendered_differences) AS l ON l.document_id = t.document_id
+WHERE t.tied AND t.compared
+UNION ALL
 SELECT {_assessed}
 FROM rendered_placed AS d
 LEFT JOIN found AS f ON f.document_id = d.document_id
@@ -387,4 +438,4 @@ LEFT JOIN engine_invoices AS e ON e.invoice_id = d.invoice_id AND e.currency = d
 WHERE d.place > 1""",
 )
 
-RELATIONS: tuple[Relation, ...] = (DOCUMENTS, RENDERED, LINES, FINDINGS, ASSESSMENTS)
+RELATIONS: tuple[Relation, ...] = (DOCUMENTS, TIES, RENDERED, LINES, FINDINGS, ASSESSMENTS)

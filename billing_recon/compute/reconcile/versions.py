@@ -30,22 +30,19 @@ def last_word(table: str, key: str, columns: str) -> str:
     """CTEs ending in `current`: the rows of `table` with `columns`, each `key` once, as its latest file has it.
 
     `known_on` is the day on which the key was first observed, `changed_on` that of the row that holds. Keys that came once,
-    nearly all, are only counted.
+    nearly all, are only counted: which rows came again is told by their places, so that the key of all others is not read.
     """
-    keys = key.split(", ")
     chosen = ", ".join(f"t.{name}" for name in columns.split(", "))
-    same = " AND ".join(f"l.{name} = t.{name}" for name in keys)
     return f"""{repeated(table, key)},
-latest AS (
-    SELECT {", ".join(f"t.{name}" for name in keys)}, min(t.observed_on) AS known_on,
-        max(struct_pack(seen := t.observed_on, file := t.source_file, place := t.source_row)) AS last
+versions AS (
+    SELECT t.day, t.source_file, t.source_row, min(t.observed_on) OVER same_key AS known_on, row_number() OVER (
+            PARTITION BY {key} ORDER BY t.observed_on DESC, t.source_file DESC, t.source_row DESC, t.day DESC) = 1 AS holds
     FROM {table} AS t SEMI JOIN again USING ({key})
-    GROUP BY {", ".join(f"t.{name}" for name in keys)}
+    WINDOW same_key AS (PARTITION BY {key})
 ),
 current AS NOT MATERIALIZED (
-    SELECT {chosen}, t.source_file, t.source_row, coalesce(l.known_on, t.observed_on) AS known_on, t.observed_on AS changed_on
+    SELECT {chosen}, t.source_file, t.source_row, coalesce(v.known_on, t.observed_on) AS known_on, t.observed_on AS changed_on
     FROM {table} AS t
-    LEFT JOIN latest AS l ON {same}
-    WHERE l.last IS NULL
-        OR (l.last.seen = t.observed_on AND l.last.file = t.source_file AND l.last.place = t.source_row)
+    LEFT JOIN versions AS v ON v.day = t.day AND v.source_file = t.source_file AND v.source_row = t.source_row
+    WHERE coalesce(v.holds, true)
 )"""

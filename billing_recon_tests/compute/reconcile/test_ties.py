@@ -1,0 +1,95 @@
+"""Which invoices tie with document and ledger at first look, and that nothing is lost between these and the others."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
+
+BEFORE = DAY - timedelta(days=2)
+
+
+def followed(world: World, number: str) -> list[dict[str, Any]]:
+    """An invoice with its document and journal in order; the journal's entries."""
+    invoice = world.invoice(number, on=BEFORE)
+    world.document(invoice, f"D-{number}")
+    return world.journal(invoice, f"J-{number}", posted_on=BEFORE)
+
+
+def looked_into(outcome: Outcome) -> dict[str, list[str]]:
+    """The invoices that did not tie at first look, by layer."""
+    return {
+        layer: [row["invoice_id"] for row in outcome.rows(f"FROM {layer}_ties WHERE NOT tied ORDER BY invoice_id")]
+        for layer in ("rendered", "booked")
+    }
+
+
+def items(outcome: Outcome, pair: str) -> list[tuple[str, str, str]]:
+    return [
+        (row["left_key"], row["currency"], row["status"])
+        for row in outcome.rows(f"FROM assessments WHERE pair = '{pair}' ORDER BY left_key, currency")
+    ]
+
+
+def test_what_is_equal_ties_and_is_matched_without_a_further_look() -> None:
+    world = World()
+    followed(world, "INV-1")
+    outcome = world.run("billed_booked")
+    assert looked_into(outcome) == {"rendered": [], "booked": []}
+    assert outcome.rows("FROM booked_placed") == outcome.rows("FROM rendered_placed") == []
+    assert items(outcome, "billed_booked") == [("INV-1", "USD", "matched")]
+    assert items(outcome, "billed_rendered") == [("INV-1", "USD", "matched")]
+
+
+def test_an_invoice_that_ties_in_one_currency_only_is_looked_into_in_both() -> None:
+    world = World()
+    followed(world, "INV-1")
+    line = world.rows["invoice_lines"][0]
+    world.rows["invoice_lines"].append(line | {"line_id": "other", "currency": "EUR", "source_row": 500})
+    outcome = world.run("billed_booked")
+    assert [item[1] for item in items(outcome, "billed_booked")] == ["EUR", "USD"]
+    assert len(outcome.rows("FROM rendered_placed")) == len(outcome.rows("FROM booked_placed")) == 2
+    assert outcome.foots()
+
+
+def test_a_journal_of_two_invoices_is_counted_once_for_each_though_only_one_ties() -> None:
+    world = World()
+    followed(world, "INV-1")
+    for entry in (wrong := followed(world, "INV-2")):
+        entry["journal_id"] = "J-INV-1"
+    wrong[0]["debit"] += Decimal("1.00")
+    outcome = world.run("billed_booked")
+    assert looked_into(outcome)["booked"] == ["INV-2"]
+    assert items(outcome, "billed_booked") == [("INV-1", "USD", "matched"), ("INV-2", "USD", "break")]
+    assert outcome.codes("billed_booked") == [("LEDGER_AMOUNT", Decimal("1.00"))]
+
+
+def test_the_money_of_an_invoice_in_the_ledger_does_not_keep_its_posting_from_tying() -> None:
+    world = World()
+    for entry in followed(world, "INV-1")[:1]:
+        for role, debit, credit in (("cash", entry["debit"], 0), ("ar", 0, entry["debit"])):
+            paid = {"entry_id": f"P-{role}", "journal_id": "P", "role": role, "debit": debit, "credit": credit}
+            world.rows["ledger_entries"].append(entry | paid | {"source_row": 500 + debit})
+    outcome = world.run("billed_booked")
+    assert looked_into(outcome)["booked"] == []
+    assert items(outcome, "billed_booked") == [("INV-1", "USD", "matched")]
+
+
+def test_a_journal_that_names_its_invoice_in_some_entries_only_is_looked_into_and_may_yet_match() -> None:
+    world = World()
+    followed(world, "INV-1")[1]["invoice_id"] = None
+    outcome = world.run("billed_booked")
+    assert looked_into(outcome)["booked"] == ["INV-1"]
+    assert items(outcome, "billed_booked") == [("INV-1", "USD", "matched")]
+
+
+def test_a_document_that_ties_is_a_break_where_its_lines_do_not_agree() -> None:
+    world = World()
+    followed(world, "INV-1")
+    world.rows["rendered_lines"][0]["amount"] += Decimal("5.00")
+    outcome = world.run("billed_rendered")
+    assert outcome.rows("SELECT tied FROM rendered_ties") == [{"tied": True}]
+    assert items(outcome, "billed_rendered") == [("INV-1", "USD", "break")]
+    assert outcome.codes("billed_rendered") == [("RENDER_VALUE", Decimal(0))]
