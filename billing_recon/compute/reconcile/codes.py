@@ -140,9 +140,9 @@ def _settled_otherwise(raw: str, billed: str, otherwise: str) -> str:
 
 
 _ALLOWANCE = f"""(s.other_allowance OR (s.free_units > 0 AND p.b_price = p.e_price AND p.b_price > 0
-        AND p.b_gross % CAST(p.b_price AS {AMOUNT}) = 0 AND abs(p.b_gross - p.e_gross) > CAST(p.b_price AS {AMOUNT})))"""
+        AND p.b_gross % CAST(p.b_price AS {AMOUNT}) = 0 AND abs(p.b_gross - p.e_gross) >= CAST(p.b_price AS {AMOUNT}) + minor_unit(p.decimals)))"""
 """The gross of other included units: none, twice as many, or any other number of whole units or packages, which cannot be a
-package rounded otherwise since it is more than one away."""
+package rounded otherwise since it is more than one away, and what settling makes."""
 
 _GROSS_OTHERWISE = f"""CASE
         WHEN p.kind IN {CHARGES} AND {_ALLOWANCE} THEN 'ALLOWANCE_ROLLOVER'

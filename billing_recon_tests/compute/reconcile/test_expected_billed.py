@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from billing_recon.core.catalog import Plan
 from billing_recon_tests.compute.reconcile.world import DAY, FEBRUARY, World
 
 LINE = "expected_billed"
@@ -413,6 +414,38 @@ def test_units_that_only_the_contract_includes_and_the_engine_does_not_know() ->
     line = world.expect(charge="storage", quantity="200.25", gross="13.075", working=working)
     world.bill("INV-1", line, **world.refigure(line, "15.025"))
     one(world, "ALLOWANCE_ROLLOVER", "2.32")
+
+
+class _Bundles(World):
+    """Storage is sold in packages of 50, after 20 units that are free."""
+
+    plans = tuple(
+        Plan.model_validate(
+            plan.model_dump(mode="json")
+            | {
+                "charges": [
+                    {
+                        "charge_id": "storage",
+                        "kind": "usage",
+                        "meter": "gb",
+                        "model": "package",
+                        "package_size": "50",
+                        "package_price": "89.25644",
+                        "free_units": "20",
+                    }
+                ]
+            }
+        )
+        for plan in World.plans
+    )
+
+
+def test_a_begun_package_that_is_not_charged_is_no_package_that_is_free() -> None:
+    world = _Bundles()
+    price = Decimal("89.25644")
+    line = world.expect(charge="storage", quantity=69, gross=price, unit_price=price)
+    world.bill("INV-1", line, **world.refigure(line, "0"))
+    one(world, "TIER_RATE", "-106.22")
 
 
 def _taxed_by_itself(world: World, units: int, gross: str, tax: str) -> None:
