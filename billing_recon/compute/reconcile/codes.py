@@ -68,8 +68,8 @@ METERED = Relation(
     doc=(
         "What the engine says it metered in the days of each usage line whose quantity differs; its last word on a day counts. "
         "`is_right`: all that it should have, the line's units or what was used where those are no sum of it. Where what it metered "
-        "too much or too little is what the line is off by, those days say what was not the cause: `no_correction` and `no_late`, "
-        "since on none of them a correction or anything late came."
+        "too much or too little, since it says so at all, is what the line is off by, those days say what was not the cause: "
+        "`no_correction` and `no_late`, since on none of them a correction or anything late came."
     ),
     sql=f"""
 WITH asked AS (
@@ -95,9 +95,11 @@ used AS (
 ),
 days AS (
     SELECT coalesce(m.item, u.item) AS item, m.metered, coalesce(u.used, 0) AS used,
-        coalesce(m.metered, 0) - coalesce(u.used, 0) AS off, coalesce(u.corrected, false) AS corrected, coalesce(u.late, false) AS late
+        CASE WHEN coalesce(m.usage_day, u.usage_day) < s.since THEN 0 ELSE coalesce(m.metered, 0) - coalesce(u.used, 0) END AS off,
+        coalesce(u.corrected, false) AS corrected, coalesce(u.late, false) AS late
     FROM metered AS m
     FULL JOIN used AS u ON u.item = m.item AND u.usage_day = m.usage_day
+    CROSS JOIN (SELECT min(usage_day) AS since FROM metered_days) AS s
 ),
 summed AS (
     SELECT p.item FROM parted_lines AS p {NOT_SUMMED} WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity

@@ -398,9 +398,10 @@ def test_the_day_that_was_metered_wrong_says_whether_its_correction_or_its_late_
 ) -> None:
     world = World()
     line = world.expect(**{name: abs(units) for name, units in known.items() if name != "corrected_quantity"})
-    world.usage(5_900, date(2026, 2, 10), **known)
+    world.usage(1_000, date(2026, 2, 9))
+    world.usage(4_900, date(2026, 2, 10), **known)
     world.usage(6_100, date(2026, 2, 11))
-    for day, used in ((10, 5_900), (11, 6_100)):
+    for day, used in ((10, 4_900), (11, 6_100)):
         off = billed - 12_000 if day == day_metered_wrong else 0
         world.metered(used + off, date(2026, 2, day))
     world.bill("INV-1", line, quantity=billed, **world.refigure(line, gross))
