@@ -194,6 +194,7 @@ PLACED = Relation(
     doc=(
         "Invoices that do not tie and what is booked for them, with the code where they differ. A void invoice should net to nothing, once "
         "the lag for its reversal has passed. An invoice of which the engine's own rows are in quarantine waits for them. "
+        "So does what a journal of several books beyond its invoices, while engine rows of a day that it may book are in quarantine. "
         "`booked_again`: one of two journals books the invoice as it is billed, and the other is nearer to it than to nothing."
     ),
     sql=f"""
@@ -215,13 +216,21 @@ joined AS (
     CROSS JOIN run_params AS p
     WHERE l.state = 'void' AND (CAST(l.changed_on + p.ledger_lag_days AS DATE) >= p.day OR r.changed_on = p.day)
 ),
-{aside("ledger_entries")}
-SELECT j.invoice_id, j.currency, CASE WHEN a.billed AND j.off <> 0 THEN 'pending' ELSE j.status END AS status,
+{aside("ledger_entries")},
+waiting AS (
+    SELECT DISTINCT j.invoice_id
+    FROM joined AS j
+    CROSS JOIN run_params AS p
+    JOIN (SELECT DISTINCT TRY_CAST(named AS DATE) AS issued_on FROM set_aside WHERE table_name = 'invoice_lines') AS q
+        ON q.issued_on <= j.posted_on AND q.issued_on >= CAST(j.posted_on - p.ledger_lag_days AS DATE)
+    WHERE j.is_rest AND j.off > 0
+)
+SELECT j.invoice_id, j.currency, CASE WHEN (a.billed AND j.off <> 0) OR w.invoice_id IS NOT NULL THEN 'pending' ELSE j.status END AS status,
     j.customer_id, j.subscription_id, j.cohort, j.state, j.issued_on, j.net, j.tax,
     j.credit, j.billed, j.booked, j.revenue, j.booked_tax, j.booked_credits, j.unbalanced, j.journals, j.posted_on,
     j.journal_id, j.other_customer, j.off,
     CASE
-        WHEN j.status = 'pending' THEN NULL
+        WHEN j.status = 'pending' OR w.invoice_id IS NOT NULL THEN NULL
         WHEN j.status = 'currency' THEN 'CURRENCY_FX'
         WHEN j.status = 'missing' AND j.billed = 0 AND j.net = 0 AND j.tax = 0 THEN NULL
         WHEN a.followed AND (j.status = 'missing' OR j.off <> 0 OR j.unbalanced <> 0) THEN 'RECORD_QUARANTINED'
@@ -241,7 +250,8 @@ SELECT j.invoice_id, j.currency, CASE WHEN a.billed AND j.off <> 0 THEN 'pending
     END AS code
 FROM joined AS j
 CROSS JOIN run_params AS p
-LEFT JOIN aside AS a ON a.invoice_id = j.invoice_id""",
+LEFT JOIN aside AS a ON a.invoice_id = j.invoice_id
+LEFT JOIN waiting AS w ON w.invoice_id = j.invoice_id""",
 )
 
 _RENDERED_ONLY = """

@@ -178,12 +178,13 @@ _ALONE_EXTRA = f"""CASE WHEN p.kind = 'minimum' THEN 'MINIMUM' WHEN p.kind = 'ad
 
 ORDERED = Relation(
     name="line_orders",
-    inputs=("parted_lines", "line_items", "expected_lines", "term_plans", "run_params"),
+    inputs=("parted_lines", "line_items", "expected_lines", "billed_lines", "term_plans", "run_params"),
     rows_from=("parted_lines WHERE line_key IS NOT NULL AND expected_line_id IS NOT NULL",),
     doc=(
         "Lines whose components agree and whose sequence does not (STEP_ORDER): a credit or a discount taken before tax where it "
         "comes after or the other way round, a minimum filled before the discount is taken off. And minimums of the plan "
-        "where the contract has its own (CONTRACT_OVERRIDE)."
+        "where the contract has its own (CONTRACT_OVERRIDE); and those of a part of a period that fill what is billed up to the "
+        "whole period's, or to a day's more or less (PRORATION)."
     ),
     sql=f"""
 WITH minimums AS (
@@ -193,22 +194,31 @@ WITH minimums AS (
         TRY_CAST(json_extract_string(p.working, '$.steps.minimum.charged') AS {AMOUNT}) AS charged,
         coalesce(TRY_CAST(json_extract_string(p.working, '$.steps.minimum.days') AS INTEGER), 1) AS part,
         coalesce(TRY_CAST(json_extract_string(p.working, '$.steps.minimum.of') AS INTEGER), 1) AS whole,
-        sum(e.discount) AS discounts
+        sum(e.discount) AS discounts, coalesce(sum(b.gross - b.discount), 0) AS billed
     FROM parted_lines AS p
     CROSS JOIN run_params AS r
     LEFT JOIN term_plans AS m ON m.plan_id = p.e_plan AND m.plan_version = p.e_version AND m.currency = p.e_currency
     LEFT JOIN line_items AS i ON i.variant = p.variant AND i.sub = p.sub AND i.due_on = p.due_on
     LEFT JOIN expected_lines AS e ON e.expected_line_id = i.expected_line_id AND e.kind IN {CHARGES} AND e.plan_id = p.e_plan
         AND e.period_start >= p.period_start AND e.period_end <= p.period_end
+    LEFT JOIN billed_lines AS b ON b.line_key = i.line_key AND b.kind IN {CHARGES} AND b.plan_id = p.e_plan
+        AND b.period_start >= p.period_start AND b.period_end <= p.period_end
     WHERE p.kind = 'minimum' AND p.line_key IS NOT NULL AND p.expected_line_id IS NOT NULL AND p.b_gross <> p.e_gross
     GROUP BY p.item, p.decimals, r.rounding, p.b_gross, p.b_discount, m.minimum, p.working
 )
-SELECT item, 'CONTRACT_OVERRIDE' AS code FROM minimums
-WHERE listed IS NOT NULL AND listed <> agreed AND filled = settle(share(listed, part, whole), decimals, rounding) - charged
-UNION ALL
-SELECT item, 'STEP_ORDER' AS code FROM minimums
-WHERE discounts <> 0 AND b_gross = owed - charged - discounts
-    AND NOT coalesce(listed <> agreed AND filled = settle(share(listed, part, whole), decimals, rounding) - charged, false)
+SELECT item, code
+FROM (
+    SELECT item, CASE
+            WHEN listed <> agreed AND filled = settle(share(listed, part, whole), decimals, rounding) - charged THEN 'CONTRACT_OVERRIDE'
+            WHEN discounts <> 0 AND b_gross = owed - charged - discounts THEN 'STEP_ORDER'
+            WHEN part < whole AND filled + billed IN (
+                settle(agreed, decimals, rounding), settle(share(agreed, part - 1, whole), decimals, rounding),
+                settle(share(agreed, part + 1, whole), decimals, rounding)
+            ) THEN 'PRORATION'
+        END AS code
+    FROM minimums
+) AS otherwise
+WHERE code IS NOT NULL
 UNION ALL
 SELECT p.item, 'STEP_ORDER' AS code
 FROM parted_lines AS p

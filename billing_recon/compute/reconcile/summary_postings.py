@@ -15,7 +15,10 @@ NAMELESS = Relation(
     name="nameless_journals",
     inputs=("ledger_entries", "mapped_keys"),
     rows_from=(_NAMELESS,),
-    doc="Journals that book a sale and name no invoice: their sums by role, and the words of their memos.",
+    doc=(
+        "Journals that book a sale and name no invoice: their sums by role, and the words of their memos. `sells`: to an account of "
+        "sales or tax; one with a memo may also book a receivable against an account of no such role."
+    ),
     sql=f"""
 WITH {last_word("ledger_entries", "entry_id", _ENTRY)},
 placed AS (
@@ -31,26 +34,42 @@ SELECT journal_id, currency, CASE WHEN min(customer_id) = max(customer_id) THEN 
     CAST(coalesce(-sum(debited) FILTER (WHERE role = 'tax_payable'), 0) AS {AMOUNT}) AS tax,
     CAST(coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS {AMOUNT}) AS credits,
     CAST(coalesce(sum(debited) FILTER (WHERE role NOT IN ('ar', 'revenue', 'deferred_revenue', 'tax_payable', 'customer_credit')), 0)
-        AS {AMOUNT}) AS others
+        AS {AMOUNT}) AS others, bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable')) AS sells
 FROM placed
 GROUP BY journal_id, currency
-HAVING count(invoice_id) = 0 AND bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable'))
-    AND NOT bool_or(role IN ('cash', 'refund', 'write_off'))""",
+HAVING count(invoice_id) = 0 AND (bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable'))
+    OR (bool_or(role = 'ar') AND count(memo) > 0)) AND NOT bool_or(role IN ('cash', 'refund', 'write_off'))""",
 )
 
 REFERENCES = Relation(
     name="journal_references",
-    inputs=("nameless_journals", "engine_invoices"),
+    inputs=("nameless_journals", "engine_invoices", "ledger_entries", "run_params"),
     rows_from=("nameless_journals WHERE memo IS NOT NULL",),
-    doc="Pass by reference: the invoices whose numbers stand as words in a journal's memo.",
+    doc=(
+        "Pass by reference: the invoices whose numbers stand as words in a journal's memo. A journal that sells nothing books "
+        "the one whose total it has in AR within the lag, where nothing else books that invoice."
+    ),
     sql="""
 WITH words AS (
-    SELECT journal_id, currency, trim(unnest(regexp_split_to_array(memo, '\\s+')), '.,;:!?()[]"''#') AS word
+    SELECT DISTINCT journal_id, currency, ar, posted_on, sells,
+        trim(unnest(regexp_split_to_array(memo, '\\s+')), '.,;:!?()[]"''#') AS word
     FROM nameless_journals WHERE memo IS NOT NULL
+),
+named AS (
+    SELECT w.journal_id, w.currency, e.invoice_id, w.sells,
+        w.ar = e.total AND w.posted_on >= e.issued_on AND w.posted_on <= CAST(e.issued_on + p.ledger_lag_days AS DATE) AS fits
+    FROM words AS w
+    CROSS JOIN run_params AS p
+    JOIN engine_invoices AS e ON e.invoice_id = w.word AND e.currency = w.currency
 )
-SELECT DISTINCT w.journal_id, w.currency, e.invoice_id
-FROM words AS w
-JOIN engine_invoices AS e ON e.invoice_id = w.word AND e.currency = w.currency""",
+SELECT journal_id, currency, invoice_id FROM named WHERE sells
+UNION ALL
+SELECT n.journal_id, n.currency, n.invoice_id
+FROM named AS n
+ANTI JOIN (SELECT invoice_id FROM named WHERE sells) AS s ON s.invoice_id = n.invoice_id
+ANTI JOIN (SELECT invoice_id FROM ledger_entries WHERE role IN ('revenue', 'deferred_revenue', 'tax_payable')) AS l
+    ON l.invoice_id = n.invoice_id
+WHERE n.fits AND NOT n.sells""",
 )
 
 MATCHES = Relation(
@@ -85,7 +104,7 @@ open_journals AS (
     SELECT j.journal_id, j.currency, j.customer_id, j.posted_on, j.ar, j.revenue, j.tax, j.credits
     FROM nameless_journals AS j
     ANTI JOIN journal_references AS r ON r.journal_id = j.journal_id AND r.currency = j.currency
-    WHERE j.ar <> 0
+    WHERE j.ar <> 0 AND j.sells
 ),
 alike AS (
     SELECT j.journal_id, j.currency, e.invoice_id, count(*) OVER (PARTITION BY j.journal_id, j.currency) AS invoices,

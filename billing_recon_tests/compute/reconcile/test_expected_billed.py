@@ -508,6 +508,22 @@ def test_a_cap_of_another_amount_beside_a_wrong_price() -> None:
     assert {code for code, _ in world.run(LINE).codes(LINE)} == {"CAP", "PRICE_VERSION"}
 
 
+@pytest.mark.parametrize(
+    ("reached", "code"), [("300", "PRORATION"), ("150", "PRORATION"), ("130", "PRORATION"), ("200", "MINIMUM")]
+)
+def test_a_minimum_of_a_part_of_a_period_that_is_filled_up_to_another_part_is_prorated_wrong(
+    reached: str, code: str
+) -> None:
+    world = World()
+    working = {"agreed": "300", "owed": "140", "charged": "60", "days": 14, "of": 30}
+    usage = world.expect(gross="60")
+    world.bill("INV-1", usage, line_id="1")
+    minimum = world.expect(charge=None, kind="minimum", gross="80", working=json.dumps({"steps": {"minimum": working}}))
+    filled = world.refigure(minimum, Decimal(reached) - 60)
+    world.bill("INV-1", minimum, line_id="2", **filled)
+    one(world, code, str(filled["total"] - minimum["total"]))
+
+
 def test_a_minimum_that_is_wrong_by_itself_beside_wrong_usage() -> None:
     world = World()
     usage = world.expect()

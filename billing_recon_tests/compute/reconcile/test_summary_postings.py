@@ -120,12 +120,40 @@ def test_a_journal_that_books_the_sale_to_an_account_of_no_role_is_balanced_and_
     assert (found["code"], found["delta"]) == ("LEDGER_ACCOUNT", 0)
 
 
+@pytest.mark.parametrize("beside", ["nothing", "its sale"])
+def test_a_receivable_against_an_account_of_no_role_is_the_sale_of_the_invoice_it_names_unless_that_is_booked(
+    beside: str,
+) -> None:
+    world = World()
+    (invoice,) = invoices(world, "119.00")
+    if beside == "its sale":
+        posting(world, "J0", [invoice], memo="Invoice INV-1")
+    posting(world, "J1", [invoice], memo="Moved INV-1 to another receivable")
+    for row in world.rows["ledger_entries"]:
+        if row["journal_id"] == "J1" and row["role"] != "ar":
+            row["role"] = "other"
+    breaks = run(world).breaks(PAIR)
+    assert [(b["code"], b["delta"]) for b in breaks] == ([("LEDGER_ACCOUNT", 0)] if beside == "nothing" else [])
+
+
 def test_a_batch_that_is_off_is_told_with_its_rest_and_its_invoices_are_booked() -> None:
     world = World()
     posting(world, "BATCH", invoices(world, "119.00", "238.00", customer=None), off=13, customer_id=None, on=THEN)
     found = run(world).the_break(PAIR)
     assert (found["code"], found["delta"]) == ("LEDGER_AMOUNT", Decimal("13.00"))
     assert found["explanation"] == "Journal BATCH books several invoices at once and is USD +13.00 off their sum."
+
+
+@pytest.mark.parametrize(("off", "breaks"), [(13, 0), (-13, 1)])
+def test_what_a_batch_books_beyond_its_invoices_waits_for_engine_rows_of_its_day_in_quarantine(
+    off: int, breaks: int
+) -> None:
+    world = World()
+    posting(world, "BATCH", invoices(world, "119.00", "238.00", customer=None), off=off, customer_id=None, on=THEN)
+    world.quarantine("invoice_lines", invoice_id="INV-9", issued_on=THEN, total="13.00O")
+    outcome = run(world)
+    assert len(outcome.breaks(PAIR)) == breaks
+    assert outcome.foots()
 
 
 def test_a_sum_that_fits_in_more_than_one_way_is_left_alone_and_says_so() -> None:

@@ -81,7 +81,10 @@ class ClosesEarly(Engine):
 
     def units(self, sub: Subscription, run: Run, meter: str) -> Decimal:
         late = [e for e in sub.events if e.meter == meter and run.start <= sub.local_day(e.at) < run.end]
-        late = [e for e in late if sub.local_day(e.received) >= run.end and not e.corrects]
+        corrected = {e.corrects for e in sub.events}
+        late = [
+            e for e in late if sub.local_day(e.received) >= run.end and not e.corrects and e.event_id not in corrected
+        ]
         return super().units(sub, run, meter) - sum((e.quantity for e in late), ZERO)
 
 
