@@ -301,22 +301,25 @@ SELECT subscription_id FROM rollup_parts GROUP BY subscription_id HAVING min(cus
 )
 
 
-def _summed(figures: str) -> str:
-    """Select list of a usage day's sums; `figures` makes one of a column."""
-    return ", ".join(
-        f"{figures.format(name)} AS {name}"
-        for name in (
-            *("quantity", "events", "duplicate_quantity", "duplicate_events", "late_quantity", "late_events"),
-            *(
-                "superseded_quantity",
-                "superseded_events",
-                "corrected_quantity",
-                "reopened_quantity",
-                "reopened_by",
-                "taken_out",
-            ),
-        )
-    )
+_FIGURES = [
+    "quantity",
+    "events",
+    "duplicate_quantity",
+    "duplicate_events",
+    "late_quantity",
+    "late_events",
+    "superseded_quantity",
+    "superseded_events",
+    "corrected_quantity",
+    "reopened_quantity",
+    "reopened_by",
+    "taken_out",
+]
+
+
+def _summed(figure: str) -> str:
+    """Select list of a usage day's sums; `figure` makes one of a column."""
+    return ", ".join(f"{figure.format(name)} AS {name}" for name in _FIGURES)
 
 
 SUMS = Relation(

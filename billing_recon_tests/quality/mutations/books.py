@@ -12,22 +12,14 @@ from random import Random
 
 import yaml
 
+from billing_recon.core.tables import BY_NAME
+
 Row = dict[str, str]
 """A row by canonical column; `_day` is the day of its file."""
 
 Memory = tuple[dict[str, list[tuple[Row, Row]]], list["Bill"], dict[str, list[Row]]]
 
-TABLES = (
-    "usage_events",
-    "subscriptions",
-    "invoice_lines",
-    "rendered_invoices",
-    "rendered_lines",
-    "ledger_entries",
-    "payments",
-    "metered_usage",
-    "key_map",
-)
+TABLES = tuple(BY_NAME)
 EXPONENTS = {"JPY": 0, "KWD": 3}
 DATES = ("issued_on", "posted_on")
 INSTANTS = ("calculated_at", "processed_at", "sent_at")

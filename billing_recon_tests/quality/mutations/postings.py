@@ -119,13 +119,22 @@ def booked_a_day_later(books: Books, bill: Bill) -> Findings:
     return []
 
 
-def two_journals(books: Books, bill: Bill) -> Findings:
-    """The net in one journal, the tax in another: together they are the invoice, and nothing is to tell."""
+def _without_tax(bill: Bill) -> tuple[Row, Row, Decimal] | None:
+    """The receivable, which the tax is taken off, the entry of the tax and its amount."""
     ar, tax = _entry(bill, "ar"), _entry(bill, "tax_payable")
     if ar is None or tax is None:
         return None
     amount = amount_of(tax, "credit")
     ar["debit"] = bill.say(amount_of(ar, "debit") - amount)
+    return ar, tax, amount
+
+
+def two_journals(books: Books, bill: Bill) -> Findings:
+    """The net in one journal, the tax in another: together they are the invoice, and nothing is to tell."""
+    parted = _without_tax(bill)
+    if parted is None:
+        return None
+    ar, tax, amount = parted
     other = books.new_name(ar["journal_id"])
     books.tables["ledger_entries"].append(
         {**ar, "journal_id": other, "entry_id": f"{other}/1", "debit": bill.say(amount), "credit": bill.say(ZERO)}
@@ -136,11 +145,10 @@ def two_journals(books: Books, bill: Bill) -> Findings:
 
 def two_journals_one_lost(books: Books, bill: Bill) -> Findings:
     """The net in one journal; the one of the tax is lost."""
-    ar, tax = _entry(bill, "ar"), _entry(bill, "tax_payable")
-    if ar is None or tax is None:
+    parted = _without_tax(bill)
+    if parted is None:
         return None
-    amount = amount_of(tax, "credit")
-    ar["debit"] = bill.say(amount_of(ar, "debit") - amount)
+    _, tax, amount = parted
     books.remove("ledger_entries", [tax])
     return [on_invoice("LEDGER_AMOUNT", bill, -amount, pair=PAIR)]
 

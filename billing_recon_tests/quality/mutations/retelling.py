@@ -15,20 +15,12 @@ import pyarrow.parquet as pq
 import yaml
 
 from billing_recon.core.tables import BY_NAME, Kind
+from billing_recon_tests.quality.foreign.files import ARROW
 from billing_recon_tests.quality.mutations.books import INSTANTS, TABLES, Books, Row
 
 _NAMES = {"INV-2026-": "rg/26.", "PAY-": "tx_", "JRN-": "Beleg ", "DOC-2026-": "d#"}
 _AMOUNTS = ("gross", "discount", "tax", "total", "amount", "debit", "credit", "subtotal", "payable")
 _IN_PARQUET = ("subscriptions", "metered_usage", "usage_events")
-_ARROW: dict[Kind, pa.DataType] = {
-    Kind.QUANTITY: pa.decimal128(28, 10),
-    Kind.PRICE: pa.decimal128(24, 12),
-    Kind.AMOUNT: pa.decimal128(38, 12),
-    Kind.RATE: pa.decimal128(12, 8),
-    Kind.DATE: pa.date32(),
-    Kind.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-    Kind.INTEGER: pa.int64(),
-}
 _TO_ARROW: dict[Kind, Callable[[str], object]] = {
     Kind.QUANTITY: Decimal,
     Kind.PRICE: Decimal,
@@ -119,7 +111,7 @@ def _write(path: Path, rows: list[Row], columns: list[str], name: str, form: str
 
 
 def _arrow(kind: Kind) -> pa.DataType:
-    return _ARROW.get(kind, pa.string())
+    return ARROW.get(kind, pa.string())
 
 
 def _tell_company(home: Path, tables: list[str]) -> None:
