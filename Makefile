@@ -29,6 +29,7 @@ check: $(VENV)/.ready  ## style, types, layers, and SQL parsed for operators tha
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar --quiet billing_recon/compute
 	@$(BIN)/python -m pytest -q billing_recon_tests/compute/test_sql_keeps_money_exact.py
 
 ui: $(VENV)/.ready  ## the Dagster UI on the demo's home, http://127.0.0.1:3000

@@ -24,7 +24,7 @@ from billing_recon.report.terminal import Col, Screen, Table
 
 if TYPE_CHECKING:
     from billing_recon.day.home import Home
-    from billing_recon.report.reading import Row
+    from billing_recon.report.stored_rows import Row
     from billing_recon.simulate import SimulationSummary
 
 SEED = 7
@@ -82,10 +82,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _demo(path: Path, screen: Screen) -> int:
-    from billing_recon.day.baselining import capture_baseline
+    from billing_recon.day.baselines import capture_baseline
     from billing_recon.day.home import Home
     from billing_recon.defs.runner import run_days
-    from billing_recon.report import reading
+    from billing_recon.report import stored_rows as reading
     from billing_recon.simulate import RenderedAs, simulate
 
     days = days_between(FIRST, LAST)
@@ -188,7 +188,7 @@ def _show(
 
 
 def _matched(home: Home) -> Table:
-    from billing_recon.report import reading
+    from billing_recon.report import stored_rows as reading
 
     table = Table(
         [Col("layers compared"), Col("agree", right=True), Col("differ", right=True), Col("not yet due", right=True)],

@@ -8,21 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from billing_recon import __version__
-from billing_recon.cli import (
-    arriving,
-    asking,
-    baselines,
-    checking,
-    crediting,
-    exceptions,
-    looking,
-    monthly,
-    policies,
-    reading,
-    running,
-    setting_aside,
-    starting,
-)
+from billing_recon.cli import arriving, exceptions, looking, monthly, starting
+from billing_recon.cli import baseline as baselines
+from billing_recon.cli import checklist as checking
+from billing_recon.cli import credit_notes as crediting
+from billing_recon.cli import options as asking
+from billing_recon.cli import policy as policies
+from billing_recon.cli import quarantine as setting_aside
+from billing_recon.cli import read as reading
+from billing_recon.cli import run as running
 from billing_recon.core.errors import BillingReconError, CloseRefused, ConfigurationError, GateRefused
 
 EXIT_PASS = 0

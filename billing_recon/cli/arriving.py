@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from billing_recon.cli.asking import DayOption, HomeOption, ToOption, days_asked, latest_judged_day, open_home
 from billing_recon.cli.looking import Format
+from billing_recon.cli.options import DayOption, HomeOption, ToOption, days_asked, latest_judged_day, open_home
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.report.figures import count
 from billing_recon.report.terminal import Screen
@@ -58,7 +58,7 @@ def usage(
         usage_freshness,
     )
     from billing_recon.report import arrivals as report
-    from billing_recon.report import reading
+    from billing_recon.report import stored_rows as reading
 
     if to and not day:
         raise ConfigurationError("--to needs --day, the first day of the range")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing_recon.cli.asking import (
+from billing_recon.cli.looking import Format
+from billing_recon.cli.options import (
     MARKUP,
     HomeOption,
     ToOption,
@@ -19,7 +20,6 @@ from billing_recon.cli.asking import (
     latest_judged_day,
     open_home,
 )
-from billing_recon.cli.looking import Format
 from billing_recon.core.break_decision import DECIDABLE
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.reason import Code, Disposition

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from billing_recon.cli.asking import (
+from billing_recon.cli.options import (
     DayOption,
     HomeOption,
     ToOption,
@@ -98,7 +98,8 @@ def breaks(
         raise ConfigurationError(f"'{code}' is no reason code; the codes are {', '.join(Code)}")
     if to and not day:
         raise ConfigurationError("--to needs --day, the first day of the range")
-    from billing_recon.report import day_tables, exports, reading
+    from billing_recon.report import day_tables, exports
+    from billing_recon.report import stored_rows as reading
 
     opened = open_home(ctx, home)
     days = days_asked(day, to) if day else [latest_judged_day(opened)]
@@ -146,8 +147,8 @@ def explain(
     Every layer, every stage, both computations side by side, the source rows, terms and policy. With --sql an auditor gets
     all of it as files and a script that plain DuckDB runs again.
     """
-    from billing_recon.report import reading
-    from billing_recon.report.working import show_working
+    from billing_recon.report import stored_rows as reading
+    from billing_recon.report.break_working import show_working
 
     opened = open_home(ctx, home)
     found = reading.breaks_like(opened, break_id)
@@ -160,7 +161,7 @@ def explain(
         raise ConfigurationError(f"'{break_id}' begins several break ids ({ids}); give more of it")
     row = (exact or found)[0]
     if sql is not None:
-        from billing_recon.report.rerunning import write_rerun
+        from billing_recon.report.break_sql import write_rerun
 
         script = write_rerun(opened, row["day"], row["break_id"], sql)
         Screen().say(f"wrote {script} and its inputs; run it again: cd {sql} && duckdb < {script.name}")

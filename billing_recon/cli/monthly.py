@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from billing_recon.cli.asking import HomeOption, actor, open_home
+from billing_recon.cli.options import HomeOption, actor, open_home
 from billing_recon.core.period import parse_month
 from billing_recon.report.terminal import Screen
 
@@ -35,7 +35,7 @@ def signoff(
 
     The signature is bound to the evidence and lapses when that changes.
     """
-    from billing_recon.day.closing import sign_off
+    from billing_recon.day.month_close import sign_off
 
     for signed in sign_off(open_home(ctx, home), month, approver, actor()):
         Screen().say(
@@ -49,7 +49,7 @@ def close(ctx: typer.Context, month: MonthArgument, home: HomeOption = None) -> 
     It needs every day a current PASS, three sign-offs (finance, product, engineering), and the month before closed.
     Exits 1 and says every condition that does not hold, otherwise 0.
     """
-    from billing_recon.day.closing import close_month
+    from billing_recon.day.month_close import close_month
 
     evidence = close_month(open_home(ctx, home), month, f"command by {actor()}")
     Screen().say(f"{month} is closed under evidence {evidence[:12]}; its partitions are not rewritten from now on")

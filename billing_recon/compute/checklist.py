@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 
+from billing_recon.compute.quarantine_rows import IN_QUARANTINE
 from billing_recon.compute.relation import Relation
-from billing_recon.compute.set_aside import IN_QUARANTINE
 
 
 class BusinessField(StrEnum):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from billing_recon.compute.money import MACROS
+from billing_recon.compute.money import DEFINITIONS
 from billing_recon.compute.relation import Relation
 
 
@@ -34,8 +34,8 @@ def session(limits: Limits = Limits()) -> duckdb.DuckDBPyConnection:
     con.execute("SET preserve_insertion_order = false")
     if limits.spill_dir:
         con.execute(f"SET temp_directory = '{limits.spill_dir}'")
-    for macro in MACROS:
-        con.execute(macro)
+    for definition in DEFINITIONS:
+        con.execute(definition)
     return con
 
 

@@ -16,6 +16,9 @@ QUANTITY = "DECIMAL(28,10)"
 PRICE = "DECIMAL(24,12)"
 RATE = "DECIMAL(12,8)"
 
+TYPES: dict[str, str] = {"raw": RAW, "amount": AMOUNT, "quantity": QUANTITY, "price": PRICE, "rate": RATE}
+"""Names by which .sql files call the types: CAST(x AS amount). They are aliases, so sums and comparisons stay exact."""
+
 _UNITS = "[" + ", ".join(f"CAST('{'1' if n == 0 else '0.' + '0' * (n - 1) + '1'}' AS {RAW})" for n in range(13)) + "]"
 """The smallest amount at 0 to 12 decimals."""
 
@@ -125,3 +128,6 @@ MACROS: tuple[str, ...] = (
     r"'^(-?\d{1,3})(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\.|$)', '\1,\2,\3,\4,\5,\6\7'), ',+(\.|$)', '\1')",
 )
 """DuckDB macros, created on every connection by compute.engine."""
+
+DEFINITIONS: tuple[str, ...] = (*(f"CREATE TYPE {name} AS {kind}" for name, kind in TYPES.items()), *MACROS)
+"""Every type and macro, in the order in which a fresh database needs them."""

@@ -1,5 +1,5 @@
 """Is this row acceptable? One contract a canonical table (contracts.registry), and the reasons for setting a row aside."""
 
-from billing_recon.contracts.quarantine import Reason
+from billing_recon.contracts.quarantine_reasons import Reason
 
 __all__ = ["Reason"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from billing_recon.contracts.quarantine import Reason
+from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.tables import Column, Kind, TableSpec
 
 if TYPE_CHECKING:

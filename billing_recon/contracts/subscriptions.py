@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 from pydantic import ValidationError
 
-from billing_recon.contracts.quarantine import Reason
+from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.contracts.rule import Rule
 from billing_recon.core.catalog import Contract as Terms
 

@@ -1,14 +1,14 @@
 """One day, in order: land, roll up, expect, reconcile, judge, release. Reads the warehouse, calls compute, writes back."""
 
-from billing_recon.day.ahead import LandingAhead
-from billing_recon.day.baselining import capture_baseline
-from billing_recon.day.closing import close_month, sign_off
+from billing_recon.day.baselines import capture_baseline
+from billing_recon.day.gate import evidence_now, judge_day, require_pass
 from billing_recon.day.home import Home
-from billing_recon.day.judging import evidence_now, judge_day, require_pass
 from billing_recon.day.landing import LANDED, land, land_all
+from billing_recon.day.landing_ahead import LandingAhead
+from billing_recon.day.month_close import close_month, sign_off
 from billing_recon.day.rating import expect, roll_up
-from billing_recon.day.reconciling import reconcile
-from billing_recon.day.releasing import release
+from billing_recon.day.reconciliation import reconcile
+from billing_recon.day.releases import release
 from billing_recon.day.step import StepResult
 
 __all__ = [

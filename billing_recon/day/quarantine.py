@@ -23,7 +23,7 @@ from billing_recon.core.signoff import roles_of
 from billing_recon.core.tables import BY_NAME, KEY_MAP, METERED_USAGE, SUBSCRIPTIONS, stored
 from billing_recon.day.home import Home
 from billing_recon.day.landing import keep, landing_of
-from billing_recon.feeds.deciding import BY_DECISION, FATES
+from billing_recon.feeds.landing.decisions import BY_DECISION, FATES
 
 _SENT_AGAIN = (SUBSCRIPTIONS, METERED_USAGE, KEY_MAP)
 """Tables whose rows come again on other days by their nature; in the others a key belongs to one day."""

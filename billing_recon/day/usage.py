@@ -12,7 +12,7 @@ import duckdb
 from billing_recon.compute.engine import build, scratch
 from billing_recon.compute.late_usage import DUPLICATES as DUPLICATES_REPORT
 from billing_recon.compute.late_usage import FRESHNESS, SINCE
-from billing_recon.contracts.quarantine import Reason
+from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.results import QUARANTINE, USAGE_ROLLUP
 from billing_recon.core.tables import USAGE_EVENTS
 from billing_recon.day.home import Home

@@ -234,7 +234,7 @@ def _gate(daily: dg.PartitionsDefinition[str]) -> dg.AssetsDefinition:
     )
     def judge(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.day import judge_day
-        from billing_recon.day.judging import DAY_GATE
+        from billing_recon.day.gate import DAY_GATE
         from billing_recon.report.day_pack import write_day_pack
 
         home, day = context.resources.home, _day(context)

@@ -21,7 +21,7 @@ from billing_recon.core.verdict import Verdict
 from billing_recon.defs import findings
 from billing_recon.defs.findings import Cells, TieOut
 from billing_recon.report import day_tables
-from billing_recon.report.reading import Row
+from billing_recon.report.stored_rows import Row
 
 if TYPE_CHECKING:
     from billing_recon.control import VerdictRecord

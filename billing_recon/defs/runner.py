@@ -17,7 +17,7 @@ from dagster_shared.error import SerializableErrorInfo
 
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.day import Home, LandingAhead
-from billing_recon.day.judging import DAY_GATE
+from billing_recon.day.gate import DAY_GATE
 from billing_recon.defs.build import DAILY_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.instance import open_instance

@@ -1,7 +1,7 @@
 """Which rows came, and which were set aside? Outside formats into canonical tables, one module a format."""
 
-from billing_recon.feeds.arriving import bytes_of_day, warns
-from billing_recon.feeds.landing import land
+from billing_recon.feeds.landing.delivery import bytes_of_day, warns
+from billing_recon.feeds.landing.pipeline import land
 from billing_recon.feeds.price_list import read_price_lists
 
 __all__ = ["bytes_of_day", "land", "read_price_lists", "warns"]

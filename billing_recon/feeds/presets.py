@@ -11,7 +11,7 @@ import yaml
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
-from billing_recon.feeds.document_rows import DEFAULT_COLUMNS
+from billing_recon.feeds.documents.rendered_rows import DEFAULT_COLUMNS
 
 
 def feed_of(company: Company, table: str) -> Feed:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from billing_recon.core.money import plain
 from billing_recon.day.landing import LANDED, WARNINGS
 from billing_recon.report.figures import amount
-from billing_recon.report.reading import Row, rows_of
+from billing_recon.report.stored_rows import Row, rows_of
 from billing_recon.report.terminal import Col, Table
 
 if TYPE_CHECKING:

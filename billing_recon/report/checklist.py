@@ -15,7 +15,7 @@ from billing_recon.core.money import Rounding, plain, settle_at
 from billing_recon.core.results import QUARANTINE
 from billing_recon.core.tables import BY_NAME, stored
 from billing_recon.report.figures import NO_DATA
-from billing_recon.report.reading import Row, rows_of
+from billing_recon.report.stored_rows import Row, rows_of
 from billing_recon.report.terminal import Col, Table
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from io import StringIO
 from typing import Any
 
 from billing_recon.core.money import plain
-from billing_recon.day.reversing import CreditLine
+from billing_recon.day.credit_notes import CreditLine
 from billing_recon.report.figures import amount
 from billing_recon.report.terminal import Col, Table
 

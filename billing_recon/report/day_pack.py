@@ -19,10 +19,11 @@ from billing_recon.control import VerdictRecord
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.reason import STAGE_OF, Code
 from billing_recon.core.verdict import Verdict
-from billing_recon.day.judging import DAY_GATE
-from billing_recon.report import day_tables, figures, reading
+from billing_recon.day.gate import DAY_GATE
+from billing_recon.report import day_tables, figures
+from billing_recon.report import stored_rows as reading
 from billing_recon.report.exports import breaks_csv
-from billing_recon.report.reading import Row, Sum
+from billing_recon.report.stored_rows import Row, Sum
 from billing_recon.report.terminal import Col, Table
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from billing_recon.core.reason import Disposition, Pair
 from billing_recon.core.tables import CANONICAL
 from billing_recon.core.verdict import Verdict
 from billing_recon.report.figures import NO_DATA, amount, delta, with_currency
-from billing_recon.report.reading import Row, Sum
+from billing_recon.report.stored_rows import Row, Sum
 from billing_recon.report.terminal import Col, Table
 
 _LAYER_ORDER = {spec.name: n for n, spec in enumerate(CANONICAL)}

@@ -16,9 +16,9 @@ from billing_recon.core.tables import (
     USAGE_EVENTS,
     TableSpec,
 )
-from billing_recon.report import reading
+from billing_recon.report import stored_rows as reading
 from billing_recon.report.figures import amount
-from billing_recon.report.reading import Row
+from billing_recon.report.stored_rows import Row
 from billing_recon.report.terminal import Col, Table
 
 if TYPE_CHECKING:

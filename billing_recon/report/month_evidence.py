@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from billing_recon.compute.engine import session
 from billing_recon.core.results import CONTROL_TOTALS
-from billing_recon.day.closing import month_days
+from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.home import Home
-from billing_recon.day.judging import DAY_GATE
+from billing_recon.day.month_close import month_days
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,8 @@ from billing_recon.control import VerdictRecord
 from billing_recon.core.period import days_of_month, parse_month
 from billing_recon.core.signoff import missing_sign_offs
 from billing_recon.core.verdict import Verdict
-from billing_recon.report import day_tables, reading
+from billing_recon.report import day_tables
+from billing_recon.report import stored_rows as reading
 from billing_recon.report.figures import count, listed
 from billing_recon.report.terminal import Col, Screen, Table
 
@@ -37,7 +38,7 @@ def headline(record: VerdictRecord | None, stale: str | None) -> str:
 
 def show_day(screen: Screen, home: Home, day: date, hint: str) -> bool:
     """Show one day; whether its gate is a current PASS."""
-    from billing_recon.day.judging import DAY_GATE, stale_reason
+    from billing_recon.day.gate import DAY_GATE, stale_reason
 
     record = home.control.latest_verdict(DAY_GATE, str(day))
     reports = home.control.landing_reports(day)
@@ -111,8 +112,8 @@ def _next(home: Home, day: date, record: VerdictRecord | None, stale: str | None
 
 def show_month(screen: Screen, home: Home, month: str, hint: str) -> bool:
     """Show a month's days, what is missing, and who has signed; whether every day is a current PASS."""
-    from billing_recon.day.closing import days_not_green, month_evidence
-    from billing_recon.day.judging import DAY_GATE
+    from billing_recon.day.gate import DAY_GATE
+    from billing_recon.day.month_close import days_not_green, month_evidence
 
     days = days_of_month(month)
     records = home.control.verdicts(DAY_GATE, [str(day) for day in days])
@@ -144,7 +145,7 @@ def show_month(screen: Screen, home: Home, month: str, hint: str) -> bool:
 
 
 def _mark(home: Home, day: date, record: VerdictRecord | None) -> str:
-    from billing_recon.day.judging import stale_reason
+    from billing_recon.day.gate import stale_reason
 
     if record is None:
         before = home.first_day is not None and day < home.first_day

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from billing_recon.report.figures import count, per_currency
-from billing_recon.report.reading import Sum, break_sums, invoices_issued
+from billing_recon.report.stored_rows import Sum, break_sums, invoices_issued
 from billing_recon.report.terminal import Col, Table
 
 if TYPE_CHECKING:

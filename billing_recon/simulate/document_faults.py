@@ -7,9 +7,9 @@ from datetime import timedelta
 from random import Random
 
 from billing_recon.core.reason import Code, Pair
+from billing_recon.simulate.chains import Following, off
 from billing_recon.simulate.downstream import Chain, Document
 from billing_recon.simulate.faults import Fault, Finding, Proposal, Reach
-from billing_recon.simulate.following import Following, off
 
 _PAIR = Pair.BILLED_RENDERED
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from billing_recon.simulate.chains import Following
 from billing_recon.simulate.document_faults import DocumentFaults
 from billing_recon.simulate.downstream import Chain
 from billing_recon.simulate.faults import Fault
-from billing_recon.simulate.following import Following
 from billing_recon.simulate.ledger_faults import LedgerFaults
 from billing_recon.simulate.payment_faults import PaymentFaults
 

@@ -15,7 +15,7 @@ from billing_recon.core.money import plain
 from billing_recon.simulate import by_event_offers, documents, ledgers
 from billing_recon.simulate.billing import Invoice
 from billing_recon.simulate.documents import EXTENSION, PrintedInvoice, RenderedAs
-from billing_recon.simulate.documents.printing import SELLER, printed
+from billing_recon.simulate.documents.forms import SELLER, printed
 from billing_recon.simulate.downstream import ACCOUNTS, Chain, Journal, fee_of, settlement
 from billing_recon.simulate.faults import Finding
 from billing_recon.simulate.ledgers import Book, BookedAs, Posted

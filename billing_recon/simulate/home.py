@@ -19,7 +19,7 @@ from billing_recon.core.policy import Approver, Policy, Windows
 from billing_recon.simulate.documents import RenderedAs
 from billing_recon.simulate.downstream import ACCOUNTS
 from billing_recon.simulate.ledgers import BookedAs
-from billing_recon.simulate.ledgers.posted import ACCOUNT_PATHS
+from billing_recon.simulate.ledgers.journals import ACCOUNT_PATHS
 
 MARK = "# A simulated company: every customer, event and amount here is invented."
 """First line of company.yaml, by which a former simulation is told from a real home."""

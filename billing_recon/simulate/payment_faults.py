@@ -9,10 +9,10 @@ from decimal import Decimal
 from random import Random
 
 from billing_recon.core.reason import Code, Pair
+from billing_recon.simulate.chains import Following, off
 from billing_recon.simulate.downstream import Chain, Payment
 from billing_recon.simulate.engine import ZERO, settled
 from billing_recon.simulate.faults import Fault, Finding, Proposal
-from billing_recon.simulate.following import Following, off
 
 _PAIR = Pair.BILLED_PAID
 

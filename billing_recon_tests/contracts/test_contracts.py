@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_recon.contracts.days import day_rules
-from billing_recon.contracts.quarantine import Reason
+from billing_recon.contracts.day_rules import day_rules
+from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.contracts.registry import TABLE_RULES, contract_of
 from billing_recon.contracts.rule import POLARS_TYPE
 from billing_recon.core.tables import BY_NAME, CANONICAL, LARGEST, Kind, TableSpec

@@ -17,9 +17,9 @@ from billing_recon.core.results import EXPECTED_LINES
 from billing_recon.core.tables import TableSpec
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
-from billing_recon.day.closing import days_not_green
-from billing_recon.day.judging import stale_reason
+from billing_recon.day.gate import stale_reason
 from billing_recon.day.landing import DUPLICATES
+from billing_recon.day.month_close import days_not_green
 from billing_recon.day.rating import LATE
 from billing_recon.day.usage import duplicates_report, late_usage, reopened_days, usage_freshness
 from billing_recon.simulate import simulate

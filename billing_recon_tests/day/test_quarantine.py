@@ -16,7 +16,7 @@ from billing_recon.core.results import METRICS, QUARANTINE
 from billing_recon.core.tables import PAYMENTS
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home, land
-from billing_recon.day.judging import evidence_now, stale_reason
+from billing_recon.day.gate import evidence_now, stale_reason
 from billing_recon.day.quarantine import Decided, decide, find
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import rows, run_day

@@ -24,7 +24,7 @@ import yaml
 
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
-from billing_recon.day.judging import DAY_GATE
+from billing_recon.day.gate import DAY_GATE
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.defs.receiver import Receiver, receiver
 

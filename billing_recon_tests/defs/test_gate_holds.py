@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import sign_off
-from billing_recon.day.judging import DAY_GATE
+from billing_recon.day.gate import DAY_GATE
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.defs.plant import Plant, failures, materialized, refusal
 

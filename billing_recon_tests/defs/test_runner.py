@@ -12,7 +12,7 @@ import pytest
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.reason import Code
 from billing_recon.day import Home
-from billing_recon.day.judging import DAY_GATE
+from billing_recon.day.gate import DAY_GATE
 from billing_recon.defs.build import build_definitions
 from billing_recon.defs.instance import open_instance
 from billing_recon.defs.runner import DayOutcome, run_days

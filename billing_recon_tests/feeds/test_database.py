@@ -19,7 +19,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.landing import LandingStatus
 from billing_recon.core.yaml_text import read_yaml
-from billing_recon.feeds.hiding import hidden, secrets_of
+from billing_recon.feeds.tables.credentials import hidden, secrets_of
 from billing_recon_tests.feeds.desk import Desk
 
 Desks = Callable[..., Desk]

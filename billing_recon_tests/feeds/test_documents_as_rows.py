@@ -13,8 +13,8 @@ import pytest
 
 from billing_recon.core.document import Adjustment, Document, DocumentKind, DocumentLine
 from billing_recon.core.landing import LandingStatus
-from billing_recon.feeds import converting
-from billing_recon.feeds.document_rows import rows_of
+from billing_recon.feeds.documents.rendered_rows import rows_of
+from billing_recon.feeds.landing import converted_files as converting
 from billing_recon_tests.feeds.desk import DAY, Desk
 
 Desks = Callable[..., Desk]

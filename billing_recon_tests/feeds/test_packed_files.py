@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from billing_recon.core.landing import LandingStatus
-from billing_recon.feeds import packed
+from billing_recon.feeds.tables import archive as packed
 from billing_recon_tests.feeds.desk import DAY, PAID, PAYMENT, Desk, payment
 
 CONTENT = "\n".join([PAYMENT, PAID, "a,b", payment(payment_id="P-3"), ""]).encode()

@@ -18,7 +18,8 @@ from billing_recon.compute.engine import session
 from billing_recon.core.company import Feed
 from billing_recon.core.feed import Written
 from billing_recon.core.landing import LandingStatus
-from billing_recon.feeds import exact, writing
+from billing_recon.feeds.parse import notation as writing
+from billing_recon.feeds.parse import types as exact
 from billing_recon_tests.feeds.desk import DAY, Desk
 
 Desks = Callable[..., Desk]

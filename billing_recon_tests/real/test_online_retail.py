@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from billing_recon.compute.engine import build, session
-from billing_recon.compute.reconcile import engine_output, reversals
+from billing_recon.compute.match import engine_output, reversals
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.tables import INVOICE_LINES

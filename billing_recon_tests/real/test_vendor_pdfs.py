@@ -11,7 +11,7 @@ import pytest
 
 from billing_recon.core.document import Document
 from billing_recon.feeds.documents.template import Template, read_templates
-from billing_recon.feeds.documents.templated import read_pdf
+from billing_recon.feeds.documents.template_page import read_pdf
 
 VENDORS = ("AmazonWebServices", "QualityHosting", "coolblue1", "free_fiber", "oyo", "saeco")
 

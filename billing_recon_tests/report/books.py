@@ -16,8 +16,8 @@ from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.results import BREAKS, CONTROL_TOTALS, EXPECTED_LINES, METRICS
 from billing_recon.core.tables import INVOICE_LINES, LINEAGE, TableSpec
 from billing_recon.core.verdict import Verdict
+from billing_recon.day.gate import DAY_GATE, evidence_now
 from billing_recon.day.home import Home
-from billing_recon.day.judging import DAY_GATE, evidence_now
 
 DAY = date(2026, 3, 2)
 QUIET = date(2026, 3, 3)

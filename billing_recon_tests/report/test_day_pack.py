@@ -11,7 +11,7 @@ import pytest
 from billing_recon.core.errors import GateRefused
 from billing_recon.report.day_pack import write_day_pack
 from billing_recon.report.exports import breaks_csv
-from billing_recon.report.reading import breaks
+from billing_recon.report.stored_rows import breaks
 from billing_recon_tests.report.books import DAY, QUIET, keep_books
 
 

@@ -10,12 +10,12 @@ import pytest
 from typer.testing import Result
 
 from billing_recon.compute.metrics import RELATIONS as METRICS
-from billing_recon.compute.reconcile import RELATIONS
+from billing_recon.compute.reconcile import EXPLAINED, RELATIONS
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.results import BREAKS
 from billing_recon.day import Home
+from billing_recon.report.break_sql import leading_to, write_rerun
 from billing_recon.report.layer_rows import layer_rows
-from billing_recon.report.rerunning import leading_to, write_rerun
 from billing_recon_tests.cli.conftest import typed
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks
@@ -48,7 +48,7 @@ def test_the_script_gives_the_same_break_in_plain_duckdb(
 
 
 def test_only_what_leads_to_the_breaks_is_in_it() -> None:
-    names = [relation.name for relation in leading_to("breaks", (*RELATIONS, *METRICS))]
+    names = [relation.name for relation in leading_to("breaks", (*RELATIONS, *METRICS, *EXPLAINED))]
     assert names[-1] == "breaks"
     assert "findings" in names
     assert "metrics" not in names

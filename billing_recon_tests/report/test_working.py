@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from billing_recon.day import Home
-from billing_recon.report.working import lines_of
+from billing_recon.report.break_working import lines_of
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks, run_day
 from billing_recon_tests.day.test_a_day import edit, landed

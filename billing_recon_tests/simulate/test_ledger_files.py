@@ -15,7 +15,7 @@ from billing_recon.core.journal import FindingCode, LedgerFile
 from billing_recon.feeds.ledgers import read, recognise
 from billing_recon.simulate.ledgers import Book, BookedAs, NotRepresentable, Posted, write
 from billing_recon.simulate.ledgers.datev import datev
-from billing_recon.simulate.ledgers.posted import ACCOUNT_PATHS
+from billing_recon.simulate.ledgers.journals import ACCOUNT_PATHS
 from billing_recon.simulate.ledgers.saft import norwegian, portuguese
 
 DAY = date(2026, 3, 2)

@@ -23,7 +23,7 @@ from billing_recon.core.tables import BY_NAME
 from billing_recon.day import Home
 from billing_recon.defs.runner import run_days
 from billing_recon.feeds import land
-from billing_recon.report import reading
+from billing_recon.report import stored_rows as reading
 from billing_recon.simulate import BookedAs, RenderedAs, simulate
 
 FIRST, DAYS = date(2026, 1, 28), 7

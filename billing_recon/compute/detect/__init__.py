@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing_recon.compute.detect import invoices, numbers, payments, shape
 from billing_recon.compute.detect.shape import DETECTED
-from billing_recon.compute.reconcile.shape import SOURCES
+from billing_recon.compute.pairs.shape import SOURCES
 from billing_recon.compute.relation import Relation
 from billing_recon.core.results import DETECTIONS
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing_recon.compute.detect.shape import DETECTED, SHOWN, amount, cited
 from billing_recon.compute.money import AMOUNT
-from billing_recon.compute.reconcile.shape import columns, source
+from billing_recon.compute.pairs.shape import columns, source
 from billing_recon.compute.relation import Relation
 
 _INVOICE = {

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from billing_recon.compute.detect.shape import DETECTED, amount
+from billing_recon.compute.match.engine_output import mapped
+from billing_recon.compute.match.latest_rows import last_word
 from billing_recon.compute.money import AMOUNT
-from billing_recon.compute.reconcile.engine_output import mapped
-from billing_recon.compute.reconcile.shape import SOURCES, columns, source
-from billing_recon.compute.reconcile.versions import last_word
+from billing_recon.compute.pairs.shape import SOURCES, columns, source
 from billing_recon.compute.relation import Relation
 
 _INVOICE, _BY_INVOICE = mapped("payments", "c", "invoice_id")

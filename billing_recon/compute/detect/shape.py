@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
-from billing_recon.compute.reconcile.shape import SOURCES, source
+from billing_recon.compute.pairs.shape import SOURCES, source
 from billing_recon.compute.relation import Relation
 
 DETECTED: dict[str, str] = {

@@ -11,8 +11,8 @@ from itertools import count
 from lxml import etree, html
 
 from billing_recon.core.document import DocumentUnreadable
+from billing_recon.feeds.documents.css import Selecting
 from billing_recon.feeds.documents.pdf_text import normalised
-from billing_recon.feeds.documents.selecting import Selecting
 
 LARGEST_BYTES = 16 * 1024 * 1024
 MOST_TAGS = 200_000

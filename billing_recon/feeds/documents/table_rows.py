@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from billing_recon.core.document import DocumentUnreadable
 from billing_recon.feeds.documents.html_page import HtmlPage, grid, text_of
-from billing_recon.feeds.documents.searching import Search
+from billing_recon.feeds.documents.patterns import Search
 from billing_recon.feeds.documents.template import TableRule
 
 Row = dict[str, str]

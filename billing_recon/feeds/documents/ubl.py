@@ -15,7 +15,7 @@ from billing_recon.core.document import (
     TaxSubtotal,
 )
 from billing_recon.feeds.documents.arithmetic import total_of
-from billing_recon.feeds.documents.stated import Stated, iso_date
+from billing_recon.feeds.documents.element import Stated, iso_date
 from billing_recon.feeds.documents.type_codes import kind_of
 
 FORM = "ubl"

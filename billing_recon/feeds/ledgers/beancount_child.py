@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from billing_recon.core.journal import LedgerUnreadable
-from billing_recon.feeds.ledgers.beancount_reading import items
+from billing_recon.feeds.ledgers.beancount_entries import items
 from billing_recon.feeds.ledgers.stream import Item
 
 MEMORY_BYTES = 4 << 30

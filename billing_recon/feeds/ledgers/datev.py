@@ -27,7 +27,7 @@ from billing_recon.core.journal import (
 )
 from billing_recon.feeds.ledgers.csv_rows import encoding_of, rows_of
 from billing_recon.feeds.ledgers.figures import grouped_figure, shown
-from billing_recon.feeds.ledgers.numbering import Identities
+from billing_recon.feeds.ledgers.number_series import Identities
 from billing_recon.feeds.ledgers.stream import Header, Item, Note
 
 FORM = "datev"

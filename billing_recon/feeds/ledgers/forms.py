@@ -17,7 +17,7 @@ from billing_recon.core.journal import (
     SalesInvoice,
 )
 from billing_recon.feeds.ledgers import beancount_file, datev, hledger, quickbooks, saft, xero
-from billing_recon.feeds.ledgers.auditing import Audit
+from billing_recon.feeds.ledgers.audit import Audit
 from billing_recon.feeds.ledgers.stream import Header, Item, Note, Reader
 
 READERS: tuple[Reader, ...] = (saft, datev, xero, quickbooks, beancount_file, hledger)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.journal import LedgerOptions, LedgerUnreadable, Period
-from billing_recon.feeds.ledgers import days
+from billing_recon.feeds.ledgers import sheet_days as days
 from billing_recon.feeds.ledgers.csv_rows import delimiter_of, encoding_of, rows_of
 from billing_recon.feeds.ledgers.figures import grouped_figure, shown
 

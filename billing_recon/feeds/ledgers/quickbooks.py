@@ -25,7 +25,7 @@ from billing_recon.core.journal import (
 )
 from billing_recon.feeds.ledgers.figures import shown
 from billing_recon.feeds.ledgers.journal_table import Names, Row, Table, folded, header_in_head
-from billing_recon.feeds.ledgers.numbering import Identities
+from billing_recon.feeds.ledgers.number_series import Identities
 from billing_recon.feeds.ledgers.stream import Header, Item, Stated
 
 FORM = "quickbooks"

@@ -26,7 +26,7 @@ from billing_recon.core.journal import (
     Period,
 )
 from billing_recon.feeds.ledgers.figures import iso_day, plain_figure, shown
-from billing_recon.feeds.ledgers.numbering import Identities
+from billing_recon.feeds.ledgers.number_series import Identities
 from billing_recon.feeds.ledgers.saft_documents import invoice, receipt
 from billing_recon.feeds.ledgers.saft_fields import Fields, fields, number
 from billing_recon.feeds.ledgers.stream import Header, Item, Section, Stated, skipped

@@ -23,10 +23,10 @@ from billing_recon.core.journal import (
     LedgerOptions,
     LedgerUnreadable,
 )
-from billing_recon.feeds.ledgers import days
+from billing_recon.feeds.ledgers import sheet_days as days
 from billing_recon.feeds.ledgers.figures import shown
 from billing_recon.feeds.ledgers.journal_table import Names, Row, Table, folded, header_in_head
-from billing_recon.feeds.ledgers.numbering import Identities
+from billing_recon.feeds.ledgers.number_series import Identities
 from billing_recon.feeds.ledgers.stream import Header, Item, Note, Stated
 
 FORM = "xero"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from enum import StrEnum
 
-from billing_recon.simulate.ledgers.posted import Book, NotRepresentable, Posted
+from billing_recon.simulate.ledgers.journals import Book, NotRepresentable, Posted
 
 __all__ = ["Book", "BookedAs", "NotRepresentable", "Posted", "write"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
-from billing_recon.simulate.ledgers.posted import Book, NotRepresentable, Posted
+from billing_recon.simulate.ledgers.journals import Book, NotRepresentable, Posted
 
 COLUMNS: tuple[str, ...] = (
     "Umsatz (ohne Soll/Haben-Kz)",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing_recon.simulate.ledgers.posted import ACCOUNT_PATHS, Book
+from billing_recon.simulate.ledgers.journals import ACCOUNT_PATHS, Book
 
 
 def hledger(book: Book) -> bytes:

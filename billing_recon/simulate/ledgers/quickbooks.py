@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from billing_recon.simulate.ledgers.posted import Book
+from billing_recon.simulate.ledgers.journals import Book
 
 COLUMNS = ("Journal No", "Journal Date", "Currency", "Account", "Debits", "Credits", "Memo", "Name", "Ref No")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billing_recon.simulate.ledgers.posted import ACCOUNT_NAMES, Book, Posted
+from billing_recon.simulate.ledgers.journals import ACCOUNT_NAMES, Book, Posted
 from billing_recon.simulate.markup import Maker, as_file
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 
-from billing_recon.simulate.ledgers.posted import ACCOUNT_NAMES, Book
+from billing_recon.simulate.ledgers.journals import ACCOUNT_NAMES, Book
 
 COLUMNS = (
     "Journal Number",

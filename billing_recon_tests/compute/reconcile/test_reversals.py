@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_recon.compute.engine import build, scratch
-from billing_recon.compute.reconcile import reversals
+from billing_recon.compute.match import reversals
 
 DAY = date(2026, 3, 1)
 Key = tuple[str, str]

@@ -12,24 +12,13 @@ from typing import Any
 import duckdb
 
 from billing_recon.compute import detect, drift, metrics, reconcile, totals
+from billing_recon.compute.breaks import breaks
+from billing_recon.compute.codes import codes, rerating, stages
 from billing_recon.compute.engine import Limits, build, session
-from billing_recon.compute.reconcile import (
-    billed_booked,
-    billed_paid,
-    billed_rendered,
-    bills,
-    breaks,
-    codes,
-    engine_output,
-    expected_billed,
-    matching,
-    metered_used,
-    payouts,
-    rerating,
-    stages,
-    summary_postings,
-)
-from billing_recon.compute.reconcile.shape import ASSESSED, FINDING, columns
+from billing_recon.compute.match import bills, engine_output, payouts, summary_postings
+from billing_recon.compute.match import lines as matching
+from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
+from billing_recon.compute.pairs.shape import ASSESSED, FINDING, columns
 from billing_recon.compute.relation import Relation
 from billing_recon.compute.terms import register_terms
 from billing_recon.core.break_decision import BreakDecision
@@ -57,6 +46,7 @@ from billing_recon.core.tables import (
     TableSpec,
 )
 from billing_recon.day.session import register_decisions, register_expected_changes, register_watching
+from billing_recon.explain import write_explanations
 
 DAY = date(2026, 3, 3)
 """The day that a world is about, unless it says otherwise: invoices of February are due on it."""
@@ -577,6 +567,8 @@ class World:
         unrated = (Column("subscription_id"),)
         self._table(con, TableSpec("unrated", unrated, (), ""), unrated, None)
         build(con, _of_pair(con, pair) if pair else reconcile.RELATIONS)
+        write_explanations(con)
+        build(con, reconcile.EXPLAINED)
         build(con, totals.RELATIONS)
         return Outcome(con)
 

@@ -410,14 +410,14 @@ ATTACKS: dict[str, list[Callable[..., bytes]]] = {
 def main(form: str, first: int, count: int, folder: Path, canary: Path, port: int) -> None:
     """Read the mutations and print what became of them."""
     resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, resource.RLIM_INFINITY))
-    from billing_recon.cli.reading import document_json
+    from billing_recon.cli.read import document_json
     from billing_recon.core.document import Document
     from billing_recon.core.errors import BillingReconError
     from billing_recon.core.journal import LedgerOptions
     from billing_recon.core.yaml_text import read_yaml
+    from billing_recon.feeds.any_file import read_file
     from billing_recon.feeds.documents.template import Template
     from billing_recon.feeds.ledgers import as_json
-    from billing_recon.feeds.reading import read_file
 
     name, whole = samples()[form]
     templates = tuple(read_yaml(Template, text, "t.yaml") for text in (TEMPLATE, HTML_TEMPLATE))

@@ -9,8 +9,8 @@ import pytest
 from lxml import html
 from lxml.cssselect import CSSSelector
 
+from billing_recon.feeds.documents.css import parsed
 from billing_recon.feeds.documents.html_page import parse
-from billing_recon.feeds.documents.selecting import parsed
 
 SELECTORS = [
     "p", "*", ".a", "#i3", "div p", "div > p", "p + b", "p ~ b", "p + p + b", "p ~ b ~ p", "div div p.a", "p:first-child",

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_recon.core.journal import FindingCode
-from billing_recon.feeds.ledgers.numbering import Identities, Numbering, Runs
+from billing_recon.feeds.ledgers.number_series import Identities, Numbering, Runs
 
 numbers = st.lists(st.integers(0, 60), max_size=80)
 

@@ -1,0 +1,57 @@
+"""`credit-notes`: which earlier charges the credit notes of some days take back, and what they give back beyond them."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from billing_recon.cli.looking import Format
+from billing_recon.cli.options import HomeOption, ToOption, days_asked, open_home
+from billing_recon.report.figures import count
+from billing_recon.report.terminal import Screen
+
+EXAMPLES = {
+    "credit-notes": """\b
+Examples:
+  billing-recon credit-notes --day 2026-03-02
+  billing-recon credit-notes --day 2026-03-01 --to 2026-03-31
+  billing-recon credit-notes --day 2026-03-02 --format json | jq -r 'select(.state != "covered") | .invoice_id'"""
+}
+_SHOWN = 20
+
+
+def credit_notes(
+    ctx: typer.Context,
+    day: Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The day of issue, or the first of them.")],
+    to: ToOption = None,
+    form: Annotated[
+        Format, typer.Option("--format", help="table for people; csv and json carry every line and its charges.")
+    ] = Format.TABLE,
+    home: HomeOption = None,
+) -> None:
+    """Show which earlier charges the credit notes of some days take back.
+
+    A line of a credit note takes back charges of the same customer, product and unit price, the earliest first, each unit
+    once. What finds none is uncovered: it gives back what was never charged so.
+    """
+    from billing_recon.day.credit_notes import credit_lines
+    from billing_recon.report import credit_notes as shown
+
+    opened = open_home(ctx, home)
+    days = days_asked(day, to)
+    lines = credit_lines(opened, days[0], days[-1])
+    if form is not Format.TABLE:
+        sys.stdout.write(shown.EXPORTS[form.value](lines))
+        return
+    screen = Screen()
+    when = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    screen.say(f"{count(len(lines), 'line')} on credit notes of {when}", style="bold")
+    if lines:
+        screen.table(shown.by_state(lines))
+    left = sum(line.state != "covered" for line in lines)
+    if left:
+        screen.table(shown.not_covered(lines, _SHOWN))
+        if left > _SHOWN:
+            screen.say(f"and {count(left - _SHOWN, 'line')} more; --format csv lists them all")

@@ -1,0 +1,158 @@
+"""`read`: documents and ledgers as JSON lines, one after the other, whatever becomes of the one before."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from billing_recon.cli.options import HomeOption, home_path
+from billing_recon.core.errors import BillingReconError, ConfigurationError
+
+if TYPE_CHECKING:
+    from billing_recon.core.document import Document
+    from billing_recon.core.journal import LedgerFile
+
+EXAMPLES = {
+    "read": """\b
+Examples:
+  billing-recon read invoice.xml
+  billing-recon read invoices/ | jq -r 'select(.findings != []) | .file, .findings[].sentence'
+  billing-recon read --templates templates/ vendor.pdf
+  billing-recon read --text layout vendor.pdf        what a template sees of it""",
+}
+TEMPLATES = "templates"
+"""The folder of a home that holds templates."""
+
+
+class Order(StrEnum):
+    """In which order a page's text is shown."""
+
+    CONTENT = "content"
+    LAYOUT = "layout"
+
+
+def read(
+    ctx: typer.Context,
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Documents, ledgers, or folders of them.")],
+    templates: Annotated[
+        Path | None,
+        typer.Option(
+            "--templates", metavar="DIR", help="Templates for PDFs and HTML; otherwise templates/ of the home."
+        ),
+    ] = None,
+    text: Annotated[
+        Order | None,
+        typer.Option("--text", help="Show the text of PDFs and HTML that templates see, in this order, instead."),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Read invoices, credit notes and ledgers of any supported format.
+
+    A JSON line a document: its header, lines, and what of its arithmetic does not hold. UBL, CII, ZUGFeRD, Factur-X;
+    PDF and HTML by template; Stripe's JSON; SAF-T, DATEV, beancount, hledger, QuickBooks and Xero journals.
+
+    Exits 0 when every file was read, 1 when one could not be (its line then has an error).
+    """
+    folder = templates or home_path(ctx, home) / TEMPLATES
+    if templates is not None and not templates.is_dir():
+        raise ConfigurationError(f"--templates {templates}: there is no such folder")
+    if text is not None:
+        _show_text(files, text)
+        return
+    from billing_recon.feeds.any_file import files_of, read_file
+    from billing_recon.feeds.documents.template import read_templates
+
+    known = read_templates(folder) if folder.is_dir() else ()
+    failed = False
+    for given in files:
+        empty = True
+        for path in files_of(given):
+            empty = False
+            try:
+                for part in read_file(path, known):
+                    _put(_shown(part))
+            except BillingReconError as error:
+                failed = True
+                _put({"file": str(path), "error": " ".join(str(error).split())})
+        if empty:
+            failed = True
+            _put({"file": str(given), "error": "the folder has no files"})
+    if failed:
+        raise typer.Exit(1)
+
+
+def _shown(part: Document | LedgerFile) -> dict[str, object]:
+    from billing_recon.core.document import Document
+
+    if isinstance(part, Document):
+        return document_json(part)
+    from billing_recon.feeds.ledgers import as_json
+
+    return as_json(part)
+
+
+def document_json(document: Document) -> dict[str, object]:
+    """A document in the keys and order that others rely on. Figures are texts as stated."""
+    return {
+        "file": document.file,
+        "format": document.format,
+        "kind": document.kind.value,
+        "number": document.number,
+        "issued_on": document.issued_on,
+        "currency": document.currency,
+        "seller": document.seller,
+        "buyer": document.buyer,
+        "subtotal": document.subtotal,
+        "allowances": document.allowances,
+        "charges": document.charges,
+        "tax_exclusive": document.tax_exclusive,
+        "tax": document.tax,
+        "tax_inclusive": document.tax_inclusive,
+        "prepaid": document.prepaid,
+        "rounding": document.rounding,
+        "payable": document.payable,
+        "lines": [
+            {
+                "line_no": line.line_no,
+                "description": line.description,
+                "quantity": line.quantity,
+                "base_quantity": line.base_quantity,
+                "unit_price": line.unit_price,
+                "amount": line.amount,
+                "tax_rate": line.tax_rate,
+            }
+            for line in document.lines
+        ],
+        "findings": [
+            {
+                "code": finding.code.value,
+                "line_no": finding.line_no,
+                "stated": finding.stated,
+                "computed": finding.computed,
+                "sentence": finding.sentence,
+            }
+            for finding in document.findings
+        ],
+    }
+
+
+def _put(line: dict[str, object]) -> None:
+    """One line, at once. A character that UTF-8 has not (half of a pair, or in a file's name) goes out as its escape."""
+    text = json.dumps(line, ensure_ascii=False)
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.buffer.flush()
+
+
+def _show_text(files: list[Path], order: Order) -> None:
+    from billing_recon.feeds.any_file import files_of, shown_text
+
+    for given in files:
+        for path in files_of(given):
+            shown = shown_text(path, order.value)
+            sys.stdout.buffer.write(shown.encode("utf-8", "backslashreplace") + b"\n")
+    sys.stdout.buffer.flush()

@@ -1,0 +1,1 @@
+"""Findings become breaks: identity, owner, disposition, evidence."""

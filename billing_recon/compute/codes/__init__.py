@@ -1,0 +1,1 @@
+"""Why a billed line differs: re-rated alternatives, stages, reason codes, consequences."""

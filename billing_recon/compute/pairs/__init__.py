@@ -1,0 +1,1 @@
+"""One pair of layers per module: its findings and its assessed items."""

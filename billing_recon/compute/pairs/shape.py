@@ -1,0 +1,101 @@
+"""What every pair hands in: its findings and its assessed items, column by column. How a finding becomes a break is in breaks."""
+
+from __future__ import annotations
+
+from billing_recon.compute.money import AMOUNT
+from billing_recon.core.reason import STAGE_CODES, Code
+
+STAGES = "STRUCT(code VARCHAR, amount DECIMAL(38,12))[]"
+SOURCES = 'STRUCT("table" VARCHAR, file VARCHAR, "row" BIGINT)[]'
+
+FINDING: dict[str, str] = {
+    "pair": "VARCHAR",
+    "level": "VARCHAR",
+    "code": "VARCHAR",
+    "invoice_id": "VARCHAR",
+    "line_id": "VARCHAR",
+    "customer_id": "VARCHAR",
+    "subscription_id": "VARCHAR",
+    "meter": "VARCHAR",
+    "currency": "VARCHAR",
+    "cohort": "VARCHAR",
+    "variant": "VARCHAR",
+    "expected": AMOUNT,
+    "billed": AMOUNT,
+    "rendered": AMOUNT,
+    "booked": AMOUNT,
+    "paid": AMOUNT,
+    "delta": AMOUNT,
+    "stages": STAGES,
+    "identity": "VARCHAR",
+    "compared": "BOOLEAN",
+    "sentence": "VARCHAR",
+    "facts": "JSON",
+    "template": "VARCHAR",
+    "figures": f"{AMOUNT}[]",
+    "layer": "VARCHAR",
+    "sources": SOURCES,
+    "evidence": "VARCHAR",
+}
+"""Column -> type of a pair's findings.
+
+`identity`: what the break's id needs beyond the ids in the other columns, never the day and never an amount. `stages`: parts
+of the delta by code, empty for one part of the finding's own code. `compared`: both layers have the item, so that a
+tolerance may apply. `sentence`: which sentence of `explain` states the finding, with the figures in `facts`
+(to_json of a struct, amounts exact). `template` and `figures`: the former way, until every pair states facts.
+`layer`: the table at fault. `evidence`: what the break keeps as evidence, a JSON object.
+"""
+
+ASSESSED: dict[str, str] = {
+    "pair": "VARCHAR",
+    "left_key": "VARCHAR",
+    "right_key": "VARCHAR",
+    "currency": "VARCHAR",
+    "cohort": "VARCHAR",
+    "variant": "VARCHAR",
+    "customer_id": "VARCHAR",
+    "meter": "VARCHAR",
+    "status": "VARCHAR",
+    "left_amount": AMOUNT,
+    "right_amount": AMOUNT,
+    "left_count": "BIGINT",
+    "right_count": "BIGINT",
+}
+"""Column -> type of a pair's assessed items: one row an item of either layer, or of both where they were matched.
+
+`meter` where the amounts are units of it, which have no currency."""
+
+
+def columns(shape: dict[str, str], given: dict[str, str]) -> str:
+    """A select list of the shape's columns in order, typed; what is not given is NULL.
+
+    >>> columns({"a": "INTEGER", "b": "VARCHAR"}, {"b": "'x'"})
+    "CAST(NULL AS INTEGER) AS a, CAST('x' AS VARCHAR) AS b"
+    """
+    unknown = set(given) - set(shape)
+    assert not unknown, f"not columns of the shape: {sorted(unknown)}"
+    return ", ".join(f"CAST({given.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in shape.items())
+
+
+def source(table: str, file: str, row: str) -> str:
+    """One source row as SQL."""
+    return f'struct_pack("table" := \'{table}\', file := {file}, "row" := {row})'
+
+
+def signed(figure: str, number: int) -> str:
+    """Placeholder `number` of a template with the sign of `figure`, as an SQL string: +6.00 or -6.00."""
+    return f"CASE WHEN {figure} < 0 THEN '{{{number}}}' ELSE '+{{{number}}}' END"
+
+
+def counted(figure: str) -> str:
+    """A quantity for a sentence: 12,400."""
+    return f"group_thousands(say_quantity({figure}))"
+
+
+IN_DOUBT = "; more than one match fits, so none is made."
+"""How a sentence ends that tells of a posting or payment which could be put to an invoice in several ways."""
+
+_ORDER: tuple[Code, ...] = tuple(code for codes in STAGE_CODES.values() for code in codes)
+
+CODE_ORDER = "[" + ", ".join(f"'{code.value}'" for code in _ORDER) + "]"
+"""Every code in the order of the stages, as an SQL list for list_position."""

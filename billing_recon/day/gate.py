@@ -1,0 +1,220 @@
+"""The day's verdict: facts gathered, held against policy, persisted with evidence; and asked for by what is downstream."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import duckdb
+
+from billing_recon.compute.engine import scratch
+from billing_recon.compute.expect.runs import LATE_REACH
+from billing_recon.control import VerdictRecord
+from billing_recon.core.detector import Detector
+from billing_recon.core.errors import GateRefused
+from billing_recon.core.evidence import evidence_hash
+from billing_recon.core.gate import DayFacts, Detected, Judgement, MetricFact, OpenBreaks, SettledBreaks, judge
+from billing_recon.core.period import parse_day
+from billing_recon.core.reason import Code, Disposition
+from billing_recon.core.results import BREAKS, CONTROL_TOTALS, DETECTIONS, EXPECTED_LINES, METRICS, USAGE_ROLLUP
+from billing_recon.core.tables import TableSpec
+from billing_recon.core.verdict import Verdict
+from billing_recon.day.home import CODE_VERSION, Home
+from billing_recon.day.landing import LANDED
+from billing_recon.day.rating import UNRATED
+from billing_recon.day.reconciliation import DRIFT
+from billing_recon.day.usage import UsageSince, usage_since
+
+DAY_GATE = "day"
+"""The gate of one day's release."""
+
+READ_BACK: tuple[str, ...] = (
+    *LANDED,
+    *(f"quarantine_{table}" for table in LANDED),
+    "usage_duplicates",
+    USAGE_ROLLUP.name,
+)
+"""Tables of which a day reads its whole lookback."""
+
+OF_THE_DAY: tuple[str, ...] = (
+    EXPECTED_LINES.name,
+    "unbilled_usage",
+    "unrated",
+    "usage_awaited",
+    "late_usage",
+    BREAKS.name,
+    CONTROL_TOTALS.name,
+    METRICS.name,
+    "drift",
+    DETECTIONS.name,
+)
+"""Tables of which only the day's own partition counts."""
+
+
+def evidence_now(home: Home, day: date) -> str | None:
+    """The evidence hash as the warehouse stands now; None while a partition that counts is being written, or was cut off."""
+    return _evidence(home, day, usage_since(home, day))
+
+
+def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
+    """The same, with the usage that has re-opened the day since, or as if none had."""
+    first = day - timedelta(days=home.policy.windows.lookback_days)
+    states = [
+        *home.control.partition_states(READ_BACK, first, day),
+        *home.control.partition_states(OF_THE_DAY, day, day),
+    ]
+    if any(state.table == "late_usage" and state.rows for state in states):
+        reach = day - timedelta(days=LATE_REACH * home.policy.windows.lookback_days)
+        states += home.control.partition_states((USAGE_ROLLUP.name,), reach, first - timedelta(days=1))
+    if not all(state.complete for state in states):
+        return None
+    later = {f"{USAGE_ROLLUP.name}/since": since.digest} if since else {}
+    reports = {f"landing/{r.table}": f"{r.status.value}:{r.files}" for r in home.control.landing_reports(day)}
+    return evidence_hash(
+        str(day),
+        {**{f"{s.table}/{s.day}": s.digest for s in states if s.rows}, **reports, **later},
+        home.policy_digest,
+        home.catalog.digest,
+        home.company_digest,
+        CODE_VERSION,
+    )
+
+
+def day_judgement(home: Home, day: date) -> Judgement:
+    """The day's facts, gathered and judged; a function of what is stored, so that every asker gets the same answer."""
+    with scratch() as con:
+        facts = DayFacts(
+            partition=str(day),
+            landing=tuple(home.control.landing_reports(day)),
+            layer_rows={
+                s.table: s.rows
+                for s in home.control.partition_states((CONTROL_TOTALS.name, EXPECTED_LINES.name), day, day)
+            },
+            quarantined_rows=sum(r.open_rows for r in home.control.landing_reports(day)),
+            open_breaks=_open_breaks(con, home, day),
+            settled_breaks=_settled_breaks(con, home, day),
+            detected=_detected(con, home, day),
+            unexplained=_unexplained(con, home, day),
+            footing_failures=_footing_failures(con, home, day),
+            unrated_subscriptions=_unrated(con, home, day),
+            metrics=_metrics(con, home, day),
+            baseline_found=bool(home.policy.gate.baseline and home.control.baseline(home.policy.gate.baseline)),
+        )
+    return judge(facts, home.policy)
+
+
+def judge_day(home: Home, day: date, run_id: str) -> VerdictRecord:
+    """Judge the day and persist the verdict with its evidence hash and policy version."""
+    evidence = evidence_now(home, day)
+    if evidence is None:
+        raise GateRefused(
+            f"a partition that {day} reads is incomplete; run the day again: billing-recon run --day {day}"
+        )
+    judgement = day_judgement(home, day)
+    return home.control.record_verdict(
+        VerdictRecord(
+            gate=DAY_GATE,
+            partition=str(day),
+            verdict=judgement.verdict,
+            evidence_hash=evidence,
+            policy_version=home.policy_number,
+            code_version=CODE_VERSION,
+            conditions=judgement.conditions,
+            run_id=run_id,
+        )
+    )
+
+
+def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
+    """Why a verdict no longer holds, or None while it does."""
+    evidence = evidence_now(home, parse_day(verdict.partition))
+    if evidence is None:
+        return "a partition that it rests on is incomplete: a write was cut off or is under way"
+    if evidence != verdict.evidence_hash:
+        since = usage_since(home, parse_day(verdict.partition))
+        if since and verdict.evidence_hash == _evidence(home, parse_day(verdict.partition), None):
+            return f"{since}, which re-opens it: bills that it decided about have other usage now"
+        return (
+            f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: data, policy, catalog or code changed"
+        )
+    return None
+
+
+def require_pass(home: Home, gate: str, partition: str) -> VerdictRecord:
+    """The partition's verdict if it is a current PASS; GateRefused otherwise, saying why and what to do next."""
+    verdict = home.control.latest_verdict(gate, partition)
+    again = f"billing-recon run --day {partition}"
+    if verdict is None:
+        raise GateRefused(f"gate '{gate}' of {partition} has never been judged; run: {again}")
+    if verdict.verdict is not Verdict.PASS:
+        because = "; ".join(c.sentence for c in verdict.held_back_by) or "no condition was recorded"
+        raise GateRefused(
+            f"gate '{gate}' of {partition} is {verdict.verdict}: {because} "
+            f"See: billing-recon status --day {partition}; after the fix run: {again}"
+        )
+    stale = stale_reason(home, verdict)
+    if stale:
+        raise GateRefused(f"gate '{gate}' of {partition} was PASS, but {stale}. Judge it again: {again}")
+    return verdict
+
+
+def _scan(home: Home, spec: TableSpec, day: date) -> str:
+    return home.warehouse.scan(spec.name, spec.columns, day, day)
+
+
+def _open_breaks(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[OpenBreaks, ...]:
+    counting = ", ".join(f"'{d.value}'" for d in Disposition if d.counts_against_gate)
+    rows = con.execute(
+        f"SELECT code, currency, count(*), sum(abs(delta)), sum(delta) FROM ({_scan(home, BREAKS, day)}) "
+        f"WHERE disposition IN ({counting}) GROUP BY code, currency ORDER BY code, currency"
+    ).fetchall()
+    return tuple(OpenBreaks(*row) for row in rows)
+
+
+def _settled_breaks(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[SettledBreaks, ...]:
+    settled = ", ".join(f"'{d.value}'" for d in Disposition if not d.counts_against_gate)
+    rows = con.execute(
+        f"SELECT disposition, currency, count(*), sum(abs(delta)), sum(delta) FROM ({_scan(home, BREAKS, day)}) "
+        f"WHERE disposition IN ({settled}) GROUP BY disposition, currency ORDER BY disposition, currency"
+    ).fetchall()
+    return tuple(SettledBreaks(*row) for row in rows)
+
+
+def _detected(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[Detected, ...]:
+    rows = con.execute(
+        f"SELECT detector, count(*), min_by(finding, detection_id) FROM ({_scan(home, DETECTIONS, day)}) "
+        "GROUP BY detector ORDER BY detector"
+    ).fetchall()
+    return tuple(Detected(Detector(name), count, example) for name, count, example in rows)
+
+
+def _unexplained(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> int:
+    row = con.execute(
+        f"SELECT count(*) FROM ({_scan(home, BREAKS, day)}) "
+        f"WHERE code = '{Code.UNEXPLAINED}' OR contains(stage_deltas, '\"{Code.UNEXPLAINED}\"')"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _footing_failures(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[str, ...]:
+    rows = con.execute(
+        "SELECT pair || ' ' || coalesce(currency, meter, 'units') || ': the layers differ by ' || CAST(delta AS VARCHAR) || ', their breaks by ' "
+        f"|| CAST(break_net AS VARCHAR) FROM ({_scan(home, CONTROL_TOTALS, day)}) WHERE delta <> break_net ORDER BY ALL"
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _unrated(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[str, ...]:
+    scan = home.warehouse.scan("unrated", UNRATED, day, day)
+    rows = con.execute(f"SELECT DISTINCT subscription_id FROM ({scan}) ORDER BY ALL").fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _metrics(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[MetricFact, ...]:
+    drift = home.warehouse.scan("drift", DRIFT, day, day)
+    rows = con.execute(
+        "SELECT m.metric, m.currency, m.cohort, m.variant, m.value, d.drift, d.prior_drift, d.cycle_drift, d.band_low, "
+        f"d.band_high FROM ({_scan(home, METRICS, day)}) m "
+        f"LEFT JOIN ({drift}) d ON m.metric = d.metric AND m.currency IS NOT DISTINCT FROM d.currency "
+        "AND m.cohort = d.cohort AND m.variant = d.variant ORDER BY ALL"
+    ).fetchall()
+    return tuple(MetricFact(*row) for row in rows)

@@ -1,0 +1,5 @@
+"""Words: a sentence per break from its facts, the working of a rated line from its steps. SQL states facts, nothing else words them."""
+
+from billing_recon.explain.breaks import write_explanations
+
+__all__ = ["write_explanations"]

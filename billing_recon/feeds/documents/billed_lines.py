@@ -1,0 +1,152 @@
+"""The lines of an invoice that a document bills, where documents are what the billing engine puts out.
+
+A document states more than its lines: allowances and charges of the whole, tax by rate, what was prepaid, rounded or collected
+for others. Each is a line of its own, so that nothing is spread over lines by a rule that the document does not state, and
+the lines come to what it asks for. Conventions: ARCHITECTURE 2 (7, 10 and `tax_point: invoice` of 11).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+from decimal import Decimal
+
+from billing_recon.core.document import Document, DocumentLine
+from billing_recon.feeds.documents.stated_figures import (
+    ZERO,
+    every,
+    figure,
+    first,
+    off,
+    plus,
+    rate,
+    shown,
+    total,
+    turned,
+)
+
+BILLED_LINE: tuple[str, ...] = (
+    "row_line_id",
+    "row_kind",
+    "row_meter",
+    "row_period_start",
+    "row_period_end",
+    "row_quantity",
+    "row_unit_price",
+    "row_gross",
+    "row_discount",
+    "row_credit",
+    "row_taxable",
+    "row_tax_rate",
+    "row_tax",
+    "row_total",
+    "row_calculated_at",
+)
+"""What a billed line has beside what the document and its line state."""
+
+Texts = dict[str, str | None]
+
+
+def billed_lines(document: Document, lines: Sequence[Texts]) -> Iterator[Texts]:
+    """BILLED_LINE of each line that the document bills; `lines` are its lines as rows of rendered_lines, in order.
+
+    A line's tax is its own where every line states one and they are the document's tax; otherwise each rate's tax is a line
+    of kind adjustment, meter `tax`. Allowances are lines of kind discount, charges of kind adjustment with a discount below
+    zero; what was prepaid is a credit, and so are rounding and what is collected for others, the other way round. A document
+    without lines bills one.
+    """
+    d = document
+    summed = [line for line in d.lines if line.summed]
+    own_tax = _tax_is_of_lines(d, summed)
+    for line, texts in zip(summed, lines, strict=True):
+        taken, line_id = off(line.adjustments), texts["row_line_id"]
+        if figure(line.amount) is None:
+            yield texts | _unknown(d, line_id)
+            continue
+        found = _billed(
+            d, line_id, "usage", gross=plus(figure(line.amount), taken), discount=taken,
+            tax=figure(line.tax) if own_tax else None, tax_rate=rate(line.tax_rate) if own_tax else None,
+        )  # fmt: skip
+        yield texts | found | {name: texts[name] for name in ("row_quantity", "row_unit_price")}
+    if not summed:
+        yield _billed(d, "1", "usage", gross=first(figure(d.subtotal), figure(d.tax_exclusive)))
+    yield from of_whole(d)
+    if not own_tax:
+        yield from _taxes(d)
+    for meter, taken_off in (
+        ("prepaid", figure(d.prepaid)),
+        ("rounding", turned(figure(d.rounding))),
+        ("collected", turned(figure(d.collected))),
+    ):
+        if taken_off:
+            yield _billed(d, meter, "credit", meter, credit=taken_off)
+
+
+def of_whole(d: Document) -> Iterator[Texts]:
+    """Allowances and charges of the whole document, each one listed, and what of the stated sums is not listed."""
+    known = [a for a in d.adjustments if figure(a.amount) is not None]
+    for number, one in enumerate(known, 1):
+        kind = "charge" if one.charge else "allowance"
+        yield _billed(d, f"{kind}/{number}", "adjustment" if one.charge else "discount", kind, discount=off((one,)))
+    stated = (figure(d.allowances), turned(figure(d.charges)))
+    rest = plus(total(stated), turned(off(known))) if any(one is not None for one in stated) else None
+    if rest:
+        yield _billed(d, "allowance/rest", "discount" if rest > 0 else "adjustment", "allowance", discount=rest)
+
+
+def _taxes(d: Document) -> Iterator[Texts]:
+    if every(figure(tax.amount) for tax in d.taxes) is None:
+        stated = first(figure(d.tax), plus(figure(d.tax_inclusive), turned(figure(d.tax_exclusive))))
+        if stated:
+            yield _billed(d, "tax", "adjustment", "tax", tax=stated)
+        return
+    for number, tax in enumerate(d.taxes, 1):
+        yield _billed(d, f"tax/{number}", "adjustment", "tax", tax=figure(tax.amount), tax_rate=rate(tax.rate))
+
+
+def _tax_is_of_lines(d: Document, lines: Sequence[DocumentLine]) -> bool:
+    of_lines = every(figure(line.tax) for line in lines)
+    return of_lines is not None and of_lines == figure(d.tax)
+
+
+def _billed(
+    d: Document,
+    line_id: str | None,
+    kind: str,
+    meter: str | None = None,
+    *,
+    gross: Decimal | None = ZERO,
+    discount: Decimal = ZERO,
+    credit: Decimal = ZERO,
+    tax: Decimal | None = None,
+    tax_rate: str | None = None,
+) -> Texts:
+    taxable = plus(gross, turned(discount))
+    figures = {
+        "row_gross": gross,
+        "row_discount": discount,
+        "row_credit": credit,
+        "row_taxable": taxable,
+        "row_tax": tax or ZERO,
+        "row_total": plus(taxable, tax or ZERO, turned(credit)),
+    }
+    ours = {name: shown(None, known, d) for name, known in figures.items()}
+    return ours | {"row_line_id": line_id, "row_kind": kind, "row_meter": meter, "row_tax_rate": tax_rate, **_days(d)}
+
+
+def _unknown(d: Document, line_id: str | None) -> Texts:
+    """A line whose amount is no figure: it is set aside for what it lacks."""
+    return {"row_line_id": line_id, "row_kind": "usage", **_days(d)}
+
+
+def _days(d: Document) -> Texts:
+    """The day of issue as the line's period and as when it was calculated; a mapping may know better."""
+    try:
+        day = date.fromisoformat(d.issued_on or "")
+    except ValueError:
+        return {}
+    return {
+        "row_period_start": day.isoformat(),
+        "row_period_end": (day + timedelta(days=1)).isoformat(),
+        "row_calculated_at": f"{day.isoformat()}T00:00:00Z",
+    }

@@ -1,0 +1,243 @@
+"""Files that are no tables as rows: a day's documents, however many, and ledgers. One relation a day, not one a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from billing_recon.contracts.quarantine_reasons import Reason
+from billing_recon.core.document import Document, DocumentUnreadable
+from billing_recon.core.errors import ConfigurationError, LandingRefused
+from billing_recon.core.feed import Feed
+from billing_recon.core.tables import LEDGER_ENTRIES
+from billing_recon.feeds.documents.rendered_rows import COLUMNS, DocumentRows, rows_of
+from billing_recon.feeds.landing.converted_rows import CONVERTED, Converted, Converting
+from billing_recon.feeds.landing.files import DayFile, hashed
+
+DOCUMENT_BYTES_MAX = 1 << 26
+"""No invoice is larger than 64 MiB; such a file is not read at all."""
+_HEAD_BYTES = 1 << 16
+_REMEMBERED = 5_000
+Read = tuple[DocumentRows, ...] | str
+"""The documents of a file, or why it cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something that a person should see of a row that lands all the same."""
+
+    file_no: int
+    row: int
+    code: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What became of files that are no tables: the files themselves, the rows made of them, and what is odd about them."""
+
+    files: tuple[DayFile, ...]
+    rows: Converted
+    warned: tuple[Warned, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def convert_documents(
+    home: Path, paths: list[Path], table: str, feed: Feed, scratch: Path, *, sets_aside: bool = True
+) -> Conversion:
+    """The rows of `table` that documents hold. One that cannot be read is one row, broken, with the reader's sentence.
+
+    Several tables may come from the same documents, and then only the one that `sets_aside` has a row for a broken one. Findings of a
+    document's arithmetic are told with its header.
+    """
+    invoices = table == "rendered_invoices"
+    columns = COLUMNS[table]
+    read = _reader(home, feed)
+    files: list[DayFile] = []
+    warned: list[Warned] = []
+    unread = 0
+    out = scratch / f"{table}.parquet"
+    with Converting(out, columns) as target:
+        for number, (path, named) in enumerate(zip(paths, _names(paths), strict=True), 1):
+            name = path.relative_to(home).as_posix()
+            sha256, unpacked = hashed(name, path, scratch)
+            files.append(DayFile(name, CONVERTED, sha256, unpacked, 0, True))
+            of_file: dict[str, str | None] = {"file": name, "stem": path.name.partition(".")[0], "sha256": sha256}
+            found = _MEMORY.get((sha256, path.suffix, read.key), partial(_rows_of, unpacked, path.name, read))
+            if unpacked != path:
+                unpacked.unlink()
+            if isinstance(found, str):
+                unread += 1
+                if sets_aside:
+                    target.add(number, 1, [of_file.get(column) for column in columns], broken=found)
+                continue
+            row = 0
+            for document in found:
+                of_file["row_document_id"] = _document_id(document, named)
+                for texts in document.of(table, feed):
+                    row += 1
+                    known = of_file | texts
+                    target.add(number, row, [known[column] for column in columns])
+                if invoices:
+                    warned += [Warned(number, row, code, f"{name}: {sentence}") for code, sentence in document.findings]
+    notes = (
+        () if sets_aside or not unread else (f"{_counted(unread, 'document')} cannot be read: see rendered_invoices",)
+    )
+    return Conversion(
+        tuple(files),
+        _converted(out, feed, Reason.BROKEN_DOCUMENT, "'cannot be read: ' || broken"),
+        tuple(warned),
+        notes,
+    )
+
+
+def _converted(out: Path, feed: Feed, reason: Reason, says: str) -> Converted:
+    return Converted(
+        feed.path or "landing/documents", CONVERTED, "", out, out.stat().st_size, True, broken=(reason, says)
+    )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _names(paths: list[Path]) -> list[str]:
+    """What names each document of a day: its file's name without the ending; with it, or its folder, where two are alike."""
+    stems = [path.stem for path in paths]
+    alike, alike_whole = Counter(stems), Counter(path.name for path in paths)
+    return [
+        stem if alike[stem] == 1 else path.name if alike_whole[path.name] == 1 else f"{path.parent.name}/{path.name}"
+        for stem, path in zip(stems, paths, strict=True)
+    ]
+
+
+def _document_id(document: DocumentRows, named: str) -> str:
+    """The file's name, which names the invoice; with the number in front where it does not."""
+    number = document.number
+    return named if number is None or number in named else f"{number}/{named}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """How a feed's documents are read. `key` tells one way of reading a file from another."""
+
+    key: tuple[object, ...]
+    read: Callable[[bytes, str], Iterable[Document]]
+
+
+def _reader(home: Path, feed: Feed) -> _Reader:
+    """Raises LandingRefused when the home's templates cannot be used."""
+    # Here and not above: a company without documents loads no XML library.
+    from billing_recon.feeds import documents
+    from billing_recon.feeds.any_file import documents_in
+    from billing_recon.feeds.documents import stripe_json
+    from billing_recon.feeds.documents import template_page as templated
+    from billing_recon.feeds.documents.template import read_templates
+
+    folder = home / "templates"
+    try:
+        templates = read_templates(folder)
+    except ConfigurationError as error:
+        raise LandingRefused("; ".join(error.problems)) from None
+    if feed.template is not None:
+        templates = tuple(template for template in templates if template.name == feed.template)
+        if not templates:
+            raise LandingRefused(f"templates/{feed.template}.yaml does not exist, which the feed's template names")
+    texts = b"\0".join(path.read_bytes() for path in sorted(folder.glob("*.yaml")))
+    key = (feed.format, feed.template, hashlib.sha256(texts).hexdigest())
+
+    def read(data: bytes, name: str) -> Iterable[Document]:
+        match feed.format:
+            case "documents":
+                return documents_in(data, name, templates)
+            case templated.PDF:
+                return (templated.read_pdf(data, name, templates),)
+            case templated.HTML:
+                return (templated.read_html(data, name, templates),)
+            case stripe_json.FORM:
+                return stripe_json.read(data, name)
+            case _:
+                form = str(feed.format)
+                found = documents.recognise(data, name)
+                if found != form:
+                    raise DocumentUnreadable(
+                        f"it is {found or 'no electronic invoice'}, and the feed's format is {form}"
+                    )
+                return (documents.read(data, name, form),)
+
+    return _Reader(key, read)
+
+
+def _rows_of(path: Path, name: str, reader: _Reader) -> Read:
+    """What the documents of a file say, or why it cannot be read."""
+    if path.stat().st_size > DOCUMENT_BYTES_MAX:
+        return f"it has more than {DOCUMENT_BYTES_MAX:,} bytes, which no invoice has; ask what it is"
+    try:
+        return tuple(rows_of(document) for document in reader.read(path.read_bytes(), name))
+    except DocumentUnreadable as error:
+        return str(error)
+
+
+class _Memory:
+    """What documents were read as. Both tables of a day read the same files, side by side in two threads."""
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[object, Future[Read]] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, key: object, read: Callable[[], Read]) -> Read:
+        """What `read` answers, asked once for a key; others who ask at the same time wait for it."""
+        with self._lock:
+            found = self._known.get(key)
+            mine = found is None
+            if found is None:
+                found = self._known[key] = Future()
+                while len(self._known) > _REMEMBERED:
+                    self._known.popitem(last=False)
+        if mine:
+            try:
+                found.set_result(read())
+            except BaseException as error:
+                with self._lock:
+                    self._known.pop(key, None)
+                found.set_exception(error)
+                raise
+        return found.result()
+
+
+_MEMORY = _Memory()
+
+
+def convert_ledger(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> Conversion:
+    """The postings of ledger files, and what does not hold in them. Raises LandingRefused for one that cannot be read."""
+    from billing_recon.feeds import ledgers
+    from billing_recon.feeds.ledgers.audit import Audit
+
+    columns = tuple(name for name in LEDGER_ENTRIES.names)
+    files: list[DayFile] = []
+    warned: list[Warned] = []
+    out = scratch / "ledger_entries.parquet"
+    with Converting(out, columns) as target:
+        for number, path in enumerate(paths, 1):
+            name = path.relative_to(home).as_posix()
+            sha256, unpacked = hashed(name, path, scratch)
+            files.append(DayFile(name, CONVERTED, sha256, unpacked, 0, True))
+            with unpacked.open("rb") as stream:
+                form = (
+                    feed.format if feed.format != "ledger" else ledgers.recognise(stream.read(_HEAD_BYTES), path.name)
+                )
+            if form is None:
+                raise LandingRefused(
+                    f"{name}: it is no ledger of a format that is known here; map it as a table: format: csv"
+                )
+            audit = Audit()
+            for row in ledgers.rows(unpacked, form, feed.ledger, audit):
+                target.add(number, int(row["source_row"] or 0), [row[column] for column in columns])
+            warned += [Warned(number, 0, f.code.value, f"{name}: {f.sentence}") for f in audit.findings()]
+    return Conversion(tuple(files), _converted(out, feed, Reason.BROKEN_ROW, "broken"), tuple(warned))

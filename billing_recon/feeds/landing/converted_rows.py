@@ -1,0 +1,114 @@
+"""Rows that another part of feeds made of something else (documents, a ledger, a database), as a relation like a file's.
+
+They lie in a scratch Parquet file of texts with three columns of ours before theirs: which of the day's files a row is of,
+which row of it, and what is broken where it is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import duckdb
+
+from billing_recon.contracts.quarantine_reasons import Reason
+from billing_recon.feeds.landing.files import DayFile
+from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
+
+CONVERTED = "converted"
+"""The format of such a file."""
+_OURS = ("landing_file", "landing_row", "landing_broken")
+_BATCH_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Converted(DayFile):
+    """A scratch file of converted rows. `name` is where they come from, for messages.
+
+    `binary` are the columns whose figures were binary floats, `broken` is why a row is none, as reason and SQL over the
+    column `broken`.
+    """
+
+    binary: frozenset[str] = frozenset()
+    broken: tuple[Reason, str] = (Reason.BROKEN_ROW, "broken")
+
+
+class Converting:
+    """Writes converted rows to a Parquet file, batch by batch, so that they need not be held."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        self.path = path
+        self.rows = 0
+        self._schema = pa.schema(
+            [("landing_file", pa.int32()), ("landing_row", pa.int64()), ("landing_broken", pa.string())]
+            + [(column, pa.string()) for column in columns]
+        )
+        self._held: list[tuple[int | str | None, ...]] = []
+        self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
+
+    def add(self, file_no: int, row: int, values: Sequence[str | None], broken: str | None = None) -> None:
+        """One row: the texts of their columns, in order."""
+        self._held.append((file_no, row, broken, *values))
+        if len(self._held) >= _BATCH_ROWS:
+            self._flush()
+
+    def add_columns(self, columns: Sequence[Any], file_no: int) -> None:
+        """A batch of rows as Arrow arrays of text, one a column, without a place of their own yet."""
+        import pyarrow as pa
+
+        rows = len(columns[0])
+        first = self.rows + 1
+        ours = [
+            pa.repeat(pa.scalar(file_no, pa.int32()), rows),
+            pa.array(range(first, first + rows), pa.int64()),
+            pa.nulls(rows, pa.string()),
+        ]
+        self._writer.write_table(pa.Table.from_arrays([*ours, *columns], schema=self._schema))
+        self.rows += rows
+
+    def _flush(self) -> None:
+        import pyarrow as pa
+
+        if self._held:
+            by_column = zip(*self._held, strict=True)
+            arrays = [pa.array(values, field.type) for values, field in zip(by_column, self._schema, strict=True)]
+            self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
+            self.rows += len(self._held)
+            self._held = []
+
+    def __enter__(self) -> Converting:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._flush()
+        self._writer.close()
+
+
+def open_converted(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
+    """The rows in the order in which they were written."""
+    assert isinstance(file, Converted)
+    source = f"read_parquet({text(str(file.readable))}, file_row_number = true)"
+    described = con.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {source}").fetchall()
+    names = [str(row[0]) for row in described if row[0] not in _OURS]
+    rows = (
+        "SELECT file_row_number + 1 AS landing_ordinal, landing_file, coalesce(landing_row, file_row_number + 1) AS "
+        f"landing_row, landing_broken, {', '.join(map(quoted, names))} FROM {source}"
+    )
+    return RawFile(
+        columns=dict.fromkeys(names, "VARCHAR"),
+        rows=rows,
+        rows_once=rows,
+        lines_before=0,
+        bundled=True,
+        broken=file.broken,
+        binary=file.binary,
+    )

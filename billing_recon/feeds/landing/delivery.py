@@ -1,0 +1,111 @@
+"""What came for a table's day: files as they are, or rows made of documents, a ledger or a database. Typing comes after."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import duckdb
+
+from billing_recon.core.company import Company
+from billing_recon.core.errors import LandingRefused
+from billing_recon.core.feed import Feed
+from billing_recon.core.tables import TableSpec
+from billing_recon.feeds.landing.converted_files import Conversion, Warned, convert_documents, convert_ledger
+from billing_recon.feeds.landing.files import DayFile, file_name, find_files, is_delivered_empty, open_file, path_of
+from billing_recon.feeds.tables.raw_rows import single
+
+WARNINGS = "landing_warnings"
+"""What is odd about rows that land: file_no, source_row, code, says."""
+_SHOWN = 2
+_DATABASE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """`files` as a report names them, numbered from 1; `parts` are what is loaded, each with the number of its first file.
+
+    `empty`: it came, and it holds nothing.
+    """
+
+    files: tuple[DayFile, ...]
+    parts: tuple[tuple[int, DayFile], ...]
+    empty: bool = False
+    warned: tuple[Warned, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def arrive(home: Path, company: Company, spec: TableSpec, feed: Feed, day: date, scratch: Path) -> Arrival:
+    """Open what came for the day. Raises LandingRefused when it cannot be read as what it claims to be."""
+    if feed.is_database:
+        # Here and not above: a company without databases loads no drivers.
+        from billing_recon.feeds.tables.database import fetch
+
+        return _converted(fetch(spec, feed, day, company.timezone, scratch))
+    paths = find_files(home, spec.name, feed, day)
+    if not paths:
+        return Arrival((), (), empty=is_delivered_empty(home, spec.name, feed, day))
+    if feed.is_documents:
+        sets_aside = spec.name == "rendered_invoices" or not _same_documents(company, feed)
+        return _converted(convert_documents(home, paths, spec.name, feed, scratch, sets_aside=sets_aside))
+    if feed.is_ledger:
+        return _converted(convert_ledger(home, paths, feed, scratch))
+    files = tuple(open_file(home, path, feed, scratch) for path in paths)
+    return Arrival(files, tuple(enumerate(files, 1)))
+
+
+def _converted(made: Conversion) -> Arrival:
+    return Arrival(made.files, ((1, made.rows),), warned=made.warned, notes=made.notes)
+
+
+def _same_documents(company: Company, feed: Feed) -> bool:
+    """Whether rendered_invoices comes from the documents of this feed, and so sets the broken ones aside."""
+    other = company.feeds.get("rendered_invoices")
+    return other is not None and other.is_documents and path_of("", other) == path_of("", feed)
+
+
+def warns(company: Company, table: str) -> bool:
+    """Whether landings of a table have `landed_warnings`."""
+    feed = company.feeds.get(table)
+    return feed is not None and (feed.is_documents or feed.is_ledger or bool(feed.report or feed.set_aside))
+
+
+def bytes_of_day(home: Path, company: Company, table: str, day: date) -> int:
+    """About how much came for a table's day, before it is looked into."""
+    feed = company.feeds.get(table, Feed())
+    if feed.is_database:
+        return _DATABASE_BYTES
+    try:
+        return sum(path.stat().st_size for path in find_files(home, table, feed, day))
+    except LandingRefused:
+        return 0
+
+
+def keep_warnings(con: duckdb.DuckDBPyConnection, warned: Iterable[Warned]) -> None:
+    """Create WARNINGS."""
+    con.execute(f"CREATE OR REPLACE TABLE {WARNINGS} (file_no INTEGER, source_row BIGINT, code VARCHAR, says VARCHAR)")
+    rows = [(w.file_no, w.row, w.code, w.says) for w in warned]
+    if rows:
+        con.executemany(f"INSERT INTO {WARNINGS} VALUES (?, ?, ?, ?)", rows)
+
+
+def present_warnings(con: duckdb.DuckDBPyConnection, files: tuple[DayFile, ...]) -> str:
+    """Create `landed_warnings` (source_file, source_row, code, says); answers them in a sentence, empty without any."""
+    con.execute(
+        f"CREATE OR REPLACE VIEW landed_warnings AS SELECT {file_name(files)} AS source_file, source_row, code, says "
+        f"FROM {WARNINGS}"
+    )
+    if not single(con, f"SELECT count(*) FROM {WARNINGS}")[0]:
+        return ""
+    codes = con.execute(f"SELECT code, count(*) FROM {WARNINGS} GROUP BY code ORDER BY count(*) DESC, code").fetchall()
+    first = con.execute(
+        f"SELECT says FROM {WARNINGS} ORDER BY file_no, source_row, code, says LIMIT {_SHOWN}"
+    ).fetchall()
+    counts = Counter(dict(codes))
+    shown = "; ".join(str(says) for (says,) in first)
+    rest = counts.total() - len(first)
+    why = ", ".join(f"{count} {code}" for code, count in codes)
+    return f"{counts.total()} to look at, landed all the same ({why}): {shown}" + (f"; and {rest} more" if rest else "")

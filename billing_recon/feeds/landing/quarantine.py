@@ -1,0 +1,93 @@
+"""The quarantine of one landing: a row each, with what is wrong, what to do, whose it is and what money is at risk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+
+from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.results import QUARANTINE
+from billing_recon.core.tables import LEDGER_ENTRIES, TableSpec
+from billing_recon.feeds.landing.files import DayFile, file_name
+from billing_recon.feeds.landing.load import FAULTS, REJECTED, TYPED, Loaded
+from billing_recon.feeds.parse.typed_rows import read_again, unreadable_faults
+from billing_recon.feeds.tables.raw_rows import single, text
+
+_CAME = "landing_came"
+
+
+def set_aside(
+    con: duckdb.DuckDBPyConnection, spec: TableSpec, loaded: list[Loaded], files: Sequence[DayFile], owner: str
+) -> None:
+    """Create `landed_quarantine`. `loaded` are the files to look into for rows that are set aside, once more as they came."""
+    columns = ", ".join(f"{column.name} {column.sql_type}" for column in QUARANTINE.columns)
+    con.execute(f"CREATE OR REPLACE TABLE landed_quarantine ({columns})")
+    if not loaded:
+        return
+    (rows,) = single(
+        con,
+        f"CREATE OR REPLACE TEMP TABLE landing_aside AS SELECT file_no, ordinal FROM {TYPED} WHERE unreadable "
+        f"UNION SELECT file_no, ordinal FROM {FAULTS}",
+    )
+    con.execute(
+        f"CREATE OR REPLACE TEMP TABLE {_CAME} (file_no INTEGER, ordinal BIGINT, payload VARCHAR, texts VARCHAR, "
+        "reading VARCHAR)"
+    )
+    for one in loaded if rows else []:
+        con.execute(
+            "CREATE OR REPLACE TEMP TABLE landing_reread AS "
+            + read_again(one, f"SELECT ordinal FROM landing_aside WHERE {one.its_rows}")
+        )
+        con.execute(f"INSERT INTO {_CAME} SELECT file_no, ordinal, payload, texts, reading FROM landing_reread")
+        if one.unreadable:
+            con.execute(f"INSERT INTO {FAULTS} {unreadable_faults(one, 'landing_reread')}")
+    con.execute(f"INSERT INTO landed_quarantine {_rows(spec, files, owner)}")
+
+
+def _rows(spec: TableSpec, files: Sequence[DayFile], owner: str) -> str:
+    money = f"t.{spec.money}" if spec.money else "CAST(NULL AS DECIMAL(38,12))"
+    if spec is LEDGER_ENTRIES:
+        money = "greatest(t.debit, t.credit)"  # a posting has its amount on one of two sides
+    known = ", ".join(text(code) for code in sorted(EXPONENTS))
+    currency = f"CASE WHEN t.currency IN ({known}) THEN t.currency END" if "currency" in spec.names else "NULL"
+    where = file_name(files)
+    return f"""
+WITH ranked AS (
+    SELECT file_no, ordinal, field, value, reason, says, reading, payload,
+           row_number() OVER (PARTITION BY file_no, ordinal ORDER BY position, field, says) AS turn,
+           string_agg(field, ', ' ORDER BY position, field, says)
+               OVER (PARTITION BY file_no, ordinal ORDER BY position, field, says
+                     ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS others,
+           list(struct_pack(field := field, value := value, reason := reason, says := says))
+               OVER (PARTITION BY file_no, ordinal ORDER BY position, field, says
+                     ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS faults
+    FROM (SELECT file_no, ordinal, position, field, reason, says, reading, payload,
+                 CASE WHEN field IS NULL THEN NULL ELSE json_extract_string(texts, '$.' || field) END AS value
+          FROM {FAULTS} JOIN {_CAME} USING (file_no, ordinal))
+),
+first AS (
+    SELECT file_no, ordinal, field, reason, says, others, payload, reading, value,
+           CAST(to_json(faults) AS VARCHAR) AS faults
+    FROM ranked WHERE turn = 1
+),
+said AS (
+    SELECT t.file_no AS file_no, t.source_row AS source_row, f.reason AS reason, f.field AS field, f.value AS value,
+           CASE WHEN f.field IS NULL THEN 'the row' ELSE f.field END
+           || CASE WHEN f.value IS NULL THEN '' WHEN length(f.value) > 80 THEN ' ''' || left(f.value, 77) || '...'''
+                   ELSE ' ''' || f.value || '''' END
+           || ' ' || f.says
+           || CASE WHEN f.others IS NULL THEN '' ELSE '; also wrong: ' || f.others END AS sentence,
+           {money} AS money_at_risk, {currency} AS currency, f.payload AS payload, f.reading AS reading, f.faults AS faults
+    FROM first f JOIN {TYPED} t USING (file_no, ordinal)
+    UNION ALL
+    SELECT file_no, source_row, reason, NULL, NULL, 'the row ' || says, NULL, NULL,
+           CAST(to_json(struct_pack(line := left(line, 2000))) AS VARCHAR), NULL,
+           CAST(to_json([struct_pack(field := NULL, value := NULL, reason := reason, says := says)]) AS VARCHAR)
+    FROM {REJECTED}
+)
+SELECT '', '{spec.name}', {where}, source_row, reason, field, value,
+       {where} || ' row ' || source_row || ': ' || sentence, {text(owner)}, money_at_risk, currency, payload,
+       reading, faults, NULL
+FROM said
+"""

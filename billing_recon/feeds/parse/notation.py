@@ -1,0 +1,211 @@
+"""How figures and dates are written elsewhere, as SQL: a text in a declared notation becomes our notation, or nothing.
+
+Ours is `-1234.50` and ISO 8601, which feeds.exact reads. All of it is done on texts, so nothing is rounded.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import groupby
+
+from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.feed import ColumnMap, Sign, Written
+from billing_recon.core.tables import Kind
+from billing_recon.feeds.tables.raw_rows import quoted, text
+
+PLAIN = Written()
+"""Our own notation."""
+
+# A list of one names a value, so that an expression given to a macro is planned once and not wherever the macro says it.
+MACROS: tuple[str, ...] = (
+    "CREATE OR REPLACE MACRO negated(t) AS list_transform([t], lambda to_turn: CASE "
+    "WHEN starts_with(to_turn, '-') THEN substr(to_turn, 2) "
+    "WHEN starts_with(to_turn, '+') THEN '-' || substr(to_turn, 2) ELSE '-' || to_turn END)[1]",
+    # The decimal point `places` to the left: 1234 by 2 is 12.34. Of a plain figure only.
+    "CREATE OR REPLACE MACRO point_moved(t, places) AS list_transform([struct_pack(figure := t, by := places)], "
+    "lambda moved: CASE WHEN starts_with(moved.figure, '-') THEN '-' ELSE '' END || list_transform([struct_pack("
+    r"digits := regexp_replace(moved.figure, '[+.-]', '', 'g'), "
+    r"point := length(regexp_extract(moved.figure, '^[+-]?([0-9]*)', 1)) - moved.by)], "
+    "lambda apart: written_out(apart.digits, apart.point))[1])[1]",
+    # a - b of plain figures, an empty one counting nothing; empty where both are, or where a figure is beyond 20 digits or 18
+    # decimals.
+    "CREATE OR REPLACE MACRO difference(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda pair: CASE "
+    "WHEN coalesce(pair.a, pair.b) IS NOT NULL AND decimals_of(coalesce(pair.a, '')) <= 18 "
+    "AND decimals_of(coalesce(pair.b, '')) <= 18 THEN CAST(TRY_CAST(coalesce(pair.a, '0') AS DECIMAL(38,18)) "
+    "- TRY_CAST(coalesce(pair.b, '0') AS DECIMAL(38,18)) AS VARCHAR) END)[1]",
+)
+"""Session macros that the SQL of this module calls, beside those of feeds.exact."""
+
+_MINUS = "\u2212"
+_FIGURES = (Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE, Kind.INTEGER)
+_MONEY = (Kind.PRICE, Kind.AMOUNT)
+_MARKS = {" ": "[ \u00a0\u2007\u2009\u202f]", "'": "['\u2019]", ".": r"\.", ",": ","}
+"""Mark -> what stands for it in a file, as a pattern."""
+_EXPONENT = "([eE][+-]?[0-9]+)?"
+_SINCE_1970: dict[str, str] = {"unix": "1000000", "unix_ms": "1000"}
+_ISO_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
+_ISO_TIME = r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
+_ISO_ZONE = r" ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
+
+
+def is_declared(kind: Kind, written: Written) -> bool:
+    """Whether texts of this kind are written otherwise than ours."""
+    if kind in _FIGURES:
+        shifted = (written.percent and kind is Kind.RATE) or (written.minor_units and kind in _MONEY)
+        return bool(shifted) or _marked(written)
+    return kind in (Kind.DATE, Kind.TIMESTAMP) and bool(written.dates or (written.timezone and kind is Kind.TIMESTAMP))
+
+
+def _marked(written: Written) -> bool:
+    signs = written.parentheses or written.trailing_minus or written.symbols
+    return bool(signs) or (written.decimal_mark or ".") != "." or written.thousands_mark is not None
+
+
+def figure_text(came: str, written: Written) -> str:
+    """SQL for a plain figure (digits and a point) of the trimmed text `came`; empty where it is not written so."""
+    body = f"replace({came}, '{_MINUS}', '-')"
+    if written.symbols:
+        symbols = "|".join(re.escape(symbol) for symbol in written.symbols)
+        before, after = rf"^([-+(]?)\s*(?:{symbols})\s*", rf"\s*(?:{symbols})\s*([-)]?)$"
+        body = rf"regexp_replace(regexp_replace({body}, {text(before)}, '\1'), {text(after)}, '\1')"
+    if written.parentheses:
+        body = rf"regexp_replace({body}, '^\(\s*([^-+()]*?)\s*\)$', '-\1')"
+    if written.trailing_minus:
+        body = rf"regexp_replace({body}, '^([^-+]*?)\s*-$', '-\1')"
+    if written.percent:
+        body = rf"regexp_replace({body}, '\s*%$', '')"
+    point = _MARKS[written.decimal_mark or "."]
+    whole = "[0-9]+"
+    if written.thousands_mark:
+        mark = _MARKS[written.thousands_mark]
+        whole = f"(?:[0-9]+|[0-9]{{1,3}}(?:{mark}[0-9]{{2,3}})*{mark}[0-9]{{3}})"
+    shape = rf"[+-]?(?:{whole}(?:{point}[0-9]*)?|{point}[0-9]+){_EXPONENT}"
+    plain = "body"
+    if written.thousands_mark:
+        plain = f"regexp_replace({plain}, {text(_MARKS[written.thousands_mark])}, '', 'g')"
+    if (written.decimal_mark or ".") != ".":
+        plain = f"replace({plain}, {text(written.decimal_mark or '.')}, '.')"
+    return (
+        f"list_transform([{body}], lambda body: CASE WHEN regexp_full_match(body, {text(shape)}) "
+        f"THEN plain_figure({plain}) END)[1]"
+    )
+
+
+def computed(figure: str, entry: ColumnMap) -> str:
+    """SQL for what a column's entry makes of a plain figure: signed, negated, one side of it."""
+    sql = figure
+    if entry.sign is not None:
+        sql = _signed(sql, entry.sign)
+    if entry.negate:
+        sql = f"negated({sql})"
+    match entry.keep:
+        case "positive":
+            sql = f"list_transform([{sql}], lambda side: CASE WHEN starts_with(side, '-') THEN '0' ELSE side END)[1]"
+        case "negative":
+            sql = (
+                f"list_transform([{sql}], lambda side: CASE WHEN starts_with(side, '-') THEN substr(side, 2) "
+                "WHEN side IS NOT NULL THEN '0' END)[1]"
+            )
+        case None:
+            pass
+    return sql
+
+
+def _signed(figure: str, sign: Sign) -> str:
+    arms = (
+        (sign.plus, "v.figure"),
+        (sign.minus, "negated(v.figure)"),
+        (sign.zero, "CASE WHEN v.figure IS NOT NULL THEN '0' END"),
+    )
+    whens = " ".join(f"WHEN v.side IN ({', '.join(map(text, values))}) THEN {then}" for values, then in arms if values)
+    others = "".join(f" ELSE {then}" for values, then in arms if "*" in values)
+    return (
+        f"list_transform([struct_pack(figure := {figure}, side := trim({quoted(sign.column)}))], "
+        f"lambda v: CASE {whens}{others} END)[1]"
+    )
+
+
+def in_whole_units(figure: str, currency: str) -> str:
+    """SQL for a plain figure given in minor units of a currency (SQL for its code); empty where the code is none."""
+    ordered = sorted(EXPONENTS.items(), key=lambda item: (item[1], item[0]))
+    arms = " ".join(
+        f"WHEN {currency} IN ({', '.join(text(code) for code, _ in codes)}) THEN {exponent}"
+        for exponent, codes in groupby(ordered, key=lambda item: item[1])
+    )
+    return f"point_moved({figure}, CASE {arms} END)"
+
+
+def percent(figure: str) -> str:
+    """SQL for a plain figure in percent as a rate: 19 is 0.19."""
+    return f"point_moved({figure}, 2)"
+
+
+def date_text(came: str, kind: Kind, written: Written) -> str:
+    """SQL for the ISO text of a day or an instant (in UTC) that the trimmed text `came` gives; empty where it gives none."""
+    zone = written.timezone or "UTC"
+    return f"coalesce({', '.join(_dated(came, kind, pattern, zone) for pattern in written.dates or ('iso',))})"
+
+
+def _dated(came: str, kind: Kind, pattern: str, zone: str) -> str:
+    if pattern == "iso_day":
+        whole = f"{_ISO_DAY}({_ISO_TIME}({_ISO_ZONE})?)?"
+        day = f"CASE WHEN regexp_full_match({came}, '{whole}') THEN left({came}, 10) END"
+        if kind is Kind.DATE:
+            return day
+        midnight = f"CAST(TRY_CAST({came} AS TIMESTAMP) AT TIME ZONE {text(zone)} AS VARCHAR)"
+        return f"CASE WHEN length({came}) = 10 THEN {midnight} ELSE {_dated(came, kind, 'iso', zone)} END"
+    if pattern == "iso":
+        if kind is Kind.DATE:
+            return f"CASE WHEN regexp_full_match({came}, '{_ISO_DAY}') THEN {came} END"
+        return (
+            f"CASE WHEN regexp_full_match({came}, '{_ISO_DAY}{_ISO_TIME}') "
+            f"THEN CAST(TRY_CAST({came} AS TIMESTAMP) AT TIME ZONE {text(zone)} AS VARCHAR) "
+            f"WHEN regexp_full_match({came}, '{_ISO_DAY}{_ISO_TIME}{_ISO_ZONE}') THEN {came} END"
+        )
+    if pattern in _SINCE_1970:
+        instant = f"make_timestamptz(CAST(TRY_CAST({came} AS DECIMAL(28,6)) * {_SINCE_1970[pattern]} AS BIGINT))"
+        guarded = rf"CASE WHEN regexp_full_match({came}, '[0-9]{{1,14}}(\.[0-9]{{1,6}})?') THEN {instant} END"
+        return _of_instant(guarded, kind, zone)
+    parsed = f"try_strptime({came}, {text(pattern)})"
+    if "%z" in pattern or "%Z" in pattern:
+        return _of_instant(parsed, kind, zone)
+    # A pattern reads more than it writes (a year of two digits for %Y): only what it would write, but for zeros in front.
+    written_again = _bare(f"strftime(moment, {text(pattern)})")
+    alike = f"{written_again} = {_bare(came)} AND moment >= TIMESTAMP '1900-01-01 00:00:00'"
+    moment = (
+        "CAST(CAST(moment AS DATE) AS VARCHAR)"
+        if kind is Kind.DATE
+        else f"CAST(moment AT TIME ZONE {text(zone)} AS VARCHAR)"
+    )
+    return f"list_transform([{parsed}], lambda moment: CASE WHEN {alike} THEN {moment} END)[1]"
+
+
+def _of_instant(instant: str, kind: Kind, zone: str) -> str:
+    if kind is Kind.DATE:
+        return f"CAST(CAST({instant} AT TIME ZONE {text(zone)} AS DATE) AS VARCHAR)"
+    return f"CAST({instant} AS VARCHAR)"
+
+
+def _bare(sql: str) -> str:
+    return rf"lower(regexp_replace({sql}, '\b0+([0-9])', '\1', 'g'))"
+
+
+def expects(kind: Kind, written: Written) -> str:
+    """What a text that is not written so is told, completing the sentence "<field> '<value>' ..."."""
+    if kind not in _FIGURES:
+        patterns = " or ".join(written.dates or ("iso",))
+        return f"is no {'day' if kind is Kind.DATE else 'instant'} as this feed writes them: {patterns}"
+    notes = [f"decimal mark {written.decimal_mark or '.'}"]
+    if written.thousands_mark:
+        notes.append(f"thousands mark {'blank' if written.thousands_mark == ' ' else written.thousands_mark}")
+    if written.parentheses:
+        notes.append("negative in parentheses")
+    if written.trailing_minus:
+        notes.append("minus behind")
+    if written.symbols:
+        notes.append(f"with {' or '.join(written.symbols)}")
+    if written.percent and kind is Kind.RATE:
+        notes.append("in percent")
+    if written.minor_units and kind in _MONEY:
+        notes.append("in minor units of a known currency")
+    return f"is no figure as this feed writes them: {', '.join(notes)}"

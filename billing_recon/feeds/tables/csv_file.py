@@ -1,0 +1,91 @@
+"""Reading CSV as text, strictly: a line that is not exactly a row is told apart from one that is."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from billing_recon.core.errors import LandingRefused
+from billing_recon.core.feed import Feed
+from billing_recon.feeds.landing.files import DayFile
+from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, quoted, text
+
+_HEADER_BYTES = 1 << 20
+
+
+def open_csv(file: DayFile, feed: Feed) -> RawFile:
+    """A CSV file, its header in the first line after those that the feed skips, or in the feed. Raises LandingRefused when
+    the header cannot be one."""
+    header = list(feed.header) or _header(file, feed)
+    rows, once = (
+        lines_of(
+            file,
+            header,
+            delimiter=feed.delimiter,
+            quote='"',
+            header=not feed.header,
+            rejects=rejects,
+            skip=feed.skip,
+        )
+        for rejects in (f"{REJECTS}_again", REJECTS)
+    )
+    names = ", ".join(quoted(name) for name in header)
+    numbered = (
+        "SELECT row_number() OVER () AS landing_ordinal, CAST(NULL AS VARCHAR) AS landing_broken, {names} FROM {source}"
+    )
+    return RawFile(
+        columns=dict.fromkeys(header, "VARCHAR"),
+        rows=numbered.format(names=names, source=rows),
+        rows_once=numbered.format(names=names, source=once),
+        lines_before=feed.skip + (0 if feed.header else 1),
+        width=len(header),
+    )
+
+
+def lines_of(
+    file: DayFile, names: list[str], *, delimiter: str, quote: str, header: bool, rejects: str, skip: int = 0
+) -> str:
+    """The table function that splits a text file into `names`, all text, in the order of the file.
+
+    Lines that are no rows go to the temporary table `rejects`. Two ways of DuckDB 2.0 to lose rows without a word are
+    avoided: `parallel = false` drops everything after an unclosed quote, and `ignore_errors` the row after one with two
+    errors. The row number above this keeps the order of the file.
+    """
+    columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
+    return (
+        f"read_csv({text(str(file.readable))}, auto_detect = false, header = {str(header).lower()}, skip = {skip}, "
+        f"delim = {text(delimiter)}, quote = {text(quote)}, escape = {text(quote)}, columns = {{{columns}}}, "
+        "strict_mode = true, null_padding = false, store_rejects = true, rejects_limit = 0, "
+        f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
+    )
+
+
+def _header(file: DayFile, feed: Feed) -> list[str]:
+    with file.readable.open("rb") as stream:
+        for _ in range(feed.skip):
+            stream.readline(_HEADER_BYTES)
+        head = stream.read(_HEADER_BYTES)
+    if not head.strip():
+        after = f" after the {feed.skip} lines that are skipped" if feed.skip else ""
+        raise LandingRefused(
+            f"{file.name}: the file is empty{after}, it has not even a header; it may have been cut off: ask for a resend "
+            "(a day without rows is a file with its header only)"
+        )
+    if b"\0" in head.split(b"\n", 1)[0]:
+        raise LandingRefused(
+            f"{file.name}: the header is no UTF-8 text (NUL bytes; UTF-16?); "
+            "give the file's encoding in the feed, for example encoding: utf-16"
+        )
+    try:
+        first = head.decode("utf-8-sig", errors="replace")
+        header = next(csv.reader(io.StringIO(first, newline=""), delimiter=feed.delimiter, strict=True))
+    except csv.Error as error:
+        raise LandingRefused(f"{file.name}: the header is not CSV ({error}); ask for a resend") from None
+    names = [name.strip() or f"column {number}" for number, name in enumerate(header, 1)]
+    if any("�" in name for name in names):
+        raise LandingRefused(f"{file.name}: the header is no UTF-8 text; give the file's encoding in the feed")
+    folded = [name.casefold() for name in names]
+    twice = [name for name in names if folded.count(name.casefold()) > 1]
+    if twice:
+        raise LandingRefused(f"{file.name}: the header names {', '.join(twice)} twice; columns must be told apart")
+    return names

@@ -1,0 +1,201 @@
+"""What was computed, read back from the warehouse for a reader. Selects and sums of deltas; nothing is judged here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from billing_recon.core.results import BREAKS, CONTROL_TOTALS, DETECTIONS, METRICS
+from billing_recon.core.tables import INVOICE_LINES, LINEAGE, Column, Kind, TableSpec
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
+    from billing_recon.day.home import Home
+
+_PAIR_ORDER = (
+    "list_position(['metered_used', 'expected_billed', 'billed_rendered', 'billed_booked', 'rendered_booked', "
+    "'billed_paid'], pair)"
+)
+
+Row = dict[str, Any]
+"""One row by column name; amounts are Decimal, days are date."""
+
+
+@lru_cache(maxsize=1)
+def _session() -> duckdb.DuckDBPyConnection:
+    """One session a process: making the money macros takes longer than most reports."""
+    from billing_recon.compute.engine import session
+
+    return session()
+
+
+def query(sql: str, params: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
+    """A cursor of its own with the query's result."""
+    return _session().cursor().execute(sql, list(params))
+
+
+def rows_of(sql: str, params: Sequence[object] = ()) -> list[Row]:
+    """The query's rows. A query that is shown says ORDER BY."""
+    cursor = query(sql, params)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def scan(home: Home, spec: TableSpec, first: date, last: date, extra: tuple[Column, ...] = ()) -> str:
+    """SQL for the rows of a table's days, every column by name."""
+    columns = spec.columns + extra
+    names = ", ".join(column.name for column in columns)
+    return f"SELECT {names} FROM ({home.warehouse.scan(spec.name, columns, first, last)})"
+
+
+def breaks_sql(home: Home, first: date, last: date) -> str:
+    """SQL for the breaks of some days with the fixed columns in their fixed order, sorted by break_id."""
+    return f"SELECT {', '.join(BREAKS.names)} FROM ({scan(home, BREAKS, first, last)}) ORDER BY day, break_id"
+
+
+def breaks(home: Home, first: date, last: date, code: str | None = None) -> list[Row]:
+    """The breaks of some days, of one code if given, sorted by day and break_id."""
+    return rows_of(
+        f"SELECT {', '.join(BREAKS.names)} FROM ({breaks_sql(home, first, last)}) "
+        "WHERE coalesce(code = ?, true) ORDER BY day, break_id",
+        [code],
+    )
+
+
+def breaks_like(home: Home, break_id: str) -> list[Row]:
+    """Breaks of any day whose id is `break_id` or, as with a commit, begins with it."""
+    known = home.warehouse.days(BREAKS.name)
+    if not known:
+        return []
+    return rows_of(
+        f"SELECT {', '.join(BREAKS.names)} FROM ({breaks_sql(home, known[0], known[-1])}) "
+        "WHERE starts_with(break_id, ?) ORDER BY break_id LIMIT 10",
+        [break_id],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """Breaks of one code in one currency (None: units). Gross adds absolute deltas, net lets them cancel."""
+
+    day: date
+    code: str
+    currency: str | None
+    count: int
+    gross: Decimal
+    net: Decimal
+
+
+def break_sums(home: Home, first: date, last: date) -> list[Sum]:
+    """Breaks counted and added per day, code and currency; currencies are never added."""
+    found = rows_of(
+        "SELECT day, code, currency, count(*) AS count, sum(abs(delta)) AS gross, sum(delta) AS net "
+        f"FROM ({scan(home, BREAKS, first, last)}) GROUP BY day, code, currency ORDER BY day, code, currency NULLS LAST"
+    )
+    return [Sum(**row) for row in found]
+
+
+def dispositions(home: Home, day: date) -> list[Row]:
+    """The day's breaks by pair, disposition and currency: how many, gross and net. What is not counted is here too."""
+    return rows_of(
+        "SELECT pair, disposition, currency, count(*) AS count, sum(abs(delta)) AS gross, sum(delta) AS net "
+        f"FROM ({scan(home, BREAKS, day, day)}) GROUP BY pair, disposition, currency "
+        f"ORDER BY {_PAIR_ORDER}, disposition, currency NULLS LAST"
+    )
+
+
+def covered(home: Home, day: date) -> dict[str, Row]:
+    """By entry of the registry: how many breaks of the day it covers, gross and net."""
+    found = rows_of(
+        "SELECT json_extract_string(evidence, '$.expected_change.id') AS id, count(*) AS count, sum(abs(delta)) AS gross, "
+        f"sum(delta) AS net FROM ({scan(home, BREAKS, day, day)}) WHERE disposition = 'EXPECTED_CHANGE' "
+        "AND contains(evidence, '\"expected_change\"') GROUP BY id ORDER BY id"
+    )
+    return {row["id"]: row for row in found}
+
+
+def detections(home: Home, day: date) -> list[Row]:
+    """What the detectors found on the day."""
+    names = ", ".join(DETECTIONS.names)
+    return rows_of(f"SELECT {names} FROM ({scan(home, DETECTIONS, day, day)}) ORDER BY detector, detection_id")
+
+
+def drift(home: Home, day: date) -> list[Row]:
+    """The day's metrics beside the baseline, the day before, the cycle before and the band of like days."""
+    from billing_recon.day.reconciliation import DRIFT
+
+    names = ", ".join(c.name for c in DRIFT)
+    return rows_of(
+        f"SELECT {names} FROM ({home.warehouse.scan('drift', DRIFT, day, day)}) "
+        "ORDER BY metric, currency NULLS FIRST, cohort, variant"
+    )
+
+
+def entitlements(home: Home, first: date, last: date) -> list[Row]:
+    """Whose included units the usage of some days reached by 50, 90 or 100%, by day; one row a threshold."""
+    from billing_recon.day.rating import ENTITLEMENTS
+
+    if not home.control.partition_states(("entitlement_signals",), first, last):
+        return []
+    names = ", ".join(("day", *(c.name for c in ENTITLEMENTS)))
+    return rows_of(
+        f"SELECT {names} FROM ({home.warehouse.scan('entitlement_signals', (Column('day', Kind.DATE), *ENTITLEMENTS), first, last)}) "
+        "ORDER BY day, subscription_id, charge_id, period_start, percent"
+    )
+
+
+def control_totals(home: Home, day: date) -> list[Row]:
+    """The day's control totals, in the order of the layers."""
+    names = ", ".join(CONTROL_TOTALS.names)
+    return rows_of(
+        f"SELECT {names} FROM ({_totals(home, day, day)}) ORDER BY {_PAIR_ORDER}, currency, meter, cohort, variant"
+    )
+
+
+def _totals(home: Home, first: date, last: date) -> str:
+    return home.warehouse.scan(CONTROL_TOTALS.name, CONTROL_TOTALS.columns, first, last)
+
+
+def pairs_over(home: Home, first: date, last: date) -> list[Row]:
+    """Per pair over some days: items that agree, breaks, and what is not yet due on the last day. Counts, no money."""
+    return rows_of(
+        "SELECT pair, sum(matched) AS matched, sum(breaks) AS breaks, sum(pending) FILTER (WHERE day = ?) AS pending "
+        f"FROM (SELECT day, pair, matched, breaks, pending FROM ({_totals(home, first, last)})) "
+        f"GROUP BY pair ORDER BY {_PAIR_ORDER}",
+        [last],
+    )
+
+
+def metrics_arrow(home: Home, day: date) -> pa.Table:
+    """The day's metrics by name; an empty value is NO DATA."""
+    names = ", ".join(METRICS.names)
+    sql = (
+        f"SELECT {names} FROM ({scan(home, METRICS, day, day)}) ORDER BY metric, currency NULLS FIRST, cohort, variant"
+    )
+    return _session().cursor().sql(sql).to_arrow_table()
+
+
+def invoices_issued(home: Home, first: date, last: date) -> dict[date, int]:
+    """How many invoices the engine's files of each day hold."""
+    found = rows_of(
+        "SELECT day, count(DISTINCT invoice_id) AS invoices FROM "
+        f"({home.warehouse.scan(INVOICE_LINES.name, INVOICE_LINES.columns, first, last)}) GROUP BY day ORDER BY day"
+    )
+    return {row["day"]: row["invoices"] for row in found}
+
+
+def landed(home: Home, spec: TableSpec, day: date, where: str, params: Sequence[object], order: str) -> list[Row]:
+    """Rows of a canonical table as known at the end of `day`, with the file and row that each came from."""
+    first = day - timedelta(days=home.policy.windows.lookback_days)
+    names = ", ".join((*spec.names, *(column.name for column in LINEAGE)))
+    return rows_of(
+        f"SELECT {names} FROM ({scan(home, spec, first, day, LINEAGE)}) "
+        f"WHERE observed_on <= ? AND ({where}) ORDER BY {order}",
+        [day, *params],
+    )

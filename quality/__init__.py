@@ -1,0 +1,1 @@
+"""How well faults are found, over many seeded companies: `python -m quality --help`."""
