@@ -13,7 +13,7 @@ from pathlib import Path
 
 from billing_recon import day as steps
 from billing_recon.compute.engine import session
-from billing_recon.core.results import BREAKS
+from billing_recon.core.schema import BREAKS
 from billing_recon.day import Home
 
 Found = tuple[str, str, str, str, str, str, Decimal]

@@ -21,7 +21,7 @@ from billing_recon.cli.options import (
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import parse_day, parse_month
 from billing_recon.core.reason import Code
-from billing_recon.core.results import CONTROL_TOTALS
+from billing_recon.core.schema import CONTROL_TOTALS
 from billing_recon.report.figures import count
 from billing_recon.report.terminal import Screen
 

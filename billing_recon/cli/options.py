@@ -56,7 +56,7 @@ def actor() -> str:
 
 def latest_judged_day(home: Home) -> date:
     """The latest day that has a verdict; ConfigurationError if none has."""
-    from billing_recon.core.results import CONTROL_TOTALS
+    from billing_recon.core.schema import CONTROL_TOTALS
     from billing_recon.day.gate import DAY_GATE
 
     known = home.warehouse.days(CONTROL_TOTALS.name)

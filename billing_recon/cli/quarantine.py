@@ -13,8 +13,8 @@ from billing_recon.cli.looking import Format
 from billing_recon.cli.options import MARKUP, HomeOption, ToOption, actor, days_asked, home_hint, open_home
 from billing_recon.core.errors import ConfigurationError, GateRefused
 from billing_recon.core.quarantine import Fate, Status, Verb
+from billing_recon.core.schema import BY_NAME
 from billing_recon.core.signoff import roles_of
-from billing_recon.core.tables import BY_NAME
 from billing_recon.report.figures import count
 from billing_recon.report.terminal import Col, Screen, Table
 

@@ -12,7 +12,7 @@ import typer
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import days_between, parse_day
 from billing_recon.core.reason import Code
-from billing_recon.core.tables import CANONICAL, TableSpec
+from billing_recon.core.schema import CANONICAL, TableSpec
 from billing_recon.report.figures import count
 from billing_recon.report.terminal import Screen
 

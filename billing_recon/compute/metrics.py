@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from billing_recon.compute.relation import Relation
 from billing_recon.core.reason import Disposition
-from billing_recon.core.results import METRICS
+from billing_recon.core.schema import METRICS
 
 NAMES: tuple[str, ...] = (
     "expected_invoices",
@@ -223,7 +223,7 @@ METRICS_OF_THE_DAY = Relation(
         "usage_rollup",
     ),
     doc=(
-        "Every metric of the day, per currency, cohort and variant where that has meaning (core.results.METRICS). Totals are of what "
+        "Every metric of the day, per currency, cohort and variant where that has meaning (core.schema.METRICS). Totals are of what "
         "was observed on the day; metering lags are days from use to arrival (0 where a customer's day is ahead of the company's); "
         "time_to_close is how many days after its end the month before was closed; a rate has numerator and denominator."
     ),

@@ -14,7 +14,7 @@ OPEN = "decision IS NULL"
 
 
 def named(rows: str, day: date) -> str:
-    """SQL for `rowid` and `row_id` of each row of the table `rows` (columns of core.results.QUARANTINE).
+    """SQL for `rowid` and `row_id` of each row of the table `rows` (columns of core.schema.QUARANTINE).
 
     The id is a hash of table, day, file and the row as it came; of rows that came alike in one file, the n-th. So it
     is the same on every rerun and when other rows of the file are mended, and never the id of a row that was changed.

@@ -2,7 +2,7 @@
 
 Inputs: the tables of ARCHITECTURE 4 and `expected_lines`. Results: `assessments`, from which compute.totals makes the
 control totals, and `reported`: the breaks with their cohort and variant, as facts. `explain` puts these into words, and
-EXPLAINED makes `breaks` (core.results.BREAKS) of both.
+EXPLAINED makes `breaks` (core.schema.BREAKS) of both.
 """
 
 from __future__ import annotations

@@ -341,7 +341,7 @@ GROUP BY p.usage_day, p.subscription_id, p.meter""",
 ROLLUP_DAY = Relation(
     name="rollup_day",
     inputs=("rollup_sums",),
-    doc="Net change per usage day, subscription and meter (core.results.USAGE_ROLLUP).",
+    doc="Net change per usage day, subscription and meter (core.schema.USAGE_ROLLUP).",
     kept=False,
     sql=f"""
 SELECT usage_day, subscription_id, customer_id, meter, CAST(quantity AS {QUANTITY}) AS quantity,

@@ -37,7 +37,7 @@ SOLD_AHEAD = "kind = 'subscription' AND due = 'in_advance'"
 
 @dataclass(frozen=True, slots=True)
 class TermTable:
-    """One table and the Arrow type of each column, in order. Decimals keep the scale of core.tables.SQL_TYPE."""
+    """One table and the Arrow type of each column, in order. Decimals keep the scale of core.schema.SQL_TYPE."""
 
     name: str
     columns: dict[str, pa.DataType]

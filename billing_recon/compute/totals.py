@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from billing_recon.compute.relation import Relation
-from billing_recon.core.results import CONTROL_TOTALS
+from billing_recon.core.schema import CONTROL_TOTALS
 
 _AMOUNT = "DECIMAL(38,12)"
 
@@ -12,7 +12,7 @@ TOTALS = Relation(
     inputs=("assessments", "reported"),
     doc=(
         "Per pair and currency the population assessed on the day (matched and broken; what is pending is counted beside it) and its "
-        "breaks (core.results.CONTROL_TOTALS). Of metered_used per meter: units have no currency, "
+        "breaks (core.schema.CONTROL_TOTALS). Of metered_used per meter: units have no currency, "
         "and those of two meters are never added."
     ),
     sql=f"""

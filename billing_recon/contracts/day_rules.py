@@ -9,7 +9,7 @@ import polars as pl
 from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.contracts.rule import Rule
 from billing_recon.core.period import day_bounds
-from billing_recon.core.tables import SUBSCRIPTIONS, USAGE_EVENTS, Kind, TableSpec
+from billing_recon.core.schema import SUBSCRIPTIONS, USAGE_EVENTS, Kind, TableSpec
 
 
 def day_rules(spec: TableSpec, day: date, lookback_days: int, timezone: str) -> tuple[Rule, ...]:

@@ -17,7 +17,7 @@ from billing_recon.contracts import (
     usage_events,
 )
 from billing_recon.contracts.rule import Contract, Rule, column_rules
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME
 
 TABLE_RULES: dict[str, tuple[Rule, ...]] = {
     "usage_events": usage_events.RULES,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from billing_recon.contracts.quarantine_reasons import Reason
-from billing_recon.core.tables import Column, Kind, TableSpec
+from billing_recon.core.schema import Column, Kind, TableSpec
 
 if TYPE_CHECKING:
     from pandera.polars import DataFrameSchema
@@ -29,7 +29,7 @@ POLARS_TYPE: dict[Kind, Any] = {
     Kind.CURRENCY: pl.String,
     Kind.TIMEZONE: pl.String,
 }
-"""The frame's type of each kind; the counterpart of core.tables.SQL_TYPE, exact for decimals."""
+"""The frame's type of each kind; the counterpart of core.schema.SQL_TYPE, exact for decimals."""
 
 
 # pandera keeps the settings of the validation under way in a global, and tables are landed side by side in threads.
@@ -163,7 +163,7 @@ def _rules_of(spec: TableSpec, column: Column, currencies: tuple[str, ...]) -> l
     from zoneinfo import available_timezones
 
     from billing_recon.core.currency import EXPONENTS
-    from billing_recon.core.tables import LARGEST
+    from billing_recon.core.schema import LARGEST
 
     value = pl.col(column.name)
     rules: list[Rule] = []

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from billing_recon.core.catalog import Catalog, CatalogFile, Charge, Plan, TaxRate, not_told_apart
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.tables import LARGEST, Kind
+from billing_recon.core.schema import LARGEST, Kind
 from billing_recon.core.yaml_text import read_yaml
 
 Part = TypeVar("Part", Charge, TaxRate)
 
 DECIMALS: dict[Kind, int] = {Kind.QUANTITY: 10, Kind.PRICE: 12, Kind.AMOUNT: 12, Kind.RATE: 8}
-"""Decimals that a figure of each kind keeps when it is computed with (core.tables.SQL_TYPE)."""
+"""Decimals that a figure of each kind keeps when it is computed with (core.schema.SQL_TYPE)."""
 
 FIGURES: dict[str, Kind] = {
     **dict.fromkeys(("amount", "unit_price", "package_price", "event_fee", "multiplier"), Kind.PRICE),

@@ -11,7 +11,7 @@ from billing_recon.core.catalog import Frozen
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.feed import ColumnMap, Feed, feed_problems
 from billing_recon.core.profile import Profile
-from billing_recon.core.tables import BY_NAME, ROLES
+from billing_recon.core.schema import BY_NAME, ROLES
 
 __all__ = ["ColumnMap", "Company", "Feed", "Profile"]
 

@@ -12,7 +12,7 @@ from billing_recon.core.catalog import Exact, Frozen
 from billing_recon.core.detector import Detector
 from billing_recon.core.expected_change import ExpectedChange, repeated_ids
 from billing_recon.core.reason import Code, Pair
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME
 
 
 class Windows(Frozen):

@@ -7,7 +7,7 @@ from datetime import date
 from billing_recon.compute.engine import scratch
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import days_between
-from billing_recon.core.results import METRICS
+from billing_recon.core.schema import METRICS
 from billing_recon.day.home import Home
 
 

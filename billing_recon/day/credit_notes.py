@@ -10,7 +10,7 @@ from decimal import Decimal
 from billing_recon.compute.engine import build
 from billing_recon.compute.match import engine_output, reversals
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.tables import INVOICE_LINES, KEY_MAP
+from billing_recon.core.schema import INVOICE_LINES, KEY_MAP
 from billing_recon.day.home import Home
 from billing_recon.day.session import open_session, register_landed
 

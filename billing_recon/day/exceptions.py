@@ -17,7 +17,7 @@ from billing_recon.compute.engine import scratch
 from billing_recon.core.break_decision import DECIDABLE, BreakDecision, BreakVerb, assignees, resolutions
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.reason import Disposition
-from billing_recon.core.results import BREAKS
+from billing_recon.core.schema import BREAKS
 from billing_recon.core.signoff import roles_of
 from billing_recon.day.home import Home
 
@@ -26,7 +26,7 @@ EARLIEST, LATEST = date(1, 1, 1), date(9999, 12, 31)
 
 @dataclass(frozen=True, slots=True)
 class Exceptional:
-    """One break as an exception. `row` has the columns of core.results.BREAKS; `age` is in days as of some day.
+    """One break as an exception. `row` has the columns of core.schema.BREAKS; `age` is in days as of some day.
 
     `resolution` is the decision in force, which may be newer than the break's row (`waiting`: its day has to be run), or
     about another figure than the break has now (`lapsed`). `gone`: the break no longer exists; the row is that of the

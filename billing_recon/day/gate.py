@@ -15,8 +15,15 @@ from billing_recon.core.evidence import evidence_hash
 from billing_recon.core.gate import DayFacts, Detected, Judgement, MetricFact, OpenBreaks, SettledBreaks, judge
 from billing_recon.core.period import parse_day
 from billing_recon.core.reason import Code, Disposition
-from billing_recon.core.results import BREAKS, CONTROL_TOTALS, DETECTIONS, EXPECTED_LINES, METRICS, USAGE_ROLLUP
-from billing_recon.core.tables import TableSpec
+from billing_recon.core.schema import (
+    BREAKS,
+    CONTROL_TOTALS,
+    DETECTIONS,
+    EXPECTED_LINES,
+    METRICS,
+    USAGE_ROLLUP,
+    TableSpec,
+)
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.home import CODE_VERSION, Home
 from billing_recon.day.landing import LANDED

@@ -20,7 +20,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy
-from billing_recon.core.tables import BY_NAME, Column, TableSpec
+from billing_recon.core.schema import BY_NAME, Column, TableSpec
 from billing_recon.day.configuration import parse_policy, policy_text, read_company
 from billing_recon.feeds import read_price_lists
 from billing_recon.warehouse import Warehouse, Written

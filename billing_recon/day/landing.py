@@ -12,8 +12,7 @@ import duckdb
 from billing_recon.compute.engine import scratch
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.quarantine import RowDecision
-from billing_recon.core.results import QUARANTINE
-from billing_recon.core.tables import BY_NAME, CANONICAL, LINEAGE, USAGE_EVENTS, Column, Kind, stored
+from billing_recon.core.schema import BY_NAME, CANONICAL, LINEAGE, QUARANTINE, USAGE_EVENTS, Column, Kind, stored
 from billing_recon.day.home import Home
 from billing_recon.day.session import window
 from billing_recon.feeds import bytes_of_day, warns

@@ -18,9 +18,8 @@ from billing_recon.compute.engine import scratch
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import Fate, RowDecision, Status, Verb
-from billing_recon.core.results import QUARANTINE
+from billing_recon.core.schema import BY_NAME, KEY_MAP, METERED_USAGE, QUARANTINE, SUBSCRIPTIONS, stored
 from billing_recon.core.signoff import roles_of
-from billing_recon.core.tables import BY_NAME, KEY_MAP, METERED_USAGE, SUBSCRIPTIONS, stored
 from billing_recon.day.home import Home
 from billing_recon.day.landing import keep, landing_of
 from billing_recon.feeds.landing.decisions import BY_DECISION, FATES
@@ -33,7 +32,7 @@ _CAME = tuple(name for name in QUARANTINE.names if name not in ("row_id", "table
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """One row that landing set aside, by its id. `row` has the columns of core.results.QUARANTINE and `day`.
+    """One row that landing set aside, by its id. `row` has the columns of core.schema.QUARANTINE and `day`.
 
     Of a row that its file no longer has (LAPSED) they are those of the last decision on it.
     """
@@ -70,7 +69,7 @@ class Decided:
 
 
 def rows_sql(home: Home, first: date, last: date, tables: Sequence[str] = tuple(BY_NAME)) -> str:
-    """SQL for the rows set aside of some days: day and the columns of core.results.QUARANTINE."""
+    """SQL for the rows set aside of some days: day and the columns of core.schema.QUARANTINE."""
     names = ", ".join(("day", *QUARANTINE.names))
     return " UNION ALL ".join(
         f"SELECT {names} FROM ({home.warehouse.scan(f'quarantine_{table}', QUARANTINE.columns, first, last)})"

@@ -12,8 +12,17 @@ from billing_recon.compute import rollup as rolling
 from billing_recon.compute.engine import build
 from billing_recon.compute.expect.late import MOVES
 from billing_recon.compute.expect.runs import LATE_REACH
-from billing_recon.core.results import EXPECTED_LINES, USAGE_ROLLUP
-from billing_recon.core.tables import INVOICE_LINES, LINEAGE, SUBSCRIPTIONS, USAGE_EVENTS, Column, Kind, stored
+from billing_recon.core.schema import (
+    EXPECTED_LINES,
+    INVOICE_LINES,
+    LINEAGE,
+    SUBSCRIPTIONS,
+    USAGE_EVENTS,
+    USAGE_ROLLUP,
+    Column,
+    Kind,
+    stored,
+)
 from billing_recon.day.home import Home
 from billing_recon.day.landing import DUPLICATES
 from billing_recon.day.session import open_session, register_landed, register_window, window

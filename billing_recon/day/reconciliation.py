@@ -19,25 +19,23 @@ from billing_recon.compute.quarantine_rows import IN_QUARANTINE
 from billing_recon.compute.relation import Relation
 from billing_recon.control import month_of
 from billing_recon.core.landing import LandingReport, LandingStatus
-from billing_recon.core.results import (
+from billing_recon.core.schema import (
     BREAKS,
     CONTROL_TOTALS,
     DETECTIONS,
     EXPECTED_LINES,
-    METRICS,
-    QUARANTINE,
-    USAGE_ROLLUP,
-)
-from billing_recon.core.tables import (
     INVOICE_LINES,
     KEY_MAP,
     LEDGER_ENTRIES,
     METERED_USAGE,
+    METRICS,
     PAYMENTS,
+    QUARANTINE,
     RENDERED_INVOICES,
     RENDERED_LINES,
     SIGNALS,
     SUBSCRIPTIONS,
+    USAGE_ROLLUP,
     Column,
     Kind,
 )

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from billing_recon.compute.engine import scratch
-from billing_recon.core.results import CONTROL_TOTALS
+from billing_recon.core.schema import CONTROL_TOTALS
 from billing_recon.day.gate import DAY_GATE, require_pass
 from billing_recon.day.home import Home
 

@@ -16,7 +16,7 @@ from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.policy import Detectors, Drift
 from billing_recon.core.reason import Code
-from billing_recon.core.tables import BY_NAME, Column, TableSpec, stored
+from billing_recon.core.schema import BY_NAME, Column, TableSpec, stored
 from billing_recon.day.home import Home
 from billing_recon.warehouse import mirrored
 

@@ -13,8 +13,7 @@ from billing_recon.compute.engine import build, scratch
 from billing_recon.compute.late_usage import DUPLICATES as DUPLICATES_REPORT
 from billing_recon.compute.late_usage import FRESHNESS, SINCE
 from billing_recon.contracts.quarantine_reasons import Reason
-from billing_recon.core.results import QUARANTINE, USAGE_ROLLUP
-from billing_recon.core.tables import USAGE_EVENTS
+from billing_recon.core.schema import QUARANTINE, USAGE_EVENTS, USAGE_ROLLUP
 from billing_recon.day.home import Home
 from billing_recon.day.landing import DUPLICATES
 from billing_recon.day.rating import AWAITED, LATE, REOPENED

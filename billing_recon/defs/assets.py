@@ -12,7 +12,7 @@ import dagster as dg
 
 from billing_recon import __version__
 from billing_recon.core.errors import BillingReconError, GateRefused
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME
 from billing_recon.defs import checks
 from billing_recon.defs.calendar import Calendar
 

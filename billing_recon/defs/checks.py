@@ -16,7 +16,7 @@ from billing_recon.core.detector import Detector
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.policy import Policy
 from billing_recon.core.reason import Pair
-from billing_recon.core.tables import CANONICAL
+from billing_recon.core.schema import CANONICAL
 from billing_recon.core.verdict import Verdict
 from billing_recon.defs import findings
 from billing_recon.defs.findings import Cells, TieOut

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from billing_recon.core.money import plain
 from billing_recon.core.reason import Disposition, Pair
-from billing_recon.core.results import BREAKS, CONTROL_TOTALS
+from billing_recon.core.schema import BREAKS, CONTROL_TOTALS
 from billing_recon.report import stored_rows as reading
 from billing_recon.report.stored_rows import Row, rows_of, scan
 

@@ -13,7 +13,7 @@ from billing_recon.core.catalog import Charge, Plan
 from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError, LandingRefused
 from billing_recon.core.feed import Feed
-from billing_recon.core.tables import Column, Kind, TableSpec
+from billing_recon.core.schema import Column, Kind, TableSpec
 from billing_recon.feeds.landing.files import file_name, open_file
 from billing_recon.feeds.landing.load import TYPED, load, prepare
 from billing_recon.feeds.landing.quarantine import set_aside

@@ -11,7 +11,7 @@ from billing_recon.compute.money import DEFINITIONS
 from billing_recon.compute.reconcile import EXPLAINED
 from billing_recon.compute.relation import Relation
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.results import BREAKS
+from billing_recon.core.schema import BREAKS
 
 if TYPE_CHECKING:
     from billing_recon.day.home import Home

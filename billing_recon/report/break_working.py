@@ -8,8 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from billing_recon.core.reason import STAGE_OF, Code, Pair, Stage
-from billing_recon.core.results import EXPECTED_LINES
-from billing_recon.core.tables import INVOICE_LINES
+from billing_recon.core.schema import EXPECTED_LINES, INVOICE_LINES
 from billing_recon.report import stored_rows as reading
 from billing_recon.report.break_sql import RELATION_OF_PAIR, SCRIPT
 from billing_recon.report.day_tables import sides

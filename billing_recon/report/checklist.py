@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 from billing_recon.compute.checklist import CHECKLIST, LAYERS
 from billing_recon.core.money import Rounding, plain, settle_at
-from billing_recon.core.results import QUARANTINE
-from billing_recon.core.tables import BY_NAME, stored
+from billing_recon.core.schema import BY_NAME, QUARANTINE, stored
 from billing_recon.report.figures import NO_DATA
 from billing_recon.report.stored_rows import Row, rows_of
 from billing_recon.report.terminal import Col, Table

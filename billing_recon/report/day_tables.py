@@ -11,7 +11,7 @@ from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.gate import Condition
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.reason import Disposition, Pair
-from billing_recon.core.tables import CANONICAL
+from billing_recon.core.schema import CANONICAL
 from billing_recon.core.verdict import Verdict
 from billing_recon.report.figures import NO_DATA, amount, delta, with_currency
 from billing_recon.report.stored_rows import Row, Sum

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billing_recon.core.money import plain
-from billing_recon.core.results import BREAKS
+from billing_recon.core.schema import BREAKS
 from billing_recon.report.figures import amount, delta, with_currency
 from billing_recon.report.terminal import Col, Table
 

@@ -11,8 +11,7 @@ from io import StringIO
 from typing import Any
 
 from billing_recon.core.money import plain
-from billing_recon.core.results import BREAKS
-from billing_recon.core.tables import Kind
+from billing_recon.core.schema import BREAKS, Kind
 from billing_recon.report.stored_rows import Row
 
 JSON_COLUMNS = tuple(column.name for column in BREAKS.columns if column.kind is Kind.JSON)

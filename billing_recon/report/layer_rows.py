@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from billing_recon.core.tables import (
+from billing_recon.core.schema import (
     INVOICE_LINES,
     LEDGER_ENTRIES,
     LINEAGE,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from billing_recon.compute.engine import session
-from billing_recon.core.results import CONTROL_TOTALS
+from billing_recon.core.schema import CONTROL_TOTALS
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.home import Home
 from billing_recon.day.month_close import month_days

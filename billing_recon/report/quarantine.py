@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing_recon.core.money import plain
 from billing_recon.core.quarantine import RowDecision, Status, standing
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME
 from billing_recon.report.figures import amount, count, per_currency
 from billing_recon.report.stored_rows import Row, rows_of
 from billing_recon.report.terminal import Col, Screen, Table

@@ -9,8 +9,17 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from billing_recon.core.results import BREAKS, CONTROL_TOTALS, DETECTIONS, METRICS
-from billing_recon.core.tables import INVOICE_LINES, LINEAGE, Column, Kind, TableSpec
+from billing_recon.core.schema import (
+    BREAKS,
+    CONTROL_TOTALS,
+    DETECTIONS,
+    INVOICE_LINES,
+    LINEAGE,
+    METRICS,
+    Column,
+    Kind,
+    TableSpec,
+)
 
 if TYPE_CHECKING:
     import duckdb

@@ -18,7 +18,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 
 from billing_recon.compute.engine import beside
-from billing_recon.core.tables import Column
+from billing_recon.core.schema import Column
 
 LARGE_ROWS = 2_000_000
 """Beyond so many rows DuckDB writes a partition's file itself and only the commit is Delta's: deltalake's own writer holds

@@ -7,7 +7,7 @@ from datetime import date
 
 import duckdb
 
-from billing_recon.core.tables import Column
+from billing_recon.core.schema import Column
 from billing_recon.warehouse.delta import Warehouse
 
 _LOADING = threading.Lock()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from billing_recon.core.results import BREAKS
+from billing_recon.core.schema import BREAKS
 from billing_recon.day.home import Home
 from billing_recon_tests.report.books import DAY, QUIET, judge
 

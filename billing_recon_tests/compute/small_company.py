@@ -18,7 +18,7 @@ from billing_recon.compute.engine import build, session
 from billing_recon.compute.terms import load_catalog, register_terms
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company, Profile
-from billing_recon.core.tables import INVOICE_LINES, SUBSCRIPTIONS, USAGE_EVENTS, TableSpec
+from billing_recon.core.schema import INVOICE_LINES, SUBSCRIPTIONS, USAGE_EVENTS, TableSpec
 
 LANDED = "observed_on DATE, source_file VARCHAR, source_row BIGINT, day DATE"
 UTC = ZoneInfo("UTC")

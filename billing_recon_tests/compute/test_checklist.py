@@ -11,8 +11,7 @@ import pytest
 
 from billing_recon.compute.checklist import CHECKLIST, HELD, LAYERS, BusinessField
 from billing_recon.compute.engine import build, session
-from billing_recon.core.results import QUARANTINE
-from billing_recon.core.tables import BY_NAME, stored
+from billing_recon.core.schema import BY_NAME, QUARANTINE, stored
 
 
 @pytest.fixture

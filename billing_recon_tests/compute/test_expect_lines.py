@@ -11,7 +11,7 @@ import pytest
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Profile
 from billing_recon.core.money import Rounding
-from billing_recon.core.results import EXPECTED_LINES
+from billing_recon.core.schema import EXPECTED_LINES
 from billing_recon_tests.compute.small_company import SmallCompany, catalog, day, rows
 
 BASE = '{charge_id: base, kind: subscription, model: flat, meter: base, amount: "200"}'

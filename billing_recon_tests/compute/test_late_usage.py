@@ -19,7 +19,7 @@ from billing_recon.compute.late_usage import FATES
 from billing_recon.core.company import Profile
 from billing_recon.core.money import Rounding
 from billing_recon.core.period import Interval, Period, billing_period
-from billing_recon.core.tables import USAGE_EVENTS
+from billing_recon.core.schema import USAGE_EVENTS
 from billing_recon.simulate.engine import Late, LateUsage, PriceBook, bill_period
 from billing_recon_tests.compute.small_company import (
     Events,

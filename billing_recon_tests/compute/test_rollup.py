@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from billing_recon.core.results import USAGE_ROLLUP
+from billing_recon.core.schema import USAGE_ROLLUP
 from billing_recon_tests.compute.small_company import FIGURES, Events, SmallCompany, at, catalog, day, event
 
 MARCH_1, MARCH_2, MARCH_3 = day("2026-03-01"), day("2026-03-02"), day("2026-03-03")

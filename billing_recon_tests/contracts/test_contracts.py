@@ -17,7 +17,7 @@ from billing_recon.contracts.day_rules import day_rules
 from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.contracts.registry import TABLE_RULES, contract_of
 from billing_recon.contracts.rule import POLARS_TYPE
-from billing_recon.core.tables import BY_NAME, CANONICAL, LARGEST, Kind, TableSpec
+from billing_recon.core.schema import BY_NAME, CANONICAL, LARGEST, Kind, TableSpec
 
 DAY = date(2026, 3, 2)
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -9,8 +9,7 @@ from typing import Any
 from billing_recon import day as steps
 from billing_recon.compute.engine import session
 from billing_recon.control import VerdictRecord
-from billing_recon.core.results import BREAKS
-from billing_recon.core.tables import TableSpec
+from billing_recon.core.schema import BREAKS, TableSpec
 from billing_recon.day import Home
 
 

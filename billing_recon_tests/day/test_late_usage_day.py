@@ -13,8 +13,7 @@ import pytest
 from billing_recon import day as steps
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.reason import Code
-from billing_recon.core.results import EXPECTED_LINES
-from billing_recon.core.tables import TableSpec
+from billing_recon.core.schema import EXPECTED_LINES, TableSpec
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.day.gate import stale_reason

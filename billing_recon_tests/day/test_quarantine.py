@@ -12,8 +12,7 @@ from billing_recon.compute.engine import scratch
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.quarantine import Fate, RowDecision, Status, Verb
-from billing_recon.core.results import METRICS, QUARANTINE
-from billing_recon.core.tables import PAYMENTS
+from billing_recon.core.schema import METRICS, PAYMENTS, QUARANTINE
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home, land
 from billing_recon.day.gate import evidence_now, stale_reason

@@ -11,7 +11,7 @@ import duckdb
 from billing_recon.compute.engine import session
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME
 from billing_recon.feeds import land
 
 DAY = date(2026, 3, 2)

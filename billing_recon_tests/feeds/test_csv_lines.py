@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from billing_recon.compute.engine import session
 from billing_recon.core.company import Feed
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.tables import KEY_MAP
+from billing_recon.core.schema import KEY_MAP
 from billing_recon.feeds.landing.files import open_file
 from billing_recon.feeds.landing.load import REJECTED, TYPED, load, prepare
 

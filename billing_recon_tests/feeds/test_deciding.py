@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.quarantine import RowDecision, Verb
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME
 from billing_recon.feeds import land
 from billing_recon_tests.feeds.desk import DAY, PAID, PAYMENT, Desk, payment
 

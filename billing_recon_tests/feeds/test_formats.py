@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from billing_recon.core.landing import LandingStatus
-from billing_recon.core.tables import PAYMENTS
+from billing_recon.core.schema import PAYMENTS
 from billing_recon_tests.feeds.desk import DAY, PAID, PAYMENT, Desk, payment
 
 ROWS = (

@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from billing_recon.core.tables import USAGE_EVENTS, stored
+from billing_recon.core.schema import USAGE_EVENTS, stored
 from billing_recon.feeds.landing import load as loading
 from billing_recon.warehouse import Warehouse, delta
 from billing_recon_tests.feeds.desk import DAY, Desk

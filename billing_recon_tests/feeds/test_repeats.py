@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from billing_recon.core.tables import USAGE_EVENTS
+from billing_recon.core.schema import USAGE_EVENTS
 from billing_recon_tests.feeds.desk import DAY, PAID, Desk, payment
 
 EVENT = "event_id,source,customer_id,subscription_id,meter,quantity,event_time,received_at"

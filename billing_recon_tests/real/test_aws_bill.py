@@ -16,8 +16,7 @@ from billing_recon.compute.engine import session
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.money import Rounding, settle_at
-from billing_recon.core.results import CONTROL_TOTALS, EXPECTED_LINES
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME, CONTROL_TOTALS, EXPECTED_LINES
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.feeds import land, read_price_lists

@@ -18,7 +18,7 @@ from billing_recon.compute.engine import build, session
 from billing_recon.compute.match import engine_output, reversals
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport, LandingStatus
-from billing_recon.core.tables import INVOICE_LINES
+from billing_recon.core.schema import INVOICE_LINES
 from billing_recon.feeds import land
 
 HOME = Path(__file__).parent / "retail_home"

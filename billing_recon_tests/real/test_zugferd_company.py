@@ -12,8 +12,7 @@ from xml.etree import ElementTree
 import pytest
 
 from billing_recon.core.document import Document, FindingCode
-from billing_recon.core.results import CONTROL_TOTALS
-from billing_recon.core.tables import INVOICE_LINES
+from billing_recon.core.schema import CONTROL_TOTALS, INVOICE_LINES
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.feeds.documents import read, recognise

@@ -13,8 +13,7 @@ from billing_recon.compute.engine import session
 from billing_recon.control import VerdictRecord
 from billing_recon.core.gate import Condition
 from billing_recon.core.landing import LandingReport, LandingStatus
-from billing_recon.core.results import BREAKS, CONTROL_TOTALS, EXPECTED_LINES, METRICS
-from billing_recon.core.tables import INVOICE_LINES, LINEAGE, TableSpec
+from billing_recon.core.schema import BREAKS, CONTROL_TOTALS, EXPECTED_LINES, INVOICE_LINES, LINEAGE, METRICS, TableSpec
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE, evidence_now
 from billing_recon.day.home import Home

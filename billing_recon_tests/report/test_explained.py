@@ -12,7 +12,7 @@ from typer.testing import Result
 from billing_recon.compute.metrics import RELATIONS as METRICS
 from billing_recon.compute.reconcile import EXPLAINED, RELATIONS
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.results import BREAKS
+from billing_recon.core.schema import BREAKS
 from billing_recon.day import Home
 from billing_recon.report.break_sql import leading_to, write_rerun
 from billing_recon.report.layer_rows import layer_rows

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from billing_recon import day as steps
-from billing_recon.core.results import EXPECTED_LINES
+from billing_recon.core.schema import EXPECTED_LINES
 from billing_recon.day import Home
 from billing_recon.simulate import simulate
 from billing_recon_tests.day.run import breaks, rows

@@ -16,7 +16,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.policy import Policy
 from billing_recon.core.reason import Code
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME
 from billing_recon.simulate import SUPPORTED, offers, simulate
 from billing_recon.simulate.files import COLUMNS
 

@@ -19,7 +19,7 @@ from billing_recon.compute.engine import session
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingStatus
 from billing_recon.core.reason import Code
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME
 from billing_recon.day import Home
 from billing_recon.defs.runner import run_days
 from billing_recon.feeds import land

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from billing_recon.core.tables import BY_NAME, Kind, TableSpec
+from billing_recon.core.schema import BY_NAME, Kind, TableSpec
 from quality.foreign.books import Company, Row
 from quality.foreign.engine import Charge, Plan
 from quality.foreign.world import World

@@ -12,7 +12,7 @@ from random import Random
 
 import yaml
 
-from billing_recon.core.tables import BY_NAME
+from billing_recon.core.schema import BY_NAME
 
 Row = dict[str, str]
 """A row by canonical column; `_day` is the day of its file."""

@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from billing_recon.compute.engine import session
-from billing_recon.core.results import CONTROL_TOTALS
+from billing_recon.core.schema import CONTROL_TOTALS
 from billing_recon.day import Home
 from quality.measuring import Found, Score, breaks, run
 from quality.mutations.finding import Finding

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
-from billing_recon.core.tables import BY_NAME, Kind
+from billing_recon.core.schema import BY_NAME, Kind
 from quality.foreign.files import ARROW
 from quality.mutations.books import INSTANTS, TABLES, Books, Row
 

@@ -6,7 +6,7 @@ from billing_recon.compute.breaks import dispositions
 from billing_recon.compute.money import AMOUNT
 from billing_recon.compute.pairs.shape import ASSESSED, CODE_ORDER, FINDING, SOURCES, source
 from billing_recon.compute.relation import Relation
-from billing_recon.core.results import BREAKS
+from billing_recon.core.schema import BREAKS
 
 FOUND_IN = (
     "expected_billed_findings",
@@ -126,7 +126,7 @@ LEFT JOIN agreeing AS g ON g.pair = f.pair AND g.invoice_id = f.invoice_id AND g
 BREAKS_EXPLAINED = Relation(
     name="breaks",
     inputs=("reported", "explanations"),
-    doc="The day's breaks, one row per difference (core.results.BREAKS). `explanations` is made by `explain` of reported's facts.",
+    doc="The day's breaks, one row per difference (core.schema.BREAKS). `explanations` is made by `explain` of reported's facts.",
     sql=f"""
 SELECT {", ".join(f"CAST({'x.explanation' if c.name == 'explanation' else f'r.{c.name}'} AS {c.sql_type}) AS {c.name}" for c in BREAKS.columns)}
 FROM reported AS r

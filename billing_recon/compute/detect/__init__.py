@@ -6,7 +6,7 @@ from billing_recon.compute.detect import invoices, numbers, payments, shape
 from billing_recon.compute.detect.shape import DETECTED
 from billing_recon.compute.pairs.shape import SOURCES
 from billing_recon.compute.relation import Relation
-from billing_recon.core.results import DETECTIONS
+from billing_recon.core.schema import DETECTIONS
 
 _FINDERS: tuple[Relation, ...] = (
     *invoices.RELATIONS,
@@ -20,7 +20,7 @@ DETECTED_TODAY = Relation(
     name="detections",
     inputs=(*_FOUND_IN, "policy_detectors"),
     rows_from=_FOUND_IN,
-    doc="What the detectors found on the day, without those that policy turned off (core.results.DETECTIONS).",
+    doc="What the detectors found on the day, without those that policy turned off (core.schema.DETECTIONS).",
     sql=f"""
 WITH found AS (
     {_FOUND}

@@ -2,7 +2,7 @@
 
 Inputs: run_params, currencies, term_plans, term_charges, term_tiers, term_taxes, subscriptions, usage_rollup,
 usage_events and usage_corrections (only for charges that need single events), invoice_lines (only to find which periods need
-a counterpart). Results: `expected_lines` (core.results.EXPECTED_LINES),
+a counterpart). Results: `expected_lines` (core.schema.EXPECTED_LINES),
 `unbilled_usage`, `unrated` and `entitlement_signals`.
 """
 

@@ -24,7 +24,7 @@ def _percent(rate: str) -> str:
 EXPECTED = Relation(
     name="expected_lines",
     inputs=("taxed_lines", "credit_lines", "tax_lines", "term_profile"),
-    doc="What should have been billed (core.results.EXPECTED_LINES).",
+    doc="What should have been billed (core.schema.EXPECTED_LINES).",
     sql=f"""
 WITH lines AS (
     SELECT {_FIGURES} FROM taxed_lines

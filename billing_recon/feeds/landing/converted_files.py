@@ -15,7 +15,7 @@ from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.document import Document, DocumentUnreadable
 from billing_recon.core.errors import ConfigurationError, LandingRefused
 from billing_recon.core.feed import Feed
-from billing_recon.core.tables import LEDGER_ENTRIES
+from billing_recon.core.schema import LEDGER_ENTRIES
 from billing_recon.feeds.documents.rendered_rows import COLUMNS, DocumentRows, rows_of
 from billing_recon.feeds.landing.converted_rows import CONVERTED, Converted, Converting
 from billing_recon.feeds.landing.files import DayFile, hashed

@@ -23,7 +23,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.quarantine import Fate, RowDecision, Status, Verb, standing
-from billing_recon.core.tables import LEDGER_ENTRIES, USAGE_EVENTS, TableSpec
+from billing_recon.core.schema import LEDGER_ENTRIES, USAGE_EVENTS, TableSpec
 from billing_recon.feeds.landing.deduplicate import KEPT, collapse, no_repeats, repeats
 from billing_recon.feeds.landing.deduplicate import standing as standing_rows
 from billing_recon.feeds.landing.files import open_file

@@ -13,7 +13,7 @@ import duckdb
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
-from billing_recon.core.tables import TableSpec
+from billing_recon.core.schema import TableSpec
 from billing_recon.feeds.landing.converted_files import Conversion, Warned, convert_documents, convert_ledger
 from billing_recon.feeds.landing.files import DayFile, file_name, find_files, is_delivered_empty, open_file, path_of
 from billing_recon.feeds.tables.raw_rows import single

@@ -9,7 +9,7 @@ import duckdb
 from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed
-from billing_recon.core.tables import Kind, TableSpec
+from billing_recon.core.schema import Kind, TableSpec
 from billing_recon.feeds.landing.converted_rows import open_converted
 from billing_recon.feeds.landing.files import TEXT_FORMATS, DayFile
 from billing_recon.feeds.parse import notation as writing

@@ -15,7 +15,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import RowDecision
-from billing_recon.core.tables import USAGE_EVENTS, TableSpec
+from billing_recon.core.schema import USAGE_EVENTS, TableSpec
 from billing_recon.feeds.landing.decisions import Decided, apply_decisions
 from billing_recon.feeds.landing.deduplicate import COLLAPSED, collapse, no_repeats, repeats, standing
 from billing_recon.feeds.landing.delivery import WARNINGS, Arrival, arrive, keep_warnings, present_warnings, warns
@@ -46,7 +46,7 @@ def land(
     """Read what came for a table's day and create in the session:
 
     - `landed`: the accepted rows; the table's columns, observed_on, source_file, source_row
-    - `landed_quarantine`: the rows set aside (core.results.QUARANTINE), one row each, owned by `owner`
+    - `landed_quarantine`: the rows set aside (core.schema.QUARANTINE), one row each, owned by `owner`
     - `landed_duplicates` (usage_events only): the repeats with where they came from and which row is kept instead
     - `landed_warnings` (feeds that can have such, see `warns`): source_file, source_row, code, says of rows to look at
     - `landed_decisions`: what became of each of `decisions`, the day's on rows set aside (feeds.deciding)

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import duckdb
 
 from billing_recon.core.currency import EXPONENTS
-from billing_recon.core.results import QUARANTINE
-from billing_recon.core.tables import LEDGER_ENTRIES, TableSpec
+from billing_recon.core.schema import LEDGER_ENTRIES, QUARANTINE, TableSpec
 from billing_recon.feeds.landing.files import DayFile, file_name
 from billing_recon.feeds.landing.load import FAULTS, REJECTED, TYPED, Loaded
 from billing_recon.feeds.parse.typed_rows import read_again, unreadable_faults

@@ -11,7 +11,7 @@ import duckdb
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed, Written
-from billing_recon.core.tables import Column, Kind
+from billing_recon.core.schema import Column, Kind
 from billing_recon.feeds.parse import notation as writing
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
 
@@ -20,7 +20,7 @@ _FIGURES = (Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE)
 
 
 _ALIASES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
-"""Types as DuckDB names them, by which core.tables names them otherwise."""
+"""Types as DuckDB names them, by which core.schema names them otherwise."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import duckdb
 from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import NAMED_DATES, Feed, Written
-from billing_recon.core.tables import Kind
+from billing_recon.core.schema import Kind
 from billing_recon.feeds.parse import notation as writing
 from billing_recon.feeds.parse import types as exact
 from billing_recon.feeds.parse.mapping import Mapping

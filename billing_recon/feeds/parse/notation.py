@@ -10,7 +10,7 @@ from itertools import groupby
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.feed import ColumnMap, Sign, Written
-from billing_recon.core.tables import Kind
+from billing_recon.core.schema import Kind
 from billing_recon.feeds.tables.raw_rows import quoted, text
 
 PLAIN = Written()

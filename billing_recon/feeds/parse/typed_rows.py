@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing_recon.contracts.quarantine_reasons import Reason
-from billing_recon.core.tables import Kind
+from billing_recon.core.schema import Kind
 from billing_recon.feeds.parse import types as exact
 from billing_recon.feeds.parse.columns import Source
 from billing_recon.feeds.parse.mapping import Mapping

@@ -26,7 +26,7 @@ from billing_recon.compute.engine import scratch as scratch_session
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.period import day_bounds
-from billing_recon.core.tables import SUBSCRIPTIONS, TableSpec
+from billing_recon.core.schema import SUBSCRIPTIONS, TableSpec
 from billing_recon.feeds.landing.converted_files import Conversion
 from billing_recon.feeds.landing.converted_rows import CONVERTED, Converted, Converting
 from billing_recon.feeds.landing.files import DayFile

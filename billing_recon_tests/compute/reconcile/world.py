@@ -29,18 +29,20 @@ from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.money import Rounding, settle_at
 from billing_recon.core.policy import Detectors, Drift
 from billing_recon.core.reason import Code
-from billing_recon.core.results import EXPECTED_LINES, QUARANTINE, USAGE_ROLLUP
-from billing_recon.core.tables import (
+from billing_recon.core.schema import (
+    EXPECTED_LINES,
     INVOICE_LINES,
     KEY_MAP,
     LEDGER_ENTRIES,
     LINEAGE,
     METERED_USAGE,
     PAYMENTS,
+    QUARANTINE,
     RENDERED_INVOICES,
     RENDERED_LINES,
     SIGNALS,
     SUBSCRIPTIONS,
+    USAGE_ROLLUP,
     Column,
     Kind,
     TableSpec,

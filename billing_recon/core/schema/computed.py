@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing_recon.core.tables import Column, Kind, TableSpec
+from billing_recon.core.schema.table import Column, Kind, TableSpec
 
 T, Q, P, A, R, D, TS, N, J = (
     Kind.TEXT,

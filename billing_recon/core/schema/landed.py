@@ -2,94 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 
-
-class Kind(StrEnum):
-    """What a column means; its storage type follows from it (see SQL_TYPE)."""
-
-    TEXT = "text"
-    QUANTITY = "quantity"
-    PRICE = "price"
-    AMOUNT = "amount"
-    RATE = "rate"
-    DATE = "date"
-    TIMESTAMP = "timestamp"
-    INTEGER = "integer"
-    JSON = "json"
-    CURRENCY = "currency"
-    TIMEZONE = "timezone"
-    RAW = "raw"
-    """An amount before its declared rounding."""
-
-
-SQL_TYPE: dict[Kind, str] = {
-    Kind.TEXT: "VARCHAR",
-    Kind.QUANTITY: "DECIMAL(28,10)",
-    Kind.PRICE: "DECIMAL(24,12)",
-    Kind.AMOUNT: "DECIMAL(38,12)",
-    Kind.RATE: "DECIMAL(12,8)",
-    Kind.DATE: "DATE",
-    Kind.TIMESTAMP: "TIMESTAMPTZ",
-    Kind.INTEGER: "BIGINT",
-    Kind.JSON: "VARCHAR",
-    Kind.CURRENCY: "VARCHAR",
-    Kind.TIMEZONE: "VARCHAR",
-    Kind.RAW: "DECIMAL(38,22)",
-}
-"""DuckDB type per kind. Quantities keep 10 decimals, prices 12, amounts 12 (settled ones at the currency's exponent)."""
-
-LARGEST: dict[Kind, str] = {
-    Kind.QUANTITY: "1000000000000",
-    Kind.PRICE: "1000000000",
-    Kind.AMOUNT: "1000000000000000",
-    Kind.RATE: "10",
-}
-"""Absolute bounds beyond which a figure is a data fault, chosen so that every product and sum stays within 38 digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column. `required`: the file must have it. `nullable`: a row may leave it empty."""
-
-    name: str
-    kind: Kind = Kind.TEXT
-    required: bool = True
-    nullable: bool = False
-    default: str | None = None
-    one_of: tuple[str, ...] = ()
-    minimum: str | None = None
-    doc: str = ""
-
-    @property
-    def sql_type(self) -> str:
-        return SQL_TYPE[self.kind]
-
-
-@dataclass(frozen=True, slots=True)
-class TableSpec:
-    """One canonical table. `own_day` names the column that says which day a row belongs to; its file may be later."""
-
-    name: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    own_day: str
-    optional: bool = False
-    doc: str = ""
-    money: str | None = None
-
-    def column(self, name: str) -> Column:
-        return next(c for c in self.columns if c.name == name)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        return tuple(c.name for c in self.columns)
-
-
-def _opt(name: str, kind: Kind = Kind.TEXT, **more: object) -> Column:
-    return Column(name, kind, required=False, nullable=True, **more)  # type: ignore[arg-type]
-
+from billing_recon.core.schema.table import Column, Kind, TableSpec, optional
 
 T, Q, P, A, R, D, TS, N = (
     Kind.TEXT,
@@ -126,8 +41,8 @@ USAGE_EVENTS = TableSpec(
         Column("quantity", Q, minimum="0"),
         Column("event_time", TS),
         Column("received_at", TS),
-        _opt("corrects", doc="event_id superseded by this row; nothing is deleted"),
-        _opt("dimensions", Kind.JSON),
+        optional("corrects", doc="event_id superseded by this row; nothing is deleted"),
+        optional("dimensions", Kind.JSON),
     ),
     key=("source", "event_id"),
     own_day="event_time",
@@ -150,7 +65,7 @@ SUBSCRIPTIONS = TableSpec(
         Column("billing_interval", one_of=("day", "week", "month", "quarter", "year", "once")),
         Column("valid_from", TS),
         Column("valid_to", TS, nullable=True, doc="exclusive; empty while it holds"),
-        _opt("contract", Kind.JSON),
+        optional("contract", Kind.JSON),
     ),
     key=("subscription_id", "valid_from"),
     own_day="valid_from",
@@ -166,7 +81,7 @@ INVOICE_LINES = TableSpec(
         Column("plan_id", nullable=True),
         Column("plan_version", nullable=True),
         Column("kind", one_of=LINE_KINDS),
-        _opt("meter"),
+        optional("meter"),
         Column("period_start", D, doc="in the subscription's time zone"),
         Column("period_end", D, doc="exclusive"),
         Column("quantity", Q, nullable=True),
@@ -181,11 +96,11 @@ INVOICE_LINES = TableSpec(
         Column("currency", Kind.CURRENCY),
         Column("issued_on", D),
         Column("calculated_at", TS),
-        _opt("batch_id"),
-        _opt("invoice_kind", default="invoice", one_of=("invoice", "credit_note")),
-        _opt("status", default="issued", one_of=("draft", "issued", "void")),
-        _opt("variant", default="control", one_of=("control", "candidate")),
-        _opt("cohort", default="all"),
+        optional("batch_id"),
+        optional("invoice_kind", default="invoice", one_of=("invoice", "credit_note")),
+        optional("status", default="issued", one_of=("draft", "issued", "void")),
+        optional("variant", default="control", one_of=("control", "candidate")),
+        optional("cohort", default="all"),
     ),
     key=("invoice_id", "line_id"),
     own_day="issued_on",
@@ -207,8 +122,8 @@ RENDERED_INVOICES = TableSpec(
         Column("total", A, doc="subtotal - discount + tax"),
         Column("payable", A, doc="total less credits"),
         Column("sha256"),
-        _opt("sent_at", TS),
-        _opt("delivery_status"),
+        optional("sent_at", TS),
+        optional("delivery_status"),
     ),
     key=("document_id",),
     own_day="issued_on",
@@ -220,13 +135,13 @@ RENDERED_LINES = TableSpec(
     (
         Column("document_id"),
         Column("line_no", N),
-        _opt("line_id"),
+        optional("line_id"),
         Column("description", nullable=True),
         Column("quantity", Q, nullable=True),
         Column("unit_price", P, nullable=True),
         Column("amount", A, doc="net of the line's discount, before tax"),
-        _opt("tax_rate", R),
-        _opt("tax", A),
+        optional("tax_rate", R),
+        optional("tax", A),
     ),
     key=("document_id", "line_no"),
     own_day="",
@@ -244,9 +159,9 @@ LEDGER_ENTRIES = TableSpec(
         Column("debit", A, nullable=True, default="0"),
         Column("credit", A, nullable=True, default="0"),
         Column("currency", Kind.CURRENCY),
-        _opt("invoice_id"),
-        _opt("customer_id"),
-        _opt("memo"),
+        optional("invoice_id"),
+        optional("customer_id"),
+        optional("memo"),
     ),
     key=("entry_id",),
     own_day="posted_on",
@@ -259,13 +174,13 @@ PAYMENTS = TableSpec(
         Column("payment_id"),
         Column("kind", one_of=("payment", "refund", "chargeback")),
         Column("customer_id"),
-        _opt("invoice_id"),
+        optional("invoice_id"),
         Column("amount", A, minimum="0"),
         Column("currency", Kind.CURRENCY),
         Column("status", one_of=("succeeded", "failed", "pending")),
         Column("processed_at", TS),
-        _opt("attempt", N),
-        _opt("fee", A),
+        optional("attempt", N),
+        optional("fee", A),
     ),
     key=("payment_id",),
     own_day="processed_at",
