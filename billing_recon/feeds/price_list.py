@@ -14,11 +14,11 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError, LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.schema import Column, Kind, TableSpec
-from billing_recon.feeds.landing.files import file_name, open_file
-from billing_recon.feeds.landing.load import TYPED, load, prepare
+from billing_recon.feeds.effective_feed import in_force
+from billing_recon.feeds.landing.loaded_file import TYPED, load, prepare
 from billing_recon.feeds.landing.quarantine import set_aside
-from billing_recon.feeds.landing.validate import hold_to_contract
-from billing_recon.feeds.presets import in_force
+from billing_recon.feeds.landing.validation import hold_to_contract
+from billing_recon.feeds.tables.day_files import file_name, open_file
 
 Key = tuple[str, str, str, str, str]
 """plan_id, plan_version, currency, kind, meter."""

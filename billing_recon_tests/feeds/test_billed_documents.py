@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from billing_recon.core.document import Adjustment, Document, DocumentKind, DocumentLine, TaxSubtotal
 from billing_recon.core.feed import Feed
-from billing_recon.feeds.documents.rendered_rows import rows_of
+from billing_recon.feeds.documents.document_rows import rows_of
 
 INVOICE = Document(
     file="INV-1.xml",

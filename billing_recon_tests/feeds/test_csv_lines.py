@@ -12,8 +12,8 @@ from billing_recon.compute.engine import session
 from billing_recon.core.company import Feed
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.schema import KEY_MAP
-from billing_recon.feeds.landing.files import open_file
-from billing_recon.feeds.landing.load import REJECTED, TYPED, load, prepare
+from billing_recon.feeds.landing.loaded_file import REJECTED, TYPED, load, prepare
+from billing_recon.feeds.tables.day_files import open_file
 
 HOME = Path(tempfile.mkdtemp(prefix="billing-recon-lines-"))
 CON = session()

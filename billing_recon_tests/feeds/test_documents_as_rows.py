@@ -13,8 +13,8 @@ import pytest
 
 from billing_recon.core.document import Adjustment, Document, DocumentKind, DocumentLine
 from billing_recon.core.landing import LandingStatus
-from billing_recon.feeds.documents.rendered_rows import rows_of
-from billing_recon.feeds.landing import converted_files as converting
+from billing_recon.feeds.documents.document_rows import rows_of
+from billing_recon.feeds.landing import conversion
 from billing_recon_tests.feeds.desk import DAY, Desk
 
 Desks = Callable[..., Desk]
@@ -204,9 +204,9 @@ def test_each_document_is_read_once_for_both_tables(desk_of: Desks, monkeypatch:
     for number in range(20):
         put(desk, f"ONCE-{number}.xml", ubl(f"ONCE-{number}"))
     read: list[str] = []
-    really = converting._rows_of
+    really = conversion._rows_of
     monkeypatch.setattr(
-        converting, "_rows_of", lambda path, name, reader: read.append(name) or really(path, name, reader)
+        conversion, "_rows_of", lambda path, name, reader: read.append(name) or really(path, name, reader)
     )
     desk.land("rendered_invoices")
     desk.land("rendered_lines")

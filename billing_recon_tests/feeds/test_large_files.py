@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from billing_recon.core.schema import USAGE_EVENTS, stored
-from billing_recon.feeds.landing import load as loading
+from billing_recon.feeds.landing import loaded_file
 from billing_recon.warehouse import Warehouse, delta
 from billing_recon_tests.feeds.desk import DAY, Desk
 
@@ -34,7 +34,7 @@ def send(desk: Desk, customer: str = "'C-1'") -> None:
 def test_a_large_file_lands_as_a_small_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, customer: str) -> None:
     found = []
     for number, large in enumerate((10**9, 0)):
-        monkeypatch.setattr(loading, "LARGE_BYTES", large)
+        monkeypatch.setattr(loaded_file, "LARGE_BYTES", large)
         desk = Desk(tmp_path / str(number))
         send(desk, customer)
         report = desk.land("usage_events")
@@ -45,12 +45,12 @@ def test_a_large_file_lands_as_a_small_one_does(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_file_with_our_columns_is_not_read_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loading, "LARGE_BYTES", 0)
+    monkeypatch.setattr(loaded_file, "LARGE_BYTES", 0)
     desk = Desk(tmp_path)
     send(desk)
     desk.land("usage_events")
     (kind,) = desk.rows(
-        "table_type", of=f"(SELECT * FROM information_schema.tables WHERE table_name = '{loading.TYPED}')"
+        "table_type", of=f"(SELECT * FROM information_schema.tables WHERE table_name = '{loaded_file.TYPED}')"
     )
     assert kind == ("VIEW",)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from billing_recon.core.landing import LandingStatus
-from billing_recon.feeds.tables import archive as packed
+from billing_recon.feeds.tables import archive
 from billing_recon_tests.feeds.desk import DAY, PAID, PAYMENT, Desk, payment
 
 CONTENT = "\n".join([PAYMENT, PAID, "a,b", payment(payment_id="P-3"), ""]).encode()
@@ -45,7 +45,7 @@ def test_a_stump_is_refused(desk: Desk, ending: str, keep: int) -> None:
 
 @pytest.mark.parametrize("ending", PACK)
 def test_a_bomb_is_refused_while_it_unpacks(desk: Desk, ending: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(packed, "UNPACKED_BYTES_MAX", 1 << 16)
+    monkeypatch.setattr(archive, "UNPACKED_BYTES_MAX", 1 << 16)
     desk.put(PACK[ending](b"0" * (1 << 23)), name=f"{DAY}.csv.{ending}")
     report = desk.land()
     assert report.status is LandingStatus.REFUSED

@@ -18,8 +18,7 @@ from billing_recon.compute.engine import session
 from billing_recon.core.company import Feed
 from billing_recon.core.feed import Written
 from billing_recon.core.landing import LandingStatus
-from billing_recon.feeds.parse import notation as writing
-from billing_recon.feeds.parse import types as exact
+from billing_recon.feeds.parse import notation, types
 from billing_recon_tests.feeds.desk import DAY, Desk
 
 Desks = Callable[..., Desk]
@@ -100,13 +99,13 @@ def test_a_minus_may_be_written_in_several_ways(written: dict[str, Any], text: s
 
 
 CON = session()
-for macro in exact.MACROS + writing.MACROS:
+for macro in types.MACROS + notation.MACROS:
     CON.execute(macro)
 
 
 def plain(text: str, written: dict[str, Any]) -> str | None:
     """A figure in our notation."""
-    sql = writing.figure_text("t", Written.model_validate(written))
+    sql = notation.figure_text("t", Written.model_validate(written))
     return CON.execute(f"SELECT {sql} FROM (SELECT ?::VARCHAR AS t)", [text]).fetchall()[0][0]  # type: ignore[no-any-return]
 
 

@@ -20,8 +20,8 @@ from billing_recon.core.document import (
     TaxSubtotal,
 )
 from billing_recon.feeds.documents.arithmetic import EXACT, total_of
-from billing_recon.feeds.documents.element import Stated, figure, iso_date
 from billing_recon.feeds.documents.type_codes import kind_of
+from billing_recon.feeds.documents.xml_element import Stated, figure, iso_date
 
 FORM = "cii"
 FORM_1 = "zugferd1"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from billing_recon.core.document import Document, DocumentUnreadable
-from billing_recon.feeds.documents import page_text, xml_invoice
-from billing_recon.feeds.documents.sandbox import open_pdf
+from billing_recon.feeds.documents import page_check, xml_invoice
+from billing_recon.feeds.documents.pdf_reader import open_pdf
 
 FORM = "facturx"
 
@@ -45,7 +45,7 @@ def read(data: bytes, name: str) -> Document:
         document = xml_invoice.read(content, name)
     except DocumentUnreadable as error:
         raise DocumentUnreadable(f"{inside} inside the PDF: {error}") from error
-    found = page_text.findings(document, pdf.page)
+    found = page_check.findings(document, pdf.page)
     return replace(document, format=FORM, page=pdf.page, findings=(*document.findings, *found))
 
 

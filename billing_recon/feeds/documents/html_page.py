@@ -11,7 +11,7 @@ from itertools import count
 from lxml import etree, html
 
 from billing_recon.core.document import DocumentUnreadable
-from billing_recon.feeds.documents.css import Selecting
+from billing_recon.feeds.documents.css_selectors import Selecting
 from billing_recon.feeds.documents.pdf_text import normalised
 
 LARGEST_BYTES = 16 * 1024 * 1024

@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Literal
 
 from billing_recon.core.document import DocumentUnreadable
-from billing_recon.feeds.documents.element import LONGEST_FIGURE
 from billing_recon.feeds.documents.month_names import with_numbers
+from billing_recon.feeds.documents.xml_element import LONGEST_FIGURE
 
 LONGEST_SHOWN = 120
 """Characters of a shown figure or date with its signs and currency. More is another text than was meant."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from statistics import quantiles
 from typing import Literal
 
-from billing_recon.feeds.documents.sandbox import Run, open_pdf, placed
+from billing_recon.feeds.documents.pdf_reader import Run, open_pdf, placed
 
 Order = Literal["content", "layout"]
 

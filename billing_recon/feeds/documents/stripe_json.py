@@ -25,7 +25,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_recon.core.document import Document, DocumentKind, DocumentLine, DocumentUnreadable, TaxSubtotal
-from billing_recon.feeds.documents import arithmetic, json_safe
+from billing_recon.feeds.documents import arithmetic, safe_json
 from billing_recon.feeds.documents.stripe_line import Line, Tax, credits_of, line_of, rates_of, shown, taxes_of
 from billing_recon.feeds.documents.stripe_money import (
     Json,
@@ -51,7 +51,7 @@ def recognise(data: bytes) -> bool:
 
 def read(data: bytes, name: str) -> list[Document]:
     """Every invoice and credit note of a file, with its findings. Raises DocumentUnreadable."""
-    values = json_safe.values(data)
+    values = safe_json.values(data)
     found: list[Document] = []
     for number, value in enumerate(values, 1):
         for where, stated in _unwrapped(value, f"object {number}" if len(values) > 1 else ""):

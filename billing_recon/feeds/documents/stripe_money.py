@@ -10,7 +10,7 @@ from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.document import DocumentUnreadable
 from billing_recon.core.money import plain
 from billing_recon.feeds.documents.arithmetic import EXACT
-from billing_recon.feeds.documents.element import LONGEST_FIGURE
+from billing_recon.feeds.documents.xml_element import LONGEST_FIGURE
 
 Json = dict[str, Any]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from billing_recon.core.document import DocumentUnreadable
 from billing_recon.feeds.documents.html_page import HtmlPage, grid, text_of
-from billing_recon.feeds.documents.patterns import Search
 from billing_recon.feeds.documents.template import TableRule
+from billing_recon.feeds.documents.template_patterns import Search
 
 Row = dict[str, str]
 _SEGMENT = re.compile(r"\S+(?: \S+)*")

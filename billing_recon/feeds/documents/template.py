@@ -17,7 +17,7 @@ from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.document import DocumentKind
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.yaml_text import read_yaml
-from billing_recon.feeds.documents.css import parsed
+from billing_recon.feeds.documents.css_selectors import parsed
 from billing_recon.feeds.documents.month_names import MONTHS
 from billing_recon.feeds.documents.page_figures import is_date_format, is_figure, is_iso_date
 

@@ -18,9 +18,9 @@ from billing_recon.core.document import (
 from billing_recon.feeds.documents import arithmetic, html_page, pdf_text
 from billing_recon.feeds.documents.html_page import HtmlPage
 from billing_recon.feeds.documents.page_figures import day, figure, signed
-from billing_recon.feeds.documents.patterns import Search
 from billing_recon.feeds.documents.table_rows import Row, rows_of
 from billing_recon.feeds.documents.template import FIGURES, LINE_FIGURES, Numbers, Rule, TableRule, Template
+from billing_recon.feeds.documents.template_patterns import Search
 
 PDF, HTML = "pdf", "html"
 """Formats of documents that are read by a template."""

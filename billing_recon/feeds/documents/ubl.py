@@ -15,8 +15,8 @@ from billing_recon.core.document import (
     TaxSubtotal,
 )
 from billing_recon.feeds.documents.arithmetic import total_of
-from billing_recon.feeds.documents.element import Stated, iso_date
 from billing_recon.feeds.documents.type_codes import kind_of
+from billing_recon.feeds.documents.xml_element import Stated, iso_date
 
 FORM = "ubl"
 FAMILY = "{urn:oasis:names:specification:ubl:schema:xsd:"

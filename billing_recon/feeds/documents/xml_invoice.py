@@ -7,7 +7,7 @@ from dataclasses import replace
 from lxml import etree
 
 from billing_recon.core.document import Document, DocumentUnreadable
-from billing_recon.feeds.documents import arithmetic, cii, ubl, xml_safe
+from billing_recon.feeds.documents import arithmetic, cii, safe_xml, ubl
 
 FORMS: tuple[str, ...] = (ubl.FORM, cii.FORM, cii.FORM_1)
 
@@ -18,12 +18,12 @@ ENVELOPE = "{http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHead
 
 def recognise(data: bytes) -> str | None:
     """The format by the root element alone, so that a broken invoice is still known for one."""
-    return _form_of(xml_safe.root_tag(data, ENVELOPE))
+    return _form_of(safe_xml.root_tag(data, ENVELOPE))
 
 
 def read(data: bytes, name: str) -> Document:
     """The document with its findings. Raises DocumentUnreadable with what is wrong and what to do."""
-    root = _unwrapped(xml_safe.parse(data))
+    root = _unwrapped(safe_xml.parse(data))
     form = _form_of(str(root.tag))
     if form is None:
         raise DocumentUnreadable(f"its root element is {root.tag}, which is no UBL, CII or ZUGFeRD invoice")

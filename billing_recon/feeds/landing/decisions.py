@@ -24,12 +24,12 @@ from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.quarantine import Fate, RowDecision, Status, Verb, standing
 from billing_recon.core.schema import LEDGER_ENTRIES, USAGE_EVENTS, TableSpec
-from billing_recon.feeds.landing.deduplicate import KEPT, collapse, no_repeats, repeats
-from billing_recon.feeds.landing.deduplicate import standing as standing_rows
-from billing_recon.feeds.landing.files import open_file
-from billing_recon.feeds.landing.load import TYPED, load, prepare
+from billing_recon.feeds.landing.deduplication import KEPT, collapse, no_repeats, repeats
+from billing_recon.feeds.landing.deduplication import standing as standing_rows
+from billing_recon.feeds.landing.loaded_file import TYPED, load, prepare
 from billing_recon.feeds.landing.quarantine import set_aside
-from billing_recon.feeds.landing.validate import contract_of_day, hold_to_contract, observed_on
+from billing_recon.feeds.landing.validation import contract_of_day, hold_to_contract, observed_on
+from billing_recon.feeds.tables.day_files import open_file
 from billing_recon.feeds.tables.raw_rows import listed, quoted, single, text
 
 FATES = "landed_decisions"

@@ -14,8 +14,9 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.schema import TableSpec
-from billing_recon.feeds.landing.converted_files import Conversion, Warned, convert_documents, convert_ledger
-from billing_recon.feeds.landing.files import DayFile, file_name, find_files, is_delivered_empty, open_file, path_of
+from billing_recon.feeds.landing.conversion import convert_documents, convert_ledger
+from billing_recon.feeds.tables.converted_rows import Conversion, RowWarning
+from billing_recon.feeds.tables.day_files import DayFile, file_name, find_files, is_delivered_empty, open_file, path_of
 from billing_recon.feeds.tables.raw_rows import single
 
 WARNINGS = "landing_warnings"
@@ -25,7 +26,7 @@ _DATABASE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class Delivery:
     """`files` as a report names them, numbered from 1; `parts` are what is loaded, each with the number of its first file.
 
     `empty`: it came, and it holds nothing.
@@ -34,31 +35,31 @@ class Arrival:
     files: tuple[DayFile, ...]
     parts: tuple[tuple[int, DayFile], ...]
     empty: bool = False
-    warned: tuple[Warned, ...] = ()
+    warnings: tuple[RowWarning, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def arrive(home: Path, company: Company, spec: TableSpec, feed: Feed, day: date, scratch: Path) -> Arrival:
+def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day: date, scratch: Path) -> Delivery:
     """Open what came for the day. Raises LandingRefused when it cannot be read as what it claims to be."""
     if feed.is_database:
         # Here and not above: a company without databases loads no drivers.
-        from billing_recon.feeds.tables.database import fetch
+        from billing_recon.feeds.tables.database_rows import fetch
 
         return _converted(fetch(spec, feed, day, company.timezone, scratch))
     paths = find_files(home, spec.name, feed, day)
     if not paths:
-        return Arrival((), (), empty=is_delivered_empty(home, spec.name, feed, day))
+        return Delivery((), (), empty=is_delivered_empty(home, spec.name, feed, day))
     if feed.is_documents:
         sets_aside = spec.name == "rendered_invoices" or not _same_documents(company, feed)
         return _converted(convert_documents(home, paths, spec.name, feed, scratch, sets_aside=sets_aside))
     if feed.is_ledger:
         return _converted(convert_ledger(home, paths, feed, scratch))
     files = tuple(open_file(home, path, feed, scratch) for path in paths)
-    return Arrival(files, tuple(enumerate(files, 1)))
+    return Delivery(files, tuple(enumerate(files, 1)))
 
 
-def _converted(made: Conversion) -> Arrival:
-    return Arrival(made.files, ((1, made.rows),), warned=made.warned, notes=made.notes)
+def _converted(made: Conversion) -> Delivery:
+    return Delivery(made.files, ((1, made.rows),), warnings=made.warnings, notes=made.notes)
 
 
 def _same_documents(company: Company, feed: Feed) -> bool:
@@ -84,10 +85,10 @@ def bytes_of_day(home: Path, company: Company, table: str, day: date) -> int:
         return 0
 
 
-def keep_warnings(con: duckdb.DuckDBPyConnection, warned: Iterable[Warned]) -> None:
+def keep_warnings(con: duckdb.DuckDBPyConnection, warnings: Iterable[RowWarning]) -> None:
     """Create WARNINGS."""
     con.execute(f"CREATE OR REPLACE TABLE {WARNINGS} (file_no INTEGER, source_row BIGINT, code VARCHAR, says VARCHAR)")
-    rows = [(w.file_no, w.row, w.code, w.says) for w in warned]
+    rows = [(w.file_no, w.row, w.code, w.says) for w in warnings]
     if rows:
         con.executemany(f"INSERT INTO {WARNINGS} VALUES (?, ?, ?, ?)", rows)
 

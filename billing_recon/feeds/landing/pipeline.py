@@ -16,16 +16,23 @@ from billing_recon.core.errors import LandingRefused
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import RowDecision
 from billing_recon.core.schema import USAGE_EVENTS, TableSpec
+from billing_recon.feeds.effective_feed import feed_of
 from billing_recon.feeds.landing.decisions import Decided, apply_decisions
-from billing_recon.feeds.landing.deduplicate import COLLAPSED, collapse, no_repeats, repeats, standing
-from billing_recon.feeds.landing.delivery import WARNINGS, Arrival, arrive, keep_warnings, present_warnings, warns
-from billing_recon.feeds.landing.files import DayFile, file_name
-from billing_recon.feeds.landing.load import FAULTS, TYPED, Loaded, load, prepare
+from billing_recon.feeds.landing.deduplication import COLLAPSED, collapse, no_repeats, repeats, standing
+from billing_recon.feeds.landing.delivery import (
+    WARNINGS,
+    Delivery,
+    keep_warnings,
+    open_delivery,
+    present_warnings,
+    warns,
+)
+from billing_recon.feeds.landing.loaded_file import FAULTS, TYPED, Loaded, load, prepare
 from billing_recon.feeds.landing.quarantine import set_aside
-from billing_recon.feeds.landing.validate import contract_of_day, hold_to_contract, observed_on
+from billing_recon.feeds.landing.validation import contract_of_day, hold_to_contract, observed_on
 from billing_recon.feeds.parse.days import Day
 from billing_recon.feeds.parse.typed_rows import odd_rows
-from billing_recon.feeds.presets import feed_of
+from billing_recon.feeds.tables.day_files import DayFile, file_name
 from billing_recon.feeds.tables.raw_rows import listed, single
 
 _RULE_POSITION = 1998
@@ -57,11 +64,11 @@ def land(
     """
     prepare(con, spec)
     no_repeats(con)
-    came = Arrival((), ())
+    came = Delivery((), ())
     with tempfile.TemporaryDirectory(prefix="billing-recon-") as scratch:
         try:
             feed = feed_of(company, spec.name)
-            came = arrive(home, company, spec, feed, day, Path(scratch))
+            came = open_delivery(home, company, spec, feed, day, Path(scratch))
             attempts = [
                 load(
                     con,
@@ -90,7 +97,7 @@ def land(
         repeated = 0
         notes = list(came.notes)
         if warns(company, spec.name):
-            keep_warnings(con, came.warned)
+            keep_warnings(con, came.warnings)
             wrong += sum(_judge_by_rules(con, one) for one in loaded if one.mapping.rules)
             notes += [note for note in (present_warnings(con, came.files),) if note]
         if rows_in:
@@ -170,7 +177,7 @@ def _counted(
     con: duckdb.DuckDBPyConnection,
     spec: TableSpec,
     day: date,
-    came: Arrival,
+    came: Delivery,
     rows_in: int,
     decided: Decided,
     loaded: Sequence[Loaded],

@@ -8,9 +8,9 @@ import duckdb
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.schema import LEDGER_ENTRIES, QUARANTINE, TableSpec
-from billing_recon.feeds.landing.files import DayFile, file_name
-from billing_recon.feeds.landing.load import FAULTS, REJECTED, TYPED, Loaded
+from billing_recon.feeds.landing.loaded_file import FAULTS, REJECTED, TYPED, Loaded
 from billing_recon.feeds.parse.typed_rows import read_again, unreadable_faults
+from billing_recon.feeds.tables.day_files import DayFile, file_name
 from billing_recon.feeds.tables.raw_rows import single, text
 
 _CAME = "landing_came"

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from billing_recon.core.journal import LedgerOptions
-from billing_recon.feeds.ledgers.forms import FORMS, read, recognise, rows
+from billing_recon.feeds.ledgers.formats import FORMS, read, recognise, rows
 from billing_recon.feeds.ledgers.ledger_json import as_json
 
 __all__ = ["FORMS", "LedgerOptions", "as_json", "read", "recognise", "rows"]

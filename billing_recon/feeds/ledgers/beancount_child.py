@@ -15,7 +15,7 @@ from pathlib import Path
 
 from billing_recon.core.journal import LedgerUnreadable
 from billing_recon.feeds.ledgers.beancount_entries import items
-from billing_recon.feeds.ledgers.stream import Item
+from billing_recon.feeds.ledgers.ledger_items import Item
 
 MEMORY_BYTES = 4 << 30
 """Address space of the process, libraries included."""

@@ -27,9 +27,9 @@ from billing_recon.core.journal import (
     LedgerUnreadable,
 )
 from billing_recon.feeds.ledgers.csv_rows import encoding_of
-from billing_recon.feeds.ledgers.figures import DIGITS, shown
+from billing_recon.feeds.ledgers.ledger_figures import DIGITS, shown
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, skipped
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Note, skipped
 
 _DEFAULT_TITLE = "Beancount"
 _FILES_MAX = 1000

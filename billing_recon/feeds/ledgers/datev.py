@@ -26,9 +26,9 @@ from billing_recon.core.journal import (
     Period,
 )
 from billing_recon.feeds.ledgers.csv_rows import encoding_of, rows_of
-from billing_recon.feeds.ledgers.figures import grouped_figure, shown
+from billing_recon.feeds.ledgers.ledger_figures import grouped_figure, shown
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Note
 
 FORM = "datev"
 

@@ -21,10 +21,10 @@ from billing_recon.core.journal import (
     LedgerUnreadable,
 )
 from billing_recon.feeds.ledgers.hledger_amounts import Assertion, Raw
-from billing_recon.feeds.ledgers.hledger_shape import JournalText, Posting, Transaction
+from billing_recon.feeds.ledgers.hledger_journal import JournalText, Posting, Transaction
 from billing_recon.feeds.ledgers.hledger_text import read_text
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, skipped
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Note, skipped
 
 FORM = "hledger"
 

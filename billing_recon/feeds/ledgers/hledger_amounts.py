@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from billing_recon.core.journal import EXACT, LedgerUnreadable
-from billing_recon.feeds.ledgers.figures import DIGITS, shown
+from billing_recon.feeds.ledgers.ledger_figures import DIGITS, shown
 
 _SYMBOL = r"\"[^\"\n]*\"|[^\s\d;:\-+.,@*^/|&=<>{}\[\]()!?~'\"]+"
 _NUMBER = r"(?:[0-9](?:[0-9.,'’_]|[ \u00a0\u202f](?=[0-9]))*|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,3})?(?![0-9])"

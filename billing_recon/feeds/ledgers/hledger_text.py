@@ -15,10 +15,10 @@ import duckdb
 
 from billing_recon.core.journal import Account, LedgerOptions, LedgerUnreadable
 from billing_recon.feeds.ledgers.csv_rows import encoding_of
-from billing_recon.feeds.ledgers.figures import shown
 from billing_recon.feeds.ledgers.hledger_amounts import Broken, Marks, amount_at, posting_amount
-from billing_recon.feeds.ledgers.hledger_shape import JournalText, Posting, Scope, Transaction
-from billing_recon.feeds.ledgers.stream import skipped
+from billing_recon.feeds.ledgers.hledger_journal import JournalText, Posting, Scope, Transaction
+from billing_recon.feeds.ledgers.ledger_figures import shown
+from billing_recon.feeds.ledgers.ledger_items import skipped
 
 _DATE = r"(?:[0-9]{4,5}[-/.])?[0-9]{1,2}[-/.][0-9]{1,2}"
 _HEAD = re.compile(rf"^({_DATE})(?:=({_DATE}))?(?=[\s;]|$)\s*(?:([*!])\s*)?(?:\(([^)]*)\)\s*)?(.*)$")

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.journal import LedgerOptions, LedgerUnreadable, Period
-from billing_recon.feeds.ledgers import sheet_days as days
+from billing_recon.feeds.ledgers import sheet_days
 from billing_recon.feeds.ledgers.csv_rows import delimiter_of, encoding_of, rows_of
-from billing_recon.feeds.ledgers.figures import grouped_figure, shown
+from billing_recon.feeds.ledgers.ledger_figures import grouped_figure, shown
 
 TITLES_MAX = 30
 """Lines above the header that are looked at."""
@@ -102,7 +102,7 @@ class Table:
     columns: dict[str, int] = field(default_factory=dict)
     titles: list[str] = field(default_factory=list)
     header_line: int = 0
-    order: days.Order | None = None
+    order: sheet_days.Order | None = None
 
     def open(self, *more_days: str) -> None:
         """Find the header and the order of days; `more_days` are columns beside `date` that hold some.
@@ -131,11 +131,11 @@ class Table:
                 f"{self.path.name}: no header among the first {TITLES_MAX} lines; it names columns for {wanted}"
             )
         texts = ((row.line, row[name]) for row in self.rows() for name in ("date", *more_days) if row[name])
-        self.order = days.order_of(texts, self.options.dates, self.path.name)
+        self.order = sheet_days.order_of(texts, self.options.dates, self.path.name)
 
     @property
     def period(self) -> Period:
-        return next((found for title in self.titles if (found := days.period_of(title))), Period())
+        return next((found for title in self.titles if (found := sheet_days.period_of(title))), Period())
 
     def rows(self) -> Iterator[Row]:
         """Every line below the header, blank ones too. Raises LedgerUnreadable."""
@@ -152,7 +152,7 @@ class Table:
             )
 
     def day(self, row: Row, name: str = "date") -> date:
-        return days.day(row[name], self.order, f"{self.path.name}: line {row.line}")
+        return sheet_days.day(row[name], self.order, f"{self.path.name}: line {row.line}")
 
     def money(self, row: Row, name: str) -> tuple[Decimal | None, str | None]:
         """A cell's amount and the symbol or code that it carries. Raises LedgerUnreadable."""

@@ -23,10 +23,10 @@ from billing_recon.core.journal import (
     LedgerOptions,
     LedgerUnreadable,
 )
-from billing_recon.feeds.ledgers.figures import shown
 from billing_recon.feeds.ledgers.journal_table import Names, Row, Table, folded, header_in_head
+from billing_recon.feeds.ledgers.ledger_figures import shown
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Stated
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Stated
 
 FORM = "quickbooks"
 

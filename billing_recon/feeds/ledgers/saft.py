@@ -25,11 +25,11 @@ from billing_recon.core.journal import (
     LedgerUnreadable,
     Period,
 )
-from billing_recon.feeds.ledgers.figures import iso_day, plain_figure, shown
+from billing_recon.feeds.ledgers.ledger_figures import iso_day, plain_figure, shown
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Section, Stated, skipped
 from billing_recon.feeds.ledgers.number_series import Identities
 from billing_recon.feeds.ledgers.saft_documents import invoice, receipt
 from billing_recon.feeds.ledgers.saft_fields import Fields, fields, number
-from billing_recon.feeds.ledgers.stream import Header, Item, Section, Stated, skipped
 from billing_recon.feeds.ledgers.xml_records import local, records
 
 FORM = "saft"

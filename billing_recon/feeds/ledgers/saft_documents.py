@@ -15,7 +15,7 @@ from billing_recon.core.journal import (
     SalesInvoice,
     SettledInvoice,
 )
-from billing_recon.feeds.ledgers.figures import iso_day, shown
+from billing_recon.feeds.ledgers.ledger_figures import iso_day, shown
 from billing_recon.feeds.ledgers.saft_fields import Fields, fields, number
 from billing_recon.feeds.ledgers.xml_records import local
 

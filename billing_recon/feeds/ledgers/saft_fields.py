@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from lxml import etree
 
-from billing_recon.feeds.ledgers.figures import plain_figure
+from billing_recon.feeds.ledgers.ledger_figures import plain_figure
 from billing_recon.feeds.ledgers.xml_records import local
 
 

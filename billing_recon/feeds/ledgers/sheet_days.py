@@ -9,7 +9,7 @@ from datetime import date
 from typing import Literal
 
 from billing_recon.core.journal import LedgerUnreadable, Period
-from billing_recon.feeds.ledgers.figures import shown
+from billing_recon.feeds.ledgers.ledger_figures import shown
 
 Order = Literal["dmy", "mdy", "ymd"]
 

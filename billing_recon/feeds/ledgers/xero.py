@@ -23,11 +23,11 @@ from billing_recon.core.journal import (
     LedgerOptions,
     LedgerUnreadable,
 )
-from billing_recon.feeds.ledgers import sheet_days as days
-from billing_recon.feeds.ledgers.figures import shown
+from billing_recon.feeds.ledgers import sheet_days
 from billing_recon.feeds.ledgers.journal_table import Names, Row, Table, folded, header_in_head
+from billing_recon.feeds.ledgers.ledger_figures import shown
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, Stated
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Note, Stated
 
 FORM = "xero"
 
@@ -71,7 +71,7 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
     table.open()
     yield Header(
         version="report" if "narration" not in table.columns else "sheet",
-        company=next((t for t in table.titles if "journal" not in t.casefold() and not days.period_of(t)), None),
+        company=next((t for t in table.titles if "journal" not in t.casefold() and not sheet_days.period_of(t)), None),
         currency=options.currency,
         period=table.period,
     )
@@ -106,7 +106,7 @@ class _Reader:
             return
         if row.only and (match := _ABOVE.search(row.first)):
             yield from self.close()
-            self.above = (match.group(1), days.day_within(row.first))
+            self.above = (match.group(1), sheet_days.day_within(row.first))
             return
         sides = self._sides(row)
         if folded(row.first).startswith("total"):

@@ -13,7 +13,7 @@ from pathlib import Path
 from lxml import etree
 
 from billing_recon.core.journal import LedgerUnreadable
-from billing_recon.feeds.ledgers.figures import shown
+from billing_recon.feeds.ledgers.ledger_figures import shown
 
 _CHUNK = 1 << 16
 RECORD_BYTES_MAX = 64 << 20

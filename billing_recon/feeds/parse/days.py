@@ -12,8 +12,7 @@ from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import NAMED_DATES, Feed, Written
 from billing_recon.core.schema import Kind
-from billing_recon.feeds.parse import notation as writing
-from billing_recon.feeds.parse import types as exact
+from billing_recon.feeds.parse import notation, types
 from billing_recon.feeds.parse.mapping import Mapping
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, single, text
 
@@ -89,7 +88,7 @@ def day_of_row(feed: Feed, mapping: Mapping, raw: RawFile, key: str, among: Day,
     timed = tuple(p for p in patterns if p in NAMED_DATES or re.search("%-?[HI]", p))
     days = tuple(p for p in patterns if p not in timed or p in ("iso", "iso_day"))
     parts = [
-        exact.typed(writing.date_text(came, kind, Written(dates=kept, timezone=feed.timezone)), kind, thorough=False)
+        types.typed(notation.date_text(came, kind, Written(dates=kept, timezone=feed.timezone)), kind, thorough=False)
         for kind, kept in ((Kind.DATE, days), (Kind.TIMESTAMP, timed))
     ]
     day, instant = (part if kept else "NULL" for part, kept in zip(parts, (days, timed), strict=True))

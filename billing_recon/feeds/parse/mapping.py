@@ -9,7 +9,7 @@ import duckdb
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.schema import TableSpec
-from billing_recon.feeds.parse.columns import Source, in_whole_units, mapped, names_in, result_type
+from billing_recon.feeds.parse.column_source import Source, in_whole_units, mapped, names_in, result_type
 from billing_recon.feeds.tables.raw_rows import RawFile, text
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.schema import Kind
-from billing_recon.feeds.parse import types as exact
-from billing_recon.feeds.parse.columns import Source
+from billing_recon.feeds.parse import types
+from billing_recon.feeds.parse.column_source import Source
 from billing_recon.feeds.parse.mapping import Mapping
 from billing_recon.feeds.tables.raw_rows import RawFile, listed, quoted, text
 
@@ -66,7 +66,7 @@ def _came(source: Source, *, thorough: bool = True) -> str:
     if source.exact:
         default = None if column.default is None else f"CAST({text(column.default)} AS {column.sql_type})"
         return source.sql if default is None else f"coalesce({source.sql}, {default})"
-    prepared = exact.prepared(source.sql, column.kind) if thorough or not _is_plain_text(source) else source.sql
+    prepared = types.prepared(source.sql, column.kind) if thorough or not _is_plain_text(source) else source.sql
     return prepared if column.default is None or source.ours else f"coalesce({prepared}, {text(column.default)})"
 
 
@@ -80,7 +80,7 @@ def _ours(source: Source) -> str:
     assert source.ours is not None
     if source.column.default is None:
         return source.ours
-    came = exact.prepared(source.sql, source.column.kind)
+    came = types.prepared(source.sql, source.column.kind)
     return f"CASE WHEN {came} IS NULL THEN {text(source.column.default)} ELSE {source.ours} END"
 
 
@@ -91,7 +91,7 @@ def _value(source: Source, *, thorough: bool) -> str:
     if source.exact:
         timed = source.column.kind in (Kind.DATE, Kind.TIMESTAMP)
         return f"CASE WHEN isfinite({came}) THEN {came} END" if timed else came
-    return exact.typed(f"ours_{source.column.name}" if source.ours else came, source.column.kind, thorough=thorough)
+    return types.typed(f"ours_{source.column.name}" if source.ours else came, source.column.kind, thorough=thorough)
 
 
 def valued(rows: FileRows, texts: str, *, thorough: bool = False) -> str:
@@ -167,7 +167,7 @@ def unreadable_faults(rows: FileRows, came: str) -> str:
             f"CASE WHEN broken IS NULL AND came_{name} IS NOT NULL AND ({_value(source, thorough=True)}) IS NULL "
             f"THEN struct_pack(position := {position}, field := '{name}', reason := {_why(source, kind)}, says := '') END"
         )
-    says = " ".join(f"WHEN '{s.column.name}' THEN {exact.says(s.column.kind, s.expects)}" for s in rows.mapping.sources)
+    says = " ".join(f"WHEN '{s.column.name}' THEN {types.says(s.column.kind, s.expects)}" for s in rows.mapping.sources)
     return (
         "SELECT file_no, ordinal, position, field, reason, "
         f"CASE WHEN says <> '' THEN says ELSE CASE field {says} END END FROM ("
@@ -182,11 +182,11 @@ def _why(source: Source, kind: Kind) -> str:
     if source.exact:
         return f"'{Reason.UNPARSABLE}'"
     if not source.ours:
-        return exact.reason(f"came_{source.column.name}", kind)
+        return types.reason(f"came_{source.column.name}", kind)
     came, ours = f"came_{source.column.name}", f"ours_{source.column.name}"
     return (
         f"CASE WHEN contains({came}, chr(0)) THEN '{Reason.BAD_ENCODING}' WHEN {ours} IS NULL THEN '{Reason.UNPARSABLE}' "
-        f"ELSE {exact.reason(ours, kind)} END"
+        f"ELSE {types.reason(ours, kind)} END"
     )
 
 

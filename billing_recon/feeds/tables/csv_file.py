@@ -7,7 +7,7 @@ import io
 
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
-from billing_recon.feeds.landing.files import DayFile
+from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, quoted, text
 
 _HEADER_BYTES = 1 << 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 import duckdb
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.feeds.landing.files import DayFile
 from billing_recon.feeds.tables.csv_file import lines_of
+from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, quoted, text
 
 # No JSON text may contain this character unescaped, so a line that does is rejected as broken.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import duckdb
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.feeds.landing.files import DayFile
+from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
 
 

@@ -415,8 +415,8 @@ def main(form: str, first: int, count: int, folder: Path, canary: Path, port: in
     from billing_recon.core.errors import BillingReconError
     from billing_recon.core.journal import LedgerOptions
     from billing_recon.core.yaml_text import read_yaml
-    from billing_recon.feeds.any_file import read_file
     from billing_recon.feeds.documents.template import Template
+    from billing_recon.feeds.file_reader import read_file
     from billing_recon.feeds.ledgers import as_json
 
     name, whole = samples()[form]

@@ -14,7 +14,7 @@ from pypdf.generic import ArrayObject, NameObject
 from reportlab.pdfgen.canvas import Canvas
 
 from billing_recon.core.document import Document, DocumentKind, DocumentUnreadable, Finding
-from billing_recon.feeds.documents import page_text, pdf_child, read, recognise, sandbox
+from billing_recon.feeds.documents import page_check, pdf_child, pdf_reader, read, recognise
 from billing_recon_tests.feeds.documents.invoices import CII, UBL, as_zugferd1, swap
 
 PAGE = (
@@ -105,7 +105,7 @@ def test_a_page_that_shows_another_number_is_found():
 def test_a_number_with_another_hyphen_is_the_same_number():
     for hyphen in ("\u00ad", "\u2010", "\u2011", "\ufffe"):
         assert (
-            page_text.findings(_read(_pdf(PAGE, {"factur-x.xml": CII.encode()})), f"INV{hyphen}7 {' '.join(PAGE[1:])}")
+            page_check.findings(_read(_pdf(PAGE, {"factur-x.xml": CII.encode()})), f"INV{hyphen}7 {' '.join(PAGE[1:])}")
             == ()
         )
 
@@ -118,8 +118,8 @@ def test_a_page_may_show_the_tax_of_each_rate_and_not_their_sum():
 
 def test_a_page_need_not_show_a_tax_of_nothing():
     untaxed = Document("a", "cii", DocumentKind.INVOICE, "7", None, "EUR", payable="9.00", tax="0.00")
-    assert page_text.findings(untaxed, "Invoice 7: 9,00 EUR") == ()
-    assert [f.stated for f in page_text.findings(replace(untaxed, payable="0.00"), "Invoice 7: 9,00 EUR")] == ["0.00"]
+    assert page_check.findings(untaxed, "Invoice 7: 9,00 EUR") == ()
+    assert [f.stated for f in page_check.findings(replace(untaxed, payable="0.00"), "Invoice 7: 9,00 EUR")] == ["0.00"]
 
 
 def test_a_scan_has_no_text_to_compare_and_says_so_by_an_empty_page():
@@ -156,7 +156,7 @@ def test_a_scan_has_no_text_to_compare_and_says_so_by_an_empty_page():
     ],
 )
 def test_amounts_are_found_in_every_usual_writing(page: str, amount: str, shown: bool):
-    assert page_text.shows_amount(page, amount) is shown
+    assert page_check.shows_amount(page, amount) is shown
 
 
 def test_a_pdf_without_an_invoice_is_left_to_templates():
@@ -237,7 +237,7 @@ def test_the_hand_written_pdf_is_sound_without_a_bomb():
 def test_a_pdf_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch):
     sound = zlib.compress(CII.encode())
     slow = _with_streams(sound, b"/FlateDecode", zlib.compress(b"BT /F 9 Tf " + b"(many) Tj " * 60_000 + b"ET"))
-    monkeypatch.setattr(sandbox, "SECONDS", 0.001)
+    monkeypatch.setattr(pdf_reader, "SECONDS", 0.001)
     with pytest.raises(DocumentUnreadable, match=r"could not be opened within 0\.001 seconds"):
         read(slow, "a.pdf", "facturx")
     monkeypatch.undo()

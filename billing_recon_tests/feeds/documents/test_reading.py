@@ -12,8 +12,8 @@ from billing_recon.core.document import Document, DocumentUnreadable
 from billing_recon.core.errors import BillingReconError
 from billing_recon.core.journal import LedgerFile, LedgerOptions
 from billing_recon.core.yaml_text import read_yaml
-from billing_recon.feeds.any_file import files_of, read_file, shown_text
 from billing_recon.feeds.documents.template import Template
+from billing_recon.feeds.file_reader import files_of, read_file, shown_text
 from billing_recon_tests.feeds.documents.hostile import STRIPE, samples
 from billing_recon_tests.feeds.documents.pages import HTML_TEMPLATE, TEMPLATE
 

@@ -9,7 +9,7 @@ import pytest
 from lxml import html
 from lxml.cssselect import CSSSelector
 
-from billing_recon.feeds.documents.css import parsed
+from billing_recon.feeds.documents.css_selectors import parsed
 from billing_recon.feeds.documents.html_page import parse
 
 SELECTORS = [

@@ -13,10 +13,10 @@ from billing_recon.core.document import Adjustment, Document, DocumentKind, Docu
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.yaml_text import read_yaml
 from billing_recon.feeds.documents.page_figures import day, figure
-from billing_recon.feeds.documents.patterns import Search
 from billing_recon.feeds.documents.pdf_text import text_of
 from billing_recon.feeds.documents.template import Template, read_templates
 from billing_recon.feeds.documents.template_page import read_html, read_pdf
+from billing_recon.feeds.documents.template_patterns import Search
 from billing_recon_tests.feeds.documents.pages import HTML, HTML_TEMPLATE, INVOICE, TEMPLATE, Cell, pdf
 
 

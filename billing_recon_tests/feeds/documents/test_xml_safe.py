@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from billing_recon.core.document import DocumentUnreadable
-from billing_recon.feeds.documents import read, recognise, xml_safe
+from billing_recon.feeds.documents import read, recognise, safe_xml
 from billing_recon_tests.feeds.documents.invoices import UBL, swap
 
 BOM = "\ufeff"
@@ -86,7 +86,7 @@ def test_a_file_carried_inside_is_skipped_however_large():
         (UBL.encode()[:900], "not well-formed"),
         (b"<a>" * 3000 + b"</a>" * 3000, "depth"),
         (b"<a>" + b"x" * 11_000_000 + b"</a>", "too long"),
-        (b"<a>" + b"<b/>" * xml_safe.LARGEST_TAGS + b"</a>", "tags, more than any invoice"),
+        (b"<a>" + b"<b/>" * safe_xml.LARGEST_TAGS + b"</a>", "tags, more than any invoice"),
         (b"<a>" + b"x" * 33 * 1024 * 1024 + b"</a>", "33 MB"),
         (b'<?xml version="1.0" encoding="nope"?><a/>', "encoding"),
         (b"<a>\xff\xfe</a>", "not well-formed"),
@@ -95,7 +95,7 @@ def test_a_file_carried_inside_is_skipped_however_large():
 )
 def test_what_is_no_document_says_why_and_what_to_do(data: bytes, says: str):
     with pytest.raises(DocumentUnreadable, match=says) as refused:
-        xml_safe.parse(data)
+        safe_xml.parse(data)
     assert "ask the sender" in str(refused.value)
     assert "HUGE" not in str(refused.value)
 

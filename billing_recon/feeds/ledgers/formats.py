@@ -16,11 +16,11 @@ from billing_recon.core.journal import (
     Receipt,
     SalesInvoice,
 )
-from billing_recon.feeds.ledgers import beancount_file, datev, hledger, quickbooks, saft, xero
-from billing_recon.feeds.ledgers.audit import Audit
-from billing_recon.feeds.ledgers.stream import Header, Item, Note, Reader
+from billing_recon.feeds.ledgers import beancount, datev, hledger, quickbooks, saft, xero
+from billing_recon.feeds.ledgers.ledger_audit import Audit
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, Reader
 
-READERS: tuple[Reader, ...] = (saft, datev, xero, quickbooks, beancount_file, hledger)
+READERS: tuple[Reader, ...] = (saft, datev, xero, quickbooks, beancount, hledger)
 FORMS: tuple[str, ...] = tuple(reader.FORM for reader in READERS)
 """Every format that `recognise` can answer."""
 HEAD_BYTES = 1 << 16

@@ -11,7 +11,7 @@ import yaml
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
-from billing_recon.feeds.documents.rendered_rows import DEFAULT_COLUMNS
+from billing_recon.feeds.documents.document_rows import DEFAULT_COLUMNS
 
 
 def feed_of(company: Company, table: str) -> Feed:
@@ -26,22 +26,22 @@ def in_force(feed: Feed, table: str) -> Feed:
     Raises LandingRefused when its preset has nothing for the table.
     """
     if feed.preset is not None:
-        shipped = _shipped(feed.preset)
-        if table not in shipped:
+        feeds = preset_feeds(feed.preset)
+        if table not in feeds:
             raise LandingRefused(
-                f"the preset {feed.preset} of feeds.{table} has no {table}; it has {', '.join(sorted(shipped))}"
+                f"the preset {feed.preset} of feeds.{table} has no {table}; it has {', '.join(sorted(feeds))}"
             )
         given = feed.model_dump(exclude_unset=True)
-        columns = shipped[table].get("columns", {}) | given.get("columns", {})
-        return Feed.model_validate(shipped[table] | given | {"columns": columns})
+        columns = feeds[table].get("columns", {}) | given.get("columns", {})
+        return Feed.model_validate(feeds[table] | given | {"columns": columns})
     if feed.is_documents:
         return feed.model_copy(update={"columns": DEFAULT_COLUMNS[table] | feed.columns, "unknown_columns": "ignore"})
     return feed
 
 
 @cache
-def _shipped(preset: str) -> dict[str, dict[str, Any]]:
+def preset_feeds(preset: str) -> dict[str, dict[str, Any]]:
     """The feeds of a preset, by table."""
-    text = files("billing_recon.feeds").joinpath("shipped", f"{preset}.yaml").read_text(encoding="utf-8")
+    text = files("billing_recon.feeds").joinpath("presets", f"{preset}.yaml").read_text(encoding="utf-8")
     content: dict[str, dict[str, Any]] = yaml.safe_load(text)
     return content

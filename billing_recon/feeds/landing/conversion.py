@@ -16,9 +16,15 @@ from billing_recon.core.document import Document, DocumentUnreadable
 from billing_recon.core.errors import ConfigurationError, LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.schema import LEDGER_ENTRIES
-from billing_recon.feeds.documents.rendered_rows import COLUMNS, DocumentRows, rows_of
-from billing_recon.feeds.landing.converted_rows import CONVERTED, Converted, Converting
-from billing_recon.feeds.landing.files import DayFile, hashed
+from billing_recon.feeds.documents.document_rows import COLUMNS, DocumentRows, rows_of
+from billing_recon.feeds.tables.converted_rows import (
+    CONVERTED,
+    Conversion,
+    ConvertedRows,
+    ConvertedRowsWriter,
+    RowWarning,
+)
+from billing_recon.feeds.tables.day_files import DayFile, hashed
 
 DOCUMENT_BYTES_MAX = 1 << 26
 """No invoice is larger than 64 MiB; such a file is not read at all."""
@@ -26,26 +32,6 @@ _HEAD_BYTES = 1 << 16
 _REMEMBERED = 5_000
 Read = tuple[DocumentRows, ...] | str
 """The documents of a file, or why it cannot be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Warned:
-    """Something that a person should see of a row that lands all the same."""
-
-    file_no: int
-    row: int
-    code: str
-    says: str
-
-
-@dataclass(frozen=True, slots=True)
-class Conversion:
-    """What became of files that are no tables: the files themselves, the rows made of them, and what is odd about them."""
-
-    files: tuple[DayFile, ...]
-    rows: Converted
-    warned: tuple[Warned, ...] = ()
-    notes: tuple[str, ...] = ()
 
 
 def convert_documents(
@@ -60,10 +46,10 @@ def convert_documents(
     columns = COLUMNS[table]
     read = _reader(home, feed)
     files: list[DayFile] = []
-    warned: list[Warned] = []
+    warnings: list[RowWarning] = []
     unread = 0
     out = scratch / f"{table}.parquet"
-    with Converting(out, columns) as target:
+    with ConvertedRowsWriter(out, columns) as target:
         for number, (path, named) in enumerate(zip(paths, _names(paths), strict=True), 1):
             name = path.relative_to(home).as_posix()
             sha256, unpacked = hashed(name, path, scratch)
@@ -85,20 +71,22 @@ def convert_documents(
                     known = of_file | texts
                     target.add(number, row, [known[column] for column in columns])
                 if invoices:
-                    warned += [Warned(number, row, code, f"{name}: {sentence}") for code, sentence in document.findings]
+                    warnings += [
+                        RowWarning(number, row, code, f"{name}: {sentence}") for code, sentence in document.findings
+                    ]
     notes = (
         () if sets_aside or not unread else (f"{_counted(unread, 'document')} cannot be read: see rendered_invoices",)
     )
     return Conversion(
         tuple(files),
         _converted(out, feed, Reason.BROKEN_DOCUMENT, "'cannot be read: ' || broken"),
-        tuple(warned),
+        tuple(warnings),
         notes,
     )
 
 
-def _converted(out: Path, feed: Feed, reason: Reason, says: str) -> Converted:
-    return Converted(
+def _converted(out: Path, feed: Feed, reason: Reason, says: str) -> ConvertedRows:
+    return ConvertedRows(
         feed.path or "landing/documents", CONVERTED, "", out, out.stat().st_size, True, broken=(reason, says)
     )
 
@@ -135,10 +123,9 @@ def _reader(home: Path, feed: Feed) -> _Reader:
     """Raises LandingRefused when the home's templates cannot be used."""
     # Here and not above: a company without documents loads no XML library.
     from billing_recon.feeds import documents
-    from billing_recon.feeds.any_file import documents_in
-    from billing_recon.feeds.documents import stripe_json
-    from billing_recon.feeds.documents import template_page as templated
+    from billing_recon.feeds.documents import stripe_json, template_page
     from billing_recon.feeds.documents.template import read_templates
+    from billing_recon.feeds.file_reader import documents_in
 
     folder = home / "templates"
     try:
@@ -156,10 +143,10 @@ def _reader(home: Path, feed: Feed) -> _Reader:
         match feed.format:
             case "documents":
                 return documents_in(data, name, templates)
-            case templated.PDF:
-                return (templated.read_pdf(data, name, templates),)
-            case templated.HTML:
-                return (templated.read_html(data, name, templates),)
+            case template_page.PDF:
+                return (template_page.read_pdf(data, name, templates),)
+            case template_page.HTML:
+                return (template_page.read_html(data, name, templates),)
             case stripe_json.FORM:
                 return stripe_json.read(data, name)
             case _:
@@ -217,13 +204,13 @@ _MEMORY = _Memory()
 def convert_ledger(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> Conversion:
     """The postings of ledger files, and what does not hold in them. Raises LandingRefused for one that cannot be read."""
     from billing_recon.feeds import ledgers
-    from billing_recon.feeds.ledgers.audit import Audit
+    from billing_recon.feeds.ledgers.ledger_audit import Audit
 
     columns = tuple(name for name in LEDGER_ENTRIES.names)
     files: list[DayFile] = []
-    warned: list[Warned] = []
+    warnings: list[RowWarning] = []
     out = scratch / "ledger_entries.parquet"
-    with Converting(out, columns) as target:
+    with ConvertedRowsWriter(out, columns) as target:
         for number, path in enumerate(paths, 1):
             name = path.relative_to(home).as_posix()
             sha256, unpacked = hashed(name, path, scratch)
@@ -239,5 +226,5 @@ def convert_ledger(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> 
             audit = Audit()
             for row in ledgers.rows(unpacked, form, feed.ledger, audit):
                 target.add(number, int(row["source_row"] or 0), [row[column] for column in columns])
-            warned += [Warned(number, 0, f.code.value, f"{name}: {f.sentence}") for f in audit.findings()]
-    return Conversion(tuple(files), _converted(out, feed, Reason.BROKEN_ROW, "broken"), tuple(warned))
+            warnings += [RowWarning(number, 0, f.code.value, f"{name}: {f.sentence}") for f in audit.findings()]
+    return Conversion(tuple(files), _converted(out, feed, Reason.BROKEN_ROW, "broken"), tuple(warnings))

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 
 from billing_recon.contracts.quarantine_reasons import Reason
-from billing_recon.feeds.landing.files import DayFile
+from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
 
 CONVERTED = "converted"
@@ -25,7 +25,7 @@ _BATCH_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Converted(DayFile):
+class ConvertedRows(DayFile):
     """A scratch file of converted rows. `name` is where they come from, for messages.
 
     `binary` are the columns whose figures were binary floats, `broken` is why a row is none, as reason and SQL over the
@@ -36,7 +36,7 @@ class Converted(DayFile):
     broken: tuple[Reason, str] = (Reason.BROKEN_ROW, "broken")
 
 
-class Converting:
+class ConvertedRowsWriter:
     """Writes converted rows to a Parquet file, batch by batch, so that they need not be held."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
@@ -82,7 +82,7 @@ class Converting:
             self.rows += len(self._held)
             self._held = []
 
-    def __enter__(self) -> Converting:
+    def __enter__(self) -> ConvertedRowsWriter:
         return self
 
     def __exit__(
@@ -93,9 +93,29 @@ class Converting:
         self._writer.close()
 
 
+@dataclass(frozen=True, slots=True)
+class RowWarning:
+    """A finding about a row that lands all the same. `code` names its kind."""
+
+    file_no: int
+    row: int
+    code: str
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Files or a query converted to rows: the files, their rows, warnings about rows, and notes for the report."""
+
+    files: tuple[DayFile, ...]
+    rows: ConvertedRows
+    warnings: tuple[RowWarning, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
 def open_converted(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
     """The rows in the order in which they were written."""
-    assert isinstance(file, Converted)
+    assert isinstance(file, ConvertedRows)
     source = f"read_parquet({text(str(file.readable))}, file_row_number = true)"
     described = con.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {source}").fetchall()
     names = [str(row[0]) for row in described if row[0] not in _OURS]

@@ -11,12 +11,11 @@ from typing import BinaryIO
 from billing_recon.core.document import Document, DocumentUnreadable
 from billing_recon.core.journal import LedgerFile, LedgerOptions
 from billing_recon.feeds import documents, ledgers
-from billing_recon.feeds.documents import html_page, sandbox, stripe_json
-from billing_recon.feeds.documents import template_page as templated
+from billing_recon.feeds.documents import html_page, pdf_reader, stripe_json, template_page
 from billing_recon.feeds.documents.facturx_pdf import is_pdf
 from billing_recon.feeds.documents.template import Template
 
-LARGEST_DOCUMENT_BYTES = sandbox.LARGEST_BYTES
+LARGEST_DOCUMENT_BYTES = pdf_reader.LARGEST_BYTES
 """Documents are read whole. Ledgers may be larger, as they are read in parts."""
 HEAD_BYTES = 64 * 1024
 _PACKED = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "packed with gzip", b"\xfd7zXZ\x00": "packed with xz"}
@@ -78,9 +77,9 @@ def documents_in(data: bytes, name: str, templates: tuple[Template, ...] = ()) -
     if form is not None:
         return [documents.read(data, name, form)]
     if is_pdf(data):
-        return [templated.read_pdf(data, name, templates)]
+        return [template_page.read_pdf(data, name, templates)]
     if html_page.is_html(data, name):
-        return [templated.read_html(data, name, templates)]
+        return [template_page.read_html(data, name, templates)]
     if stripe_json.recognise(data):
         return stripe_json.read(data, name)
     raise DocumentUnreadable(_unknown(data))
@@ -90,7 +89,7 @@ def _unknown(data: bytes) -> str:
     for magic, what in _PACKED.items():
         if data.startswith(magic):
             return f"it is {what}; unpack it and read what is inside"
-    known = ", ".join((*documents.FORMS, templated.PDF, templated.HTML, stripe_json.FORM, *ledgers.FORMS))
+    known = ", ".join((*documents.FORMS, template_page.PDF, template_page.HTML, stripe_json.FORM, *ledgers.FORMS))
     return f"its content is of no format that is read ({known}); a table of your own is landed by a feed's mapping"
 
 

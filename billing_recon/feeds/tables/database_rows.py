@@ -27,10 +27,9 @@ from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.period import day_bounds
 from billing_recon.core.schema import SUBSCRIPTIONS, TableSpec
-from billing_recon.feeds.landing.converted_files import Conversion
-from billing_recon.feeds.landing.converted_rows import CONVERTED, Converted, Converting
-from billing_recon.feeds.landing.files import DayFile
+from billing_recon.feeds.tables.converted_rows import CONVERTED, Conversion, ConvertedRows, ConvertedRowsWriter
 from billing_recon.feeds.tables.credentials import hidden, secrets_of
+from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import quoted, single, text
 
 BATCH_ROWS = 20_000
@@ -68,7 +67,7 @@ def fetch(spec: TableSpec, feed: Feed, day: date, timezone: str, scratch: Path) 
     if fault:
         raise LandingRefused(f"{place}: {fault}")
     digest = _sort(came, out, columns)
-    rows = Converted(place, CONVERTED, digest, out, out.stat().st_size, True, binary=binary)
+    rows = ConvertedRows(place, CONVERTED, digest, out, out.stat().st_size, True, binary=binary)
     none = "1 row has" if undated == 1 else f"{undated} rows have"
     notes = (f"{none} no {feed.day_column} and so no partition: {place}",) if undated else ()
     return Conversion((DayFile(place, CONVERTED, digest, out, 0, True),), rows, notes=notes)
@@ -222,7 +221,7 @@ def _by_arrow(url: URL, question: _Question, feed: Feed, out: Path, place: str) 
         _refuse_twins(schema.names, place)
         texts = ", ".join(f"CAST({quoted(name)} AS text) AS {quoted(name)}" for name in schema.names)
         cursor.execute(f"SELECT {texts} FROM ({compiled}) AS rows_of_the_day", parameters or None)
-        with Converting(out, schema.names) as target:
+        with ConvertedRowsWriter(out, schema.names) as target:
             for batch in cursor.fetch_record_batch():
                 target.add_columns(batch.columns, 1)
     return list(schema.names), frozenset(field.name for field in schema if pa.types.is_floating(field.type))
@@ -234,7 +233,7 @@ def _by_rows(connection: Connection, question: _Question, out: Path, place: str)
     names = list(result.keys())
     _refuse_twins(names, place)
     binary: set[str] = set()
-    with Converting(out, names) as target:
+    with ConvertedRowsWriter(out, names) as target:
         for number, row in enumerate(result, 1):
             binary.update(name for name, value in zip(names, row, strict=True) if isinstance(value, float))
             target.add(1, number, [_text(value) for value in row])

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from billing_recon.core.document import DocumentUnreadable
-from billing_recon.feeds.documents.element import LONGEST_FIGURE
+from billing_recon.feeds.documents.xml_element import LONGEST_FIGURE
 
 LARGEST_BYTES = 32 * 1024 * 1024
 _BLANKS = " \t\r\n"

@@ -8,7 +8,7 @@ import duckdb
 
 from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.schema import USAGE_EVENTS, TableSpec
-from billing_recon.feeds.landing.load import FAULTS, TYPED
+from billing_recon.feeds.landing.loaded_file import FAULTS, TYPED
 from billing_recon.feeds.tables.raw_rows import listed, quoted, single
 
 COLLAPSED = "landing_collapsed"

@@ -12,7 +12,7 @@ from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed, Written
 from billing_recon.core.schema import Column, Kind
-from billing_recon.feeds.parse import notation as writing
+from billing_recon.feeds.parse import notation
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
 
 _BINARY = ("DOUBLE", "FLOAT")
@@ -107,24 +107,24 @@ def _their_column(theirs: str, column: Column, raw: RawFile, where: str, used: s
 def _written(column: Column, came: str, other: str | None, entry: ColumnMap, written: Written) -> Source:
     """A column whose text `came` is in the notation `written`, less the text `other`."""
     came = _nothing_said(came, written)
-    declared = writing.is_declared(column.kind, written)
+    declared = notation.is_declared(column.kind, written)
     if not declared and not entry.computed:
         return Source(column, came)
-    expects = writing.expects(column.kind, written)
+    expects = notation.expects(column.kind, written)
     trimmed = f"nullif(trim({came}), '')"
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):
-        return Source(column, came, ours=writing.date_text(trimmed, column.kind, written), expects=expects)
-    ours = writing.figure_text(trimmed, written)
+        return Source(column, came, ours=notation.date_text(trimmed, column.kind, written), expects=expects)
+    ours = notation.figure_text(trimmed, written)
     shown = trimmed
     if other is not None:
         less = f"nullif(trim({_nothing_said(other, written)}), '')"
-        ours, shown = _less(ours, trimmed, writing.figure_text(less, written), less)
+        ours, shown = _less(ours, trimmed, notation.figure_text(less, written), less)
     if entry.sign is not None:
         shown = f"CASE WHEN {shown} IS NOT NULL THEN concat_ws(' ', {shown}, trim({quoted(entry.sign.column)})) END"
         expects += f", beside {' or '.join(entry.sign.plus + entry.sign.minus + entry.sign.zero)}"
-    ours = writing.computed(ours, entry)
+    ours = notation.computed(ours, entry)
     if written.percent and column.kind is Kind.RATE:
-        ours = writing.percent(ours)
+        ours = notation.percent(ours)
     return Source(column, shown, ours=ours, expects=expects)
 
 
@@ -175,13 +175,13 @@ def in_whole_units(
             return source
         currency = f"trim({stated})"
     trimmed = f"nullif(trim({_as_text(source.sql, 'DECIMAL') if source.exact else source.sql}), '')"
-    figure = source.ours or writing.figure_text(trimmed, writing.PLAIN)
-    expects = source.expects or writing.expects(source.column.kind, Written(minor_units=True))
+    figure = source.ours or notation.figure_text(trimmed, notation.PLAIN)
+    expects = source.expects or notation.expects(source.column.kind, Written(minor_units=True))
     return replace(
         source,
         sql=_as_text(source.sql, "DECIMAL") if source.exact else source.sql,
         exact=False,
-        ours=writing.in_whole_units(figure, currency),
+        ours=notation.in_whole_units(figure, currency),
         expects=expects,
     )
 

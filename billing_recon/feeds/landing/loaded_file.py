@@ -10,10 +10,7 @@ from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.schema import Kind, TableSpec
-from billing_recon.feeds.landing.converted_rows import open_converted
-from billing_recon.feeds.landing.files import TEXT_FORMATS, DayFile
-from billing_recon.feeds.parse import notation as writing
-from billing_recon.feeds.parse import types as exact
+from billing_recon.feeds.parse import notation, types
 from billing_recon.feeds.parse.days import (
     NOWHERE,
     Day,
@@ -26,7 +23,9 @@ from billing_recon.feeds.parse.days import (
 )
 from billing_recon.feeds.parse.mapping import map_columns
 from billing_recon.feeds.parse.typed_rows import FileRows, among, texts_of, typed, valued
+from billing_recon.feeds.tables.converted_rows import open_converted
 from billing_recon.feeds.tables.csv_file import open_csv
+from billing_recon.feeds.tables.day_files import TEXT_FORMATS, DayFile
 from billing_recon.feeds.tables.jsonl_file import open_jsonl
 from billing_recon.feeds.tables.parquet_file import open_parquet
 from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, listed, quoted, single
@@ -173,7 +172,7 @@ def _needs_macros(feed: Feed) -> bool:
 
 
 def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
-    for macro in exact.MACROS + writing.MACROS:
+    for macro in types.MACROS + notation.MACROS:
         con.execute(macro)
 
 

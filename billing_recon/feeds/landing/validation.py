@@ -11,7 +11,7 @@ from billing_recon.compute.engine import beside
 from billing_recon.core.company import Company
 from billing_recon.core.period import day_bounds
 from billing_recon.core.schema import USAGE_EVENTS, TableSpec
-from billing_recon.feeds.landing.load import FAULTS, TYPED
+from billing_recon.feeds.landing.loaded_file import FAULTS, TYPED
 from billing_recon.feeds.tables.raw_rows import listed
 
 if TYPE_CHECKING:

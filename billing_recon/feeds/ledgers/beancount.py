@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import cast
 
 from billing_recon.core.journal import LedgerOptions, LedgerUnreadable
-from billing_recon.feeds.ledgers.stream import Item
+from billing_recon.feeds.ledgers.ledger_items import Item
 
 FORM = "beancount"
 

@@ -22,8 +22,8 @@ from billing_recon.core.journal import (
     Receipt,
     SalesInvoice,
 )
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, Section, Stated
 from billing_recon.feeds.ledgers.number_series import Numbering
-from billing_recon.feeds.ledgers.stream import Header, Item, Note, Section, Stated
 
 LIMIT = 1000
 """Findings of one code that are kept one by one; the rest are counted in a last one."""
