@@ -1,4 +1,4 @@
-"""A table's feed as it is in force: what the company declares, over what its format or its preset brings along."""
+"""The effective feed of a table: the company's declaration over the defaults of its format or preset."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from billing_recon.feeds.documents.document_rows import DEFAULT_COLUMNS
 
 
 def feed_of(company: Company, table: str) -> Feed:
-    """The feed of a canonical table; the default place and form where company.yaml has none."""
+    """Return the feed of a canonical table, with defaults if company.yaml has none."""
     feed = company.feeds.get(table)
-    return Feed() if feed is None else in_force(feed, table)
+    return Feed() if feed is None else completed(feed, table)
 
 
-def in_force(feed: Feed, table: str) -> Feed:
-    """A declared feed with what its preset says where it does not, and the columns of documents where it names none.
+def completed(feed: Feed, table: str) -> Feed:
+    """Complete a declared feed from its preset, or with the default columns of documents.
 
-    Raises LandingRefused when its preset has nothing for the table.
+    Raise LandingRefused if the preset does not cover the table.
     """
     if feed.preset is not None:
         feeds = preset_feeds(feed.preset)
         if table not in feeds:
             raise LandingRefused(
-                f"the preset {feed.preset} of feeds.{table} has no {table}; it has {', '.join(sorted(feeds))}"
+                f"feeds.{table}: the preset {feed.preset} does not cover {table}; it covers {', '.join(sorted(feeds))}"
             )
         given = feed.model_dump(exclude_unset=True)
         columns = feeds[table].get("columns", {}) | given.get("columns", {})
@@ -41,7 +41,7 @@ def in_force(feed: Feed, table: str) -> Feed:
 
 @cache
 def preset_feeds(preset: str) -> dict[str, dict[str, Any]]:
-    """The feeds of a preset, by table."""
+    """Return the feeds of a preset, by table: presets/<name>.yaml."""
     text = files("billing_recon.feeds").joinpath("presets", f"{preset}.yaml").read_text(encoding="utf-8")
     content: dict[str, dict[str, Any]] = yaml.safe_load(text)
     return content

@@ -1,4 +1,4 @@
-"""Any supported file as what it is: documents or a ledger. What it holds decides, its name only where that leaves it open."""
+"""Read any supported file as documents or a ledger. The content decides; the name only if the content is ambiguous."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from billing_recon.feeds.documents.facturx_pdf import is_pdf
 from billing_recon.feeds.documents.template import Template
 
 LARGEST_DOCUMENT_BYTES = pdf_reader.LARGEST_BYTES
-"""Documents are read whole. Ledgers may be larger, as they are read in parts."""
+"""Documents are read whole. Ledgers may be larger, because they are streamed."""
 HEAD_BYTES = 64 * 1024
-_PACKED = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "packed with gzip", b"\xfd7zXZ\x00": "packed with xz"}
-_LEDGERS_BY_DEFAULT = LedgerOptions()
+_ARCHIVES = {b"PK\x03\x04": "a ZIP archive", b"\x1f\x8b": "compressed with gzip", b"\xfd7zXZ\x00": "compressed with xz"}
+_DEFAULT_LEDGER_OPTIONS = LedgerOptions()
 
 
 def read_file(
-    path: Path, templates: tuple[Template, ...] = (), options: LedgerOptions = _LEDGERS_BY_DEFAULT
+    path: Path, templates: tuple[Template, ...] = (), options: LedgerOptions = _DEFAULT_LEDGER_OPTIONS
 ) -> list[Document | LedgerFile]:
-    """What a file holds, with findings: one document, several (lists of Stripe's objects), or one ledger.
+    """Read a file with its findings: one document, several (lists of Stripe objects), or one ledger.
 
-    `file` of each is the path as given. Raises a BillingReconError that says why it cannot be read and what to do.
+    `file` of each is the path as given. Raise a BillingReconError with the cause and the next step.
     """
     try:
         with _opened(path) as stream:
@@ -44,7 +44,7 @@ def read_file(
 
 
 def files_of(path: Path) -> Iterator[Path]:
-    """The file itself, or of a folder every file in it and below, sorted; what begins with a dot is left out."""
+    """Yield the file itself, or every file in a folder and below, sorted, without hidden ones."""
     if not path.is_dir():
         yield path
         return
@@ -54,7 +54,7 @@ def files_of(path: Path) -> Iterator[Path]:
 
 
 def shown_text(path: Path, order: str) -> str:
-    """The text of a PDF or web page as templates see it. Raises DocumentUnreadable for other files."""
+    """Return the text of a PDF or web page as templates see it. Raise DocumentUnreadable for other files."""
     with _opened(path) as stream:
         data = stream.read(LARGEST_DOCUMENT_BYTES + 1)
     if is_pdf(data):
@@ -63,16 +63,16 @@ def shown_text(path: Path, order: str) -> str:
         return text_of(data, "layout" if order == "layout" else "content")
     if html_page.is_html(data, path.name):
         return html_page.parse(data).text
-    raise DocumentUnreadable("only PDFs and web pages have a text that templates see")
+    raise DocumentUnreadable("only PDFs and web pages have text for templates")
 
 
 def documents_in(data: bytes, name: str, templates: tuple[Template, ...] = ()) -> list[Document]:
-    """The documents of a file's bytes, whatever their format, with findings. Raises DocumentUnreadable."""
+    """Read the documents in a file's bytes, in any format, with findings. Raise DocumentUnreadable."""
     if not data.strip():
         raise DocumentUnreadable("the file is empty; it may have been cut off: ask for it again")
     if len(data) > LARGEST_DOCUMENT_BYTES:
         limit = LARGEST_DOCUMENT_BYTES // 1024 // 1024
-        raise DocumentUnreadable(f"it is no ledger that is known and has more than the {limit} MB of a document")
+        raise DocumentUnreadable(f"it is not a supported ledger and exceeds the {limit} MB limit for documents")
     form = documents.recognise(data, name)
     if form is not None:
         return [documents.read(data, name, form)]
@@ -86,15 +86,15 @@ def documents_in(data: bytes, name: str, templates: tuple[Template, ...] = ()) -
 
 
 def _unknown(data: bytes) -> str:
-    for magic, what in _PACKED.items():
+    for magic, what in _ARCHIVES.items():
         if data.startswith(magic):
-            return f"it is {what}; unpack it and read what is inside"
+            return f"it is {what}; unpack it first"
     known = ", ".join((*documents.FORMS, template_page.PDF, template_page.HTML, stripe_json.FORM, *ledgers.FORMS))
-    return f"its content is of no format that is read ({known}); a table of your own is landed by a feed's mapping"
+    return f"its format is not supported ({known}); to land a table of your own, map its columns in a feed"
 
 
 def _opened(path: Path) -> BinaryIO:
-    """The file for reading; a pipe or device, which may never end, is refused."""
+    """Open the file for reading. Refuse pipes and devices, which may never end."""
     if path.exists() and not path.is_file():
-        raise DocumentUnreadable("it is no regular file")
+        raise DocumentUnreadable("it is not a regular file")
     return path.open("rb")

@@ -89,7 +89,7 @@ def test_rows_outside_the_condition_are_another_tables(desk_of: Desks) -> None:
             {"columns": COLUMNS | {"amount": {"sql": "CAST(Netto AS DOUBLE)"}}},
             "gives a binary DOUBLE, which loses cents",
         ),
-        ({"columns": COLUMNS | {"amout": "Netto"}}, "'amout' is no column of payments"),
+        ({"columns": COLUMNS | {"amout": "Netto"}}, "'amout' is not a column of payments"),
         ({"columns": {k: v for k, v in COLUMNS.items() if k != "amount"}}, "1 needed column is missing: amount"),
         ({"where": "Nirgends = 1"}, "feeds.payments.where cannot be computed"),
         ({"path": "export/{day}/zahlungen.txt", "format": None}, "give format: csv, jsonl or parquet"),

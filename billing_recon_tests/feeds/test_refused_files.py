@@ -114,7 +114,7 @@ def test_a_broken_file_of_another_format_is_refused(desk: Desk, content: bytes, 
 def test_a_wrongly_declared_encoding_names_the_line(desk_of: Callable[..., Desk]) -> None:
     desk = desk_of(feeds={"payments": {"encoding": "ascii"}})
     desk.put(f"{PAYMENT}\n{PAID}\n{payment(customer_id='Müller')}\n")
-    assert "line 3 has a byte (0xc3) that is no ascii text" in desk.land().message
+    assert "line 3 has a byte (0xc3) that is not ascii text" in desk.land().message
     desk = desk_of(feeds={"payments": {"encoding": "klingon"}})
     assert "encoding 'klingon' is unknown" in desk.land().message
 

@@ -348,7 +348,7 @@ def test_a_day_is_read_as_it_is_declared(desk_of: Desks) -> None:
     desk.put("\n".join([header, *rows, ""]), table="ledger_entries")
     desk.land("ledger_entries")
     assert desk.rows("entry_id, posted_on") == [("E-1", date(2026, 3, 2)), ("E-2", date(2026, 3, 2))]
-    assert "is no day as this feed writes them: %d/%m/%Y or unix" in desk.messages()[0]
+    assert "is not a date as this feed writes them: %d/%m/%Y or unix" in desk.messages()[0]
 
 
 @pytest.mark.parametrize(

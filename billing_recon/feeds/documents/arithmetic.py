@@ -193,8 +193,8 @@ def _unless_equal(
     more = _exact(stated) - exact
     if abs(more) * 2 <= Fraction(1, 10**decimals):
         return
-    computed, money = _say(exact, decimals), f" {currency}" if currency else ""
-    apart = f"{_say(abs(more), decimals)} {'more' if more > 0 else 'less'}"
+    computed, money = _rounded(exact, decimals), f" {currency}" if currency else ""
+    apart = f"{_rounded(abs(more), decimals)} {'more' if more > 0 else 'less'}"
     sentence = f"{working} is {computed}{money}; {place} is stated as {stated}{money}, {apart}."
     yield Finding(code, line_no, stated, computed, sentence)
 
@@ -215,9 +215,9 @@ def _decimal(text: str) -> Decimal:
     try:
         value = Decimal(text)
     except InvalidOperation as error:
-        raise DocumentUnreadable(f"'{text}' is no decimal number; ask the sender to correct it") from error
+        raise DocumentUnreadable(f"'{text}' is not a decimal number; ask the sender to correct it") from error
     if not value.is_finite():
-        raise DocumentUnreadable(f"'{text}' is no amount; ask the sender to correct it")
+        raise DocumentUnreadable(f"'{text}' is not an amount; ask the sender to correct it")
     return value
 
 
@@ -226,7 +226,7 @@ def _decimals(text: str) -> int:
     return len(text.partition(".")[2].rstrip("0"))
 
 
-def _say(exact: Fraction, decimals: int) -> str:
+def _rounded(exact: Fraction, decimals: int) -> str:
     """`exact` at so many decimals, ties away from zero."""
     sign = "-" if exact < 0 else ""
     units = (abs(exact) * 10**decimals * 2 + 1) // 2

@@ -21,7 +21,7 @@ from billing_recon.core.document import (
 )
 from billing_recon.feeds.documents.arithmetic import EXACT, total_of
 from billing_recon.feeds.documents.type_codes import kind_of
-from billing_recon.feeds.documents.xml_element import Stated, figure, iso_date
+from billing_recon.feeds.documents.xml_element import Node, figure, iso_date
 
 FORM = "cii"
 FORM_1 = "zugferd1"
@@ -90,14 +90,14 @@ UNSUMMED = ("GROUP", "GRUPPIERUNG", "INFORMATION")
 
 
 def read(root: etree._Element, name: str) -> Document:
-    """The document, without findings. Raises DocumentUnreadable for another message, or for what is no figure."""
+    """The document, without findings. Raises DocumentUnreadable for another message, or for what is not a figure."""
     words = VOCABULARIES.get(str(root.tag))
     if words is None:
         raise DocumentUnreadable(_refusal(root))
     prefixes = {"rsm": words.root, "ram": words.parts}
     settled = f"rsm:{words.transaction}/ram:{words.settlement}"
     currency = (root.findtext(f"{settled}/ram:InvoiceCurrencyCode", namespaces=prefixes) or "").strip() or None
-    here = Stated(root, prefixes, currency)
+    here = Node(root, prefixes, currency)
     header, transaction = here.at(f"rsm:{words.header}"), here.at(f"rsm:{words.transaction}")
     settlement, totals = here.at(settled), here.at(f"{settled}/ram:{words.totals}")
     if header is None or transaction is None or settlement is None or totals is None:
@@ -161,7 +161,7 @@ def _refusal(root: etree._Element) -> str:
     )
 
 
-def _issue_date(header: Stated) -> str | None:
+def _issue_date(header: Node) -> str | None:
     """The date as udt:DateTimeString with its format, as udt:DateTime, or directly in IssueDateTime."""
     issued = header.at("ram:IssueDateTime")
     if issued is None:
@@ -172,7 +172,7 @@ def _issue_date(header: Stated) -> str | None:
     return None
 
 
-def _party_name(transaction: Stated, party: str) -> str | None:
+def _party_name(transaction: Node, party: str) -> str | None:
     """BT-27 or BT-44, the registered name; the trading name or the contact where only that is stated."""
     return transaction.text(
         f"{party}ram:Name",
@@ -181,14 +181,14 @@ def _party_name(transaction: Stated, party: str) -> str | None:
     )
 
 
-def _tax(totals: Stated) -> str | None:
+def _tax(totals: Node) -> str | None:
     """BT-110. A second one may stand there in the accounting currency (BT-111), which is another figure."""
-    ours = [amount for amount in totals.all("ram:TaxTotalAmount") if amount.is_ours()]
+    ours = [amount for amount in totals.all("ram:TaxTotalAmount") if amount.in_document_currency()]
     text = ours[0].own_text() if ours else None
     return None if text is None else figure(text, "TaxTotalAmount")
 
 
-def _lines(transaction: Stated, words: Vocabulary) -> Iterator[DocumentLine]:
+def _lines(transaction: Node, words: Vocabulary) -> Iterator[DocumentLine]:
     about = "ram:AssociatedDocumentLineDocument/ram:"
     for position, item in enumerate(transaction.all("ram:IncludedSupplyChainTradeLineItem"), start=1):
         price, base = _price(item, f"ram:{words.line_agreement}/ram:")
@@ -212,7 +212,7 @@ def _lines(transaction: Stated, words: Vocabulary) -> Iterator[DocumentLine]:
         )
 
 
-def _price(item: Stated, agreement: str) -> tuple[str | None, str | None]:
+def _price(item: Node, agreement: str) -> tuple[str | None, str | None]:
     """The net price (BT-146) and the quantity that it is for (BT-149), which may stand under the gross price alone.
 
     Where no net price is stated it is the gross price less its allowance (or plus its charge), in exact decimals.
@@ -232,19 +232,19 @@ def _price(item: Stated, agreement: str) -> tuple[str | None, str | None]:
     return price, base
 
 
-def _object_of(settlement: Stated, words: Vocabulary) -> str | None:
+def _object_of(settlement: Node, words: Vocabulary) -> str | None:
     """BT-128: the line's referenced document of type 130."""
     references = settlement.all("ram:AdditionalReferencedDocument")
     found = (part.text(f"ram:{words.referenced}") for part in references if part.text("ram:TypeCode") == "130")
     return next(found, None)
 
 
-def _is_charge(part: Stated) -> bool:
+def _is_charge(part: Node) -> bool:
     """The indicator's value; udt's namespace differs between generations."""
     return (part.text("ram:ChargeIndicator/{*}Indicator", "ram:ChargeIndicator") or "").lower() in ("true", "1")
 
 
-def _adjustments(settlement: Stated, words: Vocabulary) -> tuple[Adjustment, ...]:
+def _adjustments(settlement: Node, words: Vocabulary) -> tuple[Adjustment, ...]:
     return tuple(
         Adjustment(
             charge=_is_charge(part),
@@ -257,7 +257,7 @@ def _adjustments(settlement: Stated, words: Vocabulary) -> tuple[Adjustment, ...
     )
 
 
-def _logistics(settlement: Stated, words: Vocabulary) -> tuple[Adjustment, ...]:
+def _logistics(settlement: Node, words: Vocabulary) -> tuple[Adjustment, ...]:
     """Freight and packing (ZUGFeRD 1, EXTENDED): charges under a name of their own, part of the total of charges."""
     return tuple(
         Adjustment(

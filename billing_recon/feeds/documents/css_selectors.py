@@ -72,7 +72,7 @@ def _check(part: Tree) -> None:
             pass
 
 
-class Selecting:
+class Selection:
     """Selections on one page. What was decided of an element is remembered."""
 
     def __init__(self, root: Element) -> None:
@@ -105,7 +105,7 @@ class Selecting:
             case css.Attrib():
                 return self._matches(element, tree.selector) and _has(element, tree)
             case css.Pseudo():
-                return self._matches(element, tree.selector) and self._stands(element, tree.ident)
+                return self._matches(element, tree.selector) and self._is_at(element, tree.ident)
             case css.Function():
                 return self._matches(element, tree.selector) and self._function(element, tree)
             case _:
@@ -144,11 +144,11 @@ class Selecting:
         self._known.update(dict.fromkeys(((id(tree), way, one) for one in passed), found))
         return found
 
-    def _stands(self, element: Element, ident: str) -> bool:
+    def _is_at(self, element: Element, ident: str) -> bool:
         if ident == "empty":
             return not len(element) and not element.text
         if ident == "only-child":
-            return self._stands(element, "first-child") and self._stands(element, "last-child")
+            return self._is_at(element, "first-child") and self._is_at(element, "last-child")
         name, (step, first) = _PLACES[ident]
         return self._nth(element, name, step, first)
 

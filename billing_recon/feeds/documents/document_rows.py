@@ -17,18 +17,18 @@ from billing_recon.core.journal import EXACT
 from billing_recon.feeds.documents.billed_lines import BILLED_LINE, billed_lines, of_whole
 from billing_recon.feeds.documents.stated_figures import (
     ZERO,
-    every,
+    as_text,
     figure,
-    first,
-    off,
+    first_known,
+    negated,
+    net_discount,
     plus,
     rate,
-    shown,
+    sum_of_all,
     total,
-    turned,
 )
 
-_STATED = (
+_INVOICE_FIELDS = (
     "format",
     "kind",
     "number",
@@ -48,7 +48,7 @@ _STATED = (
     "collected",
     "payable",
 )
-_STATED_OF_LINE = (
+_LINE_FIELDS = (
     "line_no",
     "description",
     "quantity",
@@ -63,7 +63,7 @@ INVOICE_COLUMNS: tuple[str, ...] = (
     "file",
     "stem",
     "sha256",
-    *_STATED,
+    *_INVOICE_FIELDS,
     "references",
     "extra",
     "findings",
@@ -76,13 +76,13 @@ INVOICE_COLUMNS: tuple[str, ...] = (
     "row_payable",
 )
 """What a feed of documents has as columns for rendered_invoices: what they state, then `row_*`, which are ours by default."""
-_SAID_OF_LINES = ("format", "kind", "number", "issued_on", "currency", "seller", "buyer", "customer")
+_LINE_HEADER = ("format", "kind", "number", "issued_on", "currency", "seller", "buyer", "customer")
 LINE_COLUMNS: tuple[str, ...] = (
     "file",
     "stem",
     "sha256",
-    *_SAID_OF_LINES,
-    *_STATED_OF_LINE,
+    *_LINE_HEADER,
+    *_LINE_FIELDS,
     "row_document_id",
     "row_line_no",
     "row_line_id",
@@ -187,7 +187,7 @@ class DocumentRows:
 
 def rows_of(document: Document) -> DocumentRows:
     """What a document becomes."""
-    stated: dict[str, str | None] = {name: getattr(document, name) for name in _STATED}
+    stated: dict[str, str | None] = {name: getattr(document, name) for name in _INVOICE_FIELDS}
     stated["kind"] = document.kind.value
     header = stated | {
         "references": ", ".join(document.references) or None,
@@ -198,7 +198,7 @@ def rows_of(document: Document) -> DocumentRows:
     }
     lines = tuple(_lines(document, stated))
     of_document = {name: None for name in BILLED_COLUMNS if name not in _OF_FILE} | {
-        name: header[name] for name in (*_SAID_OF_LINES, "row_customer")
+        name: header[name] for name in (*_LINE_HEADER, "row_customer")
     }
     return DocumentRows(
         number=document.number,
@@ -218,23 +218,25 @@ def _totals(document: Document) -> dict[str, str | None]:
     """
     d = document
     lines = [line for line in d.lines if line.summed]
-    of_lines = total(off(line.adjustments) for line in lines)
-    of_document = plus(figure(d.allowances) or ZERO, turned(figure(d.charges) or ZERO))
-    beside = total([figure(d.rounding), figure(d.collected), turned(figure(d.prepaid))])
+    of_lines = total(net_discount(line.adjustments) for line in lines)
+    of_document = plus(figure(d.allowances) or ZERO, negated(figure(d.charges) or ZERO))
+    beside = total([figure(d.rounding), figure(d.collected), negated(figure(d.prepaid))])
     exclusive, inclusive, payable = figure(d.tax_exclusive), figure(d.tax_inclusive), figure(d.payable)
-    net = first(figure(d.subtotal), plus(exclusive, of_document), every(figure(line.amount) for line in lines))
-    exclusive = first(exclusive, plus(net, turned(of_document)))
-    gross = first(inclusive, plus(exclusive, figure(d.tax)), plus(payable, turned(beside)))
-    tax = first(figure(d.tax), plus(gross, turned(exclusive)))
-    net = first(net, plus(gross, turned(tax), of_document))
+    net = first_known(
+        figure(d.subtotal), plus(exclusive, of_document), sum_of_all(figure(line.amount) for line in lines)
+    )
+    exclusive = first_known(exclusive, plus(net, negated(of_document)))
+    gross = first_known(inclusive, plus(exclusive, figure(d.tax)), plus(payable, negated(beside)))
+    tax = first_known(figure(d.tax), plus(gross, negated(exclusive)))
+    net = first_known(net, plus(gross, negated(tax), of_document))
     stated: dict[str, tuple[str | None, Decimal | None]] = {
         "row_subtotal": (d.subtotal, plus(net, of_lines)),
         "row_discount": (d.allowances, plus(of_lines, of_document)),
         "row_tax": (d.tax, tax),
         "row_total": (d.tax_inclusive, gross),
-        "row_payable": (d.payable, first(payable, plus(gross, beside))),
+        "row_payable": (d.payable, first_known(payable, plus(gross, beside))),
     }
-    return {name: shown(text, known, d) for name, (text, known) in stated.items()}
+    return {name: as_text(text, known, d) for name, (text, known) in stated.items()}
 
 
 def _lines(document: Document, stated: dict[str, str | None]) -> Iterable[dict[str, str | None]]:
@@ -246,20 +248,20 @@ def _lines(document: Document, stated: dict[str, str | None]) -> Iterable[dict[s
     )
     objects = [line.object_id for line in lines]
     named = objects if None not in objects and len(set(objects)) == len(objects) else [None] * len(objects)
-    header = {name: stated[name] for name in _SAID_OF_LINES}
+    header = {name: stated[name] for name in _LINE_HEADER}
     for place, line in enumerate(lines, 1):
-        of_line: dict[str, str | None] = {name: getattr(line, name) for name in _STATED_OF_LINE}
+        of_line: dict[str, str | None] = {name: getattr(line, name) for name in _LINE_FIELDS}
         yield (
             header
             | of_line
             | {
                 "row_line_no": line.line_no if usable else str(place),
                 "row_line_id": named[place - 1] or (line.line_no if usable else str(place)),
-                "row_quantity": shown(line.quantity, figure(line.quantity), document),
+                "row_quantity": as_text(line.quantity, figure(line.quantity), document),
                 "row_unit_price": _unit_price(line),
-                "row_amount": shown(line.amount, figure(line.amount), document),
+                "row_amount": as_text(line.amount, figure(line.amount), document),
                 "row_tax_rate": rate(line.tax_rate),
-                "row_tax": shown(line.tax, figure(line.tax), document),
+                "row_tax": as_text(line.tax, figure(line.tax), document),
             }
         )
 

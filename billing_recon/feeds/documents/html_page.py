@@ -11,7 +11,7 @@ from itertools import count
 from lxml import etree, html
 
 from billing_recon.core.document import DocumentUnreadable
-from billing_recon.feeds.documents.css_selectors import Selecting
+from billing_recon.feeds.documents.css_selectors import Selection
 from billing_recon.feeds.documents.pdf_text import normalised
 
 LARGEST_BYTES = 16 * 1024 * 1024
@@ -45,11 +45,11 @@ class HtmlPage:
         self.root = root
         body = root.find("body")
         self.text = text_of(root if body is None else body)
-        self._selecting = Selecting(root)
+        self._selection = Selection(root)
 
     def selected(self, selector: str, inside: html.HtmlElement | None = None) -> list[html.HtmlElement]:
         """The elements that a selector finds, on the page or inside an element, in the order of the page."""
-        return self._selecting.select(self.root if inside is None else inside, selector)
+        return self._selection.select(self.root if inside is None else inside, selector)
 
 
 def is_html(data: bytes, name: str = "") -> bool:

@@ -32,7 +32,7 @@ def figure(text: str, decimal: str, thousands: str) -> str:
     plain = _SPACES.sub(" ", text.translate(_MINUS)).strip()
     core = _CORE.search(plain) if len(plain) <= LONGEST_SHOWN else None
     if core is None:
-        raise DocumentUnreadable(f"'{text.strip()[:LONGEST_SHOWN]}' is no figure")
+        raise DocumentUnreadable(f"'{text.strip()[:LONGEST_SHOWN]}' is not a figure")
     before, digits, after = plain[: core.start()], core[0], plain[core.end() :]
     if before.endswith(decimal) and before[-2:-1] in ("", *" -+($€£¥"):  # ".50", but not "Rs.50"
         before, digits = before[:-1], f"0{before[-1]}{digits}"
@@ -42,7 +42,7 @@ def figure(text: str, decimal: str, thousands: str) -> str:
     if not _grouped(thousands).fullmatch(whole) or (mark and not _DIGITS.fullmatch(part)) or _DIGITS.search(after):
         marks = " ".join(f"'{mark}'" for mark in thousands) or "nothing"
         raise DocumentUnreadable(
-            f"'{text.strip()}' is no figure with '{decimal}' before decimals and {marks} in thousands"
+            f"'{text.strip()}' is not a figure with '{decimal}' before decimals and {marks} in thousands"
         )
     value = _OTHER.sub("", whole) + (f".{part}" if part else "")
     if len(value) > LONGEST_FIGURE:
@@ -69,7 +69,7 @@ def day(text: str, formats: tuple[str, ...], language: str) -> str:
                 return _parsed(value, form).isoformat()
             except ValueError:
                 continue
-    raise DocumentUnreadable(f"'{shown[:LONGEST_SHOWN]}' is no date as {' or '.join(formats)}")
+    raise DocumentUnreadable(f"'{shown[:LONGEST_SHOWN]}' is not a date as {' or '.join(formats)}")
 
 
 def signed(value: str, sign: Literal["stated", "drop", "flip"]) -> str:

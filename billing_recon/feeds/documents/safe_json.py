@@ -16,7 +16,7 @@ _BLANKS = " \t\r\n"
 def values(data: bytes) -> list[Any]:
     """Every JSON value of a text, one after the other: one, or one a line. Numbers are int or Decimal.
 
-    Raises DocumentUnreadable for what is no JSON, and for keys given twice, since their meaning depends on the reader.
+    Raises DocumentUnreadable for what is not JSON, and for keys given twice, since their meaning depends on the reader.
     """
     if len(data) > LARGEST_BYTES:
         raise DocumentUnreadable(
@@ -26,7 +26,7 @@ def values(data: bytes) -> list[Any]:
         text = data.decode(json.detect_encoding(data))
     except UnicodeDecodeError as error:
         raise DocumentUnreadable(
-            f"the JSON is no UTF-8 text ({error.reason} at byte {error.start}); ask for it again"
+            f"the JSON is not UTF-8 text ({error.reason} at byte {error.start}); ask for it again"
         ) from error
     found: list[Any] = []
     place = _skip(text, 0)
@@ -64,18 +64,20 @@ def _integer(digits: str) -> int:
 def _decimal(digits: str) -> Decimal:
     value = Decimal(_short(digits))
     if value and abs(value.adjusted()) > LONGEST_FIGURE:
-        raise DocumentUnreadable(f"the JSON has the number {digits}, which is no amount; ask for it to be corrected")
+        raise DocumentUnreadable(
+            f"the JSON has the number {digits}, which is not an amount; ask for it to be corrected"
+        )
     return value
 
 
 def _short(digits: str) -> str:
     if len(digits) > LONGEST_FIGURE:
-        raise DocumentUnreadable(f"the JSON has a number of {len(digits)} characters, which is no amount")
+        raise DocumentUnreadable(f"the JSON has a number of {len(digits)} characters, which is not an amount")
     return digits
 
 
 def _constant(name: str) -> None:
-    raise DocumentUnreadable(f"the JSON has {name}, which is no number; ask for another export")
+    raise DocumentUnreadable(f"the JSON has {name}, which is not a number; ask for another export")
 
 
 _DECODER = json.JSONDecoder(

@@ -50,7 +50,7 @@ def parse(data: bytes) -> etree._Element:
 
 
 def root_tag(data: bytes, envelope: str = "") -> str | None:
-    """The root element's tag in Clark notation ({namespace}name), read from the beginning only; None if it is no XML.
+    """The root element's tag in Clark notation ({namespace}name), read from the beginning only; None if it is not XML.
 
     Of a document in an envelope, whose elements all lie in the namespace `envelope`, the tag of what it carries.
     """

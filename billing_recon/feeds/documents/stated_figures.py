@@ -20,8 +20,8 @@ def figure(text: str | None) -> Decimal | None:
     return Decimal(text) if text is not None and _FIGURE.fullmatch(text) else None
 
 
-def shown(text: str | None, known: Decimal | None, document: Document) -> str | None:
-    """A figure of ours, turned where the document is a credit note; the text as stated where it is no figure."""
+def as_text(text: str | None, known: Decimal | None, document: Document) -> str | None:
+    """A figure of ours, turned where the document is a credit note; the text as stated where it is not a figure."""
     if text is not None and figure(text) is None:
         return text
     if known is None:
@@ -36,23 +36,23 @@ def rate(percent: str | None) -> str | None:
     return percent if known is None else f"{known.scaleb(-2, EXACT):f}"
 
 
-def off(adjustments: Iterable[Adjustment]) -> Decimal:
+def net_discount(adjustments: Iterable[Adjustment]) -> Decimal:
     """What adjustments take off, less what they add."""
     figures = ((figure(a.amount), a.charge) for a in adjustments)
-    return total(turned(known) if charge else known for known, charge in figures)
+    return total(negated(known) if charge else known for known, charge in figures)
 
 
-def turned(known: Figure) -> Figure:
+def negated(known: Figure) -> Figure:
     """With the other sign."""
     return None if known is None else known.copy_negate()
 
 
 def plus(*figures: Decimal | None) -> Decimal | None:
     """The sum, None where one of them is not known."""
-    return every(figures)
+    return sum_of_all(figures)
 
 
-def every(figures: Iterable[Decimal | None]) -> Decimal | None:
+def sum_of_all(figures: Iterable[Decimal | None]) -> Decimal | None:
     """The sum, None where one of them is not known or there is none."""
     known = list(figures)
     if not known or any(one is None for one in known):
@@ -68,6 +68,6 @@ def total(figures: Iterable[Decimal | None]) -> Decimal:
     return summed
 
 
-def first(*figures: Decimal | None) -> Decimal | None:
+def first_known(*figures: Decimal | None) -> Decimal | None:
     """The first that is known."""
     return next((one for one in figures if one is not None), None)

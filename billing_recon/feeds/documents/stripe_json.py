@@ -26,7 +26,7 @@ from typing import Any
 
 from billing_recon.core.document import Document, DocumentKind, DocumentLine, DocumentUnreadable, TaxSubtotal
 from billing_recon.feeds.documents import arithmetic, safe_json
-from billing_recon.feeds.documents.stripe_line import Line, Tax, credits_of, line_of, rates_of, shown, taxes_of
+from billing_recon.feeds.documents.stripe_line import Line, Tax, credits_of, document_line, line_of, rates_of, taxes_of
 from billing_recon.feeds.documents.stripe_money import (
     Json,
     Money,
@@ -34,7 +34,7 @@ from billing_recon.feeds.documents.stripe_money import (
     minor_units,
     objects,
     part,
-    said,
+    quoted,
     text,
     total,
 )
@@ -78,7 +78,7 @@ def _unwrapped(value: Any, where: str) -> Iterator[tuple[str, Json]]:
             yield where, value
         else:
             place = f"{where} is" if where else "it is"
-            raise DocumentUnreadable(f"{place} no invoice or credit note of Stripe's (object is {said(kind)})")
+            raise DocumentUnreadable(f"{place} no invoice or credit note of Stripe's (object is {quoted(kind)})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +113,14 @@ def _document(stated: Json, name: str) -> Document:
         seller=text(stated, "account_name"),
         buyer=text(stated, "customer_name") or text(part(stated, "customer"), "name"),
         customer=identifier(customer),
-        subtotal=money.say(figures.subtotal),
-        allowances=money.say(figures.allowances),
-        charges=money.say(figures.charges),
-        tax_exclusive=money.say(figures.tax_exclusive),
-        tax=money.say(figures.tax),
-        tax_inclusive=money.say(minor_units(stated, "total")),
-        prepaid=None if is_note else money.say(_prepaid(stated)),
-        payable=money.say(minor_units(stated, "total" if is_note else "amount_due")),
+        subtotal=money.text(figures.subtotal),
+        allowances=money.text(figures.allowances),
+        charges=money.text(figures.charges),
+        tax_exclusive=money.text(figures.tax_exclusive),
+        tax=money.text(figures.tax),
+        tax_inclusive=money.text(minor_units(stated, "total")),
+        prepaid=None if is_note else money.text(_prepaid(stated)),
+        payable=money.text(minor_units(stated, "total" if is_note else "amount_due")),
         lines=figures.lines,
         taxes=tuple(_tax_subtotal(tax, lines, money) for tax in taxes),
         references=_references(stated) if is_note else (),
@@ -149,7 +149,7 @@ def _figures(stated: Json, lines: list[Line], taxes: tuple[Tax, ...], money: Mon
         discounts -= sum(taken, _ZERO)
     return _Figures(
         lines=tuple(
-            shown(line, position, net, off, money)
+            document_line(line, position, net, off, money)
             for position, (line, net, off) in enumerate(zip(lines, nets, taken, strict=True), 1)
         ),
         subtotal=subtotal,
@@ -226,7 +226,7 @@ def _tax_subtotal(tax: Tax, lines: list[Line], money: Money) -> TaxSubtotal:
         off = abs(arithmetic.EXACT.multiply(tax.base, rate).scaleb(-2, arithmetic.EXACT) - tax.amount)
         rate = None if Decimal("0.5") < off <= Decimal("0.5") * len(lines) else rate
     return TaxSubtotal(
-        base=money.say(tax.base), amount=money.say(tax.amount), rate=None if rate is None else f"{rate:f}"
+        base=money.text(tax.base), amount=money.text(tax.amount), rate=None if rate is None else f"{rate:f}"
     )
 
 
@@ -244,7 +244,7 @@ def _issued_on(stated: Json) -> str | None:
             try:
                 return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(seconds))).date().isoformat()
             except OverflowError as error:
-                raise DocumentUnreadable(f"{name} is {seconds}, which is no time in seconds since 1970") from error
+                raise DocumentUnreadable(f"{name} is {seconds}, which is not a time in seconds since 1970") from error
     return None
 
 

@@ -106,7 +106,7 @@ def credits_of(stated: Json, name: str) -> Decimal:
     return total([part for part in objects(stated, name) if part.get("type") == "credit_balance_transaction"], "amount")
 
 
-def shown(line: Line, position: int, net: Decimal, taken_off: Decimal, money: Money) -> DocumentLine:
+def document_line(line: Line, position: int, net: Decimal, taken_off: Decimal, money: Money) -> DocumentLine:
     """The line of a Document. `net` is its amount without tax after `taken_off`, its discounts that are no document's."""
     quantity = decimal_text(line.stated, "quantity_decimal")
     quantity = decimal_text(line.stated, "quantity") if quantity is None else quantity
@@ -118,11 +118,11 @@ def shown(line: Line, position: int, net: Decimal, taken_off: Decimal, money: Mo
         description=text(line.stated, "description"),
         quantity=None if quantity is None else f"{quantity:f}",
         base_quantity=None if base is None else f"{base:f}",
-        unit_price=money.say(price),
-        amount=money.say(net),
+        unit_price=money.text(price),
+        amount=money.text(net),
         tax_rate=f"{rates[0]:f}" if len(rates) == 1 and rates[0] is not None else None,
-        adjustments=(Adjustment(charge=False, amount=money.say(taken_off) or "0"),) if taken_off else (),
-        tax=money.say(tax) if line.taxes else None,
+        adjustments=(Adjustment(charge=False, amount=money.text(taken_off) or "0"),) if taken_off else (),
+        tax=money.text(tax) if line.taxes else None,
         object_id=identifier(line.stated),
     )
 

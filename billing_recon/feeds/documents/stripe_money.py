@@ -34,13 +34,15 @@ class Money:
         """The currency of an object. Raises DocumentUnreadable where it has none that ISO 4217 knows."""
         code = stated.get("currency")
         if not isinstance(code, str) or code.upper() not in EXPONENTS:
-            raise DocumentUnreadable(f"currency is {said(code)}, which is no ISO 4217 code; ask for another export")
+            raise DocumentUnreadable(
+                f"currency is {quoted(code)}, which is not an ISO 4217 code; ask for another export"
+            )
         return cls(code.upper())
 
-    def say(self, minor: Decimal | None) -> str | None:
+    def text(self, minor: Decimal | None) -> str | None:
         """An amount as decimal text at the currency's own decimals, or as many as it needs.
 
-        >>> Money("USD").say(Decimal("1050")), Money("JPY").say(Decimal("1050")), Money("ISK").say(Decimal("50000"))
+        >>> Money("USD").text(Decimal("1050")), Money("JPY").text(Decimal("1050")), Money("ISK").text(Decimal("50000"))
         ('10.50', '1050', '500')
         """
         if minor is None:
@@ -56,11 +58,11 @@ def minor_units(stated: Json, name: str) -> Decimal | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
         raise DocumentUnreadable(
-            f"{name} is {said(value)}; Stripe states amounts as whole numbers of the smallest unit"
+            f"{name} is {quoted(value)}; Stripe states amounts as whole numbers of the smallest unit"
         )
     amount = Decimal(value)
     if amount.copy_abs() > LARGEST:
-        raise DocumentUnreadable(f"{name} is {said(value)}, which is more than any amount; ask for another export")
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, which is more than any amount; ask for another export")
     return amount
 
 
@@ -82,9 +84,9 @@ def decimal_text(stated: Json, name: str) -> Decimal | None:
             raise InvalidOperation
         number = Decimal(value)
     except InvalidOperation as error:
-        raise DocumentUnreadable(f"{name} is {said(value)}, which is no number") from error
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, which is not a number") from error
     if not number.is_finite() or abs(number.adjusted()) > LONGEST_FIGURE:
-        raise DocumentUnreadable(f"{name} is {said(value)}, which is no amount")
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, which is not an amount")
     return number
 
 
@@ -108,7 +110,7 @@ def objects(stated: Json, name: str) -> list[Json]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
-        raise DocumentUnreadable(f"{name} is {said(value)}, not a list of objects; ask for another export")
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, not a list of objects; ask for another export")
     return value
 
 
@@ -118,7 +120,7 @@ def text(stated: Json, name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise DocumentUnreadable(f"{name} is {said(value)}, not a text; ask for another export")
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, not a text; ask for another export")
     whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return " ".join(whole.split()) or None
 
@@ -140,6 +142,6 @@ def identifier(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def said(value: object) -> str:
+def quoted(value: object) -> str:
     """A value in a sentence, shortened."""
     return f"'{str(value)[:60]}'" if value is not None else "missing"

@@ -53,7 +53,7 @@ def _pattern(value: str) -> str:
     try:
         regex.compile(value, regex.MULTILINE)
     except regex.error as error:
-        raise ValueError(f"'{value}' is no regular expression: {error}") from error
+        raise ValueError(f"'{value}' is not a regular expression: {error}") from error
     return value
 
 
@@ -61,7 +61,7 @@ def _selector(value: str) -> str:
     try:
         parsed(value)
     except ValueError as error:
-        raise ValueError(f"'{value}' is no CSS selector: {error}") from error
+        raise ValueError(f"'{value}' is not a CSS selector: {error}") from error
     return value
 
 

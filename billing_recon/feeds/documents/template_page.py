@@ -89,7 +89,7 @@ class _Reading:
         currency = fields.get("currency")
         if currency is not None and currency not in EXPONENTS:
             raise DocumentUnreadable(
-                f"currency: '{currency}' is no ISO 4217 code; map it, for example map: {{\"$\": USD}}"
+                f"currency: '{currency}' is not an ISO 4217 code; map it, for example map: {{\"$\": USD}}"
             )
         kind = fields.get("kind") or DocumentKind.INVOICE.value
         if kind not in tuple(DocumentKind):

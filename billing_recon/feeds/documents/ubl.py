@@ -16,7 +16,7 @@ from billing_recon.core.document import (
 )
 from billing_recon.feeds.documents.arithmetic import total_of
 from billing_recon.feeds.documents.type_codes import kind_of
-from billing_recon.feeds.documents.xml_element import Stated, iso_date
+from billing_recon.feeds.documents.xml_element import Node, iso_date
 
 FORM = "ubl"
 FAMILY = "{urn:oasis:names:specification:ubl:schema:xsd:"
@@ -36,11 +36,11 @@ _PREFIXES = {
 
 
 def read(root: etree._Element, name: str) -> Document:
-    """The document, without findings. Raises DocumentUnreadable for another UBL document, or for what is no figure."""
+    """The document, without findings. Raises DocumentUnreadable for another UBL document, or for what is not a figure."""
     local = etree.QName(root).localname
     if local not in KINDS:
         raise DocumentUnreadable(f"a UBL {local} is neither an invoice nor a credit note; land it where it belongs")
-    here = Stated(
+    here = Node(
         root, _PREFIXES, (root.findtext("cbc:DocumentCurrencyCode", namespaces=_PREFIXES) or "").strip() or None
     )
     issued = here.text("cbc:IssueDate")
@@ -87,7 +87,7 @@ def read(root: etree._Element, name: str) -> Document:
     )
 
 
-def _party_name(here: Stated, party: str) -> str | None:
+def _party_name(here: Node, party: str) -> str | None:
     """BT-27 or BT-44, the registered name; the trading name where only that is stated."""
     return here.text(
         f"{party}cac:PartyLegalEntity/cbc:RegistrationName",
@@ -96,30 +96,30 @@ def _party_name(here: Stated, party: str) -> str | None:
     )
 
 
-def _tax_totals(here: Stated) -> list[Stated]:
+def _tax_totals(here: Node) -> list[Node]:
     """The TaxTotal in the document's currency; the one in the accounting currency (BT-111) is another figure."""
     totals = [(total, total.at("cbc:TaxAmount")) for total in here.all("cac:TaxTotal")]
-    return [total for total, amount in totals if amount is None or amount.is_ours()]
+    return [total for total, amount in totals if amount is None or amount.in_document_currency()]
 
 
-def _tax(here: Stated) -> str | None:
+def _tax(here: Node) -> str | None:
     """BT-110. EN 16931 knows one such total; of several (plain UBL, one a kind of tax) their sum."""
     return total_of(amount for total in _tax_totals(here) if (amount := total.money("cbc:TaxAmount")))
 
 
-def _collected(here: Stated) -> str | None:
+def _collected(here: Node) -> str | None:
     """XRechnung's extension puts payments to third parties where plain UBL itemises what was prepaid (in BT-113 already)."""
     if "extension:xrechnung" not in (here.text("cbc:CustomizationID") or ""):
         return None
     return total_of(amount for part in here.all("cac:PrepaidPayment") if (amount := part.money("cbc:PaidAmount")))
 
 
-def _lines(here: Stated) -> Iterator[DocumentLine]:
+def _lines(here: Node) -> Iterator[DocumentLine]:
     for position, line in enumerate(here.all("cac:InvoiceLine") + here.all("cac:CreditNoteLine"), start=1):
         yield from _line_with_parts(line, str(position), summed=True)
 
 
-def _line_with_parts(here: Stated, position: str, *, summed: bool) -> Iterator[DocumentLine]:
+def _line_with_parts(here: Node, position: str, *, summed: bool) -> Iterator[DocumentLine]:
     """A line and, after it, the sub lines that its amount already contains (XRechnung's extension)."""
     yield DocumentLine(
         line_no=here.text("cbc:ID") or position,
@@ -138,13 +138,13 @@ def _line_with_parts(here: Stated, position: str, *, summed: bool) -> Iterator[D
         yield from _line_with_parts(part, f"{position}.{number}", summed=False)
 
 
-def _object_of(here: Stated) -> str | None:
+def _object_of(here: Node) -> str | None:
     """BT-128: the line's document reference of type 130."""
     references = here.all("cac:DocumentReference")
     return next((r.text("cbc:ID") for r in references if r.text("cbc:DocumentTypeCode") == "130"), None)
 
 
-def _adjustments(here: Stated) -> tuple[Adjustment, ...]:
+def _adjustments(here: Node) -> tuple[Adjustment, ...]:
     """The allowances and charges directly on a line or document; those of a price stand under cac:Price and are in it."""
     return tuple(
         Adjustment(

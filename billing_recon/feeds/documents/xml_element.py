@@ -10,13 +10,13 @@ from lxml import etree
 from billing_recon.core.document import DocumentUnreadable
 
 LONGEST_FIGURE = 40
-"""Characters of a figure. More is no amount, quantity or price, and arithmetic on it would be slow rather than wrong."""
+"""Characters of a figure. More is not an amount, quantity or price, and arithmetic on it would be slow rather than wrong."""
 
 _FIGURE = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
 _ISO_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T[\d:.]+)?(?:Z|[+-]\d{2}:\d{2})?", re.ASCII)
 
 
-class Stated:
+class Node:
     """Reads what one element holds, by paths in the prefixes of its format. `currency` is the document's, once it is known."""
 
     __slots__ = ("currency", "element", "prefixes")
@@ -26,15 +26,15 @@ class Stated:
         self.prefixes = prefixes
         self.currency = currency
 
-    def all(self, path: str) -> list[Stated]:
+    def all(self, path: str) -> list[Node]:
         """Every element at the path, in the order of the document."""
         found = self.element.findall(path, namespaces=self.prefixes)
-        return [Stated(element, self.prefixes, self.currency) for element in found]
+        return [Node(element, self.prefixes, self.currency) for element in found]
 
-    def at(self, path: str) -> Stated | None:
+    def at(self, path: str) -> Node | None:
         """The first element at the path."""
         found = self.element.find(path, namespaces=self.prefixes)
-        return None if found is None else Stated(found, self.prefixes, self.currency)
+        return None if found is None else Node(found, self.prefixes, self.currency)
 
     def own_text(self) -> str | None:
         """The element's text, with runs of white space as one space; None for an empty one."""
@@ -64,7 +64,7 @@ class Stated:
         Two currencies are never added up, and which of them a sender meant is not ours to guess.
         """
         found = self.all(path)
-        ours = [amount for amount in found if amount.is_ours()]
+        ours = [amount for amount in found if amount.in_document_currency()]
         if found and not ours:
             raise DocumentUnreadable(
                 f"{path.rpartition(':')[2]} is stated in {found[0].attribute('currencyID')}, the document in "
@@ -73,7 +73,7 @@ class Stated:
         text = ours[0].own_text() if ours else None
         return None if text is None else figure(text, path.rpartition(":")[2])
 
-    def is_ours(self) -> bool:
+    def in_document_currency(self) -> bool:
         """Whether this amount names the document's currency, or none."""
         return self.currency is None or self.attribute("currencyID") in (None, self.currency)
 
@@ -90,7 +90,7 @@ def figure(text: str, field: str) -> str:
         )
     if not _FIGURE.fullmatch(text):
         raise DocumentUnreadable(
-            f"{field} is '{text}', which is no decimal number (digits and a point); ask the sender to correct it"
+            f"{field} is '{text}', which is not a decimal number (digits and a point); ask the sender to correct it"
         )
     return text
 
@@ -118,4 +118,6 @@ def iso_date(text: str, form: str | None = None) -> str:
         return date(int(text[:4]), int(text[4:6]), int(text[6:8])).isoformat()
     except ValueError as error:
         known = f" (format {form})" if form else ""
-        raise DocumentUnreadable(f"the issue date '{text}'{known} is no date; ask the sender to correct it") from error
+        raise DocumentUnreadable(
+            f"the issue date '{text}'{known} is not a date; ask the sender to correct it"
+        ) from error

@@ -26,7 +26,7 @@ def read(data: bytes, name: str) -> Document:
     root = _unwrapped(safe_xml.parse(data))
     form = _form_of(str(root.tag))
     if form is None:
-        raise DocumentUnreadable(f"its root element is {root.tag}, which is no UBL, CII or ZUGFeRD invoice")
+        raise DocumentUnreadable(f"its root element is {root.tag}, which is not a UBL, CII or ZUGFeRD invoice")
     document = ubl.read(root, name) if form == ubl.FORM else cii.read(root, name)
     return replace(document, findings=arithmetic.findings(document))
 

@@ -1,4 +1,4 @@
-"""Files that are no tables as rows: a day's documents, however many, and ledgers. One relation a day, not one a file."""
+"""Convert a day's documents or ledgers to rows: one relation per day, however many files."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ from billing_recon.feeds.tables.converted_rows import (
 from billing_recon.feeds.tables.day_files import DayFile, hashed
 
 DOCUMENT_BYTES_MAX = 1 << 26
-"""No invoice is larger than 64 MiB; such a file is not read at all."""
+"""A larger file (64 MiB) is no invoice and is not read."""
 _HEAD_BYTES = 1 << 16
-_REMEMBERED = 5_000
+_CACHED_FILES = 5_000
 Read = tuple[DocumentRows, ...] | str
-"""The documents of a file, or why it cannot be read."""
+"""The documents of a file, or the reason why it cannot be read."""
 
 
 def convert_documents(
-    home: Path, paths: list[Path], table: str, feed: Feed, scratch: Path, *, sets_aside: bool = True
+    home: Path, paths: list[Path], table: str, feed: Feed, scratch: Path, *, quarantines: bool = True
 ) -> Conversion:
-    """The rows of `table` that documents hold. One that cannot be read is one row, broken, with the reader's sentence.
+    """Convert documents to rows of `table`. A document that cannot be read is one broken row with the reader's message.
 
-    Several tables may come from the same documents, and then only the one that `sets_aside` has a row for a broken one. Findings of a
-    document's arithmetic are told with its header.
+    If several tables read the same documents, only the one that `quarantines` has a row for a broken document. Arithmetic
+    findings are reported with the invoice.
     """
     invoices = table == "rendered_invoices"
     columns = COLUMNS[table]
@@ -55,12 +55,12 @@ def convert_documents(
             sha256, unpacked = hashed(name, path, scratch)
             files.append(DayFile(name, CONVERTED, sha256, unpacked, 0, True))
             of_file: dict[str, str | None] = {"file": name, "stem": path.name.partition(".")[0], "sha256": sha256}
-            found = _MEMORY.get((sha256, path.suffix, read.key), partial(_rows_of, unpacked, path.name, read))
+            found = _CACHE.get((sha256, path.suffix, read.key), partial(_rows_of, unpacked, path.name, read))
             if unpacked != path:
                 unpacked.unlink()
             if isinstance(found, str):
                 unread += 1
-                if sets_aside:
+                if quarantines:
                     target.add(number, 1, [of_file.get(column) for column in columns], broken=found)
                 continue
             row = 0
@@ -75,7 +75,9 @@ def convert_documents(
                         RowWarning(number, row, code, f"{name}: {sentence}") for code, sentence in document.findings
                     ]
     notes = (
-        () if sets_aside or not unread else (f"{_counted(unread, 'document')} cannot be read: see rendered_invoices",)
+        ()
+        if quarantines or not unread
+        else (f"{unread} document{'' if unread == 1 else 's'} cannot be read: see rendered_invoices",)
     )
     return Conversion(
         tuple(files),
@@ -91,37 +93,33 @@ def _converted(out: Path, feed: Feed, reason: Reason, says: str) -> ConvertedRow
     )
 
 
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
-
-
 def _names(paths: list[Path]) -> list[str]:
-    """What names each document of a day: its file's name without the ending; with it, or its folder, where two are alike."""
+    """Name each document of a day: the file name without its ending; with the ending, or the folder too, if names clash."""
     stems = [path.stem for path in paths]
-    alike, alike_whole = Counter(stems), Counter(path.name for path in paths)
+    same_stem, same_name = Counter(stems), Counter(path.name for path in paths)
     return [
-        stem if alike[stem] == 1 else path.name if alike_whole[path.name] == 1 else f"{path.parent.name}/{path.name}"
+        stem if same_stem[stem] == 1 else path.name if same_name[path.name] == 1 else f"{path.parent.name}/{path.name}"
         for stem, path in zip(stems, paths, strict=True)
     ]
 
 
 def _document_id(document: DocumentRows, named: str) -> str:
-    """The file's name, which names the invoice; with the number in front where it does not."""
+    """Return the file's name, preceded by the invoice number unless the name contains it."""
     number = document.number
     return named if number is None or number in named else f"{number}/{named}"
 
 
 @dataclass(frozen=True, slots=True)
 class _Reader:
-    """How a feed's documents are read. `key` tells one way of reading a file from another."""
+    """How a feed's documents are read. `key` identifies the way of reading in the cache."""
 
     key: tuple[object, ...]
     read: Callable[[bytes, str], Iterable[Document]]
 
 
 def _reader(home: Path, feed: Feed) -> _Reader:
-    """Raises LandingRefused when the home's templates cannot be used."""
-    # Here and not above: a company without documents loads no XML library.
+    """Return the reader of a feed's documents. Raise LandingRefused if the home's templates cannot be used."""
+    # Imported here: a company without documents loads no XML library.
     from billing_recon.feeds import documents
     from billing_recon.feeds.documents import stripe_json, template_page
     from billing_recon.feeds.documents.template import read_templates
@@ -135,7 +133,9 @@ def _reader(home: Path, feed: Feed) -> _Reader:
     if feed.template is not None:
         templates = tuple(template for template in templates if template.name == feed.template)
         if not templates:
-            raise LandingRefused(f"templates/{feed.template}.yaml does not exist, which the feed's template names")
+            raise LandingRefused(
+                f"templates/{feed.template}.yaml does not exist; correct the feed's template, or add the file"
+            )
     texts = b"\0".join(path.read_bytes() for path in sorted(folder.glob("*.yaml")))
     key = (feed.format, feed.template, hashlib.sha256(texts).hexdigest())
 
@@ -154,7 +154,7 @@ def _reader(home: Path, feed: Feed) -> _Reader:
                 found = documents.recognise(data, name)
                 if found != form:
                     raise DocumentUnreadable(
-                        f"it is {found or 'no electronic invoice'}, and the feed's format is {form}"
+                        f"it is {found or 'no electronic invoice'}, but the feed's format is {form}"
                     )
                 return (documents.read(data, name, form),)
 
@@ -162,30 +162,30 @@ def _reader(home: Path, feed: Feed) -> _Reader:
 
 
 def _rows_of(path: Path, name: str, reader: _Reader) -> Read:
-    """What the documents of a file say, or why it cannot be read."""
+    """Read the documents of a file. Return the reason as a sentence if it cannot be read."""
     if path.stat().st_size > DOCUMENT_BYTES_MAX:
-        return f"it has more than {DOCUMENT_BYTES_MAX:,} bytes, which no invoice has; ask what it is"
+        return f"it has more than {DOCUMENT_BYTES_MAX:,} bytes, too many for an invoice; ask the sender what it is"
     try:
         return tuple(rows_of(document) for document in reader.read(path.read_bytes(), name))
     except DocumentUnreadable as error:
         return str(error)
 
 
-class _Memory:
-    """What documents were read as. Both tables of a day read the same files, side by side in two threads."""
+class _DocumentCache:
+    """Documents that were read. Both tables of a day read the same files, in two threads at a time."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[object, Future[Read]] = OrderedDict()
         self._lock = Lock()
 
     def get(self, key: object, read: Callable[[], Read]) -> Read:
-        """What `read` answers, asked once for a key; others who ask at the same time wait for it."""
+        """Return the result of `read`, called once per key; concurrent callers wait for it."""
         with self._lock:
             found = self._known.get(key)
             mine = found is None
             if found is None:
                 found = self._known[key] = Future()
-                while len(self._known) > _REMEMBERED:
+                while len(self._known) > _CACHED_FILES:
                     self._known.popitem(last=False)
         if mine:
             try:
@@ -198,11 +198,11 @@ class _Memory:
         return found.result()
 
 
-_MEMORY = _Memory()
+_CACHE = _DocumentCache()
 
 
 def convert_ledger(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> Conversion:
-    """The postings of ledger files, and what does not hold in them. Raises LandingRefused for one that cannot be read."""
+    """Convert ledger files to rows, with their findings. Raise LandingRefused for a file that cannot be read."""
     from billing_recon.feeds import ledgers
     from billing_recon.feeds.ledgers.ledger_audit import Audit
 
@@ -220,9 +220,7 @@ def convert_ledger(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> 
                     feed.format if feed.format != "ledger" else ledgers.recognise(stream.read(_HEAD_BYTES), path.name)
                 )
             if form is None:
-                raise LandingRefused(
-                    f"{name}: it is no ledger of a format that is known here; map it as a table: format: csv"
-                )
+                raise LandingRefused(f"{name}: not a ledger in a supported format; map it as a table: format: csv")
             audit = Audit()
             for row in ledgers.rows(unpacked, form, feed.ledger, audit):
                 target.add(number, int(row["source_row"] or 0), [row[column] for column in columns])

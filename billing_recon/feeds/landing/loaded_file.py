@@ -1,4 +1,4 @@
-"""One file into the session: typed exactly where its texts allow, marked where they do not. Contracts come after."""
+"""Load one file into the session: type each row exactly, or mark it unreadable. Contracts are checked later."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.schema import Kind, TableSpec
 from billing_recon.feeds.parse import notation, types
 from billing_recon.feeds.parse.days import (
-    NOWHERE,
-    Day,
-    Range,
+    NO_RANGE,
+    DayRange,
+    Partition,
     day_of_row,
     faults_of_unknown_days,
     find_days,
@@ -22,7 +22,7 @@ from billing_recon.feeds.parse.days import (
     only_of_day,
 )
 from billing_recon.feeds.parse.mapping import map_columns
-from billing_recon.feeds.parse.typed_rows import FileRows, among, texts_of, typed, valued
+from billing_recon.feeds.parse.typed_rows import FileRows, rows_at, texts_of, typed, with_values
 from billing_recon.feeds.tables.converted_rows import open_converted
 from billing_recon.feeds.tables.csv_file import open_csv
 from billing_recon.feeds.tables.day_files import TEXT_FORMATS, DayFile
@@ -31,35 +31,35 @@ from billing_recon.feeds.tables.parquet_file import open_parquet
 from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, listed, quoted, single
 
 TYPED = "landing_typed"
-"""Rows of the day: file_no, ordinal, source_row, broken (the line, where it is no row), unreadable, and the spec's columns."""
+"""Rows of the day: file_no, ordinal, source_row, broken (the line if it is not a row), unreadable, and the spec's columns."""
 
 REJECTED = "landing_rejected"
-"""Lines that are no rows: file_no, source_row, reason, says, line."""
+"""Lines that cannot be split into a row: file_no, source_row, reason, says, line."""
 
 FAULTS = "landing_faults"
-"""What is wrong with rows: file_no, ordinal, position (the first counts), field, reason, says."""
+"""Faults of rows: file_no, ordinal, position (the lowest comes first), field, reason, says."""
 
 
 LARGE_BYTES = 100_000_000
-"""A Parquet file of this size is read where it lies as often as its rows are needed, instead of being copied."""
+"""A Parquet file of this size is read in place whenever its rows are needed, instead of being copied."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded(FileRows):
-    """A file that is in the session, or a bundle of them, and how to read it again.
+    """A loaded file, or a bundle of files, and how to read it again.
 
-    `rejected` are its lines that are no rows, `unreadable` its rows whose texts are no values, `wrong` what else is known to
-    be wrong with rows already. `days` is where its days lie, of a file that holds many.
+    `rejected` counts lines that are no rows, `unreadable` rows with texts that are no values, `wrong` other faults found so
+    far. `days` is the range of days of a file that holds many.
     """
 
     rejected: int = 0
     unreadable: int = 0
     wrong: int = 0
-    days: Range = NOWHERE
+    days: DayRange = NO_RANGE
 
 
 def prepare(con: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
-    """The session's tables for one landing, empty."""
+    """Create the session's tables for one landing, empty."""
     columns = ", ".join(f"{quoted(column.name)} {column.sql_type}" for column in spec.columns)
     con.execute(
         f"CREATE OR REPLACE TABLE {TYPED} (file_no INTEGER, ordinal BIGINT, source_row BIGINT, broken VARCHAR, "
@@ -84,46 +84,52 @@ def load(
     feed: Feed,
     key: str,
     roles: dict[str, str],
-    day: Day | None = None,
+    partition: Partition | None = None,
     stays: bool = False,
 ) -> Loaded | None:
-    """Append a file's rows to TYPED and the lines that are no rows to REJECTED; None when it has no data at all.
+    """Append a file's rows to TYPED and its unsplittable lines to REJECTED. Return None if the file has no data.
 
-    Of a file that holds many days (`feed.day_column`), only the rows of one `day`. `stays`: it is the only file, and lies
-    there until the day is kept; then TYPED may be a view over it.
+    Of a file with many days (`feed.day_column`) only the rows of `partition` are loaded. `stays`: the file is the only
+    one and stays in place until the day is stored, so that TYPED may be a view over it.
 
-    Raises LandingRefused when the file as a whole cannot be read as what it claims to be.
+    Raise LandingRefused if the file as a whole is not what it claims to be.
     """
     if _needs_macros(feed):
         _create_macros(con)
     raw = _open(con, file, feed)
     if raw is None:
         return None
-    raw = raw.having(feed.optional_columns)
+    raw = raw.with_columns(feed.optional_columns)
     mapping = map_columns(con, name=file.name, key=key, raw=raw, spec=spec, feed=feed, roles=roles)
     text_rows = file.format in TEXT_FORMATS
     if text_rows:
         con.execute(f"DROP TABLE IF EXISTS {REJECTS}")
         con.execute(f"DROP TABLE IF EXISTS {REJECTS}_scan")
     rows = Loaded(number=number, raw=raw, mapping=mapping)
-    days, found = None, NOWHERE
+    days, found = None, NO_RANGE
     try:
-        if day is not None and feed.day_column is not None:
-            days = day_of_row(feed, mapping, raw, key, day, number)
-            values = valued(rows, texts_of(rows, raw.rows, more=days.more))
+        if partition is not None and feed.day_column is not None:
+            days = day_of_row(feed, mapping, raw, key, partition, number)
+            values = with_values(rows, texts_of(rows, raw.rows, more=days.more))
             found = find_days(con, file.name, days, f"SELECT ordinal, {days.sql} AS day FROM ({values})")
             rows = replace(rows, raw=only_of_day(days, raw))
-        if stays and days is None and file.format == "parquet" and file.size >= LARGE_BYTES and _overlook(con, rows):
+        if (
+            stays
+            and days is None
+            and file.format == "parquet"
+            and file.size >= LARGE_BYTES
+            and _view_exact_file(con, rows)
+        ):
             return rows
         con.execute(f"INSERT INTO {TYPED} {typed(rows, rows.raw.rows_once, thorough=False)}")
     except duckdb.InvalidInputException as error:
         if "CSV" not in str(error):
             raise
         raise LandingRefused(
-            f"{file.name}: the lines cannot be told apart; either line ends are mixed (CRLF and LF in one file) or "
+            f"{file.name}: the lines cannot be separated; either line ends are mixed (CRLF and LF in one file) or "
             "quotes are not closed: ask for a resend with one kind of line end"
         ) from None
-    loaded = replace(rows, unreadable=_look_again(con, rows), days=found)
+    loaded = replace(rows, unreadable=_reparse(con, rows), days=found)
     if file.format == "jsonl" and not file.ends_with_newline:
         _refuse_cut_off_json(con, number, file)
     rejected = _take_rejected(con, number, file, raw) if text_rows else 0
@@ -139,19 +145,19 @@ def load(
     return replace(loaded, rejected=rejected)
 
 
-def _overlook(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
-    """Make TYPED a view over a file whose columns have our types; False, and nothing done, where a value is not plain."""
-    odd = []
+def _view_exact_file(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
+    """Make TYPED a view over a file whose columns have exactly our types. Return False, changing nothing, if a value needs parsing."""
+    irregular = []
     for source in rows.mapping.sources:
         if source.sql == "CAST(NULL AS VARCHAR)" and source.column.default is None:
             continue  # a column that the file does not have
-        if source.ours or source.failed or not (source.exact or source.column.kind is Kind.TEXT):
+        if source.normalised or source.failed or not (source.exact or source.column.kind is Kind.TEXT):
             return False
         if not source.exact:
-            odd.append(f"contains({source.sql}, chr(0)) OR ltrim({source.sql}) = ''")
+            irregular.append(f"contains({source.sql}, chr(0)) OR ltrim({source.sql}) = ''")
         elif source.column.kind in (Kind.DATE, Kind.TIMESTAMP):
-            odd.append(f"NOT isfinite({source.sql})")
-    if rows.mapping.rules or single(con, f"SELECT count(*) FROM ({rows.raw.rows}) WHERE {' OR '.join(odd)}")[0]:
+            irregular.append(f"NOT isfinite({source.sql})")
+    if rows.mapping.rules or single(con, f"SELECT count(*) FROM ({rows.raw.rows}) WHERE {' OR '.join(irregular)}")[0]:
         return False
     names = listed(source.column.name for source in rows.mapping.sources)
     plain = typed(rows, rows.raw.rows, thorough=False)
@@ -163,7 +169,7 @@ def _overlook(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
 
 
 def _needs_macros(feed: Feed) -> bool:
-    """Whether the SQL of this feed may call a macro: it has expressions, or figures in another notation than ours."""
+    """Whether the SQL of this feed may call a macro: it has expressions, or a notation other than ours."""
     entries = [feed, *(entry for entry in feed.columns.values() if isinstance(entry, ColumnMap))]
     expressions = feed.where or feed.set_aside or feed.report
     return bool(expressions) or any(
@@ -176,16 +182,16 @@ def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(macro)
 
 
-def _look_again(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> int:
-    """Read the rows that were not plain at first sight thoroughly; answers how many remain unreadable."""
-    pending = f"SELECT file_no, ordinal FROM {TYPED} WHERE {loaded.its_rows} AND unreadable"
+def _reparse(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> int:
+    """Parse rows that the fast pass left unreadable with the thorough one. Return how many stay unreadable."""
+    pending = f"SELECT file_no, ordinal FROM {TYPED} WHERE {loaded.condition} AND unreadable"
     if not single(con, f"SELECT count(*) FROM ({pending})")[0]:
         return 0
     _create_macros(con)
-    again = typed(loaded, among(loaded, f"SELECT ordinal FROM ({pending})"), thorough=True)
-    con.execute(f"CREATE OR REPLACE TEMP TABLE landing_again AS {again}")
-    con.execute(f"DELETE FROM {TYPED} WHERE {loaded.its_rows} AND unreadable")
-    con.execute(f"INSERT INTO {TYPED} SELECT * FROM landing_again")
+    again = typed(loaded, rows_at(loaded, f"SELECT ordinal FROM ({pending})"), thorough=True)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE landing_reparsed AS {again}")
+    con.execute(f"DELETE FROM {TYPED} WHERE {loaded.condition} AND unreadable")
+    con.execute(f"INSERT INTO {TYPED} SELECT * FROM landing_reparsed")
     return int(single(con, f"SELECT count(*) FROM ({pending})")[0])
 
 
@@ -204,32 +210,32 @@ def _open(con: duckdb.DuckDBPyConnection, file: DayFile, feed: Feed) -> RawFile 
 _REJECTION = f"""
     CASE WHEN bool_or(error_type = 'INVALID ENCODING') THEN '{Reason.BAD_ENCODING}' ELSE '{Reason.BROKEN_ROW}' END,
     CASE WHEN bool_or(error_type = 'INVALID ENCODING')
-         THEN 'has bytes that are no UTF-8 text; if the whole file is in another encoding, give it in the feed'
+         THEN 'has bytes that are not UTF-8 text; if the whole file is in another encoding, declare it in the feed'
          WHEN bool_or(error_type = 'UNQUOTED VALUE') THEN 'has text after a closing quote'
          WHEN bool_or(error_type = 'MISSING COLUMNS') THEN 'has ' || min(column_idx) || ' of {{width}} fields'
          WHEN bool_or(error_type = 'TOO MANY COLUMNS')
-         THEN 'has ' || max(column_idx) || ' fields where the header has {{width}}; a value with the delimiter in it '
+         THEN 'has ' || max(column_idx) || ' fields, but the header has {{width}}; a value that contains the delimiter '
               'must be in quotes'
          WHEN bool_or(error_type = 'LINE SIZE OVER MAXIMUM') THEN 'is longer than 2,000,000 bytes'
-         ELSE 'is no row' END
+         ELSE 'cannot be split into fields' END
 """
 
 
 def _take_rejected(con: duckdb.DuckDBPyConnection, number: int, file: DayFile, raw: RawFile) -> int:
-    """Move what DuckDB could not split into REJECTED, and number the other rows around them; answers how many.
+    """Move lines that DuckDB could not split to REJECTED, renumber the other rows, and return the number of lines.
 
-    Raises LandingRefused where rows after a rejected one may be lost: an unclosed quote, or a cut-off last line.
+    Raise LandingRefused if rows after a rejected line may be lost: an unclosed quote, or a truncated last line.
     """
     try:
         (rejects,) = single(con, f"SELECT count(*) FROM {REJECTS}")
     except duckdb.CatalogException:
-        # The file was not even scanned, since the feed's condition holds for no row of it whatever.
+        # The file was not scanned, because the feed's condition holds for no row.
         return 0
     if not rejects:
         return 0
     misquoted, cut_off = single(
         con,
-        # A quote that swallows line ends, or two bad quotes in a line: DuckDB no longer knows where rows begin.
+        # A quote that spans line ends, or two bad quotes in a line: DuckDB cannot tell where rows begin.
         f"SELECT (SELECT min(line) FROM (SELECT line FROM {REJECTS} WHERE error_type = 'UNQUOTED VALUE' GROUP BY line "
         "HAVING count(*) > 1 OR bool_or(contains(ltrim(csv_line, chr(10) || chr(13)), chr(10))))), "
         f"(SELECT max(line) FROM {REJECTS} WHERE error_type IN ('MISSING COLUMNS', 'UNQUOTED VALUE') "
@@ -238,7 +244,7 @@ def _take_rejected(con: duckdb.DuckDBPyConnection, number: int, file: DayFile, r
     if misquoted is not None:
         raise LandingRefused(
             f"{file.name}: row {misquoted - raw.lines_before} opens a quote that is not closed, so the rows after it "
-            "cannot be told apart; ask for a resend (a quote within a value is written twice)"
+            "cannot be separated; ask for a resend (a quote within a value is written twice)"
         )
     if cut_off is not None and not file.ends_with_newline:
         raise LandingRefused(
@@ -250,7 +256,7 @@ def _take_rejected(con: duckdb.DuckDBPyConnection, number: int, file: DayFile, r
         f"INSERT INTO {REJECTED} SELECT {number}, line - {raw.lines_before}, {rejection}, any_value(csv_line) "
         f"FROM {REJECTS} GROUP BY line"
     )
-    # The n-th readable row is the n-th number that no rejected line has: before the i-th rejected line r there are r - i.
+    # The n-th readable row has the n-th number that no rejected line has: r - i rows precede the i-th rejected line r.
     con.execute(
         f"UPDATE {TYPED} SET source_row = numbered.ordinal + numbered.shift FROM ("
         f"SELECT t.ordinal AS ordinal, g.shift AS shift FROM {TYPED} t ASOF JOIN ("

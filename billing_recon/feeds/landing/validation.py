@@ -1,4 +1,4 @@
-"""Holding the readable rows to their table's contract and to the days of their file. Rows given twice are in repeating."""
+"""Check readable rows against their table's contract and the days of their file. Duplicates are in deduplication."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
     from billing_recon.contracts.rule import Contract
 
 _BATCH_ROWS = 250_000
-"""Rows that are held as a frame at a time."""
+"""Rows per frame."""
 
 
 def contract_of_day(spec: TableSpec, company: Company, day: date, lookback_days: int) -> Contract:
-    """A canonical table's contract for one day's file: what any row must hold, and which days it may lie in."""
-    # Here and not above: contracts load polars, which a code location must not wait for.
+    """Return a table's contract for one day's file: the rules for each row, and the days that it may have."""
+    # Imported here: contracts load polars, which a Dagster code location must not wait for.
     from billing_recon.contracts.day_rules import day_rules
     from billing_recon.contracts.registry import contract_of
 
     return contract_of(spec.name, company.currencies).on_day(day_rules(spec, day, lookback_days, company.timezone))
 
 
-def hold_to_contract(con: duckdb.DuckDBPyConnection, contract: Contract, rows_in: int | None = None) -> int:
-    """Add to FAULTS what the readable rows break of their contract, batch by batch; answers how many faults.
+def check_contract(con: duckdb.DuckDBPyConnection, contract: Contract, rows_in: int | None = None) -> int:
+    """Add the readable rows' breaches of contract to FAULTS, batch by batch. Return their number.
 
-    `rows_in`, where it is known: so few that they are one batch need no second cursor to be read with.
+    `rows_in`, if known: rows that fit into one batch need no second cursor.
     """
     import polars as pl
 
@@ -66,7 +66,7 @@ def hold_to_contract(con: duckdb.DuckDBPyConnection, contract: Contract, rows_in
 
 
 def observed_on(spec: TableSpec, company: Company, day: date) -> str:
-    """SQL for the first day on which a row is both its own and landed: the file's, later for usage received later."""
+    """Return SQL for the day on which a row is first observed: the day of its file, or later for usage received later."""
     if spec is not USAGE_EVENTS:
         return f"DATE '{day}'"
     _, end = day_bounds(day, company.timezone)

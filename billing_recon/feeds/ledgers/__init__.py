@@ -5,7 +5,7 @@
     rows(path, form, options=...) -> canonical ledger_entries as text, one row an entry, lazily
     as_json(ledger) -> what `billing-recon read` prints
 
-`read` and `rows` raise LedgerUnreadable (a LandingRefused) for a file that is not what `form` says.
+`read` and `rows` raise LedgerUnreadable (a LandingRefused) for a file that is not what `form` message.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def rows_of(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, li
                 return
             except csv.Error as error:
                 raise LedgerUnreadable(
-                    f"{path.name}: line {line} is no row ({error}); a quote may be open: ask for a resend"
+                    f"{path.name}: line {line} is not a row ({error}); a quote may be open: ask for a resend"
                 ) from None
             yield line, cells
             line = reader.line_num + 1

@@ -26,11 +26,9 @@ from billing_recon.core.journal import (
     Period,
 )
 from billing_recon.feeds.ledgers.csv_rows import encoding_of, rows_of
-from billing_recon.feeds.ledgers.ledger_figures import grouped_figure, shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt, grouped_figure
 from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note
 from billing_recon.feeds.ledgers.number_series import Identities
-
-FORM = "datev"
 
 _START = re.compile(rb'^(?:\xef\xbb\xbf)?"?(?:EXTF|DTVF)"?;"?[0-9]{3}"?;"?[0-9]{1,3}"?;')
 _POSTINGS = "21"
@@ -56,13 +54,13 @@ _DEBTORS = "123456"
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """The header line of a DATEV export of any category; `stream` says when it is not the one of postings."""
+    """The header line of a DATEV export of any category; `stream` message when it is not the one of postings."""
     return _START.match(head) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What the header line says."""
+    """What the header line message."""
 
     header: Header
     year_begins: date | None
@@ -117,10 +115,10 @@ def _notes(bookings: int, final: int, keys: Counter[str]) -> Iterator[Note]:
 def _batch(path: Path, cells: list[str], options: LedgerOptions) -> _Batch:
     cells = [cell.strip() for cell in cells] + [""] * 31
     if cells[0].lstrip("\ufeff") not in ("EXTF", "DTVF"):
-        raise LedgerUnreadable(f"{path.name}: line 1 is no DATEV header; it begins with EXTF")
+        raise LedgerUnreadable(f"{path.name}: line 1 is not a DATEV header; it begins with EXTF")
     if cells[2] != _POSTINGS:
         raise LedgerUnreadable(
-            f"{path.name}: it is a DATEV export of '{shown(cells[3] or cells[2])}', not of postings (Buchungsstapel)"
+            f"{path.name}: it is a DATEV export of '{excerpt(cells[3] or cells[2])}', not of postings (Buchungsstapel)"
         )
     where = f"{path.name}: line 1"
     version = f"{cells[0]} {cells[1]}/{cells[4]}".replace("\ufeff", "")
@@ -128,7 +126,7 @@ def _batch(path: Path, cells: list[str], options: LedgerOptions) -> _Batch:
     first = _long_day(cells[14], f"{where}: period start")
     length = cells[13] or "4"
     if not re.fullmatch(r"[4-9]", length):
-        raise LedgerUnreadable(f"{where}: the length of accounts is '{shown(length)}'; it is 4 to 9 digits")
+        raise LedgerUnreadable(f"{where}: the length of accounts is '{excerpt(length)}'; it is 4 to 9 digits")
     office, client = cells[10], cells[11]
     return _Batch(
         Header(
@@ -159,7 +157,7 @@ def _long_day(text: str, where: str) -> date | None:
             raise ValueError
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise LedgerUnreadable(f"{where} is '{shown(text)}', which is no day; 20260302 is one") from None
+        raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is not a date; 20260302 is one") from None
 
 
 def _folded(name: str) -> str:
@@ -227,10 +225,10 @@ def _booking(
     at = {ours: cells[n].strip() if n < len(cells) else "" for ours, n in columns.items()}
     side = at["side"].upper()
     if side not in ("S", "H"):
-        raise LedgerUnreadable(f"{where}: Soll/Haben-Kennzeichen is '{shown(at['side'])}'; it is S or H")
+        raise LedgerUnreadable(f"{where}: Soll/Haben-Kennzeichen is '{excerpt(at['side'])}'; it is S or H")
     for name, label in (("account", "Konto"), ("contra", "Gegenkonto")):
         if not re.fullmatch(r"[0-9]{1,9}", at[name]):
-            raise LedgerUnreadable(f"{where}: {label} is '{shown(at[name])}', which is no account number")
+            raise LedgerUnreadable(f"{where}: {label} is '{excerpt(at[name])}', which is not an account number")
     amount = _amount(at["amount"], f"{where}: Umsatz")
     currency = at.get("currency") or batch.header.currency
     document_amount, document_currency = None, None
@@ -287,9 +285,9 @@ def _short_day(text: str, batch: _Batch, where: str) -> date:
             pass
     elif batch.year_begins is None:
         raise LedgerUnreadable(
-            f"{where} '{shown(text)}' has no year and line 1 does not say when the fiscal year begins"
+            f"{where} '{excerpt(text)}' has no year and line 1 does not say when the fiscal year begins"
         )
-    raise LedgerUnreadable(f"{where} is '{shown(text)}', which is no day of the fiscal year; 2102 is 21 February")
+    raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is not a date of the fiscal year; 2102 is 21 February")
 
 
 def _journal(path: Path, bookings: list[_Booking], ids: Identities, count: Counter[date], batch: _Batch) -> Journal:

@@ -1,11 +1,14 @@
-"""The formats, in the order in which a file is tried, and what is done with any of them."""
+"""Recognise and read a ledger of any format. core.feed.LedgerForm lists the formats; each has a module of its name."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
+from billing_recon.core.feed import LEDGER_FORMS
 from billing_recon.core.journal import (
     Account,
     Entry,
@@ -16,26 +19,25 @@ from billing_recon.core.journal import (
     Receipt,
     SalesInvoice,
 )
-from billing_recon.feeds.ledgers import beancount, datev, hledger, quickbooks, saft, xero
 from billing_recon.feeds.ledgers.ledger_audit import Audit
 from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, Reader
 
-READERS: tuple[Reader, ...] = (saft, datev, xero, quickbooks, beancount, hledger)
-FORMS: tuple[str, ...] = tuple(reader.FORM for reader in READERS)
-"""Every format that `recognise` can answer."""
+FORMS: tuple[str, ...] = tuple(form for form in LEDGER_FORMS if form != "ledger")
+"""Every format, in the order in which `recognise` tries them."""
+READERS: dict[str, Reader] = {form: cast("Reader", import_module(f"{__package__}.{form}")) for form in FORMS}
 HEAD_BYTES = 1 << 16
-"""How much of a file is looked at to tell its format."""
+"""Bytes that decide the format of a file."""
 _DEFAULTS = LedgerOptions()
 
 
 def recognise(data: bytes, name: str = "") -> str | None:
-    """The format of a ledger by its content, its name deciding only between the text journals. Never raises."""
+    """Return the format of a ledger by its content; the name decides only between text journals. Never raises."""
     head = data[:HEAD_BYTES]
-    return next((reader.FORM for reader in READERS if reader.recognise(head, name)), None)
+    return next((form for form, reader in READERS.items() if reader.recognise(head, name)), None)
 
 
 def read(path: Path, form: str, *, options: LedgerOptions = _DEFAULTS) -> LedgerFile:
-    """The whole ledger with its findings. Raises LedgerUnreadable."""
+    """Read the whole ledger with its findings. Raise LedgerUnreadable."""
     header = Header()
     audit = Audit()
     accounts: list[Account] = []
@@ -77,19 +79,19 @@ def read(path: Path, form: str, *, options: LedgerOptions = _DEFAULTS) -> Ledger
 
 
 def stream(path: Path, form: str, options: LedgerOptions = _DEFAULTS) -> Iterator[Item]:
-    """The file's items in order, none kept. For checks of files that do not fit into memory, feed them to an Audit."""
-    reader = next((reader for reader in READERS if form == reader.FORM), None)
+    """Yield the file's items in order, keeping none. To check files larger than memory, pass the items to an Audit."""
+    reader = READERS.get(form)
     if reader is None:
-        raise LedgerUnreadable(f"{path.name}: '{form}' is no ledger format; use one of {', '.join(FORMS)}")
+        raise LedgerUnreadable(f"{path.name}: '{form}' is not a ledger format; use one of {', '.join(FORMS)}")
     return reader.stream(path, options)
 
 
 def rows(
     path: Path, form: str, options: LedgerOptions = _DEFAULTS, audit: Audit | None = None
 ) -> Iterator[dict[str, str | None]]:
-    """Canonical ledger_entries, lazily: their columns as text, and `source_row` (see Entry.line). An `audit` hears all items.
+    """Yield canonical ledger_entries: their columns as text, and `source_row` (see Entry.line). An `audit` takes all items.
 
-    A posting stands on one side: a negative debit is a credit here. `role` is empty: the chart of accounts gives it.
+    A posting has one side: a negative debit becomes a credit. `role` is empty; the chart of accounts supplies it.
     """
     for item in stream(path, form, options):
         if audit is not None:
@@ -105,7 +107,7 @@ def _row(entry: Entry, options: LedgerOptions) -> dict[str, str | None]:
         amount, currency = entry.document_amount, entry.document_currency
         debit, credit = (amount, Decimal(0)) if amount > 0 else (Decimal(0), amount.copy_negate())
     if debit < 0 or credit < 0:
-        debit, credit = _turned(debit, credit)
+        debit, credit = _on_positive_side(debit, credit)
     return {
         "entry_id": entry.entry_id,
         "journal_id": entry.journal_id,
@@ -122,8 +124,8 @@ def _row(entry: Entry, options: LedgerOptions) -> dict[str, str | None]:
     }
 
 
-def _turned(debit: Decimal, credit: Decimal) -> tuple[Decimal, Decimal]:
-    """Negative sides on the other side, where it is free; what stands on both sides is left for the contract to refuse."""
+def _on_positive_side(debit: Decimal, credit: Decimal) -> tuple[Decimal, Decimal]:
+    """Move a negative side to the other side if that is empty; an entry with both sides is left for the contract to refuse."""
     if not credit:
         return Decimal(0), debit.copy_negate()
     if not debit:

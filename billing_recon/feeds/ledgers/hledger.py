@@ -26,8 +26,6 @@ from billing_recon.feeds.ledgers.hledger_text import read_text
 from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, skipped
 from billing_recon.feeds.ledgers.number_series import Identities
 
-FORM = "hledger"
-
 _ENDINGS = (".journal", ".ledger", ".hledger", ".ldg", ".lgr", ".j")
 _HEAD = re.compile(
     r"^[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}(?:=\S+)?(?:[ \t]+[^\n\"]*)?\n(?:[ \t]+;[^\n]*\n)*[ \t]+[^\s;][^\n]*",
@@ -252,8 +250,10 @@ class _Books:
         if any(one.transaction.postings[n].text.priced.lot_open for n in members):
             one.exchange = True
             where = f"{one.transaction.file}: line {one.transaction.line}"
-            says = f"{where}: a lot's cost is left open ({{}}); whether the transaction balances by it is not computed."
-            self.findings.append(skipped(where, "{}", says))
+            message = (
+                f"{where}: a lot's cost is left open ({{}}); whether the transaction balances by it is not computed."
+            )
+            self.findings.append(skipped(where, "{}", message))
         elif any(amount.priced for amount in known):
             self._weigh_otherwise(one, members)
         elif kind == "" and len(apart) == 2 and len({figure > 0 for figure in apart.values()}) == 2:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from billing_recon.core.journal import EXACT, LedgerUnreadable
-from billing_recon.feeds.ledgers.ledger_figures import DIGITS, shown
+from billing_recon.feeds.ledgers.ledger_figures import DIGITS, excerpt
 
 _SYMBOL = r"\"[^\"\n]*\"|[^\s\d;:\-+.,@*^/|&=<>{}\[\]()!?~'\"]+"
 _NUMBER = r"(?:[0-9](?:[0-9.,'’_]|[ \u00a0\u202f](?=[0-9]))*|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,3})?(?![0-9])"
@@ -63,7 +63,7 @@ class PostingAmount:
 
 
 class Broken(Exception):
-    """A text that is no amount; the message says why, without its line."""
+    """A text that is not an amount; the message message why, without its line."""
 
 
 def amount_at(text: str, at: int, line: int, default: str = "") -> tuple[Raw, int]:
@@ -76,12 +76,12 @@ def amount_at(text: str, at: int, line: int, default: str = "") -> tuple[Raw, in
     if match:
         first, symbol, second, number = match.groups()
         if first and second:
-            raise Broken(f"'{shown(text[at:])}' has two signs")
+            raise Broken(f"'{excerpt(text[at:])}' has two signs")
         return Raw(_bare(symbol), "-" in (first, second), number, line), match.end()
     rest = text[at:].strip()
     if rest.startswith("("):
-        raise Broken(f"'{shown(rest)}' is a calculation, which is not read; write its result")
-    raise Broken(f"'{shown(rest)}' is no amount")
+        raise Broken(f"'{excerpt(rest)}' is a calculation, which is not read; write its result")
+    raise Broken(f"'{excerpt(rest)}' is not an amount")
 
 
 def _bare(symbol: str | None) -> str:
@@ -122,14 +122,14 @@ def posting_amount(text: str, line: int, default: str) -> PostingAmount:
             tail = re.match(r"\s*(?:\{[^}]*\}\s*|@@?.*)*", text[at:])
             at += tail.end() if tail else 0
         else:
-            raise Broken(f"'{shown(rest)}' after the amount is not understood")
+            raise Broken(f"'{excerpt(rest)}' after the amount is not understood")
     return PostingAmount(amount, Priced(price, price_is_total, lot, lot_is_total, lot_open), assertion)
 
 
 def _closing(text: str, mark: str) -> int:
     end = text.find(mark)
     if end < 0:
-        raise Broken(f"'{shown(text)}' has no closing {mark}")
+        raise Broken(f"'{excerpt(text)}' has no closing {mark}")
     return end
 
 
@@ -163,17 +163,19 @@ class Marks:
         match = _SPLIT.match(raw.number)
         where = f"{self.file}: line {raw.line}"
         if match is None:
-            raise LedgerUnreadable(f"{where}: '{shown(raw.number)}' is no figure")
+            raise LedgerUnreadable(f"{where}: '{excerpt(raw.number)}' is not a figure")
         digits = match["digits"]
         mark = self._mark(raw, digits, where)
         for grouping in _GROUPING:
             digits = digits.replace(grouping, "")
         digits = digits.replace("," if mark == "." else ".", "").replace(mark, ".")
         if digits.count(".") > 1 or sum(c.isdigit() for c in digits) > DIGITS:
-            raise LedgerUnreadable(f"{where}: '{shown(raw.number)}' is no figure with '{mark}' before its decimals")
+            raise LedgerUnreadable(
+                f"{where}: '{excerpt(raw.number)}' is not a figure with '{mark}' before its decimals"
+            )
         power = int(match["power"] or 0)
         if abs(power) > DIGITS:
-            raise LedgerUnreadable(f"{where}: '{shown(raw.number)}' is no amount of a ledger")
+            raise LedgerUnreadable(f"{where}: '{excerpt(raw.number)}' is not an amount of a ledger")
         figure = Decimal(digits)
         if power:
             figure = EXACT.create_decimal(f"{figure.scaleb(power, EXACT):f}")
@@ -194,7 +196,7 @@ class Marks:
         if "." in digits:
             return "."
         raise LedgerUnreadable(
-            f"{where}: '{shown(raw.number)}' could be a thousand or a one with three decimals, and nothing in the file "
+            f"{where}: '{excerpt(raw.number)}' could be a thousand or a one with three decimals, and nothing in the file "
             "tells which; declare decimal_mark, or add a decimal-mark directive"
         )
 

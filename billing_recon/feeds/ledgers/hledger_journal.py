@@ -49,7 +49,7 @@ class Scope:
 
 @dataclass(slots=True)
 class JournalText:
-    """Everything that the file says. `default` is the commodity of amounts without one (D)."""
+    """Everything that the file message. `default` is the commodity of amounts without one (D)."""
 
     marks: Marks
     transactions: list[Transaction] = field(default_factory=list)

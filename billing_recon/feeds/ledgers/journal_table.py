@@ -16,13 +16,13 @@ from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.journal import LedgerOptions, LedgerUnreadable, Period
 from billing_recon.feeds.ledgers import sheet_days
 from billing_recon.feeds.ledgers.csv_rows import delimiter_of, encoding_of, rows_of
-from billing_recon.feeds.ledgers.ledger_figures import grouped_figure, shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt, grouped_figure
 
 TITLES_MAX = 30
 """Lines above the header that are looked at."""
 
 AMOUNT_MAX = 100
-"""Characters of a cell beyond which it is no amount."""
+"""Characters of a cell beyond which it is not an amount."""
 
 Names = Mapping[str, tuple[str, ...]]
 """Our name of a column -> their names, folded, the better first."""
@@ -162,15 +162,15 @@ class Table:
         where = f"{self.path.name}: line {row.line}: {name}"
         match = _MONEY.fullmatch(text) if len(text) <= AMOUNT_MAX else None
         if match is None or bool(match["open"]) != bool(match["close"]):
-            raise LedgerUnreadable(f"{where} is '{shown(text)}', which is no amount")
+            raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is not an amount")
         figure = grouped_figure(match["digits"].strip(), self.options.decimal_mark or ".", where)
         minuses = sum(bool(match[name]) and match[name] != "+" for name in ("open", "sign", "sign2", "sign3"))
         if minuses > 1:
-            raise LedgerUnreadable(f"{where} is '{shown(text)}', which is negative twice")
+            raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is negative twice")
         return (figure.copy_negate() if minuses else figure), match["before"] or match["after"]
 
     def currency(self, stated: str, symbol: str | None) -> str | None:
-        """The row's own column, else what its amount carries, else the declared one. A bare $ says nothing."""
+        """The row's own column, else what its amount carries, else the declared one. A bare $ message nothing."""
         named = stated or symbol
         if named is None:
             return self.options.currency

@@ -124,7 +124,7 @@ class Audit:
             if not entry.virtual:
                 _weigh(pending, entry)
         pending.tolerance.update(journal.tolerance)
-        if any(_apart(pending, currency) for currency in pending.sums):
+        if any(_is_unbalanced(pending, currency) for currency in pending.sums):
             self._open[journal.journal_id] = pending
         self._within(f"journal {journal.journal_id}", journal.dated, journal.period)
         if journal.number:
@@ -143,12 +143,12 @@ class Audit:
                     _numbered(period),
                     f"{_numbered(declared.first_period)} to {_numbered(declared.last_period)}",
                 )
-                sentence = f"{where} is posted in period {is_in}; the file says that it covers {covers}."
+                sentence = f"{where} is posted in period {is_in}; the file message that it covers {covers}."
                 self._add(Finding(FindingCode.PERIOD, where, covers, is_in, sentence))
             return
         if (declared.first and day < declared.first) or (declared.last and day > declared.last):
             covers = f"{declared.first or ''} to {declared.last or ''}".strip()
-            sentence = f"{where} is posted on {day}; the file says that it covers {covers}."
+            sentence = f"{where} is posted on {day}; the file message that it covers {covers}."
             self._add(Finding(FindingCode.PERIOD, where, covers, day.isoformat(), sentence))
 
     def _invoice(self, invoice: SalesInvoice) -> None:
@@ -230,7 +230,7 @@ def _weigh(pending: _Open, entry: Entry) -> None:
     sums.add(amount, ZERO) if amount > 0 else sums.add(ZERO, amount.copy_negate())
 
 
-def _apart(pending: _Open, currency: str | None) -> bool:
+def _is_unbalanced(pending: _Open, currency: str | None) -> bool:
     sums = pending.sums[currency]
     if sums.debit == sums.credit:
         return False
@@ -241,7 +241,7 @@ def _apart(pending: _Open, currency: str | None) -> bool:
 def _unbalanced(journal_id: str, pending: _Open) -> list[Finding]:
     findings = []
     for currency, sums in pending.sums.items():
-        if not _apart(pending, currency):
+        if not _is_unbalanced(pending, currency):
             continue
         money = f" {currency}" if currency else ""
         difference = EXACT.subtract(sums.debit, sums.credit)

@@ -9,7 +9,7 @@ from decimal import Decimal
 from billing_recon.core.journal import LedgerUnreadable
 
 DIGITS = 38
-"""A figure with more digits is no amount of any ledger."""
+"""A figure with more digits is not an amount of any ledger."""
 _PLAIN = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)")
 _ISO = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:[T ][0-9:.]{5,}.*|Z|[+-][0-9]{2}:[0-9]{2})?")
 _BARE = {".": re.compile(r"[0-9]*\.?[0-9]*"), ",": re.compile(r"[0-9]*,?[0-9]*")}
@@ -24,7 +24,7 @@ def plain_figure(text: str, where: str) -> Decimal:
     """A figure written 1234.50, as XML and our own files have it."""
     stripped = text.strip()
     if not _PLAIN.fullmatch(stripped):
-        raise LedgerUnreadable(f"{where} is '{shown(text)}', which is no figure; 1234.50 is one")
+        raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is not a figure; 1234.50 is one")
     return _bounded(stripped, where)
 
 
@@ -35,7 +35,7 @@ def grouped_figure(digits: str, mark: str, where: str) -> Decimal:
     if not bare and not grouped:
         other = "1.234,50" if mark == "," else "1,234.50"
         raise LedgerUnreadable(
-            f"{where} is '{shown(digits)}', which is no figure with '{mark}' before its decimals, like {other}; "
+            f"{where} is '{excerpt(digits)}', which is not a figure with '{mark}' before its decimals, like {other}; "
             "correct it, or declare the file's decimal_mark"
         )
     kept = "".join("." if c == mark else c for c in digits if c.isdigit() or c == mark)
@@ -44,7 +44,9 @@ def grouped_figure(digits: str, mark: str, where: str) -> Decimal:
 
 def _bounded(text: str, where: str) -> Decimal:
     if sum(c.isdigit() for c in text) > DIGITS:
-        raise LedgerUnreadable(f"{where} has more than {DIGITS} digits ({shown(text)}); it is no amount of a ledger")
+        raise LedgerUnreadable(
+            f"{where} has more than {DIGITS} digits ({excerpt(text)}); it is not an amount of a ledger"
+        )
     return Decimal(text)
 
 
@@ -56,10 +58,10 @@ def iso_day(text: str, where: str) -> date:
             raise ValueError
         return date.fromisoformat(match.group(1))
     except ValueError:
-        raise LedgerUnreadable(f"{where} is '{shown(text)}', which is no day; 2026-03-02 is one") from None
+        raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is not a date; 2026-03-02 is one") from None
 
 
-def shown(text: str) -> str:
+def excerpt(text: str) -> str:
     """A text of the file in a sentence: one line, not long."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:57]}..."

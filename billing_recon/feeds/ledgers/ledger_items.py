@@ -24,7 +24,7 @@ Section = Literal["entries", "invoices", "payments"]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says about itself. Comes first."""
+    """What a file message about itself. Comes first."""
 
     version: str | None = None
     company: str | None = None
@@ -54,9 +54,7 @@ Item = Header | Account | Journal | SalesInvoice | Receipt | Stated | Note | Fin
 
 
 class Reader(Protocol):
-    """A module that reads one format."""
-
-    FORM: str
+    """A module that reads one format and is named after it."""
 
     def recognise(self, head: bytes, name: str) -> bool:
         """Whether the head of a file (some kilobytes) is of this format. Never raises."""

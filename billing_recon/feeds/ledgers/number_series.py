@@ -67,10 +67,10 @@ class Number:
     width: int
 
 
-def taken_apart(text: str) -> Number | None:
+def split_number(text: str) -> Number | None:
     """The last run of digits is the number; None where there is none.
 
-    >>> taken_apart("FT A/17")
+    >>> split_number("FT A/17")
     Number(pattern='FT A/{}', value=17, width=2)
     """
     match = _LAST_DIGITS.match(text)
@@ -91,7 +91,7 @@ class Numbering:
 
     def take(self, series: str, text: str, *, consecutive: bool = True) -> Finding | None:
         """NUMBER_REPEAT where the series has the number already. Gaps are looked for only in `consecutive` numbers."""
-        number = taken_apart(text) if consecutive else None
+        number = split_number(text) if consecutive else None
         if number is None:
             new = (series, text) not in self._other
             self._other.add((series, text))
@@ -188,7 +188,7 @@ class Identities:
                 return candidate
 
     def _new(self, text: str) -> bool:
-        number = taken_apart(text)
+        number = split_number(text)
         if number is None:
             new = text not in self._other
             self._other.add(text)

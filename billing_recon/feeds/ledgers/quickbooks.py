@@ -24,11 +24,9 @@ from billing_recon.core.journal import (
     LedgerUnreadable,
 )
 from billing_recon.feeds.ledgers.journal_table import Names, Row, Table, folded, header_in_head
-from billing_recon.feeds.ledgers.ledger_figures import shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt
 from billing_recon.feeds.ledgers.ledger_items import Header, Item, Stated
 from billing_recon.feeds.ledgers.number_series import Identities
-
-FORM = "quickbooks"
 
 _NAMES: Names = {
     "journal": ("trans#", "transaction#", "transactionid", "journalid", "journalno", "journalnumber", "trans"),
@@ -121,7 +119,7 @@ class _Reader:
             yield from self._sums(row, debit or ZERO, credit or ZERO)
         elif not account:
             if not row.only and row["date"] and not row.first.casefold().startswith("total"):
-                raise LedgerUnreadable(f"{where} has no account: {shown(row.first)}")
+                raise LedgerUnreadable(f"{where} has no account: {excerpt(row.first)}")
             # A line of text: a footer with the basis and the time of the report, or a section's title.
         else:
             if self._begins(row):

@@ -25,14 +25,12 @@ from billing_recon.core.journal import (
     LedgerUnreadable,
     Period,
 )
-from billing_recon.feeds.ledgers.ledger_figures import iso_day, plain_figure, shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt, iso_day, plain_figure
 from billing_recon.feeds.ledgers.ledger_items import Header, Item, Section, Stated, skipped
 from billing_recon.feeds.ledgers.number_series import Identities
 from billing_recon.feeds.ledgers.saft_documents import invoice, receipt
 from billing_recon.feeds.ledgers.saft_fields import Fields, fields, number
 from billing_recon.feeds.ledgers.xml_records import local, records
-
-FORM = "saft"
 
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?AuditFile[\s>]")
 _CASH_REGISTER = b"StandardAuditFile-Taxation-CashRegister"
@@ -92,7 +90,9 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
                 yield account
             case "Transaction":
                 if not seen:
-                    raise LedgerUnreadable(f"{path.name}: transactions come before the Header; this is no SAF-T file")
+                    raise LedgerUnreadable(
+                        f"{path.name}: transactions come before the Header; this is not a SAF-T file"
+                    )
                 journal = _Transaction(path, element, header, ids, names, lines).journal()
                 lines += len(journal.entries)
                 yield journal
@@ -112,7 +112,7 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
             case _:
                 pass
     if not seen:
-        raise LedgerUnreadable(f"{path.name}: it has no AuditFile/Header; this is no SAF-T file")
+        raise LedgerUnreadable(f"{path.name}: it has no AuditFile/Header; this is not a SAF-T file")
     if unread:
         what = f"{unread} source documents"
         yield skipped("SourceDocuments", what, f"{what} are not read: their layout is defined for Portugal only.")
@@ -164,7 +164,9 @@ def _accounting_period(at: Fields, name: str, where: str) -> tuple[int, int] | N
 
 def _year_and_number(year: str, period: str, where: str) -> tuple[int, int]:
     if not (re.fullmatch(r"[0-9]{4}", year) and re.fullmatch(r"[0-9]{1,2}", period) and int(year)):
-        raise LedgerUnreadable(f"{where} is '{shown(period)}' of '{shown(year)}', which is no accounting period")
+        raise LedgerUnreadable(
+            f"{where} is '{excerpt(period)}' of '{excerpt(year)}', which is not an accounting period"
+        )
     return int(year), int(period)
 
 
@@ -173,7 +175,7 @@ def _account(path: Path, element: etree._Element) -> Account:
     account = at.text("AccountID")
     if not account:
         raise LedgerUnreadable(f"{path.name}: line {element.sourceline}: an account without AccountID")
-    where = f"{path.name}: account {shown(account)}"
+    where = f"{path.name}: account {excerpt(account)}"
     # Norway's grouping codes are those of a tax form; Portugal's name the account that sums this one up.
     parent = at.text("GroupingCode") if at.text("GroupingCategory") in ("GM", "GA", "AM", "AA") else None
     return Account(
@@ -198,7 +200,7 @@ def _stated(path: Path, element: etree._Element, name: str) -> Stated:
     where = f"{path.name}: {name}"
     count = at.text("NumberOfEntries")
     if count is not None and not re.fullmatch(r"[0-9]{1,15}", count):
-        raise LedgerUnreadable(f"{where}: NumberOfEntries is '{shown(count)}', which is no count")
+        raise LedgerUnreadable(f"{where}: NumberOfEntries is '{excerpt(count)}', which is not a count")
     return Stated(
         section=_SECTIONS[name],
         name=name,
@@ -228,7 +230,7 @@ class _Transaction:
             line = element.sourceline
             raise LedgerUnreadable(f"{path.name}: line {line}: a transaction of journal {diary} has no TransactionID")
         self.diary, self.given = diary or "", given
-        self.where = f"{path.name}: transaction {shown(given)} of journal {shown(self.diary)}"
+        self.where = f"{path.name}: transaction {excerpt(given)} of journal {excerpt(self.diary)}"
         self.journal_id = ids.unique(_identity(self.diary, given))
         day = self.at.text("TransactionDate") or self.at.text("GLPostingDate")
         if not day:
@@ -275,7 +277,7 @@ class _Transaction:
 
     def _entry(self, line: Fields, n: int, taken: set[str], invoice_id: str | None, customer_id: str | None) -> Entry:
         record = line.text("RecordID")
-        where = f"{self.where}, record {shown(record or str(n))}"
+        where = f"{self.where}, record {excerpt(record or str(n))}"
         account = line.text("AccountID")
         if not account:
             raise LedgerUnreadable(f"{where} has no AccountID")

@@ -15,7 +15,7 @@ from billing_recon.core.journal import (
     SalesInvoice,
     SettledInvoice,
 )
-from billing_recon.feeds.ledgers.ledger_figures import iso_day, shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt, iso_day
 from billing_recon.feeds.ledgers.saft_fields import Fields, fields, number
 from billing_recon.feeds.ledgers.xml_records import local
 
@@ -31,7 +31,7 @@ def invoice(file: str, element: etree._Element, currency: str | None) -> SalesIn
     given = at.text("InvoiceNo")
     if not given:
         raise LedgerUnreadable(f"{file}: line {element.sourceline}: an invoice without InvoiceNo")
-    where = f"{file}: invoice {shown(given)}"
+    where = f"{file}: invoice {excerpt(given)}"
     type_ = at.text("InvoiceType") or ""
     credit_note = type_ in CREDIT_NOTES
     status = fields(at.element("DocumentStatus")).text("InvoiceStatus") or ""
@@ -84,7 +84,7 @@ def receipt(file: str, element: etree._Element, currency: str | None) -> Receipt
     given = at.text("PaymentRefNo")
     if not given:
         raise LedgerUnreadable(f"{file}: line {element.sourceline}: a payment without PaymentRefNo")
-    where = f"{file}: payment {shown(given)}"
+    where = f"{file}: payment {excerpt(given)}"
     status = fields(at.element("DocumentStatus")).text("PaymentStatus") or ""
     debit, credit = ZERO, ZERO
     settles = []

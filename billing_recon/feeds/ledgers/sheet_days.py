@@ -9,7 +9,7 @@ from datetime import date
 from typing import Literal
 
 from billing_recon.core.journal import LedgerUnreadable, Period
-from billing_recon.feeds.ledgers.ledger_figures import shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt
 
 Order = Literal["dmy", "mdy", "ymd"]
 
@@ -23,7 +23,7 @@ _YMD_SHORT = re.compile(r"([0-9]{2})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})")
 
 
 def order_of(texts: Iterable[tuple[int, str]], declared: Order | None, file: str) -> Order | None:
-    """The order of days written in numbers, from (line, text) of the whole file; None where every text says it itself.
+    """The order of days written in numbers, from (line, text) of the whole file; None where every text message it itself.
 
     Raises LedgerUnreadable where the days contradict each other or could be read both ways.
     """
@@ -45,8 +45,8 @@ def order_of(texts: Iterable[tuple[int, str]], declared: Order | None, file: str
             either = either or (line, text)
     if day_first and month_first:
         raise LedgerUnreadable(
-            f"{file}: the days contradict each other: line {day_first[0]} has {shown(day_first[1])}, line "
-            f"{month_first[0]} has {shown(month_first[1])}; ask for a resend with one order"
+            f"{file}: the days contradict each other: line {day_first[0]} has {excerpt(day_first[1])}, line "
+            f"{month_first[0]} has {excerpt(month_first[1])}; ask for a resend with one order"
         )
     if day_first:
         return "dmy"
@@ -54,7 +54,7 @@ def order_of(texts: Iterable[tuple[int, str]], declared: Order | None, file: str
         return "mdy"
     if either:
         raise LedgerUnreadable(
-            f"{file}: line {either[0]}: the day {shown(either[1])} could be read both ways and no other day of the file "
+            f"{file}: line {either[0]}: the day {excerpt(either[1])} could be read both ways and no other day of the file "
             "tells which; declare dates: dmy or dates: mdy"
         )
     return "dmy"  # only days like 05/05, which are the same both ways
@@ -64,7 +64,7 @@ def day(text: str, order: Order | None, where: str) -> date:
     """One day. Raises LedgerUnreadable."""
     found = _day(text.strip(), order)
     if found is None:
-        raise LedgerUnreadable(f"{where}: '{shown(text)}' is no day; 2026-03-02 is one")
+        raise LedgerUnreadable(f"{where}: '{excerpt(text)}' is not a date; 2026-03-02 is one")
     return found
 
 

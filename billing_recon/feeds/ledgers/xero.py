@@ -25,11 +25,9 @@ from billing_recon.core.journal import (
 )
 from billing_recon.feeds.ledgers import sheet_days
 from billing_recon.feeds.ledgers.journal_table import Names, Row, Table, folded, header_in_head
-from billing_recon.feeds.ledgers.ledger_figures import shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt
 from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, Stated
 from billing_recon.feeds.ledgers.number_series import Identities
-
-FORM = "xero"
 
 _NAMES: Names = {
     "journal": ("journalnumber", "journalno", "journalid", "journal#", "journal", "id"),
@@ -114,7 +112,7 @@ class _Reader:
             return
         if sides is None or not account:
             if sides is not None and (sides[0] or sides[1]):
-                raise LedgerUnreadable(f"{where} has an amount and no account: {shown(row.first)}")
+                raise LedgerUnreadable(f"{where} has an amount and no account: {excerpt(row.first)}")
             return
         if self._key(row) != self.key:
             yield from self.close(keep_above=True)

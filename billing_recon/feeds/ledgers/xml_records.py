@@ -13,7 +13,7 @@ from pathlib import Path
 from lxml import etree
 
 from billing_recon.core.journal import LedgerUnreadable
-from billing_recon.feeds.ledgers.ledger_figures import shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt
 
 _CHUNK = 1 << 16
 RECORD_BYTES_MAX = 64 << 20
@@ -65,14 +65,14 @@ def records(path: Path, wanted: Mapping[str, frozenset[str]]) -> Iterator[etree.
                         _release(element)
                 if since > RECORD_BYTES_MAX:
                     raise LedgerUnreadable(
-                        f"{path.name}: {RECORD_BYTES_MAX >> 20} MB came without the end of a record; this is no ledger"
+                        f"{path.name}: {RECORD_BYTES_MAX >> 20} MB came without the end of a record; this is not a ledger"
                     )
         parser.close()
     except etree.XMLSyntaxError as error:
         line = f"line {error.lineno}" if error.lineno else "its start"
-        says = shown(error.msg or "it is no XML")
+        message = excerpt(error.msg or "it is not XML")
         raise LedgerUnreadable(
-            f"{path.name}: the XML breaks off or is broken at {line} ({says}); ask for a resend"
+            f"{path.name}: the XML breaks off or is broken at {line} ({message}); ask for a resend"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Where one column of ours comes from, as SQL: the text that came, that text in our notation, what a figure is made of."""
+"""The source of one canonical column, as SQL: its text, the text in our notation, and how a figure is computed."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _FIGURES = (Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE)
 
 
 _ALIASES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
-"""Types as DuckDB names them, by which core.schema names them otherwise."""
+"""DuckDB's name of a type -> the name in core.schema, where they differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where one canonical column comes from, as SQL over the raw file.
 
-    `sql` is its text as it came. `exact`: the expression already has the column's exact type (Parquet) and needs no reading
-    of text. `ours`: SQL for that text in our notation, where the file has another; `expects` then says which. `failed` is
-    SQL that is true where an expression of company.yaml could not be computed.
+    `sql` is its text as delivered. `exact`: the expression already has the column's type (Parquet) and is not parsed.
+    `normalised`: SQL for the text in our notation, if the file uses another, which `expects` describes. `failed`: SQL that
+    is true if an expression of company.yaml could not be computed.
     """
 
     column: Column
     sql: str
     exact: bool = False
     failed: str | None = None
-    ours: str | None = None
+    normalised: str | None = None
     expects: str | None = None
 
 
@@ -53,9 +53,9 @@ def mapped(
     where: str,
     used: set[str],
 ) -> Source:
-    """One column with its entry of company.yaml; `used` grows by what it reads."""
+    """Return the source of a column with an entry in company.yaml. Adds the columns that it reads to `used`."""
     if entry.sign is not None:
-        _their_column(entry.sign.column, column, raw, f"{where}.sign", used)
+        _source_type(entry.sign.column, column, raw, f"{where}.sign", used)
     if entry.value is not None:
         return Source(column, _translated(text(entry.value), entry.map))
     if entry.sql is not None:
@@ -69,15 +69,15 @@ def mapped(
         computed = _translated(_as_text(f"{attempt}.v", kind), entry.map)
         return replace(_written(column, computed, None, entry, entry), failed=f"{attempt} IS NULL")
     assert entry.column is not None
-    kind = _their_column(entry.column, column, raw, where, used)
+    kind = _source_type(entry.column, column, raw, where, used)
     if _ALIASES.get(kind, kind) == column.sql_type and kind != "VARCHAR" and not entry.map and not entry.computed:
         return Source(column, quoted(entry.column), exact=True)
-    came = _translated(_as_text(quoted(entry.column), kind), entry.map)
+    value = _translated(_as_text(quoted(entry.column), kind), entry.map)
     other = None
     if entry.minus is not None:
-        other = _as_text(quoted(entry.minus), _their_column(entry.minus, column, raw, f"{where}.minus", used))
+        other = _as_text(quoted(entry.minus), _source_type(entry.minus, column, raw, f"{where}.minus", used))
     if kind != "VARCHAR":
-        # A typed column has figures and days already; only what they count in is a matter of writing.
+        # A typed column holds figures and days already; only their unit and time zone are a matter of notation.
         typed, rest = (
             Written(
                 minor_units=w.minor_units,
@@ -87,68 +87,68 @@ def mapped(
             )
             for w in (entry, feed)
         )
-        return _written(column, came, other, entry, typed.over(rest))
-    return _written(column, came, other, entry, entry.over(feed))
+        return _written(column, value, other, entry, typed.over(rest))
+    return _written(column, value, other, entry, entry.over(feed))
 
 
-def _their_column(theirs: str, column: Column, raw: RawFile, where: str, used: set[str]) -> str:
-    """The type of one of their columns; LandingRefused when the file has it not, or has a binary figure for money."""
-    if theirs not in raw.columns:
-        raise LandingRefused(f"the column '{theirs}' named by {where} is missing; correct one of the two")
-    if theirs in raw.binary and column.kind in _FIGURES:
+def _source_type(name: str, column: Column, raw: RawFile, where: str, used: set[str]) -> str:
+    """Return the type of a column of the file. Raise LandingRefused if it is missing, or a binary float for money."""
+    if name not in raw.columns:
+        raise LandingRefused(f"the column '{name}' named by {where} is missing; correct one of the two")
+    if name in raw.binary and column.kind in _FIGURES:
         raise LandingRefused(
-            f"the column '{theirs}' named by {where} is a binary float, which loses cents; "
-            "make it NUMERIC, or convert it where it was computed"
+            f"the column '{name}' named by {where} is a binary float, which loses cents; "
+            "make it NUMERIC, or convert it at the source"
         )
-    used.add(theirs)
-    return raw.columns[theirs]
+    used.add(name)
+    return raw.columns[name]
 
 
-def _written(column: Column, came: str, other: str | None, entry: ColumnMap, written: Written) -> Source:
-    """A column whose text `came` is in the notation `written`, less the text `other`."""
-    came = _nothing_said(came, written)
+def _written(column: Column, value: str, other: str | None, entry: ColumnMap, written: Written) -> Source:
+    """Return the source of a column whose text `value`, less the text `other`, is in the notation `written`."""
+    value = _without_empty(value, written)
     declared = notation.is_declared(column.kind, written)
     if not declared and not entry.computed:
-        return Source(column, came)
+        return Source(column, value)
     expects = notation.expects(column.kind, written)
-    trimmed = f"nullif(trim({came}), '')"
+    trimmed = f"nullif(trim({value}), '')"
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):
-        return Source(column, came, ours=notation.date_text(trimmed, column.kind, written), expects=expects)
+        return Source(column, value, normalised=notation.date_text(trimmed, column.kind, written), expects=expects)
     ours = notation.figure_text(trimmed, written)
     shown = trimmed
     if other is not None:
-        less = f"nullif(trim({_nothing_said(other, written)}), '')"
+        less = f"nullif(trim({_without_empty(other, written)}), '')"
         ours, shown = _less(ours, trimmed, notation.figure_text(less, written), less)
     if entry.sign is not None:
         shown = f"CASE WHEN {shown} IS NOT NULL THEN concat_ws(' ', {shown}, trim({quoted(entry.sign.column)})) END"
-        expects += f", beside {' or '.join(entry.sign.plus + entry.sign.minus + entry.sign.zero)}"
+        expects += f", with {' or '.join(entry.sign.plus + entry.sign.minus + entry.sign.zero)}"
     ours = notation.computed(ours, entry)
     if written.percent and column.kind is Kind.RATE:
         ours = notation.percent(ours)
-    return Source(column, shown, ours=ours, expects=expects)
+    return Source(column, shown, normalised=ours, expects=expects)
 
 
-def _less(figure: str, came: str, other: str, less: str) -> tuple[str, str]:
-    """One figure less another, and how that reads; each may be empty, but not be something else than a figure."""
-    both = "(p.came IS NULL OR p.figure IS NOT NULL) AND (p.less IS NULL OR p.other IS NOT NULL)"
+def _less(figure: str, value: str, other: str, less: str) -> tuple[str, str]:
+    """Return one figure less another, and how that is shown. Each may be empty but must otherwise be a figure."""
+    both = "(p.minuend IS NULL OR p.figure IS NOT NULL) AND (p.less IS NULL OR p.other IS NOT NULL)"
     return (
-        f"list_transform([struct_pack(came := {came}, figure := {figure}, less := {less}, other := {other})], "
+        f"list_transform([struct_pack(minuend := {value}, figure := {figure}, less := {less}, other := {other})], "
         f"lambda p: CASE WHEN {both} THEN difference(p.figure, p.other) END)[1]",
-        f"CASE WHEN {less} IS NULL THEN {came} ELSE concat_ws(' ', {came}, 'less', {less}) END",
+        f"CASE WHEN {less} IS NULL THEN {value} ELSE concat_ws(' ', {value}, 'less', {less}) END",
     )
 
 
-def _nothing_said(came: str, written: Written) -> str:
-    """A text that stands for no value is none."""
+def _without_empty(value: str, written: Written) -> str:
+    """Treat a text that is declared `empty` as no value."""
     if not written.empty:
-        return came
-    return f"CASE WHEN trim({came}) NOT IN ({', '.join(text(word) for word in written.empty)}) THEN {came} END"
+        return value
+    return f"CASE WHEN trim({value}) NOT IN ({', '.join(text(word) for word in written.empty)}) THEN {value} END"
 
 
 def in_whole_units(
     source: Source, feed: Feed, sources: list[Source], raw: RawFile, key: str, used: set[str], problems: list[str]
 ) -> Source:
-    """An amount or price that is given in minor units, in whole ones."""
+    """Convert the source of an amount or price in minor units to whole units."""
     given = feed.columns.get(source.column.name)
     if source.column.kind not in (Kind.AMOUNT, Kind.PRICE) or (given is None and source.column.name not in raw.columns):
         return source
@@ -170,24 +170,24 @@ def in_whole_units(
         stated = next((other.sql for other in sources if other.column.kind is Kind.CURRENCY), None)
         if stated is None:
             problems.append(
-                f"{key}: the table has no currency to count minor units by; name one, or a column: minor_units: EUR"
+                f"{key}: the table has no currency that defines its minor units; name one, or a column: minor_units: EUR"
             )
             return source
         currency = f"trim({stated})"
     trimmed = f"nullif(trim({_as_text(source.sql, 'DECIMAL') if source.exact else source.sql}), '')"
-    figure = source.ours or notation.figure_text(trimmed, notation.PLAIN)
+    figure = source.normalised or notation.figure_text(trimmed, notation.PLAIN)
     expects = source.expects or notation.expects(source.column.kind, Written(minor_units=True))
     return replace(
         source,
         sql=_as_text(source.sql, "DECIMAL") if source.exact else source.sql,
         exact=False,
-        ours=notation.in_whole_units(figure, currency),
+        normalised=notation.in_whole_units(figure, currency),
         expects=expects,
     )
 
 
 def _translated(sql: str, values: dict[str, str]) -> str:
-    """Their values as ours; one that is not listed stays as it is, for the contract to judge."""
+    """Translate values by a map. A value that is not listed stays as it is, for the contract to check."""
     if not values:
         return sql
     cases = " ".join(f"WHEN {text(theirs)} THEN {text(ours)}" for theirs, ours in values.items())
@@ -195,7 +195,7 @@ def _translated(sql: str, values: dict[str, str]) -> str:
 
 
 def result_type(con: duckdb.DuckDBPyConnection, raw: RawFile, expression: str, where: str) -> str:
-    """The SQL type of an expression over the file's columns; LandingRefused when it cannot be computed on them."""
+    """Return the SQL type of an expression over the file's columns. Raise LandingRefused if it cannot be computed."""
     nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(theirs)}" for theirs, kind in raw.columns.items())
     try:
         row = con.execute(f"SELECT typeof(({expression})) FROM (SELECT {nulls})").fetchone()
@@ -205,8 +205,8 @@ def result_type(con: duckdb.DuckDBPyConnection, raw: RawFile, expression: str, w
         duckdb.CatalogException,
         duckdb.InvalidInputException,
     ) as error:
-        says = str(error).split("\n")[0].split(": ", 1)[-1]
-        raise LandingRefused(f"{where} cannot be computed on this file's columns: {says}") from None
+        message = str(error).split("\n")[0].split(": ", 1)[-1]
+        raise LandingRefused(f"{where} cannot be computed on this file's columns: {message}") from None
     assert row is not None
     return str(row[0])
 
@@ -223,7 +223,7 @@ def _parse_tree(con: duckdb.DuckDBPyConnection, expression: str) -> str:
 
 @lru_cache(maxsize=512)
 def _parsed_names(tree: str) -> frozenset[str]:
-    """The columns that a parsed expression names."""
+    """Return the columns that a parsed expression names."""
     found: set[str] = set()
     pending: list[object] = [json.loads(tree)]
     while pending:

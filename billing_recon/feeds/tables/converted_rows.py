@@ -1,7 +1,7 @@
-"""Rows that another part of feeds made of something else (documents, a ledger, a database), as a relation like a file's.
+"""Rows converted from documents, a ledger or a database, as a relation like that of a file.
 
-They lie in a scratch Parquet file of texts with three columns of ours before theirs: which of the day's files a row is of,
-which row of it, and what is broken where it is none.
+They are stored in a scratch Parquet file of texts. Three columns of ours come first: the number of a row's file, the row
+in that file, and the reason if it is broken.
 """
 
 from __future__ import annotations
@@ -26,18 +26,14 @@ _BATCH_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class ConvertedRows(DayFile):
-    """A scratch file of converted rows. `name` is where they come from, for messages.
-
-    `binary` are the columns whose figures were binary floats, `broken` is why a row is none, as reason and SQL over the
-    column `broken`.
-    """
+    """A scratch file of converted rows. `name` is their origin, for messages; `binary` and `broken` are as in RawFile."""
 
     binary: frozenset[str] = frozenset()
     broken: tuple[Reason, str] = (Reason.BROKEN_ROW, "broken")
 
 
 class ConvertedRowsWriter:
-    """Writes converted rows to a Parquet file, batch by batch, so that they need not be held."""
+    """Write converted rows to a Parquet file batch by batch, so that memory stays bounded."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         import pyarrow as pa
@@ -49,17 +45,17 @@ class ConvertedRowsWriter:
             [("landing_file", pa.int32()), ("landing_row", pa.int64()), ("landing_broken", pa.string())]
             + [(column, pa.string()) for column in columns]
         )
-        self._held: list[tuple[int | str | None, ...]] = []
+        self._pending: list[tuple[int | str | None, ...]] = []
         self._writer = pq.ParquetWriter(path, self._schema, compression="zstd")
 
     def add(self, file_no: int, row: int, values: Sequence[str | None], broken: str | None = None) -> None:
-        """One row: the texts of their columns, in order."""
-        self._held.append((file_no, row, broken, *values))
-        if len(self._held) >= _BATCH_ROWS:
+        """Add one row: the texts of its columns, in order."""
+        self._pending.append((file_no, row, broken, *values))
+        if len(self._pending) >= _BATCH_ROWS:
             self._flush()
 
     def add_columns(self, columns: Sequence[Any], file_no: int) -> None:
-        """A batch of rows as Arrow arrays of text, one a column, without a place of their own yet."""
+        """Add a batch of rows as Arrow arrays of text, one per column, numbered after the rows before."""
         import pyarrow as pa
 
         rows = len(columns[0])
@@ -75,12 +71,12 @@ class ConvertedRowsWriter:
     def _flush(self) -> None:
         import pyarrow as pa
 
-        if self._held:
-            by_column = zip(*self._held, strict=True)
+        if self._pending:
+            by_column = zip(*self._pending, strict=True)
             arrays = [pa.array(values, field.type) for values, field in zip(by_column, self._schema, strict=True)]
             self._writer.write_table(pa.Table.from_arrays(arrays, schema=self._schema))
-            self.rows += len(self._held)
-            self._held = []
+            self.rows += len(self._pending)
+            self._pending = []
 
     def __enter__(self) -> ConvertedRowsWriter:
         return self
@@ -114,7 +110,7 @@ class Conversion:
 
 
 def open_converted(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
-    """The rows in the order in which they were written."""
+    """Open the rows in the order in which they were written."""
     assert isinstance(file, ConvertedRows)
     source = f"read_parquet({text(str(file.readable))}, file_row_number = true)"
     described = con.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {source}").fetchall()

@@ -1,4 +1,4 @@
-"""Which files a table's day came in, and whether they are the bytes of what they claim to be. What is in them comes later."""
+"""Find and open the files of a table's day: hash, unpack and decode them. Their content is read later."""
 
 from __future__ import annotations
 
@@ -23,15 +23,14 @@ TEXT_FORMATS = ("csv", "jsonl")
 _CHUNK = 1 << 20
 _UTF8 = ("utf-8", "utf-8-sig", "utf8")
 _DOCUMENTS = "landing/documents/{day}/*"
-"""Where documents lie when a feed of documents does not say."""
+"""The default path of documents."""
 
 
 @dataclass(frozen=True, slots=True)
 class DayFile:
-    """One file. `name` is relative to the home, `sha256` of its bytes as they came.
+    """One file. `name` is relative to the home, `sha256` is of its bytes as delivered.
 
-    `readable` is where it lies unpacked and with its text as UTF-8: itself, or a copy. Size and last line end are that
-    one's.
+    `readable` is the file, or a copy that is unpacked and in UTF-8; size and last line end are those of `readable`.
     """
 
     name: str
@@ -43,33 +42,33 @@ class DayFile:
 
 
 def find_files(home: Path, table: str, feed: Feed, day: date) -> list[Path]:
-    """The files of a table's day, sorted by name; none when nothing came.
+    """Return the files of a table's day, sorted by name; none if nothing was delivered.
 
     Without a configured path: landing/<table>/<day>.csv, .jsonl or .parquet, each also compressed. A configured path may
-    hold `{day}` and wildcards. Raises LandingRefused when one day came in two formats, since one of them must be wrong.
+    contain `{day}` and wildcards. Raise LandingRefused for two formats of one day, because one of them must be wrong.
     """
     pattern = path_of(table, feed)
     if pattern:
-        # Hidden files are the file system's or an editor's.
+        # Hidden files belong to the file system or an editor.
         matching = home.glob(pattern.replace("{day}", str(day)))
         return sorted(path for path in matching if path.is_file() and not path.name.startswith("."))
     folder = home / "landing" / table
     found = [path for ext in EXTENSIONS for end in ENDINGS if (path := folder / f"{day}.{ext}{end}").is_file()]
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
-        raise LandingRefused(f"landing/{table} holds {names} for one day; keep the one that counts")
+        raise LandingRefused(f"landing/{table} holds {names} for one day; keep the right one")
     return found
 
 
 def path_of(table: str, feed: Feed) -> str | None:
-    """The pattern under which a feed's files lie; None for the default place of its table."""
+    """Return the path pattern of a feed's files; None for the default path of its table."""
     if feed.path and Path(feed.path).is_absolute():
         raise LandingRefused(f"feeds.{table}.path must be relative to the home; {feed.path} is not")
     return feed.path or (_DOCUMENTS if feed.is_documents else None)
 
 
 def is_delivered_empty(home: Path, table: str, feed: Feed, day: date) -> bool:
-    """Whether a day's folder of documents came without any: a day on which nothing was sent."""
+    """Whether a day's folder of documents exists and is empty: nothing was sent that day."""
     path = path_of(table, feed) if feed.is_documents else None
     return (
         path is not None
@@ -79,15 +78,15 @@ def is_delivered_empty(home: Path, table: str, feed: Feed, day: date) -> bool:
 
 
 def open_file(home: Path, path: Path, feed: Feed, scratch: Path) -> DayFile:
-    """A file's hash and size, and a copy of it in `scratch` when it is compressed or in another encoding than UTF-8.
+    """Hash a file, and copy it to `scratch` if it is compressed, in another encoding than UTF-8, or to be shortened.
 
-    Raises LandingRefused for an unknown extension, an unknown encoding, bytes that are not in it, or a broken archive.
+    Raise LandingRefused for an unknown extension or encoding, bytes that are not in the encoding, or a broken archive.
     """
     name = path.relative_to(home).as_posix()
     form = feed.format or EXTENSIONS.get(ending_within(path.name))
     if form is None:
         raise LandingRefused(
-            f"{name}: its ending does not say what it is; give format: csv, jsonl or parquet in the feed"
+            f"{name}: the file name does not show the format; declare format: csv, jsonl or parquet in the feed"
         )
     digest, readable = hashed(name, path, scratch)
     if form in TEXT_FORMATS and feed.encoding.lower() not in _UTF8:
@@ -99,7 +98,7 @@ def open_file(home: Path, path: Path, feed: Feed, scratch: Path) -> DayFile:
 
 
 def hashed(name: str, path: Path, scratch: Path) -> tuple[str, Path]:
-    """The SHA-256 of a file's bytes as they came, and where it lies unpacked."""
+    """Return the SHA-256 of a file's bytes as delivered, and the path of its unpacked content."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         stream.seek(0)
@@ -112,9 +111,9 @@ def hashed(name: str, path: Path, scratch: Path) -> tuple[str, Path]:
 
 
 def file_name(files: Sequence[DayFile], number: str = "file_no") -> str:
-    """SQL for the name of the file with the number `number`; the first is 1."""
+    """Return SQL for the name of the file with the number `number`; the first is 1."""
     if len(files) == 1:
-        return sql_text(files[0].name)  # a constant, and no list to look into for each of millions of rows
+        return sql_text(files[0].name)  # a constant is faster than a list for millions of rows
     return f"[{', '.join(sql_text(file.name) for file in files)}][{number}]" if files else "''"
 
 
@@ -129,7 +128,7 @@ def _ends_a_line(path: Path, size: int) -> bool:
 
 
 def _recoded(name: str, path: Path, encoding: str, scratch: Path) -> Path:
-    """A UTF-8 copy. Bytes that are not in the declared encoding mean that the declaration is wrong for the whole file."""
+    """Return a UTF-8 copy. Bytes outside the declared encoding mean that the declaration is wrong for the whole file."""
     try:
         decoder = codecs.getincrementaldecoder(encoding)("strict")
     except LookupError:
@@ -147,14 +146,14 @@ def _recoded(name: str, path: Path, encoding: str, scratch: Path) -> Path:
             at = lines + error.object[: error.start].count(b"\n")
             byte = error.object[error.start]
             raise LandingRefused(
-                f"{name}: line {at} has a byte (0x{byte:02x}) that is no {encoding} text; "
+                f"{name}: line {at} has a byte (0x{byte:02x}) that is not {encoding} text; "
                 "ask how the file is encoded and correct the feed's encoding"
             ) from None
     return copy
 
 
 def _shortened(name: str, path: Path, lines: int, scratch: Path) -> Path:
-    """A copy without the last lines; blank ones are not counted."""
+    """Return a copy without the last lines; blank lines are not counted."""
     starts: deque[int] = deque(maxlen=lines)
     at = 0
     with path.open("rb") as stream:

@@ -173,11 +173,11 @@ def test_a_scan_says_that_it_has_no_text() -> None:
     ("cells", "says"),
     [
         (changed("Invoice number: ", "No. "), r"template test: number: its pages have nothing for 'Invoice number"),
-        (changed("3 March 2026", "2026-03-03"), "'2026-03-03' is no date as %d %B %Y"),
-        (changed("400.40", "400,40"), "'400,40' is no figure with '.' before decimals"),
-        (changed("Total USD", "Total XYZ"), "currency: 'XYZ' is no ISO 4217 code; map it"),
+        (changed("3 March 2026", "2026-03-03"), "'2026-03-03' is not a date as %d %B %Y"),
+        (changed("400.40", "400,40"), "'400,40' is not a figure with '.' before decimals"),
+        (changed("Total USD", "Total XYZ"), "currency: 'XYZ' is not an ISO 4217 code; map it"),
         (changed("Total USD", "Amount, Total EUR"), "no line of its pages has the headers 'Total USD'"),
-        (changed("2,000.00", "2.000,00"), "lines: row 1: '2.000,00' is no figure"),
+        (changed("2,000.00", "2.000,00"), "lines: row 1: '2.000,00' is not a figure"),
         ([cell for cell in INVOICE if cell[1] not in (130, 160)], "lines: its pages have no row that has amount"),
     ],
 )
@@ -265,9 +265,9 @@ lines: {row: '(?P<amount>x)', columns: {amount: b}}
     said = str(caught.value)
     for part in (
         "templates/bad.yaml: numbers.decimal",
-        "'((' is no regular expression",
+        "'((' is not a regular expression",
         "fields.foo: Extra inputs are not permitted",
-        "'td..x' is no CSS selector",
+        "'td..x' is not a CSS selector",
         "lines: give exactly one of row, columns, and rows with cells",
         "no such column 'qty'",
         "language: 'xx' is not known",

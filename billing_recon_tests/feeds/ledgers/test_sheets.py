@@ -181,10 +181,14 @@ def test_a_xero_report_with_a_line_above_each_journal(ledger: Read) -> None:
             "Date,Type,Account,Debit,Credit\n,Invoice,A,5,\n",
             "line 2: the first row of a transaction has no day",
         ),
-        ("quickbooks", "Date,Type,Account,Debit,Credit\n2026-02-30,Invoice,A,5,\n", "line 2: '2026-02-30' is no day"),
+        (
+            "quickbooks",
+            "Date,Type,Account,Debit,Credit\n2026-02-30,Invoice,A,5,\n",
+            "line 2: '2026-02-30' is not a date",
+        ),
         ("quickbooks", "Date,Type,Account,Debit,Credit\n2026-02-03,x,A,five,\n", "line 2: debit is 'five'"),
         ("xero", SHEET.replace("610,Tax Exempt,5", ",Tax Exempt,5"), "line 5 has an amount and no account"),
-        ("xero", SHEET + '"open', "line 7 is no row"),
+        ("xero", SHEET + '"open', "line 7 is not a row"),
     ],
 )
 def test_what_is_broken_is_named(ledger: Read, form: str, text: str, says: str) -> None:
