@@ -1,8 +1,8 @@
-"""The lines of an invoice that a document bills, where documents are what the billing engine puts out.
+"""The invoice lines that a document bills, if documents are the billing engine's output.
 
-A document states more than its lines: allowances and charges of the whole, tax by rate, what was prepaid, rounded or collected
-for others. Each is a line of its own, so that nothing is spread over lines by a rule that the document does not state, and
-the lines come to what it asks for. Conventions: ARCHITECTURE 2 (7, 10 and `tax_point: invoice` of 11).
+A document states more than its lines: allowances and charges of the whole, tax by rate, amounts prepaid, rounded or
+collected for others. Each becomes a line of its own, so that nothing is allocated to lines by a rule that the document
+does not state, and the lines add up to the amount payable. docs/feeds.md has the conventions.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ BILLED_LINE: tuple[str, ...] = (
     "row_total",
     "row_calculated_at",
 )
-"""What a billed line has beside what the document and its line state."""
+"""Columns of a billed line in addition to those that the document and its line state."""
 
 Texts = dict[str, str | None]
 
 
 def billed_lines(document: Document, lines: Sequence[Texts]) -> Iterator[Texts]:
-    """BILLED_LINE of each line that the document bills; `lines` are its lines as rows of rendered_lines, in order.
+    """Yield BILLED_LINE of each line that the document bills; `lines` are its lines as rows of rendered_lines, in order.
 
-    A line's tax is its own where every line states one and they are the document's tax; otherwise each rate's tax is a line
-    of kind adjustment, meter `tax`. Allowances are lines of kind discount, charges of kind adjustment with a discount below
-    zero; what was prepaid is a credit, and so are rounding and what is collected for others, the other way round. A document
-    without lines bills one.
+    Lines keep their own tax if every line states one and these add up to the document's tax; otherwise each rate's tax is a
+    line of kind adjustment, meter `tax`. An allowance is a line of kind discount, a charge one of kind adjustment with a
+    negative discount. Prepaid amounts are credits; rounding and amounts collected for others are negative credits. A
+    document without lines bills one line.
     """
     d = document
     summed = [line for line in d.lines if line.summed]
@@ -83,7 +83,7 @@ def billed_lines(document: Document, lines: Sequence[Texts]) -> Iterator[Texts]:
 
 
 def of_whole(d: Document) -> Iterator[Texts]:
-    """Allowances and charges of the whole document, each one listed, and what of the stated sums is not listed."""
+    """Yield the listed allowances and charges of the whole document, and the rest of their stated totals."""
     known = [a for a in d.adjustments if figure(a.amount) is not None]
     for number, one in enumerate(known, 1):
         kind = "charge" if one.charge else "allowance"
@@ -137,12 +137,12 @@ def _billed(
 
 
 def _unknown(d: Document, line_id: str | None) -> Texts:
-    """A line whose amount is not a figure: it is set aside for what it lacks."""
+    """Return a line whose amount is not a figure; it is quarantined for its missing amounts."""
     return {"row_line_id": line_id, "row_kind": "usage", **_days(d)}
 
 
 def _days(d: Document) -> Texts:
-    """The day of issue as the line's period and as when it was calculated; a mapping may know better."""
+    """Return the day of issue as the line's period and calculation time; a mapping may replace it."""
     try:
         day = date.fromisoformat(d.issued_on or "")
     except ValueError:

@@ -1,5 +1,5 @@
-"""CSS selectors on pages of strangers. Each part of a selector is decided once for each element, so that no page, however deep
-or wide, makes one run on; by XPath, as usual, `p + p + p` or `div div b` can take minutes."""
+"""CSS selectors for pages of unknown senders. Each part of a selector is evaluated once per element, so that no page, however
+deep or wide, takes long; translated to XPath, `p + p + p` or `div div b` can take minutes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _ATTRIBUTES: dict[str, Callable[[str, str], bool]] = {
 
 @lru_cache(maxsize=256)
 def parsed(selector: str) -> tuple[Tree, ...]:
-    """The alternatives of a selector. Raises ValueError for what is none, or is not supported here."""
+    """Return the alternatives of a selector. Raise ValueError if it is invalid or not supported."""
     try:
         alternatives = css.parse(selector)
     except css.SelectorSyntaxError as error:
@@ -47,7 +47,7 @@ def parsed(selector: str) -> tuple[Tree, ...]:
 
 
 def _parts(tree: Tree) -> Iterator[Tree]:
-    """A selector and every selector inside it."""
+    """Yield a selector and every selector inside it."""
     yield tree
     for name in ("selector", "subselector"):
         inside = getattr(tree, name, None)
@@ -73,7 +73,7 @@ def _check(part: Tree) -> None:
 
 
 class Selection:
-    """Selections on one page. What was decided of an element is remembered."""
+    """Selections on one page. Results per element are cached."""
 
     def __init__(self, root: Element) -> None:
         self._elements, self._text, self._spans = _read(root)
@@ -82,7 +82,7 @@ class Selection:
         self._places: dict[tuple[Element, str], dict[Element, int]] = {}
 
     def select(self, scope: Element, selector: str) -> list[Element]:
-        """The elements in `scope`, itself included, that a selector matches, in the order of the page."""
+        """Return the elements in `scope`, including itself, that a selector matches, in page order."""
         trees = parsed(selector)
         return [
             element
@@ -125,7 +125,7 @@ class Selection:
                 return self._any(element, tree, " ", Element.getparent)
 
     def _any(self, element: Element, tree: css.CombinedSelector, way: str, step: Callable[[Element], object]) -> bool:
-        """Whether one of the elements that come on the way matches. Every element passed learns the answer."""
+        """Whether one of the elements along the way matches. The result is cached for every element passed."""
         passed: list[Element] = []
         found = False
         while True:
@@ -177,7 +177,7 @@ class Selection:
 
 
 def _read(root: Element) -> tuple[list[Element], str, dict[Element, tuple[int, int]]]:
-    """Every element, kept so that it stays the same object; the text of all, and from where to where in it each one's goes."""
+    """Return every element (kept alive, so that it stays the same object), the whole text, and each element's span in it."""
     elements: list[Element] = []
     pieces: list[str] = []
     starts: dict[Element, int] = {}
@@ -200,7 +200,7 @@ def _read(root: Element) -> tuple[list[Element], str, dict[Element, tuple[int, i
 
 
 def _counted(parent: Element, name: str) -> dict[Element, int]:
-    """The place of each child, from 1: among all or those of its tag, from the front or the back."""
+    """Return the position of each child, from 1: among all or those of its tag, from the front or the back."""
     children = [child for child in parent if isinstance(child, Element)]
     counts: dict[str, int] = {}
     places: dict[Element, int] = {}

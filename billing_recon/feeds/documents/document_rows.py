@@ -1,6 +1,6 @@
-"""A document as rows of texts: what it states, and what of it becomes our columns by the conventions of ARCHITECTURE 2.
+"""Convert a Document to rows of texts: the fields that it states, and our columns by the conventions of docs/feeds.md.
 
-Pure: a Document in, texts out. Everything is exact arithmetic on stated figures; a figure that is none stays as it stands.
+All arithmetic on stated figures is exact; a text that is not a figure is kept as stated.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.journal import EXACT
 from billing_recon.feeds.documents.billed_lines import BILLED_LINE, billed_lines, of_whole
 from billing_recon.feeds.documents.stated_figures import (
+    FIGURES,
     ZERO,
     as_text,
     figure,
@@ -37,16 +38,7 @@ _INVOICE_FIELDS = (
     "seller",
     "buyer",
     "customer",
-    "subtotal",
-    "allowances",
-    "charges",
-    "tax_exclusive",
-    "tax",
-    "tax_inclusive",
-    "prepaid",
-    "rounding",
-    "collected",
-    "payable",
+    *FIGURES,
 )
 _LINE_FIELDS = (
     "line_no",
@@ -75,7 +67,7 @@ INVOICE_COLUMNS: tuple[str, ...] = (
     "row_total",
     "row_payable",
 )
-"""What a feed of documents has as columns for rendered_invoices: what they state, then `row_*`, which are ours by default."""
+"""Columns of a feed of documents for rendered_invoices: the stated fields, then the `row_*` defaults of our columns."""
 _LINE_HEADER = ("format", "kind", "number", "issued_on", "currency", "seller", "buyer", "customer")
 LINE_COLUMNS: tuple[str, ...] = (
     "file",
@@ -99,7 +91,7 @@ BILLED_COLUMNS: tuple[str, ...] = (
     "row_customer",
     *BILLED_LINE,
 )
-"""The same for invoice_lines, where documents are what the billing engine puts out."""
+"""The same for invoice_lines, if documents are the billing engine's output."""
 COLUMNS: dict[str, tuple[str, ...]] = {
     "rendered_invoices": INVOICE_COLUMNS,
     "rendered_lines": LINE_COLUMNS,
@@ -157,7 +149,7 @@ DEFAULT_COLUMNS: dict[str, dict[str, ColumnMap | str]] = {
         "invoice_kind": "kind",
     },
 }
-"""Table -> ours -> theirs, unless the feed says otherwise."""
+"""Table -> our column -> column of the document, unless the feed maps it."""
 
 _OF_FILE = ("file", "stem", "sha256", "row_document_id")
 _CONTEXT = Context(prec=40)
@@ -166,10 +158,10 @@ _PRICE_DECIMALS = 12
 
 @dataclass(frozen=True, slots=True)
 class DocumentRows:
-    """One document's rows: texts in the order of INVOICE_COLUMNS from `kind` on, of LINE_COLUMNS for each line (`whole`: for
-    each allowance and charge of the whole document), and of BILLED_COLUMNS for each line of the invoice that it bills.
+    """One document's rows: `header` has INVOICE_COLUMNS, each of `lines` LINE_COLUMNS, each of `billed` BILLED_COLUMNS.
 
-    All without file, SHA-256 and document id, which are of the file and not of what it says. `findings` are (code, sentence).
+    `whole` are the allowances and charges of the whole document as lines. File, SHA-256 and document id are missing: they
+    belong to the file. `findings` are (code, sentence).
     """
 
     number: str | None
@@ -180,13 +172,13 @@ class DocumentRows:
     findings: tuple[tuple[str, str], ...]
 
     def of(self, table: str, feed: Feed) -> tuple[dict[str, str | None], ...]:
-        """The rows of a table."""
+        """Return the rows of a table."""
         lines = self.lines + self.whole if feed.adjustments_as_lines else self.lines
         return {"rendered_invoices": (self.header,), "rendered_lines": lines, "invoice_lines": self.billed}[table]
 
 
 def rows_of(document: Document) -> DocumentRows:
-    """What a document becomes."""
+    """Convert a document."""
     stated: dict[str, str | None] = {name: getattr(document, name) for name in _INVOICE_FIELDS}
     stated["kind"] = document.kind.value
     header = stated | {
@@ -211,22 +203,22 @@ def rows_of(document: Document) -> DocumentRows:
 
 
 def _totals(document: Document) -> dict[str, str | None]:
-    """Subtotal (the lines' gross), discount, tax, total and payable, those of a credit note turned.
+    """Return subtotal (the lines' gross), discount, tax, total and payable, negated for a credit note.
 
-    A discount is what is taken off, of lines or of the document, less what is charged on top. What a document does not state
-    follows from what it states; where both stand and disagree, what it states is kept: that it does not add up is a finding.
+    A discount is the allowances of lines and document less their charges. A figure that is not stated is derived from the
+    others. If stated figures disagree they are kept; that they do not add up is a finding.
     """
     d = document
     lines = [line for line in d.lines if line.summed]
     of_lines = total(net_discount(line.adjustments) for line in lines)
     of_document = plus(figure(d.allowances) or ZERO, negated(figure(d.charges) or ZERO))
-    beside = total([figure(d.rounding), figure(d.collected), negated(figure(d.prepaid))])
+    after_tax = total([figure(d.rounding), figure(d.collected), negated(figure(d.prepaid))])
     exclusive, inclusive, payable = figure(d.tax_exclusive), figure(d.tax_inclusive), figure(d.payable)
     net = first_known(
         figure(d.subtotal), plus(exclusive, of_document), sum_of_all(figure(line.amount) for line in lines)
     )
     exclusive = first_known(exclusive, plus(net, negated(of_document)))
-    gross = first_known(inclusive, plus(exclusive, figure(d.tax)), plus(payable, negated(beside)))
+    gross = first_known(inclusive, plus(exclusive, figure(d.tax)), plus(payable, negated(after_tax)))
     tax = first_known(figure(d.tax), plus(gross, negated(exclusive)))
     net = first_known(net, plus(gross, negated(tax), of_document))
     stated: dict[str, tuple[str | None, Decimal | None]] = {
@@ -234,20 +226,20 @@ def _totals(document: Document) -> dict[str, str | None]:
         "row_discount": (d.allowances, plus(of_lines, of_document)),
         "row_tax": (d.tax, tax),
         "row_total": (d.tax_inclusive, gross),
-        "row_payable": (d.payable, first_known(payable, plus(gross, beside))),
+        "row_payable": (d.payable, first_known(payable, plus(gross, after_tax))),
     }
     return {name: as_text(text, known, d) for name, (text, known) in stated.items()}
 
 
 def _lines(document: Document, stated: dict[str, str | None]) -> Iterable[dict[str, str | None]]:
-    """The lines that are summands of the subtotal. Numbers that do not tell lines apart are replaced by their places."""
+    """Yield the lines that add up to the subtotal. Line numbers that are not distinct are replaced by positions."""
     lines = [line for line in document.lines if line.summed]
     numbers = [line.line_no for line in lines]
     usable = all(re.fullmatch(r"[0-9]{1,9}", number) for number in numbers) and len(set(map(_bare, numbers))) == len(
         lines
     )
     objects = [line.object_id for line in lines]
-    named = objects if None not in objects and len(set(objects)) == len(objects) else [None] * len(objects)
+    line_ids = objects if None not in objects and len(set(objects)) == len(objects) else [None] * len(objects)
     header = {name: stated[name] for name in _LINE_HEADER}
     for place, line in enumerate(lines, 1):
         of_line: dict[str, str | None] = {name: getattr(line, name) for name in _LINE_FIELDS}
@@ -256,7 +248,7 @@ def _lines(document: Document, stated: dict[str, str | None]) -> Iterable[dict[s
             | of_line
             | {
                 "row_line_no": line.line_no if usable else str(place),
-                "row_line_id": named[place - 1] or (line.line_no if usable else str(place)),
+                "row_line_id": line_ids[place - 1] or (line.line_no if usable else str(place)),
                 "row_quantity": as_text(line.quantity, figure(line.quantity), document),
                 "row_unit_price": _unit_price(line),
                 "row_amount": as_text(line.amount, figure(line.amount), document),
@@ -267,7 +259,7 @@ def _lines(document: Document, stated: dict[str, str | None]) -> Iterable[dict[s
 
 
 def _as_line(billed: dict[str, str | None], place: int, of_document: dict[str, str | None]) -> dict[str, str | None]:
-    """An allowance or charge of the whole document as a row of rendered_lines: what it takes off is below zero."""
+    """Return an allowance (negative) or charge of the whole document as a row of rendered_lines."""
     nothing: dict[str, str | None] = dict.fromkeys(name for name in LINE_COLUMNS if name not in _OF_FILE)
     of_line = {"description": billed["row_meter"], "row_amount": billed["row_taxable"], "row_line_no": str(place)}
     return nothing | of_document | of_line | {"row_line_id": billed["row_line_id"]}
@@ -278,7 +270,7 @@ def _bare(number: str) -> str:
 
 
 def _unit_price(line: DocumentLine) -> str | None:
-    """The price of one unit. None where the price is of the whole quantity, or of so many that one has no exact price."""
+    """Return the price of one unit; None if the price is for the whole quantity, or has no exact value per unit."""
     price, base = figure(line.unit_price), figure(line.base_quantity)
     if price is None or base is None or base == 1:
         return line.unit_price

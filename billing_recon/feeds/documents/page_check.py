@@ -1,4 +1,4 @@
-"""What the customer sees against the data behind it: whether number and amounts of a document stand on its pages."""
+"""Check a document's data against the pages that the customer sees: they must show its number and amounts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from billing_recon.core.document import Document, Finding, FindingCode
 
 
 def findings(document: Document, page: str) -> tuple[Finding, ...]:
-    """A finding for the number and for each amount that the pages do not show. None where they have no figure at all.
+    """Return a finding for the number and for each amount that the pages do not show; none if they have no figure at all.
 
     Signs are not compared: a page writes a credit as "-12.00", "12.00-", "(12.00)" or in a column of its own. Thousands may
     be marked by a point, comma, apostrophe or space; decimals by a point or comma, and left out where they are zero.
@@ -22,7 +22,7 @@ def findings(document: Document, page: str) -> tuple[Finding, ...]:
 
 
 def shows_amount(page: str, amount: str) -> bool:
-    """Whether a page has the amount in any of the usual ways of writing.
+    """Whether a page shows the amount in any usual notation.
 
     >>> shows_amount("Gesamt 1.234,50 EUR", "1234.50"), shows_amount("Total 21,234.50", "1234.5")
     (True, False)
@@ -35,7 +35,7 @@ def _number(document: Document, page: str) -> Iterator[Finding]:
         return
     sought = r"\s*".join(re.escape(character) for character in "".join(document.number.split()))
     if re.search(rf"(?<!\w){sought}(?!\w)", page, re.IGNORECASE) is None:
-        sentence = f"The data says invoice number {document.number}; no page shows it."
+        sentence = f"The data states invoice number {document.number}; no page shows it."
         yield Finding(FindingCode.PAGE_TEXT, None, document.number, "", sentence)
 
 
@@ -51,13 +51,13 @@ def _amounts(document: Document, page: str) -> Iterator[Finding]:
         if stated is None or Decimal(stated).copy_abs() in missed or shows_amount(page, stated):
             continue
         if name == "tax" and not Decimal(stated):
-            continue  # who charges no tax writes no 0.00
+            continue  # a page without tax need not show 0.00
         if 0 < len(parts) <= _MOST_RATES and all(part is not None and shows_amount(page, part) for part in parts):
-            continue  # a page may show each rate's figure and leave out their sum
+            continue  # a page may show each rate's figure and omit the sum
         missed.add(Decimal(stated).copy_abs())
         nearest = _nearest(page, Decimal(stated).copy_abs())
         closest = f" The closest amount on them is {nearest}." if nearest else ""
-        sentence = f"The data says {name} {stated}{money}; no page shows it.{closest}"
+        sentence = f"The data states {name} {stated}{money}; no page shows it.{closest}"
         yield Finding(FindingCode.PAGE_TEXT, None, stated, nearest, sentence)
 
 
@@ -79,6 +79,6 @@ def _pattern(amount: str) -> re.Pattern[str]:
 
 
 def _nearest(page: str, sought: Decimal) -> str:
-    """The amount with two decimals on the pages that is closest to the one sought, as a plain decimal text."""
+    """Return the amount on the pages that is closest to the one sought, as plain decimal text."""
     shown = {Decimal(f"{re.sub(_MARK, '', found[1])}.{found[2]}") for found in _AMOUNT.finditer(page)}
     return f"{min(shown, key=lambda amount: (abs(amount - sought), amount)):f}" if shown else ""

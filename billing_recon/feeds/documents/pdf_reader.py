@@ -1,4 +1,4 @@
-"""Opening PDFs of unknown senders in a child process with bounded memory and time. What is inside is not judged here."""
+"""Open PDFs of unknown senders in a child process with bounded memory and time. Their content is interpreted elsewhere."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from billing_recon.feeds.child_process import ChildProcess, read_exactly
 
 LARGEST_BYTES = 64 * 1024 * 1024
 SECONDS = 6
-"""For one PDF. An invoice takes a few hundredths."""
+"""Limit for one PDF. An invoice takes a few hundredths."""
 
 MOST_ANSWERS = 400
-"""Then the next PDF has another child: fewer than after which the child would end by itself."""
+"""Requests to one child, fewer than after which it would end by itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pdf:
-    """What is read of a PDF: the text of its pages ("" for a scan without a text layer) and the XML files inside."""
+    """The text of a PDF's pages ("" for a scan without a text layer) and its embedded XML files."""
 
     page: str
     attachments: tuple[tuple[str, bytes], ...]
@@ -40,23 +40,23 @@ class Run(NamedTuple):
 
 
 Answer = tuple[dict[str, Any], tuple[tuple[str, bytes], ...]]
-"""The header of an answer, and the attachments that follow it."""
+"""The header of an answer and the attachments after it."""
 
 OPEN, PLACE = b"o", b"p"
-"""What is wanted of a PDF; the child has the same two."""
+"""The requests that the child knows: text and attachments, or text with positions."""
 
 
 def open_pdf(data: bytes) -> Pdf:
-    """The pages' text and the XML attachments of a PDF. The last two are remembered, so asking twice costs once.
+    """Return the pages' text and the XML attachments of a PDF. The last two answers are cached.
 
-    Raises DocumentUnreadable for what is not a PDF, is encrypted or damaged, or needs more than the child may use (512 MB, 6 s).
+    Raise DocumentUnreadable for what is not a PDF, is encrypted or damaged, or exceeds the child's limits (512 MB, 6 s).
     """
     header, attachments = _answered(OPEN, data)
     return Pdf(page=header["page"], attachments=attachments)
 
 
 def placed(data: bytes) -> list[list[Run]]:
-    """The runs of text of each page with their places. Raises DocumentUnreadable as `open_pdf`."""
+    """Return the runs of text of each page with their positions. Raise DocumentUnreadable like `open_pdf`."""
     header, _ = _answered(PLACE, data)
     return [[Run(*run) for run in page] for page in header["pages"]]
 
@@ -70,10 +70,10 @@ def _answered(wanted: bytes, data: bytes) -> Answer:
 
 @lru_cache(maxsize=2)
 def _asked(wanted: bytes, data: bytes) -> Answer | str:
-    """The child's answer, or the sentence why there is none."""
+    """Return the child's answer, or the reason why there is none as a sentence."""
     if len(data) > LARGEST_BYTES:
         return (
-            f"the PDF has {len(data) // 1024 // 1024} MB, more than the {LARGEST_BYTES // 1024 // 1024} MB that are read; "
+            f"the PDF has {len(data) // 1024 // 1024} MB, more than the limit of {LARGEST_BYTES // 1024 // 1024} MB; "
             "ask the sender for a smaller one"
         )
     return _CHILD.ask(

@@ -1,4 +1,4 @@
-"""Bytes into JSON values, without trusting them: bounded size, digits and depth, no duplicate keys, no NaN, no floats."""
+"""Parse untrusted bytes into JSON values: bounded size, digits and depth; no duplicate keys, NaN or floats."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _BLANKS = " \t\r\n"
 
 
 def values(data: bytes) -> list[Any]:
-    """Every JSON value of a text, one after the other: one, or one a line. Numbers are int or Decimal.
+    """Return every JSON value of a text: one, or one per line. Numbers are int or Decimal.
 
-    Raises DocumentUnreadable for what is not JSON, and for keys given twice, since their meaning depends on the reader.
+    Raise DocumentUnreadable for what is not JSON, and for duplicate keys, whose meaning depends on the reader.
     """
     if len(data) > LARGEST_BYTES:
         raise DocumentUnreadable(

@@ -1,4 +1,4 @@
-"""Bytes into an XML tree, without trusting them: no DTD, no entity, no network, no file, bounded size and depth."""
+"""Parse untrusted bytes into an XML tree: no DTD, entities, network or files; bounded size and depth."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from billing_recon.core.document import DocumentUnreadable
 
 LARGEST_BYTES = 32 * 1024 * 1024
 LARGEST_TAGS = 1_500_000
-"""Start and end tags: 30,000 lines of a usual invoice. They bound memory and time where a file is all tags and no text."""
+"""Start and end tags: 30,000 lines of a usual invoice. Bounds memory and time for a file of tags without text."""
 
 _ATTACHMENT = re.compile(rb"(BinaryObject\b[^<>]*>)[A-Za-z0-9+/=\s]{4096,}+(?=</)")
-"""A file carried inside an invoice (timesheets, drawings) as base64. Nobody here reads it, and it can be 20 MB in one text."""
+"""A file embedded in an invoice (timesheets, drawings) as base64. It is not read, and may be 20 MB in one text."""
 
 _BEFORE_ROOT = re.compile(rb"(?:[^<]++|<\?.*?\?>|<!--.*?-->)*+<!DOCTYPE", re.DOTALL)
 
 
 def parse(data: bytes) -> etree._Element:
-    """The root element of an XML document in any encoding that it declares; comments and instructions are dropped.
+    """Return the root element of an XML document in its declared encoding; comments and instructions are dropped.
 
-    Raises DocumentUnreadable for what is not well-formed, has a document type (the only place where entities can be
+    Raise DocumentUnreadable for what is not well-formed, has a document type (the only place where entities can be
     declared), or is larger, has more tags or is nested deeper (256) than any invoice.
     """
     if _declares_a_type(data):
@@ -36,7 +36,7 @@ def parse(data: bytes) -> etree._Element:
         )
     if data.count(b"<") > LARGEST_TAGS:
         raise DocumentUnreadable(
-            f"the XML has more than {LARGEST_TAGS:,} tags, more than any invoice; ask the sender to split it"
+            f"the XML has more than {LARGEST_TAGS:,} tags, too many for an invoice; ask the sender to split it"
         )
     try:
         root = etree.fromstring(data, _parser())
@@ -50,13 +50,13 @@ def parse(data: bytes) -> etree._Element:
 
 
 def root_tag(data: bytes, envelope: str = "") -> str | None:
-    """The root element's tag in Clark notation ({namespace}name), read from the beginning only; None if it is not XML.
+    """Return the root tag in Clark notation ({namespace}name), reading only the beginning; None if it is not XML.
 
-    Of a document in an envelope, whose elements all lie in the namespace `envelope`, the tag of what it carries.
+    For a document in an envelope, whose elements have the namespace `envelope`, return the tag of the document inside.
     """
     parser, head = _parser("start"), data[:_HEAD_BYTES].lstrip(_BLANKS)
     with suppress(etree.XMLSyntaxError, ValueError, LookupError):
-        for start in range(0, len(head), _BITE_BYTES):  # in bites: what is broken further on must not hide the root
+        for start in range(0, len(head), _BITE_BYTES):  # piecewise: an error further on must not hide the root
             parser.feed(head[start : start + _BITE_BYTES])
             if tag := _started(parser, envelope):
                 return tag
@@ -73,17 +73,17 @@ def _started(parser: etree.XMLPullParser, envelope: str) -> str | None:
 
 
 _TYPED = (
-    "the XML declares a document type (<!DOCTYPE>), which no invoice format has and which is not followed; "
+    "the XML declares a document type (<!DOCTYPE>), which no invoice format uses; "
     "ask the sender for the invoice without it"
 )
 _BLANKS = b" \t\r\n"
-"""Before the XML declaration nothing may stand; senders leave blank lines there all the same."""
+"""Not allowed before the XML declaration, but some senders leave blank lines there."""
 _HEAD_BYTES = 64 * 1024
 _BITE_BYTES = 512
 
 
 def _parser(*events: Literal["start"]) -> etree.XMLPullParser:
-    """A parser that reports no event but those asked for; parsing a whole document needs none."""
+    """Return a parser that reports only the given events; parsing a whole document needs none."""
     return etree.XMLPullParser(
         events=events,
         resolve_entities=False,
@@ -98,10 +98,10 @@ def _parser(*events: Literal["start"]) -> etree.XMLPullParser:
 
 
 def _declares_a_type(data: bytes) -> bool:
-    """Whether <!DOCTYPE stands before the root, seen before any parser sees it; two- and four-byte encodings included."""
+    """Whether <!DOCTYPE precedes the root, checked before any parser runs; covers two- and four-byte encodings."""
     return _BEFORE_ROOT.match(data[: 4 * _HEAD_BYTES].replace(b"\0", b"")) is not None
 
 
 def _first(error: etree.XMLSyntaxError) -> str:
-    """The parser's message on one line, without its own name for the input."""
+    """Return the parser's message on one line, without its name for the input."""
     return re.sub(r", (use|try) XML_PARSE_HUGE( option)?", "", " ".join(str(error.msg).split()))[:200]

@@ -1,4 +1,4 @@
-"""Stripe's figures: integers of minor units, whose size is Stripe's own for some currencies. Exact, and said as amounts."""
+"""Stripe's figures: integers in minor units, whose size is Stripe's own for some currencies. Exact."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from billing_recon.feeds.documents.xml_element import LONGEST_FIGURE
 Json = dict[str, Any]
 
 DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
-"""Where Stripe's minor unit is not ISO 4217's. ISK and UGX have no minor unit any more, but amounts are still given times
-100; MGA's fifths are not used. HUF and TWD are as in ISO (only payouts must be whole), and so are JPY (0) and KWD (3)."""
+"""Decimals where Stripe's minor unit differs from ISO 4217's: amounts in ISK and UGX are times 100, MGA's fifths are not
+used. HUF and TWD are as in ISO (only payouts must be whole), and so are JPY (0) and KWD (3)."""
 
 
 LARGEST = 10**20
-"""Minor units. Sums of a document's figures then stay within the digits that Decimal keeps exactly."""
+"""In minor units. Sums of a document's figures then stay exact in Decimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Money:
 
     @classmethod
     def of(cls, stated: Json) -> Money:
-        """The currency of an object. Raises DocumentUnreadable where it has none that ISO 4217 knows."""
+        """Return the currency of an object. Raise DocumentUnreadable unless ISO 4217 has it."""
         code = stated.get("currency")
         if not isinstance(code, str) or code.upper() not in EXPONENTS:
             raise DocumentUnreadable(
@@ -40,7 +40,7 @@ class Money:
         return cls(code.upper())
 
     def text(self, minor: Decimal | None) -> str | None:
-        """An amount as decimal text at the currency's own decimals, or as many as it needs.
+        """Return an amount as decimal text with the currency's decimals, or as many as needed.
 
         >>> Money("USD").text(Decimal("1050")), Money("JPY").text(Decimal("1050")), Money("ISK").text(Decimal("50000"))
         ('10.50', '1050', '500')
@@ -52,7 +52,7 @@ class Money:
 
 
 def minor_units(stated: Json, name: str) -> Decimal | None:
-    """The integer at `name`, None where it is missing or null. Raises DocumentUnreadable for another value."""
+    """Return the integer at `name`; None if missing or null. Raise DocumentUnreadable for another value."""
     value = stated.get(name)
     if value is None:
         return None
@@ -67,15 +67,15 @@ def minor_units(stated: Json, name: str) -> Decimal | None:
 
 
 def needed(stated: Json, name: str) -> Decimal:
-    """The integer at `name`, which nothing can stand for where it is missing."""
+    """Return the integer at `name`. Raise DocumentUnreadable if it is missing."""
     value = minor_units(stated, name)
     if value is None:
-        raise DocumentUnreadable(f"a part of it has no {name}; export the object whole")
+        raise DocumentUnreadable(f"an object in it has no {name}; export it completely")
     return value
 
 
 def decimal_text(stated: Json, name: str) -> Decimal | None:
-    """The number at `name`, which Stripe states as a text or a number ("12.5"), None where it is missing or null."""
+    """Return the number at `name`, a text ("12.5") or a number; None if missing or null."""
     value = stated.get(name)
     if value is None:
         return None
@@ -91,14 +91,14 @@ def decimal_text(stated: Json, name: str) -> Decimal | None:
 
 
 def total(parts: list[Json], name: str) -> Decimal:
-    """The sum of what several objects state at `name`."""
+    """Return the sum of several objects' figures at `name`."""
     return sum((needed(part, name) for part in parts), Decimal(0))
 
 
 def objects(stated: Json, name: str) -> list[Json]:
-    """The objects listed at `name`, plainly or as Stripe's list; none where it is missing or null.
+    """Return the objects at `name`, an array or a Stripe list; none if missing or null.
 
-    Raises DocumentUnreadable where the list says that it is not all of them.
+    Raise DocumentUnreadable for an incomplete list.
     """
     value = stated.get(name)
     if isinstance(value, dict):
@@ -115,7 +115,7 @@ def objects(stated: Json, name: str) -> list[Json]:
 
 
 def text(stated: Json, name: str) -> str | None:
-    """The text at `name`, with runs of white space as one space; None where it is missing, null or blank."""
+    """Return the text at `name` with white space collapsed; None if missing, null or blank."""
     value = stated.get(name)
     if value is None:
         return None
@@ -126,7 +126,7 @@ def text(stated: Json, name: str) -> str | None:
 
 
 def part(stated: Json, *path: str) -> Json:
-    """The object at a path, empty where there is none, or only an id."""
+    """Return the object at a path; empty if there is none, or only an id."""
     for name in path:
         value = stated.get(name)
         if not isinstance(value, dict):
@@ -136,12 +136,12 @@ def part(stated: Json, *path: str) -> Json:
 
 
 def identifier(value: object) -> str | None:
-    """The id of something that is either given whole or by its id."""
+    """Return the id of an object that is given in full or by its id."""
     if isinstance(value, dict):
         value = value.get("id")
     return value if isinstance(value, str) else None
 
 
 def quoted(value: object) -> str:
-    """A value in a sentence, shortened."""
+    """Quote a value for a message, shortened."""
     return f"'{str(value)[:60]}'" if value is not None else "missing"

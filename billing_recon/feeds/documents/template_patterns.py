@@ -1,4 +1,4 @@
-"""Patterns of templates on pages of strangers: bounded in text and time, so that no page can make one run on."""
+"""Search a template's patterns on pages of unknown senders, with bounded text and time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import regex  # type: ignore[import-untyped]  # like re, with a timeout; it ship
 from billing_recon.core.document import DocumentUnreadable
 
 LONGEST_TEXT = 1_000_000
-"""Characters of pages that patterns are tried on: some three hundred pages."""
+"""Characters that patterns are searched in: some three hundred pages."""
 SECONDS = 5.0
-"""For all patterns of one template on one document; a hundredth is usual."""
+"""Limit for all patterns of one template on one document; a hundredth is usual."""
 MOST_FOUND = 100_000
 
 Found = re.Match[str]
@@ -21,13 +21,13 @@ Found = re.Match[str]
 
 
 class Search:
-    """The patterns of one template on one document. Raises DocumentUnreadable when their time is over."""
+    """The patterns of one template on one document. Raise DocumentUnreadable when their time is up."""
 
     def __init__(self, seconds: float = SECONDS) -> None:
         self._until = monotonic() + seconds
 
     def all(self, pattern: str, text: str) -> Iterator[Found]:
-        """Every place where the pattern occurs, in order. ^ and $ are ends of lines."""
+        """Yield every match in order. ^ and $ match at line ends."""
         self._measure(text)
         try:
             for number, found in enumerate(_compiled(pattern).finditer(text, timeout=self._left(pattern))):
@@ -38,7 +38,7 @@ class Search:
             raise DocumentUnreadable(_late(pattern)) from error
 
     def first(self, pattern: str, text: str, start: int = 0) -> Found | None:
-        """The first place from `start` on where the pattern occurs."""
+        """Return the first match from `start` on."""
         self._measure(text)
         try:
             found: Found | None = _compiled(pattern).search(text, pos=start, timeout=self._left(pattern))
@@ -47,7 +47,7 @@ class Search:
             raise DocumentUnreadable(_late(pattern)) from error
 
     def replaced(self, pattern: str, put: str, text: str) -> str:
-        """`text` with `put` wherever the pattern occurs; `put` is no pattern."""
+        """Return `text` with every match replaced by the literal `put`."""
         self._measure(text)
         try:
             return str(_compiled(pattern).sub(lambda _: put, text, timeout=self._left(pattern)))
@@ -63,7 +63,7 @@ class Search:
     @staticmethod
     def _measure(text: str) -> None:
         if len(text) > LONGEST_TEXT:
-            raise DocumentUnreadable(f"its pages hold more than {LONGEST_TEXT:,} characters, more than any invoice")
+            raise DocumentUnreadable(f"its pages have more than {LONGEST_TEXT:,} characters, too many for an invoice")
 
 
 def _compiled(pattern: str) -> regex.Pattern:
@@ -73,5 +73,5 @@ def _compiled(pattern: str) -> regex.Pattern:
 def _late(pattern: str) -> str:
     return (
         f"the template's patterns took longer than {SECONDS:.0f} seconds, at last '{pattern}'; "
-        "make it plainer (no repetition inside a repetition)"
+        "simplify it (no repetition inside a repetition)"
     )

@@ -1,4 +1,4 @@
-"""What an element states: its text, a figure, a date. As written, never converted. Where a field stands is its format's matter."""
+"""Read texts, figures and dates of an XML element as written. Each format knows where its fields are."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ISO_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T[\d:.]+)?(?:Z|[+-]\d{2}:\d{2})?"
 
 
 class Node:
-    """Reads what one element holds, by paths in the prefixes of its format. `currency` is the document's, once it is known."""
+    """One element, read by paths with the prefixes of its format. `currency` is the document's, once known."""
 
     __slots__ = ("currency", "element", "prefixes")
 
@@ -27,26 +27,26 @@ class Node:
         self.currency = currency
 
     def all(self, path: str) -> list[Node]:
-        """Every element at the path, in the order of the document."""
+        """Return every element at the path, in document order."""
         found = self.element.findall(path, namespaces=self.prefixes)
         return [Node(element, self.prefixes, self.currency) for element in found]
 
     def at(self, path: str) -> Node | None:
-        """The first element at the path."""
+        """Return the first element at the path."""
         found = self.element.find(path, namespaces=self.prefixes)
         return None if found is None else Node(found, self.prefixes, self.currency)
 
     def own_text(self) -> str | None:
-        """The element's text, with runs of white space as one space; None for an empty one."""
+        """Return the element's text with white space collapsed; None if empty."""
         return " ".join((self.element.text or "").split()) or None
 
     def attribute(self, name: str) -> str | None:
-        """An attribute of the element itself, None where it is missing or blank."""
+        """Return an attribute of the element; None if missing or blank."""
         value = self.element.get(name)
         return str(value).strip() or None if value is not None else None
 
     def text(self, *paths: str) -> str | None:
-        """The text at the first of the paths that has one."""
+        """Return the text at the first of the paths that has one."""
         for path in paths:
             for found in self.element.iterfind(path, namespaces=self.prefixes):
                 if text := " ".join((found.text or "").split()):
@@ -54,32 +54,32 @@ class Node:
         return None
 
     def figure(self, *paths: str) -> str | None:
-        """Like `text`, a decimal number exactly as stated ("1199.00"). Raises DocumentUnreadable for anything else."""
+        """Like `text`, for a decimal number exactly as stated ("1199.00"). Raise DocumentUnreadable for anything else."""
         found = self.text(*paths)
         return None if found is None else figure(found, paths[0].rpartition(":")[2])
 
     def money(self, path: str) -> str | None:
-        """Like `figure`, an amount in the document's currency. Raises DocumentUnreadable where it stands in another alone.
+        """Like `figure`, for an amount in the document's currency. Raise DocumentUnreadable if it is in others only.
 
-        Two currencies are never added up, and which of them a sender meant is not ours to guess.
+        Currencies are never added up, and the sender's intention is not guessed.
         """
         found = self.all(path)
         ours = [amount for amount in found if amount.in_document_currency()]
         if found and not ours:
             raise DocumentUnreadable(
                 f"{path.rpartition(':')[2]} is stated in {found[0].attribute('currencyID')}, the document in "
-                f"{self.currency}; ask the sender which of them holds"
+                f"{self.currency}; ask the sender which one is right"
             )
         text = ours[0].own_text() if ours else None
         return None if text is None else figure(text, path.rpartition(":")[2])
 
     def in_document_currency(self) -> bool:
-        """Whether this amount names the document's currency, or none."""
+        """Whether this amount is in the document's currency, or names none."""
         return self.currency is None or self.attribute("currencyID") in (None, self.currency)
 
 
 def figure(text: str, field: str) -> str:
-    """`text` if it is a decimal number in XML's writing: digits, a point, a sign; no exponent and no thousands marks.
+    """Return `text` if it is a decimal number: digits, a point, a sign; no exponent and no thousands marks.
 
     >>> figure("-12.50", "PayableAmount")
     '-12.50'
@@ -96,10 +96,10 @@ def figure(text: str, field: str) -> str:
 
 
 def iso_date(text: str, form: str | None = None) -> str:
-    """A date as YYYY-MM-DD. `form` is UN/EDIFACT 2379: 102 YYYYMMDD, 203 and 204 with a time, 610 YYYYMM, 616 YYYYWW.
+    """Return a date as YYYY-MM-DD. `form` is UN/EDIFACT 2379: 102 YYYYMMDD, 203 and 204 with a time, 610 YYYYMM, 616 YYYYWW.
 
-    An ISO date, with or without time and zone, is taken whatever the form says; a month or week gives its first day.
-    Raises DocumentUnreadable for a day that does not exist.
+    An ISO date, with or without time and zone, is accepted for any form; a month or week gives its first day.
+    Raise DocumentUnreadable for a day that does not exist.
 
     >>> iso_date("20240229", "102"), iso_date("2024-02-29Z"), iso_date("202402", "610"), iso_date("202401", "616")
     ('2024-02-29', '2024-02-29', '2024-02-01', '2024-01-01')

@@ -38,7 +38,7 @@ def fill_quarantine(
             "CREATE OR REPLACE TEMP TABLE landing_reread_file AS "
             + reread_rows(one, f"SELECT ordinal FROM landing_quarantined WHERE {one.condition}")
         )
-        con.execute(f"INSERT INTO {_REREAD} SELECT file_no, ordinal, payload, texts, reading FROM landing_reread")
+        con.execute(f"INSERT INTO {_REREAD} SELECT file_no, ordinal, payload, texts, reading FROM landing_reread_file")
         if one.unreadable:
             con.execute(f"INSERT INTO {FAULTS} {unreadable_faults(one, 'landing_reread_file')}")
     con.execute(f"INSERT INTO landed_quarantine {_rows(spec, files, owner)}")

@@ -1,7 +1,7 @@
-"""beancount files: told by their content, read in a child process. No plugin runs and no include is followed unless declared.
+"""beancount files, read in a child process. No plugin runs and no include is followed unless declared.
 
-beancount's parser is C code that some texts end with a fault of memory (a division by zero in an amount is one), so it works in
-a child process with bounded memory and time. One child serves many files.
+beancount's parser is C code that crashes on some texts (a division by zero in an amount is one), so it runs in a child
+process with bounded memory and time. One child serves many files.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from billing_recon.feeds.child_process import ChildProcess, read_exactly
 from billing_recon.feeds.ledgers.ledger_items import Item
 
 SECONDS = 8
-"""For a small file; a large one may take a second more for every BYTES_A_SECOND."""
+"""Limit for a small file; a large one may take a second more per BYTES_A_SECOND."""
 BYTES_A_SECOND = 50_000
 
 _ENDINGS = (".beancount", ".bean")
@@ -32,7 +32,7 @@ _DIRECTIVE = re.compile(
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """Text with a directive as beancount writes it: a keyword after the day, or quotes. An hledger ending message otherwise."""
+    """Recognise a beancount directive: a keyword after the day, or quotes. A file name of hledger's rules it out."""
     if (
         name.casefold().endswith((".journal", ".hledger", ".j"))
         or b"\0" in head
@@ -43,7 +43,7 @@ def recognise(head: bytes, name: str) -> bool:
 
 
 def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
-    """Opened accounts, then transactions in the order of days, and each balance assertion that fails."""
+    """Yield opened accounts, then transactions by day, and each balance assertion that fails."""
     if find_spec("beancount") is None:
         raise LedgerUnreadable(
             f"{path.name}: reading beancount files needs the package beancount, which is not installed (its licence is the "

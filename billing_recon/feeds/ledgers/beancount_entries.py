@@ -1,7 +1,7 @@
-"""A beancount file by beancount's own parser and booking; runs in a child process only (beancount_child).
+"""Read a beancount file by beancount's own parser and booking. Runs in a child process only (beancount_child).
 
-The parser, the booking of elided amounts and lots, padding and balance assertions are beancount's; its loader, which imports
-whatever module a file names, is not used.
+Parsing, booking of elided amounts and lots, padding and balance assertions are beancount's. Its loader, which imports any
+module that a file names, is not used.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _SHOWN = 3
 
 
 def items(path: Path, options: LedgerOptions) -> list[Item]:
-    """Opened accounts, then transactions in the order of days, and each balance assertion that fails."""
+    """Return opened accounts, then transactions by day, and each balance assertion that fails."""
     with localcontext(Context(prec=100)):
         try:
             return list(_items(path, options))
@@ -48,7 +48,7 @@ def items(path: Path, options: LedgerOptions) -> list[Item]:
 
 
 def _module(name: str) -> Any:
-    """A module of the optional extra, or a declared plugin."""
+    """Import a module of the optional extra, or a declared plugin."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -98,7 +98,7 @@ def _items(path: Path, options: LedgerOptions) -> Iterator[Item]:
 
 
 def _parsed(path: Path, options: LedgerOptions) -> tuple[list[Any], dict[str, Any], list[Finding]]:
-    """Directives of the file and of what it includes, the file's settings, and what was not followed."""
+    """Return the directives of the file and its includes, its settings, and findings about what was skipped."""
     parser = _module("beancount.parser.parser")
     root = path.parent.resolve()
     findings: list[Finding] = []
@@ -159,7 +159,7 @@ def _refuse_long_figures(file: Path, text: str) -> None:
 def _plugged(
     path: Path, entries: list[Any], settings: dict[str, Any], options: LedgerOptions, findings: list[Finding]
 ) -> list[Any]:
-    """Run the plugins that are declared, in the file's order; say which are not run."""
+    """Run the declared plugins in the file's order. Add a finding for each that is not run."""
     for name, config in settings["plugin"]:
         if name not in options.plugins:
             message = f"plugin {excerpt(name)} is not run: it is code that a file names. Declare plugins: [{excerpt(name)}] to run it."
@@ -189,14 +189,14 @@ def _opened(entry: Any) -> Account:
 
 
 def _failed(entry: Any) -> Finding:
-    """An assertion that the postings before it do not give."""
+    """Report a balance assertion that the postings before it do not meet."""
     where = f"account {entry.account}, line {_line(entry.meta)}"
     stated = entry.amount.number
     computed = EXACT.add(stated, entry.diff_amount.number)
     currency = entry.amount.currency
     sentence = (
         f"line {_line(entry.meta)} asserts that {entry.account} holds {stated:f} {currency} at the start of {entry.date}; "
-        f"by its postings it holds {computed:f} {currency}."
+        f"its postings add up to {computed:f} {currency}."
     )
     return Finding(FindingCode.ROLL_FORWARD, where, f"{stated:f}", f"{computed:f}", sentence)
 

@@ -1,6 +1,6 @@
 """Amounts of a text journal: commodity left or right, either decimal mark, any thousands mark, prices and assertions.
 
-A text is first split into parts (`Raw`), since what 1,000 means can depend on lines further down; `Marks` then gives the figure.
+A text is first split into parts (`Raw`), because the meaning of 1,000 may depend on later lines; `Marks` then gives the figure.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _GROUPING = "'’_ \u00a0\u202f"
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """An amount as written. `commodity` is empty where none is written; `line` is for sentences."""
+    """An amount as written. `commodity` is empty if none is written; `line` is for messages."""
 
     commodity: str
     negative: bool
@@ -32,9 +32,9 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What stands after an amount: its price by unit or in total, and its lot's.
+    """The price after an amount, per unit or in total, and that of its lot.
 
-    `lot_open`: {} without a price, which its own program would find among the lots bought before.
+    `lot_open`: {} without a price, which hledger would take from earlier lots.
     """
 
     price: Raw | None = None
@@ -46,7 +46,7 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """`= amount`: what the account holds after the posting. `sole`: nothing else; `deep`: with its subaccounts."""
+    """`= amount`: the account's balance after the posting. `sole`: in no other commodity; `deep`: with subaccounts."""
 
     amount: Raw
     sole: bool
@@ -55,7 +55,7 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class PostingAmount:
-    """All that stands right of an account."""
+    """Everything to the right of an account."""
 
     amount: Raw | None
     priced: Priced
@@ -67,7 +67,7 @@ class Broken(Exception):
 
 
 def amount_at(text: str, at: int, line: int, default: str = "") -> tuple[Raw, int]:
-    """The amount that begins at a position, and where it ends; `default` is its commodity if it has none. Raises Broken."""
+    """Return the amount at a position and where it ends; `default` is its commodity if it has none. Raise Broken."""
     match = _RIGHT.match(text, at)
     if match:
         sign, number, symbol = match.groups()
@@ -80,7 +80,7 @@ def amount_at(text: str, at: int, line: int, default: str = "") -> tuple[Raw, in
         return Raw(_bare(symbol), "-" in (first, second), number, line), match.end()
     rest = text[at:].strip()
     if rest.startswith("("):
-        raise Broken(f"'{excerpt(rest)}' is a calculation, which is not read; write its result")
+        raise Broken(f"'{excerpt(rest)}' is a calculation, which is not supported; write its result")
     raise Broken(f"'{excerpt(rest)}' is not an amount")
 
 
@@ -89,7 +89,7 @@ def _bare(symbol: str | None) -> str:
 
 
 def posting_amount(text: str, line: int, default: str) -> PostingAmount:
-    """Everything right of an account, comment already taken off. Raises Broken."""
+    """Parse everything to the right of an account, without the comment. Raise Broken."""
     at = len(text) - len(text.lstrip())
     amount: Raw | None = None
     if at < len(text) and text[at] != "=" and not text.startswith(":=", at):
@@ -134,7 +134,7 @@ def _closing(text: str, mark: str) -> int:
 
 
 def _lot(text: str, line: int, default: str) -> Raw | None:
-    """A lot's price, among its date and label; None where only those are written."""
+    """Return a lot's price from among its date and label; None if only those are written."""
     for part in re.split(r",\s+|(?<=\d)\s*,\s*(?=\")", text):
         stripped = part.strip().removeprefix("=").strip()
         if not stripped or re.fullmatch(r"\"[^\"]*\"|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}", stripped):
@@ -145,7 +145,7 @@ def _lot(text: str, line: int, default: str) -> Raw | None:
 
 @dataclass(slots=True)
 class Marks:
-    """Which mark stands before decimals: declared for a commodity or the file, else what unambiguous amounts prove."""
+    """The decimal mark: declared for a commodity or the file, else proven by unambiguous amounts."""
 
     file: str
     declared: dict[str, str] = field(default_factory=dict)
@@ -153,13 +153,13 @@ class Marks:
     proven: dict[str, set[str]] = field(default_factory=dict)
 
     def observe(self, raw: Raw) -> None:
-        """Let an amount prove its commodity's mark, where it does."""
+        """Record the mark that an unambiguous amount proves for its commodity."""
         mark = _proof(raw.number)
         if mark is not None:
             self.proven.setdefault(raw.commodity, set()).add(mark)
 
     def figure(self, raw: Raw) -> Decimal:
-        """The signed figure. Raises LedgerUnreadable."""
+        """Return the signed figure. Raise LedgerUnreadable."""
         match = _SPLIT.match(raw.number)
         where = f"{self.file}: line {raw.line}"
         if match is None:
@@ -196,13 +196,13 @@ class Marks:
         if "." in digits:
             return "."
         raise LedgerUnreadable(
-            f"{where}: '{excerpt(raw.number)}' could be a thousand or a one with three decimals, and nothing in the file "
-            "tells which; declare decimal_mark, or add a decimal-mark directive"
+            f"{where}: '{excerpt(raw.number)}' could be a thousand, or a one with three decimals, and nothing in the file "
+            "decides; declare decimal_mark, or add a decimal-mark directive"
         )
 
 
 def _proof(number: str) -> str | None:
-    """The mark that an amount proves to stand before decimals; None where it has none or could be read both ways."""
+    """Return the decimal mark that an amount proves; None if it has no mark or is ambiguous."""
     digits = re.split("[eE]", number)[0]
     dots, commas = digits.count("."), digits.count(",")
     if dots and commas:

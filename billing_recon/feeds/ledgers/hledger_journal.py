@@ -1,4 +1,4 @@
-"""A text journal as written: transactions, postings, and what directives set. Nothing is computed here."""
+"""A text journal as written: transactions, postings and settings of directives. Nothing is computed here."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Transaction:
 
 @dataclass(slots=True)
 class Scope:
-    """What directives set up to the end of their file."""
+    """Settings of directives, up to the end of their file."""
 
     year: int | None
     parents: list[str] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Scope:
 
 @dataclass(slots=True)
 class JournalText:
-    """Everything that the file message. `default` is the commodity of amounts without one (D)."""
+    """The whole content of a file. `default` is the commodity of amounts without one (D)."""
 
     marks: Marks
     transactions: list[Transaction] = field(default_factory=list)

@@ -1,7 +1,7 @@
-"""The text of an hledger or ledger journal, line by line: directives applied, transactions with their postings as written.
+"""Parse an hledger or ledger journal line by line: apply directives, keep transactions and postings as written.
 
-Nothing is computed here: amounts stay as written, elided ones empty. Includes are followed only when declared, only within the
-journal's own folder; nothing in a journal is executed.
+Nothing is computed: amounts stay as written, elided ones empty. Includes are followed only if declared, and only within the
+journal's folder; nothing in a journal is executed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _BRACKETED = re.compile(rf"\[({_DATE})?(?:=({_DATE}))?\]")
 _IGNORED = frozenset(
     ["P", "N", "C", "tag", "payee", "define", "def", "assert", "check", "expr", "value", "apply", "end", "option", "--"]
 )
-"""Directives that change no posting; those with an effect are handled by name."""
+"""Directives without effect on postings; those with an effect are handled by name."""
 _TIMECLOCK = frozenset(["i", "o", "I", "O", "b", "h", "s"])
 _EXECUTED = frozenset(["python", "import", "eval"])
 _DEPTH_MAX = 20
@@ -38,7 +38,7 @@ _LINE_MAX = 1 << 16
 
 
 def read_text(path: Path, options: LedgerOptions) -> JournalText:
-    """The journal and what it includes. Raises LedgerUnreadable naming the line."""
+    """Read the journal and its includes. Raise LedgerUnreadable naming the line."""
     text = JournalText(Marks(path.name, everywhere=options.decimal_mark))
     _Reader(text, options, path.parent.resolve()).file(path, Scope(options.year), ())
     return text
@@ -67,7 +67,7 @@ class _Reader:
             _FileReader(self, path, name, scope, (*above, path.resolve())).lines(enumerate(stream, 1))
 
     def account(self, name: str, scope: Scope, where: str) -> str:
-        """The account's name with the parents of `apply account` before it and aliases applied."""
+        """Return the account's name with parents of `apply account` and aliases applied."""
         full = ":".join([*scope.parents, name])
         for old, new, pattern in reversed(scope.aliases):
             if pattern:
@@ -79,7 +79,7 @@ class _Reader:
         return full
 
     def _replaced(self, account: str, pattern: str, new: str, where: str) -> str:
-        """A pattern's replacement, by an engine whose time is bounded whatever the pattern."""
+        """Apply an alias pattern, by an engine with bounded time for any pattern."""
         key = (account, pattern, new)
         if key not in self.renamed:
             self.engine = self.engine or duckdb.connect()
@@ -139,11 +139,11 @@ class _FileReader:
             return
         if line[0] == "~":
             self.inside = "skip"
-            self._skipped(number, "periodic transaction", "it forecasts, and is no posting")
+            self._skipped(number, "periodic transaction", "it is a forecast, not a posting")
             return
         if line[0] == "=":
             self.inside = "skip"
-            self._skipped(number, "automated transaction", "postings that it would add are not made")
+            self._skipped(number, "automated transaction", "its postings are not generated")
             return
         self._directive(number, line.lstrip("!@"))
 
@@ -271,11 +271,11 @@ class _FileReader:
             case "end":
                 self._end_of(rest)
             case "capture":
-                self._skipped(number, "capture directive", "payees do not choose accounts here")
+                self._skipped(number, "capture directive", "payees do not determine accounts")
             case _ if word in _EXECUTED:
                 self._skipped(number, f"{word} directive", "nothing in a journal is executed")
             case _ if word in _TIMECLOCK:
-                self._skipped(number, "timeclock entry", "hours are no postings")
+                self._skipped(number, "timeclock entry", "hours are not postings")
             case _ if word in _IGNORED or word.startswith("--"):
                 pass
             case _:
@@ -293,7 +293,7 @@ class _FileReader:
             self._style(number, body.removeprefix("format ").strip())
 
     def _style(self, number: int, text: str) -> str:
-        """A sample amount: its mark is its commodity's. Answers the commodity."""
+        """Read a sample amount, whose mark applies to its commodity. Return the commodity."""
         try:
             raw, end = amount_at(text, 0, number)
         except Broken as error:
@@ -303,7 +303,7 @@ class _FileReader:
         marks = [c for c in raw.number if c in ".,"]
         if marks:
             single = len(set(marks)) == 1
-            # A sample's last mark stands before its decimals, unless it comes more than once: 1,000,000.
+            # A sample's last mark is its decimal mark, unless it occurs more than once: 1,000,000.
             self.text.marks.declared[raw.commodity] = (
                 ("." if marks[-1] == "," else ",") if single and len(marks) > 1 else marks[-1]
             )
@@ -368,7 +368,7 @@ class _FileReader:
 
 
 def _uncommented(line: str) -> tuple[str, str, str]:
-    """A line before its comment, the semicolon, and the comment; semicolons in quotes are none."""
+    """Split a line into text, semicolon and comment; semicolons in quotes do not count."""
     quoted = False
     for at, character in enumerate(line):
         if character == '"':
@@ -379,5 +379,5 @@ def _uncommented(line: str) -> tuple[str, str, str]:
 
 
 def _tags(comment: str) -> dict[str, str]:
-    """Tags of a comment: `invoice: INV-7, customer: C-1`."""
+    """Return the tags of a comment: `invoice: INV-7, customer: C-1`."""
     return {name.casefold(): value.strip() for name, value in _TAG.findall(comment)}

@@ -1,6 +1,6 @@
-"""What a ledger's figures must satisfy, whatever its format: balance, roll-forward, numbering, stated totals, period.
+"""Audit a ledger of any format: balance, roll-forward, numbering, stated totals, period.
 
-Takes a stream of items once; memory grows with accounts, currencies and faults, not with entries.
+Takes a stream of items once; memory grows with accounts, currencies and findings, not with entries.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, Section
 from billing_recon.feeds.ledgers.number_series import Numbering
 
 LIMIT = 1000
-"""Findings of one code that are kept one by one; the rest are counted in a last one."""
+"""Findings per code that are listed; a last one counts the rest."""
 
 
 @dataclass(slots=True)
 class _Sums:
-    """Both sides of something. `open` journals keep theirs until they balance."""
+    """Totals of both sides."""
 
     debit: Decimal = ZERO
     credit: Decimal = ZERO
@@ -44,14 +44,14 @@ class _Sums:
 
 @dataclass(slots=True)
 class _Open:
-    """A journal that has not balanced so far, per currency."""
+    """The sums of a journal that does not balance yet, per currency."""
 
     sums: dict[str | None, _Sums] = field(default_factory=dict)
     tolerance: dict[str | None, Decimal] = field(default_factory=dict)
 
 
 class Audit:
-    """Feed it every item in order, then ask for the findings."""
+    """Takes every item in order, then returns the findings."""
 
     def __init__(self) -> None:
         self._header = Header()
@@ -66,7 +66,7 @@ class Audit:
         self._counts: Counter[FindingCode] = Counter()
 
     def take(self, item: Item) -> None:
-        """One item of the stream."""
+        """Take one item of the stream."""
         match item:
             case Journal():
                 self._journal(item)
@@ -86,7 +86,7 @@ class Audit:
                 pass
 
     def findings(self) -> tuple[Finding, ...]:
-        """Every fact that does not hold, the same for the same file."""
+        """Return all findings. They depend on the file only."""
         for journal_id, pending in self._open.items():
             for finding in _unbalanced(journal_id, pending):
                 self._add(finding)
@@ -143,12 +143,12 @@ class Audit:
                     _numbered(period),
                     f"{_numbered(declared.first_period)} to {_numbered(declared.last_period)}",
                 )
-                sentence = f"{where} is posted in period {is_in}; the file message that it covers {covers}."
+                sentence = f"{where} is posted in period {is_in}, but the file covers {covers}."
                 self._add(Finding(FindingCode.PERIOD, where, covers, is_in, sentence))
             return
         if (declared.first and day < declared.first) or (declared.last and day > declared.last):
             covers = f"{declared.first or ''} to {declared.last or ''}".strip()
-            sentence = f"{where} is posted on {day}; the file message that it covers {covers}."
+            sentence = f"{where} is posted on {day}, but the file covers {covers}."
             self._add(Finding(FindingCode.PERIOD, where, covers, day.isoformat(), sentence))
 
     def _invoice(self, invoice: SalesInvoice) -> None:
@@ -182,7 +182,7 @@ class Audit:
             apart = EXACT.subtract(account.closing, computed)
             money = self._header.currency or ""
             sentence = (
-                f"account {account.account}: opening {account.opening:f} and movements of {movement:f} give {computed:f}; "
+                f"account {account.account}: opening {account.opening:f} + movements {movement:f} = {computed:f}; "
                 f"the file states a closing balance of {account.closing:f}, {apart:f} {money}".rstrip()
                 + " apart (debits positive)."
             )
@@ -191,7 +191,7 @@ class Audit:
         return findings
 
     def _with_parents(self) -> dict[str, Decimal]:
-        """Movements with those of the accounts that each account sums up."""
+        """Return movements including those of each account's subaccounts."""
         moved = dict(self._moved)
         for name, amount in self._moved.items():
             seen = {name}
@@ -210,18 +210,18 @@ class Audit:
             has = str(sums.count) if len(counts) == 1 else f"{sums.count} journals of {self._lines} entries"
             sentence = f"{stated.name}: the file states {stated.count} records and has {has}."
             findings.append(Finding(FindingCode.TOTALS, stated.name, str(stated.count), str(sums.count), sentence))
-        for side, said, has_sum in (("debit", stated.debit, sums.debit), ("credit", stated.credit, sums.credit)):
-            if said is not None and said != has_sum:
+        for side, total, has_sum in (("debit", stated.debit, sums.debit), ("credit", stated.credit, sums.credit)):
+            if total is not None and total != has_sum:
                 sentence = (
-                    f"{stated.name}: the file states a total {side} of {said:f}; its records sum to {has_sum:f}, "
-                    f"{EXACT.subtract(has_sum, said):f} more."
+                    f"{stated.name}: the file states a total {side} of {total:f}; its records sum to {has_sum:f}, "
+                    f"{EXACT.subtract(has_sum, total):f} more."
                 )
-                findings.append(Finding(FindingCode.TOTALS, stated.name, f"{said:f}", f"{has_sum:f}", sentence))
+                findings.append(Finding(FindingCode.TOTALS, stated.name, f"{total:f}", f"{has_sum:f}", sentence))
         return findings
 
 
 def _weigh(pending: _Open, entry: Entry) -> None:
-    """Put an entry on the scales. One that weighs in another currency does so on its own side."""
+    """Add an entry to the journal's balance. One with a weight in another currency counts there, on its own side."""
     if entry.weight is None:
         pending.sums.setdefault(entry.currency, _Sums()).add(entry.debit, entry.credit)
         return
@@ -255,7 +255,7 @@ def _unbalanced(journal_id: str, pending: _Open) -> list[Finding]:
 
 
 def _document_totals(invoice: SalesInvoice) -> list[Finding]:
-    """Net + tax = gross, and the lines sum to net up to what settling unrounded lines can do."""
+    """Check net + tax = gross, and that the lines add up to net within the rounding of unrounded lines."""
     findings = []
     where = f"invoice {invoice.number}"
     if invoice.net is not None and invoice.tax is not None and invoice.gross is not None:
@@ -298,12 +298,12 @@ def _places(figure: Decimal) -> int:
 
 
 def _opened(period: tuple[int, int]) -> tuple[int, int]:
-    """The first period with the one of opening entries, which some number 0."""
+    """Extend the first period by that of opening entries, which some systems number 0."""
     return (period[0], 0) if period[1] == 1 else period
 
 
 def _closed(period: tuple[int, int]) -> tuple[int, int]:
-    """The last period with those of closing entries, which some number from 13."""
+    """Extend the last period by those of closing entries, which some systems number from 13."""
     return (period[0], 99) if period[1] >= 12 else period
 
 

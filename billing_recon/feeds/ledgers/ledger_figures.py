@@ -1,4 +1,4 @@
-"""From text to exact figures and days, strictly: what is not plainly one is refused with the place where it stands."""
+"""Parse figures and days strictly and exactly. Anything ambiguous is refused with its location."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LAST_GROUP = re.compile(r"[0-9]{3}(?:[.,][0-9]*)?$")
 
 
 def plain_figure(text: str, where: str) -> Decimal:
-    """A figure written 1234.50, as XML and our own files have it."""
+    """Parse a figure written 1234.50, as in XML and our own files."""
     stripped = text.strip()
     if not _PLAIN.fullmatch(stripped):
         raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is not a figure; 1234.50 is one")
@@ -29,7 +29,7 @@ def plain_figure(text: str, where: str) -> Decimal:
 
 
 def grouped_figure(digits: str, mark: str, where: str) -> Decimal:
-    """An unsigned figure with `mark` before its decimals and any one other mark between its thousands."""
+    """Parse an unsigned figure with `mark` before its decimals and at most one other mark between its thousands."""
     bare = _BARE[mark].fullmatch(digits) and any(c.isdigit() for c in digits)
     grouped = _GROUPED[mark].fullmatch(digits) and _LAST_GROUP.search(digits.split(mark)[0])
     if not bare and not grouped:
@@ -51,7 +51,7 @@ def _bounded(text: str, where: str) -> Decimal:
 
 
 def iso_day(text: str, where: str) -> date:
-    """A day written 2026-03-02; a time or an offset after it does not count."""
+    """Parse a day written 2026-03-02; ignore a time or offset after it."""
     match = _ISO.fullmatch(text.strip())
     try:
         if match is None:
@@ -62,6 +62,6 @@ def iso_day(text: str, where: str) -> date:
 
 
 def excerpt(text: str) -> str:
-    """A text of the file in a sentence: one line, not long."""
+    """Shorten a text of the file for a message, on one line."""
     line = " ".join(text.split())
     return line if len(line) <= 60 else f"{line[:57]}..."

@@ -1,4 +1,4 @@
-"""What a reader of a ledger format yields, in the order of its file, so that a large file is never held whole."""
+"""The items that a reader of a ledger format yields, in file order, so that large files are never in memory as a whole."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Section = Literal["entries", "invoices", "payments"]
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file message about itself. Comes first."""
+    """The file's header. Comes first."""
 
     version: str | None = None
     company: str | None = None
@@ -34,7 +34,7 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """Control totals that a file states for a section, empty where it states none. `name` is the file's own name."""
+    """Control totals that a file states for a section. `name` is the file's name for them."""
 
     section: Section
     name: str
@@ -45,7 +45,7 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """How the file's figures must be understood."""
+    """An explanation of how to read the file's figures."""
 
     sentence: str
 
@@ -57,12 +57,12 @@ class Reader(Protocol):
     """A module that reads one format and is named after it."""
 
     def recognise(self, head: bytes, name: str) -> bool:
-        """Whether the head of a file (some kilobytes) is of this format. Never raises."""
+        """Whether the head of a file (some kilobytes) has this format. Never raises."""
 
     def stream(self, path: Path, options: LedgerOptions) -> Iterator[Item]:
-        """The file's items. Raises LedgerUnreadable."""
+        """Yield the file's items. Raise LedgerUnreadable."""
 
 
 def skipped(where: str, what: str, sentence: str) -> Finding:
-    """Something of the file that is not among its entries."""
+    """Report a part of the file that is not among its entries."""
     return Finding(FindingCode.SKIPPED, where, what, "", sentence)

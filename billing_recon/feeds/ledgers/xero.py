@@ -1,7 +1,7 @@
 """Xero: the manual-journal import sheet and the journal report, as CSV.
 
-The sheet has one signed amount a row, debits positive; rows of one narration and day are a journal. The report has both sides
-and either a journal number on every row or a line "ID 123 ..." above each journal's rows.
+The sheet has one signed amount per row, debits positive; rows of one narration and day are a journal. The report has both
+sides, and either a journal number on every row or a line "ID 123 ..." above each journal's rows.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ _ABOVE = re.compile(r"\bID\s*:?\s*([0-9]+)")
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """A header line with account codes and a narration or a journal number, as Xero writes them."""
+    """Recognise a header line with account codes and a narration or a journal number, as Xero writes them."""
     return header_in_head(head, _NAMES, _NEEDED)
 
 
 def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
-    """The header, then each journal."""
+    """Yield the header, then each journal."""
     table = Table(path, options, _NAMES, _NEEDED)
     table.open()
     yield Header(
@@ -79,13 +79,13 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
     yield from reader.close()
     if reader.taxed:
         yield Note(
-            f"{reader.taxed} rows carry a tax rate. Xero books their tax itself when it imports the sheet; here each row is "
+            f"{reader.taxed} rows carry a tax rate. Xero books their tax when it imports the sheet; here each row has "
             "its stated amount."
         )
 
 
 class _Reader:
-    """Turns rows into journals; holds one journal."""
+    """Groups rows into journals, one at a time."""
 
     def __init__(self, table: Table, options: LedgerOptions) -> None:
         self.table = table
@@ -126,7 +126,7 @@ class _Reader:
         return (row["narration"], row["date"]) if row["narration"] else self.key or ()
 
     def _sides(self, row: Row) -> tuple[Decimal, Decimal, str | None] | None:
-        """Debit and credit of a row; None where it has neither."""
+        """Return debit and credit of a row; None if it has neither."""
         if "debit" in self.table.columns:
             debit, symbol = self.table.money(row, "debit")
             credit, other = self.table.money(row, "credit")
@@ -139,7 +139,7 @@ class _Reader:
         return (amount, ZERO, symbol) if amount > 0 else (ZERO, amount.copy_negate(), symbol)
 
     def _total(self, row: Row, sides: tuple[Decimal, Decimal, str | None] | None) -> Iterator[Item]:
-        """A line Total closes a journal; on its own it is the report's."""
+        """Close a journal at a line Total; without open rows it is the report's total."""
         held = self.rows
         yield from self.close()
         if sides is None or "debit" not in self.table.columns:
@@ -157,7 +157,7 @@ class _Reader:
                 yield Finding(FindingCode.TOTALS, where, f"{stated:f}", f"{computed:f}", sentence)
 
     def close(self, *, keep_above: bool = False) -> Iterator[Item]:
-        """The journal so far, if any."""
+        """Yield the open journal, if any."""
         held, self.rows, self.key = self.rows, [], None
         above = self.above
         if not keep_above or held:

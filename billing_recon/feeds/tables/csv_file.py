@@ -89,5 +89,5 @@ def _header(file: DayFile, feed: Feed) -> list[str]:
     folded = [name.casefold() for name in names]
     twice = [name for name in names if folded.count(name.casefold()) > 1]
     if twice:
-        raise LandingRefused(f"{file.name}: the header names {', '.join(twice)} twice; columns must be told apart")
+        raise LandingRefused(f"{file.name}: the header names {', '.join(twice)} twice; column names must be distinct")
     return names

@@ -55,12 +55,12 @@ from billing_recon_tests.feeds.desk import PAID, PAYMENT, Desk, payment
 def test_a_bad_value_is_named_with_its_row_and_field(desk: Desk, changed: dict[str, str], reason: str) -> None:
     field = next(iter(changed))
     report = desk.payments(PAID, payment(**{"payment_id": "P-2"} | changed), payment(payment_id="P-3"))
-    assert desk.aside() == [(2, reason, field)]
+    assert desk.quarantined() == [(2, reason, field)]
     assert report.reasons == {reason: 1}
     assert desk.rows("payment_id, source_row") == [("P-1", 1), ("P-3", 3)]
     (message,) = desk.messages()
     assert message.startswith(f"landing/payments/2026-03-02.csv row 2: {field} ")
-    (payload,) = desk.aside("payload")
+    (payload,) = desk.quarantined("payload")
     assert json.loads(payload[0])[field] == (changed[field] or None)
 
 
@@ -87,7 +87,7 @@ def test_a_bad_value_is_named_with_its_row_and_field(desk: Desk, changed: dict[s
 )
 def test_a_figure_is_read_exactly_however_it_is_written(desk: Desk, text: str, amount: str) -> None:
     desk.payments(payment(amount=text))
-    assert desk.aside() == []
+    assert desk.quarantined() == []
     assert desk.rows("amount, typeof(amount)") == [(Decimal(amount), "DECIMAL(38,12)")]
 
 
@@ -104,7 +104,7 @@ def test_a_figure_is_read_exactly_however_it_is_written(desk: Desk, text: str, a
 )
 def test_an_instant_without_offset_is_utc(desk: Desk, text: str, instant: str) -> None:
     desk.payments(payment(processed_at=text))
-    assert desk.aside() == []
+    assert desk.quarantined() == []
     assert desk.rows("CAST(processed_at AS VARCHAR)") == [(instant,)]
 
 
@@ -118,9 +118,9 @@ def test_an_instant_without_offset_is_utc(desk: Desk, text: str, instant: str) -
 )
 def test_a_ragged_row_is_set_aside_and_rows_after_it_keep_their_number(desk: Desk, line: str, says: str) -> None:
     report = desk.payments(PAID, line, payment(payment_id="P-3"), "a,b", payment(payment_id="P-5"))
-    assert desk.aside() == [(2, "BROKEN_ROW", None), (4, "BROKEN_ROW", None)]
+    assert desk.quarantined() == [(2, "BROKEN_ROW", None), (4, "BROKEN_ROW", None)]
     assert says in desk.messages()[0]
-    assert json.loads(desk.aside("payload")[0][0])["line"].startswith(line)
+    assert json.loads(desk.quarantined("payload")[0][0])["line"].startswith(line)
     assert desk.rows("payment_id, source_row") == [("P-1", 1), ("P-3", 3), ("P-5", 5)]
     assert report.equation_holds
 
@@ -129,30 +129,30 @@ def test_bytes_in_another_encoding_set_their_row_aside(desk: Desk) -> None:
     desk.put(f"{PAYMENT}\n{PAID}\n{payment(payment_id='P-2', customer_id='Müller')}\n".encode("cp1252"))
     report = desk.land()
     assert (report.rows_in, report.accepted, report.quarantined) == (2, 1, 1)
-    assert desk.aside() == [(2, "BAD_ENCODING", None)]
+    assert desk.quarantined() == [(2, "BAD_ENCODING", None)]
     assert "encoding" in desk.messages()[0]
 
 
 def test_several_faults_of_a_row_are_one_row_that_names_them_all(desk: Desk) -> None:
     desk.payments(payment(amount="x", attempt="y", processed_at="z"))
-    assert desk.aside() == [(1, "UNPARSABLE", "amount")]
+    assert desk.quarantined() == [(1, "UNPARSABLE", "amount")]
     assert desk.messages()[0].endswith("; also wrong: processed_at, attempt")
     desk.payments(payment(amount="-1", currency="GBP", status="lost"))
-    assert desk.aside() == [(1, "OUT_OF_RANGE", "amount")]
+    assert desk.quarantined() == [(1, "OUT_OF_RANGE", "amount")]
     assert desk.messages()[0].endswith("; also wrong: currency, status")
 
 
 def test_money_at_risk_is_known_where_the_amount_can_be_read(desk: Desk) -> None:
     desk.payments(payment(status="lost", amount="12.34"), payment(payment_id="P-2", amount="x"))
-    assert desk.aside("money_at_risk, currency") == [(Decimal("12.34"), "USD"), (None, "USD")]
-    assert desk.aside("owner") == [("finance",), ("finance",)]
+    assert desk.quarantined("money_at_risk, currency") == [(Decimal("12.34"), "USD"), (None, "USD")]
+    assert desk.quarantined("owner") == [("finance",), ("finance",)]
 
 
 def test_quotes_commas_line_breaks_and_windows_line_ends_are_content(desk: Desk) -> None:
     rows = (payment(customer_id='"Smith, ""Bob"""'), payment(payment_id="P-2", customer_id='"two\r\nlines"'), "a,b")
     report = desk.payments(*rows, newline="\r\n")
     assert desk.rows("customer_id, source_row") == [('Smith, "Bob"', 1), ("two\r\nlines", 2)]
-    assert desk.aside() == [(3, "BROKEN_ROW", None)]
+    assert desk.quarantined() == [(3, "BROKEN_ROW", None)]
     assert report.rows_in == 3
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_recon_tests.feeds.documents.hostile import SECONDS_MAX, samples
+from billing_recon_tests.feeds.hostile import SECONDS_MAX, samples
 
 COUNT = int(os.environ.get("BILLING_RECON_FUZZ") or 40)
 """Files of each format. Seeds begin at 0, so that a larger number tries these too."""
@@ -67,7 +67,7 @@ def test_a_hostile_file_is_a_document_a_ledger_or_a_clear_error(form: str, tmp_p
     secret.mkdir()
     canary = secret / "canary.txt"
     canary.write_text("2026-01-01 open Assets:Canary\n")
-    command = [sys.executable, "-m", "billing_recon_tests.feeds.documents.hostile"]
+    command = [sys.executable, "-m", "billing_recon_tests.feeds.hostile"]
     with unopened(canary), uncalled() as port:
         done = subprocess.run(
             [*command, form, "0", str(COUNT), str(folder), str(canary), str(port)],

@@ -97,7 +97,7 @@ def test_a_broken_document_is_set_aside_alone_and_once(desk_of: Desks) -> None:
     put(desk, "notes.txt", "call them back")
     report = desk.land("rendered_invoices")
     assert (report.rows_in, report.accepted, report.reasons) == (3, 1, {"BROKEN_DOCUMENT": 2})
-    assert desk.aside("source_file, source_row, reason, field") == [
+    assert desk.quarantined("source_file, source_row, reason, field") == [
         (f"landing/documents/{DAY}/INV-2.xml", 1, "BROKEN_DOCUMENT", None),
         (f"landing/documents/{DAY}/notes.txt", 1, "BROKEN_DOCUMENT", None),
     ]
@@ -120,7 +120,7 @@ def test_a_broken_document_that_changes_is_another_row(desk_of: Desks) -> None:
     for content in ("a", "a", "b"):
         put(desk, "notes.txt", content)
         desk.land("rendered_invoices")
-        payloads += desk.aside("payload")
+        payloads += desk.quarantined("payload")
     assert payloads[0] == payloads[1] != payloads[2]
 
 

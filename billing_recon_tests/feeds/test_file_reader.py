@@ -14,8 +14,8 @@ from billing_recon.core.journal import LedgerFile, LedgerOptions
 from billing_recon.core.yaml_text import read_yaml
 from billing_recon.feeds.documents.template import Template
 from billing_recon.feeds.file_reader import files_of, read_file, shown_text
-from billing_recon_tests.feeds.documents.hostile import STRIPE, samples
 from billing_recon_tests.feeds.documents.pages import HTML_TEMPLATE, TEMPLATE
+from billing_recon_tests.feeds.hostile import STRIPE, samples
 
 SAMPLES = samples()
 TEMPLATES = tuple(read_yaml(Template, text, "t.yaml") for text in (TEMPLATE, HTML_TEMPLATE))
@@ -48,11 +48,11 @@ def test_a_list_of_stripes_gives_a_document_each(tmp_path: Path) -> None:
     ("name", "data", "says"),
     [
         ("empty.xml", b" \n", "the file is empty"),
-        ("notes.txt", b"Dear customer", "of no format that is read"),
-        ("other.xml", b"<catalog><book/></catalog>", "of no format that is read"),
-        ("other.json", b'{"amount": 4.11}', "of no format that is read"),
+        ("notes.txt", b"Dear customer", "its format is not supported"),
+        ("other.xml", b"<catalog><book/></catalog>", "its format is not supported"),
+        ("other.json", b'{"amount": 4.11}', "its format is not supported"),
         ("bundle.zip", b"PK\x03\x04rest", "a ZIP archive; unpack it"),
-        ("old.gz", b"\x1f\x8brest", "packed with gzip"),
+        ("old.gz", b"\x1f\x8brest", "compressed with gzip; unpack it"),
         ("page.pdf", SAMPLES["pdf"][1], r"no template matches this PDF \(none is declared\)"),
         ("page.html", SAMPLES["html"][1], "no template matches this HTML"),
         ("cut.pdf", SAMPLES["pdf"][1][:40], "the PDF cannot be opened"),
@@ -69,7 +69,7 @@ def test_a_file_that_is_not_there_or_never_ends_is_refused(tmp_path: Path) -> No
         read_file(tmp_path / "absent.xml")
     os.mkfifo(tmp_path / "pipe")
     for endless in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(DocumentUnreadable, match="no regular file"):
+        with pytest.raises(DocumentUnreadable, match="not a regular file"):
             read_file(endless)
 
 

@@ -37,7 +37,11 @@ def outcome(desk: Desk, content: str | bytes, ending: str) -> tuple[Any, ...]:
     desk.put(content, name=f"{DAY}.{ending}")
     report = desk.land()
     counts = (report.rows_in, report.accepted, report.quarantined, report.duplicates, report.reasons)
-    return counts, desk.rows(WITHOUT_FILE), desk.aside("source_row, reason, field, value, money_at_risk, currency")
+    return (
+        counts,
+        desk.rows(WITHOUT_FILE),
+        desk.quarantined("source_row, reason, field, value, money_at_risk, currency"),
+    )
 
 
 def test_csv_json_lines_and_parquet_land_alike(desk: Desk, tmp_path: Path) -> None:
@@ -105,10 +109,10 @@ def test_lines_that_are_no_objects_are_set_aside_by_their_number(desk: Desk) -> 
     lines = [good, "", "[1]", '{"payment_id":', good[:-1] + ', "kind": "refund"}', "null", other]
     desk.put("\n".join(lines) + "\n", name=f"{DAY}.jsonl")
     report = desk.land()
-    assert desk.aside() == [(n, "BROKEN_ROW", None) for n in (3, 4, 5, 6)]
+    assert desk.quarantined() == [(n, "BROKEN_ROW", None) for n in (3, 4, 5, 6)]
     assert desk.rows("payment_id, source_row") == [("P-1", 1), ("P-2", 7)]
     assert report.rows_in == 6
-    assert json.loads(desk.aside("payload")[1][0]) == '{"payment_id":'
+    assert json.loads(desk.quarantined("payload")[1][0]) == '{"payment_id":'
 
 
 def test_a_key_that_no_column_has_refuses_the_file(desk: Desk) -> None:
@@ -149,7 +153,7 @@ def test_a_large_file_keeps_the_numbers_of_its_rows(desk: Desk) -> None:
     assert (report.rows_in, report.accepted, report.quarantined) == (40_000, 39_998, 2)
     wrong = "SELECT count(*) FROM landed WHERE payment_id <> 'P-' || source_row"
     assert desk.con.execute(wrong).fetchall() == [(0,)]
-    assert desk.aside() == [(10_000, "BROKEN_ROW", None), (20_000, "UNPARSABLE", "amount")]
+    assert desk.quarantined() == [(10_000, "BROKEN_ROW", None), (20_000, "UNPARSABLE", "amount")]
 
 
 def test_landing_again_gives_the_same_tables(desk_of: Callable[..., Desk], tmp_path: Path) -> None:
@@ -157,5 +161,5 @@ def test_landing_again_gives_the_same_tables(desk_of: Callable[..., Desk], tmp_p
     for _ in range(2):
         desk = desk_of()
         report = desk.payments(*ROWS, "a,b", *ROWS)
-        results.append((report, desk.rows(), desk.aside("*")))
+        results.append((report, desk.rows(), desk.quarantined("*")))
     assert results[0] == results[1]

@@ -16,8 +16,8 @@ GOOD = f"{PAYMENT}\n{PAID}\n"
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "it has not even a header"),
-        (b"  \n", "it has not even a header"),
+        (b"", "the file is empty and has no header"),
+        (b"  \n", "the file is empty and has no header"),
         (GOOD + payment(payment_id="P-2")[:30], "row 2, the last, stops in the middle"),
         (GOOD + 'P-2,payment,"C-1,INV-2,1,USD\n' + PAID + "\n", "row 2 opens a quote that is not closed"),
         (GOOD + 'P-2,payment,"C-1,INV-2,1,USD\n', "row 2"),
@@ -25,7 +25,7 @@ GOOD = f"{PAYMENT}\n{PAID}\n"
         (GOOD.replace("amount", "betrag"), "1 needed column is missing: amount"),
         (GOOD.replace("fee", "Amount"), "the header names amount, Amount twice"),
         (GOOD.encode("utf-16"), "encoding: utf-16"),
-        (GOOD.replace("fee", "gebühr").encode("latin-1"), "no UTF-8 text"),
+        (GOOD.replace("fee", "gebühr").encode("latin-1"), "not UTF-8 text"),
         (f"{PAYMENT}\r\n{PAID}\r\n{payment(payment_id='P-2')}\n{payment(payment_id='P-3')}\r\n", "line ends are mixed"),
         (GOOD.replace(",", ";"), "unknown column"),
     ],
@@ -38,7 +38,7 @@ def test_a_broken_csv_file_is_refused_with_what_to_do(desk: Desk, content: str |
     assert report.message.startswith("landing/payments/2026-03-02.csv: ")
     assert report.rows_in == report.accepted == report.quarantined == 0
     assert [name for name, _ in report.files] == ["landing/payments/2026-03-02.csv"]
-    assert desk.rows() == desk.aside() == []
+    assert desk.rows() == desk.quarantined() == []
 
 
 def test_a_quote_left_open_in_a_large_file_loses_no_rows_silently(desk: Desk) -> None:
@@ -91,7 +91,7 @@ def test_two_formats_for_one_day_are_refused(desk: Desk) -> None:
     desk.put("{}\n", name=f"{DAY}.jsonl")
     report = desk.land()
     assert report.status is LandingStatus.REFUSED
-    assert "keep the one that counts" in report.message
+    assert "keep the right one" in report.message
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from billing_recon_tests.feeds.desk import DAY, Desk, payment
-from billing_recon_tests.feeds.test_repeats import EVENT
+from billing_recon_tests.feeds.landing.test_deduplication import EVENT
 
 SUBSCRIPTION = (
     "subscription_id,customer_id,plan_id,plan_version,status,quantity,currency,timezone,tax_region,segment,"
@@ -32,14 +32,14 @@ def test_the_day_of_an_instant_is_a_day_in_the_companys_time_zone(desk_of: Calla
     desk.payments(
         payment(processed_at="2026-03-03T07:59:59Z"), payment(payment_id="P-2", processed_at="2026-03-03T08:00:00Z")
     )
-    assert desk.aside() == [(2, "WRONG_DAY", "processed_at")]
+    assert desk.quarantined() == [(2, "WRONG_DAY", "processed_at")]
 
 
 def test_history_lands_as_far_back_as_is_looked_back_on(desk: Desk) -> None:
     desk.payments(
         payment(processed_at="2025-12-30T00:00:00Z"), payment(payment_id="P-2", processed_at="2025-12-29T23:59:59Z")
     )
-    assert desk.aside() == [(2, "WRONG_DAY", "processed_at")]
+    assert desk.quarantined() == [(2, "WRONG_DAY", "processed_at")]
     assert desk.rows("payment_id, observed_on") == [("P-1", DAY)]
 
 
@@ -55,7 +55,7 @@ def test_late_usage_is_observed_when_it_was_received(desk: Desk) -> None:
     desk.put("\n".join([EVENT, *rows, ""]), table="usage_events")
     desk.land("usage_events")
     assert desk.rows("source_row, observed_on") == [(1, DAY), (2, date(2026, 3, 4)), (3, DAY)]
-    assert desk.aside() == [
+    assert desk.quarantined() == [
         (4, "WRONG_DAY", "received_at"),
         (5, "WRONG_DAY", "event_time"),
         (6, "TABLE_RULE", "received_at"),
@@ -86,7 +86,7 @@ def test_a_contract_that_cannot_be_is_set_aside(desk: Desk, row: str, reason: st
     good = subscribed(contract='{"discount": {"rate": "0.1"}}', zone="Asia/Kathmandu").replace("S-1", "S-2")
     desk.put("\n".join([SUBSCRIPTION, row, good, ""]), table="subscriptions")
     desk.land("subscriptions")
-    assert desk.aside() == [(1, reason, field)]
+    assert desk.quarantined() == [(1, reason, field)]
     assert desk.rows("subscription_id") == [("S-2",)]
 
 
@@ -98,4 +98,4 @@ def test_a_posting_is_a_debit_or_a_credit(desk: Desk, debit: str, credit: str, r
     header = "entry_id,journal_id,posted_on,account,role,debit,credit,currency"
     desk.put(f"{header}\nE-1,J-1,2026-03-02,1200,ar,{debit},{credit},EUR\n", table="ledger_entries")
     desk.land("ledger_entries")
-    assert [reason for _, reason, _ in desk.aside()] == reasons
+    assert [reason for _, reason, _ in desk.quarantined()] == reasons

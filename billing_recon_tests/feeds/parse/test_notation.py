@@ -198,7 +198,7 @@ def test_a_rate_in_percent_is_a_rate(desk_of: Desks) -> None:
         (4, Decimal(0)),
         (5, None),
     ]
-    assert desk.aside() == [(6, "UNPARSABLE", "tax_rate")]
+    assert desk.quarantined() == [(6, "UNPARSABLE", "tax_rate")]
 
 
 def postings(desk_of: Desks, header: str, *rows: str, **columns: Any) -> Desk:
@@ -243,7 +243,7 @@ def test_one_signed_column_is_two_sides(desk_of: Desks) -> None:
         credit={"column": "Betrag", "keep": "negative"},
     )
     assert sides(desk) == SIDES
-    assert desk.aside() == [(4, "UNPARSABLE", "debit")]
+    assert desk.quarantined() == [(4, "UNPARSABLE", "debit")]
     assert "also wrong: credit" in desk.messages()[0]
 
 
@@ -257,7 +257,7 @@ def test_an_amount_with_a_side_is_two_sides(desk_of: Desks) -> None:
         credit={"column": "Betrag", "sign": sign, "keep": "negative"},
     )
     assert sides(desk) == [*SIDES, ("6", "0", "7.00")]
-    assert desk.aside("source_row, value") == [(4, "5,00 X"), (5, "5,00")]
+    assert desk.quarantined("source_row, value") == [(4, "5,00 X"), (5, "5,00")]
     assert "beside S or D or H" in desk.messages()[0]
 
 
@@ -269,7 +269,7 @@ def test_two_columns_are_one_signed_amount(desk_of: Desks) -> None:
     report = desk.land("rendered_lines")
     assert report.status is LandingStatus.PRESENT, report.message
     assert desk.rows("line_no, amount") == [(1, Decimal("1000.5")), (2, Decimal("-5.25")), (3, Decimal("7.5"))]
-    assert desk.aside("source_row, reason, value") == [
+    assert desk.quarantined("source_row, reason, value") == [
         (4, "MISSING_VALUE", None),
         (5, "UNPARSABLE", "1.0 less 2,00"),
         (6, "UNPARSABLE", "1,00 less x"),
@@ -409,7 +409,7 @@ def test_a_bank_statement_has_lines_before_and_after_its_rows(desk_of: Desks) ->
     report = desk.land("ledger_entries")
     assert (report.rows_in, report.reasons) == (3, {"BROKEN_ROW": 1}), report.message
     assert desk.rows("entry_id, source_row") == [("E-1", 1), ("E-2", 3)]
-    assert desk.aside() == [(2, "BROKEN_ROW", None)]
+    assert desk.quarantined() == [(2, "BROKEN_ROW", None)]
 
 
 def test_a_footer_in_the_width_of_the_rows_is_left_out_by_condition(desk_of: Desks) -> None:
@@ -423,7 +423,7 @@ def test_a_file_without_header_has_its_names_in_the_feed(desk_of: Desks) -> None
     desk.put("E-1;J;2026-03-02;1;ar;1,5;;EUR\nx\nE-2;J;2026-03-02;1;ar;1,5;;EUR\n", table="ledger_entries")
     desk.land("ledger_entries")
     assert desk.rows("entry_id, source_row") == [("E-1", 1), ("E-2", 3)]
-    assert desk.aside() == [(2, "BROKEN_ROW", None)]
+    assert desk.quarantined() == [(2, "BROKEN_ROW", None)]
 
 
 def test_columns_that_a_file_may_lack_are_empty_in_it(desk_of: Desks) -> None:
@@ -449,7 +449,7 @@ def test_a_row_set_aside_is_read_as_declared_when_it_is_released(desk_of: Desks)
     desk = desk_of(feeds={"ledger_entries": GERMAN})
     desk.put(f"{HEADER}\nE-1;J;2026-03-02;1;ar;1.234,50;12.34;XXX\n", table="ledger_entries")
     desk.land("ledger_entries")
-    ((reading, value),) = desk.aside("reading::JSON->>'$.debit', reading::JSON->>'$.credit'")
+    ((reading, value),) = desk.quarantined("reading::JSON->>'$.debit', reading::JSON->>'$.credit'")
     assert (reading, value) == ("1234.50", "?12.34")
 
 
@@ -469,7 +469,7 @@ def test_a_rule_of_the_feed_sets_rows_aside_or_reports_them(desk_of: Desks) -> N
     desk.put("\n".join([header, *rows, ""]), table="ledger_entries")
     report = desk.land("ledger_entries")
     assert (report.rows_in, report.accepted, report.quarantined) == (4, 2, 2)
-    assert desk.aside() == [(1, "TABLE_RULE", None), (4, "UNPARSABLE", None)]
+    assert desk.quarantined() == [(1, "TABLE_RULE", None), (4, "UNPARSABLE", None)]
     assert "the row is booked on a closed account" in desk.messages()[0]
     assert desk.rows("source_row, code, says", of="landed_warnings") == [(2, "ODD", "is larger than usual")]
     assert "1 to look at, landed all the same (1 ODD)" in report.message
@@ -531,7 +531,7 @@ def test_nothing_is_lost_however_figures_are_written(rows: list[list[tuple[int, 
     report = ALL_AT_ONCE.land("ledger_entries")
     assert report.equation_holds
     assert len(ALL_AT_ONCE.rows("entry_id")) == report.accepted
-    assert len(ALL_AT_ONCE.aside()) == report.quarantined
+    assert len(ALL_AT_ONCE.quarantined()) == report.quarantined
     marks = sum(cell == '"' for changes in rows for cell in dict(changes).values())
     assert (
         report.status is LandingStatus.REFUSED

@@ -38,7 +38,9 @@ def test_a_large_file_lands_as_a_small_one_does(tmp_path: Path, monkeypatch: pyt
         desk = Desk(tmp_path / str(number))
         send(desk, customer)
         report = desk.land("usage_events")
-        found.append((report, desk.rows(), desk.aside("source_row, reason, field"), desk.rows(of="landed_duplicates")))
+        found.append(
+            (report, desk.rows(), desk.quarantined("source_row, reason, field"), desk.rows(of="landed_duplicates"))
+        )
     assert found[0] == found[1]
     assert found[0][0].duplicates == 2
     assert found[0][2][0] == (7, "OUT_OF_RANGE", "quantity") or customer != "'C-1'"

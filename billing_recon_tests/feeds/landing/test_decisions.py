@@ -37,7 +37,7 @@ def land_under(desk: Desk, *decisions: RowDecision, table: str = "payments", kno
 
 def ids(desk: Desk) -> dict[int, str]:
     """The id of each row set aside, by its number in the file."""
-    return dict(desk.aside("source_row, row_id"))
+    return dict(desk.quarantined("source_row, row_id"))
 
 
 def decide(desk: Desk, row: int, verb: Verb = Verb.RELEASE, table: str = "payments", **changed: str) -> RowDecision:
@@ -45,7 +45,7 @@ def decide(desk: Desk, row: int, verb: Verb = Verb.RELEASE, table: str = "paymen
 
 
 def standing(desk: Desk) -> list[tuple[Any, ...]]:
-    return desk.aside("source_row, decision")
+    return desk.quarantined("source_row, decision")
 
 
 def fates(desk: Desk) -> list[tuple[Any, ...]]:
@@ -143,7 +143,7 @@ def test_a_decision_on_a_row_that_was_sent_mended_lapses_and_the_report_says_so(
     desk.payments(PAID, payment(payment_id="P-2", amount="12.50"))
     report = land_under(desk, release)
     assert desk.rows("CAST(amount AS VARCHAR)") == [("10.500000000000",), ("12.500000000000",)]
-    assert "no longer applies: its file does not have the row as it came any more" in report.message
+    assert "no longer applies: its file no longer contains the row as delivered" in report.message
     assert (report.released, report.quarantined) == (0, 0)
 
 

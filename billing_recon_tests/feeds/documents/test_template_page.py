@@ -172,13 +172,13 @@ def test_a_scan_says_that_it_has_no_text() -> None:
 @pytest.mark.parametrize(
     ("cells", "says"),
     [
-        (changed("Invoice number: ", "No. "), r"template test: number: its pages have nothing for 'Invoice number"),
+        (changed("Invoice number: ", "No. "), r"template test: number: the pages have no match for 'Invoice number"),
         (changed("3 March 2026", "2026-03-03"), "'2026-03-03' is not a date as %d %B %Y"),
         (changed("400.40", "400,40"), "'400,40' is not a figure with '.' before decimals"),
         (changed("Total USD", "Total XYZ"), "currency: 'XYZ' is not an ISO 4217 code; map it"),
         (changed("Total USD", "Amount, Total EUR"), "no line of its pages has the headers 'Total USD'"),
         (changed("2,000.00", "2.000,00"), "lines: row 1: '2.000,00' is not a figure"),
-        ([cell for cell in INVOICE if cell[1] not in (130, 160)], "lines: its pages have no row that has amount"),
+        ([cell for cell in INVOICE if cell[1] not in (130, 160)], "lines: the pages have no row with amount"),
     ],
 )
 def test_what_a_page_lacks_is_said_by_field(cells: list[Cell], says: str) -> None:

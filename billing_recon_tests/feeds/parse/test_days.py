@@ -73,7 +73,7 @@ def test_a_row_without_a_day_is_set_aside_on_the_day_of_the_row_before_it(desk_o
     aside = {}
     for day in DAYS[1:3]:
         desk.land(day=day)
-        aside[day.day] = desk.aside()
+        aside[day.day] = desk.quarantined()
     assert aside == {
         2: [(1, "UNPARSABLE", "processed_at"), (3, "MISSING_VALUE", "processed_at"), (4, "BROKEN_ROW", None)],
         3: [(6, "UNPARSABLE", "processed_at"), (7, "BROKEN_ROW", None)],
@@ -83,7 +83,7 @@ def test_a_row_without_a_day_is_set_aside_on_the_day_of_the_row_before_it(desk_o
 def test_a_file_without_any_day_is_refused(desk_of: Desks) -> None:
     report = whole(desk_of, paid(1, "soon"), paid(2, "")).land(day=FIRST)
     assert report.status is LandingStatus.REFUSED
-    assert "no row has a day that can be read in 'processed_at'" in report.message
+    assert "no row has a readable day in 'processed_at'" in report.message
 
 
 @pytest.mark.parametrize("written", [{"dates": ["%d.%m.%Y"]}, {"dates": ["%d.%m.%Y %H:%M"], "timezone": "Asia/Tokyo"}])
@@ -99,7 +99,7 @@ def test_the_day_may_be_in_a_column_of_theirs(desk_of: Desks, written: dict[str,
     found = {}
     for day in DAYS[1:3]:
         desk.land("rendered_lines", day=day)
-        found[day.day] = [row[0] for row in desk.rows("document_id")], desk.aside()
+        found[day.day] = [row[0] for row in desk.rows("document_id")], desk.quarantined()
     assert found == {2: (["D-1"], []), 3: (["D-2"], [(3, "WRONG_DAY", None)])}
 
 
@@ -147,5 +147,5 @@ def test_every_row_of_the_file_is_one_days(moments: list[str]) -> None:
     for day in DAYS:
         report = MANY.land(day=day)
         assert report.equation_holds
-        numbers += [row[0] for row in MANY.rows("source_row") + MANY.aside("source_row")]
+        numbers += [row[0] for row in MANY.rows("source_row") + MANY.quarantined("source_row")]
     assert sorted(numbers) == list(range(1, len(rows) + 1))

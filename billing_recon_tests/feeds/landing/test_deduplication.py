@@ -42,7 +42,7 @@ def test_a_row_given_twice_is_collapsed_whatever_its_notation(desk: Desk) -> Non
 
 def test_one_key_with_two_contents_sets_every_row_of_the_key_aside(desk: Desk) -> None:
     report = desk.payments(PAID, payment(amount="11"), PAID, payment(payment_id="P-2"))
-    assert desk.aside() == [(n, "DUPLICATE_KEY", "payment_id") for n in (1, 2, 3)]
+    assert desk.quarantined() == [(n, "DUPLICATE_KEY", "payment_id") for n in (1, 2, 3)]
     assert (report.accepted, report.duplicates) == (1, 0)
 
 
@@ -69,7 +69,7 @@ def test_an_event_of_an_earlier_day_collapses_and_a_changed_one_is_set_aside(des
     known = remember(desk)
     report = usage(desk, event("E-1", received="12:00"), event("E-2", quantity="6"), event("E-3"), known=known)
     assert (report.accepted, report.duplicates, report.quarantined) == (1, 1, 1)
-    assert desk.aside() == [(2, "CONFLICTING_DUPLICATE", "event_id")]
+    assert desk.quarantined() == [(2, "CONFLICTING_DUPLICATE", "event_id")]
     assert desk.rows("event_id") == [("E-3",)]
 
 
@@ -111,7 +111,7 @@ def deliveries(draw: st.DrawFn) -> tuple[list[Sent], list[int], list[int]]:
 def fates(desk: Desk) -> tuple[set[tuple[str, Decimal]], set[str]]:
     """The events that were accepted, with their quantities, and the ids that were set aside."""
     accepted = {(row[0], row[1]) for row in desk.rows("event_id, quantity")}
-    aside = desk.aside("json_extract_string(reading, '$.event_id')")
+    aside = desk.quarantined("json_extract_string(reading, '$.event_id')")
     return accepted, {row[0] for row in aside}
 
 

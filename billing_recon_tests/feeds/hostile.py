@@ -1,6 +1,6 @@
 """Files that someone broke or made to do harm: whole samples of every format that `read` knows, and seeded mutations of them.
 
-`python -m billing_recon_tests.feeds.documents.hostile FORM FIRST COUNT FOLDER CANARY PORT` reads COUNT of them in a process with
+`python -m billing_recon_tests.feeds.hostile FORM FIRST COUNT FOLDER CANARY PORT` reads COUNT of them in a process with
 little memory and prints a JSON line of what became of them; the test reads that. Each is known by its seed.
 """
 

@@ -75,11 +75,11 @@ def test_nothing_is_lost_and_nothing_raises(rows: list[str], edits: list[tuple[s
     report = DESK.land()
     assert report.equation_holds
     assert len(DESK.rows("payment_id")) == report.accepted
-    assert len(DESK.aside()) == report.quarantined
+    assert len(DESK.quarantined()) == report.quarantined
     if report.status is LandingStatus.REFUSED:
         assert report.message.startswith("landing/payments/2026-03-02.csv: ")
     elif b'"' not in body:
         lines = body.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
         assert report.rows_in == sum(line != b"" for line in lines), "every line of the file is accounted for"
-    numbers = [row[0] for row in DESK.rows("source_row") + DESK.aside("source_row")]
+    numbers = [row[0] for row in DESK.rows("source_row") + DESK.quarantined("source_row")]
     assert len(numbers) == len(set(numbers)), "each row of the file has a number of its own"

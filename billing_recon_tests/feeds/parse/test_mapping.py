@@ -55,14 +55,14 @@ def test_columns_constants_expressions_and_value_maps_give_canonical_rows(desk_o
 def test_a_value_that_the_map_does_not_list_is_judged_as_it_is(desk_of: Desks) -> None:
     desk = german(desk_of, "1;X;Müller;1;0;2026-03-02;x")
     desk.land()
-    assert desk.aside("reason, field, value") == [("NOT_ALLOWED", "kind", "X")]
+    assert desk.quarantined("reason, field, value") == [("NOT_ALLOWED", "kind", "X")]
 
 
 def test_an_expression_that_fails_on_a_row_sets_that_row_aside(desk_of: Desks) -> None:
     desk = german(desk_of, "1;Z;A;zehn;0;2026-03-02;x", "2;Z;B;1;0;2026-03-02;x", "3;Z;C;;0;2026-03-02;x")
     desk.land()
     assert desk.rows("payment_id") == [("2",)]
-    assert desk.aside() == [(1, "UNPARSABLE", None), (3, "MISSING_VALUE", "amount")]
+    assert desk.quarantined() == [(1, "UNPARSABLE", None), (3, "MISSING_VALUE", "amount")]
 
 
 def test_rows_outside_the_condition_are_another_tables(desk_of: Desks) -> None:
@@ -71,7 +71,7 @@ def test_rows_outside_the_condition_are_another_tables(desk_of: Desks) -> None:
     assert (report.rows_in, report.accepted) == (1, 1)
     desk = german(desk_of, "1;Z;A;1;0;2026-03-02;x", "2;Z;B;1;0;2026-03-02;5", where="CAST(Notiz AS INTEGER) = 5")
     report = desk.land()
-    assert desk.aside() == [(1, "UNPARSABLE", None)], "a row that the condition cannot judge is not lost"
+    assert desk.quarantined() == [(1, "UNPARSABLE", None)], "a row that the condition cannot judge is not lost"
     assert report.rows_in == 2
 
 
@@ -117,7 +117,7 @@ def test_a_day_may_come_in_several_files(desk_of: Desks) -> None:
         ("1", f"export/{DAY}/mehr.txt", 2),
         ("2", f"export/{DAY}/mehr.txt", 1),
     ]
-    assert desk.aside("source_file, source_row") == [(f"export/{DAY}/mehr.txt", 3)]
+    assert desk.quarantined("source_file, source_row") == [(f"export/{DAY}/mehr.txt", 3)]
 
 
 def test_an_account_without_a_role_has_the_one_of_the_chart_of_accounts(desk_of: Desks) -> None:
@@ -130,7 +130,7 @@ def test_an_account_without_a_role_has_the_one_of_the_chart_of_accounts(desk_of:
         ("E-1", "ar", Decimal(5), Decimal(0)),
         ("E-2", "revenue", Decimal(0), Decimal(5)),
     ]
-    assert desk.aside() == [(3, "MISSING_VALUE", "role")]
+    assert desk.quarantined() == [(3, "MISSING_VALUE", "role")]
 
 
 def test_columns_that_may_be_left_out_have_their_defaults(desk: Desk) -> None:
