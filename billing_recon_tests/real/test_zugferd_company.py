@@ -101,8 +101,8 @@ def test_lines_that_do_not_multiply_are_told_and_not_changed(home: Home) -> None
         if report.message
     }
     assert told == {
-        "2018-03-11": "2 to look at, landed all the same (2 LINE_AMOUNT)",
-        "2018-06-05": "1 to look at, landed all the same (1 LINE_AMOUNT)",
+        "2018-03-11": "2 warnings on rows that landed (2 LINE_AMOUNT)",
+        "2018-06-05": "1 warning on rows that landed (1 LINE_AMOUNT)",
     }
 
 

@@ -107,6 +107,9 @@ def summarise_warnings(con: duckdb.DuckDBPyConnection, files: tuple[DayFile, ...
     ).fetchall()
     counts = Counter(dict(codes))
     shown = "; ".join(str(says) for (says,) in first)
-    rest = counts.total() - len(first)
+    total = counts.total()
+    rest = total - len(first)
     why = ", ".join(f"{count} {code}" for code, count in codes)
-    return f"{counts.total()} warnings on rows that landed ({why}): {shown}" + (f"; and {rest} more" if rest else "")
+    return f"{total} warning{'' if total == 1 else 's'} on rows that landed ({why}): {shown}" + (
+        f"; and {rest} more" if rest else ""
+    )

@@ -69,7 +69,11 @@ def fetch(spec: TableSpec, feed: Feed, day: date, timezone: str, scratch: Path) 
     digest = _sort(unsorted, out, columns)
     rows = ConvertedRows(place, CONVERTED, digest, out, out.stat().st_size, True, binary=binary)
     counted = "1 row has" if undated == 1 else f"{undated} rows have"
-    notes = (f"{counted} no {feed.day_column} and land in no partition: {place}",) if undated else ()
+    notes = (
+        (f"{counted} no {feed.day_column} and land{'s' if undated == 1 else ''} in no partition: {place}",)
+        if undated
+        else ()
+    )
     return Conversion((DayFile(place, CONVERTED, digest, out, 0, True),), rows, notes=notes)
 
 

@@ -93,13 +93,13 @@ def test_a_page_that_shows_another_amount_is_found_with_what_it_shows():
     (finding,) = _page_findings(*wrong)
     assert (finding.stated, finding.computed) == ("25.00", "26.00")
     assert finding.sentence == (
-        "The data says amount payable 25.00 EUR; no page shows it. The closest amount on them is 26.00."
+        "The data states amount payable 25.00 EUR; no page shows it. The closest amount on them is 26.00."
     )
 
 
 def test_a_page_that_shows_another_number_is_found():
     (finding,) = _page_findings(*(line.replace("INV-7", "INV-71") for line in PAGE))
-    assert finding.sentence == "The data says invoice number INV-7; no page shows it."
+    assert finding.sentence == "The data states invoice number INV-7; no page shows it."
 
 
 def test_a_number_with_another_hyphen_is_the_same_number():

@@ -284,7 +284,7 @@ lines: {row: '(?P<amount>x)', columns: {amount: b}}
         (lambda text: text.replace("%d %B %Y", "%B %Y"), "no format of a whole date"),
         (lambda text: text.replace("'Total ([A-Z]{3})'", "{value: EURO}"), "'EURO' is not an ISO 4217 currency"),
         (lambda text: text.replace("payable: 'To pay", "buyer: 'To pay").replace("tax_inclusive: 'To pay", "customer: 'To pay"), "payable or tax_inclusive is needed"),
-        (lambda text: text.replace("continues: description", "continues: nothing"), "continues 'nothing' is none of its columns"),
+        (lambda text: text.replace("continues: description", "continues: nothing"), "continues 'nothing' is not one of its columns"),
         (lambda text: text.replace("form: pdf", "form: html"), "lines: give the table's select"),
         (lambda text: text.replace("amount: Total USD", "tax: Total USD"), "needs amount, which no column gives"),
         (lambda text: text.replace("{value: Hydra Hosting Ltd}", "{value: x, pattern: y}"), "give a pattern, a select"),

@@ -129,7 +129,7 @@ def test_a_document_that_does_not_add_up_lands_and_is_reported(desk_of: Desks) -
     put(desk, "INV-1.xml", ubl(price="49"))
     report = desk.land("rendered_invoices")
     assert (report.accepted, report.quarantined) == (1, 0)
-    assert report.message.startswith("1 to look at, landed all the same (1 LINE_AMOUNT): ")
+    assert report.message.startswith("1 warning on rows that landed (1 LINE_AMOUNT): ")
     ((file, row, code, says),) = desk.rows("source_file, source_row, code, says", of="landed_warnings")
     assert (file, row, code) == (f"landing/documents/{DAY}/INV-1.xml", 1, "LINE_AMOUNT")
     assert "98" in says

@@ -70,7 +70,7 @@ def test_a_row_with_a_fault_left_stays_open_and_the_report_says_which(desk: Desk
     report = land_under(desk, decide(desk, 1, amount="1.00"))
     assert desk.rows() == []
     assert standing(desk) == [(1, None)]
-    assert "by Ana cannot be done: kind 'gift' is none of payment, refund, chargeback" in report.message
+    assert "by Ana has no effect: kind 'gift' is none of payment, refund, chargeback" in report.message
 
 
 def test_of_two_rows_of_one_key_the_released_one_counts_and_the_other_stays_open(desk: Desk) -> None:
@@ -86,7 +86,7 @@ def test_two_rows_that_contradict_each_other_cannot_both_be_released(desk: Desk)
     land_under(desk, decide(desk, 1), decide(desk, 2))
     assert desk.rows() == []
     assert standing(desk) == [(1, None), (2, None)]
-    assert all("given more than once" in says for _, says in fates(desk))
+    assert all("occurs more than once" in says for _, says in fates(desk))
 
 
 def test_a_released_row_that_repeats_a_landed_one_is_collapsed(desk: Desk) -> None:
@@ -103,7 +103,7 @@ def test_a_released_row_that_contradicts_a_landed_one_stays_open(desk: Desk) -> 
     assert fates(desk) == [
         (
             "refused",
-            "payment_id 'P-1' is landed already with other content, which stands; discard this row, or give it another key",
+            "payment_id 'P-1' has already landed with different content, which is kept; discard this row, or give it another key",
         )
     ]
 

@@ -122,7 +122,7 @@ def test_rows_before_the_first_day_are_told_of_on_it(desk_of: Desks) -> None:
     rows = (paid(1, "2026-03-01T00:00:00Z"), paid(2, "2026-02-01T00:00:00Z"), paid(3, "2026-03-03T00:00:00Z"))
     (desk.home / "all.csv").write_text("\n".join([PAYMENT, *rows, ""]))
     assert (
-        "2 rows of all.csv lie before the first day 2026-03-02 and are in no partition"
+        "2 rows of all.csv are before the first day 2026-03-02 and land in no partition"
         in desk.land(day=date(2026, 3, 2)).message
     )
     assert desk.land(day=date(2026, 3, 3)).message == ""

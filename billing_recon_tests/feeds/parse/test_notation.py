@@ -1,4 +1,4 @@
-"""Figures and dates as others write them: declared, read exactly, and set aside where they are written otherwise."""
+"""Figures and dates in a declared notation are read exactly; other notations are quarantined."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def test_an_amount_with_a_side_is_two_sides(desk_of: Desks) -> None:
     )
     assert sides(desk) == [*SIDES, ("6", "0", "7.00")]
     assert desk.quarantined("source_row, value") == [(4, "5,00 X"), (5, "5,00")]
-    assert "beside S or D or H" in desk.messages()[0]
+    assert "with S or D or H" in desk.messages()[0]
 
 
 def test_two_columns_are_one_signed_amount(desk_of: Desks) -> None:
@@ -348,7 +348,7 @@ def test_a_day_is_read_as_it_is_declared(desk_of: Desks) -> None:
     desk.put("\n".join([header, *rows, ""]), table="ledger_entries")
     desk.land("ledger_entries")
     assert desk.rows("entry_id, posted_on") == [("E-1", date(2026, 3, 2)), ("E-2", date(2026, 3, 2))]
-    assert "is not a date as this feed writes them: %d/%m/%Y or unix" in desk.messages()[0]
+    assert "is not a date in this feed's notation: %d/%m/%Y or unix" in desk.messages()[0]
 
 
 @pytest.mark.parametrize(
@@ -472,7 +472,7 @@ def test_a_rule_of_the_feed_sets_rows_aside_or_reports_them(desk_of: Desks) -> N
     assert desk.quarantined() == [(1, "TABLE_RULE", None), (4, "UNPARSABLE", None)]
     assert "the row is booked on a closed account" in desk.messages()[0]
     assert desk.rows("source_row, code, says", of="landed_warnings") == [(2, "ODD", "is larger than usual")]
-    assert "1 to look at, landed all the same (1 ODD)" in report.message
+    assert "1 warning on rows that landed (1 ODD)" in report.message
 
 
 EVERYTHING: dict[str, Any] = {

@@ -72,4 +72,4 @@ def test_the_content_tells_that_a_file_is_packed(desk_of: Callable[..., Desk]) -
 def test_a_file_and_its_packed_copy_are_two_files_for_one_day(desk: Desk) -> None:
     desk.put(CONTENT)
     desk.put(gzip.compress(CONTENT), name=f"{DAY}.csv.gz")
-    assert "keep the one that counts" in desk.land().message
+    assert "keep the right one" in desk.land().message

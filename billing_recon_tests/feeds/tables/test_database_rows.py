@@ -100,7 +100,7 @@ def test_the_evidence_does_not_depend_on_the_order_of_the_database(desk_of: Desk
 def test_rows_without_a_day_are_told_of(desk_of: Desks, received: str) -> None:
     ask(received, "INSERT INTO received (payment_id) VALUES ('P-9')")
     report = of_database(desk_of, **BY_TABLE).land()
-    assert report.message == f"1 row has no processed_at and so no partition: {ENV}:public.received"
+    assert report.message == f"1 row has no processed_at and lands in no partition: {ENV}:public.received"
 
 
 def test_a_binary_float_is_no_money(desk_of: Desks, received: str) -> None:
@@ -132,15 +132,18 @@ def test_naive_timestamps_are_in_the_feeds_time_zone(desk_of: Desks, received: s
     ("feed", "says"),
     [
         ({"table": "nowhere", "day_column": "at"}, "the database has no table nowhere"),
-        ({"table": "received"}, "name the column that says which day a row is of: feeds.payments.day_column"),
-        ({"table": "received", "day_column": "at"}, "feeds.payments.day_column 'at' is none of payment_id, kind"),
-        ({"table": "received", "day_column": "attempt"}, "attempt is INTEGER, no day or instant"),
+        ({"table": "received"}, "name the column that gives the day of a row: feeds.payments.day_column"),
+        ({"table": "received", "day_column": "at"}, "feeds.payments.day_column 'at' is not one of payment_id, kind"),
+        (
+            {"table": "received", "day_column": "attempt"},
+            "attempt has type INTEGER, which is neither a date nor a timestamp",
+        ),
         (
             {"table": "received", "day_column": "status"},
             "status is text, in UTC, and the company's days are in Europe/Berlin",
         ),
-        ({"query": "SELECT * FROM received"}, "the query names no day"),
-        ({"query": "SELECT * FROM received WHERE processed_at > :when"}, "the query names :when"),
+        ({"query": "SELECT * FROM received"}, "the query has no day"),
+        ({"query": "SELECT * FROM received WHERE processed_at > :when"}, "the query uses :when"),
         ({"query": "SELECT kind, kind FROM received WHERE processed_at > :day_start"}, "has kind twice"),
         ({"query": "SELEC 1 WHERE now() > :day_start"}, "syntax error"),
         ({"query": "DELETE FROM received WHERE processed_at > :day RETURNING *"}, ""),
@@ -259,7 +262,7 @@ def test_a_wrong_password_is_told_without_it(desk_of: Desks, received: str, monk
 
 def test_without_the_variable_it_is_named(desk_of: Desks) -> None:
     message = of_database(desk_of, **BY_TABLE).land().message
-    assert f"the environment has no {ENV}" in message
+    assert f"the environment variable {ENV} is not set" in message
 
 
 @pytest.mark.parametrize(
