@@ -281,7 +281,7 @@ lines: {row: '(?P<amount>x)', columns: {amount: b}}
     ("change", "says"),
     [
         (lambda text: text.replace(', dates: "%d %B %Y"', ""), "issued_on: give its dates"),
-        (lambda text: text.replace("%d %B %Y", "%B %Y"), "no format of a whole date"),
+        (lambda text: text.replace("%d %B %Y", "%B %Y"), "not a strptime format of a whole date"),
         (lambda text: text.replace("'Total ([A-Z]{3})'", "{value: EURO}"), "'EURO' is not an ISO 4217 currency"),
         (lambda text: text.replace("payable: 'To pay", "buyer: 'To pay").replace("tax_inclusive: 'To pay", "customer: 'To pay"), "payable or tax_inclusive is needed"),
         (lambda text: text.replace("continues: description", "continues: nothing"), "continues 'nothing' is not one of its columns"),
