@@ -64,8 +64,8 @@ def read(
     if text is not None:
         _show_text(files, text)
         return
-    from billing_recon.feeds.any_file import files_of, read_file
     from billing_recon.feeds.documents.template import read_templates
+    from billing_recon.feeds.file_reader import files_of, read_file
 
     known = read_templates(folder) if folder.is_dir() else ()
     failed = False
@@ -149,7 +149,7 @@ def _put(line: dict[str, object]) -> None:
 
 
 def _show_text(files: list[Path], order: Order) -> None:
-    from billing_recon.feeds.any_file import files_of, shown_text
+    from billing_recon.feeds.file_reader import files_of, shown_text
 
     for given in files:
         for path in files_of(given):
