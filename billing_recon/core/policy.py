@@ -165,6 +165,10 @@ class Paging(Frozen):
     webhook_env: str = "BILLING_RECON_PAGE_URL"
 
 
+DEFAULT_OWNER = "finance-operations"
+"""The team of whatever a policy names no owner for."""
+
+
 class Policy(Frozen):
     """Everything that decides how the same data is judged."""
 
@@ -193,3 +197,12 @@ class Policy(Frozen):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def default_owner(self) -> str:
+        """The team of everything without an owner of its own."""
+        return self.owners.get("default", DEFAULT_OWNER)
+
+    def owner_of(self, code: Code) -> str:
+        """The team that works on breaks of this code."""
+        return self.owners.get(code.value, self.default_owner)
