@@ -18,6 +18,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -25,7 +26,10 @@ import duckdb
 from benchmarks.measure import WORK, Measurement, measure
 from billing_recon.compute import reconcile
 from billing_recon.compute.engine import Limits, build, session
+from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
+from billing_recon.core.schema import EXPECTED_LINES, KEY_MAP, QUARANTINE
+from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 
 DAY = "2026-03-03"
 LINES = 5_000_000
@@ -96,11 +100,7 @@ def write_tables(folder: Path, lines: int) -> None:
 
 TABLES = ("invoice_lines", "rendered_invoices", "rendered_lines", "ledger_entries")
 
-EMPTY = {
-    "expected_lines": "expected_line_id VARCHAR",
-    "key_map": "layer VARCHAR, their_key VARCHAR, our_key VARCHAR, observed_on DATE, source_file VARCHAR, source_row BIGINT",
-    "quarantine": "day DATE, table_name VARCHAR, source_file VARCHAR, source_row BIGINT, reason VARCHAR, payload VARCHAR",
-}
+EMPTY = (EXPECTED_LINES, KEY_MAP, QUARANTINE)
 
 LINE_COMPARE = ("engine_superseded", "rendered_differences", "billed_rendered_findings")
 """Relations that only the line compare needs; the header's findings are worded with them."""
@@ -161,14 +161,9 @@ def opened(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
     con = session(Limits(memory=memory, spill_dir=str(folder / "spill")))
     for name in TABLES:
         con.execute(f"CREATE VIEW {name} AS FROM read_parquet('{folder / name}.parquet')")
-    for name, shape in EMPTY.items():
-        con.execute(f"CREATE TABLE {name} ({shape})")
-    con.execute(
-        f"CREATE TABLE run_params AS SELECT DATE '{DAY}' AS day, DATE '2026-03-01' AS first_day, 1 AS issue_grace_days, "
-        "2 AS late_window_days, 1 AS render_lag_days, 2 AS ledger_lag_days, 30 AS payment_terms_days, 5 AS payment_settle_days, "
-        "62 AS lookback_days, 2 AS issue_after_days, 'half_up' AS rounding, 'after_tax' AS credit_policy, "
-        "'days' AS proration, 'UTC' AS company_timezone, 'line' AS tax_point"
-    )
+    for table in EMPTY:
+        register(con, table)
+    register(con, RUN_PARAMS, [RunParams(day=date.fromisoformat(DAY), first_day=date(2026, 3, 1)).row()])
     return con
 
 

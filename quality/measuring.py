@@ -86,7 +86,7 @@ def read_forms(out: Path) -> set[tuple[str, str]]:
 def breaks(home: Home, days: int, first: date = FIRST) -> list[tuple[Found, str, bool]]:
     """Every break with its sentence, and whether its stages sum to its delta."""
     con = session()
-    scan = home.warehouse.scan("breaks", BREAKS.columns, first, first + timedelta(days=days - 1))
+    scan = home.warehouse.scan(BREAKS, first, first + timedelta(days=days - 1))
     rows = con.execute(
         "SELECT code, pair, coalesce(invoice_id, ''), coalesce(line_id, ''), coalesce(subscription_id, ''), "
         f"CAST(day AS VARCHAR), delta, explanation, stage_deltas FROM ({scan}) ORDER BY ALL"

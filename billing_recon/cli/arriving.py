@@ -50,7 +50,7 @@ def usage(
     `freshness` is as of the last day asked for: the days whose late window ends in the days asked for or after, and with --only
     freshness the policy's whole lookback. The other parts are of the days asked for.
     """
-    from billing_recon.day.rating import ENTITLEMENTS, LATE, REOPENED
+    from billing_recon.core.schema import ENTITLEMENT_SIGNALS, LATE_USAGE, REOPENED_DAYS
     from billing_recon.day.usage import (
         duplicates_report,
         late_usage,
@@ -68,9 +68,9 @@ def usage(
     days = days_asked(day, to) if day else [latest_judged_day(opened)]
     first, last = days[0], days[-1]
     named = {
-        Part.REOPENED: [c.name for c in REOPENED],
-        Part.LATE: [c.name for c in LATE],
-        Part.ENTITLEMENTS: ["day", *(c.name for c in ENTITLEMENTS)],
+        Part.REOPENED: list(REOPENED_DAYS.names),
+        Part.LATE: list(LATE_USAGE.names),
+        Part.ENTITLEMENTS: ["day", *ENTITLEMENT_SIGNALS.names],
     }
     screen = Screen()
     if form is Format.TABLE:

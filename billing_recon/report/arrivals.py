@@ -11,7 +11,8 @@ from io import StringIO
 from typing import TYPE_CHECKING
 
 from billing_recon.core.money import plain
-from billing_recon.day.landing import LANDED, WARNINGS
+from billing_recon.core.schema import WARNINGS
+from billing_recon.day.landing import LANDED
 from billing_recon.report.figures import amount
 from billing_recon.report.stored_rows import Row, rows_of
 from billing_recon.report.terminal import Col, Table
@@ -26,7 +27,7 @@ def findings(home: Home, first: date, last: date) -> list[Row]:
     """What somebody should look at of rows that landed all the same, over some days, in the order of files and rows."""
     parts = " UNION ALL ".join(
         f"SELECT day, '{table}' AS table_name, source_file, source_row, code, says "
-        f"FROM ({home.warehouse.scan(f'warnings_{table}', WARNINGS, first, last)})"
+        f"FROM ({home.warehouse.scan(WARNINGS.of(table), first, last)})"
         for table in LANDED
         if home.control.partition_states((f"warnings_{table}",), first, last)
     )

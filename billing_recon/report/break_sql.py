@@ -33,7 +33,7 @@ def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
     inputs.mkdir(parents=True, exist_ok=True)
     with prepared(home, day) as (con, relations):
         steps = leading_to("breaks", (*relations, *EXPLAINED))
-        words = home.warehouse.scan(BREAKS.name, BREAKS.columns, day, day)
+        words = home.warehouse.scan(BREAKS, day, day)
         con.execute(f"CREATE TABLE explanations AS SELECT break_id, explanation FROM ({words}) AS stored")
         read = sorted({name for step in steps for name in step.inputs} - {step.name for step in steps})
         for name in read:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from billing_recon.compute.checklist import CHECKLIST, LAYERS
 from billing_recon.core.money import Rounding, plain, settle_at
-from billing_recon.core.schema import BY_NAME, QUARANTINE, stored
+from billing_recon.core.schema import BY_NAME, QUARANTINE
 from billing_recon.report.figures import NO_DATA
 from billing_recon.report.stored_rows import Row, rows_of
 from billing_recon.report.terminal import Col, Table
@@ -36,10 +36,8 @@ LISTED: tuple[str, ...] = (
 
 def checklist(home: Home, day: date) -> list[Row]:
     """One row a layer, business field and column, in the order of the layers; shares are Decimal, None for no rows."""
-    tables = {table: home.warehouse.scan(table, stored(BY_NAME[table]), day, day) for table in LAYERS}
-    aside = " UNION ALL ".join(
-        home.warehouse.scan(f"quarantine_{table}", QUARANTINE.columns, day, day) for table in LAYERS
-    )
+    tables = {table: home.warehouse.scan(BY_NAME[table], day, day) for table in LAYERS}
+    aside = " UNION ALL ".join(home.warehouse.scan(QUARANTINE.of(table), day, day) for table in LAYERS)
     given = ", ".join(f"{name} AS ({sql})" for name, sql in {**tables, "quarantine": aside}.items())
     names = ", ".join(f"CAST('{day}' AS DATE) AS day" if name == "day" else name for name in LISTED)
     return rows_of(f"WITH {given} SELECT {names} FROM ({CHECKLIST.sql}) ORDER BY position")

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from billing_recon.core.schema import (
     INVOICE_LINES,
     LEDGER_ENTRIES,
-    LINEAGE,
     PAYMENTS,
     RENDERED_INVOICES,
     RENDERED_LINES,
@@ -56,7 +55,7 @@ def layer_rows(home: Home, row: Row) -> Table:
 
 def _window(home: Home, spec: TableSpec, row: Row) -> str:
     first = row["day"] - timedelta(days=home.policy.windows.lookback_days)
-    scan = reading.scan(home, spec, first, row["day"], LINEAGE)
+    scan = reading.scan(home, spec, first, row["day"])
     return f"SELECT * FROM ({scan}) WHERE observed_on <= DATE '{row['day']}'"
 
 

@@ -109,7 +109,7 @@ def _control_totals(home: Home, month: str) -> pd.DataFrame:
     table = con.sql(
         "SELECT CAST(day AS VARCHAR) AS day, pair, currency, meter, cohort, variant, "
         "CAST(delta AS VARCHAR) AS delta, CAST(break_net AS VARCHAR) AS break_net FROM "
-        f"({home.warehouse.scan(CONTROL_TOTALS.name, CONTROL_TOTALS.columns, days[0], days[-1])}) ORDER BY ALL"
+        f"({home.warehouse.scan(CONTROL_TOTALS, days[0], days[-1])}) ORDER BY ALL"
     ).to_arrow_table()
     con.close()
     frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)

@@ -13,11 +13,10 @@ from billing_recon.core.schema import (
     BREAKS,
     CONTROL_TOTALS,
     DETECTIONS,
+    DRIFT,
+    ENTITLEMENT_SIGNALS,
     INVOICE_LINES,
-    LINEAGE,
     METRICS,
-    Column,
-    Kind,
     TableSpec,
 )
 
@@ -56,11 +55,9 @@ def rows_of(sql: str, params: Sequence[object] = ()) -> list[Row]:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def scan(home: Home, spec: TableSpec, first: date, last: date, extra: tuple[Column, ...] = ()) -> str:
-    """SQL for the rows of a table's days, every column by name."""
-    columns = spec.columns + extra
-    names = ", ".join(column.name for column in columns)
-    return f"SELECT {names} FROM ({home.warehouse.scan(spec.name, columns, first, last)})"
+def scan(home: Home, spec: TableSpec, first: date, last: date) -> str:
+    """SQL for the rows of a table's days: `day` and every stored column."""
+    return home.warehouse.scan(spec, first, last)
 
 
 def breaks_sql(home: Home, first: date, last: date) -> str:
@@ -137,25 +134,16 @@ def detections(home: Home, day: date) -> list[Row]:
 
 def drift(home: Home, day: date) -> list[Row]:
     """The day's metrics beside the baseline, the day before, the cycle before and the band of like days."""
-    from billing_recon.day.reconciliation import DRIFT
-
-    names = ", ".join(c.name for c in DRIFT)
     return rows_of(
-        f"SELECT {names} FROM ({home.warehouse.scan('drift', DRIFT, day, day)}) "
+        f"SELECT {', '.join(DRIFT.names)} FROM ({scan(home, DRIFT, day, day)}) "
         "ORDER BY metric, currency NULLS FIRST, cohort, variant"
     )
 
 
 def entitlements(home: Home, first: date, last: date) -> list[Row]:
     """Whose included units the usage of some days reached by 50, 90 or 100%, by day; one row a threshold."""
-    from billing_recon.day.rating import ENTITLEMENTS
-
-    if not home.control.partition_states(("entitlement_signals",), first, last):
-        return []
-    names = ", ".join(("day", *(c.name for c in ENTITLEMENTS)))
     return rows_of(
-        f"SELECT {names} FROM ({home.warehouse.scan('entitlement_signals', (Column('day', Kind.DATE), *ENTITLEMENTS), first, last)}) "
-        "ORDER BY day, subscription_id, charge_id, period_start, percent"
+        f"FROM ({scan(home, ENTITLEMENT_SIGNALS, first, last)}) ORDER BY day, subscription_id, charge_id, period_start, percent"
     )
 
 
@@ -168,7 +156,7 @@ def control_totals(home: Home, day: date) -> list[Row]:
 
 
 def _totals(home: Home, first: date, last: date) -> str:
-    return home.warehouse.scan(CONTROL_TOTALS.name, CONTROL_TOTALS.columns, first, last)
+    return home.warehouse.scan(CONTROL_TOTALS, first, last)
 
 
 def pairs_over(home: Home, first: date, last: date) -> list[Row]:
@@ -194,7 +182,7 @@ def invoices_issued(home: Home, first: date, last: date) -> dict[date, int]:
     """How many invoices the engine's files of each day hold."""
     found = rows_of(
         "SELECT day, count(DISTINCT invoice_id) AS invoices FROM "
-        f"({home.warehouse.scan(INVOICE_LINES.name, INVOICE_LINES.columns, first, last)}) GROUP BY day ORDER BY day"
+        f"({home.warehouse.scan(INVOICE_LINES, first, last)}) GROUP BY day ORDER BY day"
     )
     return {row["day"]: row["invoices"] for row in found}
 
@@ -202,9 +190,8 @@ def invoices_issued(home: Home, first: date, last: date) -> dict[date, int]:
 def landed(home: Home, spec: TableSpec, day: date, where: str, params: Sequence[object], order: str) -> list[Row]:
     """Rows of a canonical table as known at the end of `day`, with the file and row that each came from."""
     first = day - timedelta(days=home.policy.windows.lookback_days)
-    names = ", ".join((*spec.names, *(column.name for column in LINEAGE)))
+    names = ", ".join(column.name for column in spec.stored)
     return rows_of(
-        f"SELECT {names} FROM ({scan(home, spec, first, day, LINEAGE)}) "
-        f"WHERE observed_on <= ? AND ({where}) ORDER BY {order}",
+        f"SELECT {names} FROM ({scan(home, spec, first, day)}) WHERE observed_on <= ? AND ({where}) ORDER BY {order}",
         [day, *params],
     )

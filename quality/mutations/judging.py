@@ -46,7 +46,7 @@ def judge(out: Path, days: int, first: date) -> Score:
 def _unfooted(home: Home, days: int, first: date) -> list[str]:
     """Control totals whose layers differ by another amount than their breaks: a row was lost, or counted twice."""
     con = session()
-    scan = home.warehouse.scan("control_totals", CONTROL_TOTALS.columns, first, first + timedelta(days=days - 1))
+    scan = home.warehouse.scan(CONTROL_TOTALS, first, first + timedelta(days=days - 1))
     rows = con.execute(
         "SELECT 'does not foot ' || CAST(day AS VARCHAR) || ' ' || pair || ' ' || coalesce(currency, meter, '') "
         f"FROM ({scan}) WHERE delta <> break_net ORDER BY ALL"
