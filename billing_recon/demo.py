@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from billing_recon.core.errors import BillingReconError
 from billing_recon.core.period import days_between
 from billing_recon.core.reason import Code
-from billing_recon.report.figures import count, per_currency
+from billing_recon.core.figures import count, per_currency
 from billing_recon.report.summary import Progress
 from billing_recon.report.terminal import Col, Screen, Table
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billing_recon.report.figures import NO_DATA, amount
+from billing_recon.core.figures import NO_DATA, amount
 from billing_recon.report.terminal import Col, Table
 
 if TYPE_CHECKING:

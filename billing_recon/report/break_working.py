@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from billing_recon.core.figures import amount, delta, with_currency
 from billing_recon.core.reason import STAGE_OF, Code, Pair, Stage
 from billing_recon.core.schema import EXPECTED_LINES, INVOICE_LINES
 from billing_recon.report import stored_rows as reading
 from billing_recon.report.break_sql import RELATION_OF_PAIR, SCRIPT
 from billing_recon.report.day_tables import sides
-from billing_recon.report.figures import amount, delta, with_currency
 from billing_recon.report.layer_rows import layer_rows
 from billing_recon.report.stored_rows import Row
 from billing_recon.report.terminal import Col, Screen, Table

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from billing_recon.core.figures import amount
 from billing_recon.core.schema import (
     INVOICE_LINES,
     LEDGER_ENTRIES,
@@ -17,7 +18,6 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.report import stored_rows as reading
-from billing_recon.report.figures import amount
 from billing_recon.report.stored_rows import Row
 from billing_recon.report.terminal import Col, Table
 

@@ -6,12 +6,12 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from billing_recon.control import VerdictRecord
+from billing_recon.core.figures import count, listed
 from billing_recon.core.period import days_of_month, parse_month
 from billing_recon.core.signoff import missing_sign_offs
 from billing_recon.core.verdict import Verdict
 from billing_recon.report import day_tables
 from billing_recon.report import stored_rows as reading
-from billing_recon.report.figures import count, listed
 from billing_recon.report.terminal import Col, Screen, Table
 
 if TYPE_CHECKING:

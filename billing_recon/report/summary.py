@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from billing_recon.report.figures import count, per_currency
+from billing_recon.core.figures import count, per_currency
 from billing_recon.report.stored_rows import Sum, break_sums, invoices_issued
 from billing_recon.report.terminal import Col, Table
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from billing_recon.cli.starting import init
+from billing_recon.cli.init import init
 from billing_recon.control import ControlStore
 from billing_recon.day import Home, land
 from billing_recon_tests.feeds.desk import PAYMENT, payment
