@@ -64,23 +64,6 @@ class Facts:
         return units(self.number(name))
 
 
-def units(self, name: str) -> str:
-        """A quantity: 12,400 or 0.5."""
-        return units(self.number(name))
-
-
-def grouped(value: Decimal, decimals: int) -> str:
-    """A figure with its thousands separated, with at least so many decimals and more only where it has them.
-
-    >>> grouped(Decimal("-12000.500000"), 2), grouped(Decimal("0.0150"), 2), grouped(Decimal("7"), 0)
-    ('-12,000.50', '0.015', '7')
-    """
-    whole, _, rest = f"{value:f}".partition(".")
-    rest = rest.rstrip("0").ljust(decimals, "0")
-    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{int(digits):,}" + (f".{rest}" if rest else "")
-
-
 def units(quantity: Decimal) -> str:
     """A quantity with its thousands separated and no trailing zeros.
 
