@@ -1,4 +1,4 @@
-"""Building XML as nested calls that read like what they write."""
+"""XML built by nested calls that look like the XML."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Maker:
         self._names = {prefix or None: name for prefix, name in names.items()}
 
     def __call__(self, tag: str, *content: str | Element, **attributes: str) -> Element:
-        element = etree.Element(f"{{{self._namespace}}}{tag}", nsmap=self._names)  # type: ignore[arg-type]  # the stubs know no None
+        element = etree.Element(f"{{{self._namespace}}}{tag}", nsmap=self._names)  # type: ignore[arg-type]  # the stubs do not allow None
         for part in content:
             if isinstance(part, str):
                 element.text = (element.text or "") + part
