@@ -60,7 +60,7 @@ class Singles(dict[str, Mapping[date, Decimal]]):
         self.events, self.timezone, self.window_days = events, timezone, window_days
         self.first_day, self.until = first_day, until
 
-    def beside(self, days: Mapping[str, Mapping[date, Decimal]], until: date | None = None) -> Singles:
+    def with_sums(self, days: Mapping[str, Mapping[date, Decimal]], until: date | None = None) -> Singles:
         """The same events with other sums, as known at the end of a day."""
         return Singles(days, self.events, self.timezone, self.window_days, self.first_day, until or self.until)
 

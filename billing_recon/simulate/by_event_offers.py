@@ -156,11 +156,11 @@ class _Stream:
             f"ev9-{self.subscription.subscription_id[4:]}-{self.sent:05d}", units, datetime.fromtimestamp(at, UTC),
             datetime.fromtimestamp(received, UTC), arrived, corrects, dimensions,
         )  # fmt: skip
-        said = json.dumps(dimensions).replace('"', '""')
+        quoted = json.dumps(dimensions).replace('"', '""')
         row = (
             f"{one.event_id},{'psp-hook' if meter in ('card_payments', 'refunds') else 'gateway'},"
             f"{self.subscription.customer.customer_id},{self.subscription.subscription_id},{meter},{units},"
-            f'{instant_text(at)},{instant_text(received)},{corrects},"{said}"'
+            f'{instant_text(at)},{instant_text(received)},{corrects},"{quoted}"'
         )
         self.usage.deliver(epoch_day(received), Delivery(received, one.event_id, row))
         if self.rng.random() < 0.03:

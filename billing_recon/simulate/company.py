@@ -91,7 +91,7 @@ def simulate(
     asked = {str(name): count for name, count in faults.items()}
     refuse_unknown(asked, forms)
     home.refuse_foreign(out)
-    tell = progress or (lambda stage, done, of: None)
+    report = progress or (lambda stage, done, of: None)
     profile, windows = profile or Profile(), Windows()
     plans = offers.plans(in_advance=in_advance) + (by_event_offers.plans() if by_event else ())
     taxes = offers.taxes()
@@ -105,7 +105,7 @@ def simulate(
         last,
         profile.issue_after_days,
         book,
-        lambda done: tell("customers use", done, len(subscriptions)),
+        lambda done: report("customers use", done, len(subscriptions)),
     )
     if by_event:
         charged = by_event_offers.populate(seed, first, last)
@@ -113,7 +113,7 @@ def simulate(
         subscriptions += charged
     if late_events:
         come_late(seed, subscriptions, usage, profile.issue_after_days, windows.lookback_days, late_events)
-    tell("engine bills", 0, 1)
+    report("engine bills", 0, 1)
     billed = bill(subscriptions, usage, book, profile, first, last)
     invoices, spared = _open_to_faults(billed, usage)
     used: set[int] = set()
@@ -137,7 +137,7 @@ def simulate(
         room += Counter(capacity(later, counts, after, lambda chain: chain.invoice))
         raise _cannot_hold(shortage, counts, room, len(clean)) from None
     _within(findings, first, last)
-    tell("engine bills", 1, 1)
+    report("engine bills", 1, 1)
 
     home.clear(out)
     written = home.write_configuration(
@@ -157,11 +157,11 @@ def simulate(
         lambda: files.put_money(landing, chains, profile),
     ]
     for count, step in enumerate(steps):
-        tell("write files", count, len(steps) + 1)
+        report("write files", count, len(steps) + 1)
         step()
     written += landing.write(out)
     written += files.write_truth(out, findings)
-    tell("write files", len(steps) + 1, len(steps) + 1)
+    report("write files", len(steps) + 1, len(steps) + 1)
     return SimulationSummary(
         out=out,
         days=len(days),

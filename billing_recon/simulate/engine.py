@@ -501,7 +501,7 @@ def _with(usage: Usage, late: Iterable[LateUsage], until: date) -> Usage:
     for one in late:
         days = known.setdefault(one.meter, {})
         days[one.day] = days.get(one.day, ZERO) + one.units
-    return usage.beside(known, until) if isinstance(usage, Singles) else known
+    return usage.with_sums(known, until) if isinstance(usage, Singles) else known
 
 
 def _metered(usage: Usage, charge: Charge, run: Run, period: Period, profile: Profile) -> Metered:

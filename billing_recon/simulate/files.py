@@ -305,11 +305,11 @@ def write_truth(out: Path, findings: Iterable[Finding]) -> int:
         row = (finding.code, finding.pair, invoice_id, line_id, finding.subscription_id, finding.day, finding.delta)
         rows.append((",".join(map(_cell, row)), f"{finding.form},{finding.reach}"))
     rows.sort()
-    told = {TRUTH_FILE: [TRUTH, *(row for row, _ in rows)]}
-    told[FORMS_FILE] = [f"{TRUTH},form,reach", *(f"{row},{form}" for row, form in rows)]
-    for name, lines in told.items():
+    texts = {TRUTH_FILE: [TRUTH, *(row for row, _ in rows)]}
+    texts[FORMS_FILE] = [f"{TRUTH},form,reach", *(f"{row},{form}" for row, form in rows)]
+    for name, lines in texts.items():
         (out / name).write_bytes(("\n".join(lines) + "\n").encode())
-    return len(told)
+    return len(texts)
 
 
 def _cell(value: object) -> str:

@@ -50,7 +50,7 @@ class InvoiceFaults:
     @property
     def registry(self) -> tuple[Fault[Invoice], ...]:
         """The faults of whole invoices, with their forms."""
-        missing, period, aside = Code.INVOICE_MISSING, Code.INVOICE_PERIOD, Code.RECORD_QUARANTINED
+        missing, period, unreadable = Code.INVOICE_MISSING, Code.INVOICE_PERIOD, Code.RECORD_QUARANTINED
         reversal, currency, twice = Code.REVERSAL_NOT_PROPAGATED, Code.CURRENCY_FX, Code.INVOICE_DUPLICATE
         unexpected, line = Code.INVOICE_UNEXPECTED, Reach.LINE
 
@@ -87,9 +87,15 @@ class InvoiceFaults:
             account(
                 period, "account", self.day_late, "an account's periods are a day late, as days of another time zone"
             ),
-            Fault(aside, "amount", self.no_amount, "a line's gross cannot be read, so the line is quarantined", line),
             Fault(
-                aside, "date", self.no_date, "a line's period start cannot be read, so the line is quarantined", line
+                unreadable, "amount", self.no_amount, "a line's gross cannot be read, so the line is quarantined", line
+            ),
+            Fault(
+                unreadable,
+                "date",
+                self.no_date,
+                "a line's period start cannot be read, so the line is quarantined",
+                line,
             ),
             Fault(reversal, "booked", self.voided, "an invoice is void, but the ledger still has it"),
             Fault(reversal, "paid", self.void_paid, "an invoice is void, but its payment is not refunded"),
@@ -281,9 +287,9 @@ class InvoiceFaults:
         found = finding(Code.INVOICE_DUPLICATE, invoice, invoice.total)
         return Proposal((found,), _replaced(invoice, [*invoice.lines, *invoice.lines]))
 
-    def _more(self, code: Code, wrong: Invoice, beside: Invoice) -> Proposal:
+    def _more(self, code: Code, wrong: Invoice, right: Invoice) -> Proposal:
         """An invoice that should not exist, next to a correct one."""
-        return Proposal((finding(code, wrong, wrong.total),), lambda: self.issued.append(wrong), (beside,))
+        return Proposal((finding(code, wrong, wrong.total),), lambda: self.issued.append(wrong), (right,))
 
 
 def _whole(invoice: Invoice) -> bool:

@@ -73,7 +73,7 @@ class Lines:
         plan = self.book.plan(line.plan_id, line.plan_version, line.currency)
         return next(charge for charge in plan.charges if charge.charge_id == line.charge_id)
 
-    def beside(self, line: EngineLine) -> list[Plan]:
+    def other_plans(self, line: EngineLine) -> list[Plan]:
         """The company's other plans with a line's version and currency."""
         same = (line.plan_version, line.currency)
         return [p for p in self.plans if (p.plan_version, p.currency) == same and p.plan_id != line.plan_id]
@@ -143,7 +143,7 @@ class LineFaults:
                 part, "month_of_30_days", self.by_thirty, "a part of a month is prorated by 30 days, whatever the month"
             ),
             form(state, "other_seats", self.other_seats, "a wrong number of seats is charged"),
-            form(state, "previous_seats", self.seats_of_before, "the seats before the last change are charged"),
+            form(state, "previous_seats", self.previous_seats, "the seats before the last change are charged"),
             form(state, "other_plan", self.other_plan, "the base fee of another plan is charged"),
             form(
                 tier,
@@ -180,7 +180,7 @@ class LineFaults:
         if charge.charge_id in _contract(invoice, line).overrides:
             return []
         found = []
-        for plan in self.lines.beside(line):
+        for plan in self.lines.other_plans(line):
             theirs = next((c for c in plan.charges if c.charge_id == charge.charge_id and c.model == "flat"), None)
             if theirs is not None and theirs.discountable == charge.discountable:
                 wrong = self.lines.at(line, rate_charge(theirs, Decimal(1)), plan_id=plan.plan_id)

@@ -109,7 +109,7 @@ class UsageBook:
         for key in self.keys_of(subscription_id):
             units, _ = believed[key] if believed and key in believed else self.engine_view(key)
             found.setdefault(key[1], {})[key[2]] = self.quantity(key[1], units)
-        return self.singles[subscription_id].beside(found) if subscription_id in self.singles else found
+        return self.singles[subscription_id].with_sums(found) if subscription_id in self.singles else found
 
     def late_of(self, subscription: Subscription) -> Late:
         """One subscription's late usage as the engine has it."""
