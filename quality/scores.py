@@ -67,11 +67,8 @@ def run(out: Path, days: int, first: date) -> Home:
 def read_truth(out: Path) -> list[Found]:
     with (out / "truth.csv").open(newline="", encoding="utf-8") as file:
         return [
-            (
-                *(row[name] for name in ("code", "pair", "invoice_id", "line_id", "subscription_id", "day")),
-                Decimal(row["delta"]),
-            )  # type: ignore[misc]
-            for row in csv.DictReader(file)
+            (r["code"], r["pair"], r["invoice_id"], r["line_id"], r["subscription_id"], r["day"], Decimal(r["delta"]))
+            for r in csv.DictReader(file)
         ]
 
 

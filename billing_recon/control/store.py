@@ -10,6 +10,7 @@ import json
 import os
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -152,16 +153,10 @@ class ControlStore:
             current = self._current_policy(connection)
             if current is not None and current.digest == digest:
                 return current
-            row = {
-                "number": current.number + 1 if current else 1,
-                "digest": digest,
-                "text": text,
-                "actor": actor,
-                "note": note,
-                "decided_at": self._now(),
-            }
-            audit.decide(connection, policies, row)
-        return PolicyVersion(**row)  # type: ignore[arg-type]
+            number = current.number + 1 if current else 1
+            version = PolicyVersion(number, digest, text, actor, note, self._now())
+            audit.decide(connection, policies, asdict(version))
+        return version
 
     @staticmethod
     def _current_policy(connection: Connection) -> PolicyVersion | None:

@@ -28,8 +28,10 @@ class MoneyFaults:
         """The faults of tax and of figures, with their forms."""
         one, every = self.lines.one, self.lines.every
 
-        def form(code: Code, name: str, way: Way, doc: str, **how: object) -> Fault[Invoice]:
-            return Fault(code, name, one(code, way, **how), doc, Reach.LINE)  # type: ignore[arg-type]
+        def form(
+            code: Code, name: str, way: Way, doc: str, *, plain: bool = True, smallest: Decimal = Decimal(1)
+        ) -> Fault[Invoice]:
+            return Fault(code, name, one(code, way, plain=plain, smallest=smallest), doc, Reach.LINE)
 
         region, base, unit, rounding = Code.TAX_RATE_JURISDICTION, Code.TAX_BASE, Code.MINOR_UNIT, Code.ROUNDING
         return (

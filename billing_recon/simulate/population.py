@@ -283,7 +283,7 @@ def _history(opening: Span, course: str, first: date, last: date, book: PriceBoo
 def _cut(opening: Span, changes: Sequence[tuple[date, Mapping[str, object]]]) -> tuple[Span, ...]:
     spans = [opening]
     for day, change in changes:
-        spans.append(replace(spans[-1], start=day, **change))  # type: ignore[arg-type]
+        spans.append(replace(spans[-1], start=day, **change))  # type: ignore[arg-type]  # any field of Span
         spans[-2] = replace(spans[-2], end=day)
     return tuple(spans)
 

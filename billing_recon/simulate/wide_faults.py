@@ -13,7 +13,7 @@ from billing_recon.simulate.billing import Invoice, price
 from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook
 from billing_recon.simulate.faults import Fault, Proposal, Reach, together
 from billing_recon.simulate.invoice_faults import InvoiceFaults
-from billing_recon.simulate.line_faults import LineFaults, Lines, line_fault
+from billing_recon.simulate.line_faults import LineFaults, Lines, Way, line_fault
 from billing_recon.simulate.money_faults import MoneyFaults
 from billing_recon.simulate.usage import UsageBook
 from billing_recon.simulate.usage_faults import only_difference
@@ -34,8 +34,8 @@ class WideFaults:
         every, of_account = self.lines.every, self.whole.of_account
         version, region = Code.PRICE_VERSION, Code.TAX_RATE_JURISDICTION
 
-        def account(code: Code, way: object, doc: str, smallest: Decimal = Decimal(1)) -> Fault[Invoice]:
-            one = every(code, way, smallest=smallest)  # type: ignore[arg-type]
+        def account(code: Code, way: Way, doc: str, smallest: Decimal = Decimal(1)) -> Fault[Invoice]:
+            one = every(code, way, smallest=smallest)
             return Fault(code, "account", of_account(one), doc, Reach.ACCOUNT, several=True)
 
         return (
