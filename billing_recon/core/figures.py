@@ -1,14 +1,26 @@
-"""How a figure is written for a reader: amounts at their currency's decimals, by thousands, deltas with a sign."""
+"""How figures are written for a reader: thousands separated, amounts at their currency's decimals, deltas with a sign."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
-from billing_recon.core.money import plain
+from billing_recon.core.currency import EXPONENTS
 
 NO_DATA = "NO DATA"
 """A metric without a population. Never written as zero."""
+
+
+def grouped(value: Decimal, decimals: int) -> str:
+    """A figure with its thousands separated: at least `decimals` decimals, more only if it has them.
+
+    >>> grouped(Decimal("-12000.500000"), 2), grouped(Decimal("0.0150"), 2), grouped(Decimal("7"), 0)
+    ('-12,000.50', '0.015', '7')
+    """
+    whole, _, rest = f"{value:f}".partition(".")
+    rest = rest.rstrip("0").ljust(decimals, "0")
+    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
+    return f"{sign}{int(digits):,}" + (f".{rest}" if rest else "")
 
 
 def amount(value: Decimal | None, currency: str | None = None) -> str:
@@ -17,11 +29,7 @@ def amount(value: Decimal | None, currency: str | None = None) -> str:
     >>> amount(Decimal("1234567.5"), "USD"), amount(Decimal("-1050"), "JPY"), amount(None, "USD")
     ('1,234,567.50', '-1,050', '')
     """
-    if value is None:
-        return ""
-    whole, point, rest = plain(value, currency).partition(".")
-    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{int(digits):,}{point}{rest}"
+    return "" if value is None else grouped(value, EXPONENTS.get(currency or "", 0))
 
 
 def delta(value: Decimal | None, currency: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""One company reconciled day by day and its breaks held against truth.csv. Who makes the company is elsewhere."""
+"""A company reconciled day by day, and its breaks compared with truth.csv."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DAYS = 40
 
 @dataclass
 class Score:
-    """Faults by code: `missed` were injected and not found so, `invented` found so and not injected. `forms`: (code, form)."""
+    """Faults by code: `missed` ones were injected but not found, `invented` ones found but not injected. `forms`: (code, form)."""
 
     injected: Counter[str] = field(default_factory=Counter)
     missed: Counter[str] = field(default_factory=Counter)
@@ -45,7 +45,7 @@ class Score:
 
 
 def score(out: Path, days: int = DAYS, first: date = FIRST) -> Score:
-    """Every step of every day of the company in `out`, in order, and what came of it."""
+    """Run every step of every day of the company in `out`, and score the breaks."""
     home = run(out, days, first)
     result = compare(read_truth(out), breaks(home, days, first))
     result.forms = read_forms(out)
@@ -53,7 +53,7 @@ def score(out: Path, days: int = DAYS, first: date = FIRST) -> Score:
 
 
 def run(out: Path, days: int, first: date) -> Home:
-    """The steps of every day of the company in `out`, in order."""
+    """Run the steps of every day of the company in `out`, in order."""
     home = Home.open(out)
     for number in range(days):
         day = first + timedelta(days=number)
@@ -67,16 +67,13 @@ def run(out: Path, days: int, first: date) -> Home:
 def read_truth(out: Path) -> list[Found]:
     with (out / "truth.csv").open(newline="", encoding="utf-8") as file:
         return [
-            (
-                *(row[name] for name in ("code", "pair", "invoice_id", "line_id", "subscription_id", "day")),
-                Decimal(row["delta"]),
-            )  # type: ignore[misc]
-            for row in csv.DictReader(file)
+            (r["code"], r["pair"], r["invoice_id"], r["line_id"], r["subscription_id"], r["day"], Decimal(r["delta"]))
+            for r in csv.DictReader(file)
         ]
 
 
 def read_forms(out: Path) -> set[tuple[str, str]]:
-    """The code and form of each injected fault, where the company's maker tells forms."""
+    """The code and form of each injected fault; empty for companies without forms."""
     if not (out / "faults.csv").exists():
         return set()
     with (out / "faults.csv").open(newline="", encoding="utf-8") as file:
@@ -97,7 +94,7 @@ def breaks(home: Home, days: int, first: date = FIRST) -> list[tuple[Found, str,
 
 def compare(truth: Iterable[Found], found: list[tuple[Found, str, bool]]) -> Score:
     wanted, seen = Counter(map(_key, truth)), Counter(_key(one) for one, _, _ in found)
-    told = {_key(one): sentence for one, sentence, _ in found}
+    sentences = {_key(one): sentence for one, sentence, _ in found}
     result = Score(Counter(), Counter(), Counter(), sum(not sums for _, _, sums in found))
     for one, count in wanted.items():
         result.injected[one[0]] += count
@@ -106,7 +103,7 @@ def compare(truth: Iterable[Found], found: list[tuple[Found, str, bool]]) -> Sco
         result.details.append(f"missed    {' '.join(map(str, one))}")
     for one, count in (seen - wanted).items():
         result.invented[one[0]] += count
-        result.details.append(f"invented  {' '.join(map(str, one))}: {told[one]}")
+        result.details.append(f"invented  {' '.join(map(str, one))}: {sentences[one]}")
     return result
 
 

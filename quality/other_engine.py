@@ -1,4 +1,4 @@
-"""A company of another make: another engine's ids, names and habits, and faults made in its rows, not in an engine.
+"""A company with another engine's ids, names and habits, and with faults made in its rows, not in an engine.
 
 It keeps contracts, catalog and usage of a clean simulated company and the amounts of its bills, and writes everything
 after them anew: lines cut up and named otherwise, documents without line ids, one journal entry a line, journals that name
@@ -19,7 +19,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from quality.measuring import DAYS, FIRST
+from quality.scores import DAYS, FIRST
 
 LAST = FIRST + timedelta(days=DAYS - 1)
 Row = dict[str, Any]
@@ -102,7 +102,7 @@ def _read(out: Path) -> list[Bill]:
 
 
 def _rename(bill: Bill, number: int) -> None:
-    """Numbers and names of this make, and on some bills a line cut in two or charges without their meter."""
+    """This engine's numbers and names; on some bills a line is split in two or a charge has no meter."""
     bill.name = f"{bill.lines[0]['customer_id'][4:]}/{bill.issued:%y%m}/{number:04d}"
     if number % 3 == 0:
         for place, line in enumerate(bill.lines):
@@ -119,7 +119,7 @@ def _rename(bill: Bill, number: int) -> None:
 
 
 def _cut(line: Row) -> list[Row] | None:
-    """A line as two that add up to it in everything."""
+    """A line split into two that add up to it in every figure."""
     first, second = dict(line), dict(line)
     unit = Decimal(1).scaleb(-_PLACES.get(line["currency"], 2))
     for name in (*_MONEY, "quantity"):
@@ -161,7 +161,7 @@ def _told(
 
 
 def _retax(line: Row, bill: Bill, rate: Decimal | None = None) -> Decimal:
-    """The line's tax and total anew from its gross, discount and rate; answers what the total changed by."""
+    """Compute the line's tax and total from its gross, discount and rate; return the change of the total."""
     before = line["total"]
     line["tax_rate"] = line["tax_rate"] if rate is None else rate
     line["taxable"] = line["gross"] - line["discount"]
@@ -194,7 +194,7 @@ def old_tax_table(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str,
 
 
 def one_day_off(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
-    """The period of the whole bill is named a day late."""
+    """The period of the whole bill is dated a day late."""
     if any(line["kind"] in ("proration", "adjustment") for line in bill.lines):
         return None
     for line in bill.lines:
@@ -204,7 +204,7 @@ def one_day_off(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, .
 
 
 def dearer(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
-    """A unit price a tenth too high, as the line says itself."""
+    """A unit price is a tenth too high, as stated on the line."""
     for line in _alone(bill, "usage", "subscription"):
         if (
             line["unit_price"]
@@ -255,7 +255,7 @@ def seats_added(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, .
 
 
 def _left_out(code: str, bill: Bill, kind: str, name: str | None = None) -> list[tuple[str, ...]] | None:
-    """The bill without its only line of a kind, if no other but charges stands beside it."""
+    """The bill without its only line of a kind, if all its other lines are charges."""
     found = [line for line in bill.lines if line["kind"] == kind and name in (None, line["meter"])]
     others = [line["kind"] for line in bill.lines if line not in found]
     if len(found) != 1 or not found[0]["total"] or set(others) & {"minimum", "discount", "credit", "adjustment"}:
@@ -316,7 +316,7 @@ def tax_on_gross(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, 
 
 
 def cents(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
-    """Every figure of a line a hundred times too high."""
+    """Every figure of a line is a hundred times too high."""
     for line in _alone(bill, "usage", "subscription"):
         if line["total"]:
             delta = line["total"] * 99
@@ -376,7 +376,7 @@ def sent_again(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
 
 
 def doubled(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
-    """A retry appends every line to the same bill once more."""
+    """A retry appends every line to the same bill again."""
     if (
         any(line["kind"] in ("credit", "discount", "minimum", "adjustment") for line in bill.lines)
         or bill.habit % 3 == 0
@@ -398,7 +398,7 @@ def stranger(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]
 
 
 def unreadable(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
-    """A line whose period is no date; document, ledger and money have it."""
+    """A line with a period that is not a date; document, ledger and payment have it."""
     if len(bill.lines) < 2 or bill.habit % 3 == 0:
         return None
     line = bill.lines[-1]
@@ -426,7 +426,7 @@ def wrong_document(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str
 
 
 def not_booked(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
-    """The posting batch of a whole day got lost; another day's came."""
+    """The posting batch of a whole day was lost; another day's arrived."""
     day = bill.issued + timedelta(days=2)
     if day > LAST:
         return None
@@ -435,7 +435,7 @@ def not_booked(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
 
 
 def booked_twice(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
-    """A retry posts again: as a journal of its own, or into the same one."""
+    """A retry posts again: as a separate journal, or into the same one."""
     bill.postings = [(Decimal(0), 0, False), (Decimal(0), 0, bool(bill.habit % 2))]
     return _told("LEDGER_DUPLICATE", bill, bill.total, pair="billed_booked")
 

@@ -1,4 +1,4 @@
-"""The same rows told otherwise: names, order, file forms, columns, zeros, time zones. None of it is a difference."""
+"""The same rows written differently: names, order, file forms, columns, zeros, time zones. None of this is a difference."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def rename(books: Books) -> None:
 
 
 def write(books: Books, *, harmless: bool) -> None:
-    """Every table's files anew, one a day. `harmless`: each table in a form of its own, and its rows in another order."""
+    """Write every table's files, one per day. `harmless`: each table in its own form, with its rows in another order."""
     days = [books.first + timedelta(days=n) for n in range((books.last - books.first).days + 1)]
     if harmless:
-        _tell_company(books.home, [name for name in TABLES if books.tables[name]])
+        _rewrite_company(books.home, [name for name in TABLES if books.tables[name]])
     for name in TABLES:
         rows, columns = books.tables[name], list(books.columns.get(name) or BY_NAME[name].names)
         if not rows:
@@ -63,11 +63,11 @@ def write(books: Books, *, harmless: bool) -> None:
             by_day[row["_day"]].append({column: row.get(column, "") for column in columns})
         form = _form(books, name) if harmless else "csv"
         for day in days:
-            told = by_day[str(day)]
+            shown = by_day[str(day)]
             if harmless:
-                books.rng.shuffle(told)
-                told = [_otherwise(row) for row in told] if form != "parquet" else told
-            _write(folder / str(day), told, columns, name, form)
+                books.rng.shuffle(shown)
+                shown = [_rewritten(row) for row in shown] if form != "parquet" else shown
+            _write(folder / str(day), shown, columns, name, form)
 
 
 def _form(books: Books, name: str) -> str:
@@ -76,18 +76,18 @@ def _form(books: Books, name: str) -> str:
     return books.rng.choice(("csv", "jsonl"))
 
 
-def _otherwise(row: Row) -> Row:
-    """More zeros behind a point, instants of another zone, and a column that nobody asked for."""
-    told = dict(row)
+def _rewritten(row: Row) -> Row:
+    """More trailing zeros, instants of another zone, and an unknown column."""
+    shown = dict(row)
     for column in _AMOUNTS:
-        if "." in told.get(column, "") and told[column].replace(".", "").replace("-", "").isdigit():
-            told[column] += "00"
+        if "." in shown.get(column, "") and shown[column].replace(".", "").replace("-", "").isdigit():
+            shown[column] += "00"
     for column in INSTANTS:
-        if told.get(column, "").endswith("Z"):
-            at = datetime.fromisoformat(told[column].replace("Z", "+00:00"))
-            told[column] = at.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat()
-    told["remark"] = "exported, twice; checked"
-    return told
+        if shown.get(column, "").endswith("Z"):
+            at = datetime.fromisoformat(shown[column].replace("Z", "+00:00"))
+            shown[column] = at.astimezone(timezone(timedelta(hours=5, minutes=30))).isoformat()
+    shown["remark"] = "exported, twice; checked"
+    return shown
 
 
 def _write(path: Path, rows: list[Row], columns: list[str], name: str, form: str) -> None:
@@ -114,8 +114,8 @@ def _arrow(kind: Kind) -> pa.DataType:
     return ARROW.get(kind, pa.string())
 
 
-def _tell_company(home: Path, tables: list[str]) -> None:
-    """Currencies without a row, and leave for the column that nobody asked for."""
+def _rewrite_company(home: Path, tables: list[str]) -> None:
+    """Currencies without a row, and permission for the unknown column."""
     path = home / "company.yaml"
     company = yaml.safe_load(path.read_text(encoding="utf-8"))
     company["currencies"] = [*company["currencies"], "KWD", "CHF"]

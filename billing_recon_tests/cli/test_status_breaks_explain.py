@@ -57,12 +57,12 @@ def test_only_one_code_where_asked(kept: Path, typed: Typed) -> None:
 def test_an_unknown_code_is_a_usage_error_that_lists_the_codes(kept: Path, typed: Typed) -> None:
     result = typed("breaks", "--home", kept, "--day", DAY, "--code", "WRONG")
     assert result.exit_code == 2
-    assert "'WRONG' is no reason code" in result.stderr
+    assert "'WRONG' is not a reason code" in result.stderr
     assert "PRICE_VERSION" in result.stderr
 
 
 def test_without_a_day_the_latest_judged_one_is_shown(kept: Path, typed: Typed) -> None:
-    assert f"0 breaks of {QUIET}" in typed("breaks", "--home", kept).stdout
+    assert f"0 breaks on {QUIET}" in typed("breaks", "--home", kept).stdout
 
 
 def test_no_breaks_of_a_day_that_never_ran_is_not_agreement(kept: Path, typed: Typed) -> None:

@@ -1,4 +1,4 @@
-"""A mutated company reconciled, and its breaks held against what was foretold."""
+"""A mutated company reconciled, and its breaks compared with foretold.csv."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 from billing_recon.compute.engine import session
 from billing_recon.core.schema import CONTROL_TOTALS
 from billing_recon.day import Home
-from quality.measuring import Found, Score, breaks, run
 from quality.mutations.finding import Finding
+from quality.scores import Found, Score, breaks, run
 
 
 def judge(out: Path, days: int, first: date) -> Score:
@@ -20,22 +20,22 @@ def judge(out: Path, days: int, first: date) -> Score:
     found = breaks(home, days, first)
     result = Score(unsummed=sum(not sums for _, _, sums in found))
     left = list(found)
-    for mutation, told in foretold(out):
-        match = next((one for one in left if _same(told, one[0])), None)
+    for mutation, wanted in foretold(out):
+        match = next((one for one in left if _same(wanted, one[0])), None)
         if match is not None:
             left.remove(match)
             result.injected[match[0][0]] += 1
-        elif told.required:
-            result.injected[told.codes[0]] += 1
-            result.missed[told.codes[0]] += 1
+        elif wanted.required:
+            result.injected[wanted.codes[0]] += 1
+            result.missed[wanted.codes[0]] += 1
             result.details.append(
-                f"missed    {'|'.join(told.codes)} {told.pair} {told.invoice} {told.line} {told.subscription} "
-                f"{told.day or ''} {told.delta}: {mutation}"
+                f"missed    {'|'.join(wanted.codes)} {wanted.pair} {wanted.invoice} {wanted.line} {wanted.subscription} "
+                f"{wanted.day or ''} {wanted.delta}: {mutation}"
             )
-    struck = {told.invoice or told.subscription: mutation for mutation, told in foretold(out)}
+    mutated = {wanted.invoice or wanted.subscription: mutation for mutation, wanted in foretold(out)}
     for one, sentence, _ in left:
         result.invented[one[0]] += 1
-        named = struck.get(one[2]) or struck.get(one[4]) or "nothing struck it"
+        named = mutated.get(one[2]) or mutated.get(one[4]) or "no mutation"
         result.details.append(f"invented  {' '.join(map(str, one))}: {sentence} [{named}]")
     for failure in _unfooted(home, days, first):
         result.unsummed += 1
@@ -44,7 +44,7 @@ def judge(out: Path, days: int, first: date) -> Score:
 
 
 def _unfooted(home: Home, days: int, first: date) -> list[str]:
-    """Control totals whose layers differ by another amount than their breaks: a row was lost, or counted twice."""
+    """Control totals with layers that differ by another amount than their breaks: a row was lost or counted twice."""
     con = session()
     scan = home.warehouse.scan(CONTROL_TOTALS, first, first + timedelta(days=days - 1))
     rows = con.execute(
@@ -56,10 +56,10 @@ def _unfooted(home: Home, days: int, first: date) -> list[str]:
 
 
 def foretold(out: Path) -> list[tuple[str, Finding]]:
-    """What foretold.csv says, each with its mutation; those with one honest code first, so that they choose first."""
+    """The findings of foretold.csv with their mutations; those with only one correct code first, so that they are matched first."""
     with (out / "foretold.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    told = [
+    wanted = [
         (
             row["mutation"],
             Finding(
@@ -75,14 +75,14 @@ def foretold(out: Path) -> list[tuple[str, Finding]]:
         )
         for row in rows
     ]
-    return sorted(told, key=lambda one: (not one[1].required, len(one[1].codes)))
+    return sorted(wanted, key=lambda one: (not one[1].required, len(one[1].codes)))
 
 
-def _same(told: Finding, one: Found) -> bool:
+def _same(wanted: Finding, one: Found) -> bool:
     code, pair, invoice, line, subscription, day, delta = one
     return (
-        code in told.codes
-        and (pair, invoice, line, delta) == (told.pair, told.invoice, told.line, told.delta)
-        and told.subscription in (subscription, "*")
-        and str(told.day or day) == day
+        code in wanted.codes
+        and (pair, invoice, line, delta) == (wanted.pair, wanted.invoice, wanted.line, wanted.delta)
+        and wanted.subscription in (subscription, "*")
+        and str(wanted.day or day) == day
     )
