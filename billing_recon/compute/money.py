@@ -10,6 +10,8 @@ Another engine needs these functions written again and nothing else.
 
 from __future__ import annotations
 
+from billing_recon.compute.fragments import FRAGMENTS
+
 RAW = "DECIMAL(38,22)"
 AMOUNT = "DECIMAL(38,12)"
 QUANTITY = "DECIMAL(28,10)"
@@ -129,5 +131,9 @@ MACROS: tuple[str, ...] = (
 )
 """DuckDB macros, created on every connection by compute.engine."""
 
-DEFINITIONS: tuple[str, ...] = (*(f"CREATE TYPE {name} AS {kind}" for name, kind in TYPES.items()), *MACROS)
+DEFINITIONS: tuple[str, ...] = (
+    *(f"CREATE TYPE {name} AS {kind}" for name, kind in TYPES.items()),
+    *MACROS,
+    *FRAGMENTS,
+)
 """Every type and macro, in the order in which a fresh database needs them."""

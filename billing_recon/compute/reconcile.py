@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from billing_recon.compute.breaks import breaks
 from billing_recon.compute.codes import codes, rerating, stages
-from billing_recon.compute.match import bills, engine_output, payouts, summary_postings
+from billing_recon.compute.match import LATEST, bills, engine_output, payouts, summary_postings
 from billing_recon.compute.match import lines as matching
 from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
 from billing_recon.compute.pairs.shape import ASSESSED, FINDING
@@ -21,6 +21,7 @@ from billing_recon.core.reason import Pair
 
 RELATIONS: tuple[Relation, ...] = (
     *engine_output.RELATIONS,
+    *LATEST,
     metered_used.METERED_DAYS,
     *bills.RELATIONS,
     *matching.RELATIONS,

@@ -15,7 +15,7 @@ from billing_recon.compute import detect, drift, metrics, reconcile, totals
 from billing_recon.compute.breaks import breaks
 from billing_recon.compute.codes import codes, rerating, stages
 from billing_recon.compute.engine import Limits, build, session
-from billing_recon.compute.match import bills, engine_output, payouts, summary_postings
+from billing_recon.compute.match import LATEST, bills, engine_output, payouts, summary_postings
 from billing_recon.compute.match import lines as matching
 from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
 from billing_recon.compute.pairs.shape import ASSESSED, FINDING, columns
@@ -601,7 +601,7 @@ _OF_PAIR = {
 
 def _of_pair(con: duckdb.DuckDBPyConnection, pair: str) -> list[Relation]:
     """The relations of one pair; the other pairs' findings and items are given as empty tables."""
-    chosen = [*engine_output.RELATIONS, metered_used.METERED_DAYS]
+    chosen = [*engine_output.RELATIONS, *LATEST, metered_used.METERED_DAYS]
     chosen += [relation for module in _OF_PAIR[pair] for relation in module.RELATIONS]
     made = {relation.name for relation in chosen}
     for shape, names in ((FINDING, breaks.FOUND_IN), (ASSESSED, breaks.ASSESSED_IN)):
