@@ -46,6 +46,7 @@ from billing_recon.day.session import (
     open_session,
     register_decisions,
     register_landed,
+    register_pairs,
     register_policy,
     register_window,
     window,
@@ -116,7 +117,8 @@ def prepared(home: Home, day: date) -> Iterator[tuple[duckdb.DuckDBPyConnection,
         _register_quarantine(con, home, first, day)
         _register_baseline(con, home)
         _register_close(con, home, day)
-        yield con, (*reconciling.relations(_absent(con, reports), _unread(reports)), *AFTER)
+        register_pairs(con, reconciling.pairs_compared(_absent(con, reports), _unread(reports)))
+        yield con, (*reconciling.RELATIONS, *AFTER)
 
 
 def reconcile(home: Home, day: date, run_id: str) -> StepResult:

@@ -15,7 +15,7 @@ from billing_recon.core.break_decision import BreakDecision, resolutions
 from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.policy import Detectors, Drift
-from billing_recon.core.reason import Code
+from billing_recon.core.reason import Code, Pair
 from billing_recon.core.schema import BY_NAME, Column, TableSpec, stored
 from billing_recon.day.home import Home
 from billing_recon.warehouse import mirrored
@@ -167,6 +167,11 @@ def register_decisions(con: duckdb.DuckDBPyConnection, decisions: Iterable[Break
             "INSERT INTO break_decisions VALUES (?, ?, ?, ?, ?, ?, ?)",
             [one.break_id, str(one.disposition), one.delta, one.currency, one.reason, one.decided_by, one.decided_at],
         )
+
+
+def register_pairs(con: duckdb.DuckDBPyConnection, pairs: Iterable[Pair]) -> None:
+    """`pairs_compared`: the pairs that the day compares."""
+    con.execute("CREATE TABLE pairs_compared AS SELECT unnest(CAST(? AS VARCHAR[])) AS pair", [[str(p) for p in pairs]])
 
 
 def register_landed(con: duckdb.DuckDBPyConnection, home: Home, spec: TableSpec, day: date, days_back: int) -> None:

@@ -15,7 +15,8 @@ def write_explanations(con: duckdb.DuckDBPyConnection) -> None:
     """Create `explanations` (break_id, explanation) with a row per row of `reported`."""
     decimals = dict(con.execute("SELECT currency, decimals FROM currencies").fetchall())
     rows = con.execute(
-        "SELECT break_id, currency, sentence, facts, agrees_with_rating, explanation FROM reported ORDER BY break_id"
+        "SELECT break_id, currency, sentence, facts, agrees_with_rating, explanation FROM reported "
+        "LEFT JOIN templated USING (break_id) ORDER BY break_id"
     ).fetchall()
     ids, texts = [], []
     for break_id, currency, name, facts, agrees, legacy in rows:

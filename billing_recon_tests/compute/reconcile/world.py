@@ -11,8 +11,7 @@ from typing import Any
 
 import duckdb
 
-from billing_recon.compute import detect, drift, metrics, reconcile, totals
-from billing_recon.compute.breaks import breaks
+from billing_recon.compute import breaks, detect, drift, metrics, reconcile, totals
 from billing_recon.compute.codes import codes, rerating, stages
 from billing_recon.compute.engine import Limits, build, session
 from billing_recon.compute.match import LATEST, bills, engine_output, payouts, summary_postings
@@ -28,7 +27,7 @@ from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.money import Rounding, settle_at
 from billing_recon.core.policy import Detectors, Drift
-from billing_recon.core.reason import Code
+from billing_recon.core.reason import Code, Pair
 from billing_recon.core.schema import (
     EXPECTED_LINES,
     INVOICE_LINES,
@@ -47,7 +46,7 @@ from billing_recon.core.schema import (
     Kind,
     TableSpec,
 )
-from billing_recon.day.session import register_decisions, register_expected_changes, register_watching
+from billing_recon.day.session import register_decisions, register_expected_changes, register_pairs, register_watching
 from billing_recon.explain import write_explanations
 
 DAY = date(2026, 3, 3)
@@ -545,6 +544,7 @@ class World:
             con.execute("INSERT INTO policy_tolerances VALUES (?, ?, ?, ?, ?)", list(tolerance))
         register_expected_changes(con, self.expected_changes)
         register_decisions(con, self.decisions)
+        register_pairs(con, Pair)
         con.execute("CREATE TABLE last_close AS SELECT unnest(CAST(? AS INTEGER[])) AS days", [self.closed_after])
         register_watching(con, self.drift, self.detectors, "team")
         con.execute(
@@ -604,8 +604,9 @@ def _of_pair(con: duckdb.DuckDBPyConnection, pair: str) -> list[Relation]:
     chosen = [*engine_output.RELATIONS, *LATEST, metered_used.METERED_DAYS]
     chosen += [relation for module in _OF_PAIR[pair] for relation in module.RELATIONS]
     made = {relation.name for relation in chosen}
-    for shape, names in ((FINDING, breaks.FOUND_IN), (ASSESSED, breaks.ASSESSED_IN)):
-        for name in set(names) - made:
+    united = {relation.name: set(relation.inputs) - {"pairs_compared"} for relation in breaks.RELATIONS}
+    for shape, names in ((FINDING, united["findings"]), (ASSESSED, united["assessments"])):
+        for name in names - made:
             con.execute(f"CREATE TABLE {name} AS SELECT {columns(shape, {})} WHERE false")
     return [*chosen, *breaks.RELATIONS]
 
