@@ -1,8 +1,14 @@
-"""Table macros: parts of a SELECT that several relations share, called by name. Each takes its table as an argument."""
+"""Macros for what several relations share, called by name. A table macro takes its table as an argument."""
 
 from __future__ import annotations
 
+from billing_recon.core.reason import STAGE_CODES
+
+_CODES = ", ".join(f"'{code.value}'" for codes in STAGE_CODES.values() for code in codes)
+
 FRAGMENTS: tuple[str, ...] = (
+    # The place of a reason code in the order of the stages (core.reason.STAGE_CODES), from 1.
+    f"CREATE MACRO stage_place(code) AS list_position([{_CODES}], code)",
     # Hashes of the keys that `deliveries` has on more than one day; landing lets a key through once a day. `key_hash` is the hash
     # of its key columns: hash(payment_id). Often one day has most of the rows (a month's invoices), so its keys are compared with
     # those of all other days, and only the others among themselves. Hashes, since nearly no key repeats and texts are slow to
@@ -21,4 +27,4 @@ SEMI JOIN others ON others.key = key_hash
 UNION ALL
 SELECT key FROM others GROUP BY key HAVING count(*) > 1""",
 )
-"""Created on every connection, after the types and money macros (compute.money.DEFINITIONS)."""
+"""Created on every connection, after the types and money macros (compute.definitions)."""
