@@ -27,4 +27,4 @@ SEMI JOIN others ON others.key = key_hash
 UNION ALL
 SELECT key FROM others GROUP BY key HAVING count(*) > 1""",
 )
-"""Created on every connection, after the types and money macros (compute.money.DEFINITIONS)."""
+"""Created on every connection, after the types and money macros (compute.definitions)."""

@@ -10,8 +10,6 @@ Another engine needs these functions written again and nothing else.
 
 from __future__ import annotations
 
-from billing_recon.compute.fragments import FRAGMENTS
-
 RAW = "DECIMAL(38,22)"
 AMOUNT = "DECIMAL(38,12)"
 QUANTITY = "DECIMAL(28,10)"
@@ -129,11 +127,4 @@ MACROS: tuple[str, ...] = (
     r"CREATE OR REPLACE MACRO group_thousands(figure) AS regexp_replace(regexp_replace(figure, "
     r"'^(-?\d{1,3})(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\.|$)', '\1,\2,\3,\4,\5,\6\7'), ',+(\.|$)', '\1')",
 )
-"""DuckDB macros, created on every connection by compute.engine."""
-
-DEFINITIONS: tuple[str, ...] = (
-    *(f"CREATE TYPE {name} AS {kind}" for name, kind in TYPES.items()),
-    *MACROS,
-    *FRAGMENTS,
-)
-"""Every type and macro, in the order in which a fresh database needs them."""
+"""DuckDB macros, created on every connection (compute.definitions)."""
