@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from billing_recon.explain import document, ledger
 from billing_recon.explain.facts import Facts
 
 Sentence = Callable[[Facts], str]
 
-SENTENCES: Mapping[str, Sentence] = {}
+SENTENCES: Mapping[str, Sentence] = {
+    **document.SENTENCES,
+    **ledger.SENTENCES,
+}
 """Name -> sentence, collected from the modules of the pairs. A test asks for every name that the relations can state."""
 
 
