@@ -114,9 +114,10 @@ def total(facts: Facts) -> str:
 
 
 def figure(facts: Facts) -> str:
+    name = next(name for name in ("tax", "subtotal", "discount") if facts.number(f"{name}_delta") != 0)
     return (
-        f"Document {facts['document_id']} has a {facts['figure']} for {facts['invoice_id']} that is "
-        f"{facts.signed('figure_delta')} off what is billed; the amount payable, {facts.money('rendered')}, is right."
+        f"Document {facts['document_id']} has a {name} for {facts['invoice_id']} that is "
+        f"{facts.signed(f'{name}_delta')} off what is billed; the amount payable, {facts.money('rendered')}, is right."
     )
 
 

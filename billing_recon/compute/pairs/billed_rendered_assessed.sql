@@ -1,5 +1,4 @@
--- Every invoice and document that the day decides about. A wrong total with a right amount payable counts by the
--- total.
+-- Every invoice and document that the day decides about. If only the total is wrong, it counts instead of the payable.
 -- inputs: rendered_ties, rendered_placed, rendered_differences, rendered_header_differences, documents,
 -- engine_invoices, run_params
 -- kept: no
@@ -14,11 +13,9 @@ WITH found AS (
 )
 SELECT
     'billed_rendered' AS pair, tied.invoice_id AS left_key, tied.document_id AS right_key, tied.currency, tied.cohort,
-    'control' AS variant,
-    tied.customer_id,
-    CASE WHEN line.document_id IS NULL THEN 'matched' ELSE 'break' END AS status,
-    tied.billed AS left_amount, tied.billed AS right_amount, 1 AS left_count,
-    1 AS right_count
+    'control' AS variant, tied.customer_id,
+    CASE WHEN line.document_id IS NULL THEN 'matched' ELSE 'break' END AS status, tied.billed AS left_amount,
+    tied.billed AS right_amount, 1 AS left_count, 1 AS right_count
 FROM rendered_ties AS tied
 ANTI JOIN (SELECT invoice_id FROM rendered_ties WHERE NOT tied) AS untied ON untied.invoice_id = tied.invoice_id
 LEFT JOIN (SELECT DISTINCT document_id FROM rendered_differences) AS line ON line.document_id = tied.document_id

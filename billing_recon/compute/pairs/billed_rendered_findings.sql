@@ -3,7 +3,8 @@
 -- rows from: rendered_placed WHERE status NOT IN ('compared', 'pending'); rendered_differences;
 -- rendered_header_differences; documents JOIN run_params ON day = known_on WHERE place > 1
 SELECT
-    'billed_rendered' AS pair, 'invoice' AS level, CASE
+    'billed_rendered' AS pair, 'invoice' AS level,
+    CASE
         WHEN document.document_quarantined THEN 'RECORD_QUARANTINED'
         WHEN document.status = 'currency' THEN 'CURRENCY_FX'
         WHEN document.status = 'missing' THEN 'RENDER_MISSING' ELSE 'KEY_UNMAPPED'
@@ -21,10 +22,10 @@ SELECT
         invoice_id := document.invoice_id, document_id := document.document_id,
         amount := coalesce(document.rendered, document.billed), lag_days := params.render_lag_days
     )) AS facts,
-    'rendered_invoices'
-        AS layer, CASE WHEN document.source_file IS NOT NULL
-            THEN
-                [
+    'rendered_invoices' AS layer,
+    CASE
+        WHEN document.source_file IS NOT NULL
+            THEN [
                     struct_pack(
                         "table" := 'rendered_invoices', file := document.source_file, "row" := document.source_row
                     )
@@ -45,15 +46,9 @@ SELECT
         invoice_id := document.invoice_id, document_id := document.document_id, original := document.original,
         amount := document.payable
     )) AS facts,
-    'rendered_invoices'
-        AS layer, CASE WHEN document.source_file IS NOT NULL
-            THEN
-                [
-                    struct_pack(
-                        "table" := 'rendered_invoices', file := document.source_file, "row" := document.source_row
-                    )
-                ]
-    END AS sources,
+    'rendered_invoices' AS layer,
+    [struct_pack("table" := 'rendered_invoices', file := document.source_file, "row" := document.source_row)]
+        AS sources,
     json_object('document_id', document.document_id, 'original', document.original) AS evidence
 FROM documents AS document
 JOIN run_params AS params ON params.day = document.known_on
@@ -75,10 +70,10 @@ SELECT
         billed := line.billed_amount, rendered := line.rendered_amount, tax_delta := line.tax_delta,
         delta := line.delta
     )) AS facts,
-    'rendered_lines'
-        AS layer, CASE WHEN line.source_file IS NOT NULL
-            THEN
-                [struct_pack("table" := 'rendered_lines', file := line.source_file, "row" := line.source_row)]
+    'rendered_lines' AS layer,
+    CASE
+        WHEN line.source_file IS NOT NULL
+            THEN [struct_pack("table" := 'rendered_lines', file := line.source_file, "row" := line.source_row)]
     END AS sources,
     json_object('document_id', line.document_id) AS evidence
 FROM rendered_differences AS line
@@ -96,20 +91,10 @@ SELECT
         invoice_id := header.invoice_id, document_id := header.document_id, customer_id := header.customer_id,
         other_customer := header.other_customer, billed := header.billed, rendered := header.rendered,
         billed_total := header.billed_total, rendered_total := header.rendered_total, delta := header.delta,
-        figure := CASE WHEN header.tax_delta <> 0 THEN 'tax' WHEN header.subtotal_delta <> 0 THEN 'subtotal'
-            ELSE 'discount'
-        END,
-        figure_delta := CASE WHEN header.tax_delta <> 0 THEN header.tax_delta
-            WHEN header.subtotal_delta <> 0 THEN header.subtotal_delta ELSE header.discount_delta
-        END
+        subtotal_delta := header.subtotal_delta, discount_delta := header.discount_delta, tax_delta := header.tax_delta
     )) AS facts,
-    'rendered_invoices'
-        AS layer, CASE WHEN header.source_file IS NOT NULL
-            THEN
-                [
-                    struct_pack("table" := 'rendered_invoices', file := header.source_file, "row" := header.source_row)
-                ]
-    END AS sources,
+    'rendered_invoices' AS layer,
+    [struct_pack("table" := 'rendered_invoices', file := header.source_file, "row" := header.source_row)] AS sources,
     json_object('document_id', header.document_id) AS evidence
 FROM rendered_header_differences AS header
 UNION ALL BY NAME

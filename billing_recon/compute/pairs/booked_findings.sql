@@ -13,7 +13,8 @@ wrong_journals AS (
 ),
 cited AS (
     SELECT
-        journal.invoice_id, list(
+        journal.invoice_id,
+        list(
             struct_pack("table" := 'ledger_entries', file := entry.source_file, "row" := entry.source_row)
             ORDER BY entry.source_file, entry.source_row
         ) AS sources
@@ -25,41 +26,32 @@ doubtful AS (
     SELECT DISTINCT journal_id FROM journal_matches WHERE invoice_id IS NULL
 )
 SELECT
-    'billed_booked'
-        AS pair, CASE WHEN placed.billed IS NULL AND placed.code = 'LEDGER_AMOUNT' THEN 'account'
-        ELSE 'invoice'
-    END AS level,
+    'billed_booked' AS pair,
+    CASE WHEN placed.billed IS NULL AND placed.code = 'LEDGER_AMOUNT' THEN 'account' ELSE 'invoice' END AS level,
     placed.code,
-    CASE WHEN placed.billed IS NOT NULL OR NOT starts_with(placed.invoice_id, 'journal ') THEN placed.invoice_id
+    CASE WHEN placed.billed IS NULL AND starts_with(placed.invoice_id, 'journal ') THEN NULL ELSE placed.invoice_id
     END AS invoice_id,
     placed.customer_id, placed.subscription_id, placed.currency, placed.cohort, 'control' AS variant, placed.billed,
     placed.booked, placed.delta,
     placed.currency || CASE WHEN placed.code = 'KEY_UNMAPPED' THEN '|' || placed.journal_id ELSE '' END AS identity,
     placed.status = 'compared' AND placed.code <> 'LEDGER_DUPLICATE' AS compared,
-    CASE placed.code
-        WHEN 'CURRENCY_FX'
-            THEN
-                CASE WHEN placed.booked IS NULL THEN 'booked_in_other_currency' ELSE 'booked_in_unbilled_currency' END
-        WHEN 'LEDGER_MISSING' THEN 'invoice_not_booked'
-        WHEN 'KEY_UNMAPPED'
-            THEN CASE WHEN starts_with(placed.invoice_id, 'journal ') THEN 'journal_without_invoice'
-                    ELSE 'journal_unmapped'
-                END
-        WHEN 'RECORD_QUARANTINED' THEN 'entries_quarantined'
-        WHEN 'REVERSAL_NOT_PROPAGATED'
-            THEN
-                CASE WHEN placed.status = 'missing' THEN 'credit_not_booked' ELSE 'void_booked' END
-        WHEN 'LEDGER_DUPLICATE' THEN 'booked_twice'
-        WHEN 'LEDGER_AMOUNT'
-            THEN CASE WHEN placed.billed IS NULL THEN 'batch_rest'
-                    WHEN placed.delta <> 0 THEN 'booked_amount' ELSE 'journal_unbalanced'
-                END
-        WHEN 'LEDGER_ACCOUNT'
-            THEN CASE WHEN placed.other_customer IS NOT NULL THEN 'booked_customer'
-                    WHEN placed.revenue <> placed.net THEN 'booked_revenue'
-                    WHEN placed.booked_tax <> placed.tax THEN 'booked_tax' ELSE 'booked_credits'
-                END
-        ELSE 'booked_period'
+    CASE
+        WHEN placed.code = 'CURRENCY_FX' AND placed.booked IS NULL THEN 'booked_in_other_currency'
+        WHEN placed.code = 'CURRENCY_FX' THEN 'booked_in_unbilled_currency'
+        WHEN placed.code = 'LEDGER_MISSING' THEN 'invoice_not_booked'
+        WHEN placed.code = 'KEY_UNMAPPED' AND starts_with(placed.invoice_id, 'journal ') THEN 'journal_without_invoice'
+        WHEN placed.code = 'KEY_UNMAPPED' THEN 'journal_unmapped'
+        WHEN placed.code = 'RECORD_QUARANTINED' THEN 'entries_quarantined'
+        WHEN placed.code = 'REVERSAL_NOT_PROPAGATED' AND placed.status = 'missing' THEN 'credit_not_booked'
+        WHEN placed.code = 'REVERSAL_NOT_PROPAGATED' THEN 'void_booked'
+        WHEN placed.code = 'LEDGER_DUPLICATE' THEN 'booked_twice'
+        WHEN placed.code = 'LEDGER_AMOUNT' AND placed.billed IS NULL THEN 'batch_rest'
+        WHEN placed.code = 'LEDGER_AMOUNT' AND placed.delta <> 0 THEN 'booked_amount'
+        WHEN placed.code = 'LEDGER_AMOUNT' THEN 'journal_unbalanced'
+        WHEN placed.code = 'LEDGER_PERIOD' THEN 'booked_period'
+        WHEN placed.other_customer IS NOT NULL THEN 'booked_customer'
+        WHEN placed.revenue <> placed.net THEN 'booked_revenue'
+        WHEN placed.booked_tax <> placed.tax THEN 'booked_tax' ELSE 'booked_credits'
     END AS sentence,
     to_json(struct_pack(
         invoice_id := placed.invoice_id, journal_id := placed.journal_id, journals := placed.journals,
@@ -72,8 +64,8 @@ SELECT
     )) AS facts,
     'ledger_entries' AS layer, cited.sources,
     json_object(
-        'journals', placed.journals, 'first_journal', placed.journal_id, 'posted_on',
-        CAST(placed.posted_on AS VARCHAR), 'issued_on', CAST(placed.issued_on AS VARCHAR)
+        'journals', placed.journals, 'first_journal', placed.journal_id,
+        'posted_on', CAST(placed.posted_on AS VARCHAR), 'issued_on', CAST(placed.issued_on AS VARCHAR)
     ) AS evidence
 FROM booked_placed AS placed
 CROSS JOIN run_params AS params

@@ -23,8 +23,8 @@ booked AS (
 )
 SELECT
     coalesce(billed.invoice_id, booked.invoice_id) AS invoice_id,
-    coalesce(billed.currency, booked.currency) AS currency,
-    billed.customer_id, billed.cohort, billed.total AS billed, booked.known_on,
+    coalesce(billed.currency, booked.currency) AS currency, billed.customer_id, billed.cohort, billed.total AS billed,
+    booked.known_on,
     greatest(billed.changed_on, booked.changed_on) AS changed_on,
     coalesce(
         billed.state = 'issued' AND booked.journal_id = booked.last_journal_id AND booked.receivables = 1
@@ -33,7 +33,8 @@ SELECT
         AND booked.credits = billed.credit AND booked.unbalanced = 0
         AND date_trunc('month', booked.posted_on) = date_trunc('month', billed.issued_on)
         AND booked.journal_id NOT IN (SELECT journal_id FROM others)
-        AND booked.invoice_id NOT IN (SELECT invoice_id FROM journal_shares), false
+        AND booked.invoice_id NOT IN (SELECT invoice_id FROM journal_shares),
+        false
     ) AS tied
 FROM engine_invoices AS billed
 FULL JOIN booked ON booked.invoice_id = billed.invoice_id AND booked.currency = billed.currency

@@ -21,10 +21,8 @@ entries AS (
 ),
 journals AS (
     SELECT
-        journal_id, min(invoice_id)
-            AS one_invoice, CASE WHEN min(invoice_id) IS NULL THEN 0
-            WHEN min(invoice_id) = max(invoice_id) THEN 1 ELSE 2
-        END AS invoices
+        journal_id, min(invoice_id) AS one_invoice,
+        CASE WHEN min(invoice_id) IS NULL THEN 0 WHEN min(invoice_id) = max(invoice_id) THEN 1 ELSE 2 END AS invoices
     FROM entries
     GROUP BY journal_id
     HAVING NOT bool_or(role IN ('cash', 'refund', 'write_off')) AND (

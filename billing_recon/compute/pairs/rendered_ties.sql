@@ -8,14 +8,14 @@ SELECT
     billed.total AS billed, billed.gross - billed.discount AS net, billed.lines, billed.content, billed.tax_content,
     coalesce(
         billed.state = 'issued' AND document.document_id IS NOT NULL
-        AND greatest(billed.changed_on, document.known_on) = params.day, false
+        AND greatest(billed.changed_on, document.known_on) = params.day,
+        false
     ) AS compared,
     coalesce(
-        billed.state = 'issued' AND document.customer_id = billed.customer_id
-        AND document.payable = billed.total
+        billed.state = 'issued' AND document.customer_id = billed.customer_id AND document.payable = billed.total
         AND document.total IN (billed.total, billed.gross - billed.discount + billed.tax)
-        AND document.subtotal = billed.gross AND document.discount = billed.discount
-        AND document.tax = billed.tax, false
+        AND document.subtotal = billed.gross AND document.discount = billed.discount AND document.tax = billed.tax,
+        false
     ) AS tied
 FROM engine_invoices AS billed
 FULL JOIN (
