@@ -11,16 +11,15 @@ from collections.abc import Collection
 
 from billing_recon.compute import breaks
 from billing_recon.compute.codes import codes, rerating, stages
-from billing_recon.compute.match import LATEST, bills, engine_output, payouts, summary_postings
+from billing_recon.compute.match import LATEST, PAYOUTS, bills, engine_output, summary_postings
 from billing_recon.compute.match import lines as matching
-from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
+from billing_recon.compute.pairs import METERED, PAID, billed_booked, billed_rendered, expected_billed
 from billing_recon.compute.relation import Relation
 from billing_recon.core.reason import Pair
 
 RELATIONS: tuple[Relation, ...] = (
     *engine_output.RELATIONS,
     *LATEST,
-    metered_used.METERED_DAYS,
     *bills.RELATIONS,
     *matching.RELATIONS,
     *rerating.RELATIONS,
@@ -30,9 +29,9 @@ RELATIONS: tuple[Relation, ...] = (
     *billed_rendered.RELATIONS,
     *summary_postings.RELATIONS,
     *billed_booked.RELATIONS,
-    *payouts.RELATIONS,
-    *billed_paid.RELATIONS,
-    *metered_used.RELATIONS,
+    *PAYOUTS,
+    *PAID,
+    *METERED,
     *breaks.RELATIONS,
 )
 """Every step in order, up to `reported`: what each break states, not yet in words."""
