@@ -11,28 +11,27 @@ from collections.abc import Collection
 
 from billing_recon.compute import breaks
 from billing_recon.compute.codes import codes, rerating, stages
-from billing_recon.compute.match import LATEST, bills, engine_output, payouts, summary_postings
+from billing_recon.compute.match import LATEST, PAYOUTS, SUMMARY_POSTINGS, bills, engine_output
 from billing_recon.compute.match import lines as matching
-from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
+from billing_recon.compute.pairs import BOOKED, METERED, PAID, RENDERED, expected_billed
 from billing_recon.compute.relation import Relation
 from billing_recon.core.reason import Pair
 
 RELATIONS: tuple[Relation, ...] = (
     *engine_output.RELATIONS,
     *LATEST,
-    metered_used.METERED_DAYS,
     *bills.RELATIONS,
     *matching.RELATIONS,
     *rerating.RELATIONS,
     *stages.RELATIONS,
     *codes.RELATIONS,
     *expected_billed.RELATIONS,
-    *billed_rendered.RELATIONS,
-    *summary_postings.RELATIONS,
-    *billed_booked.RELATIONS,
-    *payouts.RELATIONS,
-    *billed_paid.RELATIONS,
-    *metered_used.RELATIONS,
+    *RENDERED,
+    *SUMMARY_POSTINGS,
+    *BOOKED,
+    *PAYOUTS,
+    *PAID,
+    *METERED,
     *breaks.RELATIONS,
 )
 """Every step in order, up to `reported`: what each break states, not yet in words."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from billing_recon.explain.facts import Facts, count
+from billing_recon.explain.facts import Facts, Sentence, count
 
 
 def in_other_currency(facts: Facts) -> str:
@@ -39,7 +39,7 @@ def unmapped(facts: Facts) -> str:
 
 def duplicate(facts: Facts) -> str:
     return (
-        f"Document {facts['document_id']} shows {facts['invoice_id']} again, with {facts.money('amount')}; "
+        f"Document {facts['document_id']} shows {facts['invoice_id']} again, with {facts.money('rendered')}; "
         f"{facts['original']} shows it already."
     )
 
@@ -47,13 +47,13 @@ def duplicate(facts: Facts) -> str:
 def line_missing(facts: Facts) -> str:
     return (
         f"Document {facts['document_id']} lacks line {facts['line_id']} of {facts['invoice_id']}, "
-        f"{facts.money('billed')} before tax: {_payable(facts)}"
+        f"{facts.money('billed_net')} before tax: {_payable(facts)}"
     )
 
 
 def line_unknown(facts: Facts) -> str:
     return (
-        f"Document {facts['document_id']} shows line {facts['line_id']} with {facts.money('rendered')} before tax, "
+        f"Document {facts['document_id']} shows line {facts['line_id']} with {facts.money('rendered_net')} before tax, "
         f"which {facts['invoice_id']} does not have: {_payable(facts)}"
     )
 
@@ -68,7 +68,7 @@ def line_tax(facts: Facts) -> str:
 def line_amount(facts: Facts) -> str:
     return (
         f"Document {facts['document_id']} shows line {facts['line_id']} of {facts['invoice_id']} with "
-        f"{facts.money('rendered')} before tax where {facts.money('billed')} is billed: {_payable(facts)}"
+        f"{facts.money('rendered_net')} before tax where {facts.money('billed_net')} is billed: {_payable(facts)}"
     )
 
 
@@ -121,7 +121,7 @@ def figure(facts: Facts) -> str:
     )
 
 
-SENTENCES: Mapping[str, Callable[[Facts], str]] = {
+SENTENCES: Mapping[str, Sentence] = {
     "document_in_other_currency": in_other_currency,
     "document_in_unbilled_currency": in_unbilled_currency,
     "document_missing": missing,

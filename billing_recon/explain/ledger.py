@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from billing_recon.explain.facts import Facts, count
+from billing_recon.explain.facts import IN_DOUBT, Facts, Sentence, count
 
 
 def in_other_currency(facts: Facts) -> str:
@@ -24,8 +24,8 @@ def not_booked(facts: Facts) -> str:
 
 
 def without_invoice(facts: Facts) -> str:
-    doubt = "; more than one match fits, so none is made" if facts.has("in_doubt") else ""
-    return f"Journal {facts['journal_id']} books {facts.money('booked')} and names no invoice{doubt}."
+    end = IN_DOUBT if facts.has("in_doubt") else "."
+    return f"Journal {facts['journal_id']} books {facts.money('booked')} and names no invoice{end}"
 
 
 def unmapped(facts: Facts) -> str:
@@ -122,7 +122,7 @@ def unbilled_amount(facts: Facts) -> str:
     )
 
 
-SENTENCES: Mapping[str, Callable[[Facts], str]] = {
+SENTENCES: Mapping[str, Sentence] = {
     "booked_in_other_currency": in_other_currency,
     "booked_in_unbilled_currency": in_unbilled_currency,
     "invoice_not_booked": not_booked,

@@ -10,7 +10,7 @@ HEADER = (
     '"rendered": 1120.50, "billed_total": 1119.00, "rendered_total": 1121.00, "delta": 1.500000000000'
 )
 LINE = (
-    '"invoice_id": "INV-1", "document_id": "D1", "line_id": "7", "billed": 100.00, "rendered": 90.00, '
+    '"invoice_id": "INV-1", "document_id": "D1", "line_id": "7", "billed_net": 100.00, "rendered_net": 90.00, '
     '"tax_delta": -1.90, "delta": -11.90'
 )
 ALONE = '"invoice_id": "INV-1", "document_id": "D1", "amount": 119.00, "lag_days": 1'
@@ -40,7 +40,7 @@ WORDS = (
     ),
     (
         "document_duplicate",
-        ALONE + ', "original": "D0"',
+        ALONE + ', "rendered": 119.00, "original": "D0"',
         "Document D1 shows INV-1 again, with USD 119.00; D0 shows it already.",
     ),
     (
@@ -101,6 +101,6 @@ WORDS = (
 
 
 def test_every_sentence_says_what_where_and_how_much() -> None:
-    found = [(name, SENTENCES[name](Facts.read(f"{{{facts}}}", "USD", {"USD": 2}))) for name, facts, _ in WORDS]
+    found = [(name, SENTENCES[name](Facts.read({"currency": "USD"}, f"{{{facts}}}", {"USD": 2}))) for name, facts, _ in WORDS]
     assert found == [(name, words) for name, _, words in WORDS]
     assert {name for name, _, _ in WORDS} == set(SENTENCES)

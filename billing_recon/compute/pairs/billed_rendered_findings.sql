@@ -19,8 +19,8 @@ SELECT
         WHEN document.status = 'missing' THEN 'document_missing' ELSE 'document_unmapped'
     END AS sentence,
     to_json(struct_pack(
-        invoice_id := document.invoice_id, document_id := document.document_id,
-        amount := coalesce(document.rendered, document.billed), lag_days := params.render_lag_days
+        document_id := document.document_id, amount := coalesce(document.rendered, document.billed),
+        lag_days := params.render_lag_days
     )) AS facts,
     'rendered_invoices' AS layer,
     CASE
@@ -42,10 +42,7 @@ SELECT
     coalesce(billed.customer_id, document.customer_id) AS customer_id, billed.subscription_id, document.currency,
     coalesce(billed.cohort, 'all') AS cohort, 'control' AS variant, document.payable AS rendered,
     document.payable AS delta, document.document_id AS identity, false AS compared, 'document_duplicate' AS sentence,
-    to_json(struct_pack(
-        invoice_id := document.invoice_id, document_id := document.document_id, original := document.original,
-        amount := document.payable
-    )) AS facts,
+    to_json(struct_pack(document_id := document.document_id, original := document.original)) AS facts,
     'rendered_invoices' AS layer,
     [struct_pack("table" := 'rendered_invoices', file := document.source_file, "row" := document.source_row)]
         AS sources,
@@ -66,9 +63,8 @@ SELECT
         WHEN line.amount_delta = 0 THEN 'document_line_tax' ELSE 'document_line_amount'
     END AS sentence,
     to_json(struct_pack(
-        invoice_id := line.invoice_id, document_id := line.document_id, line_id := line.line_id,
-        billed := line.billed_amount, rendered := line.rendered_amount, tax_delta := line.tax_delta,
-        delta := line.delta
+        document_id := line.document_id, billed_net := line.billed_amount, rendered_net := line.rendered_amount,
+        tax_delta := line.tax_delta
     )) AS facts,
     'rendered_lines' AS layer,
     CASE
@@ -88,9 +84,8 @@ SELECT
         WHEN header.delta <> 0 THEN 'document_total' ELSE 'document_figure'
     END AS sentence,
     to_json(struct_pack(
-        invoice_id := header.invoice_id, document_id := header.document_id, customer_id := header.customer_id,
-        other_customer := header.other_customer, billed := header.billed, rendered := header.rendered,
-        billed_total := header.billed_total, rendered_total := header.rendered_total, delta := header.delta,
+        document_id := header.document_id, other_customer := header.other_customer,
+        billed_total := header.billed_total, rendered_total := header.rendered_total,
         subtotal_delta := header.subtotal_delta, discount_delta := header.discount_delta, tax_delta := header.tax_delta
     )) AS facts,
     'rendered_invoices' AS layer,

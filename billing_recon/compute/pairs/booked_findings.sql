@@ -54,13 +54,11 @@ SELECT
         WHEN placed.booked_tax <> placed.tax THEN 'booked_tax' ELSE 'booked_credits'
     END AS sentence,
     to_json(struct_pack(
-        invoice_id := placed.invoice_id, journal_id := placed.journal_id, journals := placed.journals,
-        in_doubt := doubtful.journal_id IS NOT NULL, customer_id := placed.customer_id,
-        other_customer := placed.other_customer, issued_on := placed.issued_on, posted_on := placed.posted_on,
-        lag_days := params.ledger_lag_days, billed := coalesce(placed.billed, 0), booked := coalesce(placed.booked, 0),
-        delta := placed.delta, net := placed.net, revenue := placed.revenue, tax := placed.tax,
-        booked_tax := placed.booked_tax, credit := placed.credit, booked_credits := placed.booked_credits,
-        unbalanced := placed.unbalanced
+        billed := coalesce(placed.billed, 0), booked := coalesce(placed.booked, 0), journals := placed.journals,
+        journal_id := placed.journal_id, in_doubt := doubtful.journal_id IS NOT NULL, issued_on := placed.issued_on,
+        posted_on := placed.posted_on, lag_days := params.ledger_lag_days, other_customer := placed.other_customer,
+        net := placed.net, revenue := placed.revenue, tax := placed.tax, booked_tax := placed.booked_tax,
+        credit := placed.credit, booked_credits := placed.booked_credits, unbalanced := placed.unbalanced
     )) AS facts,
     'ledger_entries' AS layer, cited.sources,
     json_object(
@@ -80,10 +78,7 @@ SELECT
     coalesce(placed.booked, 0) - placed.rendered AS delta, placed.currency AS identity,
     placed.booked IS NOT NULL AS compared,
     CASE WHEN placed.booked IS NULL THEN 'unbilled_in_other_currency' ELSE 'unbilled_amount' END AS sentence,
-    to_json(struct_pack(
-        invoice_id := placed.invoice_id, document_id := placed.document_id, booked_currency := placed.booked_currency,
-        rendered := placed.rendered, booked := placed.booked, delta := placed.booked - placed.rendered
-    )) AS facts,
+    to_json(struct_pack(document_id := placed.document_id, booked_currency := placed.booked_currency)) AS facts,
     'ledger_entries' AS layer, cited.sources,
     json_object('document_id', placed.document_id, 'first_journal', placed.journal_id) AS evidence
 FROM rendered_booked_placed AS placed

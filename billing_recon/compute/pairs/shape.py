@@ -101,9 +101,6 @@ def counted(figure: str) -> str:
     return f"group_thousands(say_quantity({figure}))"
 
 
-IN_DOUBT = "; more than one match fits, so none is made."
-"""How a sentence ends that tells of a posting or payment which could be put to an invoice in several ways."""
-
 _ORDER: tuple[Code, ...] = tuple(code for codes in STAGE_CODES.values() for code in codes)
 
 CODE_ORDER = "[" + ", ".join(f"'{code.value}'" for code in _ORDER) + "]"

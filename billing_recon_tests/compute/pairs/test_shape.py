@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from billing_recon.compute.breaks.breaks import ASSESSED_IN, FOUND_IN
+from billing_recon.compute.breaks import ASSESSED_IN, FOUND_IN
 from billing_recon.compute.definitions import DEFINITIONS
 from billing_recon.compute.engine import session
 from billing_recon.compute.pairs.shape import ASSESSED, FINDING

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_recon.compute.engine import build, scratch
-from billing_recon.compute.match import reversals
+from billing_recon.compute.match import REVERSALS
 
 DAY = date(2026, 3, 1)
 Key = tuple[str, str]
@@ -66,7 +66,7 @@ def reversed_by(lines: list[Line], **changed: object) -> tuple[dict[str, dict[st
         con.execute("CREATE TABLE engine_lines AS FROM given")
         con.execute("CREATE TABLE currencies AS SELECT 'GBP' AS currency, 2 AS decimals, 2 AS exponent")
         con.execute("CREATE TABLE run_params AS SELECT 'half_up' AS rounding")
-        build(con, reversals.RELATIONS)
+        build(con, REVERSALS)
         cursor = con.execute("FROM credit_coverage ORDER BY invoice_id")
         names = [column[0] for column in cursor.description]
         found = {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
@@ -131,7 +131,7 @@ def test_a_credit_note_without_units_is_uncovered_with_its_money() -> None:
         con.execute("CREATE TABLE engine_lines AS FROM given")
         con.execute("CREATE TABLE currencies AS SELECT 'GBP' AS currency, 2 AS decimals, 2 AS exponent")
         con.execute("CREATE TABLE run_params AS SELECT 'half_up' AS rounding")
-        build(con, reversals.RELATIONS)
+        build(con, REVERSALS)
         found = con.execute("SELECT state, credited, covered, uncovered FROM credit_coverage").fetchall()
         con.unregister("given")
     assert found == [("uncovered", 10, 0, 10)]
