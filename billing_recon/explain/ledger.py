@@ -58,9 +58,7 @@ def booked_twice(facts: Facts) -> str:
 
 
 def batch_rest(facts: Facts) -> str:
-    return (
-        f"Journal {facts['journal_id']} books several invoices at once and is {facts.signed('delta')} off their sum."
-    )
+    return f"Journal {facts['journal_id']} books several invoices at once and is {facts.signed('delta')} off their sum."
 
 
 def amount(facts: Facts) -> str:
@@ -78,9 +76,7 @@ def unbalanced(facts: Facts) -> str:
 
 
 def customer(facts: Facts) -> str:
-    return (
-        f"{_right(facts)} the receivable is on customer {facts['other_customer']}, not on {facts['customer_id']}."
-    )
+    return f"{_right(facts)} the receivable is on customer {facts['other_customer']}, not on {facts['customer_id']}."
 
 
 def revenue(facts: Facts) -> str:
@@ -92,9 +88,7 @@ def tax(facts: Facts) -> str:
 
 
 def credits(facts: Facts) -> str:
-    return (
-        f"{_right(facts)} credits used are {facts.money('booked_credits')} where {facts.money('credit')} is billed."
-    )
+    return f"{_right(facts)} credits used are {facts.money('booked_credits')} where {facts.money('credit')} is billed."
 
 
 def _right(facts: Facts) -> str:

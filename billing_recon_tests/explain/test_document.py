@@ -101,6 +101,8 @@ WORDS = (
 
 
 def test_every_sentence_says_what_where_and_how_much() -> None:
-    found = [(name, SENTENCES[name](Facts.read({"currency": "USD"}, f"{{{facts}}}", {"USD": 2}))) for name, facts, _ in WORDS]
+    found = [
+        (name, SENTENCES[name](Facts.read({"currency": "USD"}, f"{{{facts}}}", {"USD": 2}))) for name, facts, _ in WORDS
+    ]
     assert found == [(name, words) for name, _, words in WORDS]
     assert {name for name, _, _ in WORDS} == set(SENTENCES)

@@ -136,7 +136,9 @@ def _shuffled(world: World) -> None:
         rows.reverse()
 
 
-@pytest.mark.parametrize("change", [_repeated, _with_another_matched_invoice, _shuffled], ids=lambda one: one.__name__[1:])
+@pytest.mark.parametrize(
+    "change", [_repeated, _with_another_matched_invoice, _shuffled], ids=lambda one: one.__name__[1:]
+)
 @pytest.mark.parametrize("pair", PAIRS)
 def test_changes_without_effect_on_facts_change_no_break(pair: str, change: Callable[[World], None]) -> None:
     def breaks(harmless: Callable[[World], None] | None) -> list[tuple[Any, ...]]:
