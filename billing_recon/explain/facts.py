@@ -1,9 +1,9 @@
-"""The facts of one break, and how each kind of fact is written for a reader. Which facts a sentence uses is the sentence's matter."""
+"""The facts of one finding, and how each kind of fact is written for a reader. Which facts a sentence uses is in its own module."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,19 +14,24 @@ from billing_recon.core.figures import grouped as grouped
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a finding states, by name (`values`), and its currency; `decimals` at which each currency's amounts settle.
+    """What a finding states, by name (`values`): its own columns, and what only its sentence needs.
+
+    `decimals`: at how many decimals each currency's amounts settle.
 
     Figures are exact decimals. A fact that is absent or NULL is None.
     """
 
     values: Mapping[str, Any]
-    currency: str | None
     decimals: Mapping[str, int]
 
     @classmethod
-    def read(cls, facts: str | None, currency: str | None, decimals: Mapping[str, int]) -> Facts:
-        """Facts as the relations state them: a JSON object whose figures keep every digit."""
-        return cls(json.loads(facts or "{}", parse_float=Decimal), currency, decimals)
+    def read(cls, columns: Mapping[str, Any], facts: str | None, decimals: Mapping[str, int]) -> Facts:
+        """Columns with what `facts` adds to them or states otherwise: a JSON object whose figures keep every digit."""
+        return cls({**columns, **json.loads(facts or "{}", parse_float=Decimal)}, decimals)
+
+    @property
+    def currency(self) -> str | None:
+        return self.values.get("currency")
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -62,6 +67,13 @@ class Facts:
     def units(self, name: str) -> str:
         """A quantity: 12,400 or 0.5."""
         return units(self.number(name))
+
+
+Sentence = Callable[[Facts], str]
+"""Facts in words. It computes no money."""
+
+IN_DOUBT = "; more than one match fits, so none is made."
+"""How a sentence ends about a posting or payment that could be matched in several ways."""
 
 
 def units(quantity: Decimal) -> str:

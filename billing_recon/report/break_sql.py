@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from billing_recon.compute.money import DEFINITIONS
+from billing_recon.compute.definitions import DEFINITIONS
 from billing_recon.compute.reconcile import EXPLAINED
 from billing_recon.compute.relation import Relation
 from billing_recon.core.errors import ConfigurationError
