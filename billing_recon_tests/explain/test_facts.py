@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from billing_recon.explain.facts import Facts, count, percent, rate, units
+import pytest
+
+from billing_recon.explain.facts import Facts, count, percent, rate, units, words
 
 DECIMALS = {"USD": 2, "JPY": 0}
 
@@ -30,6 +32,13 @@ def test_amounts_show_the_decimals_of_their_currency_and_more_only_if_they_have_
     assert (read.signed("total"), read.signed("less")) == ("USD +1,234.50", "USD -6.00")
     assert read.money("total", "JPY") == "JPY 1,234.5"
     assert facts(total=Decimal(1200), currency="JPY").money("total") == "JPY 1,200"
+
+
+def test_a_kind_of_fact_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="no such kind of fact"):
+        words("{paid:monney}")(facts(paid=Decimal(1)))
+    with pytest.raises(KeyError):
+        words("{absent}")(facts())
 
 
 def test_units_rates_and_counts() -> None:

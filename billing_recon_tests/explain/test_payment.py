@@ -37,6 +37,7 @@ WORDS = {
         "Customer C-9 paid USD 1,100.50 for INV-1, which bills USD 119.00 to customer C-1."
     ),
     "payment_without_invoice": "Payment P1 of USD 1,100.50 names no invoice.",
+    "payment_in_doubt": "Payment P1 of USD 1,100.50 names no invoice; more than one match fits, so none is made.",
     "payment_for_unknown_invoice": (
         "Payment P1 of USD 1,100.50 is for INV-1, which the billing engine does not have."
     ),
@@ -55,8 +56,3 @@ WORDS = {
 @pytest.mark.parametrize("name", sorted(SENTENCES))
 def test_a_payment_sentence_names_what_where_and_how_much(name: str) -> None:
     assert SENTENCES[name](Facts(COLUMNS, {"USD": 2})) == WORDS[name]
-
-
-def test_a_payment_that_fits_several_invoices_says_so() -> None:
-    said = SENTENCES["payment_without_invoice"](Facts(COLUMNS | {"in_doubt": True}, {"USD": 2}))
-    assert said == "Payment P1 of USD 1,100.50 names no invoice; more than one match fits, so none is made."

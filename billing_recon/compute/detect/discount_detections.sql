@@ -69,7 +69,8 @@ given AS (
 SELECT
     'UNUSUAL_DISCOUNT' AS detector, concat_ws('|', today.invoice_id, today.currency, today.variant) AS identity,
     today.customer_id, today.subscription_id, today.invoice_id, today.currency, today.discount AS amount,
-    CASE WHEN today.share > policy.max_discount THEN 'discount_above_policy' ELSE 'discount_above_history'
+    CASE WHEN today.share > policy.max_discount THEN 'discount_above_policy'
+        WHEN chosen.usual.plan IS NULL THEN 'discount_above_customer' ELSE 'discount_above_plan'
     END AS sentence,
     to_json(struct_pack(
         gross := today.gross, share := today.share, max_discount := policy.max_discount, plan := chosen.usual.plan,

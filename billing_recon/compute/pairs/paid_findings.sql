@@ -33,6 +33,7 @@ SELECT
         WHEN 'PAYMENT_MISSING' THEN 'payment_missing'
         WHEN 'PAYMENT_MISAPPLIED'
             THEN CASE WHEN placed.has_left THEN 'payment_by_another_customer'
+                    WHEN doubtful.payment_id IS NOT NULL THEN 'payment_in_doubt'
                     WHEN starts_with(placed.invoice_id, 'payment ') THEN 'payment_without_invoice'
                     ELSE 'payment_for_unknown_invoice'
                 END
@@ -46,8 +47,7 @@ SELECT
         paid := coalesce(placed.paid, 0),
         returned := coalesce(placed.returned, 0),
         payments := placed.payments, payment_id := placed.payment_id, other_customer := placed.other_customer,
-        issued_on := placed.issued_on, terms_days := params.payment_terms_days,
-        in_doubt := doubtful.payment_id IS NOT NULL
+        issued_on := placed.issued_on, terms_days := params.payment_terms_days
     )) AS facts,
     cited.sources,
     json_object(
