@@ -43,7 +43,7 @@ from billing_recon.day.landing import LANDED
 from billing_recon.day.parameters import day_tables
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
-from billing_recon.explain import write_explanations
+from billing_recon.explain import write_detections, write_explanations
 
 COMPARED: tuple[TableSpec, ...] = (
     SUBSCRIPTIONS,
@@ -91,7 +91,8 @@ def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     with prepared(home, day) as (con, relations):
         build(con, relations)
         write_explanations(con)
-        build(con, comparison.EXPLAINED)
+        write_detections(con)
+        build(con, (*comparison.EXPLAINED, *detect.EXPLAINED))
         return StepResult.of(*(home.write(con, table, day, run_id) for table in WRITTEN))
 
 

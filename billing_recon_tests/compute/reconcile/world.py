@@ -51,7 +51,7 @@ from billing_recon.core.schema.parameters import (
     RunParams,
 )
 from billing_recon.day.parameters import decision_rows, policy_tables
-from billing_recon.explain import write_explanations
+from billing_recon.explain import write_detections, write_explanations
 
 DAY = date(2026, 3, 3)
 """The day that a world is about, unless it says otherwise: invoices of February are due on it."""
@@ -617,6 +617,8 @@ class Outcome:
     def detected(self, detector: str | None = None) -> list[dict[str, Any]]:
         """What the detectors found, of one of them if given."""
         build(self.con, detect.RELATIONS)
+        write_detections(self.con)
+        build(self.con, detect.EXPLAINED)
         where = f" WHERE detector = '{detector}'" if detector else ""
         return self.rows(f"FROM detections{where} ORDER BY detector, invoice_id, payment_id")
 
