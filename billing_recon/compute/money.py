@@ -11,7 +11,9 @@ _STATEMENTS = tuple(
     if "CREATE" in statement
 )
 
-TYPES: dict[str, str] = dict(re.findall(r"CREATE TYPE (\w+) AS (.+)", "\n".join(_STATEMENTS)))
+TYPES: dict[str, str] = {
+    name: kind.replace(" ", "") for name, kind in re.findall(r"CREATE TYPE (\w+) AS (.+)", "\n".join(_STATEMENTS))
+}
 """Names by which .sql files call the types: CAST(x AS amount)."""
 RAW, AMOUNT, QUANTITY, PRICE, RATE = (TYPES[name] for name in ("raw", "amount", "quantity", "price", "rate"))
 

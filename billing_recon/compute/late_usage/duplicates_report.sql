@@ -23,8 +23,8 @@ SELECT coalesce(removed.day, conflict.day) AS day, coalesce(removed.source, conf
     coalesce(conflict.events, 0) AS conflict_events, conflict.first_row.event AS first_conflict,
     conflict.first_row.file AS conflict_file, conflict.first_row.place AS conflict_row
 FROM removed
-FULL JOIN contradicting AS conflict ON conflict.day = removed.day
-    AND conflict.source IS NOT DISTINCT FROM removed.source
-    AND conflict.customer_id IS NOT DISTINCT FROM removed.customer_id
-    AND conflict.meter IS NOT DISTINCT FROM removed.meter
+FULL JOIN contradicting AS conflict
+    ON conflict.source IS NOT DISTINCT FROM removed.source
+        AND conflict.customer_id IS NOT DISTINCT FROM removed.customer_id
+        AND conflict.meter IS NOT DISTINCT FROM removed.meter AND conflict.day = removed.day
 ORDER BY day, source, customer_id, meter

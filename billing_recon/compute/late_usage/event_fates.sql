@@ -6,13 +6,17 @@ WITH placed AS (
     SELECT event.source, event.event_id, event.subscription_id, event.meter, event.observed_on, quarter.usage_day
     FROM new_events AS event
     CROSS JOIN run_params AS params
-    LEFT JOIN rollup_zones AS zone ON zone.subscription_id = event.subscription_id
-        AND event.observed_on >= zone.since AND event.observed_on < zone.until
+    LEFT JOIN
+        rollup_zones
+            AS zone
+        ON zone.subscription_id = event.subscription_id
+            AND event.observed_on >= zone.since AND event.observed_on < zone.until
     JOIN rollup_quarters AS quarter
         ON quarter.quarter = epoch_us(event.event_time) - epoch_us(event.event_time) % 900000000
-        AND quarter.timezone = coalesce(zone.timezone, params.company_timezone)
+            AND quarter.timezone = coalesce(zone.timezone, params.company_timezone)
 )
-SELECT event.source, event.event_id, event.observed_on, event.usage_day,
+SELECT
+    event.source, event.event_id, event.observed_on, event.usage_day,
     CASE
         WHEN repeated.event_id IS NOT NULL THEN 'duplicate'
         WHEN NOT touched.counts THEN 'superseded'

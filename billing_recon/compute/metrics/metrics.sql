@@ -21,13 +21,15 @@ due_lines AS (
     FROM expected_lines AS line JOIN run_params AS params ON params.day = line.due_on
 ),
 reported_invoices AS (
-    SELECT invoice_id,
+    SELECT
+        invoice_id,
         bool_or(pair = 'expected_billed' AND disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')) AS wrong,
         bool_or(code = 'INVOICE_DUPLICATE') AS duplicate
     FROM reported WHERE invoice_id IS NOT NULL GROUP BY invoice_id
 ),
 new_lines AS (
-    SELECT line.invoice_id, line.total, line.tax, line.credit, line.currency, line.cohort, line.variant, found.wrong,
+    SELECT
+        line.invoice_id, line.total, line.tax, line.credit, line.currency, line.cohort, line.variant, found.wrong,
         found.duplicate
     FROM engine_lines AS line
     JOIN run_params AS params ON params.day = line.observed_on
@@ -83,27 +85,32 @@ quarantined AS (
     WHERE held.money_at_risk IS NOT NULL AND held.decision IS NULL
 ),
 new_signals AS (
-    SELECT signal.kind, lower(signal.status) IN (
-        'success', 'succeeded', 'ok', 'completed', 'complete', 'generated', 'sent', 'delivered'
-    ) AS good
+    SELECT
+        signal.kind, lower(signal.status) IN (
+            'success', 'succeeded', 'ok', 'completed', 'complete', 'generated', 'sent', 'delivered'
+        ) AS good
     FROM signals AS signal JOIN run_params AS params ON params.day = signal.observed_on
 ),
 figures AS (
-    SELECT currency, 'all' AS cohort, 'control' AS variant, unnest([
-        figure('expected_invoices', count(DISTINCT concat_ws('|', subscription_id, CAST(due_on AS VARCHAR))))
-    ]) AS stated
+    SELECT
+        currency, 'all' AS cohort, 'control' AS variant, unnest([
+            figure('expected_invoices', count(DISTINCT concat_ws('|', subscription_id, CAST(due_on AS VARCHAR))))
+        ]) AS stated
     FROM due_lines GROUP BY currency
     UNION ALL
-    SELECT currency, cohort, variant, unnest([
-        figure('actual_invoices', count(DISTINCT invoice_id)),
-        figure('total_billed', sum(total)),
-        figure('total_tax', sum(tax)),
-        figure('total_credits', sum(credit)),
-        rate_of('invoice_error_rate', count(DISTINCT invoice_id) FILTER (WHERE wrong), count(DISTINCT invoice_id)),
-        rate_of(
-            'duplicate_invoice_rate', count(DISTINCT invoice_id) FILTER (WHERE duplicate), count(DISTINCT invoice_id)
-        )
-    ]) AS stated
+    SELECT
+        currency, cohort, variant, unnest([
+            figure('actual_invoices', count(DISTINCT invoice_id)),
+            figure('total_billed', sum(total)),
+            figure('total_tax', sum(tax)),
+            figure('total_credits', sum(credit)),
+            rate_of('invoice_error_rate', count(DISTINCT invoice_id) FILTER (WHERE wrong), count(DISTINCT invoice_id)),
+            rate_of(
+                'duplicate_invoice_rate',
+                count(DISTINCT invoice_id) FILTER (WHERE duplicate),
+                count(DISTINCT invoice_id)
+            )
+        ]) AS stated
     FROM new_lines GROUP BY currency, cohort, variant
     UNION ALL
     SELECT currency, 'all' AS cohort, 'control' AS variant, figure('total_rendered', sum(payable)) AS stated
@@ -112,13 +119,15 @@ figures AS (
     SELECT currency, 'all' AS cohort, 'control' AS variant, figure('total_booked', sum(ar)) AS stated
     FROM new_journals GROUP BY currency
     UNION ALL
-    SELECT currency, 'all' AS cohort, 'control' AS variant, unnest([
-        figure('total_paid', coalesce(sum(amount) FILTER (WHERE kind = 'payment' AND succeeded), 0)),
-        figure('total_refunded', coalesce(sum(amount) FILTER (WHERE kind <> 'payment' AND succeeded), 0))
-    ]) AS stated
+    SELECT
+        currency, 'all' AS cohort, 'control' AS variant, unnest([
+            figure('total_paid', coalesce(sum(amount) FILTER (WHERE kind = 'payment' AND succeeded), 0)),
+            figure('total_refunded', coalesce(sum(amount) FILTER (WHERE kind <> 'payment' AND succeeded), 0))
+        ]) AS stated
     FROM new_payments GROUP BY currency
     UNION ALL
-    SELECT currency, 'all' AS cohort, 'control' AS variant,
+    SELECT
+        currency, 'all' AS cohort, 'control' AS variant,
         rate_of('payment_capture_rate', coalesce(sum(amount) FILTER (WHERE succeeded), 0), sum(amount)) AS stated
     FROM new_payments WHERE kind = 'payment' GROUP BY currency
     UNION ALL
@@ -132,30 +141,35 @@ figures AS (
     FROM assessed WHERE currency IS NOT NULL AND pair = 'expected_billed' AND left_count > 0
     GROUP BY currency, cohort, variant
     UNION ALL
-    SELECT currency, cohort, variant,
+    SELECT
+        currency, cohort, variant,
         rate_of('mismatch_rate', count(*) FILTER (WHERE status = 'break'), count(*)) AS stated
     FROM assessed WHERE currency IS NOT NULL GROUP BY currency, cohort, variant
     UNION ALL
-    SELECT currency, cohort, variant, unnest([
-        figure('money_at_risk_gross', sum(gross)),
-        figure('net_delta', sum(net))
-    ]) AS stated
+    SELECT
+        currency, cohort, variant, unnest([
+            figure('money_at_risk_gross', sum(gross)),
+            figure('net_delta', sum(net))
+        ]) AS stated
     FROM risks GROUP BY currency, cohort, variant
     UNION ALL
-    SELECT currency, cohort, variant,
+    SELECT
+        currency, cohort, variant,
         figure('max_account_drift', max(ratio(abs(right_amount - left_amount), abs(left_amount)))) AS stated
     FROM accounts WHERE left_amount <> 0 GROUP BY currency, cohort, variant
     UNION ALL
     SELECT NULL AS currency, 'all' AS cohort, 'control' AS variant, figure('late_events', sum(late_events)) AS stated
     FROM arrivals HAVING count(*) > 0
     UNION ALL
-    SELECT NULL AS currency, 'all' AS cohort, 'control' AS variant, unnest([
-        figure('metering_lag_p50', min(lag) FILTER (WHERE upto + upto >= events)),
-        figure('metering_lag_p95', min(lag) FILTER (WHERE apply_rate(events, 0.95) <= upto))
-    ]) AS stated
+    SELECT
+        NULL AS currency, 'all' AS cohort, 'control' AS variant, unnest([
+            figure('metering_lag_p50', min(lag) FILTER (WHERE upto + upto >= events)),
+            figure('metering_lag_p95', min(lag) FILTER (WHERE apply_rate(events, 0.95) <= upto))
+        ]) AS stated
     FROM lags HAVING count(*) > 0
     UNION ALL
-    SELECT NULL AS currency, 'all' AS cohort, 'control' AS variant,
+    SELECT
+        NULL AS currency, 'all' AS cohort, 'control' AS variant,
         figure('quarantined_rows', sum(quarantined)) AS stated
     FROM landing_reports HAVING count(*) > 0
     UNION ALL
@@ -165,23 +179,27 @@ figures AS (
     SELECT NULL AS currency, 'all' AS cohort, 'control' AS variant, figure('quarantined_money', 0) AS stated
     FROM landing_reports HAVING count(*) > 0 AND NOT EXISTS (SELECT 1 FROM quarantined)
     UNION ALL
-    SELECT NULL AS currency, 'all' AS cohort, 'control' AS variant,
+    SELECT
+        NULL AS currency, 'all' AS cohort, 'control' AS variant,
         rate_of('invoice_generation_success_rate', count(*) FILTER (WHERE good), count(*)) AS stated
     FROM new_signals WHERE kind = 'invoice_generation' HAVING count(*) > 0
     UNION ALL
-    SELECT NULL AS currency, 'all' AS cohort, 'control' AS variant, unnest([
-        figure('failed_webhooks', count(*) FILTER (WHERE kind = 'webhook' AND NOT good)),
-        figure('tickets', count(*) FILTER (WHERE kind = 'ticket'))
-    ]) AS stated
+    SELECT
+        NULL AS currency, 'all' AS cohort, 'control' AS variant, unnest([
+            figure('failed_webhooks', count(*) FILTER (WHERE kind = 'webhook' AND NOT good)),
+            figure('tickets', count(*) FILTER (WHERE kind = 'ticket'))
+        ]) AS stated
     FROM new_signals HAVING count(*) > 0
     UNION ALL
     SELECT NULL AS currency, 'all' AS cohort, 'control' AS variant, figure('time_to_close', min(days)) AS stated
     FROM last_close HAVING count(*) > 0
 )
-SELECT names.metric, CAST(found.currency AS VARCHAR) AS currency, coalesce(found.cohort, 'all') AS cohort,
+SELECT
+    names.metric, CAST(found.currency AS VARCHAR) AS currency, coalesce(found.cohort, 'all') AS cohort,
     coalesce(found.variant, 'control') AS variant, found.stated.numerator AS numerator,
     found.stated.denominator AS denominator,
     CAST(CASE WHEN found.stated.is_rate THEN ratio(found.stated.numerator, found.stated.denominator)
-        ELSE found.stated.numerator END AS amount) AS value
+        ELSE found.stated.numerator
+    END AS amount) AS value
 FROM names LEFT JOIN figures AS found ON found.stated.metric = names.metric
 ORDER BY names.metric, currency, cohort, variant

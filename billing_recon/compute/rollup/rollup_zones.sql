@@ -6,9 +6,10 @@ WITH settled AS (
     FROM subscriptions GROUP BY subscription_id
 ),
 moved AS (
-    SELECT landed.subscription_id, landed.day, landed.timezone, row_number() OVER (
-        PARTITION BY landed.subscription_id, landed.day ORDER BY landed.valid_from DESC, landed.source_row DESC
-    ) AS newest
+    SELECT
+        landed.subscription_id, landed.day, landed.timezone, row_number() OVER (
+            PARTITION BY landed.subscription_id, landed.day ORDER BY landed.valid_from DESC, landed.source_row DESC
+        ) AS newest
     FROM subscriptions AS landed
     JOIN settled ON settled.subscription_id = landed.subscription_id AND settled.timezone <> settled.other
 ),

@@ -3,7 +3,8 @@
 -- never added.
 -- inputs: assessments, reported
 WITH population AS (
-    SELECT pair, currency, meter, cohort, variant,
+    SELECT
+        pair, currency, meter, cohort, variant,
         coalesce(sum(left_count) FILTER (WHERE status <> 'pending'), 0) AS left_count,
         coalesce(sum(right_count) FILTER (WHERE status <> 'pending'), 0) AS right_count,
         coalesce(sum(left_amount) FILTER (WHERE status <> 'pending'), 0) AS left_amount,
@@ -13,11 +14,13 @@ WITH population AS (
     FROM assessments GROUP BY pair, currency, meter, cohort, variant
 ),
 differences AS (
-    SELECT pair, currency, CASE WHEN currency IS NULL THEN meter END AS meter, cohort, variant, count(*) AS breaks,
+    SELECT
+        pair, currency, CASE WHEN currency IS NULL THEN meter END AS meter, cohort, variant, count(*) AS breaks,
         sum(delta) AS net, sum(abs(delta)) AS gross
     FROM reported GROUP BY pair, currency, CASE WHEN currency IS NULL THEN meter END, cohort, variant
 )
-SELECT coalesce(population.pair, broken.pair) AS pair, coalesce(population.currency, broken.currency) AS currency,
+SELECT
+    coalesce(population.pair, broken.pair) AS pair, coalesce(population.currency, broken.currency) AS currency,
     coalesce(population.meter, broken.meter) AS meter, coalesce(population.cohort, broken.cohort) AS cohort,
     coalesce(population.variant, broken.variant) AS variant,
     CAST(coalesce(population.left_count, 0) AS BIGINT) AS left_count,
@@ -26,12 +29,16 @@ SELECT coalesce(population.pair, broken.pair) AS pair, coalesce(population.curre
     CAST(coalesce(population.right_amount, 0) AS amount) AS right_amount,
     CAST(coalesce(population.right_amount - population.left_amount, 0) AS amount) AS delta,
     CAST(coalesce(broken.breaks, 0) AS BIGINT) AS breaks, CAST(coalesce(broken.net, 0) AS amount) AS break_net,
-    CAST(coalesce(broken.gross, 0) AS amount) AS break_gross, CAST(coalesce(population.matched, 0) AS BIGINT) AS matched,
+    CAST(coalesce(broken.gross, 0) AS amount) AS break_gross,
+    CAST(coalesce(population.matched, 0) AS BIGINT) AS matched,
     CAST(coalesce(population.pending, 0) AS BIGINT) AS pending,
     CAST(coalesce(population.pending_amount, 0) AS amount) AS pending_amount
 FROM population
-FULL JOIN differences AS broken ON broken.pair = population.pair
-    AND broken.currency IS NOT DISTINCT FROM population.currency
-    AND broken.meter IS NOT DISTINCT FROM population.meter AND broken.cohort = population.cohort
-    AND broken.variant = population.variant
+FULL JOIN
+    differences
+        AS broken
+    ON broken.pair = population.pair
+        AND broken.currency IS NOT DISTINCT FROM population.currency
+        AND broken.meter IS NOT DISTINCT FROM population.meter AND broken.cohort = population.cohort
+        AND broken.variant = population.variant
 ORDER BY pair, currency, meter, cohort, variant
