@@ -1,6 +1,7 @@
--- Types and functions of money. This is the only place where SQL multiplies, divides or rounds money; every relation calls
--- these by name. DuckDB raises on overflow and never wraps. `/`, `//`, `avg` and exponent literals turn decimals into
--- DOUBLE; a test parses every relation and refuses them. Another engine needs this file written again and nothing else.
+-- Types and functions of money. This is the only place where SQL multiplies, divides or rounds money; every relation
+-- calls these by name. DuckDB raises on overflow and never wraps. `/`, `//`, `avg` and exponent literals turn
+-- decimals into DOUBLE; a test parses every relation and refuses them. Another engine needs this file written again
+-- and nothing else.
 
 -- Types. They are aliases of decimals, so sums and comparisons stay exact.
 
@@ -51,8 +52,8 @@ CREATE MACRO share(amount, part, whole) AS decimal_division(
     CAST(CAST(amount AS raw) * CAST(part AS DECIMAL(9, 0)) AS raw), CAST(whole AS DECIMAL(9, 0)), 22
 );
 
--- Part / whole, both whole numbers, rounded half up at 8, 9, 10, 12 or 16 decimals (core.profile.Profile.ratio_decimals);
--- at any other number, or none, kept at 22.
+-- Part / whole, both whole numbers, rounded half up at 8, 9, 10, 12 or 16 decimals
+-- (core.profile.Profile.ratio_decimals); at any other number, or none, kept at 22.
 CREATE MACRO ratio_of(part, whole, decimals) AS list_transform(
     [decimal_division(CAST(part AS DECIMAL(12, 0)), CAST(whole AS DECIMAL(12, 0)), 22)],
     LAMBDA exact: CAST(CASE decimals
@@ -65,8 +66,8 @@ CREATE MACRO ratio_of(part, whole, decimals) AS list_transform(
     END AS raw)
 )[1];
 
--- Amount times ratio. The amount is split at its decimal point so that 38 digits suffice: exact to 22 decimals for whole
--- amounts, and within 1e-16 for their fractions.
+-- Amount times ratio. The amount is split at its decimal point so that 38 digits suffice: exact to 22 decimals for
+-- whole amounts, and within 1e-16 for their fractions.
 CREATE MACRO part_of(amount, ratio) AS list_transform(
     [struct_pack(
         exact := CAST(amount AS raw),
@@ -91,12 +92,12 @@ CREATE MACRO split_of(amount, part, whole) AS CASE
     ELSE part_of(amount, decimal_division(CAST(part AS DECIMAL(22, 10)), CAST(whole AS DECIMAL(22, 10)), 16))
 END;
 
--- The sum of shares, rounded half-even at 18 decimals: three thirds differ from the whole at the 22nd, which must not round
--- anything up.
+-- The sum of shares, rounded half-even at 18 decimals: three thirds differ from the whole at the 22nd, which must not
+-- round anything up.
 CREATE MACRO rejoined(amount) AS CAST(round_even(amount, 18) AS raw);
 
--- The tax within an amount that includes it: amount x rate / (1 + rate), half-even at the 22nd decimal. The rate is taken
--- as a fraction of whole numbers in lowest terms (19/119), so that 38 digits suffice.
+-- The tax within an amount that includes it: amount x rate / (1 + rate), half-even at the 22nd decimal. The rate is
+-- taken as a fraction of whole numbers in lowest terms (19/119), so that 38 digits suffice.
 CREATE MACRO tax_within(amount, rate) AS list_transform(
     [struct_pack(
         rated := CAST(apply_rate(100000000, rate) AS BIGINT),
@@ -141,9 +142,9 @@ CREATE MACRO settle_by_remainder(amount, decimals, rounding) AS CAST(list_transf
     END
 )[1] AS amount);
 
--- Round an amount once, by name: `rounding` is half_up, half_even, down or up; 0 to 12 decimals. The rounding functions need
--- a constant number of decimals, so the usual ones have a branch each. The list of one names the amount, so that the
--- expression given is planned once and not once per branch.
+-- Round an amount once, by name: `rounding` is half_up, half_even, down or up; 0 to 12 decimals. The rounding
+-- functions need a constant number of decimals, so the usual ones have a branch each. The list of one names the
+-- amount, so that the expression given is planned once and not once per branch.
 CREATE MACRO settle(amount, decimals, rounding) AS list_transform(
     [CAST(amount AS raw)],
     LAMBDA exact: CASE CASE WHEN rounding = 'up' THEN -1 ELSE decimals END
@@ -179,8 +180,8 @@ CREATE MACRO rounded_units(units, rounding, decimals) AS CASE
         ) AS raw)
 END;
 
--- Units in another measure: divided or multiplied (half-even at the 10th decimal), then rounded as rounded_units rounds.
--- Whole units are counted by remainder, so that no quotient is rounded before it is raised.
+-- Units in another measure: divided or multiplied (half-even at the 10th decimal), then rounded as rounded_units
+-- rounds. Whole units are counted by remainder, so that no quotient is rounded before it is raised.
 CREATE MACRO converted(units, divide_by, multiply_by, rounding, decimals) AS CAST(CASE
     WHEN divide_by IS NULL AND multiply_by IS NULL THEN CAST(units AS quantity)
     WHEN divide_by IS NOT NULL AND rounding = 'ceiling' AND decimals = 0 THEN packages_of(units, divide_by)
@@ -197,8 +198,8 @@ END AS quantity);
 
 -- Metrics.
 
--- A ratio of two figures, never an amount: both rounded half up at 4 decimals, the quotient half-even at 8; empty without
--- a denominator.
+-- A ratio of two figures, never an amount: both rounded half up at 4 decimals, the quotient half-even at 8; empty
+-- without a denominator.
 CREATE MACRO ratio(
     numerator, denominator) AS CASE WHEN denominator = 0
         THEN NULL ELSE decimal_division(
@@ -221,8 +222,8 @@ CREATE MACRO rate_of(metric, numerator, denominator) AS struct_pack(
 
 -- Text.
 
--- An amount as text, exact: at least so many decimals, more only where the figure has them. The list of one names the text,
--- so that the expression given is planned and computed once.
+-- An amount as text, exact: at least so many decimals, more only where the figure has them. The list of one names the
+-- text, so that the expression given is planned and computed once.
 CREATE MACRO say(amount, decimals) AS list_transform(
     [rtrim(CAST(CAST(amount AS amount) AS VARCHAR), '0')],
     LAMBDA figure: CASE

@@ -1,7 +1,7 @@
--- Each metric of today next to the baseline of its own currency, cohort and variant: `drift` is (value - mean) / |mean|.
--- The same against the previous day and the same day of the previous cycle (clamped to the end of the month). The band is
--- the median of the days like today, plus and minus a number of MADs; with too few of them it is empty, which is NO DATA.
--- Medians are figures that occurred (the lower of the two middle ones), so nothing is rounded.
+-- Each metric of today next to the baseline of its own currency, cohort and variant: `drift` is (value - mean) /
+-- |mean|. The same against the previous day and the same day of the previous cycle (clamped to the end of the month).
+-- The band is the median of the days like today, plus and minus a number of MADs; with too few of them it is empty,
+-- which is NO DATA. Medians are figures that occurred (the lower of the two middle ones), so nothing is rounded.
 -- inputs: metrics, metric_history, baseline_values, policy_drift, run_params
 WITH baseline AS (
     SELECT

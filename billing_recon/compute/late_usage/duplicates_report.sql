@@ -14,17 +14,17 @@ contradicting AS (
     FROM quarantined_duplicates
     GROUP BY day, source, customer_id, meter
 )
-SELECT coalesce(removed.day, conflict.day) AS day, coalesce(removed.source, conflict.source) AS source,
-    coalesce(removed.customer_id, conflict.customer_id) AS customer_id, coalesce(removed.meter, conflict.meter) AS meter,
+SELECT coalesce(removed.day, clash.day) AS day, coalesce(removed.source, clash.source) AS source,
+    coalesce(removed.customer_id, clash.customer_id) AS customer_id, coalesce(removed.meter, clash.meter) AS meter,
     coalesce(removed.rows, 0) AS collapsed_rows, coalesce(removed.events, 0) AS collapsed_events,
     CAST(coalesce(removed.quantity, 0) AS quantity) AS collapsed_quantity,
     removed.kept.event AS first_event, removed.kept.day AS kept_on, removed.kept.file AS kept_file,
-    removed.kept.place AS kept_row, coalesce(conflict.rows, 0) AS conflict_rows,
-    coalesce(conflict.events, 0) AS conflict_events, conflict.first_row.event AS first_conflict,
-    conflict.first_row.file AS conflict_file, conflict.first_row.place AS conflict_row
+    removed.kept.place AS kept_row, coalesce(clash.rows, 0) AS conflict_rows,
+    coalesce(clash.events, 0) AS conflict_events, clash.first_row.event AS first_conflict,
+    clash.first_row.file AS conflict_file, clash.first_row.place AS conflict_row
 FROM removed
-FULL JOIN contradicting AS conflict
-    ON conflict.source IS NOT DISTINCT FROM removed.source
-        AND conflict.customer_id IS NOT DISTINCT FROM removed.customer_id
-        AND conflict.meter IS NOT DISTINCT FROM removed.meter AND conflict.day = removed.day
+FULL JOIN contradicting AS clash
+    ON clash.source IS NOT DISTINCT FROM removed.source
+        AND clash.customer_id IS NOT DISTINCT FROM removed.customer_id
+        AND clash.meter IS NOT DISTINCT FROM removed.meter AND clash.day = removed.day
 ORDER BY day, source, customer_id, meter

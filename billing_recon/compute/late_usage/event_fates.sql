@@ -1,6 +1,6 @@
--- The fate of each landed event, exactly one of: duplicate, superseded (a correction outranks it), adjusted (billed with a
--- later period), no_contract, before_first_day or no_period (late and part of no bill), counted. For a session whose
--- roll-up was built from all events as arrivals.
+-- The fate of each landed event, exactly one of: duplicate, superseded (a correction outranks it), adjusted (billed
+-- with a later period), no_contract, before_first_day or no_period (late and part of no bill), counted. For a session
+-- whose roll-up was built from all events as arrivals.
 -- inputs: new_events, rollup_repeated, rollup_touched, rollup_zones, rollup_quarters, late_arrivals, run_params
 WITH placed AS (
     SELECT event.source, event.event_id, event.subscription_id, event.meter, event.observed_on, quarter.usage_day

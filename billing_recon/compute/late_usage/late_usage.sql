@@ -1,5 +1,6 @@
--- Usage that arrived after the late window of its own period, on the day it arrived and on each day with bills or unbilled
--- usage that it is part of; with the period that bills it. `fate` is never empty, so nothing is lost (see late_arrivals).
+-- Usage that arrived after the late window of its own period, on the day it arrived and on each day with bills or
+-- unbilled usage that it is part of; with the period that bills it. `fate` is never empty, so nothing is lost (see
+-- late_arrivals).
 -- inputs: late_arrivals, run_params
 -- rows from: late_arrivals
 SELECT

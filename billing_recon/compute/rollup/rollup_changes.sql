@@ -1,5 +1,6 @@
--- What the arrivals change, as signed rows: each arrival in; what today's chains leave uncounted out again; duplicates on
--- their own account. `known`: it was counted before today. `correcting`: a correction or what it takes out.
+-- What the arrivals change, as signed rows: each arrival in; what today's chains leave uncounted out again;
+-- duplicates on their own account. `known`: it was counted before today. `correcting`: a correction or what it takes
+-- out.
 -- inputs: new_events, landing_duplicates, rollup_repeated, rollup_touched
 -- kept: no
 SELECT

@@ -1,8 +1,8 @@
--- Changes per usage day (local to the subscription; to the company where the subscription is unknown) and customer. An
--- event is late if it was received or arrived after its own day; one of the opening load only if it was received late.
--- `reopened`: what late arrivals add, less what is taken out of what was counted before. The customer is part of the key
--- and not an aggregate: DuckDB cannot spill the texts that aggregates hold, and a hundred million events have more groups
--- than fit in memory.
+-- Changes per usage day (local to the subscription; to the company where the subscription is unknown) and customer.
+-- An event is late if it was received or arrived after its own day; one of the opening load only if it was received
+-- late. `reopened`: what late arrivals add, less what is taken out of what was counted before. The customer is part
+-- of the key and not an aggregate: DuckDB cannot spill the texts that aggregates hold, and a hundred million events
+-- have more groups than fit in memory.
 -- inputs: rollup_changes, rollup_quarters, rollup_zones, run_params
 WITH placed AS (
     SELECT

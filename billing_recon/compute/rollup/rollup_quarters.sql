@@ -1,6 +1,7 @@
 -- The local day of each quarter of an hour that has events, in each time zone in use, with the company's day and the
--- instant at which that day ends. Local days begin on quarters of an hour everywhere, so calendars are consulted for some
--- thousand quarters and not for every event. `quarter`: its begin in microseconds since 1970 (900,000,000 are one).
+-- instant at which that day ends. Local days begin on quarters of an hour everywhere, so calendars are consulted for
+-- some thousand quarters and not for every event. `quarter`: its begin in microseconds since 1970 (900,000,000 are
+-- one).
 -- inputs: rollup_changes, rollup_zones, run_params
 WITH quarters AS (SELECT DISTINCT epoch_us(event_time) - epoch_us(event_time) % 900000000 AS quarter FROM rollup_changes
 ),

@@ -1,7 +1,7 @@
--- Each correction with the root of its chain: the id at the end that is itself no correction, whether it has arrived or
--- not. Corrections that name each other in a circle take the smallest id of the circle. The walk goes from the ends that
--- are no correction downwards, so a long chain is walked once and not once per link; what it cannot reach leads into a
--- circle.
+-- Each correction with the root of its chain: the id at the end that is itself no correction, whether it has arrived
+-- or not. Corrections that name each other in a circle take the smallest id of the circle. The walk goes from the
+-- ends that are no correction downwards, so a long chain is walked once and not once per link; what it cannot reach
+-- leads into a circle.
 -- inputs: rollup_links
 -- rows from: rollup_links
 WITH RECURSIVE reached AS (

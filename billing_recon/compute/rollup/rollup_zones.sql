@@ -1,5 +1,5 @@
--- The time zone of each subscription by the day on which an event is observed, from the latest row landed by then. So an
--- event that is taken out later leaves the usage day into which it was counted.
+-- The time zone of each subscription by the day on which an event is observed, from the latest row landed by then. So
+-- an event that is taken out later leaves the usage day into which it was counted.
 -- inputs: subscriptions
 WITH settled AS (
     SELECT subscription_id, min(timezone) AS timezone, max(timezone) AS other, min(day) AS since

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from billing_recon.compute.relation import Relation, load
+from billing_recon.compute.relation import load
 
 TOTALS, FOOTING = RELATIONS = load(__package__, "control_totals", "footing")
 """Inputs: assessments and reported of compute.reconcile. Results: control_totals, and footing (empty)."""
 
-__all__ = ["FOOTING", "RELATIONS", "TOTALS", "Relation"]

@@ -1,6 +1,6 @@
--- Per pair and currency the population assessed on the day (matched and broken; pending items are counted separately) and
--- its breaks (core.schema.CONTROL_TOTALS). For metered_used per meter: units have no currency, and those of two meters are
--- never added.
+-- Per pair and currency the population assessed on the day (matched and broken; pending items are counted separately)
+-- and its breaks (core.schema.CONTROL_TOTALS). For metered_used per meter: units have no currency, and those of two
+-- meters are never added.
 -- inputs: assessments, reported
 WITH population AS (
     SELECT
