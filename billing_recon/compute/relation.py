@@ -67,7 +67,9 @@ def read(name: str, file: Traversable) -> Relation:
     text = file.read_text(encoding="utf-8")
     header = _HEADER.match(text)
     if header is None:
-        raise ValueError(f"{name}.sql has no header; begin it with comment lines: what the relation is, then its inputs")
+        raise ValueError(
+            f"{name}.sql has no header; begin it with comment lines: what the relation is, then its inputs"
+        )
     doc: list[str] = []
     stated: dict[str, str] = {}
     key = ""

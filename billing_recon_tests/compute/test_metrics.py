@@ -10,7 +10,6 @@ from pathlib import Path
 from billing_recon.compute.metrics import RELATIONS
 from billing_recon_tests.compute.reconcile.world import DAY, World
 
-
 DOC = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 

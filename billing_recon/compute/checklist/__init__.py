@@ -8,4 +8,3 @@ from billing_recon.compute.relation import load
 
 LAYERS: tuple[str, ...] = tuple(name for name in CHECKLIST.inputs if name != "quarantine")
 """The tables that the checklist reads."""
-

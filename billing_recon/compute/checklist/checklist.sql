@@ -124,8 +124,9 @@ counted AS (
     GROUP BY position
 ),
 summed AS (
-    SELECT landed.position, landed.table_name, landed.field, landed.label, landed.rows + coalesce(counted.rows, 0) AS rows,
-        landed.filled + coalesce(counted.filled, 0) AS filled, coalesce(counted.faulty, 0) AS faulty
+    SELECT landed.position, landed.table_name, landed.field, landed.label,
+        landed.rows + coalesce(counted.rows, 0) AS rows, landed.filled + coalesce(counted.filled, 0) AS filled,
+        coalesce(counted.faulty, 0) AS faulty
     FROM landed
     LEFT JOIN counted ON counted.position = landed.position
 )

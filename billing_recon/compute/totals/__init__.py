@@ -6,4 +6,3 @@ from billing_recon.compute.relation import load
 
 TOTALS, FOOTING = RELATIONS = load(__package__, "control_totals", "footing")
 """Inputs: assessments and reported of compute.reconcile. Results: control_totals, and footing (empty)."""
-
