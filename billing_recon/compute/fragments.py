@@ -9,6 +9,13 @@ _CODES = ", ".join(f"'{code.value}'" for codes in STAGE_CODES.values() for code 
 FRAGMENTS: tuple[str, ...] = (
     # The place of a reason code in the order of the stages (core.reason.STAGE_CODES), from 1.
     f"CREATE MACRO stage_place(code) AS list_position([{_CODES}], code)",
+    # What an invoice line adds to the content hash of its invoice: sums of it are equal for equal lines in any order, and for
+    # others once in 2^64.
+    "CREATE MACRO line_hash(line_id, figure) AS hash(line_id, CAST(coalesce(figure, 0) AS amount))",
+    # A prorated charge and a whole one are the same charge: which of the two it is may be the very difference.
+    "CREATE MACRO charge_family(kind) AS CASE WHEN kind = 'proration' THEN 'subscription' ELSE kind END",
+    # How much two figures that differ (or of which one is missing) count towards the unlikeness of two lines.
+    "CREATE MACRO apart(one, other, weight) AS CASE WHEN one = other THEN 0 ELSE weight END",
     # Hashes of the keys that `deliveries` has on more than one day; landing lets a key through once a day. `key_hash` is the hash
     # of its key columns: hash(payment_id). Often one day has most of the rows (a month's invoices), so its keys are compared with
     # those of all other days, and only the others among themselves. Hashes, since nearly no key repeats and texts are slow to

@@ -12,19 +12,18 @@ from dataclasses import replace
 
 from billing_recon.compute.breaks import breaks
 from billing_recon.compute.codes import codes, rerating, stages
-from billing_recon.compute.match import LATEST, bills, engine_output, payouts, summary_postings
-from billing_recon.compute.match import lines as matching
+from billing_recon.compute.match import BILLS, ENGINE_OUTPUT, LATEST, LINES, payouts, summary_postings
 from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
 from billing_recon.compute.pairs.shape import ASSESSED, FINDING
 from billing_recon.compute.relation import Relation
 from billing_recon.core.reason import Pair
 
 RELATIONS: tuple[Relation, ...] = (
-    *engine_output.RELATIONS,
+    *ENGINE_OUTPUT,
     *LATEST,
     metered_used.METERED_DAYS,
-    *bills.RELATIONS,
-    *matching.RELATIONS,
+    *BILLS,
+    *LINES,
     *rerating.RELATIONS,
     *stages.RELATIONS,
     *codes.RELATIONS,

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from billing_recon.compute.engine import build, session
-from billing_recon.compute.match import engine_output, reversals
+from billing_recon.compute.match import ENGINE_OUTPUT, reversals
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.schema import INVOICE_LINES
@@ -157,7 +157,7 @@ def test_credit_notes_take_back_earlier_purchases_of_the_same_customer_product_a
     con.execute("CREATE TABLE currencies AS SELECT 'GBP' AS currency, 2 AS decimals, 2 AS exponent")
     con.execute("CREATE TABLE run_params AS SELECT 'half_up' AS rounding")
     needed = ("mapped_keys", "engine_superseded", "engine_lines")
-    build(con, [*(r for r in engine_output.RELATIONS if r.name in needed), *reversals.RELATIONS])
+    build(con, [*(r for r in ENGINE_OUTPUT if r.name in needed), *reversals.RELATIONS])
 
     known = con.execute("SELECT source_row, line_id, line_key FROM engine_lines").fetchall()
     line_ids = {row: line_id for row, line_id, _ in known}

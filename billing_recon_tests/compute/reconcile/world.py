@@ -15,8 +15,7 @@ from billing_recon.compute import detect, drift, metrics, reconcile, totals
 from billing_recon.compute.breaks import breaks
 from billing_recon.compute.codes import codes, rerating, stages
 from billing_recon.compute.engine import Limits, build, session
-from billing_recon.compute.match import LATEST, bills, engine_output, payouts, summary_postings
-from billing_recon.compute.match import lines as matching
+from billing_recon.compute.match import BILLS, ENGINE_OUTPUT, LATEST, LINES, payouts, summary_postings
 from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
 from billing_recon.compute.pairs.shape import ASSESSED, FINDING, columns
 from billing_recon.compute.relation import Relation
@@ -591,7 +590,7 @@ class World:
 
 
 _OF_PAIR = {
-    "expected_billed": (bills, matching, rerating, stages, codes, expected_billed),
+    "expected_billed": (BILLS, LINES, rerating, stages, codes, expected_billed),
     "billed_rendered": (billed_rendered,),
     "billed_booked": (billed_rendered, summary_postings, billed_booked),
     "billed_paid": (payouts, billed_paid),
@@ -601,8 +600,8 @@ _OF_PAIR = {
 
 def _of_pair(con: duckdb.DuckDBPyConnection, pair: str) -> list[Relation]:
     """The relations of one pair; the other pairs' findings and items are given as empty tables."""
-    chosen = [*engine_output.RELATIONS, *LATEST, metered_used.METERED_DAYS]
-    chosen += [relation for module in _OF_PAIR[pair] for relation in module.RELATIONS]
+    chosen = [*ENGINE_OUTPUT, *LATEST, metered_used.METERED_DAYS]
+    chosen += [relation for part in _OF_PAIR[pair] for relation in getattr(part, "RELATIONS", part)]
     made = {relation.name for relation in chosen}
     for shape, names in ((FINDING, breaks.FOUND_IN), (ASSESSED, breaks.ASSESSED_IN)):
         for name in set(names) - made:
