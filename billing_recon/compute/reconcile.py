@@ -11,9 +11,9 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from billing_recon.compute.breaks import breaks
-from billing_recon.compute.codes import codes, rerating, stages
+from billing_recon.compute.codes import CODES, RERATING
 from billing_recon.compute.match import BILLS, ENGINE_OUTPUT, LATEST, LINES, payouts, summary_postings
-from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
+from billing_recon.compute.pairs import EXPECTED_BILLED, billed_booked, billed_paid, billed_rendered, metered_used
 from billing_recon.compute.pairs.shape import ASSESSED, FINDING
 from billing_recon.compute.relation import Relation
 from billing_recon.core.reason import Pair
@@ -24,10 +24,9 @@ RELATIONS: tuple[Relation, ...] = (
     metered_used.METERED_DAYS,
     *BILLS,
     *LINES,
-    *rerating.RELATIONS,
-    *stages.RELATIONS,
-    *codes.RELATIONS,
-    *expected_billed.RELATIONS,
+    *RERATING,
+    *CODES,
+    *EXPECTED_BILLED,
     *billed_rendered.RELATIONS,
     *summary_postings.RELATIONS,
     *billed_booked.RELATIONS,

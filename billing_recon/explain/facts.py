@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -59,6 +59,10 @@ class Facts:
     def units(self, name: str) -> str:
         """A quantity: 12,400 or 0.5."""
         return units(self.number(name))
+
+
+Sentence = Callable[[Facts], str]
+"""Facts in words. It computes no money."""
 
 
 def grouped(value: Decimal, decimals: int) -> str:

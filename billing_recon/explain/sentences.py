@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from billing_recon.explain.facts import Facts
+from billing_recon.explain import population, rating_terms, settling, step_order, tax, usage
+from billing_recon.explain.facts import Facts, Sentence
 
-Sentence = Callable[[Facts], str]
-
-SENTENCES: Mapping[str, Sentence] = {}
+SENTENCES: Mapping[str, Sentence] = {
+    **population.SENTENCES,
+    **usage.SENTENCES,
+    **rating_terms.SENTENCES,
+    **step_order.SENTENCES,
+    **tax.SENTENCES,
+    **settling.SENTENCES,
+}
 """Name -> sentence, collected from the modules of the pairs. A test asks for every name that the relations can state."""
 
 

@@ -13,10 +13,10 @@ import duckdb
 
 from billing_recon.compute import detect, drift, metrics, reconcile, totals
 from billing_recon.compute.breaks import breaks
-from billing_recon.compute.codes import codes, rerating, stages
+from billing_recon.compute.codes import CODES, RERATING
 from billing_recon.compute.engine import Limits, build, session
 from billing_recon.compute.match import BILLS, ENGINE_OUTPUT, LATEST, LINES, payouts, summary_postings
-from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
+from billing_recon.compute.pairs import EXPECTED_BILLED, billed_booked, billed_paid, billed_rendered, metered_used
 from billing_recon.compute.pairs.shape import ASSESSED, FINDING, columns
 from billing_recon.compute.relation import Relation
 from billing_recon.compute.terms import register_terms
@@ -590,7 +590,7 @@ class World:
 
 
 _OF_PAIR = {
-    "expected_billed": (BILLS, LINES, rerating, stages, codes, expected_billed),
+    "expected_billed": (BILLS, LINES, RERATING, CODES, EXPECTED_BILLED),
     "billed_rendered": (billed_rendered,),
     "billed_booked": (billed_rendered, summary_postings, billed_booked),
     "billed_paid": (payouts, billed_paid),
