@@ -187,22 +187,22 @@ STORIES = (
         Code.USAGE_DUPLICATE,
         a_retry_that_delivers_events_twice,
         "1.79",
-        "INV-1 line 1 charges 12,100 api_calls where usage says 12,000: 100 too many at USD 0.015, which "
-        "is what duplicates add up to, USD +1.50 before tax, USD +1.79 in total.",
+        "INV-1 line 1 charges 12,100 api_calls where usage says 12,000: 100 too many at USD 0.015, the "
+        "quantity of the duplicates, USD +1.50 before tax, USD +1.79 in total.",
     ),
     _line(
         Code.USAGE_LATE,
         events_that_came_late_and_were_not_counted,
         "-8.92",
-        "INV-1 line 1 charges 11,500 api_calls where usage says 12,000: 500 too few at USD 0.015, which "
-        "is what arrived late, USD -7.50 before tax, USD -8.92 in total.",
+        "INV-1 line 1 charges 11,500 api_calls where usage says 12,000: 500 too few at USD 0.015, the "
+        "quantity that arrived late, USD -7.50 before tax, USD -8.92 in total.",
     ),
     _line(
         Code.USAGE_CORRECTED,
         a_correction_counted_beside_what_it_corrects,
         "5.36",
-        "INV-1 line 1 charges 12,300 api_calls where usage says 12,000: 300 too many at USD 0.015, which "
-        "is what corrections took out, USD +4.50 before tax, USD +5.36 in total.",
+        "INV-1 line 1 charges 12,300 api_calls where usage says 12,000: 300 too many at USD 0.015, the "
+        "quantity that corrections removed, USD +4.50 before tax, USD +5.36 in total.",
     ),
     _line(
         Code.USAGE_AGGREGATION,
@@ -250,21 +250,21 @@ STORIES = (
         Code.PRORATION,
         a_month_in_full_where_half_was_due,
         "17.85",
-        "INV-1 line 1 has a gross of USD 30.00 (proration seat), that of the whole period, where api v2 and the contract give USD "
-        "15.00: USD +15.00 before tax, USD +17.85 in total.",
+        "INV-1 line 1 has a gross of USD 30.00 (proration seat), the amount of the whole period, where api v2 "
+        "and the contract give USD 15.00: USD +15.00 before tax, USD +17.85 in total.",
     ),
     _line(
         Code.MINIMUM,
         a_minimum_that_is_not_filled,
         "-23.80",
-        "INV-1 has no minimum line for 2026-02-01 to 2026-03-01 where USD 23.80 is due: USD -20.00 "
-        "before tax, USD -23.80 in total.",
+        "INV-1 has no minimum line for 2026-02-01 to 2026-03-01, where USD 23.80 is due: USD -20.00 before "
+        "tax, USD -23.80 in total.",
     ),
     _line(
         Code.CAP,
         a_bill_above_what_was_agreed_as_the_most,
         "95.20",
-        "INV-1 has no discount cap line for 2026-02-01 to 2026-03-01 where USD -95.20 is due: USD +80.00 "
+        "INV-1 has no discount cap line for 2026-02-01 to 2026-03-01, where USD -95.20 is due: USD +80.00 "
         "before tax, USD +95.20 in total.",
     ),
     _line(
@@ -285,15 +285,15 @@ STORIES = (
         Code.MANUAL_ADJUSTMENT,
         a_setup_fee_that_no_contract_knows,
         "29.75",
-        "INV-1 line 2 charges adjustment setup for 2026-02-01 to 2026-03-01, which nothing in usage or "
-        "contract asks for: USD +25.00 before tax, USD +29.75 in total.",
+        "INV-1 line 2 charges adjustment setup for 2026-02-01 to 2026-03-01, which neither usage nor contract "
+        "calls for: USD +25.00 before tax, USD +29.75 in total.",
     ),
     _line(
         Code.STEP_ORDER,
         a_discount_taken_after_tax,
         "3.42",
-        "INV-1 line 1 totals USD 196.20 where USD 192.78 is due: the discount is right, and it is taken "
-        "after tax where it comes before, USD +3.42 in total.",
+        "INV-1 line 1 totals USD 196.20 where USD 192.78 is due: the discount is right, but deducted after "
+        "tax instead of before, USD +3.42 in total.",
     ),
     _line(
         Code.TAX_RATE_JURISDICTION,
@@ -305,7 +305,8 @@ STORIES = (
         Code.TAX_BASE,
         a_part_that_is_not_taxed,
         "-15.20",
-        "INV-1 line 1 is taxed USD 19.00, and USD 34.20 is the tax of what should be taxed: USD -15.20 in total.",
+        "INV-1 line 1 is taxed USD 19.00 where USD 34.20 is the tax on the amount that should be taxed: USD "
+        "-15.20 in total.",
     ),
     _line(
         Code.CURRENCY_FX,
@@ -319,8 +320,8 @@ STORIES = (
         Code.MINOR_UNIT,
         cents_where_dollars_are_meant,
         "21205.80",
-        "INV-1 line 1 charges USD 21,420.00 where USD 214.20 is due: the figures are in another unit "
-        "than the currency's, USD +17,820.00 before tax, USD +21,205.80 in total.",
+        "INV-1 line 1 charges USD 21,420.00 where USD 214.20 is due: the amounts are not in the currency's "
+        "unit, USD +17,820.00 before tax, USD +21,205.80 in total.",
     ),
     _line(
         Code.ROUNDING,

@@ -64,15 +64,15 @@ STORIES = (
         Pair.EXPECTED_BILLED,
         an_invoice_for_an_account_that_no_contract_has,
         "214.20",
-        "INV-2 bills subscription S9, which no contract has: 1 line, USD 214.20 in total.",
+        "INV-2 bills subscription S9, which has no contract: 1 line, USD 214.20 in total.",
     ),
     Story(
         Code.RECORD_QUARANTINED,
         Pair.EXPECTED_BILLED,
         a_line_that_could_not_be_read,
         "-214.20",
-        "INV-1 has no usage api_calls line for 2026-02-01 to 2026-03-01 where USD 214.20 is due, which "
-        "came and is in quarantine: USD -180.00 before tax, USD -214.20 in total.",
+        "INV-1 has no usage api_calls line for 2026-02-01 to 2026-03-01, where USD 214.20 is due; the line "
+        "was delivered and is in quarantine: USD -180.00 before tax, USD -214.20 in total.",
     ),
     Story(
         Code.INVOICE_MISSING,
@@ -86,8 +86,8 @@ STORIES = (
         Pair.EXPECTED_BILLED,
         a_period_after_the_end_of_the_contract,
         "214.20",
-        "INV-1 bills S1 for 2026-02-01 to 2026-03-01, a period that neither contract nor usage asks for: "
-        "1 line, USD 214.20 in total.",
+        "INV-1 bills S1 for 2026-02-01 to 2026-03-01, a period that neither contract nor usage calls for: 1 "
+        "line, USD 214.20 in total.",
     ),
     Story(
         Code.INVOICE_DUPLICATE,
@@ -102,7 +102,7 @@ STORIES = (
         Pair.EXPECTED_BILLED,
         a_period_that_begins_and_ends_a_day_late,
         "0",
-        "INV-1 bills S1 for 2026-02-02 to 2026-03-02 where the contract says 2026-02-01 to 2026-03-01: 1 "
-        "line, USD +0.00 in total.",
+        "INV-1 bills S1 for 2026-02-02 to 2026-03-02 where the contract has 2026-02-01 to 2026-03-01: 1 line, "
+        "USD +0.00 in total.",
     ),
 )

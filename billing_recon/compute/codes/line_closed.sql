@@ -1,8 +1,7 @@
--- Usage lines that charge what was known at the end of an earlier day, where all that came since came late: the engine
--- closed its books too early (`closed_before`: the earliest day of what is missing); and those that charge what would
--- be used had no correction come, of all days or of one, or that count both a correction and what it corrects
--- (`is_uncorrected`; `is_whole`: of all days). What duplicates of the whole period explain is no correction of one
--- day. Only of units that are sums; of others the expected line itself says so.
+-- Why the quantity of a usage line differs. `closed_before`: the line charges what was known at the end of an earlier
+-- day, and all that arrived since was late (the earliest day of what is missing). `is_uncorrected`: it charges what
+-- would be used without the corrections, of all days (`is_whole`) or of one, or counts both a correction and what it
+-- corrects. Only for units that are sums; for others the expected line itself states it.
 -- inputs: differing_lines, usage_rollup, term_charges, run_params
 -- rows from: differing_lines WHERE kind = 'usage' AND billed_quantity <> expected_quantity
 WITH arrived AS (
@@ -28,10 +27,13 @@ WITH arrived AS (
 by_usage_day AS (
     SELECT
         item, billed_quantity - expected_quantity AS off, sum(corrected) AS corrected, sum(superseded) AS superseded
-    FROM arrived GROUP BY item, usage_day, billed_quantity, expected_quantity
+    FROM arrived
+    GROUP BY item, usage_day, billed_quantity, expected_quantity
 ),
 uncorrected AS (
-    SELECT item, sum(corrected) = -off OR sum(superseded) = off AS is_whole FROM by_usage_day WHERE superseded <> 0
+    SELECT item, sum(corrected) = -off OR sum(superseded) = off AS is_whole
+    FROM by_usage_day
+    WHERE superseded <> 0
     GROUP BY item, off
     HAVING sum(corrected) = -off OR sum(superseded) = off OR bool_or(corrected = -off) OR bool_or(superseded = off)
 ),
@@ -44,9 +46,9 @@ since AS (
     WINDOW later AS (PARTITION BY item ORDER BY day DESC)
 ),
 closed AS (
-    SELECT
-        item, min(day) AS closed_before FROM since WHERE quantity = late
-        AND quantity = expected_quantity - billed_quantity AND quantity > 0
+    SELECT item, min(day) AS closed_before
+    FROM since
+    WHERE quantity = late AND quantity = expected_quantity - billed_quantity AND quantity > 0
     GROUP BY item
 )
 SELECT

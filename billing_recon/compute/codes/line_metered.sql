@@ -1,13 +1,13 @@
--- What the engine says it metered in the days of each usage line whose quantity differs; its last word on a day
--- counts. `is_right`: all that it should have, the line's units or what was used where those are no sum of it. Where
--- what it metered too much or too little, since it says so at all, is what the line is off by, those days say what was
--- not the cause: `no_correction` and `no_late`, since on none of them a correction or anything late came.
+-- The engine's own metering on the days of each usage line whose quantity differs, in its latest version. `is_right`:
+-- it metered all that it should have: the line's units, or the usage where units are no sum. If the metering is off by
+-- exactly what the line is off by, the days with a difference rule out causes: `no_correction` and `no_late`, as no
+-- correction and nothing late arrived on any of them.
 -- inputs: differing_lines, metered_days, usage_rollup, term_charges, run_params
 -- rows from: differing_lines WHERE kind = 'usage' AND billed_quantity <> expected_quantity
 WITH asked AS (
-    SELECT
-        item, sub, meter, period_start, period_end, expected_quantity, billed_quantity - expected_quantity AS off
-    FROM differing_lines WHERE kind = 'usage' AND billed_quantity <> expected_quantity
+    SELECT item, sub, meter, period_start, period_end, expected_quantity, billed_quantity - expected_quantity AS off
+    FROM differing_lines
+    WHERE kind = 'usage' AND billed_quantity <> expected_quantity
 ),
 metered AS (
     SELECT
@@ -36,35 +36,34 @@ used AS (
             AND usage.day <= CAST(asked.period_end + run.late_window_days AS DATE)
     GROUP BY asked.item, usage.usage_day
 ),
+since AS (
+    SELECT min(usage_day) AS first_day FROM metered_days
+),
 days AS (
     SELECT
         coalesce(metered.item, used.item) AS item, metered.metered, coalesce(used.used, 0) AS used,
-        CASE WHEN coalesce(
-                    metered.usage_day, used.usage_day) < s.since THEN 0 ELSE coalesce(
-                    metered.metered,
-                    0
-                ) - coalesce(used.used, 0
-                )
+        CASE
+            WHEN coalesce(metered.usage_day, used.usage_day) < since.first_day THEN 0
+            ELSE coalesce(metered.metered, 0) - coalesce(used.used, 0)
         END AS off,
         coalesce(used.corrected, false) AS corrected, coalesce(used.late, false) AS late
     FROM metered
     FULL JOIN used ON used.item = metered.item AND used.usage_day = metered.usage_day
-    CROSS JOIN (SELECT min(usage_day) AS since FROM metered_days) AS s
+    CROSS JOIN since
 ),
 summed AS (
-    SELECT line.item FROM differing_lines AS line ANTI JOIN term_charges AS charge
+    SELECT line.item
+    FROM differing_lines AS line
+    ANTI JOIN term_charges AS charge
         ON charge.plan_id = line.expected_plan AND charge.plan_version = line.expected_version
             AND charge.currency = line.expected_currency AND charge.charge_id = line.charge_id
             AND charge.aggregation NOT IN ('sum', 'count')
-    WHERE line.kind = 'usage'
-        AND line.billed_quantity <> line.expected_quantity
+    WHERE line.kind = 'usage' AND line.billed_quantity <> line.expected_quantity
 )
 SELECT
     day.item,
-    CAST(
-        sum(day.metered) AS quantity) = CASE WHEN bool_or(summed.item IS NULL) THEN sum(day.used)
-        ELSE max(asked.expected_quantity)
-    END AS is_right,
+    CAST(sum(day.metered) AS quantity)
+    = CASE WHEN bool_or(summed.item IS NULL) THEN sum(day.used) ELSE max(asked.expected_quantity) END AS is_right,
     sum(day.off) = max(asked.off) AND NOT bool_or(day.corrected) FILTER (WHERE day.off <> 0) AS no_correction,
     sum(day.off) = max(asked.off) AND NOT bool_or(day.late) FILTER (WHERE day.off <> 0) AS no_late
 FROM days AS day

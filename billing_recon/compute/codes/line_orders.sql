@@ -1,7 +1,7 @@
--- Lines whose components agree and whose sequence does not (STEP_ORDER): a credit or a discount taken before tax where
--- it comes after or the other way round, a minimum filled before the discount is taken off. And minimums of the plan
--- where the contract has its own (CONTRACT_OVERRIDE); and those of a part of a period that fill what is billed up to
--- the whole period's, or to a day's more or less (PRORATION).
+-- Lines whose parts are right and whose order is not (STEP_ORDER): a credit or discount deducted before tax instead of
+-- after, or the other way round; a minimum filled before the discount is deducted. Also minimums of the plan where the
+-- contract has its own (CONTRACT_OVERRIDE), and minimums for part of a period that are filled up to the whole
+-- period's, or to those of a day more or less (PRORATION).
 -- inputs: differing_lines, line_items, expected_lines, billed_lines, term_plans, run_params
 -- rows from: differing_lines WHERE line_key IS NOT NULL AND expected_line_id IS NOT NULL
 WITH minimums AS (
@@ -25,35 +25,29 @@ WITH minimums AS (
             AND expected.kind IN ('usage', 'subscription', 'proration') AND expected.plan_id = line.expected_plan
             AND expected.period_start >= line.period_start AND expected.period_end <= line.period_end
     LEFT JOIN billed_lines AS billed
-        ON billed.line_key = item.line_key AND billed.kind IN (
-                'usage', 'subscription',
-                'proration'
-            ) AND billed.plan_id = line.expected_plan
-            AND billed.period_start >= line.period_start AND billed.period_end <= line.period_end
+        ON billed.line_key = item.line_key AND billed.kind IN ('usage', 'subscription', 'proration')
+            AND billed.plan_id = line.expected_plan
+            AND billed.period_start >= line.period_start
+            AND billed.period_end <= line.period_end
     WHERE line.kind = 'minimum' AND line.line_key IS NOT NULL AND line.expected_line_id IS NOT NULL
         AND line.billed_gross <> line.expected_gross
     GROUP BY line.item, line.decimals, run.rounding, line.billed_gross, line.billed_discount, plan.minimum, line.working
-)
-SELECT item, code
-FROM (
+),
+coded AS (
     SELECT
         item,
-        CASE WHEN listed <> agreed AND filled = settle(
-                    share(listed, part, whole), decimals,
-                    rounding
-                ) - charged THEN 'CONTRACT_OVERRIDE'
-            WHEN discounts <> 0
-                AND billed_gross = owed - charged - discounts THEN 'STEP_ORDER' WHEN part < whole
-                AND filled + billed IN (settle(
-                    agreed, decimals, rounding), settle(
-                    share(agreed, part - 1, whole),
-                    decimals, rounding
-                ), settle(share(agreed, part + 1, whole), decimals, rounding
-                )) THEN 'PRORATION'
+        CASE
+            WHEN listed <> agreed AND filled = settle(share(listed, part, whole), decimals, rounding) - charged
+                THEN 'CONTRACT_OVERRIDE'
+            WHEN discounts <> 0 AND billed_gross = owed - charged - discounts THEN 'STEP_ORDER'
+            WHEN part < whole AND filled + billed IN (
+                    settle(agreed, decimals, rounding), settle(share(agreed, part - 1, whole), decimals, rounding),
+                    settle(share(agreed, part + 1, whole), decimals, rounding)
+                ) THEN 'PRORATION'
         END AS code
     FROM minimums
-) AS otherwise
-WHERE code IS NOT NULL
+)
+SELECT item, code FROM coded WHERE code IS NOT NULL
 UNION ALL
 SELECT line.item, 'STEP_ORDER' AS code
 FROM differing_lines AS line

@@ -24,20 +24,20 @@ WITH chosen AS (
             line.expected_gross
         ) AS own_gross,
         coalesce(rerated.own_unbound, CASE
-            WHEN line.billed_quantity = line.expected_quantity THEN TRY_CAST(json_extract_string(
-                    line.working,
-                    '$.steps.bounds.charged'
-                ) AS amount)
+            WHEN line.billed_quantity = line.expected_quantity
+                THEN TRY_CAST(json_extract_string(line.working, '$.steps.bounds.charged') AS amount)
         END) AS unbound,
         line.discount_rate, coalesce(rerated.is_unfree OR rerated.is_carried, false) AS other_allowance,
         coalesce(rerated.is_unfree, false) AS is_unfree, coalesce(rerated.is_whole, false) AS is_whole,
         coalesce(rerated.is_listed, false) AS is_listed, coalesce(charge.free_units, 0) AS free_units, run.rounding,
-        run.credit_policy = 'before_tax' AS before_tax, line.on_base,
+        run.credit_policy = 'before_tax' AS before_tax,
+        CASE WHEN run.credit_policy = 'before_tax' THEN line.expected_credit ELSE 0 END AS expected_credit_before_tax,
+        CASE WHEN run.credit_policy = 'before_tax' THEN line.billed_credit ELSE 0 END AS billed_credit_before_tax,
+        line.on_base,
         apply_rate(line.billed_taxable + line.on_base, line.expected_rate) AS expected_rate_raw,
         line.billed_total = line.billed_gross - line.billed_discount - line.billed_credit + line.billed_tax
-        AND line.billed_total <> line.billed_taxable + line.billed_tax - CASE
-            WHEN run.credit_policy = 'before_tax' THEN 0 ELSE line.billed_credit
-        END AS apart
+        AND line.billed_total <> line.billed_taxable + line.billed_tax
+        - CASE WHEN run.credit_policy = 'before_tax' THEN 0 ELSE line.billed_credit END AS apart
     FROM differing_lines AS line
     CROSS JOIN run_params AS run
     LEFT JOIN rerated_lines AS rerated ON rerated.item = line.item
@@ -49,76 +49,61 @@ WITH chosen AS (
         AND NOT line.scaled
         AND (line.pass BETWEEN 1 AND 2 OR line.moved)
 ),
+rates AS (
+    SELECT DISTINCT rate FROM term_taxes
+),
 regions AS (
     SELECT
         chosen.item,
-        arg_min(t.rate, struct_pack(off := abs(apply_rate(
-            chosen.billed_taxable + chosen.on_base,
-            t.rate
-        ) - chosen.billed_tax), rate := t.rate)) AS rate
+        arg_min(rates.rate, struct_pack(
+            off := abs(apply_rate(chosen.billed_taxable + chosen.on_base, rates.rate) - chosen.billed_tax),
+            rate := rates.rate
+        )) AS rate
     FROM chosen
-    JOIN (SELECT DISTINCT rate FROM term_taxes)
-        AS t
-        ON t.rate <> chosen.expected_rate
-            AND abs(apply_rate(
-                chosen.billed_taxable + chosen.on_base,
-                t.rate
-            ) - chosen.billed_tax) < minor_unit(chosen.decimals)
+    JOIN rates
+        ON rates.rate <> chosen.expected_rate
+            AND abs(apply_rate(chosen.billed_taxable + chosen.on_base, rates.rate) - chosen.billed_tax)
+            < minor_unit(chosen.decimals)
     WHERE coalesce(chosen.billed_rate = chosen.expected_rate, true) AND chosen.billed_taxable + chosen.on_base <> 0
         AND abs(chosen.expected_rate_raw - chosen.billed_tax) >= minor_unit(chosen.decimals)
     GROUP BY chosen.item
 ),
 rated AS (
     SELECT
-        chosen.item,
-        CAST(CASE WHEN chosen.billed_rate <> chosen.expected_rate THEN
-                chosen.billed_rate ELSE coalesce(
-                    region.rate,
-                    chosen.expected_rate
-                )
-        END AS rate) AS used_rate,
-        region.rate IS NOT NULL AS implied FROM chosen LEFT JOIN regions AS region
-        ON region.item = chosen.item
-),
-discounts AS (
-    SELECT
-        item, step, settle(raw, decimals, rounding) AS discount FROM (
-        SELECT
-            item, decimals, rounding, unnest([1, 2]) AS step,
-            unnest([apply_rate(own_gross, discount_rate), apply_rate(billed_gross, discount_rate)]) AS raw
-        FROM chosen
-    ) AS asked
+        chosen.item, region.rate IS NOT NULL AS implied,
+        CAST(CASE
+            WHEN chosen.billed_rate <> chosen.expected_rate THEN chosen.billed_rate
+            ELSE coalesce(region.rate, chosen.expected_rate)
+        END AS rate) AS used_rate
+    FROM chosen
+    LEFT JOIN regions AS region ON region.item = chosen.item
 ),
 discounted AS (
     SELECT
-        chosen.item,
-        CASE WHEN chosen.kind = 'discount' OR chosen.own_gross = chosen.expected_gross THEN chosen.expected_discount
-            ELSE discount.discount
+        item,
+        CASE
+            WHEN kind = 'discount' OR own_gross = expected_gross THEN expected_discount
+            ELSE settle(apply_rate(own_gross, discount_rate), decimals, rounding)
         END AS discount_1,
-        CASE WHEN chosen.kind = 'discount'
-                OR chosen.billed_gross = chosen.expected_gross THEN chosen.expected_discount
-            ELSE discounts.discount
+        CASE
+            WHEN kind = 'discount' OR billed_gross = expected_gross THEN expected_discount
+            ELSE settle(apply_rate(billed_gross, discount_rate), decimals, rounding)
         END AS discount_2
     FROM chosen
-    JOIN discounts AS discount ON discount.item = chosen.item AND discount.step = 1
-    JOIN discounts ON discounts.item = chosen.item AND discounts.step = 2
 ),
 bases AS (
     SELECT
         chosen.item, chosen.decimals, chosen.rounding, chosen.expected_taxable, chosen.expected_tax,
-        chosen.expected_rate, rated.used_rate, rated.implied, unnest([1, 2, 3, 4, 5, 6]) AS step,
-        unnest([chosen.own_gross - discounted.discount_1 - CASE WHEN chosen.before_tax THEN chosen.expected_credit
-            ELSE 0 END, chosen.billed_gross - discounted.discount_2 - CASE
-            WHEN chosen.before_tax THEN chosen.expected_credit ELSE 0
-        END,
-        chosen.billed_gross - chosen.billed_discount - CASE WHEN chosen.before_tax THEN chosen.expected_credit
-            ELSE 0 END, chosen.billed_gross - chosen.billed_discount - CASE
-            WHEN chosen.before_tax THEN chosen.billed_credit ELSE 0
-        END, chosen.billed_taxable,
-        chosen.billed_taxable]) AS base,
-        CASE WHEN chosen.apart THEN chosen.billed_gross - chosen.billed_discount - CASE
-                    WHEN chosen.before_tax THEN chosen.billed_credit ELSE 0
-                END
+        chosen.expected_rate, rated.used_rate, unnest([1, 2, 3, 4, 5, 6]) AS step,
+        unnest([
+            chosen.own_gross - discounted.discount_1 - chosen.expected_credit_before_tax,
+            chosen.billed_gross - discounted.discount_2 - chosen.expected_credit_before_tax,
+            chosen.billed_gross - chosen.billed_discount - chosen.expected_credit_before_tax,
+            chosen.billed_gross - chosen.billed_discount - chosen.billed_credit_before_tax,
+            chosen.billed_taxable, chosen.billed_taxable
+        ]) AS base,
+        CASE
+            WHEN chosen.apart THEN chosen.billed_gross - chosen.billed_discount - chosen.billed_credit_before_tax
         END AS summed,
         unnest([true, true, true, true, true, false]) AS at_expected_rate,
         unnest([
@@ -162,9 +147,9 @@ SELECT
     rated.implied, chosen.other_version, chosen.other_allowance, chosen.is_unfree, chosen.is_whole, chosen.is_listed,
     chosen.unbound, chosen.free_units, chosen.expected_total AS t0, wide.t1, wide.t2, wide.t3, wide.t4, wide.t5,
     wide.t6,
-    CAST(CASE WHEN chosen.apart THEN chosen.billed_total ELSE chosen.billed_taxable + chosen.billed_tax - CASE
-                WHEN chosen.before_tax THEN 0 ELSE chosen.billed_credit
-            END
+    CAST(CASE
+        WHEN chosen.apart THEN chosen.billed_total
+        ELSE chosen.billed_taxable + chosen.billed_tax - chosen.billed_credit + chosen.billed_credit_before_tax
     END AS amount) AS t7,
     chosen.billed_total AS t8, chosen.apart
 FROM chosen

@@ -6,38 +6,30 @@
 -- rows from: rerating_items
 WITH held AS (
     SELECT
-        rerated.item_id, rerated.unit_price,
-        CASE WHEN line.expected_gross < 0 THEN -rerated.gross ELSE rerated.gross END AS unbound,
-        CASE WHEN line.expected_gross < 0 THEN -coalesce(bounded.gross_raw, rerated.gross_raw)
-            ELSE coalesce(bounded.gross_raw, rerated.gross_raw)
-        END AS gross_raw,
-        CASE WHEN line.expected_gross < 0 THEN
-                -coalesce(bounded.gross, rerated.gross) ELSE coalesce(
-                    bounded.gross,
-                    rerated.gross
-                )
-        END AS gross
+        rerated.item_id, rerated.unit_price, rerated.gross AS unbound,
+        coalesce(bounded.gross_raw, rerated.gross_raw) AS gross_raw, coalesce(bounded.gross, rerated.gross) AS gross
     FROM rerated
-    JOIN rerating_items AS asked ON asked.item_id = rerated.item_id
-    JOIN differing_lines AS line ON line.item = asked.item
     LEFT JOIN rerated_bounds AS bounded ON bounded.item_id = rerated.item_id
+),
+answers AS (
+    SELECT
+        asked.item, asked.way, asked.plan_version, line.billed_gross, line.expected_price, held.unit_price,
+        CASE WHEN line.expected_gross < 0 THEN -held.unbound ELSE held.unbound END AS unbound,
+        CASE WHEN line.expected_gross < 0 THEN -held.gross_raw ELSE held.gross_raw END AS gross_raw,
+        CASE WHEN line.expected_gross < 0 THEN -held.gross ELSE held.gross END AS gross
+    FROM rerating_items AS asked
+    JOIN held ON held.item_id = asked.item_id
+    JOIN differing_lines AS line ON line.item = asked.item
 )
 SELECT
-    asked.item, max(held.gross_raw) FILTER (WHERE asked.way = 'own') AS own_raw,
-    max(held.gross) FILTER (WHERE asked.way = 'own') AS own_gross,
-    max(held.unbound) FILTER (WHERE asked.way = 'own') AS own_unbound,
-    min(asked.plan_version) FILTER (WHERE asked.way = 'version' AND held.gross = line.billed_gross) AS other_version,
-    coalesce(bool_or(held.gross = line.billed_gross) FILTER (WHERE asked.way = 'unfree'), false) AS is_unfree,
+    item, max(gross_raw) FILTER (WHERE way = 'own') AS own_raw, max(gross) FILTER (WHERE way = 'own') AS own_gross,
+    max(unbound) FILTER (WHERE way = 'own') AS own_unbound,
+    min(plan_version) FILTER (WHERE way = 'version' AND gross = billed_gross) AS other_version,
+    coalesce(bool_or(gross = billed_gross) FILTER (WHERE way = 'unfree'), false) AS is_unfree,
+    coalesce(bool_or(gross = billed_gross) FILTER (WHERE way IN ('carried', 'planned', 'agreed')), false) AS is_carried,
+    coalesce(bool_or(gross = billed_gross) FILTER (WHERE way = 'whole'), false) AS is_whole,
     coalesce(
-        bool_or(held.gross = line.billed_gross) FILTER (WHERE asked.way IN ('carried', 'planned', 'agreed')),
-        false
-    ) AS is_carried,
-    coalesce(bool_or(held.gross = line.billed_gross) FILTER (WHERE asked.way = 'whole'), false) AS is_whole,
-    coalesce(
-        bool_or(held.gross = line.billed_gross AND held.unit_price <> line.expected_price)
-        FILTER (WHERE asked.way = 'listed'), false
+        bool_or(gross = billed_gross AND unit_price <> expected_price) FILTER (WHERE way = 'listed'), false
     ) AS is_listed
-FROM rerating_items AS asked
-JOIN held ON held.item_id = asked.item_id
-JOIN differing_lines AS line ON line.item = asked.item
-GROUP BY asked.item
+FROM answers
+GROUP BY item
