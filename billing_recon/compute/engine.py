@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import duckdb
 
 from billing_recon.compute.money import DEFINITIONS
+from billing_recon.compute.rating.macros import RATING_MACROS
 from billing_recon.compute.relation import Relation
 
 
@@ -34,7 +35,7 @@ def session(limits: Limits = Limits()) -> duckdb.DuckDBPyConnection:
     con.execute("SET preserve_insertion_order = false")
     if limits.spill_dir:
         con.execute(f"SET temp_directory = '{limits.spill_dir}'")
-    for definition in DEFINITIONS:
+    for definition in (*DEFINITIONS, *RATING_MACROS):
         con.execute(definition)
     return con
 

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 
 from billing_recon.core.catalog import Catalog, Charge, Plan, TaxRate
-from billing_recon.core.catalog_file import figures_that_do_not_fit, load_catalog
+from billing_recon.core.catalog_file import USED_BY, figures_that_do_not_fit, load_catalog
 from billing_recon.core.company import Company
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import ConfigurationError
@@ -85,6 +85,7 @@ TERM_CHARGES = TermTable(
         "priced_by_event": BOOLEAN,
         "minimum": AMOUNT,
         "maximum": AMOUNT,
+        "takes_free_units": BOOLEAN,
     },
 )
 """`term_no` numbers the charges of the whole catalog, so that tiers are joined by one integer. `by_event`: single events
@@ -103,13 +104,15 @@ TERM_TIERS = TermTable(
         "counts_from": QUANTITY,
         "block_size": QUANTITY,
         "through": RAW,
-        **dict.fromkeys(("unit_said", "flat_said", "flat_bare", "head", "middle", "place", "alone", "with_fee"), TEXT),
+        "head": TEXT,
+        "middle": TEXT,
+        "flat_text": TEXT,
     },
 )
 """`counts_from`: the edge from which the tier's units are counted, `lower` but for stepped tiers. `through`: what all tiers
-before cost in full plus the fees up to this tier's own, so that one look-up prices graduated units. The text columns are what an item's words say of the tier, written once instead of once a line:
-`head` and `middle` the working as JSON up to the tier's units and from there to its fee, `place` where the tier lies (empty for
-the first), `alone` and `with_fee` its price without its fee and with it."""
+before cost in full plus the fees up to this tier's own, so that one look-up prices graduated units. The text columns are parts of
+an item's working, written once instead of once per line: `head` and `middle` the JSON of the tier up to its units and from there
+to its fee, `flat_text` the fee."""
 TERM_CELLS = TermTable("term_cells", {"term_no": INTEGER, "cell": TEXT, "unit_price": PRICE})
 """Prices of a matrix: `cell` is the values of the charge's dimensions, joined by `|`."""
 TERM_TAXES = TermTable("term_taxes", {"tax_region": TEXT, "rate": RATE, "effective_from": DATE, "effective_to": DATE})
@@ -167,7 +170,7 @@ def register_terms(con: duckdb.DuckDBPyConnection, catalog: Catalog, company: Co
     tiers = [
         (
             *(plan.plan_id, plan.plan_version, plan.currency, charge.charge_id),
-            *_tier(edges, number, plan.currency, settles[plan.currency]),
+            *_tier(edges, number),
         )
         for number, plan, _, charge in charges
         for edges in tier_edges(charge, profile)
@@ -205,7 +208,7 @@ def _charge(number: int, plan: Plan, position: int, c: Charge) -> tuple[Any, ...
         *(c.aggregation, c.unique, c.bucket),
         *((convert.divide_by, convert.multiply_by, convert.rounding, convert.decimals) if convert else (None,) * 4),
         *(c.prorated, c.due, json.dumps(c.dimensions) if c.dimensions else None, c.by_event, _included(c)),
-        *(c.priced_by_event, c.minimum, c.maximum),
+        *(c.priced_by_event, c.minimum, c.maximum, c.model in USED_BY["free_units"]),
     )
 
 
@@ -216,31 +219,20 @@ def _included(charge: Charge) -> Decimal:
     return charge.free_units + ((first.up_to or Decimal(0)) if first is not None and free else Decimal(0))
 
 
-def _tier(edges: TierEdges, term_no: int, currency: str, decimals: int) -> tuple[Any, ...]:
+def _tier(edges: TierEdges, term_no: int) -> tuple[Any, ...]:
     tier, unit = edges.tier, edges.unit
-    unit_said, flat_said = _said(unit, decimals), _said(tier.flat, decimals)
-    price = f"{currency} {unit_said}" if tier.rate is None else f"{_bare(unit * 100)}%"
-    up_to = "null" if edges.upper is None else f'"{_bare(edges.upper)}"'
+    up_to = "null" if edges.upper is None else f'"{_plain(edges.upper)}"'
     return (
         *(edges.tier_no, edges.lower, edges.upper, unit, tier.flat, term_no, edges.counts_from),
-        *(tier.block_size, edges.through, unit_said, flat_said, _bare(tier.flat)),
-        f'{{"tier":{edges.tier_no},"above":"{_bare(edges.lower)}","up_to":{up_to},"units":"',
-        f'","unit_price":"{_bare(unit)}","flat":"',
-        None if edges.tier_no == 1 else f" above the first {_said(edges.lower, 0)}",
-        f" at {price}" if unit else " included",
-        f" at {price} plus {currency} {flat_said}" if unit else f" for {currency} {flat_said}",
+        *(tier.block_size, edges.through),
+        f'{{"tier":{edges.tier_no},"above":"{_plain(edges.lower)}","up_to":{up_to},"units":"',
+        f'","unit_price":"{_plain(unit)}","flat":"',
+        _plain(tier.flat),
     )
 
 
-def _bare(figure: Decimal) -> str:
+def _plain(figure: Decimal) -> str:
     return f"{figure.normalize():f}"
-
-
-def _said(figure: Decimal, decimals: int) -> str:
-    """As the macro `say` words it: at least the currency's decimals."""
-    text = _bare(figure)
-    whole, _, rest = text.partition(".")
-    return f"{int(whole):,}.{rest:0<{decimals}}" if rest or decimals else f"{int(whole):,}"
 
 
 def _taxes(taxes: Sequence[TaxRate]) -> Iterator[tuple[str, Decimal, date, date | None]]:

@@ -10,8 +10,7 @@ from billing_recon.compute import expect as expecting
 from billing_recon.compute import late_usage
 from billing_recon.compute import rollup as rolling
 from billing_recon.compute.engine import build
-from billing_recon.compute.expect.late import MOVES
-from billing_recon.compute.expect.runs import LATE_REACH
+from billing_recon.compute.expect import LATE_REACH
 from billing_recon.core.schema import (
     EXPECTED_LINES,
     INVOICE_LINES,
@@ -27,6 +26,7 @@ from billing_recon.day.home import Home
 from billing_recon.day.landing import DUPLICATES
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
+from billing_recon.explain.withheld import write_withheld
 
 ENTITLEMENTS: tuple[Column, ...] = (
     *(Column(name) for name in ("subscription_id", "customer_id", "charge_id", "meter")),
@@ -113,10 +113,11 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         register_landed(con, home, INVOICE_LINES, day, lookback)
         register_events(con, home, day, reach=LATE_REACH if register_usage(con, home, day) else 1)
         build(con, (*expecting.RELATIONS, *late_usage.RELATIONS))
+        write_withheld(con)
         written = (
             home.write(con, EXPECTED_LINES.name, EXPECTED_LINES.columns, day, "expected_lines", run_id),
             home.write(con, "unbilled_usage", UNBILLED, day, "unbilled_usage", run_id),
-            home.write_if_any(con, "unrated", UNRATED, day, "unrated", run_id),
+            home.write_if_any(con, "unrated", UNRATED, day, "withheld", run_id),
             home.write_if_any(con, "entitlement_signals", ENTITLEMENTS, day, "entitlement_signals", run_id),
             home.write_if_any(con, "usage_awaited", AWAITED, day, "usage_awaited", run_id),
             home.write_if_any(con, "late_usage", LATE, day, "late_usage", run_id),
@@ -135,8 +136,10 @@ def register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> boo
     names = ", ".join(["day", *(c.name for c in USAGE_ROLLUP.columns)])
     register_window(con, home, USAGE_ROLLUP.name, USAGE_ROLLUP.columns, first, last, as_name="usage_at_hand")
     con.execute(
-        "CREATE TABLE late_subscriptions AS SELECT DISTINCT u.subscription_id FROM usage_at_hand AS u, run_params AS p "
-        f"WHERE u.day > CAST(u.usage_day + 1 + p.late_window_days AS DATE) AND u.day > p.first_day AND {MOVES}"
+        "CREATE TABLE late_subscriptions AS SELECT DISTINCT change.subscription_id FROM usage_at_hand AS change, run_params AS params "
+        "WHERE change.day > CAST(change.usage_day + 1 + params.late_window_days AS DATE) AND change.day > params.first_day "
+        "AND may_reprice(change.quantity, change.events, change.superseded_events, change.meter IN (SELECT charge.meter "
+        "FROM term_charges AS charge WHERE charge.kind = 'usage' AND (charge.by_event OR charge.aggregation = 'count')))"
     )
     (late,) = con.execute("SELECT count(*) FROM late_subscriptions").fetchall()
     earlier = ""

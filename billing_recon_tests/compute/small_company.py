@@ -19,6 +19,8 @@ from billing_recon.compute.terms import load_catalog, register_terms
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company, Profile
 from billing_recon.core.schema import INVOICE_LINES, SUBSCRIPTIONS, USAGE_EVENTS, TableSpec
+from billing_recon.explain.rated_lines import line_sentence
+from billing_recon.explain.withheld import write_withheld
 
 LANDED = "observed_on DATE, source_file VARCHAR, source_row BIGINT, day DATE"
 UTC = ZoneInfo("UTC")
@@ -136,11 +138,13 @@ class SmallCompany:
         land(con, USAGE_EVENTS, [row for row in self.events if row["observed_on"] <= known])
         con.execute("CREATE VIEW usage_corrections AS SELECT * FROM usage_events WHERE corrects IS NOT NULL")
         build(con, expect.RELATIONS)
+        write_withheld(con)
         return con
 
     def expected(self) -> list[dict[str, Any]]:
-        """The expected lines, in the order of their ids."""
-        return rows(self.rated(), "SELECT * FROM expected_lines ORDER BY expected_line_id")
+        """The expected lines with their sentences, in the order of their ids."""
+        lines = rows(self.rated(), "SELECT * FROM expected_lines ORDER BY expected_line_id")
+        return [{**line, "sentence": line_sentence(line, self.catalog)} for line in lines]
 
 
 def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:

@@ -134,23 +134,6 @@ def test_the_working_shows_each_tier_with_its_units_price_and_amount_as_text() -
         ("10000", "0", "0"),
         ("12000", "0.015", "180"),
     ]
-    assert row["phrase"] == "10,000 units included + 12,000 above the first 10,000 at USD 0.015"
-
-
-@pytest.mark.parametrize(
-    ("charge", "units", "phrase"),
-    [
-        ('model: flat, amount: "1200"', "1", "flat fee of USD 1,200.00"),
-        ('model: per_unit, unit_price: "12"', "25", "25 units at USD 12.00"),
-        (f"model: volume, tiers: {TIERS}", "1001", "all 1,001 units at USD 0.05 (tier 2)"),
-        (f"model: graduated, tiers: {FEES}", "10", "10 units at USD 1.00 plus USD 5.00"),
-        ('model: package, package_size: 1000, package_price: "5", free_units: 100', "1500",
-         "1,500 units less 100 free in 2 packages of 1,000 at USD 5.00"),
-        ('model: package, package_size: 1000, package_price: "5"', "0", "no units"),
-    ],
-)  # fmt: skip
-def test_the_phrase_reads_like_a_line_of_a_bill(charge: str, units: str, phrase: str) -> None:
-    assert price(charge, units)["phrase"] == phrase
 
 
 @pytest.mark.parametrize(("charge", "price_shown"), [

@@ -44,7 +44,7 @@ SELECT i.variant || chr(31) || coalesce(i.expected_line_id, '') || chr(31) || co
     e.discount_rate, e.discount AS e_discount, b.discount AS b_discount, e.credit AS e_credit, b.credit AS b_credit,
     e.taxable AS e_taxable, b.taxable AS b_taxable, e.tax_region, e.tax_rate AS e_rate, b.tax_rate AS b_rate,
     e.tax_raw, e.tax AS e_tax, b.tax AS b_tax, e.total AS e_total, b.total AS b_total, e.late_quantity,
-    e.duplicate_quantity, e.superseded_quantity, e.working, e.sentence, b.source_file, b.source_row, b.parts, b.line_ids,
+    e.duplicate_quantity, e.superseded_quantity, e.working, b.source_file, b.source_row, b.parts, b.line_ids,
     CAST(CASE WHEN e.kind = 'adjustment' AND e.meter = 'tax' THEN coalesce(
         TRY_CAST(json_extract_string(e.working, '$.steps.tax.base') AS {AMOUNT}), 0) ELSE 0 END AS {AMOUNT}) AS on_base,
     coalesce(i.pass = 3 AND e.kind = b.kind AND e.period_end - e.period_start = b.period_end - b.period_start
@@ -156,6 +156,6 @@ RELATIONS: tuple[Relation, ...] = (
     PARTED,
     QUESTIONS,
     *price("rerating_items", "rerated", given=("own_price", "allowance")),
-    *bound("rerating_items", "rerated", ("rerated",), "rerated_bounds"),
+    *bound("rerating_items", "rerated", "rerated_bounds"),
     ANSWERS,
 )

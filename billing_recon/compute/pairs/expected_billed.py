@@ -61,7 +61,7 @@ _STRAY_SENTENCE = """CASE s.code
 _LINE_FACTS = """CAST(json_object('expected_line_id', p.expected_line_id, 'plan', p.e_plan, 'plan_version', p.e_version,
         'billed_plan_version', p.b_version, 'charge_id', p.charge_id, 'tax_region', p.tax_region,
         'period', CAST(p.period_start AS VARCHAR) || ' to ' || CAST(p.period_end AS VARCHAR), 'due_on', CAST(p.due_on AS VARCHAR),
-        'expected', p.sentence, 'tiers', coalesce(json_extract(p.working, '$.tiers'), json_extract(p.working, '$.steps.tiers'),
+        'tiers', coalesce(json_extract(p.working, '$.tiers'), json_extract(p.working, '$.steps.tiers'),
             json_extract(p.working, '$.steps.steps.tiers')), 'working', CAST(p.working AS JSON)) AS VARCHAR)"""
 
 _LINE = {

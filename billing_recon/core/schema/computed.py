@@ -104,7 +104,6 @@ EXPECTED_LINES = TableSpec(
         Column("duplicate_quantity", Q, doc="collapsed duplicates within the period, not in quantity"),
         Column("superseded_quantity", Q, doc="corrected away within the period, not in quantity"),
         Column("working", J, doc="JSON: tiers, proration days, versions"),
-        Column("sentence", doc="how the total came to be, for a reader"),
     ),
     key=("expected_line_id",),
     own_day="due_on",

@@ -45,7 +45,7 @@ def total(known: SmallCompany) -> Decimal:
 
 def withheld(known: SmallCompany) -> tuple[str, str]:
     ((reason, sentence),) = [
-        (r["reason"], r["sentence"]) for r in rows(known.rated(), "SELECT reason, sentence FROM unrated")
+        (r["reason"], r["sentence"]) for r in rows(known.rated(), "SELECT reason, sentence FROM withheld")
     ]
     assert known.expected() == []
     return reason, sentence
