@@ -13,7 +13,8 @@ import duckdb
 import pyarrow as pa
 
 from billing_recon.core.catalog import Catalog, Charge, Plan, TaxRate
-from billing_recon.core.catalog_file import USED_BY, figures_that_do_not_fit, load_catalog
+from billing_recon.core.catalog_file import figures_that_do_not_fit, load_catalog
+from billing_recon.core.charge_models import CHARGE_MODELS
 from billing_recon.core.company import Company
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import ConfigurationError
@@ -106,13 +107,13 @@ TERM_TIERS = TermTable(
         "through": RAW,
         "head": TEXT,
         "middle": TEXT,
-        "flat_text": TEXT,
+        "flat_bare": TEXT,
     },
 )
 """`counts_from`: the edge from which the tier's units are counted, `lower` but for stepped tiers. `through`: what all tiers
 before cost in full plus the fees up to this tier's own, so that one look-up prices graduated units. The text columns are parts of
 an item's working, written once instead of once per line: `head` and `middle` the JSON of the tier up to its units and from there
-to its fee, `flat_text` the fee."""
+to its fee, `flat_bare` the fee."""
 TERM_CELLS = TermTable("term_cells", {"term_no": INTEGER, "cell": TEXT, "unit_price": PRICE})
 """Prices of a matrix: `cell` is the values of the charge's dimensions, joined by `|`."""
 TERM_TAXES = TermTable("term_taxes", {"tax_region": TEXT, "rate": RATE, "effective_from": DATE, "effective_to": DATE})
@@ -208,7 +209,7 @@ def _charge(number: int, plan: Plan, position: int, c: Charge) -> tuple[Any, ...
         *(c.aggregation, c.unique, c.bucket),
         *((convert.divide_by, convert.multiply_by, convert.rounding, convert.decimals) if convert else (None,) * 4),
         *(c.prorated, c.due, json.dumps(c.dimensions) if c.dimensions else None, c.by_event, _included(c)),
-        *(c.priced_by_event, c.minimum, c.maximum, c.model in USED_BY["free_units"]),
+        *(c.priced_by_event, c.minimum, c.maximum, "free_units" in CHARGE_MODELS[c.model].fields),
     )
 
 

@@ -128,7 +128,9 @@ def _blocks(step: Step) -> str:
 
 
 def _prorated_graduated(step: Step) -> str:
-    return f"{step.units('prorated_units')} prorated {step.noun} ({step.units('full_units')} in full) in graduated tiers"
+    return (
+        f"{step.units('prorated_units')} prorated {step.noun} ({step.units('full_units')} in full) in graduated tiers"
+    )
 
 
 WORDS: Mapping[str, Callable[[Step], str]] = {

@@ -61,7 +61,9 @@ def _charged(line: Line, steps: Working, period: list[str], charge: Charge | Non
     allowance = Decimal(steps["allowance"]["units"]) if steps["allowance"] else Decimal(0)
     included = charge.free_units + allowance if charge else allowance
     found = rating["steps"]
-    parts = [_step(line, rating["model"], figures, included) for figures in (found if isinstance(found, list) else [found])]
+    parts = [
+        _step(line, rating["model"], figures, included) for figures in (found if isinstance(found, list) else [found])
+    ]
     if isinstance(found, dict):
         phrase = parts[0].nothing if steps["usage"] and not line["quantity"] and _is_idle(parts[0]) else words(parts[0])
     elif rating["model"] == "flat":

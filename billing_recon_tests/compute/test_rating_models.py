@@ -12,7 +12,7 @@ import pytest
 from billing_recon.compute.engine import build, session
 from billing_recon.compute.rating import MODELS, rate
 from billing_recon.compute.terms import register_terms
-from billing_recon.core.catalog import MODELS as catalog_models
+from billing_recon.core.charge_models import CHARGE_MODELS
 from billing_recon.core.company import Company, Profile
 from billing_recon_tests.compute.small_company import catalog, rows
 
@@ -149,7 +149,7 @@ def test_a_tiered_line_has_no_single_unit_price(charge: str, price_shown: str | 
 
 def test_every_model_names_itself_and_where_its_rule_is_written() -> None:
     names = [model.name for model in MODELS]
-    assert names == [*catalog_models, "prorated_graduated"]
+    assert names == [*CHARGE_MODELS, "prorated_graduated"]
     assert all(re.search(r"\((ARCHITECTURE 2|docs/rating.md), rule \d+\)$", model.doc) for model in MODELS)
 
 

@@ -90,7 +90,11 @@ MATRIX = {"model": "matrix", "dimensions": ["region", "size"], "prices": [{"valu
             "1,000 api calls at 2% + 500 above the first 1,000 at 1.25% plus USD 5.00",
         ),
         ({"model": "flat", "amount": "1200"}, {"units": 1}, "flat fee of USD 1,200.00"),
-        ({"model": "volume", "tiers": TIERS}, {"units": 1001}, "all 1,001 api calls at USD 0.00 (tier 2) plus USD 25.00"),
+        (
+            {"model": "volume", "tiers": TIERS},
+            {"units": 1001},
+            "all 1,001 api calls at USD 0.00 (tier 2) plus USD 25.00",
+        ),
         ({"model": "volume", "tiers": TIERS}, {"units": 0}, "no api calls"),
         (
             {"model": "package", "package_size": 1000, "package_price": "5", "free_units": 100},

@@ -33,14 +33,33 @@ _LEVEL_PRICES = tuple(
 _BY_EVENT = ("line_id", "tier_units", "events", "cell", "in_bucket", "own_price")
 
 RELATIONS: tuple[Relation, ...] = (
-    *load(__package__, "contract_intervals", "late_arrivals", "ahead_known", "ahead_probes", "contract_periods", "run_pieces"),
+    *load(
+        __package__,
+        "contract_intervals",
+        "late_arrivals",
+        "ahead_known",
+        "ahead_probes",
+        "contract_periods",
+        "run_pieces",
+    ),
     *load(__package__, "ahead_level_items"),
     *_LEVEL_PRICES,
-    *load(__package__, "ahead_pieces", "ahead_spans", "contract_terms", "judged_runs", "contract_runs", "ahead_runs", "unrated"),
+    *load(
+        __package__,
+        "ahead_pieces",
+        "ahead_spans",
+        "contract_terms",
+        "judged_runs",
+        "contract_runs",
+        "ahead_runs",
+        "unrated",
+    ),
     *load(__package__, "run_allowances", "single_events", "event_corrections"),
     _ZONES,
     *load(__package__, "placed_events", "event_asks"),
-    _roots("event_roots", "event_corrections", "Each of those corrections with the root of its chain, as it is known now."),
+    _roots(
+        "event_roots", "event_corrections", "Each of those corrections with the root of its chain, as it is known now."
+    ),
     *load(__package__, "event_links"),
     _roots("event_chains", "event_links", "The root of each of them as it was known by the date."),
     *load(__package__, "outdone_events", "asked_events", "events_to_meter", "event_meters"),
@@ -51,7 +70,9 @@ RELATIONS: tuple[Relation, ...] = (
     *rate("rated_items", "unit_rates", given=("own_price", "allowance")),
     *load(__package__, "item_prices"),
     *bound("rated_items", "item_prices", "charge_bounds"),
-    *load(__package__, "tier_discounts", "charge_lines", "minimum_lines", "late_changes", "late_lines", "unbilled_usage"),
+    *load(
+        __package__, "tier_discounts", "charge_lines", "minimum_lines", "late_changes", "late_lines", "unbilled_usage"
+    ),
     *load(__package__, "entitlement_signals", "ahead_firsts", "contract_adjustments", "coupon_lines", "taxed_lines"),
     *load(__package__, "credit_lines", "tax_lines", "expected_lines"),
 )

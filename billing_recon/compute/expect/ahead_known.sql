@@ -2,7 +2,8 @@
 -- inputs: subscriptions, term_charges
 -- rows from: term_charges WHERE kind = 'subscription' AND due = 'in_advance'
 WITH changes AS (
-    SELECT subscription.subscription_id, subscription.plan_id, subscription.observed_on,
+    SELECT
+        subscription.subscription_id, subscription.plan_id, subscription.observed_on,
         unnest([
             CAST(timezone(subscription.timezone, subscription.valid_from) AS DATE),
             CAST(timezone(subscription.timezone, subscription.valid_to) AS DATE)

@@ -1,6 +1,6 @@
--- Days in periods whose charges in advance the day is about: `ahead`, something of it is due within the grace for issuing, or
--- the period is over and due itself; `ahead_line`, a line observed today bills it (`invoice_id` and `line_id` where that line is
--- itself a charge in advance) or ends where it begins.
+-- Days in periods whose charges in advance the day is about: `ahead`, something of it is due within the grace for
+-- issuing, or the period is over and due itself; `ahead_line`, a line observed today bills it (`invoice_id` and
+-- `line_id` where that line is itself a charge in advance) or ends where it begins.
 -- inputs: contract_intervals, ahead_known, invoice_lines, term_charges, run_params
 -- rows from: term_charges WHERE kind = 'subscription' AND due = 'in_advance'
 WITH holders AS (
@@ -10,12 +10,16 @@ WITH holders AS (
         AND charge.currency = term.currency AND charge.kind = 'subscription' AND charge.due = 'in_advance'
 ),
 asked AS (
-    SELECT DISTINCT line.subscription_id, line.invoice_id, line.line_id, line.period_start, line.period_end,
+    SELECT DISTINCT
+        line.subscription_id, line.invoice_id, line.line_id, line.period_start, line.period_end,
         ahead.plan_id IS NOT NULL AS is_ahead
     FROM invoice_lines AS line
     JOIN run_params AS params ON line.observed_on = params.day
     SEMI JOIN holders ON holders.subscription_id = line.subscription_id
-    LEFT JOIN holders AS ahead ON ahead.subscription_id = line.subscription_id AND line.kind IN ('subscription', 'proration')
+    LEFT JOIN holders AS ahead ON ahead.subscription_id = line.subscription_id AND line.kind IN (
+            'subscription',
+            'proration'
+        )
         AND ahead.meter_key = coalesce(line.meter, '') AND ahead.plan_id = coalesce(line.plan_id, ahead.plan_id)
 ),
 due_days AS (

@@ -1,12 +1,14 @@
--- Priced items as lines, held to the minimum and maximum of their charge, with the contract's discount on those that are
--- discountable; what gives back is negative. `line_start` and `line_end` are the run's, period_* the billing period's, `own_*` the
--- period and run that the line belongs to.
+-- Priced items as lines, held to the minimum and maximum of their charge, with the contract's discount on those that
+-- are discountable; what gives back is negative. `line_start` and `line_end` are the run's, period_* the billing
+-- period's, `own_*` the period and run that the line belongs to.
 -- inputs: charge_items, item_prices, charge_bounds, tier_discounts, run_params
 WITH priced AS (
     SELECT item.*, priced.unit_price, priced.working AS rating, bounds.working AS bounds, params.rounding,
         coalesce(bounds.gross_raw, priced.gross_raw) AS owed_raw, coalesce(bounds.gross, priced.gross) AS owed,
-        CASE WHEN bounds.gross IS NULL THEN tiered.discount END AS tier_discount, bounds.discount_raw AS bounded_discount_raw,
-        CASE WHEN item.kind = 'usage' THEN 'usage' WHEN item.part = item.whole THEN 'subscription' ELSE 'proration' END AS line_kind,
+        CASE WHEN bounds.gross IS NULL THEN tiered.discount END AS tier_discount,
+            bounds.discount_raw AS bounded_discount_raw,
+        CASE WHEN item.kind = 'usage' THEN 'usage' WHEN item.part = item.whole THEN 'subscription'
+            ELSE 'proration' END AS line_kind,
         CASE WHEN item.discountable THEN item.discount_rate ELSE CAST(0 AS rate) END AS line_discount
     FROM charge_items AS item
     JOIN item_prices AS priced ON priced.item_id = item.item_id
@@ -26,8 +28,10 @@ discounted AS (
     SELECT *, coalesce(own_discount_raw, apply_rate(gross, line_discount)) AS discount_raw FROM directed
 )
 SELECT
-    subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id, segment,
-    decimals, tax_rate, charge_id, position, line_kind AS kind, meter, run_start AS line_start, run_end AS line_end, quantity,
+    subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
+    customer_id, segment,
+    decimals, tax_rate, charge_id, position, line_kind AS kind, meter, run_start AS line_start, run_end AS line_end,
+    quantity,
     unit_price, gross_raw, gross, line_discount AS discount_rate, discount_raw,
     coalesce(own_discount, settle(discount_raw, decimals, rounding)) AS discount, late_quantity, duplicate_quantity,
     superseded_quantity,

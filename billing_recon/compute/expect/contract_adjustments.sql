@@ -1,9 +1,10 @@
--- The cap, coupons and credits of the invoice's last run, in the order given: a coupon if the period ends within its validity, a
--- credit granted within the period, or of a prepaid one what lines of earlier periods left. The cap comes first (`number` 0), as
--- what is above it.
+-- The cap, coupons and credits of the invoice's last run, in the order given: a coupon if the period ends within its
+-- validity, a credit granted within the period, or of a prepaid one what lines of earlier periods left. The cap comes
+-- first (`number` 0), as what is above it.
 -- inputs: contract_runs, ahead_firsts, invoice_lines
 WITH runs AS (
-    SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, run_start,
+    SELECT subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
+    run_start,
         run_end, customer_id, segment, contract, decimals, tax_rate, discount_rate,
         row_number() OVER (PARTITION BY subscription_id, period_start, period_end ORDER BY run_no DESC) AS place
     FROM contract_runs WHERE wanted AND rateable AND NOT by_seat
@@ -20,14 +21,16 @@ agreed AS (
     )
 ),
 listed AS (
-    SELECT *, 'discount' AS kind, 0 AS number, json_object('amount', cap) AS one, 'cap' AS id FROM agreed WHERE cap IS NOT NULL
+    SELECT *, 'discount' AS kind, 0 AS number, json_object('amount', cap) AS one, 'cap' AS id FROM agreed
+    WHERE cap IS NOT NULL
     UNION ALL BY NAME
     SELECT *, 'discount' AS kind, generate_subscripts(coupons, 1) AS number, unnest(coupons) AS one FROM agreed
     UNION ALL BY NAME
     SELECT *, 'credit' AS kind, generate_subscripts(credits, 1) AS number, unnest(credits) AS one FROM agreed
 ),
 dated AS (
-    SELECT * EXCLUDE (id), coalesce(id, json_extract_string(one, '$.coupon_id'), json_extract_string(one, '$.credit_id')) AS id,
+    SELECT * EXCLUDE (id), coalesce(id, json_extract_string(one, '$.coupon_id'), json_extract_string(one,
+        '$.credit_id')) AS id,
         CAST(json_extract_string(one, '$.valid_from') AS DATE) AS valid_from,
         CAST(json_extract_string(one, '$.valid_to') AS DATE) AS valid_to,
         CAST(json_extract_string(one, '$.granted_on') AS DATE) AS granted_on,
@@ -44,7 +47,8 @@ valid AS (
     END
 ),
 spent AS (
-    SELECT adjustment.subscription_id, adjustment.period_start, adjustment.period_end, adjustment.number, sum(line.credit) AS used
+    SELECT adjustment.subscription_id, adjustment.period_start, adjustment.period_end, adjustment.number,
+    sum(line.credit) AS used
     FROM valid AS adjustment
     JOIN invoice_lines AS line ON line.subscription_id = adjustment.subscription_id AND line.kind = 'credit'
         AND line.meter = adjustment.id AND line.period_start < adjustment.period_start

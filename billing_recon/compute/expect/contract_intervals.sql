@@ -1,6 +1,6 @@
--- Each subscription's history as half-open local dates: the latest landed row per valid_from, cut where the next begins. The day
--- of a change belongs to the new interval; one that lasts less than a day leaves nothing but its day in `brief_days`.
--- `starts_at` and `ends_at` are its instants. 9999-12-31 stands for an open end.
+-- Each subscription's history as half-open local dates: the latest landed row per valid_from, cut where the next
+-- begins. The day of a change belongs to the new interval; one that lasts less than a day leaves nothing but its day in
+-- `brief_days`. `starts_at` and `ends_at` are its instants. 9999-12-31 stands for an open end.
 -- inputs: subscriptions
 WITH newest AS (
     SELECT subscription_id, valid_from, max(day) AS day FROM subscriptions GROUP BY subscription_id, valid_from

@@ -1,6 +1,7 @@
--- The periods that the day is about. `wanted`: due within the grace for issuing, or lines of it were observed today (whatever
--- its due day). `is_open`: it has not ended, so its usage is unbilled. `late`: it is over, and usage that arrived after its
--- cutoff is adjusted now. `ahead`: charges billed in advance for it are due, or (`ahead_asked`) were billed.
+-- The periods that the day is about. `wanted`: due within the grace for issuing, or lines of it were observed today
+-- (whatever its due day). `is_open`: it has not ended, so its usage is unbilled. `late`: it is over, and usage that
+-- arrived after its cutoff is adjusted now. `ahead`: charges billed in advance for it are due, or (`ahead_asked`) were
+-- billed.
 -- inputs: contract_intervals, invoice_lines, late_arrivals, ahead_probes, run_params
 WITH due_days AS (
     SELECT CAST(day - issue_after_days - 1 - late AS DATE) AS probe

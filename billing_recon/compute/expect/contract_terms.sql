@@ -1,21 +1,25 @@
--- Each text of a contract, read: its terms, or why they cannot be relied on. `garbled`: a term is no exact figure or no date.
--- `unknown`: names of terms that rating does not read (core.catalog.Contract has those it does), which would silently do nothing.
+-- Each text of a contract, read: its terms, or why they cannot be relied on. `garbled`: a term is no exact figure or no
+-- date. `unknown`: names of terms that rating does not read (core.catalog.Contract has those it does), which would
+-- silently do nothing.
 -- inputs: run_pieces
 WITH texts AS (
     SELECT DISTINCT nullif(trim(contract), '') AS stated FROM run_pieces
 ),
 opened AS (
-    SELECT stated, CASE WHEN json_valid(stated) THEN CASE WHEN json_type(stated) IN ('OBJECT', 'NULL') THEN stated END END AS contract
+    SELECT stated, CASE WHEN json_valid(stated) THEN CASE WHEN json_type(stated) IN ('OBJECT', 'NULL')
+        THEN stated END END AS contract
     FROM texts WHERE stated IS NOT NULL
 ),
 listed AS (
-    SELECT stated, contract, json_extract(contract, '$.coupons[*]') AS coupons, json_extract(contract, '$.credits[*]') AS credits,
+    SELECT stated, contract, json_extract(contract, '$.coupons[*]') AS coupons, json_extract(contract,
+        '$.credits[*]') AS credits,
         json_extract(contract, '$.allowances[*]') AS allowances, json_extract(contract, '$.overrides.*') AS overrides
     FROM opened
 ),
 unread AS (
     SELECT *,
-        contract IS NULL OR no_list(contract, '$.coupons') OR no_list(contract, '$.credits') OR no_list(contract, '$.allowances')
+        contract IS NULL OR no_list(contract, '$.coupons') OR no_list(contract, '$.credits') OR no_list(contract,
+            '$.allowances')
             OR inexact(contract, '$.discount.rate') OR inexact(contract, '$.minimum') OR inexact(contract, '$.cap')
             OR (json_extract_string(contract, '$.cap') IS NOT NULL AND not_amount(contract, '$.cap'))
             OR undated(contract, '$.discount.valid_from') OR undated(contract, '$.discount.valid_to')
@@ -27,9 +31,11 @@ unread AS (
                 OR json_extract_string(one, '$.meter') IS NULL
                 OR coalesce(json_extract_string(one, '$.rollover'), 'none') NOT IN ('none', 'next_period')
                 OR (json_extract_string(one, '$.rollover') = 'next_period' AND not_date(one, '$.since')))) > 0, false)
-            OR coalesce(len(list_filter(overrides, lambda one: inexact(one, '$') OR not_amount(one, '$'))) > 0, false) AS garbled,
+            OR coalesce(len(list_filter(overrides, lambda one: inexact(one, '$') OR not_amount(one, '$'))) > 0,
+                false) AS garbled,
         array_to_string(
-            other_names(json_keys(contract), ['discount', 'coupons', 'credits', 'allowances', 'minimum', 'overrides', 'cap'])
+            other_names(json_keys(contract), ['discount', 'coupons', 'credits', 'allowances', 'minimum', 'overrides',
+                'cap'])
             || other_names(json_keys(contract, '$.discount'), ['rate', 'valid_from', 'valid_to'])
             || other_names(names_of_all(coupons), ['coupon_id', 'amount', 'valid_from', 'valid_to', 'charges'])
             || other_names(names_of_all(credits), ['credit_id', 'amount', 'granted_on', 'expires_on'])

@@ -1,6 +1,7 @@
--- One line per coupon, and one for what is above the cap: a discount without a gross, never more than what is left of the invoice.
--- Used in their order, of their own charges where they name some (`bound`), and all together of the invoice (`pool`). What is above
--- a cap is known before the discount (then less its share of that) or after it, as the profile says.
+-- One line per coupon, and one for what is above the cap: a discount without a gross, never more than what is left of
+-- the invoice. Used in their order, of their own charges where they name some (`bound`), and all together of the
+-- invoice (`pool`). What is above a cap is known before the discount (then less its share of that) or after it, as the
+-- profile says.
 -- inputs: contract_adjustments, charge_lines, minimum_lines, late_lines, run_params, term_profile
 -- rows from: contract_adjustments WHERE kind = 'discount'
 WITH lines AS (
@@ -8,7 +9,8 @@ WITH lines AS (
 ),
 sums AS (
     SELECT subscription_id, period_start, period_end, currency, sum(gross - discount) AS pool, sum(gross) AS gross,
-        list(struct_pack(charge_id := charge_id, net := gross - discount)) FILTER (WHERE charge_id IS NOT NULL) AS charges
+        list(struct_pack(charge_id := charge_id, net := gross - discount))
+            FILTER (WHERE charge_id IS NOT NULL) AS charges
     FROM lines
     GROUP BY subscription_id, period_start, period_end, currency
 ),
@@ -52,8 +54,11 @@ granted AS (
     FROM offered
 )
 SELECT
-    subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id, segment,
+    subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
+    customer_id, segment,
     decimals, tax_rate, 2000000 + number AS position, 'discount' AS kind, id AS meter, run_start AS line_start,
-    run_end AS line_end, CAST(0 AS amount) AS gross, CAST(used AS raw) AS discount_raw, CAST(used AS amount) AS discount,
-    CAST(json_object('coupon', json_object('agreed', say(amount, decimals), 'used', say(used, decimals))) AS VARCHAR) AS working
+    run_end AS line_end, CAST(0 AS amount) AS gross, CAST(used AS raw) AS discount_raw,
+    CAST(used AS amount) AS discount,
+    CAST(json_object('coupon', json_object('agreed', say(amount, decimals), 'used', say(used,
+        decimals))) AS VARCHAR) AS working
 FROM granted WHERE used > 0

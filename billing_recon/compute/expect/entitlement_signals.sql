@@ -1,9 +1,10 @@
--- One row per charge and threshold of its included units (free units, a free first tier, the contract's allowance) that is reached
--- by what arrived on the day; none on any other day, so that each is reported once per run.
+-- One row per charge and threshold of its included units (free units, a free first tier, the contract's allowance) that
+-- is reached by what arrived on the day; none on any other day, so that each is reported once per run.
 -- inputs: charge_items, usage_rollup, run_params
 -- rows from: charge_items WHERE is_open AND included > 0
 WITH used AS (
-    SELECT item.subscription_id, item.customer_id, item.charge_id, item.meter, item.period_start, item.period_end, item.included,
+    SELECT item.subscription_id, item.customer_id, item.charge_id, item.meter, item.period_start, item.period_end,
+    item.included,
         item.quantity AS used,
         coalesce(sum(CASE item.aggregation WHEN 'count' THEN change.events ELSE change.quantity END), 0) AS today
     FROM charge_items AS item
@@ -22,7 +23,8 @@ thresholds AS (
     FROM used
 )
 SELECT
-    subscription_id, customer_id, charge_id, meter, period_start, period_end, CAST(reached.percent AS BIGINT) AS percent,
+    subscription_id, customer_id, charge_id, meter, period_start, period_end,
+    CAST(reached.percent AS BIGINT) AS percent,
     CAST(included AS quantity) AS included, CAST(used AS quantity) AS used,
     subscription_id || ' has used ' || group_thousands(say_quantity(used)) || ' of the '
     || group_thousands(say_quantity(included)) || ' ' || replace(meter, '_', ' ') || ' included from '

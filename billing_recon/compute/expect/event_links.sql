@@ -1,5 +1,5 @@
--- The corrections of chains that an event asked about is part of, as known by each date that an ask names; `source` carries that
--- date, so that chains of two dates are never mixed.
+-- The corrections of chains that an event asked about is part of, as known by each date that an ask names; `source`
+-- carries that date, so that chains of two dates are never mixed.
 -- inputs: event_corrections, event_roots, single_events, event_asks
 -- rows from: event_corrections
 WITH touched AS (

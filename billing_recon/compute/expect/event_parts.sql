@@ -1,5 +1,5 @@
--- The parts by which asks are priced if their units alone do not give the price: one for each bucket and cell, and one for no
--- usage at all. Prorated units are priced, full ones choose the tier.
+-- The parts by which asks are priced if their units alone do not give the price: one for each bucket and cell, and one
+-- for no usage at all. Prorated units are priced, full ones choose the tier.
 -- inputs: event_asks, metered_events, asked_events
 -- rows from: term_charges WHERE priced_by_event
 WITH shares AS (
@@ -10,7 +10,8 @@ SELECT
     ask.ask || lpad(CAST(row_number() OVER (
         PARTITION BY ask.ask ORDER BY metered.bucket, metered.cell
     ) AS VARCHAR), 6, '0') AS item_id,
-    ask.ask AS line_id, ask.plan_id, ask.plan_version, ask.currency, ask.charge_id, metered.bucket, metered.cell, ask.own_price,
+    ask.ask AS line_id, ask.plan_id, ask.plan_version, ask.currency, ask.charge_id, metered.bucket, metered.cell,
+    ask.own_price,
     CAST(CASE
         WHEN ask.prorated THEN coalesce(shares.prorated, 0)
         WHEN ask.model = 'flat' THEN CASE WHEN coalesce(metered.quantity, 0) = 0 THEN 0 ELSE 1 END

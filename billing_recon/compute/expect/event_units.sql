@@ -1,5 +1,5 @@
--- The units that each ask is metered to. `late_quantity`, `superseded_quantity`: what late events add to them, and what they would
--- be more without corrections; empty where units are sums, of which the roll-up knows.
+-- The units that each ask is metered to. `late_quantity`, `superseded_quantity`: what late events add to them, and what
+-- they would be more without corrections; empty where units are sums, of which the roll-up knows.
 -- inputs: event_asks, metered_events, asked_events
 -- rows from: term_charges WHERE by_event
 WITH summed AS (
@@ -11,8 +11,10 @@ changed AS (
     FROM asked_events WHERE side = 'period' AND aggregation NOT IN ('sum', 'count') GROUP BY ask
 )
 SELECT
-    ask.ask, ask.subscription_id, ask.period_start, ask.period_end, ask.run_start, ask.side, ask.adjusted_start, ask.charge_id,
-    CAST(CASE WHEN ask.model = 'flat' THEN coalesce(metered.parts, 0) ELSE coalesce(metered.quantity, 0) END AS quantity) AS quantity,
+    ask.ask, ask.subscription_id, ask.period_start, ask.period_end, ask.run_start, ask.side, ask.adjusted_start,
+    ask.charge_id,
+    CAST(CASE WHEN ask.model = 'flat' THEN coalesce(metered.parts, 0) ELSE coalesce(metered.quantity,
+        0) END AS quantity) AS quantity,
     CAST(CASE WHEN changed.has_late THEN metered.quantity - coalesce(in_time.quantity, 0)
         WHEN ask.aggregation NOT IN ('sum', 'count') THEN 0 END AS quantity) AS late_quantity,
     CAST(CASE WHEN changed.has_corrections THEN coalesce(stated.quantity, 0) - coalesce(metered.quantity, 0)

@@ -1,5 +1,5 @@
--- The events that are metered: those that count; and, where units are no sums, the ones of them that arrived on their own day
--- (`late`) and those that no correction had changed (`stated`), so that a bill of either can be recognised.
+-- The events that are metered: those that count; and, where units are no sums, the ones of them that arrived on their
+-- own day (`late`) and those that no correction had changed (`stated`), so that a bill of either can be recognised.
 -- inputs: asked_events
 -- rows from: asked_events
 -- kept: no

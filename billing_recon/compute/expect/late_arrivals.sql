@@ -1,7 +1,7 @@
--- What arrived after the late window of its usage day, with its own period and the one that adjusts it: the period that holds
--- the last day with a closed window when it arrived. `fate`: in_time (its own period's window was still open), adjusted,
--- no_contract (no interval holds the day), before_first_day (its period was billed before the company's first day) or no_period
--- (the contract has none any more). `wanted`, `is_open`: as of the adjusting period.
+-- What arrived after the late window of its usage day, with its own period and the one that adjusts it: the period that
+-- holds the last day with a closed window when it arrived. `fate`: in_time (its own period's window was still open),
+-- adjusted, no_contract (no interval holds the day), before_first_day (its period was billed before the company's first
+-- day) or no_period (the contract has none any more). `wanted`, `is_open`: as of the adjusting period.
 -- inputs: usage_rollup, contract_intervals, invoice_lines, term_charges, run_params
 WITH candidates AS (
     SELECT change.subscription_id, change.meter, change.usage_day, change.day AS arrived, change.quantity,
@@ -30,7 +30,8 @@ latest AS (
     JOIN contract_intervals AS term ON term.subscription_id = own.subscription_id AND term.start_day <= own.closed_day
 ),
 adjusting AS (
-    SELECT * EXCLUDE (own), own.starts AS own_start, own.ends AS own_end, period.starts AS period_start, period.ends AS period_end
+    SELECT * EXCLUDE (own), own.starts AS own_start, own.ends AS own_end, period.starts AS period_start,
+    period.ends AS period_end
     FROM (
         SELECT *, period_of(billing_anchor, billing_interval, once_start, once_end, closed_day) AS period
         FROM latest WHERE place = 1
@@ -54,7 +55,8 @@ placed AS (
         END AS fate
     FROM adjusting
     CROSS JOIN run_params AS params
-    LEFT JOIN billed ON billed.subscription_id = adjusting.subscription_id AND billed.period_start = adjusting.period_start
+    LEFT JOIN billed ON billed.subscription_id = adjusting.subscription_id
+        AND billed.period_start = adjusting.period_start
 )
 SELECT
     subscription_id, meter, usage_day, arrived, quantity, own_start, own_end, period_start AS adjusted_start,

@@ -1,22 +1,25 @@
--- Each charge of a run that late usage belongs to, twice: with what the adjusting period takes up (`side` after) and without it
--- (before). Units of charges by event are those of event_units, under `ask`. Charges that the usage leaves alone are there for the
--- run's minimum. Item ids are far above those of charge_items, so that both are rated together.
+-- Each charge of a run that late usage belongs to, twice: with what the adjusting period takes up (`side` after) and
+-- without it (before). Units of charges by event are those of event_units, under `ask`. Charges that the usage leaves
+-- alone are there for the run's minimum. Item ids are far above those of charge_items, so that both are rated together.
 -- inputs: late_arrivals, contract_runs, run_allowances, term_charges, usage_rollup, event_units
 -- rows from: late_arrivals WHERE wanted OR is_open
 WITH late AS (
-    SELECT subscription_id, own_start, own_end, adjusted_start, adjusted_end, due_on AS adjusted_due, bool_or(wanted) AS adjusts,
+    SELECT subscription_id, own_start, own_end, adjusted_start, adjusted_end, due_on AS adjusted_due,
+    bool_or(wanted) AS adjusts,
         bool_or(is_open) AS is_late_open, min(arrived) AS first_arrived, max(arrived) AS last_arrived
     FROM late_arrivals
     WHERE wanted OR is_open
     GROUP BY subscription_id, own_start, own_end, adjusted_start, adjusted_end, due_on
 ),
 charged AS (
-    SELECT run.*, late.* EXCLUDE (subscription_id), charge.charge_id, charge.position, charge.kind, charge.model, charge.meter,
+    SELECT run.*, late.* EXCLUDE (subscription_id), charge.charge_id, charge.position, charge.kind, charge.model,
+    charge.meter,
         charge.discountable, charge.aggregation, charge.by_event, charge.minimum AS charge_minimum,
         charge.maximum AS charge_maximum, own_price_in(run.contract, charge.charge_id) AS own_price,
         CAST(coalesce(allowance.own, 0) + coalesce(allowance.rolled, 0) AS quantity) AS allowance,
         row_number() OVER (
-            ORDER BY run.subscription_id, run.period_start, late.adjusted_start, run.run_start, run.by_seat, charge.position
+            ORDER BY run.subscription_id, run.period_start, late.adjusted_start, run.run_start, run.by_seat,
+                charge.position
         ) AS number
     FROM late
     JOIN contract_runs AS run ON run.subscription_id = late.subscription_id AND run.period_start = late.own_start
@@ -41,7 +44,8 @@ used AS (
 ),
 known AS (
     SELECT item.*, compared.side, single.ask,
-        CASE WHEN item.by_event THEN single.quantity WHEN compared.side = 'before' THEN used.before ELSE used.after END AS used
+        CASE WHEN item.by_event THEN single.quantity WHEN compared.side = 'before' THEN used.before
+            ELSE used.after END AS used
     FROM charged AS item
     CROSS JOIN (SELECT unnest(['before', 'after']) AS side) AS compared
     LEFT JOIN used ON used.number = item.number
@@ -51,9 +55,12 @@ known AS (
         AND single.run_start = item.run_start AND single.charge_id = item.charge_id
 )
 SELECT
-    1000000000000 + number + number + CASE side WHEN 'after' THEN 1 ELSE 0 END AS item_id, number, side, subscription_id,
-    period_start, period_end, run_no, plan_id, plan_version, currency, tax_region, run_start, run_end, customer_id, segment,
-    discount_rate, decimals, tax_rate, minimum, adjusted_start, adjusted_end, adjusted_due, adjusts, is_late_open, charge_id,
+    1000000000000 + number + number + CASE side WHEN 'after' THEN 1 ELSE 0 END AS item_id, number, side,
+    subscription_id,
+    period_start, period_end, run_no, plan_id, plan_version, currency, tax_region, run_start, run_end, customer_id,
+    segment,
+    discount_rate, decimals, tax_rate, minimum, adjusted_start, adjusted_end, adjusted_due, adjusts, is_late_open,
+    charge_id,
     position, kind, model, meter, discountable, CAST(coalesce(used, 0) AS quantity) AS used,
     CAST(CASE
         WHEN model = 'flat' AND kind = 'usage' AND NOT by_event THEN CASE WHEN coalesce(used, 0) = 0 THEN 0 ELSE 1 END
@@ -62,6 +69,7 @@ SELECT
         ELSE seats
     END AS quantity) AS quantity,
     CAST(CASE kind WHEN 'subscription' THEN part ELSE 1 END AS INTEGER) AS part,
-    CAST(CASE kind WHEN 'subscription' THEN whole ELSE 1 END AS INTEGER) AS whole, part AS run_part, whole AS run_whole, own_price,
+    CAST(CASE kind WHEN 'subscription' THEN whole ELSE 1 END AS INTEGER) AS whole, part AS run_part,
+    whole AS run_whole, own_price,
     allowance, charge_minimum, charge_maximum, ask
 FROM known

@@ -1,5 +1,5 @@
--- Where a run's lines come to less than its share of the minimum, in the profile's order: one line for the rest. A profile that
--- raises to the minimum before it takes the discount off takes it off the minimum too.
+-- Where a run's lines come to less than its share of the minimum, in the profile's order: one line for the rest. A
+-- profile that raises to the minimum before it takes the discount off takes it off the minimum too.
 -- inputs: contract_runs, charge_lines, run_params, term_profile
 WITH charged AS (
     SELECT subscription_id, own_start, own_end, own_run, sum(gross) AS gross, sum(gross - discount) AS net
@@ -24,9 +24,11 @@ discounted AS (
     SELECT *, apply_rate(owed - charged, line_discount) AS discount_raw FROM settled WHERE owed > charged
 )
 SELECT
-    subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region, customer_id, segment,
+    subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
+    customer_id, segment,
     decimals, tax_rate, 1000000 AS position, 'minimum' AS kind, run_start AS line_start, run_end AS line_end,
-    CAST(minimum_raw - charged AS raw) AS gross_raw, CAST(owed - charged AS amount) AS gross, line_discount AS discount_rate,
+    CAST(minimum_raw - charged AS raw) AS gross_raw, CAST(owed - charged AS amount) AS gross,
+    line_discount AS discount_rate,
     discount_raw, settle(discount_raw, decimals, rounding) AS discount,
     CAST(json_object('minimum', json_object(
         'agreed', say(minimum, decimals), 'owed', say(owed, decimals), 'charged', say(charged, decimals),

@@ -12,4 +12,5 @@ SELECT known_by, sent_by AS source, event_id FROM ranked WHERE place > 1
 UNION
 SELECT ranked.known_by, ranked.sent_by AS source, ranked.root AS event_id
 FROM ranked
-ANTI JOIN event_links AS link ON link.known_by = ranked.known_by AND link.sent_by = ranked.sent_by AND link.event_id = ranked.root
+ANTI JOIN event_links AS link ON link.known_by = ranked.known_by AND link.sent_by = ranked.sent_by
+    AND link.event_id = ranked.root

@@ -1,5 +1,5 @@
--- Each event on its subscription's own clock. `is_late`: it was received or arrived after its own day, as in the roll-up; of the
--- opening load only if it was received so.
+-- Each event on its subscription's own clock. `is_late`: it was received or arrived after its own day, as in the roll-
+-- up; of the opening load only if it was received so.
 -- inputs: single_events, event_zones, run_params
 -- rows from: single_events
 WITH zoned AS (
@@ -12,7 +12,8 @@ WITH zoned AS (
         AND event.observed_on < zone.until
 )
 SELECT
-    source, event_id, subscription_id, meter, quantity, timezone('UTC', event_time) AS utc_time, received_at, corrects, dimensions,
+    source, event_id, subscription_id, meter, quantity, timezone('UTC', event_time) AS utc_time, received_at, corrects,
+    dimensions,
     observed_on, local_time, CAST(local_time AS DATE) AS usage_day,
     coalesce(
         received_at >= midnight(company_day + 1, company_timezone)

@@ -1,5 +1,6 @@
--- Units included per run and meter (docs/rating.md, rule 24): the allowance, or of a run shorter than its period its share; and in
--- the run that begins the period, what the one before left of its own allowance, of usage observed by that period's cutoff.
+-- Units included per run and meter (docs/rating.md, rule 24): the allowance, or of a run shorter than its period its
+-- share; and in the run that begins the period, what the one before left of its own allowance, of usage observed by
+-- that period's cutoff.
 -- inputs: contract_runs, contract_intervals, term_charges, usage_rollup, run_params
 -- rows from: contract_runs WHERE contract LIKE '%"allowances"%'
 WITH runs AS (
@@ -11,18 +12,22 @@ WITH runs AS (
 agreed AS (
     SELECT run.subscription_id, run.period_start, run.period_end, run.run_start, run.part, run.whole, charge.meter,
         charge.aggregation, CAST(json_extract_string(run.one, '$.units') AS quantity) AS units,
-        coalesce(json_extract_string(run.one, '$.rollover') = 'next_period', false) AND run.run_start = run.period_start AS rolls,
+        coalesce(json_extract_string(run.one, '$.rollover') = 'next_period', false)
+            AND run.run_start = run.period_start AS rolls,
         CAST(json_extract_string(run.one, '$.since') AS DATE) AS since
     FROM runs AS run
     JOIN term_charges AS charge ON charge.plan_id = run.plan_id AND charge.plan_version = run.plan_version
-        AND charge.currency = run.currency AND charge.kind = 'usage' AND charge.meter = json_extract_string(run.one, '$.meter')
+        AND charge.currency = run.currency AND charge.kind = 'usage' AND charge.meter = json_extract_string(run.one,
+            '$.meter')
 ),
 before AS (
     SELECT agreed.*, period_of(
-            term.billing_anchor, term.billing_interval, term.once_start, term.once_end, CAST(agreed.period_start - 1 AS DATE)
+            term.billing_anchor, term.billing_interval, term.once_start, term.once_end,
+            CAST(agreed.period_start - 1 AS DATE)
         ) AS previous
     FROM agreed
-    JOIN contract_intervals AS term ON term.subscription_id = agreed.subscription_id AND term.start_day <= agreed.run_start
+    JOIN contract_intervals AS term ON term.subscription_id = agreed.subscription_id
+        AND term.start_day <= agreed.run_start
         AND agreed.run_start < term.end_day
     WHERE agreed.rolls AND term.billing_interval <> 'once'
 ),
@@ -44,5 +49,6 @@ SELECT
     CAST(rounded_units(share(CAST(agreed.units AS raw), agreed.part, agreed.whole), 'half_up', 10) AS quantity) AS own,
     CAST(coalesce(left_over.rolled, 0) AS quantity) AS rolled
 FROM agreed
-LEFT JOIN left_over ON left_over.subscription_id = agreed.subscription_id AND left_over.period_start = agreed.period_start
+LEFT JOIN left_over ON left_over.subscription_id = agreed.subscription_id
+    AND left_over.period_start = agreed.period_start
     AND left_over.run_start = agreed.run_start AND left_over.meter = agreed.meter

@@ -1,11 +1,12 @@
--- The events of subscriptions and meters that a plan of theirs charges by event, each once: the row that arrived first. They are
--- picked before anything else is done, since they may be few of many.
+-- The events of subscriptions and meters that a plan of theirs charges by event, each once: the row that arrived first.
+-- They are picked before anything else is done, since they may be few of many.
 -- inputs: usage_events, subscriptions, term_charges
 -- rows from: term_charges WHERE by_event
 WITH charged AS (
     SELECT DISTINCT subscription.subscription_id, charge.meter
     FROM subscriptions AS subscription
-    JOIN term_charges AS charge ON charge.plan_id = subscription.plan_id AND charge.plan_version = subscription.plan_version
+    JOIN term_charges AS charge ON charge.plan_id = subscription.plan_id
+        AND charge.plan_version = subscription.plan_version
         AND charge.currency = subscription.currency AND charge.by_event
 ),
 ranked AS (

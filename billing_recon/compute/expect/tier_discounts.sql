@@ -1,5 +1,5 @@
--- What the discount takes off each amount that a line is the sum of, settled one by one (docs/rating.md, rule 16); empty under
--- profiles that settle a line as a whole.
+-- What the discount takes off each amount that a line is the sum of, settled one by one (docs/rating.md, rule 16);
+-- empty under profiles that settle a line as a whole.
 -- inputs: rated_items, item_prices, run_params
 -- rows from: term_profile WHERE rounding_point = 'tier'
 SELECT

@@ -1,5 +1,5 @@
--- Usage of periods still open, at what it would cost today: gross, before discount and tax; and usage that arrived too late for its
--- own period and waits for the open one to end.
+-- Usage of periods still open, at what it would cost today: gross, before discount and tax; and usage that arrived too
+-- late for its own period and waits for the open one to end.
 -- inputs: charge_items, item_prices, charge_bounds, late_changes
 WITH parts AS (
     SELECT item.subscription_id, item.customer_id, item.meter, item.currency, item.quantity,

@@ -51,16 +51,16 @@ def _units(tier: str) -> str:
 LADDERS = """
     LEFT JOIN (
         SELECT term_no, list(struct_pack(tier_no := tier_no, lower := lower, upper := upper, counts_from := counts_from,
-            unit := unit, flat := flat, head := head, middle := middle, flat_text := flat_text) ORDER BY tier_no) AS tiers
+            unit := unit, flat := flat, head := head, middle := middle, flat_bare := flat_bare) ORDER BY tier_no) AS tiers
         FROM term_tiers GROUP BY term_no
     ) AS ladder ON ladder.term_no = item.term_no AND item.model IN ({models})"""
 """A charge's tiers as one list, so that the tiers of an item's working need no grouping."""
 
 _FEE = f"CASE WHEN step.fee THEN CAST(step.flat AS {RAW}) ELSE CAST(0 AS {RAW}) END"
-_STEP = f"""step.head || say_quantity(step.units) || step.middle || CASE WHEN step.fee THEN step.flat_text ELSE '0' END
+_STEP = f"""step.head || say_quantity(step.units) || step.middle || CASE WHEN step.fee THEN step.flat_bare ELSE '0' END
         || '","amount":"' || plain(CAST(extend(step.units, step.unit) + {_FEE} AS {RAW})) || '"}}'"""
 _STEPS = f"""list_filter(list_transform(list_filter(ladder.tiers, lambda rung: {_reached("rung")}),
-        lambda rung: struct_pack(head := rung.head, middle := rung.middle, flat_text := rung.flat_text, unit := rung.unit,
+        lambda rung: struct_pack(head := rung.head, middle := rung.middle, flat_bare := rung.flat_bare, unit := rung.unit,
             flat := rung.flat, units := {_units("rung")}, fee := rung.flat <> 0 AND {_entered("rung")})),
         lambda step: step.units > 0 OR step.fee)"""
 

@@ -24,7 +24,7 @@ class Volume:
     amount: str = f"CASE WHEN item.closes THEN {_COST} ELSE CAST(0 AS {RAW}) END"
     earlier: None = None
     working: str = (
-        """'{"tiers":[' || tier.head || say_quantity(item.total) || tier.middle || tier.flat_text || '","amount":"' """
+        """'{"tiers":[' || tier.head || say_quantity(item.total) || tier.middle || tier.flat_bare || '","amount":"' """
         f"""|| plain({_COST}) || '"}}]}}'"""
     )
 
