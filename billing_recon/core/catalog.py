@@ -17,6 +17,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from billing_recon.core.charge_models import CHARGE_MODELS
 from billing_recon.core.currency import EXPONENTS
