@@ -70,7 +70,7 @@ def functions(tree: exp.Expression) -> Iterator[str]:
 
 
 def test_the_rooms_of_computing_are_all_found() -> None:
-    assert {"rollup_day", "expected_lines", "unbilled_usage", "unrated", "charge_rates"} <= set(RELATIONS)
+    assert {"rollup_day", "expected_lines", "unbilled_usage", "unrated", "unit_rates"} <= set(RELATIONS)
 
 
 @pytest.mark.parametrize("name", sorted(RELATIONS))

@@ -5,8 +5,6 @@ from __future__ import annotations
 from billing_recon.compute.money import AMOUNT, RAW
 from billing_recon.compute.relation import Relation
 
-STEPS = ("discount", "maximum", "minimum")
-
 
 def discount(gross: str, tier_amounts: str, rate: str, decimals: str, rounding: str) -> str:
     """SQL for what a rate takes off a gross: settled once, or once for each amount that the gross is the sum of, where it is.
