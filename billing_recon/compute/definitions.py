@@ -5,5 +5,6 @@ from __future__ import annotations
 from billing_recon.compute.fragments import FRAGMENTS
 from billing_recon.compute.money import STATEMENTS
 from billing_recon.compute.pairs.shape import SHAPES
+from billing_recon.compute.rating.macros import RATING_MACROS
 
-DEFINITIONS: tuple[str, ...] = (*STATEMENTS, *FRAGMENTS, *SHAPES)
+DEFINITIONS: tuple[str, ...] = (*STATEMENTS, *RATING_MACROS, *FRAGMENTS, *SHAPES)

@@ -145,7 +145,7 @@ def offenders(rule: Callable[[Relation], list[str]], relations: Iterable[Relatio
 
 
 def test_all_rooms_are_searched() -> None:
-    assert {"rollup_day", "expected_lines", "unbilled_usage", "unrated", "charge_rates", "drift"} <= set(RELATIONS)
+    assert {"rollup_day", "expected_lines", "unbilled_usage", "unrated", "unit_rates", "drift"} <= set(RELATIONS)
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)

@@ -9,7 +9,7 @@ from billing_recon.compute.relation import Relation, load
 RERATING: tuple[Relation, ...] = (
     *load(__package__, "differing_lines", "rerating_items"),
     *price("rerating_items", "rerated", given=("own_price", "allowance")),
-    *bound("rerating_items", "rerated", ("rerated",), "rerated_bounds"),
+    *bound("rerating_items", "rerated", "rerated_bounds"),
     *load(__package__, "rerated_lines"),
 )
 """Lines that differ, both sides compared, and what they would have cost under other terms."""

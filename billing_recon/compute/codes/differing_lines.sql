@@ -24,7 +24,7 @@ SELECT
     expected.tax_rate AS expected_rate, billed.tax_rate AS billed_rate, expected.tax_raw,
     expected.tax AS expected_tax, billed.tax AS billed_tax, expected.total AS expected_total,
     billed.total AS billed_total, expected.late_quantity, expected.duplicate_quantity, expected.superseded_quantity,
-    expected.working, expected.sentence, billed.source_file, billed.source_row, billed.parts, billed.line_ids,
+    expected.working, billed.source_file, billed.source_row, billed.parts, billed.line_ids,
     CAST(CASE
         WHEN expected.kind = 'adjustment' AND expected.meter = 'tax'
             THEN coalesce(TRY_CAST(json_extract_string(expected.working, '$.steps.tax.base') AS amount), 0)

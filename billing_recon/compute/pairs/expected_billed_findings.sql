@@ -33,7 +33,7 @@ WITH figured AS (
             line.expected_version,
             'billed_plan_version', line.billed_version, 'charge_id', line.charge_id, 'tax_region', line.tax_region,
             'period', CAST(line.period_start AS VARCHAR) || ' to ' || CAST(line.period_end AS VARCHAR),
-            'due_on', CAST(line.due_on AS VARCHAR), 'expected', line.sentence, 'tiers', coalesce(
+            'due_on', CAST(line.due_on AS VARCHAR), 'tiers', coalesce(
                 json_extract(line.working, '$.tiers'), json_extract(line.working, '$.steps.tiers'),
                 json_extract(line.working, '$.steps.steps.tiers')
             ), 'working', CAST(line.working AS JSON)
