@@ -1,6 +1,6 @@
 """Known exceptions as data: differences that somebody expects, for how long, how large, and who answers for them.
 
-Which breaks an entry covers is computed in compute.reconcile.dispositions; here is what an entry may say.
+Which breaks an entry covers is computed in compute.breaks; here is what an entry may say.
 """
 
 from __future__ import annotations

@@ -52,7 +52,7 @@ from billing_recon.day.session import (
     window,
 )
 from billing_recon.day.step import StepResult
-from billing_recon.explain import write_explanations
+from billing_recon.explain import write_detections, write_explanations
 
 DRIFT: tuple[Column, ...] = (
     Column("metric"),
@@ -126,7 +126,8 @@ def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     with prepared(home, day) as (con, relations):
         build(con, relations)
         write_explanations(con)
-        build(con, reconciling.EXPLAINED)
+        write_detections(con)
+        build(con, (*reconciling.EXPLAINED, *detecting.EXPLAINED))
         written = (
             home.write(con, BREAKS.name, BREAKS.columns, day, "breaks", run_id),
             home.write(con, CONTROL_TOTALS.name, CONTROL_TOTALS.columns, day, "control_totals", run_id),

@@ -69,6 +69,42 @@ class Facts:
 Sentence = Callable[[Facts], str]
 """Facts in words. It computes no money."""
 
+
+def words(template: str) -> Sentence:
+    """A sentence with facts in their places, each written as its kind; without a kind, as plain text.
+
+    The kinds: {paid:money}, {delta:signed}, {used:units}, {off:size} (units without sign), {rate:percent}, {n:count line}.
+
+    >>> words("{id} bills {paid:money} in {n:count line}.")(Facts({"id": "A", "paid": 5, "n": 2, "currency": "USD"}, {}))
+    'A bills USD 5 in 2 lines.'
+    """
+    return lambda facts: template.format_map({name: _Fact(facts, name) for name in facts.values})
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    facts: Facts
+    name: str
+
+    def __format__(self, kind: str) -> str:
+        match kind.partition(" "):
+            case "", _, _:
+                return str(self.facts[self.name])
+            case "money", _, _:
+                return self.facts.money(self.name)
+            case "signed", _, _:
+                return self.facts.signed(self.name)
+            case "units", _, _:
+                return self.facts.units(self.name)
+            case "size", _, _:
+                return units(abs(self.facts.number(self.name)))
+            case "percent", _, _:
+                return percent(self.facts.number(self.name))
+            case "count", _, noun:
+                return count(self.facts[self.name], noun)
+        raise ValueError(f"{{{self.name}:{kind}}}: no such kind of fact")
+
+
 IN_DOUBT = "; more than one match fits, so none is made."
 """How a sentence ends about a posting or payment that could be matched in several ways."""
 

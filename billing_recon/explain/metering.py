@@ -4,25 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from billing_recon.explain.facts import Facts, Sentence, units
+from billing_recon.explain.facts import Sentence, words
 
-
-def _metered(ending: str) -> Sentence:
-    def sentence(facts: Facts) -> str:
-        off = facts.number("delta")
-        return (
-            f"The billing engine metered {facts.units('billed')} {facts['meter']} for {facts['subscription_id']} on "
-            f"{facts['usage_day']} where {facts.units('expected')} were used: {units(abs(off))} too "
-            f"{'few' if off < 0 else 'many'}{ending}."
-        )
-
-    return sentence
-
+_METERED = (
+    "The billing engine metered {billed:units} {meter} for {subscription_id} on {usage_day} where {expected:units} were "
+    "used: {delta:size} too "
+)
 
 SENTENCES: Mapping[str, Sentence] = {
-    "metered_too_few": _metered(""),
-    "metered_too_many": _metered(""),
-    "metered_without_late": _metered(", the quantity that arrived late"),
-    "metered_with_duplicates": _metered(", the quantity of the duplicate events"),
-    "metered_without_corrections": _metered(", the quantity that corrections took out"),
+    "metered_too_few": words(_METERED + "few."),
+    "metered_too_many": words(_METERED + "many."),
+    "metered_without_late": words(_METERED + "few, the quantity that arrived late."),
+    "metered_with_duplicates": words(_METERED + "many, the quantity of the duplicate events."),
+    "metered_without_corrections": words(_METERED + "many, the quantity that corrections took out."),
 }

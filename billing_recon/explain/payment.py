@@ -4,71 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from billing_recon.explain.facts import IN_DOUBT, Facts, Sentence
+from billing_recon.explain.facts import IN_DOUBT, Sentence, words
 
-
-def _payment_missing(facts: Facts) -> str:
-    return (
-        f"{facts['invoice_id']} over {facts.money('billed')}, issued on {facts['issued_on']}, was never collected: "
-        f"no payment attempt in {facts['terms_days']} days."
-    )
-
-
-def _by_another_customer(facts: Facts) -> str:
-    return (
-        f"Customer {facts['other_customer']} paid {facts.money('paid')} for {facts['invoice_id']}, "
-        f"which bills {facts.money('billed')} to customer {facts['customer_id']}."
-    )
-
-
-def _without_invoice(facts: Facts) -> str:
-    end = IN_DOUBT if facts.has("in_doubt") else "."
-    return f"Payment {facts['payment_id']} of {facts.money('paid')} names no invoice{end}"
-
-
-def _for_unknown_invoice(facts: Facts) -> str:
-    return (
-        f"Payment {facts['payment_id']} of {facts.money('paid')} is for {facts['invoice_id']}, "
-        "which the billing engine does not have."
-    )
-
-
-def _returned(facts: Facts) -> str:
-    return (
-        f"{facts['invoice_id']} is billed at {facts.money('billed')} and only {facts.money('paid')} of what was paid is "
-        f"left: {facts.money('returned')} was refunded or charged back."
-    )
-
-
-def _duplicate(facts: Facts) -> str:
-    return (
-        f"{facts['invoice_id']} is billed at {facts.money('billed')} and was paid {facts['payments']} times, "
-        f"{facts.money('paid')} in total: {facts.signed('delta')}."
-    )
-
+_BILLED = "{invoice_id} is billed at {billed:money}"
+_PAYMENT = "Payment {payment_id} of {paid:money}"
 
 SENTENCES: Mapping[str, Sentence] = {
-    "paid_in_another_currency": lambda facts: (
-        f"{facts['invoice_id']} is billed at {facts.money('billed')} and paid in another currency."
+    "paid_in_another_currency": words(_BILLED + " and paid in another currency."),
+    "billed_in_another_currency": words("{invoice_id} is paid with {paid:money} and billed in another currency."),
+    "payment_quarantined": words(_BILLED + " and paid with {paid:money}; some of its payment rows are in quarantine."),
+    "payment_missing": words(
+        "{invoice_id} over {billed:money}, issued on {issued_on}, was never collected: "
+        "no payment attempt in {terms_days:count day}."
     ),
-    "billed_in_another_currency": lambda facts: (
-        f"{facts['invoice_id']} is paid with {facts.money('paid')} and billed in another currency."
+    "payment_by_another_customer": words(
+        "Customer {other_customer} paid {paid:money} for {invoice_id}, which bills {billed:money} to customer {customer_id}."
     ),
-    "payment_quarantined": lambda facts: (
-        f"{facts['invoice_id']} is billed at {facts.money('billed')} and paid with {facts.money('paid')}; "
-        "some of its payment rows are in quarantine."
+    "payment_without_invoice": words(_PAYMENT + " names no invoice."),
+    "payment_in_doubt": words(_PAYMENT + " names no invoice" + IN_DOUBT),
+    "payment_for_unknown_invoice": words(_PAYMENT + " is for {invoice_id}, which the billing engine does not have."),
+    "payment_for_void_invoice": words("{invoice_id} is void, but {paid:money} paid for it was not returned."),
+    "payment_returned": words(
+        _BILLED + " and only {paid:money} of what was paid is left: {returned:money} was refunded or charged back."
     ),
-    "payment_missing": _payment_missing,
-    "payment_by_another_customer": _by_another_customer,
-    "payment_without_invoice": _without_invoice,
-    "payment_for_unknown_invoice": _for_unknown_invoice,
-    "payment_for_void_invoice": lambda facts: (
-        f"{facts['invoice_id']} is void, but {facts.money('paid')} paid for it was not returned."
-    ),
-    "payment_returned": _returned,
-    "payment_duplicate": _duplicate,
-    "payment_amount": lambda facts: (
-        f"{facts['invoice_id']} is billed at {facts.money('billed')} and paid with {facts.money('paid')}: "
-        f"{facts.signed('delta')}."
-    ),
+    "payment_duplicate": words(_BILLED + " and was paid {payments} times, {paid:money} in total: {delta:signed}."),
+    "payment_amount": words(_BILLED + " and paid with {paid:money}: {delta:signed}."),
 }

@@ -21,7 +21,7 @@ SELECT
         'decision', CASE WHEN decision.break_id IS NOT NULL THEN json_object(
                     'disposition', decision.disposition, 'reason', decision.reason, 'decided_by', decision.decided_by,
                     'decided_at', decision.decided_at,
-                    'holds', standing.break_id IS NOT NULL,
+                    'holds', (standing.break_id IS NOT NULL),
                     'about', say(decision.delta, coalesce(money.decimals, 0))
                 )
         END,

@@ -24,30 +24,24 @@ SELECT
     placed.cohort, 'control' AS variant, placed.billed, placed.paid, placed.off AS delta, 'payments' AS layer,
     placed.currency || CASE WHEN placed.has_left THEN '' ELSE '|' || placed.payment_id END AS identity,
     placed.has_left AND placed.has_right AND placed.code <> 'PAYMENT_DUPLICATE' AS compared,
-    CASE placed.code
-        WHEN 'CURRENCY_FX'
-            THEN CASE WHEN placed.has_left THEN 'paid_in_another_currency'
-                    ELSE 'billed_in_another_currency'
-                END
-        WHEN 'RECORD_QUARANTINED' THEN 'payment_quarantined'
-        WHEN 'PAYMENT_MISSING' THEN 'payment_missing'
-        WHEN 'PAYMENT_MISAPPLIED'
-            THEN CASE WHEN placed.has_left THEN 'payment_by_another_customer'
-                    WHEN starts_with(placed.invoice_id, 'payment ') THEN 'payment_without_invoice'
-                    ELSE 'payment_for_unknown_invoice'
-                END
-        WHEN 'REVERSAL_NOT_PROPAGATED' THEN 'payment_for_void_invoice'
-        WHEN 'REFUND_DISPUTE' THEN 'payment_returned'
-        WHEN 'PAYMENT_DUPLICATE' THEN 'payment_duplicate'
+    CASE WHEN placed.code = 'CURRENCY_FX' AND placed.has_left THEN 'paid_in_another_currency'
+        WHEN placed.code = 'CURRENCY_FX' THEN 'billed_in_another_currency'
+        WHEN placed.code = 'RECORD_QUARANTINED' THEN 'payment_quarantined'
+        WHEN placed.code = 'PAYMENT_MISSING' THEN 'payment_missing'
+        WHEN placed.code = 'PAYMENT_MISAPPLIED' AND placed.has_left THEN 'payment_by_another_customer'
+        WHEN placed.code = 'PAYMENT_MISAPPLIED' AND doubtful.payment_id IS NOT NULL THEN 'payment_in_doubt'
+        WHEN placed.code = 'PAYMENT_MISAPPLIED' AND starts_with(placed.invoice_id, 'payment ')
+            THEN 'payment_without_invoice'
+        WHEN placed.code = 'PAYMENT_MISAPPLIED' THEN 'payment_for_unknown_invoice'
+        WHEN placed.code = 'REVERSAL_NOT_PROPAGATED' THEN 'payment_for_void_invoice'
+        WHEN placed.code = 'REFUND_DISPUTE' THEN 'payment_returned'
+        WHEN placed.code = 'PAYMENT_DUPLICATE' THEN 'payment_duplicate'
         ELSE 'payment_amount'
     END AS sentence,
     to_json(struct_pack(
-        billed := coalesce(placed.billed, 0),
-        paid := coalesce(placed.paid, 0),
-        returned := coalesce(placed.returned, 0),
+        billed := coalesce(placed.billed, 0), paid := coalesce(placed.paid, 0), returned := placed.returned,
         payments := placed.payments, payment_id := placed.payment_id, other_customer := placed.other_customer,
-        issued_on := placed.issued_on, terms_days := params.payment_terms_days,
-        in_doubt := doubtful.payment_id IS NOT NULL
+        issued_on := placed.issued_on, terms_days := params.payment_terms_days
     )) AS facts,
     cited.sources,
     json_object(

@@ -42,7 +42,7 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.day.session import register_decisions, register_expected_changes, register_pairs, register_watching
-from billing_recon.explain import write_explanations
+from billing_recon.explain import write_detections, write_explanations
 
 DAY = date(2026, 3, 3)
 """The day that a world is about, unless it says otherwise: invoices of February are due on it."""
@@ -648,6 +648,8 @@ class Outcome:
     def detected(self, detector: str | None = None) -> list[dict[str, Any]]:
         """What the detectors found, of one of them if given."""
         build(self.con, detect.RELATIONS)
+        write_detections(self.con)
+        build(self.con, detect.EXPLAINED)
         where = f" WHERE detector = '{detector}'" if detector else ""
         return self.rows(f"FROM detections{where} ORDER BY detector, invoice_id, payment_id")
 
