@@ -27,9 +27,7 @@ SENTENCES: Mapping[str, Sentence] = {
         "{invoice_id} for {billed:money} is booked by {journals:count journal}, {booked:money} in all: {delta:signed}."
     ),
     "batch_rest": words("Journal {journal_id} books several invoices at once and is {delta:signed} off their sum."),
-    "booked_amount": words(
-        "{invoice_id} is booked at {booked:money} where {billed:money} is billed: {delta:signed}."
-    ),
+    "booked_amount": words("{invoice_id} is booked at {booked:money} where {billed:money} is billed: {delta:signed}."),
     "journal_unbalanced": words(
         "A journal of {invoice_id} does not balance: debits and credits are {unbalanced:money} apart."
     ),
