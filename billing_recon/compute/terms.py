@@ -4,147 +4,38 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
+from billing_recon.compute.registration import register
 from billing_recon.core.catalog import Catalog, Charge, Plan, TaxRate
 from billing_recon.core.catalog_file import figures_that_do_not_fit, load_catalog
 from billing_recon.core.company import Company
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.profile import Profile
+from billing_recon.core.schema import (
+    CURRENCIES,
+    TERM_CELLS,
+    TERM_CHARGES,
+    TERM_PLANS,
+    TERM_PROFILE,
+    TERM_TAXES,
+    TERM_TIERS,
+)
 from billing_recon.core.tiers import TierEdges, tier_edges
 
-__all__ = ["TERM_TABLES", "TermTable", "load_catalog", "register_terms"]
-
-TEXT, INTEGER, BOOLEAN, DATE = pa.string(), pa.int32(), pa.bool_(), pa.date32()
-QUANTITY, PRICE, AMOUNT, RATE = (
-    pa.decimal128(28, 10),
-    pa.decimal128(24, 12),
-    pa.decimal128(38, 12),
-    pa.decimal128(12, 8),
-)
-RAW = pa.decimal128(38, 22)
+__all__ = ["load_catalog", "register_terms"]
 
 SOLD_AHEAD = "kind = 'subscription' AND due = 'in_advance'"
 """SQL condition on term_charges: billed in advance, when its period begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class TermTable:
-    """One table and the Arrow type of each column, in order. Decimals keep the scale of core.schema.SQL_TYPE."""
-
-    name: str
-    columns: dict[str, pa.DataType]
-
-
-_PLAN_KEY = {"plan_id": TEXT, "plan_version": TEXT, "currency": TEXT}
-
-CURRENCIES = TermTable("currencies", {"currency": TEXT, "decimals": INTEGER, "exponent": INTEGER})
-TERM_PLANS = TermTable("term_plans", {**_PLAN_KEY, "name": TEXT, "minimum": AMOUNT})
-TERM_CHARGES = TermTable(
-    "term_charges",
-    {
-        **_PLAN_KEY,
-        "charge_id": TEXT,
-        "position": INTEGER,
-        "kind": TEXT,
-        "model": TEXT,
-        "meter": TEXT,
-        "amount": PRICE,
-        "unit_price": PRICE,
-        "package_price": PRICE,
-        "package_size": QUANTITY,
-        "free_units": QUANTITY,
-        "discountable": BOOLEAN,
-        "term_no": INTEGER,
-        "package_rounding": TEXT,
-        "rate": RATE,
-        "event_fee": PRICE,
-        "free_events": INTEGER,
-        "event_minimum": PRICE,
-        "event_maximum": PRICE,
-        "multiplier": PRICE,
-        "aggregation": TEXT,
-        "unique_dimension": TEXT,
-        "bucket": TEXT,
-        "divide_by": QUANTITY,
-        "multiply_by": QUANTITY,
-        "convert_rounding": TEXT,
-        "convert_decimals": INTEGER,
-        "prorated": BOOLEAN,
-        "due": TEXT,
-        "dimensions": TEXT,
-        "by_event": BOOLEAN,
-        "included": QUANTITY,
-        "priced_by_event": BOOLEAN,
-        "minimum": AMOUNT,
-        "maximum": AMOUNT,
-    },
-)
-"""`term_no` numbers the charges of the whole catalog, so that tiers are joined by one integer. `by_event`: single events
-are needed to meter or price it; `priced_by_event`: what was metered does not tell the price. `included`: units of a period that cost nothing."""
-TERM_TIERS = TermTable(
-    "term_tiers",
-    {
-        **_PLAN_KEY,
-        "charge_id": TEXT,
-        "tier_no": INTEGER,
-        "lower": QUANTITY,
-        "upper": QUANTITY,
-        "unit": PRICE,
-        "flat": PRICE,
-        "term_no": INTEGER,
-        "counts_from": QUANTITY,
-        "block_size": QUANTITY,
-        "through": RAW,
-        **dict.fromkeys(("unit_said", "flat_said", "flat_bare", "head", "middle", "place", "alone", "with_fee"), TEXT),
-    },
-)
-"""`counts_from`: the edge from which the tier's units are counted, `lower` but for stepped tiers. `through`: what all tiers
-before cost in full plus the fees up to this tier's own, so that one look-up prices graduated units. The text columns are what an item's words say of the tier, written once instead of once a line:
-`head` and `middle` the working as JSON up to the tier's units and from there to its fee, `place` where the tier lies (empty for
-the first), `alone` and `with_fee` its price without its fee and with it."""
-TERM_CELLS = TermTable("term_cells", {"term_no": INTEGER, "cell": TEXT, "unit_price": PRICE})
-"""Prices of a matrix: `cell` is the values of the charge's dimensions, joined by `|`."""
-TERM_TAXES = TermTable("term_taxes", {"tax_region": TEXT, "rate": RATE, "effective_from": DATE, "effective_to": DATE})
-TERM_PROFILE = TermTable(
-    "term_profile",
-    {
-        "rounding_point": TEXT,
-        "no_usage": TEXT,
-        "no_usage_in_bucket": TEXT,
-        "ratio_decimals": INTEGER,
-        "day_count": TEXT,
-        "period_ends": TEXT,
-        "fixed_days": INTEGER,
-        "credit_cap": TEXT,
-        "step_order": TEXT,
-        "tax_included": BOOLEAN,
-        "on_change": TEXT,
-        "changes_due": TEXT,
-    },
-)
-"""One row: the profile's policies that rating reads beside `run_params`. `step_order` is like discount,maximum,minimum."""
-TERM_TABLES: tuple[TermTable, ...] = (
-    CURRENCIES,
-    TERM_PLANS,
-    TERM_CHARGES,
-    TERM_TIERS,
-    TERM_CELLS,
-    TERM_TAXES,
-    TERM_PROFILE,
-)
-"""What `register_terms` creates (ARCHITECTURE section 4)."""
-
-
 def register_terms(con: duckdb.DuckDBPyConnection, catalog: Catalog, company: Company) -> None:
-    """Create TERM_TABLES in the session, under the company's profile.
+    """Create the tables of core.schema.TERMS in the session, under the company's profile.
 
     Figures go through Arrow decimals, never through a float. `currencies` holds every active ISO 4217 code, settling at
     the profile's `decimals` where it names one; `exponent` is always the currency's own. Raises ConfigurationError for a
@@ -161,9 +52,9 @@ def register_terms(con: duckdb.DuckDBPyConnection, catalog: Catalog, company: Co
             ((p, position, c) for p in catalog.plans for position, c in enumerate(p.charges, start=1)), start=1
         )
     ]
-    _create(con, CURRENCIES, [(c, settles[c], exponent) for c, exponent in sorted(EXPONENTS.items())])
-    _create(con, TERM_PLANS, [(p.plan_id, p.plan_version, p.currency, p.name, p.minimum) for p in catalog.plans])
-    _create(con, TERM_CHARGES, [_charge(*numbered) for numbered in charges])
+    register(con, CURRENCIES, [(c, settles[c], exponent) for c, exponent in sorted(EXPONENTS.items())])
+    register(con, TERM_PLANS, [(p.plan_id, p.plan_version, p.currency, p.name, p.minimum) for p in catalog.plans])
+    register(con, TERM_CHARGES, [_charge(*numbered) for numbered in charges])
     tiers = [
         (
             *(plan.plan_id, plan.plan_version, plan.currency, charge.charge_id),
@@ -172,11 +63,11 @@ def register_terms(con: duckdb.DuckDBPyConnection, catalog: Catalog, company: Co
         for number, plan, _, charge in charges
         for edges in tier_edges(charge, profile)
     ]
-    _create(con, TERM_TIERS, tiers)
+    register(con, TERM_TIERS, tiers)
     cells = [(n, "|".join(cell.values), cell.unit_price) for n, _, _, charge in charges for cell in charge.prices]
-    _create(con, TERM_CELLS, cells)
-    _create(con, TERM_TAXES, list(_taxes(catalog.taxes)))
-    _create(con, TERM_PROFILE, [_profile(profile)])
+    register(con, TERM_CELLS, cells)
+    register(con, TERM_TAXES, list(_taxes(catalog.taxes)))
+    register(con, TERM_PROFILE, [_profile(profile)])
 
 
 def _profile(profile: Profile) -> tuple[Any, ...]:
@@ -249,11 +140,3 @@ def _taxes(taxes: Sequence[TaxRate]) -> Iterator[tuple[str, Decimal, date, date 
     for tax, following in zip(ordered, [*ordered[1:], None] if ordered else [], strict=True):
         ends = following.effective_from if following and following.tax_region == tax.tax_region else None
         yield (tax.tax_region, tax.rate, tax.effective_from, ends)
-
-
-def _create(con: duckdb.DuckDBPyConnection, table: TermTable, rows: Sequence[tuple[Any, ...]]) -> None:
-    arrays = [pa.array([row[index] for row in rows], type=kind) for index, kind in enumerate(table.columns.values())]
-    arrow = pa.Table.from_arrays(arrays, names=list(table.columns))
-    con.register("arriving_terms", arrow)
-    con.execute(f"CREATE OR REPLACE TABLE {table.name} AS SELECT {', '.join(table.columns)} FROM arriving_terms")
-    con.unregister("arriving_terms")

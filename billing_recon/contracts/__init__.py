@@ -1,4 +1,4 @@
-"""Is this row acceptable? One contract a canonical table (contracts.registry), and the reasons for setting a row aside."""
+"""Is this row acceptable? One contract per landed table (contracts.registry), and the reasons for quarantining a row."""
 
 from billing_recon.contracts.quarantine_reasons import Reason
 

@@ -1,4 +1,4 @@
-"""Which days a file may speak of: rules on a row's own day, given the day of its file."""
+"""Rules on a row's own day, given the day of its file."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from billing_recon.core.schema import SUBSCRIPTIONS, USAGE_EVENTS, Kind, TableSp
 
 
 def day_rules(spec: TableSpec, day: date, lookback_days: int, timezone: str) -> tuple[Rule, ...]:
-    """The rules of one day's file: its rows lie on its day or at most `lookback_days` before it (ARCHITECTURE section 1).
+    """The rules of one day's file: its rows are dated on its day or at most `lookback_days` before (ARCHITECTURE section 1).
 
-    Instants have their day in the company's `timezone`. A contract interval may begin whenever it likes. Usage may be
-    received after its file's day (the file was written again later), but not so late that no computation reads it.
+    The day of an instant is its day in the company's `timezone`. A contract interval may begin on any day. Usage may be
+    received after its file's day (if the file was written again), but not so late that no computation reads it.
     """
     if not spec.own_day or spec is SUBSCRIPTIONS:
         return ()

@@ -1,4 +1,4 @@
-"""What cannot be true of a billed line. A wrong total is not here: that is a finding of reconciliation."""
+"""Rules of billed lines. A wrong total is not a rule here but a finding of reconciliation."""
 
 from __future__ import annotations
 

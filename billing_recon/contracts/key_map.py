@@ -1,4 +1,4 @@
-"""What cannot be true of a key mapping."""
+"""Rules of key mappings: none besides those of the columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be true of a posting: it is a debit or a credit, and the side says the sign."""
+"""Rules of postings: a posting is a debit or a credit, and neither is negative."""
 
 from __future__ import annotations
 

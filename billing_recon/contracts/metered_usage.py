@@ -1,4 +1,4 @@
-"""What cannot be true of what the engine says it metered."""
+"""Rules of usage as metered by the billing engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be true of a movement of money. The kind says the direction, so amounts are never negative."""
+"""Rules of payments. The kind gives the direction, so amounts are never negative."""
 
 from __future__ import annotations
 

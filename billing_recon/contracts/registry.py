@@ -1,4 +1,4 @@
-"""Every table's contract, in one place. Importing this loads polars; import it where rows are read, not before."""
+"""Every landed table's contract. Importing this loads polars, so import it only where rows are read."""
 
 from __future__ import annotations
 
@@ -35,5 +35,5 @@ TABLE_RULES: dict[str, tuple[Rule, ...]] = {
 
 @cache
 def contract_of(table: str, currencies: tuple[str, ...] = ()) -> Contract:
-    """The contract of a canonical table for a company that bills in `currencies` (none given: any of ISO 4217)."""
+    """The contract of a landed table for a company that bills in `currencies` (without any: all of ISO 4217)."""
     return Contract(BY_NAME[table], column_rules(BY_NAME[table], currencies), TABLE_RULES[table])

@@ -1,4 +1,4 @@
-"""What cannot be true of a document's header. That its figures add up is reconciliation's business, not a condition of reading it."""
+"""Rules of document headers: none besides those of the columns. Whether figures add up is for reconciliation."""
 
 from __future__ import annotations
 

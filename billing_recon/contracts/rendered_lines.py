@@ -1,4 +1,4 @@
-"""What cannot be true of a line on a document."""
+"""Rules of lines on documents."""
 
 from __future__ import annotations
 

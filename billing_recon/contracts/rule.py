@@ -1,4 +1,4 @@
-"""What a contract is made of, and how rows are held to it. Which rules a table has is in the module of its name."""
+"""What a contract is, and how rows are checked against it. A table's rules are in the module of its name."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ POLARS_TYPE: dict[Kind, Any] = {
 """The frame's type of each kind; the counterpart of core.schema.SQL_TYPE, exact for decimals."""
 
 
-# pandera keeps the settings of the validation under way in a global, and tables are landed side by side in threads.
+# pandera keeps the settings of the running validation in a global, and tables are landed in parallel threads.
 _ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One thing that must be true of every row. Where `holds` is null (a value is empty) the rule does not apply.
+    """One condition on every row. If `holds` is null (a value is empty), the rule does not apply.
 
-    `field` is the column that a reader is pointed to. `says` completes the sentence "<field> '<value>' ...": what is
-    wrong and what to do. A rule over several columns is a table rule.
+    `field` is the column to look at. `says` completes the sentence "<field> '<value>' ...": what is wrong and what to do.
+    A rule over several columns is a table rule.
     """
 
     field: str
@@ -51,17 +51,17 @@ class Rule:
 
     @property
     def label(self) -> str:
-        """What pandera reports of a failure; unique within a contract."""
+        """What pandera reports for a failure; unique within a contract."""
         return f"{self.field}: {self.reason}: {self.says}"
 
 
 @dataclass(frozen=True)
 class Contract:
-    """One table's contract. `column_rules` follow from its specification, `table_rules` are its module's.
+    """One table's contract. `column_rules` follow from its specification, `table_rules` are in its module.
 
-    The same rules stand twice: as pandera schema, which names what is wrong with a row, and as one expression, which
-    finds the rows that pandera has to look at. A day's file has dozens of rules a row and hardly ever a fault; pandera
-    runs (and is imported) only for suspects. That both agree is a test.
+    The rules are used twice: as one expression, which finds the rows with a fault, and as a pandera schema, which names
+    each fault. A day's file has dozens of rules per row and hardly ever a fault, so pandera is imported and runs only for
+    rows with faults. A test checks that both agree.
     """
 
     spec: TableSpec
@@ -79,7 +79,7 @@ class Contract:
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The columns that rules read; the others need not be in a frame."""
+        """The columns that the rules read; a frame needs no others."""
         read = {name for rule in self.rules for name in rule.holds.meta.root_names()}
         return tuple(name for name in self.spec.names if name in read)
 
@@ -90,7 +90,7 @@ class Contract:
 
     @cached_property
     def schema(self) -> DataFrameSchema:
-        """The contract as pandera schema over the columns that it reads. Validate eager frames with `lazy=True`."""
+        """The contract as a pandera schema over the columns that it reads. Validate eager frames with `lazy=True`."""
         import pandera.polars as pa
 
         def check(rule: Rule) -> Any:
@@ -125,7 +125,7 @@ class Contract:
     def faults(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Every broken rule of every row: `index` of the row within `frame`, `position` of the rule in `rules`.
 
-        A frame whose column types are not the contract's is a bug and raises pandera's error.
+        A frame with other column types than the contract's is a bug and raises pandera's error.
         """
         from pandera.errors import SchemaErrors
 
@@ -154,7 +154,7 @@ def _holds(rule: Rule) -> Callable[[Any], pl.LazyFrame]:
 
 
 def column_rules(spec: TableSpec, currencies: tuple[str, ...]) -> tuple[Rule, ...]:
-    """The rules that a table's specification implies: needed values, closed sets, bounds, currencies, time zones."""
+    """The rules that follow from a table's specification: required values, closed sets, bounds, currencies, time zones."""
     return tuple(rule for column in spec.columns for rule in _rules_of(spec, column, currencies))
 
 

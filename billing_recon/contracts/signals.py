@@ -1,4 +1,4 @@
-"""What cannot be true of an operational signal."""
+"""Rules of operational signals: none besides those of the columns."""
 
 from __future__ import annotations
 

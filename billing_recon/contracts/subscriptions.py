@@ -1,4 +1,4 @@
-"""What cannot be true of a contract interval. The terms in `contract` must be readable as core.catalog.Contract."""
+"""Rules of contract intervals. The terms in `contract` must be a core.catalog.Contract."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from billing_recon.core.catalog import Contract as Terms
 
 
 def _readable(texts: pl.Series) -> pl.Series:
-    """Whether each text is a contract; many subscriptions share one, so each different text is read once."""
+    """Whether each text is a contract. Many subscriptions share one, so each distinct text is read once."""
     readable = {text: _is_terms(text) for text in texts.drop_nulls().unique().to_list()}
     return texts.replace_strict(readable, default=None, return_dtype=pl.Boolean)
 

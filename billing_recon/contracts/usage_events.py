@@ -1,4 +1,4 @@
-"""What cannot be true of a usage event."""
+"""Rules of usage events."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "received_at",
         Reason.TABLE_RULE,
-        # A day covers clocks that run apart and local times that were taken for UTC.
+        # One day allows for clocks that differ and for local times that were taken for UTC.
         pl.col("received_at") >= pl.col("event_time").dt.offset_by("-1d"),
         "is more than a day before event_time; an event cannot be received before it happens",
     ),

@@ -1,4 +1,4 @@
-"""What people decide about a break: who looks at it, and what it turned out to be. Control keeps it, reconciling applies it."""
+"""What people decide about a break: who is assigned, and how it is resolved. Control stores it, reconciliation applies it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from billing_recon.core.reason import Disposition
 
 
 class BreakVerb(StrEnum):
-    """What was done about a break."""
+    """The kind of a decision."""
 
     ASSIGN = "assign"
-    """Somebody looks at it; nothing is decided."""
+    """Somebody is to look at it; nothing is resolved."""
     RESOLVE = "resolve"
-    """Its disposition is decided; OPEN takes an earlier decision back."""
+    """Its disposition is decided; OPEN withdraws an earlier decision."""
 
 
 DECIDABLE: tuple[Disposition, ...] = (
@@ -27,15 +27,15 @@ DECIDABLE: tuple[Disposition, ...] = (
     Disposition.DATA_ERROR,
     Disposition.OPEN,
 )
-"""What a person may decide. ACCEPTED_TOLERANCE is the policy's alone: an amount is not accepted one by one."""
+"""What a person may decide. Only the policy gives ACCEPTED_TOLERANCE: amounts are not accepted one by one."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakDecision:
-    """One decision about one break. `decided_by` is who stands for it, `actor` who typed it.
+    """One decision about one break. `decided_by` is who is responsible for it, `actor` who entered it.
 
-    A resolution holds for the difference (`delta` in `currency`, none: units) that it was made about: where the break's
-    figure changes, it is open again. `came` is the break at that time as JSON, so that the record can be read when the
+    A resolution holds for the difference that it was made about (`delta` in `currency`, or in units without one): if the
+    figure changes, the break is open again. `came` is the break at that time as JSON, so the record can be read after the
     break is gone.
     """
 
@@ -54,7 +54,7 @@ class BreakDecision:
     decided_at: str = ""
 
     def same_as(self, other: BreakDecision | None) -> bool:
-        """Whether both say the same about the same difference, whoever did and when."""
+        """Whether both decide the same about the same difference, regardless of who decided and when."""
         return other is not None and (
             (self.break_id, self.verb, self.disposition, self.assignee, self.delta, self.currency, self.reason)
             == (
@@ -70,7 +70,7 @@ class BreakDecision:
 
 
 def resolutions(decisions: Iterable[BreakDecision]) -> dict[str, BreakDecision]:
-    """The resolution in force for each break id: the last of those given in order, unless it took the decision back.
+    """The resolution in force for each break id: the last one given, unless it withdraws the decision.
 
     >>> made = [
     ...     BreakDecision("B1", date(2026, 3, 2), BreakVerb.RESOLVE, "ana", Decimal(5), "EUR", Disposition.TIMING),
@@ -85,5 +85,5 @@ def resolutions(decisions: Iterable[BreakDecision]) -> dict[str, BreakDecision]:
 
 
 def assignees(decisions: Iterable[BreakDecision]) -> dict[str, str]:
-    """Who looks at each break, by the last assignment."""
+    """Who is assigned to each break, by the last assignment."""
     return {one.break_id: one.assignee for one in decisions if one.verb is BreakVerb.ASSIGN and one.assignee}

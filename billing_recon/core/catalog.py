@@ -1,4 +1,4 @@
-"""The price catalog as frozen terms: plans, versions, charges, tiers, taxes. How they are rated is in compute.rating."""
+"""The price catalog as frozen data: plans, versions, charges, tiers, taxes. How they are rated is in compute.rating."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _exact(value: object) -> object:
 
 
 Exact = Annotated[Decimal, BeforeValidator(_exact)]
-"""A decimal that must not have passed through a float: quoted in YAML, or an integer."""
+"""A decimal that was never a float: quoted in YAML, or an integer."""
 
 
 class Frozen(BaseModel):
@@ -31,8 +31,8 @@ class Frozen(BaseModel):
 class Tier(Frozen):
     """One tier. `up_to` is inclusive; the last tier leaves it empty.
 
-    `first_unit` is for catalogs that write 0-10, 11-20: the tier's own first unit, which must touch the end before it or
-    be one above. A tier of started blocks has block_size, its `unit` is the price of a block, and it ends after
+    `first_unit` is for catalogs that write 0-10, 11-20: the tier's own first unit, which must equal the end of the tier
+    before it or be one above. A tier of blocks has block_size, its `unit` is the price of a block, and it ends after
     `max_blocks` (empty: never).
     """
 
@@ -98,7 +98,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
 
 
 class Charge(Frozen):
-    """One thing that a plan charges for; it becomes one line a period.
+    """One thing that a plan charges for; it becomes one line per period.
 
     Models: flat (amount), per_unit (unit_price), graduated and volume (tiers), package (package_size, package_price,
     package_rounding), percentage (rate, event_fee, free_events, event_minimum, event_maximum), graduated_percentage
@@ -129,17 +129,23 @@ class Charge(Frozen):
     prices: tuple[Cell, ...] = ()
     aggregation: Aggregation = "sum"
     unique: str | None = Field(default=None, description="the dimension whose values unique_count counts")
-    bucket: Literal["hour", "day"] | None = Field(default=None, description="price each of these by itself, then sum")
+    bucket: Literal["hour", "day"] | None = Field(
+        default=None, description="price each hour or day separately, then sum"
+    )
     convert: Conversion | None = None
-    prorated: bool = Field(default=False, description="each event counts for the part of the period that it was there")
+    prorated: bool = Field(
+        default=False, description="each event counts for the part of the period in which it was in effect"
+    )
     due: Literal["in_arrears", "in_advance"] = Field(
         default="in_arrears",
         description="when a subscription charge is billed: when its period ends, or ahead for the coming one. Of a flat "
         "usage charge: with the last or the first of a period's parts",
     )
     discountable: bool = True
-    minimum: Exact | None = Field(default=None, description="the least that a period's line comes to, used or not")
-    maximum: Exact | None = Field(default=None, description="the most that a period's line comes to")
+    minimum: Exact | None = Field(
+        default=None, description="the least that a period's line amounts to, with or without usage"
+    )
+    maximum: Exact | None = Field(default=None, description="the most that a period's line amounts to")
 
     @model_validator(mode="after")
     def _complete(self) -> Charge:
@@ -150,12 +156,12 @@ class Charge(Frozen):
 
     @property
     def by_event(self) -> bool:
-        """Whether single events are needed, and not the sum of their quantities or their number alone."""
+        """Whether single events are needed, not only the sum of their quantities or their number."""
         return self.aggregation not in ("sum", "count") or self.priced_by_event
 
     @property
     def priced_by_event(self) -> bool:
-        """Whether the metered units of the whole period do not tell the price: it is made of single events, buckets or cells."""
+        """Whether the units metered in the period do not determine the price, which comes from events, buckets or cells."""
         in_parts = self.bucket is not None or self.prorated or self.model == "matrix"
         bounded = self.event_minimum is not None or self.event_maximum is not None
         freed = self.free_events > 0 or (self.model == "percentage" and self.free_units > 0)
@@ -193,7 +199,7 @@ class Charge(Frozen):
         if self.prorated and self.model not in ("graduated", "volume"):
             yield "prorated events are priced by model graduated or volume only"
         if self.due == "in_advance" and self.kind == "usage" and self.model != "flat":
-            yield "what is used is billed in arrears; take due: in_advance out"
+            yield "usage is billed in arrears; remove due: in_advance"
         if self.kind == "subscription" and self.model in ("percentage", "dynamic", "matrix"):
             yield f"model {self.model} prices metered events; a subscription charge has none"
         for cell in self.prices:
@@ -247,7 +253,7 @@ class Plan(Frozen):
     currency: str
     name: str = ""
     effective_from: date | None = None
-    effective_to: date | None = Field(default=None, description="from when it is sold no more; for readers")
+    effective_to: date | None = Field(default=None, description="day from which it is no longer sold; for readers")
     charges: tuple[Charge, ...]
     minimum: Exact | None = Field(default=None, description="per period and subscription, after discounts")
 
@@ -270,7 +276,7 @@ class Plan(Frozen):
 
     @model_validator(mode="after")
     def _told_apart(self) -> Plan:
-        problems = list(not_told_apart(self.charges))
+        problems = list(indistinct_charges(self.charges))
         if problems:
             raise ValueError("; ".join(f"{_name(vars(self))}: {p}" for p in problems))
         return self
@@ -280,19 +286,19 @@ def _name(plan: Mapping[str, object]) -> str:
     return f"plan '{plan.get('plan_id')}' version '{plan.get('plan_version')}'"
 
 
-def not_told_apart(charges: Sequence[Charge]) -> Iterator[str]:
-    """What keeps the lines of a plan's charges from being told apart."""
+def indistinct_charges(charges: Sequence[Charge]) -> Iterator[str]:
+    """Why the lines of a plan's charges could not be distinguished."""
     ids = [charge.charge_id for charge in charges]
     twice = sorted({one for one in ids if ids.count(one) > 1})
     if twice:
         yield f"charge_id must be unique within the plan; {', '.join(twice)} is given twice"
     seen = [(charge.kind, charge.meter) for charge in charges]
     if len(seen) != len(set(seen)):
-        yield "two charges share kind and meter, so their lines could not be told apart"
+        yield "two charges share kind and meter, so their lines could not be distinguished"
 
 
 class TaxRate(Frozen):
-    """The rate of one tax region from a day on, until the region's next entry."""
+    """The rate of one tax region from a day until the region's next entry."""
 
     tax_region: str
     rate: Exact
@@ -300,7 +306,7 @@ class TaxRate(Frozen):
 
 
 class CatalogFile(Frozen):
-    """One file of catalog/. Files add up; together they are the catalog."""
+    """One file of catalog/; all files together are the catalog."""
 
     plans: tuple[Plan, ...] = ()
     taxes: tuple[TaxRate, ...] = ()
@@ -337,14 +343,14 @@ class Coupon(Frozen):
     amount: Exact
     valid_from: date
     valid_to: date
-    charges: tuple[str, ...] = Field(default=(), description="charge_ids it takes from; none: from the whole invoice")
+    charges: tuple[str, ...] = Field(default=(), description="charge_ids that it reduces; none: the whole invoice")
 
 
 class Credit(Frozen):
     """A one-off credit, used on the invoice of the period that holds `granted_on`; never more than that invoice.
 
-    With `expires_on` it is a prepaid balance: what earlier invoices left of it is used on the next, of periods that begin
-    before that day.
+    With `expires_on` it is a prepaid balance: what earlier invoices did not use is available to later ones, for periods that
+    begin before that day.
     """
 
     credit_id: str
@@ -354,11 +360,10 @@ class Credit(Frozen):
 
 
 class Allowance(Frozen):
-    """Units of a meter that a customer has included in every period, on top of the charge's free units.
+    """Units of a meter that every period includes, on top of the charge's free units.
 
-    A run shorter than its period has its share of them. With rollover `next_period`, what the period before left of its own
-    units is added, and expires when the period ends; the first period that can leave any is the one that begins on or after
-    `since`.
+    A run shorter than its period gets its share of them. With rollover `next_period`, the units left over from the period
+    before are added and expire when the period ends; the first period that can leave any begins on or after `since`.
     """
 
     meter: str
@@ -379,4 +384,4 @@ class Contract(Frozen):
         default_factory=dict,
         description="charge_id -> its price for this customer: the amount, unit price or package price; not of tiers",
     )
-    cap: Exact | None = Field(default=None, description="the most that a period comes to, before coupons and tax")
+    cap: Exact | None = Field(default=None, description="the most that a period amounts to, before coupons and tax")

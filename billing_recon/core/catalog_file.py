@@ -1,4 +1,4 @@
-"""Reading catalog texts (YAML) into one Catalog, with every problem reported at once. No files are opened here."""
+"""Read catalog texts (YAML) into one Catalog and report every problem at once. No files are opened here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import ValidationError
 
-from billing_recon.core.catalog import Catalog, CatalogFile, Charge, Plan, TaxRate, not_told_apart
+from billing_recon.core.catalog import Catalog, CatalogFile, Charge, Plan, TaxRate, indistinct_charges
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.schema import LARGEST, Kind
 from billing_recon.core.yaml_text import read_yaml
@@ -19,7 +19,7 @@ from billing_recon.core.yaml_text import read_yaml
 Part = TypeVar("Part", Charge, TaxRate)
 
 DECIMALS: dict[Kind, int] = {Kind.QUANTITY: 10, Kind.PRICE: 12, Kind.AMOUNT: 12, Kind.RATE: 8}
-"""Decimals that a figure of each kind keeps when it is computed with (core.schema.SQL_TYPE)."""
+"""Decimals that computing keeps of a figure of each kind (core.schema.SQL_TYPE)."""
 
 FIGURES: dict[str, Kind] = {
     **dict.fromkeys(("amount", "unit_price", "package_price", "event_fee", "multiplier"), Kind.PRICE),
@@ -53,7 +53,7 @@ USED_BY: dict[str, tuple[str, ...]] = {
     "prices": ("matrix",),
     "due": ("flat", "per_unit", "graduated", "volume", "package", "graduated_blocks", "volume_blocks"),
 }
-"""Field of a charge -> the models that read it. Given for another model it would silently do nothing, so it is refused."""
+"""Field of a charge -> the models that read it. For any other model it would silently do nothing, so it is refused."""
 
 
 def load_catalog(paths: Iterable[tuple[str, str]]) -> Catalog:
@@ -111,9 +111,9 @@ def load_catalog(paths: Iterable[tuple[str, str]]) -> Catalog:
 
 
 def _readable(text: str) -> CatalogFile:
-    """What of a file with problems can be read all the same, so that what is wrong with the rest is told in the same go.
+    """What can still be read of a file with problems, so that all other problems are reported at the same time.
 
-    Only for telling: charges and taxes that are refused are left out, and a plan is not held to its own rules.
+    Only for reporting: charges and taxes that are refused are left out, and a plan is not validated.
     """
     try:
         content = yaml.safe_load(text)
@@ -143,11 +143,11 @@ def _valid(kind: type[Part], listed: object) -> Iterator[Part]:
 
 
 def _of_plan(plan: Plan) -> Iterator[str]:
-    return (f"plan '{plan.plan_id}' version '{plan.plan_version}': {p}" for p in not_told_apart(plan.charges))
+    return (f"plan '{plan.plan_id}' version '{plan.plan_version}': {p}" for p in indistinct_charges(plan.charges))
 
 
 def unused_fields(plan: Plan) -> Iterator[str]:
-    """Fields given to a charge whose model never reads them."""
+    """Fields given to a charge whose model does not read them."""
     for charge in plan.charges:
         for field, models in USED_BY.items():
             if getattr(charge, field) != Charge.model_fields[field].default and charge.model not in models:
@@ -158,7 +158,7 @@ def unused_fields(plan: Plan) -> Iterator[str]:
 
 
 def figures_that_do_not_fit(plans: Iterable[Plan], taxes: Iterable[TaxRate]) -> Iterator[str]:
-    """Figures with more decimals than computing keeps, or too large; rounding them silently would change a price."""
+    """Figures that are too large or have more decimals than computing keeps; rounding them silently would change a price."""
     for plan in plans:
         where = f"plan '{plan.plan_id}' version '{plan.plan_version}'"
         yield from _misfit(f"{where}: minimum", plan.minimum, Kind.AMOUNT)

@@ -25,7 +25,7 @@ class Company(Frozen):
     first_day: str | None = Field(default=None, description="first partition, YYYY-MM-DD")
     last_day: str | None = Field(
         default=None,
-        description="last partition, YYYY-MM-DD, of a company whose data ends; else days run up to yesterday",
+        description="last partition, YYYY-MM-DD, if the company's data ends; otherwise yesterday",
     )
     profile: Profile = Profile()
     sources: dict[str, str] = Field(default_factory=dict, description="table -> name of the system it comes from")
@@ -36,7 +36,7 @@ class Company(Frozen):
     @field_validator("first_day", "last_day", mode="before")
     @classmethod
     def _day(cls, value: object) -> object:
-        """YAML reads 2026-01-01 as a date where it stands without quotes, and as text where it has them."""
+        """Accept a date as well as text: YAML reads 2026-01-01 without quotes as a date."""
         if value is None:
             return None
         text = value.isoformat() if type(value) is date else str(value)

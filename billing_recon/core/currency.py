@@ -35,6 +35,6 @@ def exponent(currency: str) -> int:
     >>> exponent("USD"), exponent("JPY"), exponent("KWD")
     (2, 0, 3)
 
-    Raises KeyError for a code that ISO 4217 does not list as active; contracts refuse such rows long before.
+    KeyError for a code that ISO 4217 does not list as active; contracts refuse such rows before.
     """
     return EXPONENTS[currency]

@@ -1,4 +1,4 @@
-"""The closed set of detectors: what in the data itself deserves a look, apart from differences between layers."""
+"""The closed set of detectors: what in the data itself needs a look, apart from differences between layers."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ class Detector(StrEnum):
     """What was found. How it is found is in compute.detect."""
 
     ZERO_INVOICE = "ZERO_INVOICE"
-    """An invoice over nothing that neither credits nor our own rating explain."""
+    """An invoice of 0.00 that neither credits nor our own rating explain."""
     NEGATIVE_INVOICE = "NEGATIVE_INVOICE"
-    """An invoice, not a credit note, that owes the customer money."""
+    """An invoice, not a credit note, with a negative total."""
     MISSING_TAX = "MISSING_TAX"
     """Taxable amounts without tax in a region that is taxed."""
     UNUSUAL_DISCOUNT = "UNUSUAL_DISCOUNT"
@@ -19,8 +19,8 @@ class Detector(StrEnum):
     PAYMENT_STATUS = "PAYMENT_STATUS"
     """A payment whose status contradicts the money."""
     DUPLICATE_CHARGE = "DUPLICATE_CHARGE"
-    """A customer charged twice for one thing and period."""
+    """A customer charged twice for the same thing and period."""
     NUMBER_GAP = "NUMBER_GAP"
     """Numbers missing within a series of invoices."""
     NUMBER_REPEAT = "NUMBER_REPEAT"
-    """One invoice number for different invoices."""
+    """One invoice number used for several invoices."""

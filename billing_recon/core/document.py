@@ -1,8 +1,8 @@
-"""One invoice or credit note as its sender stated it: the shape that every document format is read into.
+"""One invoice or credit note as its sender stated it. Every document format is read into this.
 
-Figures stay the texts that the document holds ("1199.00", never 1199.0), so that a finding can quote them and nothing is
-rounded by reading. A credit note keeps the signs it states; `kind` says what it is, and only the canonical rows turn it.
-The names follow EN 16931 (BT: business term).
+Figures stay the text of the document ("1199.00", never 1199.0), so findings can quote them and reading rounds nothing. A
+credit note keeps the signs it states; `kind` says what it is, and only the canonical rows reverse the signs. The names
+follow EN 16931 (BT: business term).
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from billing_recon.core.errors import BillingReconError
 
 
 class DocumentKind(StrEnum):
-    """What a document does to what the customer owes."""
+    """Whether a document raises or lowers what the customer owes."""
 
     INVOICE = "invoice"
     CREDIT_NOTE = "credit_note"
 
 
 class FindingCode(StrEnum):
-    """Which arithmetic of a document does not hold."""
+    """Which arithmetic of a document is wrong."""
 
     LINE_AMOUNT = "LINE_AMOUNT"
     """quantity x unit price / base quantity, with the line's allowances and charges, is not the line's amount."""
@@ -35,14 +35,14 @@ class FindingCode(StrEnum):
     PAYABLE = "PAYABLE"
     """BT-112 - prepaid + rounding + what is collected for third parties is not BT-115."""
     PAGE_TEXT = "PAGE_TEXT"
-    """The page that the customer sees shows another number or amount than the data behind it."""
+    """The visible page shows another number or amount than the embedded data."""
 
 
 @dataclass(frozen=True, slots=True)
 class Adjustment:
     """An allowance (taken off) or a charge (added), of a line or of the document. `amount` is as stated.
 
-    It usually has no sign; a negative invoice may state it below zero, and then taking it off adds.
+    It usually has no sign; a negative invoice may state it below zero, so that subtracting it adds.
     """
 
     charge: bool
@@ -55,10 +55,10 @@ class Adjustment:
 class DocumentLine:
     """One line. `amount` is its net amount (BT-131), after its adjustments; `tax_rate` is in percent as stated.
 
-    `summed` is False where the amount is no summand of the subtotal, since other lines hold it: the grouping and information
-    lines of Factur-X EXTENDED, the sub lines of XRechnung. Whoever adds up lines, or bills them, leaves these out.
-    `tax` is the line's own tax where it states one (UBL and CII can, EN 16931 does not ask for it); `object_id` is the
-    seller's object that the line bills (BT-128), such as the billing engine's line.
+    `summed` is False if the amount is not part of the subtotal because other lines contain it: the grouping and information
+    lines of Factur-X EXTENDED, the sub-lines of XRechnung. Leave these out when adding up lines or billing them.
+    `tax` is the line's own tax if stated (UBL and CII allow it, EN 16931 does not require it); `object_id` is the object that
+    the line bills (BT-128), such as the billing engine's line.
     """
 
     line_no: str
@@ -86,7 +86,7 @@ class TaxSubtotal:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One arithmetic fact that does not hold; `line_no` where it is a line's. `sentence` says it with the figures."""
+    """One arithmetic error; `line_no` if it concerns a line. `sentence` describes it with the figures."""
 
     code: FindingCode
     line_no: str | None
@@ -100,13 +100,12 @@ class Document:
     """One document. Empty fields are those that the document does not state.
 
     subtotal BT-106, allowances BT-107, charges BT-108, tax_exclusive BT-109, tax BT-110, tax_inclusive BT-112,
-    prepaid BT-113, rounding BT-114, payable BT-115. `collected` is what the seller collects for third parties with it: part
-    of payable and of no total (extensions of XRechnung and Factur-X). `references` are the numbers of invoices that it
-    corrects (BT-25); `customer` is the buyer's identifier where one is stated. `totals_only` is set where the format has no
-    place for lines, rates and what was prepaid (Factur-X MINIMUM), so that nothing is missing. `extra` is what a template or
-    an API object names beyond these, as (name, text). `page` is the text of the
-    page(s) that the customer sees: None for formats without pages, "" for pages without a text layer (a scan), with which
-    nothing can be compared.
+    prepaid BT-113, rounding BT-114, payable BT-115. `collected` is an amount collected for third parties: part of payable but
+    of no total (extensions of XRechnung and Factur-X). `references` are the numbers of invoices that the document corrects
+    (BT-25); `customer` is the buyer's identifier, if stated. `totals_only` is set if the format has no place for lines, rates
+    and prepaid amounts (Factur-X MINIMUM), so their absence is not a fault. `extra` holds further fields of a template or an
+    API object, as (name, text). `page` is the text of the visible pages: None for formats without pages, "" for pages
+    without a text layer (a scan), with which nothing can be compared.
     """
 
     file: str
@@ -139,4 +138,4 @@ class Document:
 
 
 class DocumentUnreadable(BillingReconError):
-    """A file that is no document of its format. The message says what is wrong and what to do; the file is named around it."""
+    """A file that is not a document of its format. The message says what is wrong and what to do; the caller adds the file."""

@@ -1,4 +1,4 @@
-"""The errors that a user meets. Each says what, where and what to do next; a bug raises something else."""
+"""Errors for users. Each says what is wrong, where, and what to do next; a bug raises something else."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class LandingRefused(BillingReconError):
 
 
 class GateRefused(BillingReconError):
-    """Something downstream was asked for while its gate is not a current PASS."""
+    """A downstream step was requested while its gate is not a current PASS."""
 
 
 class CloseRefused(BillingReconError):
-    """A month cannot be closed; lists each condition that does not hold."""
+    """A month cannot be closed, or belongs to a closed one; lists every reason."""
 
     def __init__(self, reasons: list[str]) -> None:
         self.reasons = list(reasons)

@@ -1,4 +1,4 @@
-"""The evidence hash: one name for everything that a verdict rests on. Equal evidence gives an equal hash, anywhere."""
+"""The evidence hash identifies everything that a verdict depends on. Equal evidence gives an equal hash on any machine."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def evidence_hash(
 ) -> str:
     """SHA-256 over the partition, the content digest of every input (name -> digest), the settings, and the code.
 
-    Names of inputs are whatever tells them apart (`invoice_lines/2026-03-02`); their order does not matter. When and by
-    whom something was computed is not part of it, so a rerun on the same data gives the same hash.
+    Inputs have unique names (`invoice_lines/2026-03-02`); their order does not matter. Time and person are not part of
+    the hash, so a rerun on the same data gives the same hash.
 
     >>> evidence_hash("2026-03-02", {"b": "2", "a": "1"}, "p", "c", "co", "1") == evidence_hash(
     ...     "2026-03-02", {"a": "1", "b": "2"}, "p", "c", "co", "1")

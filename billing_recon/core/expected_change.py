@@ -1,6 +1,6 @@
-"""Known exceptions as data: differences that somebody expects, for how long, how large, and who answers for them.
+"""Expected changes: known differences, how large they may be, until when, and who is responsible for them.
 
-Which breaks an entry covers is computed in compute.reconcile.dispositions; here is what an entry may say.
+Which breaks an entry covers is computed in compute.breaks.dispositions; this module defines what an entry may say.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ def _several(value: Any) -> Any:
 
 
 Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
-"""One name or several; none means that it does not matter."""
+"""One name or several; none means any."""
 
 NOT_EXPECTABLE = frozenset({Code.UNEXPLAINED})
-"""Codes that nobody can expect: what has no cause cannot be a known one."""
+"""Codes that cannot be expected, since they name no cause."""
 
 
 class Scope(Frozen):
-    """Which breaks an entry is about. Every field that is given must hold; of several names in one, any."""
+    """Which breaks an entry covers. Every field given must match; of several names in a field, any may match."""
 
     customer: Names = ()
     subscription: Names = ()
     plan: Names = Field(
-        default=(), description="plan_id of the billed line; of the expected one where nothing was billed"
+        default=(), description="plan_id of the billed line, or of the expected line if nothing was billed"
     )
     invoice: Names = ()
     cohort: Names = ()
@@ -53,8 +53,8 @@ class ExpectedChange(Frozen):
     pair: Pair | None = Field(default=None, description="only this pair; otherwise all")
     scope: Scope = Scope()
     currency: str | None = None
-    max_per_break: Exact = Field(description="the largest difference that one break may have")
-    max_per_day: Exact | None = Field(default=None, description="and all that are covered on one day, gross")
+    max_per_break: Exact = Field(description="the largest difference of one break")
+    max_per_day: Exact | None = Field(default=None, description="and of all breaks covered on one day, gross")
     owner: str = Field(min_length=1, description="who removes the cause")
     starts: date = Field(description="the first day that it covers")
     expires: date = Field(description="the last day that it covers")
@@ -62,7 +62,7 @@ class ExpectedChange(Frozen):
 
     @model_validator(mode="after")
     def _sound(self) -> ExpectedChange:
-        """Everything that is wrong with the entry, in one message."""
+        """Report everything that is wrong with the entry in one message."""
         problems = [f"{code.value} cannot be expected: name the cause" for code in self.codes if code in NOT_EXPECTABLE]
         if self.expires < self.starts:
             problems.append(f"expires {self.expires}, before it starts on {self.starts}")
@@ -73,7 +73,7 @@ class ExpectedChange(Frozen):
         if self.currency is None and self.pair is not Pair.METERED_USED:
             problems.append("a bound on money needs a currency (only pair metered_used is in units)")
         if self.currency is not None and self.currency not in EXPONENTS:
-            problems.append(f"'{self.currency}' is no ISO 4217 currency")
+            problems.append(f"'{self.currency}' is not an ISO 4217 currency")
         if self.currency is not None and self.pair is Pair.METERED_USED:
             problems.append("metered_used is in units: it has no currency")
         if problems:
@@ -81,11 +81,11 @@ class ExpectedChange(Frozen):
         return self
 
     def covers_day(self, day: date) -> bool:
-        """Whether the entry is in force on `day`; both its first and its last day are."""
+        """Whether the entry is in force on `day`; its first and last day are included."""
         return self.starts <= day <= self.expires
 
     def days_expired(self, day: date) -> int:
-        """How many days ago its last day was; 0 or less while it has not passed.
+        """How many days ago its last day was; 0 or less until it has passed.
 
         >>> entry = ExpectedChange(
         ...     id="EC-1", reason="r", codes="ROUNDING", currency="EUR", max_per_break="0.05", owner="tax",
@@ -98,6 +98,6 @@ class ExpectedChange(Frozen):
 
 
 def repeated_ids(changes: Iterable[ExpectedChange]) -> list[str]:
-    """Ids that more than one entry has: what a break is covered by must be one thing."""
+    """Ids of more than one entry; a break must be covered by exactly one."""
     ids = [change.id for change in changes]
     return sorted({one for one in ids if ids.count(one) > 1})

@@ -1,7 +1,6 @@
-"""How one table's feed is declared: where its rows are, how their figures and dates are written, which columns are ours.
+"""How one table's feed is declared: where its rows are, how figures and dates are written, which column becomes which.
 
-What is not declared is not guessed: a figure or date in another notation than the declared one sets its row aside. Reading
-by these declarations is in feeds/.
+Nothing is guessed: a row with a figure or date in an undeclared notation is quarantined. feeds/ reads by these declarations.
 """
 
 from __future__ import annotations
@@ -31,23 +30,23 @@ Preset = Literal["focus-1", "aws-cur", "aws-cur-2"]
 """Mappings that come with the program (feeds/presets/, a YAML file each)."""
 
 NAMED_DATES = ("iso", "iso_day", "unix", "unix_ms")
-"""What may stand among `dates` beside strptime patterns: ISO 8601 (a day as a day, an instant as an instant), either of them
-for the day that it writes, seconds or milliseconds since 1970."""
+"""Values of `dates` other than strptime patterns: ISO 8601 (a day or an instant), the day as an ISO text writes it, seconds
+or milliseconds since 1970."""
 _DIRECTIVES = frozenset("aAbBdejHIMSfpymYzZ%")
 _PROBES = (datetime(2003, 4, 5, 6, 7, 8), datetime(2011, 12, 10, 11, 9, 0))  # noqa: DTZ001 (patterns are tried on wall clocks)
 SECRETS = ("password", "passwd", "pwd", "sslpassword", "secret", "token", "api_key", "apikey")
 
 
 class Written(Frozen):
-    """How figures and dates are written in a file: of all its columns, or of one."""
+    """How figures and dates are written in a file, for all columns or for one."""
 
     decimal_mark: Literal[".", ","] | None = Field(default=None, description="empty: a point")
     thousands_mark: Literal[".", ",", " ", "'"] | None = Field(
-        default=None, description="a blank stands for every kind of blank, an apostrophe for the curly one too"
+        default=None, description="a blank means any kind of blank, an apostrophe also the curly one"
     )
     parentheses: bool | None = Field(default=None, description="(12.50) is -12.50")
     trailing_minus: bool | None = Field(default=None, description="12.50- is -12.50")
-    symbols: tuple[str, ...] | None = Field(default=None, description="what may stand around a figure: $, EUR")
+    symbols: tuple[str, ...] | None = Field(default=None, description="texts allowed around a figure: $, EUR")
     percent: bool | None = Field(default=None, description="19 or 19% is 0.19")
     minor_units: bool | str | None = Field(
         default=None,
@@ -57,7 +56,7 @@ class Written(Frozen):
         default=None, description="strptime patterns in turn; also iso, iso_day, unix, unix_ms. Empty: iso"
     )
     timezone: str | None = Field(default=None, description="of instants without an offset; empty: UTC")
-    empty: tuple[str, ...] | None = Field(default=None, description="texts that stand for no value: null, n/a, -")
+    empty: tuple[str, ...] | None = Field(default=None, description="texts that mean no value: null, n/a, -")
 
     @model_validator(mode="after")
     def _readable(self) -> Written:
@@ -65,7 +64,7 @@ class Written(Frozen):
         if self.thousands_mark == (self.decimal_mark or ".") and self.thousands_mark is not None:
             problems.append(f"'{self.thousands_mark}' cannot be both decimal_mark and thousands_mark")
         if any(re.search(r"\d", symbol) or not re.search(r"[^\s.,'+()-]", symbol) for symbol in self.symbols or ()):
-            problems.append("symbols stand around figures: $ or EUR, without digits in them")
+            problems.append("symbols are texts around figures, such as $ or EUR, without digits")
         if self.timezone is not None:
             try:
                 ZoneInfo(self.timezone)
@@ -77,11 +76,11 @@ class Written(Frozen):
 
     @property
     def is_declared(self) -> bool:
-        """Whether anything is written otherwise than ours."""
+        """Whether any notation differs from ours."""
         return any(getattr(self, name) is not None for name in Written.model_fields)
 
     def over(self, rest: Written) -> Written:
-        """This declaration, with `rest` for what it leaves open."""
+        """This declaration, completed by `rest`."""
         return Written.model_construct(
             **{
                 name: mine if (mine := getattr(self, name)) is not None else getattr(rest, name)
@@ -91,9 +90,9 @@ class Written(Frozen):
 
 
 class Sign(Frozen):
-    """A column that says how an amount counts: on the side of S or D, of H or C, or not at all; `*` is any other value.
+    """A column that gives the sign of an amount: S or D, H or C, or values that do not count; `*` is any other value.
 
-    Without `*`, a value that is not listed sets the row aside: no amount is dropped for a word that nobody thought of.
+    Without `*`, a row with an unlisted value is quarantined, so no amount is dropped because of an unexpected word.
     """
 
     column: str
@@ -114,18 +113,18 @@ class Sign(Frozen):
 class ColumnMap(Written):
     """Where one canonical column comes from: exactly one of a column, a constant, or a scalar SQL expression.
 
-    How a column is written is the feed's declaration unless it has its own; constants and expressions are ours already.
+    A column is read by the feed's notation unless it has its own; constants and expressions use our notation.
     """
 
     column: str | None = None
     value: str | None = None
     sql: str | None = Field(default=None, description="scalar DuckDB expression over the file's columns")
     map: dict[str, str] = Field(default_factory=dict, description="their value -> ours, after the above")
-    minus: str | None = Field(default=None, description="a second column that is taken off: debit less credit")
-    sign: Sign | None = Field(default=None, description="a column that says whether the amount counts up or down")
+    minus: str | None = Field(default=None, description="a second column to subtract: debit less credit")
+    sign: Sign | None = Field(default=None, description="a column that gives the amount's sign")
     negate: bool = Field(default=False, description="their plus is our minus")
     keep: Literal["positive", "negative"] | None = Field(
-        default=None, description="one side of a signed amount, without its sign; 0 where it is on the other"
+        default=None, description="one side of a signed amount, without its sign; 0 if it is on the other side"
     )
 
     @model_validator(mode="after")
@@ -138,34 +137,36 @@ class ColumnMap(Written):
 
     @property
     def computed(self) -> bool:
-        """Whether the figure is made from what stands in the file rather than being it."""
+        """Whether the figure is computed from the file's figures rather than copied."""
         return self.minus is not None or self.sign is not None or self.negate or self.keep is not None
 
 
 class Feed(Written):
     """Where one table comes from. Without an entry: landing/<table>/<YYYY-MM-DD>.csv, .jsonl or .parquet."""
 
-    preset: Preset | None = Field(default=None, description="a shipped mapping; what else is given here overrides it")
+    preset: Preset | None = Field(default=None, description="a shipped mapping; other settings given here override it")
     path: str | None = Field(default=None, description="relative to the home; {day} is the partition, YYYY-MM-DD")
     format: TableForm | DocumentForm | LedgerForm | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "utf-8"
     skip: int = Field(default=0, ge=0, description="lines before the header")
     skip_last: int = Field(default=0, ge=0, description="lines after the last row")
-    header: tuple[str, ...] = Field(default=(), description="names of the columns where the file has no header")
+    header: tuple[str, ...] = Field(default=(), description="names of the columns if the file has no header")
     columns: dict[str, ColumnMap | str] = Field(default_factory=dict, description="ours -> theirs")
-    optional_columns: tuple[str, ...] = Field(default=(), description="theirs that are empty where a file has them not")
-    where: str | None = Field(default=None, description="scalar SQL condition; rows outside are another table's")
+    optional_columns: tuple[str, ...] = Field(
+        default=(), description="their columns that are left empty if the file lacks them"
+    )
+    where: str | None = Field(default=None, description="scalar SQL condition; other rows belong to another table")
     set_aside: dict[str, str] = Field(
-        default_factory=dict, description="what is wrong -> SQL condition of the rows that go to quarantine for it"
+        default_factory=dict, description="what is wrong -> SQL condition of the rows to quarantine"
     )
     report: dict[str, str] = Field(
-        default_factory=dict, description="what is odd -> SQL condition of the rows that land and are reported for it"
+        default_factory=dict, description="what is unusual -> SQL condition of the rows to land and report"
     )
     mode: Literal["snapshot", "changes"] = "snapshot"
     unknown_columns: Literal["refuse", "ignore"] = "refuse"
     day_column: str | None = Field(
-        default=None, description="whose day says which partition a row is of, where one file or table holds many days"
+        default=None, description="the column whose day gives a row's partition, if one file or table holds many days"
     )
     url: str | None = Field(default=None, description="SQLAlchemy URL of a database, without a password")
     url_env: str | None = Field(default=None, description="environment variable that holds the database's URL")
@@ -177,7 +178,7 @@ class Feed(Written):
         default=None, description="one of templates/*.yaml, for pdf and html; empty: by content"
     )
     adjustments_as_lines: bool = Field(
-        default=False, description="of documents: their allowances and charges are lines of rendered_lines too"
+        default=False, description="documents: also make lines of rendered_lines from allowances and charges"
     )
     ledger: LedgerOptions = Field(default=LedgerOptions(), description="how a ledger format is read")
 
@@ -213,8 +214,8 @@ class Feed(Written):
             problems.append("give url or url_env, not both")
         if self.url is not None and has_secret(self.url):
             problems.append(
-                "url holds a password, which must not stand in a file; put the URL into an environment variable and "
-                "name that: url_env: BILLING_DB_URL"
+                "url contains a password, which must not be in a file; put the URL into an environment variable and "
+                "name it: url_env: BILLING_DB_URL"
             )
         if (self.table is None) == (self.query is None):
             problems.append("a database needs exactly one of table and query")
@@ -228,7 +229,7 @@ class Feed(Written):
 
 
 def has_secret(url: str) -> bool:
-    """Whether a URL carries a password, in front of its host or among its parameters.
+    """Whether a URL contains a password, before its host or among its parameters.
 
     >>> has_secret("postgresql://ann:pw@db/billing"), has_secret("postgresql://ann@db/billing?sslmode=require")
     (True, False)
@@ -243,7 +244,7 @@ def has_secret(url: str) -> bool:
 
 
 def feed_problems(table: str, feed: Feed) -> list[str]:
-    """What cannot be about a feed for this table."""
+    """Problems of a feed in combination with its table."""
     if feed.is_documents and table not in DOCUMENT_TABLES:
         return [f"feeds.{table}: {feed.format} files are documents, for {', '.join(DOCUMENT_TABLES)}"]
     if feed.is_ledger and table != "ledger_entries":
@@ -252,28 +253,26 @@ def feed_problems(table: str, feed: Feed) -> list[str]:
 
 
 def _date_problems(patterns: tuple[str, ...]) -> list[str]:
-    """Patterns that are none, and pairs of which both read some text, each as another day."""
+    """Invalid patterns, and pairs of patterns that read the same text as different days."""
     problems = []
     strptime = [pattern for pattern in patterns if pattern not in NAMED_DATES]
     for pattern in strptime:
         used = set(re.findall(r"%-?(.)", pattern))
         if not used <= _DIRECTIVES or not (used & set("yY") and used & set("mbB") and used & set("de")):
             problems.append(
-                f"dates: '{pattern}' is no pattern of a day; write %d.%m.%Y, or one of {', '.join(NAMED_DATES)}"
+                f"dates: '{pattern}' is not a date pattern; write %d.%m.%Y, or one of {', '.join(NAMED_DATES)}"
             )
     if problems:
         return problems
     for position, first in enumerate(strptime):
         for second in strptime[position + 1 :]:
             if any(_reads_otherwise(probe, first, second) for probe in _PROBES):
-                problems.append(
-                    f"dates: '{first}' and '{second}' read one text as two days; keep the one that is meant"
-                )
+                problems.append(f"dates: '{first}' and '{second}' read the same text as different days; keep only one")
     return problems
 
 
 def _reads_otherwise(probe: datetime, first: str, second: str) -> bool:
-    """Whether what `first` writes is read by `second` as another moment."""
+    """Whether `second` reads a text written by `first` as another day."""
     try:
         read = datetime.strptime(probe.strftime(first), second)  # noqa: DTZ007
     except ValueError:

@@ -1,6 +1,6 @@
-"""When a day passes: facts about one partition are held against the policy, and every condition is answered in words.
+"""When a day passes: judge the facts about one partition by the policy, and answer every condition in words.
 
-Nothing is read here and nothing is stored: `judge` is a function of its two arguments.
+Nothing is read or stored here: `judge` depends only on its two arguments.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from billing_recon.core.verdict import Verdict, combine
 class Condition:
     """One question of a gate and its answer. `observed` and `bound` are figures as text, never floats.
 
-    A condition that is not `blocking` is shown and does not decide.
+    A condition that is not `blocking` is shown but does not decide.
     """
 
     name: str
@@ -92,10 +92,10 @@ class MetricFact:
 
 @dataclass(frozen=True, slots=True)
 class DayFacts:
-    """Everything that a day's gate looks at.
+    """Everything that a day's gate considers.
 
-    `layer_rows` counts the rows of computed tables; `footing_failures` are sentences, one a failure;
-    `unrated_subscriptions` are ids that the catalog has no terms for; `baseline_found`: the policy's baseline exists.
+    `layer_rows` counts the rows of computed tables; `footing_failures` has one sentence per failure;
+    `unrated_subscriptions` are ids without terms in the catalog; `baseline_found`: the policy's baseline exists.
     """
 
     partition: str
@@ -114,17 +114,17 @@ class DayFacts:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A verdict and the conditions that it follows from, in the order in which they were asked."""
+    """A verdict and the conditions that it follows from, in order."""
 
     verdict: Verdict
     conditions: tuple[Condition, ...]
 
 
 def judge(facts: DayFacts, policy: Policy) -> Judgement:
-    """Hold one day's facts against the policy.
+    """Judge one day's facts by the policy.
 
-    INCONCLUSIVE where something could not be looked at: a required layer that is missing, refused, or empty without
-    leave; a subscription without terms; a threshold whose metric has no value; a baseline that was never captured.
+    INCONCLUSIVE if something could not be checked: a required layer is missing, refused, or empty and may not be; a
+    subscription has no terms; a threshold's metric has no value; the baseline was never captured.
     """
     gate = policy.gate
     conditions = (
@@ -192,7 +192,7 @@ def _quarantine(rows: int, allowed: int) -> Condition:
 
 
 def _too_much_quarantined(landing: Iterable[LandingReport], bound: Decimal) -> Iterable[Condition]:
-    """A layer of which so much was set aside that comparing the rest would say nothing."""
+    """Layers with so many quarantined rows that comparing the rest would prove nothing."""
     for report in landing:
         if Decimal(report.open_rows) > bound * Decimal(report.rows_in):
             reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(report.reasons.items()))
@@ -242,7 +242,7 @@ def _breaks(found: tuple[OpenBreaks, ...], allowed: int) -> Condition:
 
 
 def _settled(found: tuple[SettledBreaks, ...]) -> Iterable[Condition]:
-    """What was not counted, said where the verdict is read: nothing that was accepted is hidden."""
+    """Breaks that do not count, stated with the verdict so that nothing accepted is hidden."""
     for disposition in dict.fromkeys(b.disposition for b in found):
         mine = [b for b in found if b.disposition == disposition]
         count = sum(b.count for b in mine)
@@ -259,14 +259,14 @@ _SETTLED = {
 
 
 def _expired(policy: Policy, partition: str) -> Iterable[Condition]:
-    """Entries of the registry that no longer cover anything: somebody has to end or renew them."""
+    """Expected changes that have expired: somebody has to remove or renew them."""
     day = parse_day(partition)
     expired = [(one, one.days_expired(day)) for one in policy.expected_changes if one.days_expired(day) > 0]
     if expired:
         shown = "; ".join(
             f"{one.id} expired {_count(days, 'day')} ago, on {one.expires} (owner {one.owner})" for one, days in expired
         )
-        sentence = f"{shown}. Take them out of policies/ or have them renewed, then: billing-recon policy apply"
+        sentence = f"{shown}. Remove them from policies/ or renew them, then: billing-recon policy apply"
         yield Condition("expected_changes", Verdict.FAIL, sentence, str(len(expired)), "0 expired", blocking=False)
 
 
@@ -299,7 +299,7 @@ def _baseline(found: bool, name: str | None) -> Iterable[Condition]:
 
 
 def _threshold(threshold: Threshold, metrics: Iterable[MetricFact], baseline: str | None) -> Iterable[Condition]:
-    """One condition a bound. Groups (currency, cohort, variant) without a population are left out, unless all are."""
+    """One condition per bound. Groups (currency, cohort, variant) without a population are left out, unless all are."""
     mine = sorted((m for m in metrics if m.metric == threshold.metric), key=str)
     blocking = threshold.severity == "block"
     values = [(str(m), m.value) for m in mine if m.value is not None]
@@ -338,7 +338,7 @@ def _drift(metric: MetricFact, against: str) -> Decimal | None:
 
 
 def _band(threshold: Threshold, mine: list[MetricFact], blocking: bool) -> Condition:
-    """Whether every group of the metric that has a value and a band lies within it."""
+    """Whether every group of the metric with a value and a band lies within the band."""
     name = f"threshold:{threshold.metric}:band"
     known = [(m, m.value, m.low, m.high) for m in mine]
     shown = [(m, v, low, high) for m, v, low, high in known if v is not None and low is not None and high is not None]

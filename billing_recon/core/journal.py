@@ -1,8 +1,8 @@
-"""A ledger as its keeper stated it: the shape that every ledger format is read into, and how reading is configured.
+"""A ledger as its file states it. Every ledger format is read into this; LedgerOptions configures the reading.
 
-Figures are exact Decimals, with the digits that the file states. A journal is the set of entries that must balance (a
-voucher, a transaction, a booking); a debit or credit may be negative here, as some formats reverse by sign, and only the
-canonical rows turn it to the other side.
+Figures are exact Decimals with the digits of the file. A journal is a set of entries that must balance (a voucher, a
+transaction, a booking). A debit or credit may be negative here, since some formats reverse by sign; the canonical rows move
+it to the other side.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ from billing_recon.core.errors import LandingRefused
 
 ZERO = Decimal(0)
 EXACT = Context(prec=400, Emax=9999, Emin=-9999, traps=[Inexact, InvalidOperation, Overflow])
-"""Arithmetic that never rounds: it raises instead, and figures of at most 38 digits cannot make it."""
+"""Arithmetic that raises instead of rounding; figures of at most 38 digits never reach its limits."""
 
 
 class LedgerUnreadable(LandingRefused):
-    """A file that is no ledger of its format. Names the file, the line or record, what is wrong and what to do."""
+    """A file that is not a ledger of its format. Names the file, the line or record, what is wrong and what to do."""
 
 
 class FindingCode(StrEnum):
-    """Which fact of a ledger does not hold."""
+    """What is wrong in a ledger."""
 
     UNBALANCED = "UNBALANCED"
-    """A journal's debits are not its credits, per currency."""
+    """A journal's debits and credits differ, per currency."""
     ROLL_FORWARD = "ROLL_FORWARD"
-    """An account's opening balance and its movements do not give its closing balance, or one asserted on the way."""
+    """Opening balance plus movements differs from the closing balance, or from a balance asserted in between."""
     NUMBER_GAP = "NUMBER_GAP"
-    """Numbers between the first and the last of a series do not occur."""
+    """Numbers are missing within a series."""
     NUMBER_REPEAT = "NUMBER_REPEAT"
     """A number occurs twice in a series."""
     TOTALS = "TOTALS"
-    """A total or count that the file states is not what its records give."""
+    """A total or count stated in the file differs from its records."""
     PERIOD = "PERIOD"
-    """Something is posted outside the period that the file says it covers."""
+    """A posting lies outside the period that the file states."""
     SKIPPED = "SKIPPED"
-    """Something in the file was not followed, so the entries may be fewer than its own program would show."""
+    """A directive was not followed, so there may be fewer entries than the ledger's own program would show."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One fact that does not hold. `where` names the journal, account, series or line; `sentence` says it with figures."""
+    """One error in a ledger. `where` names the journal, account, series or line; `sentence` describes it with the figures."""
 
     code: FindingCode
     where: str
@@ -60,7 +60,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What a file says it covers: days, both inclusive, and accounting periods as (year, number) where it counts in those."""
+    """What a file covers: days, both inclusive, and accounting periods as (year, number) if it uses them."""
 
     first: date | None = None
     last: date | None = None
@@ -70,7 +70,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account of the chart. Balances are signed, debits positive; `parent` is an account that sums it up."""
+    """An account of the chart. Balances are signed, debits positive; `parent` is the account that contains it."""
 
     account: str
     name: str | None = None
@@ -81,11 +81,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One posting. `line` is where it stands: a line of a text file, else the entry's number in the file, from 1.
+    """One posting. `line` is its line in a text file, or else the entry's number in the file, from 1.
 
-    `weight` is the signed figure with which it balances where that is not debit - credit in its own currency: a posting
-    in euros at a price in dollars weighs dollars. `virtual` entries stand outside the double entry. `document_amount`
-    (signed) and `document_currency` are what the document said where the books are kept in another currency.
+    `weight` is the signed figure that it balances with, if that is not debit - credit in its own currency: a posting in
+    euros at a price in dollars weighs dollars. `virtual` entries are outside the double entry. `document_amount` (signed)
+    and `document_currency` are the document's, if the books are kept in another currency.
     """
 
     entry_id: str
@@ -108,17 +108,16 @@ class Entry:
 
     @property
     def amount(self) -> Decimal:
-        """Signed: debits positive. Exact, since figures of a ledger have at most 38 digits."""
+        """The signed amount, debits positive; exact for figures of at most 38 digits."""
         return self.debit if not self.credit else EXACT.subtract(self.debit, self.credit)
 
 
 @dataclass(frozen=True, slots=True)
 class Journal:
-    """Entries that must balance. `dated` is the day that places it in a period; its entries may be posted on others.
+    """Entries that must balance. `dated` is the day that decides its period; its entries may be posted on other days.
 
-    `series` and `number` are its place in a numbering, empty where its format has none; `consecutive` says whether a
-    number left out is a fault. `tolerance` is the difference per currency that the format's own rule forgives where
-    prices were multiplied out.
+    `series` and `number` are its place in a numbering, empty if the format has none; `consecutive` says whether a
+    missing number is a fault. `tolerance` is the difference per currency that the format allows after multiplying prices.
     """
 
     journal_id: str
@@ -133,9 +132,9 @@ class Journal:
 
 @dataclass(frozen=True, slots=True)
 class InvoiceLine:
-    """One line of a sales invoice in a ledger file. `amount` is signed: what it adds to the invoice is positive.
+    """One line of a sales invoice in a ledger file. `amount` is signed: positive if it adds to the invoice.
 
-    `tax_base` is what tax is due on where that is not the amount.
+    `tax_base` is the base of the tax if that is not the amount.
     """
 
     line_no: str
@@ -175,7 +174,7 @@ class SalesInvoice:
 
 @dataclass(frozen=True, slots=True)
 class SettledInvoice:
-    """What a payment settles: the invoice's number and the amount of it, signed: received is positive."""
+    """The invoice that a payment settles, and the amount, positive if received."""
 
     invoice_id: str | None
     amount: Decimal
@@ -200,7 +199,7 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class LedgerFile:
-    """One ledger file. `notes` say how its figures must be understood; they are no faults."""
+    """One ledger file. `notes` say how to read its figures; they are not faults."""
 
     file: str
     format: str
@@ -217,17 +216,17 @@ class LedgerFile:
 
 
 class LedgerOptions(Frozen):
-    """How a ledger file is read, where its format leaves something open. Nothing open is guessed."""
+    """Settings for what a ledger format leaves open. Nothing is guessed."""
 
-    currency: str | None = Field(default=None, description="of amounts whose file states none")
+    currency: str | None = Field(default=None, description="of amounts without a currency in the file")
     commodities: dict[str, str] = Field(default_factory=dict, description="their symbol -> ISO 4217, e.g. $: USD")
     dates: Literal["dmy", "mdy", "ymd"] | None = Field(default=None, description="order of dates like 03/04/2026")
     year: int | None = Field(default=None, ge=1, le=9999, description="of dates without a year in a text journal")
     decimal_mark: Literal[".", ","] | None = None
     encoding: str | None = Field(default=None, description="of text; empty: UTF-8, for DATEV else cp1252")
-    delimiter: str | None = Field(default=None, description="of CSV; empty: the one that its header has")
+    delimiter: str | None = Field(default=None, description="of CSV; empty: as in the header")
     amounts: Literal["book", "document"] = Field(
-        default="book", description="document: rows carry the document's currency where the file states both"
+        default="book", description="document: rows have the document's currency if the file states both"
     )
     includes: bool = Field(default=False, description="follow include directives within the file's own folder")
     plugins: tuple[str, ...] = Field(default=(), description="beancount plugins that may run; they are code")

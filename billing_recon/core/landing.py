@@ -1,4 +1,4 @@
-"""What landing says of one table's partition. The row equation is held here: nothing is lost, nothing counted twice."""
+"""The report of one landing. Its row equation proves that no row is lost or counted twice."""
 
 from __future__ import annotations
 
@@ -8,23 +8,22 @@ from enum import StrEnum
 
 
 class LandingStatus(StrEnum):
-    """How a partition came."""
+    """The state of a table's delivery for one day."""
 
     PRESENT = "present"
     EMPTY = "empty"
-    """A file came and has no data rows."""
+    """A file was delivered and has no data rows."""
     MISSING = "missing"
-    """No file came."""
+    """No file was delivered."""
     REFUSED = "refused"
-    """A file came that cannot be read as what it claims to be; nothing of it was landed."""
+    """A file was delivered that cannot be read in its declared format; nothing of it was landed."""
 
 
 @dataclass(frozen=True, slots=True)
 class LandingReport:
     """Counts of one landing. `files` are (path relative to the home, SHA-256 of its bytes).
 
-    `accepted` counts released rows too and `quarantined` discarded ones; `released` and `discarded` say how many of them
-    are there by a decision.
+    `accepted` includes released rows and `quarantined` includes discarded ones; `released` and `discarded` count those.
     """
 
     table: str
@@ -42,7 +41,7 @@ class LandingReport:
 
     @property
     def open_rows(self) -> int:
-        """Rows in quarantine that nobody has discarded: what a gate counts."""
+        """Rows in quarantine that nobody has discarded; the gate counts them."""
         return self.quarantined - self.discarded
 
     @property

@@ -1,4 +1,4 @@
-"""Exact money in plain Python: rounding once, by name. The same rules as SQL stand in compute.money."""
+"""Exact money in plain Python: rounding once, by name. compute.money has the same rules in SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _EXACT = Context(prec=60)
 
 
 class Rounding(StrEnum):
-    """How a tie, or a rest, is settled."""
+    """How a tie or a remainder is rounded."""
 
     HALF_UP = "half_up"
     """Ties away from zero: 0.125 -> 0.13, -0.125 -> -0.13."""
@@ -32,7 +32,7 @@ _MODES = {
 
 
 def settle_at(amount: Decimal, decimals: int, rounding: Rounding) -> Decimal:
-    """`amount` at a fixed number of decimals.
+    """Round `amount` at a fixed number of decimals.
 
     >>> settle_at(Decimal("0.125"), 2, Rounding.HALF_UP), settle_at(Decimal("0.125"), 2, Rounding.HALF_EVEN)
     (Decimal('0.13'), Decimal('0.12'))
@@ -41,7 +41,7 @@ def settle_at(amount: Decimal, decimals: int, rounding: Rounding) -> Decimal:
 
 
 def settle(amount: Decimal, currency: str, rounding: Rounding) -> Decimal:
-    """`amount` at its currency's exponent.
+    """Round `amount` at its currency's exponent.
 
     >>> settle(Decimal("1050.4"), "JPY", Rounding.HALF_UP)
     Decimal('1050')

@@ -1,4 +1,4 @@
-"""Days, months and billing periods. Every edge is a date in a named time zone; nothing here reads a clock."""
+"""Days, months and billing periods. Every boundary is a date in a named time zone; nothing here reads the clock."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ DAYS_IN: dict[Interval, int] = {Interval.DAY: 1, Interval.WEEK: 7}
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A half-open run of days: `start` belongs to it, `end` does not."""
+    """A half-open range of days: `start` is included, `end` is not."""
 
     start: date
     end: date
 
     @property
     def days(self) -> int:
-        """Days from start (counted) to end (not counted)."""
+        """Days from start (included) to end (excluded)."""
         return (self.end - self.start).days
 
 
@@ -104,7 +104,7 @@ def parse_month(text: str) -> date:
 
 
 def days_between(first: date, last: date) -> list[date]:
-    """Every day from `first` to `last`, both counted; ConfigurationError if they are the wrong way round."""
+    """Every day from `first` to `last`, both included; ConfigurationError if `last` is earlier."""
     if last < first:
         raise ConfigurationError(f"the range ends ({last}) before it starts ({first}); swap --day and --to")
     return [first + timedelta(days=n) for n in range((last - first).days + 1)]

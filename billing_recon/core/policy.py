@@ -1,4 +1,4 @@
-"""Policies as frozen data: windows, tolerances, thresholds, owners, gates, approvers. A change is a new version, never code."""
+"""Policies as frozen data: windows, tolerances, thresholds, owners, gates, approvers. A change is a new version, not code."""
 
 from __future__ import annotations
 
@@ -16,12 +16,15 @@ from billing_recon.core.schema import BY_NAME
 
 
 class Windows(Frozen):
-    """How long each layer may take, in days of the company's time zone."""
+    """How long each layer may take, in days of the company's time zone.
+
+    A window is one field: `run_params` and docs/tables.md take its name and meaning from here.
+    """
 
     late_window_days: int = Field(
         default=2, ge=0, description="usage received this late still counts in its own period"
     )
-    issue_grace_days: int = Field(default=1, ge=0, description="after the due day, before an invoice is missing")
+    issue_grace_days: int = Field(default=1, ge=0, description="from the due day until an invoice counts as missing")
     render_lag_days: int = Field(default=1, ge=0, description="from issue to document")
     ledger_lag_days: int = Field(default=2, ge=0, description="from issue to posting")
     payment_terms_days: int = Field(default=30, ge=0, description="from issue to the latest first attempt to collect")
@@ -35,16 +38,16 @@ class ToleranceLevel(StrEnum):
     LINE = "line"
     INVOICE = "invoice"
     ACCOUNT = "account"
-    """Breaks of an account, and the gross sum of what was accepted of one customer on the day."""
+    """Breaks of an account, and the gross sum of what was accepted for one customer on the day."""
     TOTAL = "total"
-    """The gross sum of what was accepted of a pair and currency on the day."""
+    """The gross sum of what was accepted for a pair and currency on the day."""
 
 
 class Tolerance(Frozen):
     """A difference within both bounds is accepted, counted and shown gross and net. `*` matches currencies not named.
 
-    At line, invoice and account level it accepts single differences. At account and total level it also bounds what the
-    finer ones accepted, added without letting differences cancel: beyond it none of them is accepted.
+    At line, invoice and account level it accepts single differences. At account and total level it also limits the gross
+    sum that the finer levels accepted: above the limit none of them is accepted.
     """
 
     pair: Pair
@@ -89,15 +92,16 @@ class Threshold(Frozen):
 
 
 class Drift(Frozen):
-    """Which days a day is like, and how far from them it may lie: median plus or minus a multiple of the MAD.
+    """Which days are comparable, and how far from them a day may lie: median plus or minus a multiple of the MAD.
 
-    The MAD is the median of the distances from the median; one wild day moves neither.
+    The MAD is the median of the distances from the median; one outlier changes neither.
     """
 
     cycle: Literal["month", "week"] = Field(
-        default="month", description="like days: the same day of other months (the 31st is like month ends), or weekday"
+        default="month",
+        description="comparable days: the same day of other months (the 31st: month ends), or the same weekday",
     )
-    min_days: int = Field(default=4, ge=2, description="fewer like days than this are NO DATA")
+    min_days: int = Field(default=4, ge=2, description="fewer comparable days than this are NO DATA")
     mad_factor: Exact = Field(default=Decimal(6), description="half the band's width in MADs; 6 is about four sigma")
     min_share: Exact = Field(
         default=Decimal("0.05"), description="half the band's width is at least this of the median"
@@ -105,18 +109,18 @@ class Drift(Frozen):
 
 
 class Detectors(Frozen):
-    """Findings about the data itself. `warn` shows, `block` also keeps the gate shut, `off` does not look."""
+    """Findings about the data itself. `warn` shows them, `block` also fails the gate, `off` turns the detector off."""
 
     severities: dict[Detector, Literal["warn", "block", "off"]] = Field(
-        default_factory=dict, description="by detector; key left out: warn"
+        default_factory=dict, description="by detector; warn if left out"
     )
-    owner: str = Field(default="", description="who looks at the findings; otherwise the default owner")
+    owner: str = Field(default="", description="team that works on the findings; empty: the default owner")
     max_discount: Exact | None = Field(default=None, description="above this share of gross a discount is unusual")
-    discount_history: int = Field(default=5, ge=2, description="fewer earlier invoices than this are no history")
+    discount_history: int = Field(default=5, ge=2, description="fewer earlier invoices than this are not a history")
     discount_spread: Exact = Field(
-        default=Decimal("0.10"), description="from the median of history a share may lie at least this far"
+        default=Decimal("0.10"), description="a share this far from the history's median is not unusual yet"
     )
-    series_of: int = Field(default=5, ge=2, description="fewer invoices than this are no numbered series")
+    series_of: int = Field(default=5, ge=2, description="fewer invoices than this are not a numbered series")
 
     def severity(self, detector: Detector) -> str:
         """What a finding of this detector does."""
@@ -135,7 +139,9 @@ class Gate(Frozen):
         "ledger_entries",
         "payments",
     )
-    may_be_empty: tuple[str, ...] = Field(default=("payments",), description="a file must come, but may have no rows")
+    may_be_empty: tuple[str, ...] = Field(
+        default=("payments",), description="a file must be delivered, but may have no rows"
+    )
     max_breaks: int = 0
     max_quarantined_rows: int = 0
     quarantine_share_stops: Exact = Field(
@@ -160,9 +166,13 @@ class Approver(Frozen):
 
 
 class Paging(Frozen):
-    """Where a page goes. The URL itself comes from the environment variable, never from a file."""
+    """Where pages go. The URL is in an environment variable, never in a file."""
 
     webhook_env: str = "BILLING_RECON_PAGE_URL"
+
+
+DEFAULT_OWNER = "finance-operations"
+"""The team of whatever a policy names no owner for."""
 
 
 class Policy(Frozen):
@@ -170,7 +180,9 @@ class Policy(Frozen):
 
     windows: Windows = Windows()
     tolerances: tuple[Tolerance, ...] = ()
-    owners: dict[str, str] = Field(default_factory=dict, description="reason code -> team; key 'default' for the rest")
+    owners: dict[str, str] = Field(
+        default_factory=dict, description="reason code -> team; key 'default' for all others"
+    )
     gate: Gate = Gate()
     approvers: tuple[Approver, ...] = ()
     paging: Paging = Paging()
@@ -193,3 +205,12 @@ class Policy(Frozen):
         if problems:
             raise ValueError("; ".join(problems))
         return self
+
+    @property
+    def default_owner(self) -> str:
+        """The team of everything without an owner of its own."""
+        return self.owners.get("default", DEFAULT_OWNER)
+
+    def owner_of(self, code: Code) -> str:
+        """The team that works on breaks of this code."""
+        return self.owners.get(code.value, self.default_owner)

@@ -25,7 +25,7 @@ class Setting(Frozen):
     """One policy of a shipped profile, with where its engine states it."""
 
     value: str | int | bool | tuple[str, ...] | None
-    source: str = Field(min_length=10, description="repository path or page, and what is said there")
+    source: str = Field(min_length=10, description="repository path or page, and what it states")
 
 
 class EngineProfile(Frozen):
@@ -37,7 +37,7 @@ class EngineProfile(Frozen):
 
 
 class Profile(Frozen):
-    """The billing engine's declared conventions, under which the rater computes.
+    """The billing engine's conventions, which our own rating follows.
 
     `engine` takes the shipped profile of that engine as the base; every other field given overrides it.
 
@@ -48,27 +48,28 @@ class Profile(Frozen):
     """
 
     engine: Engine | None = Field(default=None, description="the shipped profile to start from")
-    rounding: Rounding = Rounding.HALF_UP
+    rounding: Rounding = Field(default=Rounding.HALF_UP, description="how amounts settle")
     rounding_point: Literal["line", "tier"] = Field(
         default="line",
-        description="tier: what each tier costs, and each tier's fee, is settled by itself before they are summed, and so "
-        "is a discount on them",
+        description="tier: each tier's cost and fee is settled before they are summed, and so is a discount on them",
     )
     decimals: int | None = Field(default=None, ge=0, le=12, description="of settled amounts; empty: the currency's own")
-    credit: Literal["after_tax", "before_tax"] = "after_tax"
+    credit: Literal["after_tax", "before_tax"] = Field(
+        default="after_tax", description="whether credits reduce an invoice's total or its taxable amount"
+    )
     tax_point: Literal["line", "invoice"] = Field(
         default="line",
         description="invoice: lines carry no tax; each invoice and rate has a line of kind adjustment, meter tax, whose "
         "tax is settled once, at the currency's own exponent",
     )
     prices_include_tax: bool = Field(
-        default=False, description="the tax is within the prices: taken out of a line's amount, not put on top of it"
+        default=False, description="prices include the tax: it is taken out of a line's amount, not added to it"
     )
     no_usage: Literal["nothing", "first_tier"] = Field(
         default="nothing", description="what a tiered usage charge bills for no units: nothing, or the first tier's fee"
     )
     no_usage_in_bucket: Literal["nothing", "first_tier"] = Field(
-        default="nothing", description="the same for one empty bucket of a charge that is priced bucket by bucket"
+        default="nothing", description="the same for one empty bucket of a charge that is priced per bucket"
     )
     stepped_tiers: Literal["where_stepped", "unless_all_adjacent"] = Field(
         default="where_stepped",
@@ -79,7 +80,9 @@ class Profile(Frozen):
     adjustments: tuple[Step, ...] = Field(
         default=("discount", "maximum", "minimum"), description="the order in which a charge's amount is adjusted"
     )
-    proration: Literal["by_day", "by_second", "none"] = "by_day"
+    proration: Literal["by_day", "by_second", "none"] = Field(
+        default="by_day", description="how a part of a period is priced"
+    )
     day_count: Literal["end_exclusive", "both_ends"] = Field(
         default="end_exclusive", description="whether the day on which a part, or its period, ends is counted"
     )
@@ -90,11 +93,12 @@ class Profile(Frozen):
         default=None, ge=1, le=31, description="days that every month is taken to have, in part and period"
     )
     ratio_decimals: Literal[8, 9, 10, 12, 16] | None = Field(
-        default=None, description="at which part / whole is rounded (half up) before it is applied; empty: not"
+        default=None,
+        description="decimals at which part / whole is rounded half up before it is applied; empty: not rounded",
     )
     credit_cap: Literal["paid_less_credits", "none"] = Field(
         default="none",
-        description="the most that a plan change gives back: what was paid less what was given back before",
+        description="the most that a plan change credits: what was paid less what was credited before",
     )
     on_change: Literal["prorate", "none", "at_period_end"] = Field(
         default="prorate",
@@ -103,12 +107,13 @@ class Profile(Frozen):
         "at_period_end: only a change to more than the period was billed for is charged, what is less gives nothing back",
     )
     changes_due: Literal["at_once", "next_invoice"] = Field(
-        default="at_once", description="when what a change gives back and charges is due: then, or when the period ends"
+        default="at_once",
+        description="when the credits and charges of a change are due: at once, or when the period ends",
     )
     issue_after_days: int = Field(
         default=2,
         ge=0,
-        description="to the day an invoice is due: from the end of a period, or the begin of what is billed in advance",
+        description="from the end of a period, or the start of what is billed in advance, to the day an invoice is due",
     )
 
     @model_validator(mode="before")
@@ -134,9 +139,9 @@ class Profile(Frozen):
 
 @cache
 def engine_profile(engine: str) -> EngineProfile:
-    """The shipped profile of an engine, each setting with its source; ConfigurationError where there is none.
+    """The shipped profile of an engine, each setting with its source; ConfigurationError if there is none.
 
-    The file is package data, so reading it is reading code.
+    The file is package data, so reading it is like reading code.
     """
     if engine not in ENGINES:
         raise ConfigurationError(f"there is no profile '{engine}'; the shipped ones are {', '.join(ENGINES)}")

@@ -1,4 +1,4 @@
-"""A row set aside: what may be decided about it, and where it then stands. Landing applies decisions, control keeps them."""
+"""Quarantined rows: what may be decided about them, and their status. Landing applies decisions, control stores them."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ class Verb(StrEnum):
     """What a person decides about a row."""
 
     RELEASE = "release"
-    """The row counts, as it came or with fields corrected, provided that its contract then accepts it."""
+    """The row counts, as it was sent or with fields corrected, if its contract then accepts it."""
     DISCARD = "discard"
-    """The row does not count. It stays in the quarantine beside the decision."""
+    """The row does not count. It stays in quarantine with the decision."""
 
 
 class Status(StrEnum):
-    """Where a row stands. What the quarantine tables keep in their column `decision`; there OPEN is empty."""
+    """The status of a quarantined row. The quarantine tables keep it in the column `decision`, which is empty for OPEN."""
 
     OPEN = "open"
-    """Nothing was decided, or what was decided cannot be done: somebody has to look at it."""
+    """Nothing is decided, or the decision cannot be applied: somebody has to look at the row."""
     RELEASED = "released"
-    """A decision took it out of quarantine: it is landed, or collapsed where the same row is landed already."""
+    """A decision released it: it is landed, or collapsed if the same row is landed already."""
     DISCARDED = "discarded"
     LAPSED = "lapsed"
-    """Decided, but its file no longer has the row as it came: the decision stands in the record and does nothing."""
+    """Decided, but its file no longer has the row as it was sent: the decision is kept and has no effect."""
 
 
 class Fate(StrEnum):
-    """What became of one decision in one landing."""
+    """The outcome of one decision in one landing."""
 
     LANDED = "landed"
     REPEATED = "repeated"
-    """Released, and the same row is landed already: collapsed as a duplicate, so that nothing counts twice."""
+    """Released, but the same row is landed already: collapsed as a duplicate, so nothing counts twice."""
     REFUSED = "refused"
-    """Released, but something is wrong with it still (or again): it stays in quarantine, open."""
+    """Released, but the row still (or again) has a fault: it stays open in quarantine."""
     DISCARDED = "discarded"
     LAPSED = "lapsed"
-    """No row of the file is the row that was decided about."""
+    """The file no longer has the row that was decided about."""
 
     @property
     def took_effect(self) -> bool:
-        """Whether the landing did what the decision says."""
+        """Whether the landing did what was decided."""
         return self in (Fate.LANDED, Fate.REPEATED, Fate.DISCARDED)
 
 
 @dataclass(frozen=True, slots=True)
 class RowDecision:
-    """One decision on one row. `decided_by` is who stands for it, `actor` who typed it, `role` what policy names that
-    person for (empty: nothing).
+    """One decision about one row. `decided_by` is who is responsible for it, `actor` who entered it, `role` the roles that
+    the policy gives that person.
 
-    `row_id` names the row as it came (see compute.set_aside), so a decision never reaches a row that was sent anew with
-    other content. `corrections` are (field, text) in the order of the names: our columns, and what to read instead.
-    `came` is the quarantine's row at that time as JSON, so that the record can be read when the file has changed.
+    `row_id` names the row as it was sent (see compute.quarantine_rows), so a decision never applies to a row that was sent
+    again with other content. `corrections` are (field, text) in the order of the names: our columns, and what to read
+    instead. `came` is the quarantined row at that time as JSON, so the record can be read after the file has changed.
     """
 
     row_id: str
@@ -70,7 +70,7 @@ class RowDecision:
     decided_at: str = ""
 
     def same_as(self, other: RowDecision | None) -> bool:
-        """Whether both decide the same about the same row, whoever did and when."""
+        """Whether both decide the same about the same row, regardless of who decided and when."""
         return other is not None and (self.row_id, self.verb, self.corrections) == (
             other.row_id,
             other.verb,
@@ -83,7 +83,7 @@ class RowDecision:
 
 
 def standing(decisions: Iterable[RowDecision]) -> dict[str, RowDecision]:
-    """The decision in force for each row id: the last of those given in the order in which they were made.
+    """The decision in force for each row id: the last one given.
 
     >>> from datetime import date
     >>> first = RowDecision("r1", "payments", date(2026, 3, 2), Verb.RELEASE, "typing error", "ana")

@@ -1,4 +1,4 @@
-"""The closed sets of a break: pairs, levels, stages, reason codes, dispositions. How they are detected is in compute.reconcile."""
+"""The closed sets of a break: pairs, levels, stages, reason codes, dispositions. How they are found is in compute."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Pair(StrEnum):
     RENDERED_BOOKED = "rendered_booked"
     """Document against ledger, for invoices that the engine's own output does not have."""
     BILLED_PAID = "billed_paid"
-    """The engine's invoice against the money that came."""
+    """The engine's invoice against the money received."""
     METERED_USED = "metered_used"
-    """Usage events (first) against what the engine says it metered (second), in units."""
+    """Usage events (first) against usage as metered by the engine (second), in units."""
 
 
 class Level(StrEnum):
@@ -31,7 +31,7 @@ class Level(StrEnum):
 
 
 class Stage(StrEnum):
-    """Where two computations first part, in the order in which a bill comes to be."""
+    """Where two computations first differ, in the order in which a bill is computed."""
 
     POPULATION = "population"
     USAGE = "usage"
@@ -47,7 +47,7 @@ class Stage(StrEnum):
 
 
 class Code(StrEnum):
-    """Why a break exists. One primary code a break: that of the earliest diverging stage."""
+    """Why a break exists. Each break has one code: that of the earliest stage that differs."""
 
     KEY_UNMAPPED = "KEY_UNMAPPED"
     RECORD_QUARANTINED = "RECORD_QUARANTINED"
@@ -138,7 +138,7 @@ STAGE_OF: dict[Code, Stage] = {code: stage for stage, codes in STAGE_CODES.items
 
 
 class Disposition(StrEnum):
-    """What was decided about a break, apart from why it exists."""
+    """What was decided about a break, independent of its code."""
 
     OPEN = "OPEN"
     """Nobody has decided yet; counts against the gate."""
@@ -147,7 +147,7 @@ class Disposition(StrEnum):
     EXPECTED_CHANGE = "EXPECTED_CHANGE"
     """Covered by a registered, unexpired expected change."""
     DEFECT = "DEFECT"
-    """The billing is wrong and has to be mended; counts against the gate."""
+    """The billing is wrong and has to be fixed; counts against the gate."""
     DATA_ERROR = "DATA_ERROR"
     """A layer's data is wrong, not the billing; counts against the gate."""
     ACCEPTED_TOLERANCE = "ACCEPTED_TOLERANCE"
@@ -155,5 +155,5 @@ class Disposition(StrEnum):
 
     @property
     def counts_against_gate(self) -> bool:
-        """Whether a break so disposed keeps its day's gate from passing."""
+        """Whether a break with this disposition counts against its day's gate."""
         return self in (Disposition.OPEN, Disposition.DEFECT, Disposition.DATA_ERROR)

@@ -1,4 +1,4 @@
-"""The chart of accounts as roles: which role an account has by the patterns of company.yaml."""
+"""Roles of ledger accounts, by the patterns of company.yaml."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ WILDCARDS = "*?"
 
 
 def account_role(account: str, roles: Mapping[str, str]) -> str | None:
-    """The role of the most specific pattern that an account matches; None where it matches none.
+    """The role of the most specific pattern that an account matches, or None.
 
-    A pattern is an account, or has `*` for any characters (none, too) and `?` for exactly one. An account named in full
-    comes first, then the pattern with the most characters of its own, then the one with fewer `*`.
+    A pattern is an account, or has `*` for any number of characters and `?` for exactly one. A full account takes
+    precedence, then the pattern with the most literal characters, then the one with fewer `*`.
 
     >>> chart = {"15*": "ar", "1599": "write_off", "1????": "other", "Assets:*:Cash": "cash"}
     >>> account_role("1500", chart), account_role("1599", chart), account_role("10001", chart)
@@ -27,7 +27,7 @@ def account_role(account: str, roles: Mapping[str, str]) -> str | None:
 
 
 def ranked(roles: Mapping[str, str]) -> list[str]:
-    """The patterns, the more specific first: whoever takes the first that matches does what `account_role` does.
+    """The patterns, most specific first; the first match is what `account_role` returns.
 
     >>> ranked({"1*": "ar", "15*": "cash", "150?": "other", "1500": "refund"})
     ['1500', '150?', '15*', '1*']
@@ -52,7 +52,7 @@ def _rank(pattern: str) -> tuple[bool, int, int, str]:
 
 @lru_cache(maxsize=4096)
 def _expression(pattern: str) -> re.Pattern[str]:
-    """Runs of `*` are one, so that matching stays quick whatever the pattern."""
+    """Several `*` in a row count as one, so matching stays fast for any pattern."""
     parts = re.split(r"(\*+|\?)", pattern)
     return re.compile(
         "".join("(?s:.)" if part == "?" else "(?s:.*)" if part.startswith("*") else re.escape(part) for part in parts)

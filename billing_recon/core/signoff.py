@@ -1,4 +1,4 @@
-"""Who has to stand by a month, and whether they all have: three roles, three people, one evidence hash."""
+"""Who must sign a month, and whether all have: three roles, three people, one evidence hash."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from billing_recon.core.policy import Approver
 
 
 class Role(StrEnum):
-    """What a signature stands for. Every month needs one of each."""
+    """What a signature confirms. Every month needs one of each."""
 
     FINANCE = "finance"
     """The amounts are what should be reported."""
@@ -22,7 +22,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SignOff:
-    """One person's signature under a month as one evidence hash shows it. `actor` is who typed the command."""
+    """One person's signature of a month with a certain evidence hash. `actor` is who entered it."""
 
     month: str
     approver: str
@@ -34,18 +34,18 @@ class SignOff:
 
 
 def roles_of(approver: str, approvers: Iterable[Approver]) -> tuple[Role, ...]:
-    """The roles in which policy lets a person sign; empty when policy does not know them."""
+    """The roles in which the policy lets a person sign; empty if the policy does not name them."""
     return tuple(role for role in Role if any(a.name == approver and a.role == role.value for a in approvers))
 
 
 def missing_sign_offs(
     signoffs: Sequence[SignOff], evidence_hash: str, approvers: Sequence[Approver]
 ) -> tuple[str, ...]:
-    """What still keeps a month from being signed, a sentence each; empty when it is.
+    """One sentence for each signature that a month still lacks; empty if it is signed.
 
-    A signature counts when it stands under the current evidence and policy still names its approver in its role. Each
-    role needs one and no person stands for two: of somebody who signed in several roles one signature is used, chosen so
-    that as many roles as possible are covered.
+    A signature counts if it is for the current evidence and the policy still names its approver in its role. Each role
+    needs one, and no person counts for two: of a person who signed in several roles one signature is used, chosen so that
+    as many roles as possible are covered.
     """
     counted: dict[Role, set[str]] = {role: set() for role in Role}
     problems: dict[Role, str] = {}
@@ -66,9 +66,7 @@ def missing_sign_offs(
             continue
         if counted[role]:
             people = ", ".join(sorted(counted[role]))
-            sentences.append(
-                f"{role.value}: {people} already stands for another role; three different people must sign"
-            )
+            sentences.append(f"{role.value}: {people} already signs for another role; three different people must sign")
         elif role in problems:
             sentences.append(f"{role.value}: {problems[role]}")
         else:
@@ -79,7 +77,7 @@ def missing_sign_offs(
 
 
 def _assign(counted: dict[Role, set[str]]) -> dict[Role, str]:
-    """One different person a role for as many roles as possible; with three roles, trying all is the plainest way."""
+    """Assign different people to as many roles as possible, by trying every combination."""
     best: dict[Role, str] = {}
 
     def extend(roles: tuple[Role, ...], chosen: dict[Role, str]) -> None:

@@ -1,4 +1,4 @@
-"""Where the tiers of a charge begin and end, and what all before one cost. How units are priced in them is compute.rating."""
+"""Where the tiers of a charge begin and end, and the cost of all tiers before one. Pricing is in compute.rating."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _EXACT = Context(prec=60)
 class TierEdges:
     """One tier with its edges.
 
-    `lower` exclusive, `upper` inclusive (empty: no end); `counts_from` is where its units are counted from, `lower` but for
-    stepped tiers; `through` what all tiers before cost in full, plus every fee up to this tier's own.
+    `lower` is exclusive, `upper` inclusive (empty: no end). Units are counted from `counts_from`, which is `lower` except in
+    stepped tiers. `through` is the full cost of all tiers before, plus every fee up to this tier's own.
     """
 
     tier: Tier
@@ -31,10 +31,10 @@ class TierEdges:
 
 
 def tier_edges(charge: Charge, profile: Profile) -> Iterator[TierEdges]:
-    """Each tier begins where the one before ends; where units are counted from is the profile's `stepped_tiers`.
+    """Each tier begins where the one before ends; the profile's `stepped_tiers` sets where units are counted from.
 
-    Started blocks end after max_blocks. Usage beyond the last block of a graduated charge is not billed, so a tier that
-    costs nothing follows it; of a volume charge it is priced in the last tier.
+    A tier of blocks ends after max_blocks. Usage beyond the last block of a graduated charge is not billed, so a free tier
+    follows it; for a volume charge it is priced in the last tier.
     """
     with localcontext(_EXACT):
         lower, through = Decimal(0), Decimal(0)

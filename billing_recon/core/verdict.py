@@ -1,4 +1,4 @@
-"""A gate's three answers, and how conditions become one of them. Which conditions exist is decided in core.gate."""
+"""The three verdicts of a gate, and how conditions combine into one. The conditions are in core.gate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Verdict(StrEnum):
-    """What a gate says of one partition."""
+    """A gate's answer about one partition."""
 
     PASS = "PASS"
     """Every condition was evaluated on a population and holds."""
@@ -20,8 +20,8 @@ class Verdict(StrEnum):
 def combine(verdicts: Iterable[Verdict]) -> Verdict:
     """The verdict over several conditions.
 
-    INCONCLUSIVE outranks FAIL: while a layer is absent, the differences that its absence causes are not findings
-    about the billing. No conditions at all is INCONCLUSIVE, since nothing was proved.
+    INCONCLUSIVE outranks FAIL: differences caused by an absent layer are not findings about the billing. Without any
+    condition the verdict is INCONCLUSIVE, since nothing was proved.
 
     >>> combine([Verdict.PASS, Verdict.FAIL])
     <Verdict.FAIL: 'FAIL'>

@@ -1,4 +1,4 @@
-"""YAML texts held to a model, with every problem reported at once. No files are opened here."""
+"""Validate YAML text against a model and report every problem at once. No files are opened here."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_yaml(model: type[Model], text: str, name: str) -> Model:
-    """`text` as `model`; one ConfigurationError that lists every problem as `name: field: what is wrong`."""
+    """Parse `text` as `model`; one ConfigurationError lists every problem as `name: field: what is wrong`."""
     try:
         content = yaml.load(text, Loader=_UniqueKeys)
     except yaml.YAMLError as error:
         raise ConfigurationError(f"{name}: not valid YAML: {' '.join(str(error).split())}") from error
     if content is not None and not isinstance(content, dict):
-        raise ConfigurationError(f"{name}: must be a mapping of fields, it is a {type(content).__name__}")
+        raise ConfigurationError(f"{name}: must be a mapping of fields, not a {type(content).__name__}")
     try:
         return model.model_validate(content or {})
     except ValidationError as error:
@@ -32,7 +32,7 @@ def read_yaml(model: type[Model], text: str, name: str) -> Model:
 
 
 def path_of(loc: tuple[int | str, ...]) -> str:
-    """Where in a file: plans[0].charges[2].amount.
+    """A position in a file: plans[0].charges[2].amount.
 
     >>> path_of(("plans", 0, "charges", 2, "amount"))
     'plans[0].charges[2].amount'
@@ -44,7 +44,7 @@ def path_of(loc: tuple[int | str, ...]) -> str:
 
 
 class _UniqueKeys(yaml.SafeLoader):
-    """SafeLoader that refuses a key given twice in one mapping, where plain YAML lets the later one win."""
+    """SafeLoader that refuses a key given twice in one mapping; plain YAML would use the later one."""
 
 
 def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:

@@ -1,15 +1,16 @@
 """One day, in order: land, roll up, expect, reconcile, judge, release. Reads the warehouse, calls compute, writes back."""
 
 from billing_recon.day.baselines import capture_baseline
+from billing_recon.day.expected_lines import expect
 from billing_recon.day.gate import evidence_now, judge_day, require_pass
 from billing_recon.day.home import Home
 from billing_recon.day.landing import LANDED, land, land_all
 from billing_recon.day.landing_ahead import LandingAhead
 from billing_recon.day.month_close import close_month, sign_off
-from billing_recon.day.rating import expect, roll_up
 from billing_recon.day.reconciliation import reconcile
 from billing_recon.day.releases import release
 from billing_recon.day.step import StepResult
+from billing_recon.day.usage_rollup import roll_up
 
 __all__ = [
     "LANDED",

@@ -1,4 +1,4 @@
-"""Capturing the pre-launch baseline: the daily metrics of a range of days, kept as a version that nothing overwrites."""
+"""The baseline: the daily metrics of a range of days, kept as a version that is never overwritten."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from billing_recon.compute.engine import scratch
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import days_between
 from billing_recon.core.schema import METRICS
+from billing_recon.core.schema.parameters import BASELINE_VALUES
 from billing_recon.day.home import Home
 
 
 def capture_baseline(home: Home, name: str, first: date, last: date, actor: str) -> int:
-    """Keep the metrics of `first` to `last` as a new version of the baseline `name`; its number is returned.
+    """Keep the metrics of `first` to `last` as a new version of the baseline `name` and return its number.
 
-    ConfigurationError if a day of the range has not been reconciled: a baseline with holes would hide drift.
+    ConfigurationError if a day of the range has not been reconciled: a baseline with gaps would hide drift.
     """
     days = days_between(first, last)
-    have = set(home.warehouse.days(METRICS.name))
-    missing = [day for day in days if day not in have]
+    reconciled = set(home.warehouse.days(METRICS.name))
+    missing = [day for day in days if day not in reconciled]
     if missing:
         shown = ", ".join(str(day) for day in missing[:5]) + (" ..." if len(missing) > 5 else "")
         raise ConfigurationError(
@@ -27,7 +28,6 @@ def capture_baseline(home: Home, name: str, first: date, last: date, actor: str)
         )
     with scratch() as con:
         rows = con.execute(
-            f"SELECT metric, currency, cohort, variant, day, value FROM "
-            f"({home.warehouse.scan(METRICS.name, METRICS.columns, first, last)}) ORDER BY ALL"
+            f"SELECT {', '.join(BASELINE_VALUES.names)} FROM ({home.warehouse.scan(METRICS, first, last)}) ORDER BY ALL"
         ).fetchall()
     return home.control.capture_baseline(name, first, last, rows, actor)

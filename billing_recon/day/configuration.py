@@ -1,4 +1,4 @@
-"""Reading company.yaml and policies/*.yaml of a home. How a text is held to its model is in core.yaml_text."""
+"""Read company.yaml and policies/*.yaml of a home. How text is validated is in core.yaml_text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing_recon.core.yaml_text import read_yaml
 
 
 def read_company(home: Path) -> tuple[Company, str]:
-    """The company and the digest of what configures its feeds: company.yaml, and templates/ where there are any."""
+    """The company, and the digest of what configures its feeds: company.yaml and templates/."""
     path = home / "company.yaml"
     if not path.is_file():
         raise ConfigurationError(
@@ -27,11 +27,11 @@ def read_company(home: Path) -> tuple[Company, str]:
 
 
 def policy_text(home: Path) -> str:
-    """The texts of policies/*.yaml in the order of their names, as one document to be versioned."""
+    """The texts of policies/*.yaml in the order of their names, as one document with one version."""
     files = sorted((home / "policies").glob("*.yaml"))
     return "\n".join(f"# {path.name}\n{path.read_text(encoding='utf-8').strip()}\n" for path in files)
 
 
 def parse_policy(text: str, name: str = "policies") -> Policy:
-    """A policy from its text; top-level keys must not repeat, since the later one would silently win."""
+    """Parse a policy. Top-level keys must not repeat, since the later one would silently win."""
     return read_yaml(Policy, text, name)

@@ -1,4 +1,4 @@
-"""Credit notes of some days and the earlier charges that they take back, from everything landed by the last of the days."""
+"""Credit notes of some days and the earlier charges that they reverse, from everything landed by the last of the days."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _READS = ("mapped_keys", "engine_superseded", "engine_lines")
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Units of a charge that a credit note takes back."""
+    """Units of a charge that a credit note reverses."""
 
     invoice_id: str
     line_id: str
@@ -50,8 +50,8 @@ class CreditLine:
 def credit_lines(home: Home, first: date, last: date) -> Sequence[CreditLine]:
     """Lines of credit notes issued from `first` to `last`, sorted by day, credit note and line.
 
-    All charges and credit notes landed by `last` take part, so that a unit is taken back once whatever days are asked for.
-    Raises ConfigurationError when no invoice line was landed by then.
+    All charges and credit notes landed by `last` count, so each unit is reversed once whichever days are asked for.
+    ConfigurationError if no invoice line was landed by then.
     """
     known = [day for day in home.warehouse.days(INVOICE_LINES.name) if day <= last]
     if not known:

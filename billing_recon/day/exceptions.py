@@ -1,7 +1,7 @@
-"""Breaks as exceptions that people work off: which are open and how old, who looks at them, and what they turned out to be.
+"""Breaks as exceptions for people to work on: which are open, how old they are, who is assigned, and how they were resolved.
 
-A break is reported once, on the day on which it can be known; until somebody decides, it stays open and ages. A
-resolution is applied when the break's day is reconciled again.
+A break is reported once, on the first day on which it can be known. It stays open and ages until somebody resolves it. A
+resolution takes effect when the break's day is reconciled again.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ EARLIEST, LATEST = date(1, 1, 1), date(9999, 12, 31)
 class Exceptional:
     """One break as an exception. `row` has the columns of core.schema.BREAKS; `age` is in days as of some day.
 
-    `resolution` is the decision in force, which may be newer than the break's row (`waiting`: its day has to be run), or
-    about another figure than the break has now (`lapsed`). `gone`: the break no longer exists; the row is that of the
+    `resolution` is the decision in force. It may be newer than the break's row (`waiting`: the day must be run again), or
+    concern another figure than the break has now (`lapsed`). `gone`: the break no longer exists, and the row is as of the
     last decision.
     """
 
@@ -50,31 +50,31 @@ class Exceptional:
 
     @property
     def lapsed(self) -> bool:
-        """Whether the decision was made about another difference than there is now."""
+        """Whether the decision was about a difference that has changed since."""
         made = self.resolution
         return made is not None and (made.delta, made.currency) != (self.row["delta"], self.row["currency"])
 
     @property
     def waiting(self) -> bool:
-        """Whether a decision holds that the break's row does not show yet."""
+        """Whether a decision is in force that the break's row does not show yet."""
         made = self.resolution
         return made is not None and not self.gone and not self.lapsed and made.disposition != self.disposition
 
     @property
     def open(self) -> bool:
-        """Whether it still counts against its day's gate: undecided, or decided to be wrong and not mended yet."""
+        """Whether it still counts against its day's gate: undecided, or decided to be wrong and not fixed yet."""
         decided = self.resolution.disposition if self.resolution and not self.lapsed else self.disposition
         return not self.gone and decided is not None and decided.counts_against_gate
 
 
 def exceptions(home: Home, first: date, last: date, as_of: date) -> list[Exceptional]:
-    """The breaks of some days with what was decided about them, the oldest first, then by size."""
+    """The breaks of some days with the decisions about them, oldest first, then largest first."""
     decisions = home.control.break_decisions(first, last)
     standing, who = resolutions(decisions), assignees(decisions)
     names = BREAKS.names
     with scratch() as con:
         found = con.execute(
-            f"SELECT {', '.join(names)} FROM ({home.warehouse.scan(BREAKS.name, BREAKS.columns, first, last)}) "
+            f"SELECT {', '.join(names)} FROM ({home.warehouse.scan(BREAKS, first, last)}) "
             "ORDER BY day, currency NULLS LAST, abs(delta) DESC, break_id"
         ).fetchall()
     rows = [dict(zip(names, row, strict=True)) for row in found]
@@ -93,14 +93,14 @@ def exceptions(home: Home, first: date, last: date, as_of: date) -> list[Excepti
 
 
 def _came(decision: BreakDecision) -> dict[str, Any]:
-    """The break as it was when it was last decided about."""
+    """The break as of the last decision about it."""
     row: dict[str, Any] = dict.fromkeys(BREAKS.names) | json.loads(decision.came)
     row |= {"break_id": decision.break_id, "day": decision.day, "delta": decision.delta, "currency": decision.currency}
     return row | {"disposition": row["disposition"] or Disposition.OPEN.value}
 
 
 def find(home: Home, *break_ids: str) -> list[Exceptional]:
-    """The breaks whose ids begin so, each once; ConfigurationError lists every beginning that none has, or several."""
+    """Find breaks by their ids or the beginnings of ids; ConfigurationError lists every one that fits no break, or several."""
     everything = exceptions(home, EARLIEST, LATEST, EARLIEST + timedelta(days=1))
     problems: list[str] = []
     chosen: dict[str, Exceptional] = {}
@@ -111,7 +111,7 @@ def find(home: Home, *break_ids: str) -> list[Exceptional]:
             chosen[exact[0].row["break_id"]] = exact[0]
         elif exact:
             ids = ", ".join(e.row["break_id"] for e in exact)
-            problems.append(f"'{asked}' begins several break ids ({ids}); give more of it")
+            problems.append(f"'{asked}' matches several break ids ({ids}); give more characters")
         else:
             problems.append(f"no break '{asked}' in {home.path}; list them with: billing-recon exceptions list")
     if problems:
@@ -120,7 +120,7 @@ def find(home: Home, *break_ids: str) -> list[Exceptional]:
 
 
 def assign(home: Home, break_ids: Sequence[str], to: str, *, by: str, reason: str, actor: str) -> list[BreakDecision]:
-    """Say who looks at breaks; answers the assignments that are new. An empty `to` takes it off them."""
+    """Assign breaks to somebody and return the new assignments. An empty `to` removes the assignment."""
     return home.control.decide_breaks(
         [
             replace(_about(e, home, by, reason, actor), verb=BreakVerb.ASSIGN, assignee=to)
@@ -132,15 +132,15 @@ def assign(home: Home, break_ids: Sequence[str], to: str, *, by: str, reason: st
 def resolve(
     home: Home, break_ids: Sequence[str], disposition: Disposition, *, by: str, reason: str, actor: str
 ) -> list[BreakDecision]:
-    """Decide what breaks turned out to be; answers the decisions that are new. All of them are made or none.
+    """Resolve breaks and return the new decisions. Either all of them are made or none.
 
-    A decision needs a name and a reason. One that takes a break off the gate must be made by somebody whom policy names
-    as approver, where policy names any. ConfigurationError lists everything that is missing.
+    A decision needs a name and a reason. If the policy names approvers, only an approver may take a break off the gate.
+    ConfigurationError lists everything that is missing.
     """
     problems = []
     if disposition not in DECIDABLE:
         names = ", ".join(one.value for one in DECIDABLE)
-        problems.append(f"{disposition.value} is not for people to decide; choose one of {names}")
+        problems.append(f"{disposition.value} cannot be chosen by a person; choose one of {names}")
     if not by.strip():
         problems.append("a decision needs a name: --as NAME")
     if not reason.strip():

@@ -1,4 +1,4 @@
-"""The day's verdict: facts gathered, held against policy, persisted with evidence; and asked for by what is downstream."""
+"""The day's verdict: gather the facts, judge them by the policy, record the result with its evidence; and check it later."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ from billing_recon.core.schema import (
     BREAKS,
     CONTROL_TOTALS,
     DETECTIONS,
+    DRIFT,
     EXPECTED_LINES,
+    LATE_USAGE,
     METRICS,
+    QUARANTINE,
+    UNBILLED_USAGE,
+    UNRATED,
+    USAGE_AWAITED,
+    USAGE_DUPLICATES,
     USAGE_ROLLUP,
     TableSpec,
 )
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.home import CODE_VERSION, Home
 from billing_recon.day.landing import LANDED
-from billing_recon.day.rating import UNRATED
-from billing_recon.day.reconciliation import DRIFT
 from billing_recon.day.usage import UsageSince, usage_since
 
 DAY_GATE = "day"
@@ -36,40 +41,40 @@ DAY_GATE = "day"
 
 READ_BACK: tuple[str, ...] = (
     *LANDED,
-    *(f"quarantine_{table}" for table in LANDED),
-    "usage_duplicates",
+    *(QUARANTINE.of(table).name for table in LANDED),
+    USAGE_DUPLICATES.name,
     USAGE_ROLLUP.name,
 )
-"""Tables of which a day reads its whole lookback."""
+"""Tables whose whole lookback a day reads."""
 
 OF_THE_DAY: tuple[str, ...] = (
     EXPECTED_LINES.name,
-    "unbilled_usage",
-    "unrated",
-    "usage_awaited",
-    "late_usage",
+    UNBILLED_USAGE.name,
+    UNRATED.name,
+    USAGE_AWAITED.name,
+    LATE_USAGE.name,
     BREAKS.name,
     CONTROL_TOTALS.name,
     METRICS.name,
-    "drift",
+    DRIFT.name,
     DETECTIONS.name,
 )
-"""Tables of which only the day's own partition counts."""
+"""Tables whose own partition of the day counts."""
 
 
 def evidence_now(home: Home, day: date) -> str | None:
-    """The evidence hash as the warehouse stands now; None while a partition that counts is being written, or was cut off."""
+    """The evidence hash of the warehouse as it is now; None if a partition that counts is incomplete."""
     return _evidence(home, day, usage_since(home, day))
 
 
 def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
-    """The same, with the usage that has re-opened the day since, or as if none had."""
+    """The evidence hash with the usage that has re-opened the day since, or without any."""
     first = day - timedelta(days=home.policy.windows.lookback_days)
     states = [
         *home.control.partition_states(READ_BACK, first, day),
         *home.control.partition_states(OF_THE_DAY, day, day),
     ]
-    if any(state.table == "late_usage" and state.rows for state in states):
+    if any(state.table == LATE_USAGE.name and state.rows for state in states):
         reach = day - timedelta(days=LATE_REACH * home.policy.windows.lookback_days)
         states += home.control.partition_states((USAGE_ROLLUP.name,), reach, first - timedelta(days=1))
     if not all(state.complete for state in states):
@@ -87,7 +92,7 @@ def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
 
 
 def day_judgement(home: Home, day: date) -> Judgement:
-    """The day's facts, gathered and judged; a function of what is stored, so that every asker gets the same answer."""
+    """Gather the day's facts and judge them. The result depends only on what is stored, so it is the same for everyone."""
     with scratch() as con:
         facts = DayFacts(
             partition=str(day),
@@ -135,11 +140,11 @@ def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
     """Why a verdict no longer holds, or None while it does."""
     evidence = evidence_now(home, parse_day(verdict.partition))
     if evidence is None:
-        return "a partition that it rests on is incomplete: a write was cut off or is under way"
+        return "a partition that it depends on is incomplete: a write was interrupted or is in progress"
     if evidence != verdict.evidence_hash:
         since = usage_since(home, parse_day(verdict.partition))
         if since and verdict.evidence_hash == _evidence(home, parse_day(verdict.partition), None):
-            return f"{since}, which re-opens it: bills that it decided about have other usage now"
+            return f"{since}, which re-opens it: the usage of bills that it decided about has changed"
         return (
             f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: data, policy, catalog or code changed"
         )
@@ -147,7 +152,7 @@ def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
 
 
 def require_pass(home: Home, gate: str, partition: str) -> VerdictRecord:
-    """The partition's verdict if it is a current PASS; GateRefused otherwise, saying why and what to do next."""
+    """Return the partition's verdict if it is a current PASS; otherwise raise GateRefused with the reason and what to do next."""
     verdict = home.control.latest_verdict(gate, partition)
     again = f"billing-recon run --day {partition}"
     if verdict is None:
@@ -165,7 +170,7 @@ def require_pass(home: Home, gate: str, partition: str) -> VerdictRecord:
 
 
 def _scan(home: Home, spec: TableSpec, day: date) -> str:
-    return home.warehouse.scan(spec.name, spec.columns, day, day)
+    return home.warehouse.scan(spec, day, day)
 
 
 def _open_breaks(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[OpenBreaks, ...]:
@@ -211,17 +216,15 @@ def _footing_failures(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> 
 
 
 def _unrated(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[str, ...]:
-    scan = home.warehouse.scan("unrated", UNRATED, day, day)
-    rows = con.execute(f"SELECT DISTINCT subscription_id FROM ({scan}) ORDER BY ALL").fetchall()
+    rows = con.execute(f"SELECT DISTINCT subscription_id FROM ({_scan(home, UNRATED, day)}) ORDER BY ALL").fetchall()
     return tuple(row[0] for row in rows)
 
 
 def _metrics(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[MetricFact, ...]:
-    drift = home.warehouse.scan("drift", DRIFT, day, day)
     rows = con.execute(
         "SELECT m.metric, m.currency, m.cohort, m.variant, m.value, d.drift, d.prior_drift, d.cycle_drift, d.band_low, "
         f"d.band_high FROM ({_scan(home, METRICS, day)}) m "
-        f"LEFT JOIN ({drift}) d ON m.metric = d.metric AND m.currency IS NOT DISTINCT FROM d.currency "
+        f"LEFT JOIN ({_scan(home, DRIFT, day)}) d ON m.metric = d.metric AND m.currency IS NOT DISTINCT FROM d.currency "
         "AND m.cohort = d.cohort AND m.variant = d.variant ORDER BY ALL"
     ).fetchall()
     return tuple(MetricFact(*row) for row in rows)

@@ -20,7 +20,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy
-from billing_recon.core.schema import BY_NAME, Column, TableSpec
+from billing_recon.core.schema import BY_NAME, TableSpec
 from billing_recon.day.configuration import parse_policy, policy_text, read_company
 from billing_recon.feeds import read_price_lists
 from billing_recon.warehouse import Warehouse, Written
@@ -31,9 +31,9 @@ MANY_ROWS = 100_000
 
 @dataclass
 class Home:
-    """One company: what is configured (company, catalog, policy) and where its state lies (warehouse, control).
+    """One company: its configuration (company, catalog, policy) and its state (warehouse, control).
 
-    Results are a function of the partition, the landed data, and the three configurations' digests.
+    Results depend only on the partition, the landed data, and the digests of the three configurations.
     """
 
     path: Path
@@ -50,9 +50,9 @@ class Home:
 
     @classmethod
     def open(cls, path: Path | str, *, state: Path | None = None, actor: str = "billing-recon") -> Home:
-        """Open the home at `path`. State lies in `<path>/.state`, or where BILLING_RECON_STATE says.
+        """Open the home at `path`. Its state is in `<path>/.state`, or in the folder that BILLING_RECON_STATE names.
 
-        The first open imports policies/*.yaml as version 1. Later changes of those files take effect only by
+        The first open imports policies/*.yaml as version 1. Later edits of those files take effect only with
         `billing-recon policy apply`, so that every change of a threshold has a name and a version.
         """
         home = Path(path)
@@ -80,14 +80,14 @@ class Home:
         )
 
     def limits(self, rows: int) -> Limits:
-        """What a step's DuckDB session may use for so many rows; it spills into the state folder.
+        """What a step's DuckDB session may use for this many rows; it spills into the state folder.
 
-        Below MANY_ROWS one thread is faster than two: handing tiny batches over costs more than computing them.
+        Below MANY_ROWS one thread is faster than two: passing tiny batches costs more than computing them.
         """
         return Limits(threads=2 if rows > MANY_ROWS else 1, spill_dir=str(self.state / "spill"))
 
     def landed_rows(self, day: date) -> int:
-        """Rows that the day's partitions hold, over all tables; a measure of the day's size."""
+        """Rows in the day's landed partitions, a measure of the day's size."""
         return sum(state.rows for state in self.control.partition_states(tuple(BY_NAME), day, day))
 
     @cached_property
@@ -96,43 +96,29 @@ class Home:
         return parse_day(self.company.first_day) if self.company.first_day else None
 
     def write(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        table: str,
-        columns: tuple[Column, ...],
-        day: date,
-        source: str,
-        run_id: str,
-    ) -> Written:
-        """Replace a partition and register what it now holds; CloseRefused when its month is closed.
-
-        The partition counts as incomplete from before the commit until its digest is registered, so a process killed in
-        between leaves something that no gate takes for current.
-        """
-        self.refuse_if_closed(day)
-        self.control.begin_write(table, day, run_id)
-        written = self.warehouse.replace(con, table, columns, day, source)
-        self.control.end_write(table, day, written.rows, written.digest, run_id)
-        return written
-
-    def write_if_any(
-        self,
-        con: duckdb.DuckDBPyConnection,
-        table: str,
-        columns: tuple[Column, ...],
-        day: date,
-        source: str,
-        run_id: str,
+        self, con: duckdb.DuckDBPyConnection, table: TableSpec, day: date, run_id: str, *, source: str | None = None
     ) -> Written | None:
-        """`write` for a table that is empty on most days: nothing is written where there are no rows and never were."""
-        if not con.execute(f"SELECT 1 FROM {source} LIMIT 1").fetchall() and not self.control.partition_states(
-            (table,), day, day
+        """Replace the table's partition by the rows of the relation of its name, or of `source`; register what it holds.
+
+        None if there was nothing to write: no rows now or before, and the table is not written daily. CloseRefused if the
+        month is closed. The partition counts as incomplete from before the commit until its digest is registered, so no gate
+        takes it for current after a process was killed.
+        """
+        source = source or table.name
+        if not (
+            table.daily
+            or con.execute(f"SELECT 1 FROM {source} LIMIT 1").fetchall()
+            or self.control.partition_states((table.name,), day, day)
         ):
             return None
-        return self.write(con, table, columns, day, source, run_id)
+        self.refuse_if_closed(day)
+        self.control.begin_write(table.name, day, run_id)
+        written = self.warehouse.replace(con, table, day, source)
+        self.control.end_write(table.name, day, written.rows, written.digest, run_id)
+        return written
 
     def refuse_if_closed(self, day: date) -> None:
-        """A closed month's partitions are not rewritten; CloseRefused says how to reopen it."""
+        """Raise CloseRefused if the day belongs to a closed month; the message says how to reopen it."""
         if self.control.is_closed(day):
             month = f"{day:%Y-%m}"
             raise CloseRefused(
@@ -140,12 +126,6 @@ class Home:
                     f"{day} belongs to {month}, which is closed; reopen it first: billing-recon reopen {month} --reason ..."
                 ]
             )
-
-    def table(
-        self, con: duckdb.DuckDBPyConnection, spec: TableSpec, first: date, last: date
-    ) -> duckdb.DuckDBPyRelation:
-        """The rows of a results table for some days, for reports."""
-        return con.sql(self.warehouse.scan(spec.name, spec.columns, first, last))
 
 
 def _read_catalog(home: Path, company: Company) -> Catalog:

@@ -12,7 +12,8 @@ import duckdb
 from billing_recon.compute.engine import scratch
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.quarantine import RowDecision
-from billing_recon.core.schema import BY_NAME, CANONICAL, LINEAGE, QUARANTINE, USAGE_EVENTS, Column, Kind, stored
+from billing_recon.core.reason import Code
+from billing_recon.core.schema import BY_NAME, CANONICAL, LINEAGE, QUARANTINE, USAGE_DUPLICATES, USAGE_EVENTS, WARNINGS
 from billing_recon.day.home import Home
 from billing_recon.day.session import window
 from billing_recon.feeds import bytes_of_day, warns
@@ -22,37 +23,13 @@ from billing_recon.feeds.landing.deduplication import KEPT
 LANDED: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
 """Every table that a day lands, in the order of the layers."""
 
-DUPLICATES: tuple[Column, ...] = (
-    Column("source"),
-    Column("event_id"),
-    Column("subscription_id", nullable=True),
-    Column("customer_id", nullable=True),
-    Column("meter", nullable=True),
-    Column("event_time", Kind.TIMESTAMP, nullable=True),
-    Column("quantity", Kind.QUANTITY, nullable=True),
-    Column("source_file", doc="of the row that was collapsed"),
-    Column("source_row", Kind.INTEGER),
-    Column("kept_on", Kind.DATE, doc="day of the file with the row that is kept"),
-    Column("kept_file"),
-    Column("kept_row", Kind.INTEGER),
-)
-"""What was collapsed as delivered twice; the roll-up keeps it beside the usage, for explaining a double charge."""
-
-WARNINGS: tuple[Column, ...] = (
-    Column("source_file"),
-    Column("source_row", Kind.INTEGER),
-    Column("code", doc="core.document or core.journal FindingCode; ODD for a rule of the feed"),
-    Column("says"),
-)
-"""What somebody should look at of rows that landed all the same: a document that does not add up, a rule of the feed."""
-
-BYTES_A_ROW = 100
+BYTES_PER_ROW = 100
 
 
 def land_all(home: Home, tables: Sequence[str], day: date, run_id: str, side_by_side: int = 2) -> list[LandingReport]:
-    """Land several tables, `side_by_side` at a time; the reports come in the order of `tables`.
+    """Land several tables, `side_by_side` at a time; reports are in the order of `tables`.
 
-    The first error is raised once all have ended, so that no table is left half written behind another's back.
+    The first error is raised after all have ended, so no table is left half written.
     """
     with ThreadPoolExecutor(max_workers=side_by_side, thread_name_prefix="land") as pool:
         begun = [pool.submit(land, home, table, day, run_id) for table in tables]
@@ -60,7 +37,7 @@ def land_all(home: Home, tables: Sequence[str], day: date, run_id: str, side_by_
 
 
 def land(home: Home, table: str, day: date, run_id: str) -> LandingReport:
-    """Land one table's partition and record its row equation. Rerunning replaces the partition by the same rows."""
+    """Land one table's partition and record its row equation. A rerun replaces the partition by the same rows."""
     with landing_of(home, table, day, home.control.standing_decisions(table, day)) as (con, report):
         keep(con, home, report, run_id)
     return report
@@ -70,16 +47,15 @@ def land(home: Home, table: str, day: date, run_id: str) -> LandingReport:
 def landing_of(
     home: Home, table: str, day: date, decisions: Sequence[RowDecision]
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, LandingReport]]:
-    """One table's partition landed in a session, under these decisions on its rows set aside; nothing is kept of it yet."""
+    """Land one table's partition in a session, with these decisions on its quarantined rows; nothing is written yet."""
     home.refuse_if_closed(day)
     spec = BY_NAME[table]
-    with scratch(home.limits(_rows_at_a_guess(home, table, day))) as con:
+    with scratch(home.limits(_estimated_rows(home, table, day))) as con:
         lookback = home.policy.windows.lookback_days
         known = None
         if spec is USAGE_EVENTS:
             known = "known_usage"
-            first, last = day - timedelta(days=lookback), day - timedelta(days=1)
-            earlier, _ = window(con, home, table, stored(spec), first, last)
+            earlier, _ = window(con, home, spec, day - timedelta(days=lookback), day - timedelta(days=1))
             con.execute(
                 f"CREATE VIEW {known} AS SELECT {', '.join((*spec.names, *KEPT))} FROM ("
                 f"SELECT day AS landed_on, {', '.join((*spec.names, *KEPT[1:]))} FROM ({earlier}))"
@@ -92,7 +68,7 @@ def landing_of(
             day=day,
             lookback_days=lookback,
             known_usage=known,
-            owner=home.policy.owners.get("RECORD_QUARANTINED", home.policy.owners.get("default", "finance-operations")),
+            owner=home.policy.owner_of(Code.RECORD_QUARANTINED),
             decisions=decisions,
         )
         if not report.equation_holds:
@@ -105,15 +81,15 @@ def keep(con: duckdb.DuckDBPyConnection, home: Home, report: LandingReport, run_
     spec, day = BY_NAME[report.table], report.day
     names = ", ".join("day AS usage_day" if c.name == "day" else f'"{c.name}"' for c in spec.columns + LINEAGE)
     con.execute(f"CREATE VIEW landed_stored AS SELECT {names} FROM landed")
-    home.write_if_any(con, spec.name, stored(spec), day, "landed_stored", run_id)
-    home.write_if_any(con, f"quarantine_{spec.name}", QUARANTINE.columns, day, "landed_quarantine", run_id)
+    home.write(con, spec, day, run_id, source="landed_stored")
+    home.write(con, QUARANTINE.of(spec.name), day, run_id, source="landed_quarantine")
     if spec is USAGE_EVENTS:
-        home.write_if_any(con, "usage_duplicates", DUPLICATES, day, "landed_duplicates", run_id)
+        home.write(con, USAGE_DUPLICATES, day, run_id, source="landed_duplicates")
     if warns(home.company, spec.name):
-        home.write_if_any(con, f"warnings_{spec.name}", WARNINGS, day, "landed_warnings", run_id)
+        home.write(con, WARNINGS.of(spec.name), day, run_id, source="landed_warnings")
     home.control.record_landing(report, run_id)
 
 
-def _rows_at_a_guess(home: Home, table: str, day: date) -> int:
-    """From the size of the day's files; only the number of threads depends on it. A database is taken for large."""
-    return bytes_of_day(home.path, home.company, table, day) // BYTES_A_ROW
+def _estimated_rows(home: Home, table: str, day: date) -> int:
+    """An estimate from the size of the day's files; it only sets the number of threads. A database counts as large."""
+    return bytes_of_day(home.path, home.company, table, day) // BYTES_PER_ROW

@@ -1,4 +1,4 @@
-"""Landing the next day while this one is computed: in a run of many days the second core would wait otherwise."""
+"""Land the next day while this one is computed, so that a run of many days uses the second core."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from billing_recon.day.landing import LANDED, land_all
 
 
 class LandingAhead:
-    """Lands `days` in their order, one ahead of the run that asks; a context manager.
+    """Lands `days` in order, one day ahead of the run; a context manager.
 
-    What a day computes reads nothing that is landed later, so the results are those of landing each day in its turn. An
-    error of landing ahead is raised to the run of that day. `run_ids` are those under which the days will run.
+    No day reads what is landed later, so results are the same as when each day is landed in turn. An error of landing
+    ahead is raised in the run of its own day. `run_ids` are those under which the days will run.
     """
 
     def __init__(self, days: Sequence[date], run_ids: Sequence[str]) -> None:
@@ -35,7 +35,7 @@ class LandingAhead:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def land(self, home: Home, tables: Sequence[str], day: date, run_id: str) -> list[LandingReport]:
-        """`land_all`, answered from what was landed ahead for this very run; then begins with the next day."""
+        """Like `land_all`, from what was landed ahead for this run if there is any; then start on the next day."""
         begun = self._begun.pop(day, None)
         if begun is not None and self._runs[day] == run_id and tuple(tables) == LANDED:
             reports = begun.result()

@@ -1,4 +1,4 @@
-"""Signing and closing a month. A month closes when every day is a current PASS and three people stand by its evidence."""
+"""Sign and close a month. A month closes when every day is a current PASS and three people have signed its evidence."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ SHOWN = 5
 
 
 def month_days(home: Home, month: str) -> list[date]:
-    """The month's days that the company has data for: from its first day on."""
+    """The month's days, from the company's first day on."""
     return [day for day in days_of_month(month) if home.first_day is None or day >= home.first_day]
 
 
 def month_evidence(home: Home, month: str) -> str:
-    """The hash over the evidence of every day of the month, as the latest verdicts recorded it."""
+    """The hash of the evidence of every day of the month, as recorded by the latest verdicts."""
     days = [str(day) for day in month_days(home, month)]
     verdicts = home.control.verdicts(DAY_GATE, days)
     return evidence_hash(
@@ -36,7 +36,7 @@ def month_evidence(home: Home, month: str) -> str:
 
 
 def days_not_green(home: Home, month: str) -> list[str]:
-    """A sentence for each kind of day that keeps the month open; empty when every day is a current PASS."""
+    """One sentence for each reason that keeps the month open; empty if every day is a current PASS."""
     days = month_days(home, month)
     if not days:
         return [f"{month} lies before the company's first day {home.first_day}; there is nothing to close"]
@@ -64,8 +64,7 @@ def sign_off(
 ) -> list[SignOff]:
     """Record `approver`'s signature under the month's evidence, in each role that policy gives them (or only `role`).
 
-    ConfigurationError if policy does not know them; CloseRefused if the month is not green, since there would be nothing
-    to stand by.
+    ConfigurationError if the policy does not name them; CloseRefused if a day of the month is not a current PASS.
     """
     parse_month(month)
     roles = [r for r in roles_of(approver, home.policy.approvers) if role is None or r.value == role]
@@ -82,8 +81,8 @@ def sign_off(
 def close_month(home: Home, month: str, run_id: str) -> str:
     """Close the month and return its evidence hash; CloseRefused with every condition that does not hold.
 
-    Refuses a missing day, a day that is not a current PASS, missing sign-offs (finance, product and engineering, by three
-    people, under the evidence of now), and a month whose predecessor is still open.
+    Refused are: a missing day, a day that is not a current PASS, missing sign-offs (finance, product and engineering, by
+    three people, on the current evidence), and a month whose predecessor is still open.
     """
     parse_month(month)
     evidence = month_evidence(home, month)

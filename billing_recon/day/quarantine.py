@@ -1,6 +1,6 @@
-"""Deciding about rows set aside: tried by landing their partitions under the decision, recorded, then kept.
+"""Decisions about quarantined rows: try them by landing the partitions again, record them, then replace the partitions.
 
-What a decision does to a landing is in feeds.deciding; here is who may ask for one, and that all of it holds or none.
+How landing applies a decision is in feeds.landing.decisions. Here either all decisions asked for take effect, or none.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from billing_recon.compute.engine import scratch
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import Fate, RowDecision, Status, Verb
-from billing_recon.core.schema import BY_NAME, KEY_MAP, METERED_USAGE, QUARANTINE, SUBSCRIPTIONS, stored
+from billing_recon.core.schema import BY_NAME, KEY_MAP, METERED_USAGE, QUARANTINE, SUBSCRIPTIONS
 from billing_recon.core.signoff import roles_of
 from billing_recon.day.home import Home
 from billing_recon.day.landing import keep, landing_of
 from billing_recon.feeds.landing.decisions import BY_DECISION, FATES
 
 _SENT_AGAIN = (SUBSCRIPTIONS, METERED_USAGE, KEY_MAP)
-"""Tables whose rows come again on other days by their nature; in the others a key belongs to one day."""
+"""Tables whose rows are sent again on other days by design; in the others a key belongs to one day."""
 
 _CAME = tuple(name for name in QUARANTINE.names if name not in ("row_id", "table_name", "decision"))
 
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """One row that landing set aside, by its id. `row` has the columns of core.schema.QUARANTINE and `day`.
+    """One quarantined row, by its id. `row` has the columns of core.schema.QUARANTINE and `day`.
 
-    Of a row that its file no longer has (LAPSED) they are those of the last decision on it.
+    If its file no longer has the row (LAPSED), `row` is as of the last decision on it.
     """
 
     row_id: str
@@ -46,7 +46,7 @@ class SetAside:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a decision does to one row. `new` is False where it was decided just so before."""
+    """What a decision does to one row. `new` is False if the same decision is in force already."""
 
     row: SetAside
     fate: Fate
@@ -56,7 +56,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """Decisions as they were made, or would be. `reports` are the row equations of the partitions that they touch."""
+    """Decisions as made, or as they would be. `reports` are the row equations of the partitions that they touch."""
 
     outcomes: tuple[Outcome, ...]
     reports: tuple[LandingReport, ...]
@@ -64,21 +64,20 @@ class Decided:
 
     @property
     def refused(self) -> tuple[Outcome, ...]:
-        """The rows that keep all of it from being done."""
+        """The rows that prevent all the decisions."""
         return tuple(outcome for outcome in self.outcomes if not outcome.fate.took_effect)
 
 
 def rows_sql(home: Home, first: date, last: date, tables: Sequence[str] = tuple(BY_NAME)) -> str:
-    """SQL for the rows set aside of some days: day and the columns of core.schema.QUARANTINE."""
-    names = ", ".join(("day", *QUARANTINE.names))
+    """SQL for the quarantined rows of some days: day and the columns of core.schema.QUARANTINE."""
+    names = ", ".join(c.name for c in QUARANTINE.registered)
     return " UNION ALL ".join(
-        f"SELECT {names} FROM ({home.warehouse.scan(f'quarantine_{table}', QUARANTINE.columns, first, last)})"
-        for table in tables
+        f"SELECT {names} FROM ({home.warehouse.scan(QUARANTINE.of(table), first, last)})" for table in tables
     )
 
 
 def find(home: Home, *row_ids: str) -> list[SetAside]:
-    """The rows whose ids begin so, each once; ConfigurationError lists every beginning that none has, or several."""
+    """Find rows by their ids or the beginnings of ids; ConfigurationError lists every one that fits no row, or several."""
     found: dict[str, dict[str, SetAside]] = {row_id: {} for row_id in row_ids}
     with scratch() as con:
         cursor = con.execute(
@@ -99,10 +98,10 @@ def find(home: Home, *row_ids: str) -> list[SetAside]:
         if len(chosen) == 1:
             rows[chosen[0].row_id] = chosen[0]
         elif chosen:
-            problems.append(f"'{asked}' begins several row ids ({', '.join(sorted(these))}); give more of it")
+            problems.append(f"'{asked}' matches several row ids ({', '.join(sorted(these))}); give more characters")
         else:
             listing = "list them: billing-recon quarantine list --status all"
-            problems.append(f"no row '{asked}' was ever set aside in {home.path}; {listing}")
+            problems.append(f"no row '{asked}' was ever quarantined in {home.path}; {listing}")
     if problems:
         raise ConfigurationError(problems)
     return list(rows.values())
@@ -134,11 +133,11 @@ def decide(
     actor: str = "",
     dry_run: bool = False,
 ) -> Decided:
-    """Release or discard rows, all of them or, where one cannot be, none; the answer says which and why.
+    """Release or discard rows: all of them, or none if one is refused. The result says which and why.
 
-    Every partition is landed once more under the decision: a released row is held to its contract and to what is landed
-    already as its file was. Only when every row then goes where the decision says is it recorded, and the partition
-    replaced; a `dry_run` stops before that. The day has to be run again, since its verdict rested on other rows.
+    Every partition is landed again under the decision: a released row must fulfil its contract and agree with what is
+    landed already. Only if every row then goes where its decision says, the decisions are recorded and the partitions
+    replaced; a `dry_run` stops before that. The day must then be run again, since its verdict was about other rows.
 
     ConfigurationError: no such row, no such column, no name or no reason. CloseRefused: a closed month.
     """
@@ -204,7 +203,7 @@ def _came(row: Mapping[str, Any]) -> str:
 def _fates(
     con: duckdb.DuckDBPyConnection, home: Home, report: LandingReport, row_ids: Sequence[str]
 ) -> dict[str, tuple[Fate, str]]:
-    """What the landing in the session did with each row, and what keeps it from doing more."""
+    """What the landing in the session did with each row, and why it did not do more."""
     if report.status is LandingStatus.REFUSED:
         return dict.fromkeys(row_ids, (Fate.REFUSED, f"its file cannot be read now: {report.message}"))
     rows = con.execute(f"SELECT row_id, fate, says FROM {FATES} ORDER BY row_id").fetchall()
@@ -213,16 +212,16 @@ def _fates(
     for row_id, other in _on_other_days(con, home, report).items() if landed else ():
         if row_id in landed:
             fates[row_id] = (Fate.REFUSED, f"its {other}; discard this row, or nothing would tell the two apart")
-    lapsed = "its file does not have the row as it came any more; run the day again to see what is set aside now"
+    lapsed = "its file no longer has the row as it was sent; run the day again to see what is quarantined now"
     return {row_id: (fate, lapsed if fate is Fate.LAPSED else says) for row_id, (fate, says) in fates.items()}
 
 
 def _on_other_days(con: duckdb.DuckDBPyConnection, home: Home, report: LandingReport) -> dict[str, str]:
-    """Released rows whose key is landed on another day too: sent again there, so that the row would count twice."""
+    """Released rows whose key is landed on another day too, so that the row would count twice."""
     spec, back = BY_NAME[report.table], timedelta(days=home.policy.windows.lookback_days)
     if spec in _SENT_AGAIN:
         return {}
-    landed = home.warehouse.scan(spec.name, stored(spec), report.day - back, report.day + back)
+    landed = home.warehouse.scan(spec, report.day - back, report.day + back)
     same = " AND ".join(f'o."{name}" = r."{name}"' for name in spec.key)
     found = con.execute(
         f"SELECT r.row_id, min(o.day), min_by(o.source_file, (o.day, o.source_file, o.source_row)), "
@@ -231,5 +230,5 @@ def _on_other_days(con: duckdb.DuckDBPyConnection, home: Home, report: LandingRe
     ).fetchall()
     key = " and ".join(spec.key)
     return {
-        row_id: f"{key} came again on {day} ({file} row {row}) and counts there" for row_id, day, file, row in found
+        row_id: f"{key} was sent again on {day} ({file} row {row}) and counts there" for row_id, day, file, row in found
     }

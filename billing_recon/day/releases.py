@@ -1,4 +1,4 @@
-"""The day's release: a manifest that opens what is downstream. Written only under a current PASS, whoever asks."""
+"""The day's release: a manifest that downstream systems wait for. It is written only under a current PASS."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from billing_recon.day.home import Home
 def release(home: Home, day: date, run_id: str) -> Path:
     """Write `<state>/releases/<day>.json` and record the release; GateRefused unless the day's gate is a current PASS.
 
-    The manifest carries what was proved: evidence hash, policy version, and the control totals per pair and currency.
+    The manifest states the evidence hash, the policy version, and the control totals per pair and currency.
     """
     verdict = require_pass(home, DAY_GATE, str(day))
     with scratch() as con:
         names = ", ".join(CONTROL_TOTALS.names)
         cursor = con.execute(
-            f"SELECT {names} FROM ({home.warehouse.scan(CONTROL_TOTALS.name, CONTROL_TOTALS.columns, day, day)}) "
+            f"SELECT {names} FROM ({home.warehouse.scan(CONTROL_TOTALS, day, day)}) "
             "ORDER BY pair, currency, cohort, variant"
         )
         totals = [{k: str(v) for k, v in zip(CONTROL_TOTALS.names, row, strict=True)} for row in cursor.fetchall()]

@@ -1,4 +1,4 @@
-"""What a step of the day hands back to whoever started it."""
+"""What a step of the day returns to whoever started it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ class StepResult:
 
     written: tuple[Written, ...]
     tables: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, *written: Written | None) -> StepResult:
+        """The result of a step's writes; None is a table that had nothing to write."""
+        return cls(tuple(part for part in written if part is not None))
 
     @property
     def rows(self) -> dict[str, int]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from billing_recon.core.figures import count as count
+from billing_recon.core.figures import grouped as grouped
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -61,18 +64,6 @@ class Facts:
         return units(self.number(name))
 
 
-def grouped(value: Decimal, decimals: int) -> str:
-    """A figure with its thousands separated, with at least so many decimals and more only where it has them.
-
-    >>> grouped(Decimal("-12000.500000"), 2), grouped(Decimal("0.0150"), 2), grouped(Decimal("7"), 0)
-    ('-12,000.50', '0.015', '7')
-    """
-    whole, _, rest = f"{value:f}".partition(".")
-    rest = rest.rstrip("0").ljust(decimals, "0")
-    sign, digits = ("-", whole[1:]) if whole.startswith("-") else ("", whole)
-    return f"{sign}{int(digits):,}" + (f".{rest}" if rest else "")
-
-
 def units(quantity: Decimal) -> str:
     """A quantity with its thousands separated and no trailing zeros.
 
@@ -98,12 +89,3 @@ def percent(value: Decimal) -> str:
     ('19%', '100%')
     """
     return f"{rate(value.scaleb(2))}%"
-
-
-def count(number: int, noun: str, plural: str | None = None) -> str:
-    """A number with its noun.
-
-    >>> count(1, "line"), count(1200, "day"), count(2, "currency", "currencies")
-    ('1 line', '1,200 days', '2 currencies')
-    """
-    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

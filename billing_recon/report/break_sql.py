@@ -1,4 +1,4 @@
-"""A break as SQL that an auditor runs again: the day's inputs as files, the relations that lead to it, and the question."""
+"""A break as SQL that an auditor runs again: the day's inputs as files and the relations that lead to the break."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ SCRIPT = "break.sql"
 
 
 def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
-    """Write `folder`/break.sql and its inputs as parquet; run inside the folder with: duckdb < break.sql
+    """Write `folder`/break.sql and its inputs as Parquet; run it inside the folder with: duckdb < break.sql
 
-    It creates the types and money macros, the inputs and each relation in order, and selects the break. The explanation is
-    an input: SQL states the facts, and words are chosen in `explain`. ConfigurationError when the folder is not empty.
+    The script creates types, money macros, inputs and each relation in order, and selects the break. The explanation is an
+    input: SQL states the facts, and `explain` words them. ConfigurationError if the folder is not empty.
     """
     from billing_recon.day.reconciliation import prepared
 
@@ -33,18 +33,18 @@ def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
     inputs.mkdir(parents=True, exist_ok=True)
     with prepared(home, day) as (con, relations):
         steps = leading_to("breaks", (*relations, *EXPLAINED))
-        words = home.warehouse.scan(BREAKS.name, BREAKS.columns, day, day)
+        words = home.warehouse.scan(BREAKS, day, day)
         con.execute(f"CREATE TABLE explanations AS SELECT break_id, explanation FROM ({words}) AS stored")
         read = sorted({name for step in steps for name in step.inputs} - {step.name for step in steps})
         for name in read:
             file = str(inputs / f"{name}.parquet").replace("'", "''")
             con.execute(f"COPY (SELECT * FROM {name}) TO '{file}' (FORMAT parquet)")
     text = [
-        f"-- Break {break_id} of {day}, from the inputs beside this file. Run here: duckdb < {SCRIPT}",
+        f"-- Break {break_id} of {day}, from the inputs in this folder. Run here: duckdb < {SCRIPT}",
         f"-- Policy version {home.policy_number} ({home.policy_digest[:12]}), catalog {home.catalog.digest[:12]}.",
         "SET TimeZone = 'UTC';",
         "",
-        "-- Money is multiplied, divided and rounded only by these.",
+        "-- Money is multiplied, divided and rounded by these macros only.",
         *(f"{definition};" for definition in DEFINITIONS),
         "",
         *(f"CREATE TABLE {name} AS SELECT * FROM 'inputs/{name}.parquet';" for name in read),
@@ -58,7 +58,7 @@ def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
 
 
 def leading_to(name: str, relations: Iterable[Relation]) -> list[Relation]:
-    """The relations that `name` is made of, itself the last, in the order in which they are made."""
+    """The relations that lead to `name`, in the order in which they are made; `name` is the last."""
     known = tuple(relations)
     wanted = {name}
     for relation in reversed(known):
@@ -75,4 +75,4 @@ RELATION_OF_PAIR = {
     "billed_paid": "paid_findings",
     "metered_used": "metered_findings",
 }
-"""Pair -> the relation that finds its differences."""
+"""The relation that finds the differences of each pair."""

@@ -1,4 +1,4 @@
-"""Reading and replacing day partitions of Delta tables through DuckDB. What the rows mean is decided elsewhere."""
+"""Read and replace day partitions of Delta tables through DuckDB. What the rows mean is decided elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import json
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -18,16 +18,16 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 
 from billing_recon.compute.engine import beside
-from billing_recon.core.schema import Column
+from billing_recon.core.schema import Column, TableSpec
 
 LARGE_ROWS = 2_000_000
-"""Beyond so many rows DuckDB writes a partition's file itself and only the commit is Delta's: deltalake's own writer holds
-much of what it writes in memory (20 million events: 2.9 GB against 0.3)."""
+"""Above this many rows DuckDB writes the partition's file and deltalake only commits it: deltalake's own writer keeps much of
+the data in memory (20 million events: 2.9 GB against 0.3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One partition as it now stands. `digest` depends on the rows alone, not on order, file or version."""
+    """One partition as it is now. `digest` depends on the rows alone, not on order, file or version."""
 
     table: str
     day: date
@@ -47,7 +47,7 @@ class _Opened:
         self._files_version = -1
 
     def catch_up(self) -> None:
-        """Read what others have committed since. Commits are numbered without gaps, so one look for the next suffices."""
+        """Read what other processes have committed since. Commits are numbered without gaps, so checking for the next is enough."""
         if self.delta is None:
             if self._log.is_dir():
                 self.delta = DeltaTable(str(self._path))
@@ -55,7 +55,7 @@ class _Opened:
             self.delta.update_incremental()
 
     def files_of_days(self) -> list[tuple[date, list[str]]]:
-        """Each day that has rows with its files, both in order."""
+        """The days that have rows, each with its files; both in order."""
         if self.delta is None:
             return []
         version = self.delta.version()
@@ -70,8 +70,8 @@ class _Opened:
 class Warehouse:
     """The Delta tables below one folder, each partitioned by `day`.
 
-    Replacing a partition is one atomic commit: readers see the old rows or the new ones, and a process killed in
-    between leaves the old ones. Concurrent commits to other days are kept (Delta's optimistic concurrency).
+    Replacing a partition is one atomic commit: readers see the old rows or the new ones, and a process that is killed
+    leaves the old ones. Concurrent commits to other days are kept (Delta's optimistic concurrency).
     """
 
     def __init__(self, root: Path) -> None:
@@ -81,7 +81,7 @@ class Warehouse:
 
     @contextmanager
     def _opened(self, name: str) -> Iterator[_Opened]:
-        """A table as it stands now, for one thread at a time; its `delta` is None while nothing was ever written."""
+        """A table as it is now, for one thread at a time; `delta` is None if nothing was ever written."""
         with self._opening:
             opened = self._tables.setdefault(name, _Opened(self._root / name))
         with opened.lock:
@@ -89,7 +89,7 @@ class Warehouse:
             yield opened
 
     def _create(self, name: str, schema: pa.Schema) -> DeltaTable:
-        """An empty table, or the one that another process has just made."""
+        """Create an empty table, or open the one that another process has just created."""
         return DeltaTable.create(
             str(self._root / name),
             schema=schema,
@@ -99,25 +99,25 @@ class Warehouse:
         )
 
     def files(self, name: str, first: date, last: date) -> list[str]:
-        """The files that hold the days `first` to `last` (both counted) as of now, in the order of their names."""
+        """The files that hold the days `first` to `last`, both included, as of now; in the order of their names."""
         with self._opened(name) as table:
             return [file for day, files in table.files_of_days() if first <= day <= last for file in files]
 
-    def scan(self, name: str, columns: tuple[Column, ...], first: date, last: date) -> str:
-        """SQL for the rows of the days `first` to `last` (both counted) with column `day`; typed and empty if none.
+    def scan(self, table: TableSpec, first: date, last: date) -> str:
+        """SQL for `day` and the stored columns of the days `first` to `last`, both included; typed and empty if none.
 
         The file list is resolved now, so the SQL keeps reading the version of this moment.
         """
-        files = self.files(name, first, last)
+        files = self.files(table.name, first, last)
         if files:
-            return self.reading(files, columns)
-        nulls = ", ".join(f'CAST(NULL AS {c.sql_type}) AS "{c.name}"' for c in columns if c.name != "day")
-        return f"SELECT CAST(NULL AS DATE) AS day, {nulls} WHERE false"
+            return self.reading(files, table)
+        nulls = ", ".join(f'CAST(NULL AS {c.sql_type}) AS "{c.name}"' for c in table.registered)
+        return f"SELECT {nulls} WHERE false"
 
     @staticmethod
-    def reading(files: list[str], columns: tuple[Column, ...]) -> str:
-        """SQL for the rows of some files, with column `day` from the partition."""
-        names = ", ".join(["day", *(f'"{c.name}"' for c in columns if c.name != "day")])
+    def reading(files: list[str], table: TableSpec) -> str:
+        """SQL for the rows of some files of a table; `day` is the partition."""
+        names = ", ".join(f'"{c.name}"' for c in table.registered)
         listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
         return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = true, hive_types = {{'day': DATE}})"
 
@@ -126,27 +126,25 @@ class Warehouse:
         with self._opened(name) as table:
             return [day for day, _ in table.files_of_days()]
 
-    def replace(
-        self, con: duckdb.DuckDBPyConnection, name: str, columns: tuple[Column, ...], day: date, source: str
-    ) -> Written:
-        """Replace the partition `day` of `name` by the rows of the relation `source`, held to `columns` and their types.
+    def replace(self, con: duckdb.DuckDBPyConnection, table: TableSpec, day: date, source: str) -> Written:
+        """Replace the table's partition `day` by the rows of the relation `source`, cast to the stored columns.
 
         `source` must be a table or view, not a temporary one: rows stream through a second cursor.
         """
-        kept = [c for c in columns if c.name != "day"]
+        name, kept = table.name, table.stored
         typed = ", ".join(f'CAST("{c.name}" AS {c.sql_type}) AS "{c.name}"' for c in kept)
         rows, digest = content_digest(con, f"SELECT {typed} FROM {source}", kept)
-        with self._opened(name) as table:
-            if rows or any(day == held for held, _ in table.files_of_days()):
+        with self._opened(name) as opened:
+            if rows or any(day == held for held, _ in opened.files_of_days()):
                 query = f"SELECT DATE '{day}' AS day, {typed} FROM {source}"
                 if rows > LARGE_ROWS:
-                    self._put_down(con, table, query, Written(name, day, rows, digest))
+                    self._write_large(con, opened, query, Written(name, day, rows, digest))
                     return Written(name, day, rows, digest)
                 reader = beside(con).sql(query).to_arrow_reader(100_000)
-                if table.delta is None:
-                    table.delta = self._create(name, reader.schema)
+                if opened.delta is None:
+                    opened.delta = self._create(name, reader.schema)
                 write_deltalake(
-                    table.delta,
+                    opened.delta,
                     reader,
                     mode="overwrite",
                     predicate=f"day = '{day}'",
@@ -154,16 +152,16 @@ class Warehouse:
                 )
         return Written(name, day, rows, digest)
 
-    def _put_down(
+    def _write_large(
         self,
         con: duckdb.DuckDBPyConnection,
         table: _Opened,
         query: str,
         written: Written,
     ) -> None:
-        """Write a large partition's file with DuckDB and commit it in place of the day's others.
+        """Write a large partition's file with DuckDB and commit it in place of the day's other files.
 
-        Cut off before the commit, it leaves a file that no version names.
+        A process killed before the commit leaves a file that no version names.
         """
         name, day = written.table, written.day
         path = self._root / name / f"day={day}" / f"part-{uuid.uuid4()}.parquet"
@@ -193,12 +191,12 @@ class Warehouse:
         )
 
 
-def content_digest(con: duckdb.DuckDBPyConnection, query: str, columns: list[Column]) -> tuple[int, str]:
-    """Rows and digest of a relation: equal multisets of rows give equal digests, whatever their order.
+def content_digest(con: duckdb.DuckDBPyConnection, query: str, columns: Sequence[Column]) -> tuple[int, str]:
+    """Return the number of rows and their digest: equal multisets of rows give equal digests, in any order.
 
-    Each row has two 64-bit hashes of its typed values, the second over the columns the other way round; both are summed
-    over the rows, and the sums and the count are hashed with SHA-256. It tells whether rows changed, twenty times faster
-    than a hash of their texts; it does not keep out who can write to the warehouse and to the register of digests.
+    Each row gets two 64-bit hashes of its typed values, the second with the columns reversed. Both are summed over the
+    rows, and SHA-256 hashes the sums and the count. The digest shows whether rows changed, twenty times faster than a
+    hash of their text. It does not protect against someone who can write to the warehouse and to the control database.
     """
     names = [f'"{c.name}"' for c in columns]
     row = con.execute(

@@ -11,16 +11,25 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import duckdb
-import pyarrow as pa
 
 from billing_recon.compute import expect, rollup
 from billing_recon.compute.engine import build, session
+from billing_recon.compute.registration import register
 from billing_recon.compute.terms import load_catalog, register_terms
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company, Profile
-from billing_recon.core.schema import INVOICE_LINES, SUBSCRIPTIONS, USAGE_EVENTS, TableSpec
+from billing_recon.core.policy import Windows
+from billing_recon.core.schema import (
+    INVOICE_LINES,
+    SUBSCRIPTIONS,
+    USAGE_DUPLICATES,
+    USAGE_EVENTS,
+    USAGE_ROLLUP,
+    Kind,
+    TableSpec,
+)
+from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 
-LANDED = "observed_on DATE, source_file VARCHAR, source_row BIGINT, day DATE"
 UTC = ZoneInfo("UTC")
 
 
@@ -124,15 +133,9 @@ class SmallCompany:
         con = prepared(self)
         land(con, SUBSCRIPTIONS, self.subscriptions)
         land(con, INVOICE_LINES, self.lines)
-        con.execute(
-            "CREATE TABLE usage_rollup (usage_day DATE, subscription_id VARCHAR, customer_id VARCHAR, meter VARCHAR, "
-            "quantity DECIMAL(28,10), events BIGINT, day DATE, duplicate_quantity DECIMAL(28,10) DEFAULT 0, "
-            "duplicate_events BIGINT DEFAULT 0, late_quantity DECIMAL(28,10) DEFAULT 0, late_events BIGINT DEFAULT 0, "
-            "superseded_quantity DECIMAL(28,10) DEFAULT 0, superseded_events BIGINT DEFAULT 0, "
-            "corrected_quantity DECIMAL(28,10) DEFAULT 0)"
-        )
         known = self.on + timedelta(days=self.late_window_days)
-        insert(con, "usage_rollup", [row for row in self.usage if row["day"] <= known])
+        figures = dict.fromkeys((c.name for c in USAGE_ROLLUP.columns if c.kind in (Kind.QUANTITY, Kind.INTEGER)), 0)
+        register(con, USAGE_ROLLUP, [figures | row for row in self.usage if row["day"] <= known])
         land(con, USAGE_EVENTS, [row for row in self.events if row["observed_on"] <= known])
         con.execute("CREATE VIEW usage_corrections AS SELECT * FROM usage_events WHERE corrects IS NOT NULL")
         build(con, expect.RELATIONS)
@@ -146,25 +149,19 @@ class SmallCompany:
 def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:
     """A session with run_params and the terms."""
     con = session()
-    con.execute(
-        "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::DATE AS first_day, ?::INTEGER AS issue_grace_days, "
-        "?::INTEGER AS late_window_days, ?::INTEGER AS lookback_days, ?::INTEGER AS issue_after_days, "
-        "?::VARCHAR AS rounding, ?::VARCHAR AS credit_policy, ?::VARCHAR AS proration, ?::VARCHAR AS company_timezone, "
-        "?::VARCHAR AS tax_point",
-        [
-            company.on,
-            company.first_day,
-            company.issue_grace_days,
-            company.late_window_days,
-            company.lookback_days,
-            company.profile.issue_after_days,
-            company.profile.rounding.value,
-            company.profile.credit,
-            company.profile.proration,
-            company.timezone,
-            company.profile.tax_point,
-        ],
+    windows = Windows(
+        issue_grace_days=company.issue_grace_days,
+        late_window_days=company.late_window_days,
+        lookback_days=company.lookback_days,
     )
+    params = RunParams(
+        day=company.on,
+        first_day=company.first_day,
+        windows=windows,
+        profile=company.profile,
+        company_timezone=company.timezone,
+    )
+    register(con, RUN_PARAMS, [params.row()])
     register_terms(con, company.catalog, Company(name="small", currencies=("USD",), profile=company.profile))
     return con
 
@@ -172,26 +169,8 @@ def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:
 def land(
     con: duckdb.DuckDBPyConnection, spec: TableSpec, given: Sequence[dict[str, Any]], name: str | None = None
 ) -> None:
-    """A canonical table with lineage; columns not given are empty, the rest of the lineage is numbered."""
-    columns = ", ".join(f"{column.name} {column.sql_type}" for column in spec.columns)
-    con.execute(f"CREATE OR REPLACE TABLE {name or spec.name} ({columns}, {LANDED})")
-    full = [{"source_file": "f.csv", "source_row": number, **row} for number, row in enumerate(given, start=1)]
-    insert(con, name or spec.name, full)
-
-
-def insert(con: duckdb.DuckDBPyConnection, table: str, given: Sequence[dict[str, Any]]) -> None:
-    """Insert rows of which each may leave out columns; all at once, through Arrow, so decimals stay decimals."""
-    if given:
-        names = {column: None for row in given for column in row}
-        columns = {column: [_instant(row.get(column)) for row in given] for column in names}
-        con.register("arriving", pa.table(columns))
-        con.execute(f"INSERT INTO {table} BY NAME SELECT {', '.join(names)} FROM arriving")
-        con.unregister("arriving")
-
-
-def _instant(value: Any) -> Any:
-    """Times in UTC: what Arrow makes of another zone depends on the libraries that are loaded."""
-    return value.astimezone(UTC) if isinstance(value, datetime) else value
+    """A landed table; columns not given are empty, and rows are numbered."""
+    register(con, spec, [{"source_file": "f.csv", "source_row": n, **row} for n, row in enumerate(given, 1)], name)
 
 
 def rows(con: duckdb.DuckDBPyConnection, query: str) -> list[dict[str, Any]]:
@@ -240,20 +219,14 @@ class Events:
 
     def _rolled_up(self, on: date, duplicates: Sequence[tuple[Any, ...]]) -> duckdb.DuckDBPyConnection:
         con = session()
-        con.execute(
-            "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::DATE AS first_day, 2 AS late_window_days, "
-            "?::VARCHAR AS company_timezone",
-            [on, self.first_day, self.company_timezone],
-        )
+        params = RunParams(day=on, first_day=self.first_day, company_timezone=self.company_timezone)
+        register(con, RUN_PARAMS, [params.row()])
         land(con, USAGE_EVENTS, [e for e in self.events if e["observed_on"] == on], "new_events")
         land(con, USAGE_EVENTS, [e for e in self.events if e["observed_on"] < on], "known_events")
         land(con, SUBSCRIPTIONS, [s for s in self.subscriptions if s["observed_on"] <= on])
-        con.execute(
-            "CREATE TABLE landing_duplicates (subscription_id VARCHAR, customer_id VARCHAR, meter VARCHAR, "
-            "event_time TIMESTAMPTZ, quantity DECIMAL(28,10))"
+        register(
+            con, USAGE_DUPLICATES, [dict(zip(REPEATED, row, strict=True)) for row in duplicates], "landing_duplicates"
         )
-        if duplicates:
-            con.executemany("INSERT INTO landing_duplicates VALUES (?, ?, ?, ?, ?)", duplicates)
         build(con, rollup.RELATIONS)
         return con
 
@@ -269,6 +242,7 @@ class Events:
 
 
 FIGURES = ("quantity", "events", "late_quantity", "late_events", "superseded_quantity", "superseded_events")
+REPEATED = ("subscription_id", "customer_id", "meter", "event_time", "quantity")
 
 
 def event(event_id: str, quantity: str, when: datetime, *, arrived: date | None = None, **given: Any) -> dict[str, Any]:

@@ -11,16 +11,16 @@ import pytest
 
 from billing_recon.compute.checklist import CHECKLIST, HELD, LAYERS, BusinessField
 from billing_recon.compute.engine import build, session
-from billing_recon.core.schema import BY_NAME, QUARANTINE, stored
+from billing_recon.compute.registration import register
+from billing_recon.core.schema import BY_NAME, QUARANTINE
 
 
 @pytest.fixture
 def con() -> duckdb.DuckDBPyConnection:
     """A session with every table of a day, empty."""
     con = session()
-    for name, columns in {**{t: stored(BY_NAME[t]) for t in LAYERS}, "quarantine": QUARANTINE.columns}.items():
-        typed = ", ".join(f'"{c.name}" {c.sql_type}' for c in columns)
-        con.execute(f"CREATE TABLE {name} ({typed})")
+    for table in (*(BY_NAME[name] for name in LAYERS), QUARANTINE):
+        register(con, table)
     return con
 
 
@@ -53,7 +53,7 @@ def checked(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, tuple[Any, 
 def test_every_business_field_is_asked_of_some_layer_and_every_column_exists() -> None:
     assert {held.field for held in HELD} == set(BusinessField)
     for held in HELD:
-        assert held.column in {column.name for column in stored(BY_NAME[held.table])}
+        assert held.column in {column.name for column in BY_NAME[held.table].stored}
 
 
 def test_what_is_filled_and_what_is_faulty_is_a_share_of_all_that_came(con: duckdb.DuckDBPyConnection) -> None:

@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from billing_recon.compute import late_usage, rollup
 from billing_recon.compute.engine import build
 from billing_recon.compute.late_usage import FATES
+from billing_recon.compute.registration import register
 from billing_recon.core.company import Profile
 from billing_recon.core.money import Rounding
 from billing_recon.core.period import Interval, Period, billing_period
-from billing_recon.core.schema import USAGE_EVENTS
+from billing_recon.core.schema import USAGE_DUPLICATES, USAGE_EVENTS
 from billing_recon.simulate.engine import Late, LateUsage, PriceBook, bill_period
 from billing_recon_tests.compute.small_company import (
     Events,
@@ -302,10 +303,7 @@ def test_every_landed_event_is_counted_superseded_or_adjusted_and_no_unit_is_los
     con = small.rated()
     land(con, USAGE_EVENTS, events, "new_events")
     land(con, USAGE_EVENTS, [], "known_events")
-    con.execute(
-        "CREATE TABLE landing_duplicates (subscription_id VARCHAR, customer_id VARCHAR, meter VARCHAR, "
-        "event_time TIMESTAMPTZ, quantity DECIMAL(28,10))"
-    )
+    register(con, USAGE_DUPLICATES, name="landing_duplicates")
     build(con, (*rollup.RELATIONS, FATES))
     fates = {row["event_id"]: row["fate"] for row in rows(con, "SELECT event_id, fate FROM event_fates")}
     assert len(fates) == len(events)

@@ -7,9 +7,10 @@ from decimal import Decimal
 import pytest
 
 from billing_recon.compute.engine import session
-from billing_recon.compute.terms import TERM_TABLES, load_catalog, register_terms
+from billing_recon.compute.terms import load_catalog, register_terms
 from billing_recon.core.company import Company, Profile
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.schema import TERMS
 
 GOOD = """
 plans:
@@ -41,7 +42,7 @@ def test_every_column_has_exactly_the_type_that_computing_relies_on() -> None:
     register_terms(con, load_catalog([("a.yaml", GOOD)]), company())
     types = {
         table.name: dict(con.execute(f"SELECT column_name, column_type FROM (DESCRIBE {table.name})").fetchall())
-        for table in TERM_TABLES
+        for table in TERMS
     }
     assert types["term_plans"]["minimum"] == "DECIMAL(38,12)"
     assert {types["term_charges"][c] for c in ("amount", "unit_price", "package_price")} == {"DECIMAL(24,12)"}

@@ -47,8 +47,8 @@ def test_an_incomplete_charge_is_refused_with_its_reason(charge: dict[str, Any],
         Charge.model_validate(charge)
 
 
-def test_a_plan_whose_lines_could_not_be_told_apart_is_refused() -> None:
-    with pytest.raises(ValidationError, match="told apart"):
+def test_a_plan_whose_lines_could_not_be_distinguished_is_refused() -> None:
+    with pytest.raises(ValidationError, match="distinguished"):
         Plan.model_validate(
             {"plan_id": "p", "plan_version": "1", "currency": "USD", "charges": [FLAT, {**FLAT, "charge_id": "b"}]}
         )

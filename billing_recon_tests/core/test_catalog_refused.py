@@ -78,7 +78,7 @@ def tiered(*tiers: dict[str, Any], model: str = "graduated") -> dict[str, Any]:
             },
             "['x'] must have one value for each of ['a', 'b']",
         ),
-        ({"due": "in_advance"}, "what is used is billed in arrears; take due: in_advance out"),
+        ({"due": "in_advance"}, "usage is billed in arrears; remove due: in_advance"),
         ({"rate": "0.1"}, "rate has no effect on model per_unit; remove it, or use model percentage"),
     ],
 )

@@ -50,7 +50,13 @@ def test_everything_wrong_with_an_entry_is_said_at_once() -> None:
         .replace('"25.00"', '"0"')
         .replace("currency: EUR", "currency: EURO")
     )
-    for words in ("UNEXPLAINED cannot be expected", "before it starts", "above zero", "no ISO 4217 currency", "'EC-1'"):
+    for words in (
+        "UNEXPLAINED cannot be expected",
+        "before it starts",
+        "above zero",
+        "not an ISO 4217 currency",
+        "'EC-1'",
+    ):
         assert words in said
 
 

@@ -48,7 +48,7 @@ def test_a_signature_that_policy_does_not_allow_does_not_count() -> None:
 
 def test_one_person_does_not_stand_for_two_roles() -> None:
     missing = missing_sign_offs(signed(("Di", Role.FINANCE), ("Di", Role.PRODUCT), ALL[2]), "e1", APPROVERS)
-    assert missing == ("product: Di already stands for another role; three different people must sign",)
+    assert missing == ("product: Di already signs for another role; three different people must sign",)
 
 
 @pytest.mark.parametrize("other", [ALL[0], ALL[1]])

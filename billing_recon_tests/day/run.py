@@ -27,9 +27,7 @@ def rows(home: Home, spec: TableSpec, first: date, last: date | None = None) -> 
     """A results table's rows for some days, in a fixed order."""
     con = session()
     names = ", ".join(dict.fromkeys(["day", *spec.names]))
-    cursor = con.execute(
-        f"SELECT {names} FROM ({home.warehouse.scan(spec.name, spec.columns, first, last or first)}) ORDER BY ALL"
-    )
+    cursor = con.execute(f"SELECT {names} FROM ({home.warehouse.scan(spec, first, last or first)}) ORDER BY ALL")
     found = [dict(zip([d[0] for d in cursor.description], row, strict=True)) for row in cursor.fetchall()]
     con.close()
     return found

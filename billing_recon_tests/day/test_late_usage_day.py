@@ -13,13 +13,11 @@ import pytest
 from billing_recon import day as steps
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.reason import Code
-from billing_recon.core.schema import EXPECTED_LINES, TableSpec
+from billing_recon.core.schema import EXPECTED_LINES, LATE_USAGE, USAGE_DUPLICATES
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.day.gate import stale_reason
-from billing_recon.day.landing import DUPLICATES
 from billing_recon.day.month_close import days_not_green
-from billing_recon.day.rating import LATE
 from billing_recon.day.usage import duplicates_report, late_usage, reopened_days, usage_freshness
 from billing_recon.simulate import simulate
 from billing_recon_tests.conftest import FIRST
@@ -78,7 +76,7 @@ def test_late_usage_inside_the_window_reopens_the_day_that_billed_without_it(wai
     steps.roll_up(waiting, NEXT, "test")
     verdict = waiting.control.latest_verdict("day", str(FIRST))
     assert verdict is not None
-    assert "usage of 1 subscription came late (1 change, the last on 2026-01-29), which re-opens it" in str(
+    assert "usage of 1 subscription arrived late (1 change, the last on 2026-01-29), which re-opens it" in str(
         stale_reason(waiting, verdict)
     )
     with pytest.raises(GateRefused, match="re-opens it"):
@@ -145,7 +143,7 @@ def test_an_event_sent_again_and_one_that_contradicts_itself_are_in_the_duplicat
 
 
 def rows_of_duplicates(home: Home) -> list[dict[str, object]]:
-    return rows(home, TableSpec("usage_duplicates", DUPLICATES, (), ""), NEXT)
+    return rows(home, USAGE_DUPLICATES, NEXT)
 
 
 def test_an_engine_that_bills_late_usage_in_the_next_period_has_no_break_and_one_that_does_not_has_just_that(
@@ -178,6 +176,6 @@ def test_an_engine_that_bills_late_usage_in_the_next_period_has_no_break_and_one
         if b["pair"] == "expected_billed" and b["day"] in asked
     }
     assert found == truth
-    arrived = max(row["arrived_on"] for row in rows(home, TableSpec("late_usage", LATE, (), ""), first, last))
+    arrived = max(row["arrived_on"] for row in rows(home, LATE_USAGE, first, last))
     steps.expect(home, arrived, "test")
     assert {row["fate"] for row in late_usage(home, arrived, arrived)} == {"adjusted"}

@@ -44,7 +44,7 @@ def landed(home: Home, day: date = FIRST) -> LandingReport:
 
 def set_aside(home: Home, day: date = FIRST) -> list[str]:
     """The ids of the payments that are open, in the order of their file."""
-    scan = home.warehouse.scan("quarantine_payments", QUARANTINE.columns, day, day)
+    scan = home.warehouse.scan(QUARANTINE.of("payments"), day, day)
     with scratch() as con:
         found = con.execute(f"SELECT row_id FROM ({scan}) WHERE decision IS NULL ORDER BY source_row").fetchall()
     return [row_id for (row_id,) in found]
@@ -159,7 +159,7 @@ def test_a_file_sent_anew_with_the_row_mended_counts_once_and_the_decision_lapse
     assert [row["amount"] for row in rows(home, PAYMENTS, FIRST) if row["payment_id"] == "PAY-X1"] == [13]
     assert "no longer applies" in report.message
     assert [row.status for row in find(home, row_id)] == [Status.LAPSED]
-    assert discard(home, row_id).refused[0].says.startswith("its file does not have the row as it came any more")
+    assert discard(home, row_id).refused[0].says.startswith("its file no longer has the row as it was sent")
 
 
 def test_a_row_that_came_again_on_another_day_is_not_released(home: Home) -> None:
@@ -169,7 +169,7 @@ def test_a_row_that_came_again_on_another_day_is_not_released(home: Home) -> Non
     landed(home, NEXT)
     done = release(home, *set_aside(home), amount="12.50")
     assert not done.recorded
-    assert f"came again on {NEXT}" in done.refused[0].says
+    assert f"was sent again on {NEXT}" in done.refused[0].says
     assert discard(home, *set_aside(home)).recorded
 
 

@@ -16,9 +16,11 @@ import yaml
 
 from billing_recon.compute.engine import build, session
 from billing_recon.compute.match import engine_output, reversals
+from billing_recon.compute.registration import register
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport, LandingStatus
-from billing_recon.core.schema import INVOICE_LINES
+from billing_recon.core.schema import CURRENCIES, INVOICE_LINES, KEY_MAP
+from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 from billing_recon.feeds import land
 
 HOME = Path(__file__).parent / "retail_home"
@@ -150,12 +152,9 @@ def test_credit_notes_take_back_earlier_purchases_of_the_same_customer_product_a
 ) -> None:
     con, _ = whole
     con.execute(f"CREATE TABLE invoice_lines AS SELECT *, DATE '{LAST}' AS day FROM landed")
-    con.execute(
-        "CREATE TABLE key_map (layer VARCHAR, their_key VARCHAR, our_key VARCHAR, observed_on DATE, "
-        "source_file VARCHAR, source_row BIGINT)"
-    )
-    con.execute("CREATE TABLE currencies AS SELECT 'GBP' AS currency, 2 AS decimals, 2 AS exponent")
-    con.execute("CREATE TABLE run_params AS SELECT 'half_up' AS rounding")
+    register(con, KEY_MAP)
+    register(con, CURRENCIES, [("GBP", 2, 2)])
+    register(con, RUN_PARAMS, [RunParams(day=LAST).row()])
     needed = ("mapped_keys", "engine_superseded", "engine_lines")
     build(con, [*(r for r in engine_output.RELATIONS if r.name in needed), *reversals.RELATIONS])
 

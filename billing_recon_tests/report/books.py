@@ -8,12 +8,13 @@ from pathlib import Path
 
 import duckdb
 
-from billing_recon.cli.starting import init
+from billing_recon.cli.init import init
 from billing_recon.compute.engine import session
+from billing_recon.compute.registration import register
 from billing_recon.control import VerdictRecord
 from billing_recon.core.gate import Condition
 from billing_recon.core.landing import LandingReport, LandingStatus
-from billing_recon.core.schema import BREAKS, CONTROL_TOTALS, EXPECTED_LINES, INVOICE_LINES, LINEAGE, METRICS, TableSpec
+from billing_recon.core.schema import BREAKS, CONTROL_TOTALS, EXPECTED_LINES, INVOICE_LINES, METRICS, TableSpec
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE, evidence_now
 from billing_recon.day.home import Home
@@ -164,13 +165,8 @@ MEASURED = [
 
 def put(con: duckdb.DuckDBPyConnection, home: Home, spec: TableSpec, day: date, rows: list[dict[str, object]]) -> None:
     """Replace a partition by rows written as text, typed by the table's own definition; a column left out is empty."""
-    columns = spec.columns + (LINEAGE if spec is INVOICE_LINES else ())
-    con.execute(f"CREATE OR REPLACE TABLE written ({', '.join(f'{c.name} {c.sql_type}' for c in columns)})")
-    for row in rows:
-        con.execute(
-            f"INSERT INTO written VALUES ({', '.join('?' for _ in columns)})", [row.get(c.name) for c in columns]
-        )
-    home.write(con, spec.name, columns, day, "written", RUN)
+    register(con, spec, rows)
+    home.write(con, spec, day, RUN)
 
 
 def keep_books(path: Path) -> Home:

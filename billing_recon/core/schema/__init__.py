@@ -1,4 +1,8 @@
-"""Every table once: landed and computed, their columns with kind, unit and meaning. Nothing else repeats a column list."""
+"""Every table once: its columns with type, unit and meaning. Nothing else repeats a column list.
+
+The parameter tables (core.schema.parameters) and the whole catalogue (core.schema.catalogue) are imported from their own
+modules: they read core.policy, which checks layer names against this package.
+"""
 
 from billing_recon.core.schema.computed import (
     BREAKS,
@@ -6,9 +10,21 @@ from billing_recon.core.schema.computed import (
     DETECTIONS,
     EXPECTED_LINES,
     METRICS,
-    QUARANTINE,
     RESULTS,
     USAGE_ROLLUP,
+)
+from billing_recon.core.schema.diagnostic import (
+    DIAGNOSTICS,
+    DRIFT,
+    ENTITLEMENT_SIGNALS,
+    LATE_USAGE,
+    QUARANTINE,
+    REOPENED_DAYS,
+    UNBILLED_USAGE,
+    UNRATED,
+    USAGE_AWAITED,
+    USAGE_DUPLICATES,
+    WARNINGS,
 )
 from billing_recon.core.schema.landed import (
     BY_NAME,
@@ -17,7 +33,6 @@ from billing_recon.core.schema.landed import (
     KEY_MAP,
     LEDGER_ENTRIES,
     LINE_KINDS,
-    LINEAGE,
     METERED_USAGE,
     PAYMENTS,
     RENDERED_INVOICES,
@@ -26,14 +41,26 @@ from billing_recon.core.schema.landed import (
     SIGNALS,
     SUBSCRIPTIONS,
     USAGE_EVENTS,
-    stored,
 )
 from billing_recon.core.schema.table import (
     LARGEST,
+    LINEAGE,
+    PARTITION,
     SQL_TYPE,
     Column,
     Kind,
+    Part,
     TableSpec,
+)
+from billing_recon.core.schema.terms import (
+    CURRENCIES,
+    TERM_CELLS,
+    TERM_CHARGES,
+    TERM_PLANS,
+    TERM_PROFILE,
+    TERM_TAXES,
+    TERM_TIERS,
+    TERMS,
 )
 
 __all__ = [
@@ -41,29 +68,48 @@ __all__ = [
     "BY_NAME",
     "CANONICAL",
     "CONTROL_TOTALS",
+    "CURRENCIES",
     "DETECTIONS",
+    "DIAGNOSTICS",
+    "DRIFT",
+    "ENTITLEMENT_SIGNALS",
     "EXPECTED_LINES",
     "INVOICE_LINES",
     "KEY_MAP",
     "LARGEST",
+    "LATE_USAGE",
     "LEDGER_ENTRIES",
     "LINEAGE",
     "LINE_KINDS",
     "METERED_USAGE",
     "METRICS",
+    "PARTITION",
     "PAYMENTS",
     "QUARANTINE",
     "RENDERED_INVOICES",
     "RENDERED_LINES",
+    "REOPENED_DAYS",
     "RESULTS",
     "ROLES",
     "SIGNALS",
     "SQL_TYPE",
     "SUBSCRIPTIONS",
+    "TERMS",
+    "TERM_CELLS",
+    "TERM_CHARGES",
+    "TERM_PLANS",
+    "TERM_PROFILE",
+    "TERM_TAXES",
+    "TERM_TIERS",
+    "UNBILLED_USAGE",
+    "UNRATED",
+    "USAGE_AWAITED",
+    "USAGE_DUPLICATES",
     "USAGE_EVENTS",
     "USAGE_ROLLUP",
+    "WARNINGS",
     "Column",
     "Kind",
+    "Part",
     "TableSpec",
-    "stored",
 ]

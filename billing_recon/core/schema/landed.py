@@ -1,12 +1,10 @@
-"""The canonical tables: names, columns, kinds, keys and days. How rows are held to them is in contracts/."""
+"""The landed tables: what a company sends. How rows are held to them is in contracts/."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from billing_recon.core.schema.table import Column, Kind, TableSpec, nullable, optional
 
-from billing_recon.core.schema.table import Column, Kind, TableSpec, optional
-
-T, Q, P, A, R, D, TS, N = (
+T, Q, P, A, R, D, TS, N, J = (
     Kind.TEXT,
     Kind.QUANTITY,
     Kind.PRICE,
@@ -15,6 +13,7 @@ T, Q, P, A, R, D, TS, N = (
     Kind.DATE,
     Kind.TIMESTAMP,
     Kind.INTEGER,
+    Kind.JSON,
 )
 
 LINE_KINDS = ("subscription", "usage", "minimum", "proration", "discount", "credit", "adjustment")
@@ -34,19 +33,19 @@ USAGE_EVENTS = TableSpec(
     "usage_events",
     (
         Column("event_id", doc="unique together with source"),
-        Column("source"),
+        Column("source", doc="the system that emitted the event"),
         Column("customer_id"),
         Column("subscription_id"),
-        Column("meter"),
+        Column("meter", doc="what is counted"),
         Column("quantity", Q, minimum="0"),
-        Column("event_time", TS),
-        Column("received_at", TS),
+        Column("event_time", TS, doc="when it happened"),
+        Column("received_at", TS, doc="when it was recorded"),
         optional("corrects", doc="event_id superseded by this row; nothing is deleted"),
-        optional("dimensions", Kind.JSON),
+        optional("dimensions", J, doc="attributes that charges may price by, e.g. region"),
     ),
     key=("source", "event_id"),
     own_day="event_time",
-    doc="What customers used, one row an event.",
+    doc="What customers used, one row per event.",
 )
 SUBSCRIPTIONS = TableSpec(
     "subscriptions",
@@ -56,16 +55,16 @@ SUBSCRIPTIONS = TableSpec(
         Column("plan_id"),
         Column("plan_version"),
         Column("status", one_of=("trialing", "active", "paused", "cancelled")),
-        Column("quantity", Q, minimum="0", doc="seats"),
+        Column("quantity", Q, minimum="0", doc="seats", unit="seats"),
         Column("currency", Kind.CURRENCY),
-        Column("timezone", Kind.TIMEZONE),
+        Column("timezone", Kind.TIMEZONE, doc="in which its days and periods are counted"),
         Column("tax_region"),
-        Column("segment"),
-        Column("billing_anchor", D),
+        Column("segment", doc="customer segment, for reports"),
+        Column("billing_anchor", D, doc="the day from which periods are counted"),
         Column("billing_interval", one_of=("day", "week", "month", "quarter", "year", "once")),
-        Column("valid_from", TS),
+        Column("valid_from", TS, doc="start of the interval"),
         Column("valid_to", TS, nullable=True, doc="exclusive; empty while it holds"),
-        optional("contract", Kind.JSON),
+        optional("contract", J, doc="terms that differ from the plan: discount, minimum, coupons, credits"),
     ),
     key=("subscription_id", "valid_from"),
     own_day="valid_from",
@@ -77,30 +76,32 @@ INVOICE_LINES = TableSpec(
         Column("invoice_id"),
         Column("line_id", doc="unique together with invoice_id"),
         Column("customer_id"),
-        Column("subscription_id", nullable=True),
-        Column("plan_id", nullable=True),
-        Column("plan_version", nullable=True),
+        nullable("subscription_id"),
+        nullable("plan_id"),
+        nullable("plan_version"),
         Column("kind", one_of=LINE_KINDS),
-        optional("meter"),
+        optional("meter", doc="the meter, coupon or credit that the line is about"),
         Column("period_start", D, doc="in the subscription's time zone"),
         Column("period_end", D, doc="exclusive"),
-        Column("quantity", Q, nullable=True),
-        Column("unit_price", P, nullable=True),
-        Column("gross", A),
+        nullable("quantity", Q),
+        nullable("unit_price", P),
+        Column("gross", A, doc="before discount and tax"),
         Column("discount", A, nullable=True, default="0"),
-        Column("credit", A, nullable=True, default="0"),
-        Column("taxable", A),
-        Column("tax_rate", R, nullable=True),
+        Column("credit", A, nullable=True, default="0", doc="prepaid or granted credit used"),
+        Column("taxable", A, doc="the base of the tax"),
+        nullable("tax_rate", R),
         Column("tax", A),
-        Column("total", A),
+        Column("total", A, doc="taxable + tax, less credit that applies after tax"),
         Column("currency", Kind.CURRENCY),
-        Column("issued_on", D),
-        Column("calculated_at", TS),
+        Column("issued_on", D, doc="date of the invoice"),
+        Column("calculated_at", TS, doc="when the engine computed the line; the latest version counts"),
         optional("batch_id"),
         optional("invoice_kind", default="invoice", one_of=("invoice", "credit_note")),
         optional("status", default="issued", one_of=("draft", "issued", "void")),
-        optional("variant", default="control", one_of=("control", "candidate")),
-        optional("cohort", default="all"),
+        optional(
+            "variant", default="control", one_of=("control", "candidate"), doc="which engine of a rollout billed it"
+        ),
+        optional("cohort", default="all", doc="group of customers in a rollout"),
     ),
     key=("invoice_id", "line_id"),
     own_day="issued_on",
@@ -112,8 +113,8 @@ RENDERED_INVOICES = TableSpec(
     (
         Column("document_id"),
         Column("invoice_id"),
-        Column("format"),
-        Column("issued_on", D),
+        Column("format", doc="e.g. pdf, xrechnung, csv"),
+        Column("issued_on", D, doc="date on the document"),
         Column("currency", Kind.CURRENCY),
         Column("customer_id"),
         Column("subtotal", A, doc="sum of gross"),
@@ -121,7 +122,7 @@ RENDERED_INVOICES = TableSpec(
         Column("tax", A),
         Column("total", A, doc="subtotal - discount + tax"),
         Column("payable", A, doc="total less credits"),
-        Column("sha256"),
+        Column("sha256", doc="of the document's bytes"),
         optional("sent_at", TS),
         optional("delivery_status"),
     ),
@@ -134,17 +135,16 @@ RENDERED_LINES = TableSpec(
     "rendered_lines",
     (
         Column("document_id"),
-        Column("line_no", N),
-        optional("line_id"),
-        Column("description", nullable=True),
-        Column("quantity", Q, nullable=True),
-        Column("unit_price", P, nullable=True),
+        Column("line_no", N, doc="position on the document"),
+        optional("line_id", doc="the billing engine's line, if the document names it"),
+        nullable("description"),
+        nullable("quantity", Q),
+        nullable("unit_price", P),
         Column("amount", A, doc="net of the line's discount, before tax"),
         optional("tax_rate", R),
         optional("tax", A),
     ),
     key=("document_id", "line_no"),
-    own_day="",
     money="amount",
     doc="The lines on those documents.",
 )
@@ -152,10 +152,10 @@ LEDGER_ENTRIES = TableSpec(
     "ledger_entries",
     (
         Column("entry_id"),
-        Column("journal_id"),
-        Column("posted_on", D),
-        Column("account"),
-        Column("role", one_of=ROLES),
+        Column("journal_id", doc="the journal that must balance"),
+        Column("posted_on", D, doc="accounting date"),
+        Column("account", doc="account number or name, as the ledger has it"),
+        Column("role", one_of=ROLES, doc="what the account is used for"),
         Column("debit", A, nullable=True, default="0"),
         Column("credit", A, nullable=True, default="0"),
         Column("currency", Kind.CURRENCY),
@@ -166,21 +166,21 @@ LEDGER_ENTRIES = TableSpec(
     key=("entry_id",),
     own_day="posted_on",
     money="debit",
-    doc="What the ledger booked, one row a posting.",
+    doc="What the ledger booked, one row per posting.",
 )
 PAYMENTS = TableSpec(
     "payments",
     (
         Column("payment_id"),
-        Column("kind", one_of=("payment", "refund", "chargeback")),
+        Column("kind", one_of=("payment", "refund", "chargeback"), doc="the direction of the money"),
         Column("customer_id"),
-        optional("invoice_id"),
+        optional("invoice_id", doc="the invoice that it is applied to"),
         Column("amount", A, minimum="0"),
         Column("currency", Kind.CURRENCY),
         Column("status", one_of=("succeeded", "failed", "pending")),
         Column("processed_at", TS),
-        optional("attempt", N),
-        optional("fee", A),
+        optional("attempt", N, doc="1 is the first attempt to collect"),
+        optional("fee", A, doc="what the payment provider kept"),
     ),
     key=("payment_id",),
     own_day="processed_at",
@@ -192,22 +192,22 @@ METERED_USAGE = TableSpec(
     (
         Column("subscription_id"),
         Column("meter"),
-        Column("day", D, doc="in the subscription's time zone"),
+        Column("day", D, doc="usage day, in the subscription's time zone"),
         Column("quantity", Q, minimum="0"),
-        Column("events", N),
+        Column("events", N, doc="number of events counted"),
     ),
     key=("subscription_id", "meter", "day"),
     own_day="day",
     optional=True,
-    doc="What the engine says it metered.",
+    doc="Usage as metered by the billing engine.",
 )
 SIGNALS = TableSpec(
     "signals",
     (
         Column("kind", one_of=("invoice_generation", "webhook", "delivery", "ticket")),
-        Column("subject"),
+        Column("subject", doc="what the event is about"),
         Column("status"),
-        Column("at", TS),
+        Column("at", TS, doc="when it happened"),
     ),
     key=("kind", "subject", "at"),
     own_day="at",
@@ -216,11 +216,14 @@ SIGNALS = TableSpec(
 )
 KEY_MAP = TableSpec(
     "key_map",
-    (Column("layer"), Column("their_key"), Column("our_key")),
+    (
+        Column("layer", doc="the table whose keys are mapped"),
+        Column("their_key", doc="key as the layer has it"),
+        Column("our_key", doc="the key by which it is known here"),
+    ),
     key=("layer", "their_key"),
-    own_day="",
     optional=True,
-    doc="Many-to-one mapping of unlike grains.",
+    doc="Maps keys of one layer to those of the others, many to one.",
 )
 
 CANONICAL: tuple[TableSpec, ...] = (
@@ -236,18 +239,3 @@ CANONICAL: tuple[TableSpec, ...] = (
     KEY_MAP,
 )
 BY_NAME: dict[str, TableSpec] = {table.name: table for table in CANONICAL}
-
-LINEAGE: tuple[Column, ...] = (
-    Column("observed_on", D, doc="the first day on which the row is both its own and landed"),
-    Column("source_file", T, doc="file, relative to the home"),
-    Column("source_row", N, doc="1 is the first data row"),
-)
-"""Columns that landing adds to every accepted row, before the Delta partition column `day` (the day of its file)."""
-
-
-def stored(spec: TableSpec) -> tuple[Column, ...]:
-    """A canonical table's columns as the warehouse keeps them: with lineage, and a column `day` named `usage_day`.
-
-    In the warehouse `day` is the partition, the day of the file.
-    """
-    return tuple(replace(c, name="usage_day") if c.name == "day" else c for c in spec.columns) + LINEAGE

@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 
 from billing_recon.compute.engine import build, scratch
 from billing_recon.compute.match import reversals
+from billing_recon.compute.registration import register
+from billing_recon.core.schema import CURRENCIES
+from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 
 DAY = date(2026, 3, 1)
 Key = tuple[str, str]
@@ -64,8 +67,8 @@ def reversed_by(lines: list[Line], **changed: object) -> tuple[dict[str, dict[st
         table = pa.Table.from_pylist([line.row() | changed for line in lines], SCHEMA)
         con.register("given", table)
         con.execute("CREATE TABLE engine_lines AS FROM given")
-        con.execute("CREATE TABLE currencies AS SELECT 'GBP' AS currency, 2 AS decimals, 2 AS exponent")
-        con.execute("CREATE TABLE run_params AS SELECT 'half_up' AS rounding")
+        register(con, CURRENCIES, [("GBP", 2, 2)])
+        register(con, RUN_PARAMS, [RunParams(day=date(2026, 3, 2)).row()])
         build(con, reversals.RELATIONS)
         cursor = con.execute("FROM credit_coverage ORDER BY invoice_id")
         names = [column[0] for column in cursor.description]
@@ -129,8 +132,8 @@ def test_a_credit_note_without_units_is_uncovered_with_its_money() -> None:
         row = Line("K1", 0, Decimal(-4)).row() | {"quantity": None, "unit_price": None}
         con.register("given", pa.Table.from_pylist([row], SCHEMA))
         con.execute("CREATE TABLE engine_lines AS FROM given")
-        con.execute("CREATE TABLE currencies AS SELECT 'GBP' AS currency, 2 AS decimals, 2 AS exponent")
-        con.execute("CREATE TABLE run_params AS SELECT 'half_up' AS rounding")
+        register(con, CURRENCIES, [("GBP", 2, 2)])
+        register(con, RUN_PARAMS, [RunParams(day=date(2026, 3, 2)).row()])
         build(con, reversals.RELATIONS)
         found = con.execute("SELECT state, credited, covered, uncovered FROM credit_coverage").fetchall()
         con.unregister("given")

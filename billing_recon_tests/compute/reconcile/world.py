@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,6 +18,7 @@ from billing_recon.compute.match import bills, engine_output, payouts, summary_p
 from billing_recon.compute.match import lines as matching
 from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
 from billing_recon.compute.pairs.shape import ASSESSED, FINDING, columns
+from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
 from billing_recon.compute.terms import register_terms
 from billing_recon.core.break_decision import BreakDecision
@@ -27,14 +27,12 @@ from billing_recon.core.company import Company, Profile
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.money import Rounding, settle_at
-from billing_recon.core.policy import Detectors, Drift
-from billing_recon.core.reason import Code
+from billing_recon.core.policy import Detectors, Drift, Policy, Windows
 from billing_recon.core.schema import (
     EXPECTED_LINES,
     INVOICE_LINES,
     KEY_MAP,
     LEDGER_ENTRIES,
-    LINEAGE,
     METERED_USAGE,
     PAYMENTS,
     QUARANTINE,
@@ -42,12 +40,21 @@ from billing_recon.core.schema import (
     RENDERED_LINES,
     SIGNALS,
     SUBSCRIPTIONS,
+    UNBILLED_USAGE,
+    UNRATED,
     USAGE_ROLLUP,
-    Column,
-    Kind,
-    TableSpec,
 )
-from billing_recon.day.session import register_decisions, register_expected_changes, register_watching
+from billing_recon.core.schema.parameters import (
+    BASELINE_VALUES,
+    BREAK_DECISIONS,
+    LANDING_REPORTS,
+    LAST_CLOSE,
+    LAYER_SOURCES,
+    POLICY_TOLERANCES,
+    RUN_PARAMS,
+    RunParams,
+)
+from billing_recon.day.parameters import decision_rows, policy_tables
 from billing_recon.explain import write_explanations
 
 DAY = date(2026, 3, 3)
@@ -65,15 +72,6 @@ LANDED = (
     SIGNALS,
     KEY_MAP,
 )
-_UNBILLED = (
-    Column("subscription_id"),
-    Column("customer_id"),
-    Column("meter"),
-    Column("currency"),
-    Column("quantity", Kind.QUANTITY),
-    Column("amount", Kind.AMOUNT),
-)
-
 PLANS = tuple(
     Plan.model_validate(plan)
     for plan in (
@@ -524,70 +522,39 @@ class World:
         """Reconcile the day. `pair`: only this one, which is quicker. `shuffle`: a seed; every table's rows are then given
         in another order."""
         con = session(Limits(threads=1))
-        con.execute(
-            "CREATE TABLE run_params AS SELECT ?::DATE AS day, ?::DATE AS first_day, "
-            + ", ".join(f"{days}::INTEGER AS {name}" for name, days in self.windows.items())
-            + ", ? AS rounding, ? AS credit_policy, 'by_day' AS proration, 'UTC' AS company_timezone",
-            [self.day, self.first_day, self.rounding.value, self.credit],
-        )
+        windows = {name: days for name, days in self.windows.items() if name in Windows.model_fields}
+        profile = Profile(rounding=self.rounding, credit=self.credit, issue_after_days=self.windows["issue_after_days"])
+        params = RunParams(day=self.day, first_day=self.first_day, windows=Windows(**windows), profile=profile)
+        register(con, RUN_PARAMS, [params.row()])
         register_terms(
             con,
             Catalog(plans=self.plans, taxes=TAXES, digest=""),
             Company(name="T", currencies=("USD",), profile=Profile()),
         )
-        con.execute(
-            "CREATE TABLE policy_owners AS SELECT unnest(?) AS code, 'team' AS owner", [[c.value for c in Code]]
+        policy = Policy(
+            owners={"default": "team"},
+            expected_changes=self.expected_changes,
+            detectors=self.detectors,
+            drift=self.drift,
         )
-        con.execute(
-            "CREATE TABLE policy_tolerances (pair VARCHAR, level VARCHAR, currency VARCHAR, absolute DECIMAL(38,12), relative DECIMAL(12,8))"
-        )
-        for tolerance in self.tolerances:
-            con.execute("INSERT INTO policy_tolerances VALUES (?, ?, ?, ?, ?)", list(tolerance))
-        register_expected_changes(con, self.expected_changes)
-        register_decisions(con, self.decisions)
-        con.execute("CREATE TABLE last_close AS SELECT unnest(CAST(? AS INTEGER[])) AS days", [self.closed_after])
-        register_watching(con, self.drift, self.detectors, "team")
-        con.execute(
-            "CREATE TABLE layer_sources AS SELECT unnest(?) AS table_name, 'their ' || unnest(?) AS source_system",
-            [[s.name for s in LANDED]] * 2,
-        )
-        con.execute(
-            "CREATE TABLE landing_reports AS SELECT 'invoice_lines' AS table_name, 'landed' AS status, 1::BIGINT AS rows_in, "
-            "1::BIGINT AS accepted, 0::BIGINT AS quarantined, 0::BIGINT AS duplicates"
-        )
-        con.execute(
-            "CREATE TABLE baseline_values (metric VARCHAR, currency VARCHAR, cohort VARCHAR, variant VARCHAR, day DATE, value DECIMAL(38,12))"
-        )
-        for value in self.baseline:
-            con.execute("INSERT INTO baseline_values VALUES (?, ?, ?, ?, ?, ?)", list(value))
+        for table, rows in policy_tables(policy):
+            register(con, table, self.tolerances if table is POLICY_TOLERANCES else rows)
+        register(con, BREAK_DECISIONS, decision_rows(self.decisions))
+        register(con, LAST_CLOSE, [(days,) for days in self.closed_after])
+        register(con, LAYER_SOURCES, [(spec.name, f"their {spec.name}") for spec in LANDED])
+        register(con, LANDING_REPORTS, [("invoice_lines", "landed", 1, 1, 0, 0)])
+        register(con, BASELINE_VALUES, self.baseline)
         order = random.Random(shuffle)
-        for spec in LANDED:
-            self._table(con, spec, spec.columns + LINEAGE, order if shuffle is not None else None)
-        for spec in (EXPECTED_LINES, USAGE_ROLLUP, QUARANTINE):
-            self._table(con, spec, spec.columns, order if shuffle is not None else None)
-        self._table(con, TableSpec("unbilled_usage", _UNBILLED, (), ""), _UNBILLED, None)
-        unrated = (Column("subscription_id"),)
-        self._table(con, TableSpec("unrated", unrated, (), ""), unrated, None)
+        for table in (*LANDED, EXPECTED_LINES, USAGE_ROLLUP, QUARANTINE, UNBILLED_USAGE, UNRATED):
+            given = list(self.rows[table.name])
+            if shuffle is not None:
+                order.shuffle(given)
+            register(con, table, given)
         build(con, _of_pair(con, pair) if pair else reconcile.RELATIONS)
         write_explanations(con)
         build(con, reconcile.EXPLAINED)
         build(con, totals.RELATIONS)
         return Outcome(con)
-
-    def _table(
-        self, con: duckdb.DuckDBPyConnection, spec: TableSpec, described: Iterable[Column], order: random.Random | None
-    ) -> None:
-        kinds = {"day": "DATE"} | {c.name: c.sql_type for c in described}
-        if spec is METERED_USAGE:
-            kinds["usage_day"] = "DATE"
-        quoted = [f'"{name}" {kind}' for name, kind in kinds.items()]
-        con.execute(f"CREATE TABLE {spec.name} ({', '.join(quoted)})")
-        rows = list(self.rows[spec.name])
-        if order:
-            order.shuffle(rows)
-        values = [[row.get(name) for name in kinds] for row in rows]
-        if values:
-            con.executemany(f"INSERT INTO {spec.name} VALUES ({', '.join('?' * len(kinds))})", values)
 
 
 _OF_PAIR = {

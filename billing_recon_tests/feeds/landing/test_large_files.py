@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from billing_recon.core.schema import USAGE_EVENTS, stored
+from billing_recon.core.schema import USAGE_EVENTS
 from billing_recon.feeds.landing import loaded_file
 from billing_recon.warehouse import Warehouse, delta
 from billing_recon_tests.feeds.desk import DAY, Desk
@@ -62,19 +62,18 @@ def test_a_large_partition_replaces_its_day_and_no_other(tmp_path: Path, monkeyp
     send(desk)
     desk.land("usage_events")
     small, large = Warehouse(tmp_path / "small"), Warehouse(tmp_path / "large")
-    columns = stored(USAGE_EVENTS)
     days = [DAY, DAY + timedelta(days=1)]
     for warehouse, rows in ((small, 10**9), (large, 1)):
         monkeypatch.setattr(delta, "LARGE_ROWS", rows)
-        written = [warehouse.replace(desk.con, "usage_events", columns, day, "landed") for day in (*days, DAY)]
+        written = [warehouse.replace(desk.con, USAGE_EVENTS, day, "landed") for day in (*days, DAY)]
         assert written[0] == written[2]
 
     def held(warehouse: Warehouse, first: date, last: date) -> list[tuple[object, ...]]:
-        return desk.con.execute(f"{warehouse.scan('usage_events', columns, first, last)} ORDER BY ALL").fetchall()
+        return desk.con.execute(f"{warehouse.scan(USAGE_EVENTS, first, last)} ORDER BY ALL").fetchall()
 
     assert held(small, *days) == held(large, *days)
     assert len(held(large, DAY, DAY)) == len(desk.rows())
     monkeypatch.setattr(delta, "LARGE_ROWS", 10**9)
     desk.con.execute("CREATE VIEW fewer AS SELECT * FROM landed LIMIT 1")
-    large.replace(desk.con, "usage_events", columns, DAY, "fewer")
+    large.replace(desk.con, USAGE_EVENTS, DAY, "fewer")
     assert (len(held(large, DAY, DAY)), len(held(large, *days))) == (1, 1 + len(desk.rows()))

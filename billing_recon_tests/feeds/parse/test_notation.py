@@ -354,13 +354,13 @@ def test_a_day_is_read_as_it_is_declared(desk_of: Desks) -> None:
 @pytest.mark.parametrize(
     ("feed", "says"),
     [
-        ({"dates": ["%d/%m/%Y", "%m/%d/%Y"]}, "read one text as two days"),
-        ({"dates": ["%m/%Y"]}, "is no pattern of a day"),
-        ({"dates": ["yyyy-mm-dd"]}, "is no pattern of a day"),
-        ({"dates": ["%Q-%m-%d-%Y"]}, "is no pattern of a day"),
+        ({"dates": ["%d/%m/%Y", "%m/%d/%Y"]}, "read the same text as different days"),
+        ({"dates": ["%m/%Y"]}, "is not a date pattern"),
+        ({"dates": ["yyyy-mm-dd"]}, "is not a date pattern"),
+        ({"dates": ["%Q-%m-%d-%Y"]}, "is not a date pattern"),
         ({"decimal_mark": ",", "thousands_mark": ","}, "cannot be both"),
         ({"thousands_mark": "."}, "cannot be both"),
-        ({"symbols": ["1"]}, "symbols stand around figures"),
+        ({"symbols": ["1"]}, "symbols are texts around figures"),
         ({"timezone": "Mars"}, "not in the IANA database"),
         ({"columns": {"amount": {"value": "1", "minus": "x"}}}, "give column too"),
         ({"columns": {"amount": {"column": "x", "sign": {"column": "y"}}}}, "say which values of y count"),

@@ -1,0 +1,103 @@
+"""The day's expected lines and what qualifies them, written. The computing is in compute.expect and compute.late_usage."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import duckdb
+
+from billing_recon.compute import expect as expectation
+from billing_recon.compute import late_usage
+from billing_recon.compute.engine import build
+from billing_recon.compute.expect.late import MOVES
+from billing_recon.compute.expect.runs import LATE_REACH
+from billing_recon.compute.registration import register
+from billing_recon.core.schema import (
+    ENTITLEMENT_SIGNALS,
+    EXPECTED_LINES,
+    INVOICE_LINES,
+    LATE_USAGE,
+    SUBSCRIPTIONS,
+    UNBILLED_USAGE,
+    UNRATED,
+    USAGE_AWAITED,
+    USAGE_EVENTS,
+    USAGE_ROLLUP,
+    TableSpec,
+)
+from billing_recon.day.home import Home
+from billing_recon.day.session import open_session, register_landed, register_window, window
+from billing_recon.day.step import StepResult
+
+WRITTEN: tuple[TableSpec, ...] = (
+    EXPECTED_LINES,
+    UNBILLED_USAGE,
+    UNRATED,
+    ENTITLEMENT_SIGNALS,
+    USAGE_AWAITED,
+    LATE_USAGE,
+)
+"""What the step replaces, each from the relation of its name."""
+
+
+def expect(home: Home, day: date, run_id: str) -> StepResult:
+    """Write every line that the contracts make due, and the counterpart of every line issued."""
+    with open_session(home, day) as con:
+        lookback = home.policy.windows.lookback_days
+        register_landed(con, home, SUBSCRIPTIONS, day, lookback)
+        register_landed(con, home, INVOICE_LINES, day, lookback)
+        _register_events(con, home, day, reach=LATE_REACH if _register_usage(con, home, day) else 1)
+        build(con, (*expectation.RELATIONS, *late_usage.RELATIONS))
+        return StepResult.of(*(home.write(con, table, day, run_id) for table in WRITTEN))
+
+
+def _register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> bool:
+    """`usage_rollup` over the lookback, and the days of the late window after `day` as far as they have been rolled up.
+
+    A period whose usage arrived after its late window is rated again from its first day. For those subscriptions the usage
+    from before the lookback is included; returns whether there are any.
+    """
+    windows = home.policy.windows
+    first, last = day - timedelta(days=windows.lookback_days), day + timedelta(days=windows.late_window_days)
+    names = ", ".join(c.name for c in USAGE_ROLLUP.registered)
+    register_window(con, home, USAGE_ROLLUP, first, last, name="usage_at_hand")
+    con.execute(
+        "CREATE TABLE late_subscriptions AS SELECT DISTINCT u.subscription_id FROM usage_at_hand AS u, run_params AS p "
+        f"WHERE u.day > CAST(u.usage_day + 1 + p.late_window_days AS DATE) AND u.day > p.first_day AND {MOVES}"
+    )
+    ((late,),) = con.execute("SELECT count(*) FROM late_subscriptions").fetchall()
+    earlier = ""
+    if late:
+        begin = day - timedelta(days=LATE_REACH * windows.lookback_days)
+        source, _ = window(con, home, USAGE_ROLLUP, begin, first - timedelta(days=1))
+        con.execute(
+            f"CREATE TABLE usage_before AS SELECT {names} FROM ({source}) SEMI JOIN late_subscriptions USING (subscription_id)"
+        )
+        earlier = f" UNION ALL SELECT {names} FROM usage_before"
+    con.execute(f"CREATE VIEW {USAGE_ROLLUP.name} AS SELECT {names} FROM usage_at_hand{earlier}")
+    return bool(late)
+
+
+def _register_events(con: duckdb.DuckDBPyConnection, home: Home, day: date, reach: int) -> None:
+    """`usage_events` of the meters that the catalog charges by single events, and `usage_corrections` of all meters.
+
+    They cover `reach` lookbacks, and the days of the late window after `day` that have been rolled up. They are views that
+    the files' own statistics answer, so events of other meters are hardly read; empty tables if no charge needs events.
+    """
+    meters = sorted({c.meter for p in home.catalog.plans for c in p.charges if c.by_event and c.meter})
+    if not meters:
+        for name in ("usage_events", "usage_corrections"):
+            register(con, USAGE_EVENTS, name=name)
+        return
+    windows = home.policy.windows
+    first, last = day - timedelta(days=reach * windows.lookback_days), day + timedelta(days=windows.late_window_days)
+    later = home.control.partition_states((USAGE_ROLLUP.name,), day + timedelta(days=1), last)
+    known = ", ".join(f"DATE '{state.day}'" for state in later) or "NULL"
+    listed = ", ".join("'" + meter.replace("'", "''") + "'" for meter in meters)
+    source, _ = window(con, home, USAGE_EVENTS, first, last)
+    names = ", ".join(c.name for c in USAGE_EVENTS.registered)
+    for view, condition in (("usage_events", f"meter IN ({listed})"), ("usage_corrections", "corrects IS NOT NULL")):
+        con.execute(
+            f"CREATE VIEW {view} AS SELECT {names} FROM ({source}) "
+            f"WHERE {condition} AND (observed_on <= DATE '{day}' OR observed_on IN ({known}))"
+        )

@@ -1,0 +1,31 @@
+"""The day's usage roll-up, written. The computing is in compute.rollup."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+from billing_recon.compute import rollup
+from billing_recon.compute.engine import build
+from billing_recon.core.schema import REOPENED_DAYS, SUBSCRIPTIONS, USAGE_DUPLICATES, USAGE_EVENTS, USAGE_ROLLUP
+from billing_recon.day.home import Home
+from billing_recon.day.session import open_session, register_landed, register_window, window
+from billing_recon.day.step import StepResult
+
+
+def roll_up(home: Home, day: date, run_id: str) -> StepResult:
+    """Write usage per subscription, meter and usage day, as the change that the day's arrivals make."""
+    with open_session(home, day) as con:
+        lookback = home.policy.windows.lookback_days
+        register_landed(con, home, SUBSCRIPTIONS, day, lookback)
+        events, _ = window(con, home, USAGE_EVENTS, day - timedelta(days=lookback), day)
+        names = ", ".join(c.name for c in USAGE_EVENTS.registered)
+        for view, condition in (("new_events", "="), ("known_events", "<")):
+            con.execute(
+                f"CREATE VIEW {view} AS SELECT {names} FROM ({events}) WHERE observed_on {condition} DATE '{day}'"
+            )
+        register_window(con, home, USAGE_DUPLICATES, day, day, name="landing_duplicates")
+        build(con, rollup.RELATIONS)
+        return StepResult.of(
+            home.write(con, USAGE_ROLLUP, day, run_id, source="rollup_day"),
+            home.write(con, REOPENED_DAYS, day, run_id),
+        )
