@@ -12,7 +12,7 @@ import pytest
 from typer.testing import Result
 
 from billing_recon import cli
-from billing_recon.cli.app import COMMANDS
+from billing_recon.cli.app import COMMANDS, app
 from billing_recon.core.catalog_file import load_catalog
 from billing_recon.core.schema import CANONICAL
 from billing_recon.day.home import Home
