@@ -1,4 +1,4 @@
-"""What Dagster is told: it loads fast, with and without a home, and reads in the order of the layers."""
+"""The Dagster definitions: they load fast, with and without a home, and are in the order of the layers."""
 
 from __future__ import annotations
 
