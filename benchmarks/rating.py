@@ -153,9 +153,9 @@ def run() -> list[Measurement]:
         note = f"{found['rating'] / lines * 1e6:.2f} microseconds a line"
         rows.append(Measurement(whole.what, found["rating"], whole.peak_mb, note))
         if lines == COMPARED:
-            for peer, told in PEERS.items():
+            for peer, name in PEERS.items():
                 times = f"rating takes {found['rating'] / found[peer]:.2f} of this"
-                rows.append(Measurement(f"  {told}", found[peer], whole.peak_mb, times))
+                rows.append(Measurement(f"  {name}", found[peer], whole.peak_mb, times))
     return rows
 
 

@@ -275,7 +275,7 @@ def run(lines: int = LINES) -> list[Measurement]:
         whole = measure(f"reconciled ({memory})", _argv("ours", folder, memory))
         found: Found = {name: tuple(taken) for name, taken in json.loads(RESULT.read_text("utf-8")).items()}
         taken = {name: seconds for name, seconds in found.items() if not name.startswith("rows of")}
-        for what, parts, beside in (
+        for what, parts, compared in (
             ("lines", [taken[name] for name in LINE_COMPARE], "lines by hand"),
             ("totals", [seconds for name, seconds in taken.items() if name not in LINE_COMPARE], "totals by hand"),
             (
@@ -285,8 +285,8 @@ def run(lines: int = LINES) -> list[Measurement]:
             ),
         ):
             clock, cpu = sum(part[0] for part in parts), sum(part[1] for part in parts)
-            hand = bare[memory, beside]
-            note = f"{clock / hand.seconds:.2f} times {beside}, {cpu / hand.cpu_seconds:.2f} of CPU"
+            hand = bare[memory, compared]
+            note = f"{clock / hand.seconds:.2f} times {compared}, {cpu / hand.cpu_seconds:.2f} of CPU"
             rows.append(Measurement(f"{what} with codes, within {memory}", clock, whole.peak_mb, note, cpu))
     shutil.rmtree(folder, ignore_errors=True)
     return rows

@@ -75,9 +75,9 @@ def write_company(out: Path, seed: int, each: int) -> None:
     for fault in FAULTS:
         for _ in range(each):
             for bill in list(free):
-                told = fault(bill, bills, rng)
-                if told:
-                    truth += told
+                findings = fault(bill, bills, rng)
+                if findings:
+                    truth += findings
                     free.remove(bill)
                     break
     _write(out, bills, truth)
@@ -134,7 +134,7 @@ def _settle(amount: Decimal, bill: Bill) -> Decimal:
     return amount.quantize(bill.unit, ROUND_HALF_UP)
 
 
-def _told(
+def _finding(
     code: str,
     bill: Bill,
     delta: Decimal,
@@ -187,10 +187,10 @@ def old_tax_table(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str,
         return None
     if len({(line["kind"], line["meter"]) for line in bill.lines}) < len(bill.lines):
         return None
-    told = []
+    findings = []
     for line in bill.lines:
-        told += _told("TAX_RATE_JURISDICTION", bill, _retax(line, bill, old), line=line)
-    return told
+        findings += _finding("TAX_RATE_JURISDICTION", bill, _retax(line, bill, old), line=line)
+    return findings
 
 
 def one_day_off(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -200,7 +200,7 @@ def one_day_off(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, .
     for line in bill.lines:
         line["period_start"] += timedelta(days=1)
         line["period_end"] += timedelta(days=1)
-    return _told("INVOICE_PERIOD", bill, Decimal(0))
+    return _finding("INVOICE_PERIOD", bill, Decimal(0))
 
 
 def dearer(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -214,7 +214,7 @@ def dearer(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] 
         ):
             line["unit_price"] *= Decimal("1.1")
             line["gross"] = _settle(line["unit_price"] * line["quantity"], bill)
-            return _told("PRICE_VERSION", bill, _retax(line, bill), line=line)
+            return _finding("PRICE_VERSION", bill, _retax(line, bill), line=line)
     return None
 
 
@@ -226,7 +226,7 @@ def units_lost(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
             line["quantity"] = (line["quantity"] * Decimal("0.9")).quantize(Decimal(1))
             line["gross"] = _settle(price * line["quantity"], bill)
             delta = _retax(line, bill)
-            return _told("USAGE_MISSING", bill, delta, line=line) if delta else None
+            return _finding("USAGE_MISSING", bill, delta, line=line) if delta else None
     return None
 
 
@@ -239,7 +239,7 @@ def units_twice(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, .
             line["quantity"] += more
             line["gross"] = _settle(price * line["quantity"], bill)
             delta = _retax(line, bill)
-            return _told("USAGE_DUPLICATE", bill, delta, line=line) if delta else None
+            return _finding("USAGE_DUPLICATE", bill, delta, line=line) if delta else None
     return None
 
 
@@ -250,7 +250,7 @@ def seats_added(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, .
         if price and line["quantity"] > 1 and price * line["quantity"] == line["gross"] and not line["discount"]:
             line["quantity"] += 2
             line["gross"] = _settle(price * line["quantity"], bill)
-            return _told("SUBSCRIPTION_STATE", bill, _retax(line, bill), line=line)
+            return _finding("SUBSCRIPTION_STATE", bill, _retax(line, bill), line=line)
     return None
 
 
@@ -261,7 +261,7 @@ def _left_out(code: str, bill: Bill, kind: str, name: str | None = None) -> list
     if len(found) != 1 or not found[0]["total"] or set(others) & {"minimum", "discount", "credit", "adjustment"}:
         return None
     bill.lines.remove(found[0])
-    return _told(code, bill, -found[0]["total"])
+    return _finding(code, bill, -found[0]["total"])
 
 
 def credit_forgotten(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -285,10 +285,10 @@ def discount_and_region(bill: Bill, bills: list[Bill], rng: Random) -> list[tupl
     first = given[0]
     second = next(line for line in lines if line is not first)
     first["discount"] = Decimal(0)
-    told = _told("DISCOUNT_VALUE", bill, _retax(first, bill), line=first)
+    findings = _finding("DISCOUNT_VALUE", bill, _retax(first, bill), line=first)
     rate = Decimal("0.20") if second["tax_rate"] != Decimal("0.2") else Decimal("0.19")
     delta = _retax(second, bill, rate)
-    return told + (_told("TAX_RATE_JURISDICTION", bill, delta, line=second) if delta else [])
+    return findings + (_finding("TAX_RATE_JURISDICTION", bill, delta, line=second) if delta else [])
 
 
 def rounded_up(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -298,7 +298,7 @@ def rounded_up(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
         if raw and line["tax"] < raw:
             line["tax"] += bill.unit
             line["total"] += bill.unit
-            return _told("ROUNDING", bill, bill.unit, line=line)
+            return _finding("ROUNDING", bill, bill.unit, line=line)
     return None
 
 
@@ -311,7 +311,7 @@ def tax_on_gross(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, 
             delta = tax - line["tax"]
             line["taxable"] = _settle(line["taxable"] * Decimal("0.7"), bill)
             line["tax"], line["total"] = tax, line["total"] + delta
-            return _told("TAX_BASE", bill, delta, line=line)
+            return _finding("TAX_BASE", bill, delta, line=line)
     return None
 
 
@@ -322,7 +322,7 @@ def cents(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] |
             delta = line["total"] * 99
             for name in _MONEY:
                 line[name] *= 100
-            return _told("MINOR_UNIT", bill, delta, line=line)
+            return _finding("MINOR_UNIT", bill, delta, line=line)
     return None
 
 
@@ -333,7 +333,7 @@ def other_money(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, .
         return None
     for line in bill.lines:
         line["currency"] = other
-    return _told("CURRENCY_FX", bill, -bill.total) + _told("CURRENCY_FX", bill, bill.total)
+    return _finding("CURRENCY_FX", bill, -bill.total) + _finding("CURRENCY_FX", bill, bill.total)
 
 
 def by_hand(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -354,7 +354,7 @@ def by_hand(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]]
         "total": Decimal(0),
     }
     bill.lines.append(line)
-    return _told("MANUAL_ADJUSTMENT", bill, _retax(line, bill), line=line)
+    return _finding("MANUAL_ADJUSTMENT", bill, _retax(line, bill), line=line)
 
 
 def never_sent(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -362,7 +362,7 @@ def never_sent(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
     if sum(other.issued == bill.issued for other in bills) < 2 or bill.issued >= LAST:
         return None
     bills.remove(bill)
-    return _told("INVOICE_MISSING", bill, -bill.total, name="", day=bill.issued + timedelta(days=1))
+    return _finding("INVOICE_MISSING", bill, -bill.total, name="", day=bill.issued + timedelta(days=1))
 
 
 def sent_again(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -372,7 +372,7 @@ def sent_again(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
     for line in again.lines:
         line["line_id"] = f"R{line['line_id']}"
     bills.append(again)
-    return _told("INVOICE_DUPLICATE", again, again.total)
+    return _finding("INVOICE_DUPLICATE", again, again.total)
 
 
 def doubled(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -384,7 +384,7 @@ def doubled(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]]
         return None
     delta = bill.total
     bill.lines += [dict(line) | {"line_id": f"D{line['line_id']}"} for line in bill.lines]
-    return _told("INVOICE_DUPLICATE", bill, delta)
+    return _finding("INVOICE_DUPLICATE", bill, delta)
 
 
 def stranger(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -394,7 +394,7 @@ def stranger(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]
     for line in ghost.lines:
         line["subscription_id"] = "acct-unknown"
     bills.append(ghost)
-    return _told("KEY_UNMAPPED", ghost, ghost.total)
+    return _finding("KEY_UNMAPPED", ghost, ghost.total)
 
 
 def unreadable(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -405,24 +405,24 @@ def unreadable(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
     if not line["total"] or line["kind"] not in ("subscription", "usage"):
         return None
     line["broken"] = True
-    return _told("RECORD_QUARANTINED", bill, -line["total"])
+    return _finding("RECORD_QUARANTINED", bill, -line["total"])
 
 
 def no_document(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     if sum(other.issued == bill.issued for other in bills) < 2 or bill.issued >= LAST:
         return None
     bill.documents = 0
-    return _told("RENDER_MISSING", bill, -bill.total, pair="billed_rendered", day=bill.issued + timedelta(days=1))
+    return _finding("RENDER_MISSING", bill, -bill.total, pair="billed_rendered", day=bill.issued + timedelta(days=1))
 
 
 def two_documents(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     bill.documents = 2
-    return _told("RENDER_DUPLICATE", bill, bill.total, pair="billed_rendered")
+    return _finding("RENDER_DUPLICATE", bill, bill.total, pair="billed_rendered")
 
 
 def wrong_document(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     bill.asked = 7 * bill.unit
-    return _told("RENDER_VALUE", bill, bill.asked, pair="billed_rendered")
+    return _finding("RENDER_VALUE", bill, bill.asked, pair="billed_rendered")
 
 
 def not_booked(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -431,24 +431,24 @@ def not_booked(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
     if day > LAST:
         return None
     bill.postings = []
-    return _told("LEDGER_MISSING", bill, -bill.total, pair="billed_booked", day=day)
+    return _finding("LEDGER_MISSING", bill, -bill.total, pair="billed_booked", day=day)
 
 
 def booked_twice(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     """A retry posts again: as a separate journal, or into the same one."""
     bill.postings = [(Decimal(0), 0, False), (Decimal(0), 0, bool(bill.habit % 2))]
-    return _told("LEDGER_DUPLICATE", bill, bill.total, pair="billed_booked")
+    return _finding("LEDGER_DUPLICATE", bill, bill.total, pair="billed_booked")
 
 
 def booked_wrong(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     bill.postings = [(13 * bill.unit, 0, False)]
-    return _told("LEDGER_AMOUNT", bill, 13 * bill.unit, pair="billed_booked")
+    return _finding("LEDGER_AMOUNT", bill, 13 * bill.unit, pair="billed_booked")
 
 
 def earned_as_deposit(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     """Revenue is posted to what is owed to the tax office."""
     bill.earned_as = "tax_payable"
-    return _told("LEDGER_ACCOUNT", bill, Decimal(0), pair="billed_booked")
+    return _finding("LEDGER_ACCOUNT", bill, Decimal(0), pair="billed_booked")
 
 
 def booked_weeks_back(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -456,7 +456,7 @@ def booked_weeks_back(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[
     if bill.issued.month != 2:
         return None
     bill.dated = date(2026, 1, 20)
-    return _told("LEDGER_PERIOD", bill, Decimal(0), pair="billed_booked")
+    return _finding("LEDGER_PERIOD", bill, Decimal(0), pair="billed_booked")
 
 
 def void_but_booked(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -468,7 +468,7 @@ def void_but_booked(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[st
     for line in ghost.lines:
         line["line_id"] = f"V{line['line_id']}"
     bills.append(ghost)
-    return _told("REVERSAL_NOT_PROPAGATED", ghost, ghost.total, pair="billed_booked", day=day)
+    return _finding("REVERSAL_NOT_PROPAGATED", ghost, ghost.total, pair="billed_booked", day=day)
 
 
 def _settles(bill: Bill) -> date:
@@ -479,14 +479,14 @@ def paid_short(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
     if _settles(bill) > LAST or bill.total < 100 * bill.unit:
         return None
     bill.paid = [("payment", bill.total - 31 * bill.unit, 3, "")]
-    return _told("PAYMENT_AMOUNT", bill, -31 * bill.unit, pair="billed_paid", day=_settles(bill))
+    return _finding("PAYMENT_AMOUNT", bill, -31 * bill.unit, pair="billed_paid", day=_settles(bill))
 
 
 def paid_twice(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     if _settles(bill) > LAST:
         return None
     bill.paid = [("payment", bill.total, 3, ""), ("payment", bill.total, 5, "")]
-    return _told("PAYMENT_DUPLICATE", bill, bill.total, pair="billed_paid", day=_settles(bill))
+    return _finding("PAYMENT_DUPLICATE", bill, bill.total, pair="billed_paid", day=_settles(bill))
 
 
 def never_paid(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -494,7 +494,7 @@ def never_paid(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ..
     if day > LAST:
         return None
     bill.collected = False
-    return _told("PAYMENT_MISSING", bill, -bill.total, pair="billed_paid", day=day)
+    return _finding("PAYMENT_MISSING", bill, -bill.total, pair="billed_paid", day=day)
 
 
 def disputed(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
@@ -502,14 +502,14 @@ def disputed(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]
         return None
     part = _settle(bill.total / 2, bill)
     bill.paid = [("payment", bill.total, 3, ""), ("chargeback", part, 6, "")]
-    return _told("REFUND_DISPUTE", bill, -part, pair="billed_paid", day=_settles(bill))
+    return _finding("REFUND_DISPUTE", bill, -part, pair="billed_paid", day=_settles(bill))
 
 
 def somebody_elses(bill: Bill, bills: list[Bill], rng: Random) -> list[tuple[str, ...]] | None:
     if _settles(bill) > LAST:
         return None
     bill.paid = [("payment", bill.total, 3, "CUS-99999")]
-    return _told("PAYMENT_MISAPPLIED", bill, Decimal(0), pair="billed_paid", day=_settles(bill))
+    return _finding("PAYMENT_MISAPPLIED", bill, Decimal(0), pair="billed_paid", day=_settles(bill))
 
 
 Fault = Callable[[Bill, list[Bill], Random], list[tuple[str, ...]] | None]

@@ -29,7 +29,7 @@ def test_edits_of_a_company_worked_out_by_hand(tmp_path: Path, only: tuple[str, 
     assert (result.details, result.unsummed) == ([], 0)
 
 
-def test_the_same_files_told_otherwise_are_no_difference(tmp_path: Path) -> None:
+def test_rewritten_files_are_no_difference(tmp_path: Path) -> None:
     mutate(write_by_hand(tmp_path), ("document:in_other_words",))
     result = judge(tmp_path, DAYS, FIRST)
     assert (result.details, result.injected.total()) == ([], 0)

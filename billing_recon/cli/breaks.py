@@ -41,13 +41,16 @@ def breaks(
         sys.stdout.write(exports.EXPORTS[form.value](found))
         return
     screen = Screen()
-    when = options.range_text(days)
-    screen.say(f"{count(len(found), 'break')} on {when}" + (f" with code {code}" if code else ""), style="bold")
+    screen.say(
+        f"{count(len(found), 'break')} {options.when_text(days)}" + (f" with code {code}" if code else ""), style="bold"
+    )
     if not found:
         # No breaks proves nothing about a day that was not compared.
         not_run = len(set(days) - set(opened.warehouse.days(CONTROL_TOTALS.name)))
         if not_run:
-            screen.say(f"{count(not_run, 'day')} of {when} not reconciled yet, so nothing was compared there")
+            screen.say(
+                f"{count(not_run, 'day')} of {options.range_text(days)} not reconciled yet, so nothing was compared there"
+            )
         else:
             screen.say("everything compared agrees; billing-recon status shows what each gate decided")
         return

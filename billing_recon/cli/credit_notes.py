@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from billing_recon.cli.options import Format, FormatOption, HomeOption, ToOption, days_asked, open_home, range_text
+from billing_recon.cli.options import Format, FormatOption, HomeOption, ToOption, days_asked, open_home, when_text
 from billing_recon.core.figures import count
 from billing_recon.report.terminal import Screen
 
@@ -40,7 +40,7 @@ def credit_notes(
         sys.stdout.write(shown.EXPORTS[form.value](lines))
         return
     screen = Screen()
-    screen.say(f"{count(len(lines), 'line')} on credit notes issued on {range_text(days)}", style="bold")
+    screen.say(f"{count(len(lines), 'line')} on credit notes issued {when_text(days)}", style="bold")
     if lines:
         screen.table(shown.by_state(lines))
     left = sum(line.state != "covered" for line in lines)

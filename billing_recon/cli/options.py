@@ -116,6 +116,11 @@ def range_text(days: Sequence[date]) -> str:
     return f"{days[0]}" if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
 
 
+def when_text(days: Sequence[date]) -> str:
+    """`on 2026-03-02`, or `from 2026-03-01 to 2026-03-31`."""
+    return f"{'on' if days[0] == days[-1] else 'from'} {range_text(days)}"
+
+
 def home_hint(ctx: typer.Context, given: Path | None) -> str:
     """` --home DIR` for the next command, as it was given; empty if the environment names the home."""
     before = ctx.find_root().params.get("home")

@@ -92,7 +92,7 @@ def list_rows(
         return
     screen = Screen()
     which = {Shown.OPEN: " open in quarantine", Shown.ALL: " quarantined"}.get(status, f" {status.value}")
-    when = f" on {options.range_text(days)}" if day else ""
+    when = f" {options.when_text(days)}" if day else ""
     screen.say(f"{count(len(found), 'row')}{which}{when}", style="bold")
     if not found:
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from billing_recon.core.catalog import Charge, Plan, TaxRate, Tier
 
@@ -75,104 +76,53 @@ def _tiers(level: _Level, *tiers: tuple[str | None, str, str]) -> tuple[Tier, ..
     )
 
 
+def _seats(model: Any, **terms: Any) -> Charge:
+    return Charge(charge_id="seats", kind="subscription", model=model, meter="seats", **terms)
+
+
+def _usage(charge_id: str, meter: str, model: Any, **terms: Any) -> Charge:
+    return Charge(charge_id=charge_id, kind="usage", model=model, meter=meter, **terms)
+
+
 def _charges(plan_id: str, level: _Level) -> tuple[Charge, ...]:
+    def tiers(*of: tuple[str | None, str, str]) -> tuple[Tier, ...]:
+        return _tiers(level, *of)
+
     match plan_id:
         case "starter":
-            return (
-                _base(level, "29"),
-                Charge(
-                    charge_id="api",
-                    kind="usage",
-                    model="graduated",
-                    meter="api_calls",
-                    tiers=_tiers(level, ("5000", "0", "0"), ("20000", "0.00465", "0"), (None, "0.00385", "0")),
-                ),
-            )
+            steps = tiers(("5000", "0", "0"), ("20000", "0.00465", "0"), (None, "0.00385", "0"))
+            return _base(level, "29"), _usage("api", "api_calls", "graduated", tiers=steps)
         case "team":
             return (
                 _base(level, "49"),
-                Charge(
-                    charge_id="seats",
-                    kind="subscription",
-                    model="per_unit",
-                    meter="seats",
-                    unit_price=level.price("12.5"),
-                ),
-                Charge(
-                    charge_id="messages",
-                    kind="usage",
-                    model="per_unit",
-                    meter="messages",
-                    unit_price=level.price("0.00715"),
-                ),
+                _seats("per_unit", unit_price=level.price("12.5")),
+                _usage("messages", "messages", "per_unit", unit_price=level.price("0.00715")),
             )
         case "scale":
+            steps = tiers(("4000", "0", "0"), ("30000", "0.00315", "5"), (None, "0.00225", "20"))
             return (
                 _base(level, "199"),
-                Charge(
-                    charge_id="seats",
-                    kind="subscription",
-                    model="graduated",
-                    meter="seats",
-                    tiers=_tiers(level, ("10", "15.25", "0"), (None, "11.75", "0")),
-                ),
-                Charge(
-                    charge_id="api",
-                    kind="usage",
-                    model="graduated",
-                    meter="api_calls",
-                    tiers=_tiers(level, ("4000", "0", "0"), ("30000", "0.00315", "5"), (None, "0.00225", "20")),
-                ),
-                Charge(
-                    charge_id="storage",
-                    kind="usage",
-                    model="per_unit",
-                    meter="storage_gb_hours",
-                    unit_price=level.price("0.00137"),
-                ),
+                _seats("graduated", tiers=tiers(("10", "15.25", "0"), (None, "11.75", "0"))),
+                _usage("api", "api_calls", "graduated", tiers=steps),
+                _usage("storage", "storage_gb_hours", "per_unit", unit_price=level.price("0.00137")),
             )
         case "batch":
-            return (
-                _base(level, "15", discountable=False),
-                Charge(
-                    charge_id="tokens",
-                    kind="usage",
-                    model="package",
-                    meter="tokens",
-                    package_size=Decimal(1000),
-                    package_price=level.price("0.035"),
-                    free_units=Decimal(20_000),
-                ),
-            )
+            package = {
+                "package_size": Decimal(1000),
+                "package_price": level.price("0.035"),
+                "free_units": Decimal(20_000),
+            }
+            return _base(level, "15", discountable=False), _usage("tokens", "tokens", "package", **package)
         case "enterprise":
+            seats = tiers(("25", "21.4", "0"), ("100", "18.6", "50"), (None, "16.2", "100"))
+            api = tiers(("10000", "0", "0"), (None, "0.01525", "0"))
             return (
                 _base(level, "900"),
-                Charge(
-                    charge_id="seats",
-                    kind="subscription",
-                    model="volume",
-                    meter="seats",
-                    tiers=_tiers(level, ("25", "21.4", "0"), ("100", "18.6", "50"), (None, "16.2", "100")),
-                ),
-                Charge(
-                    charge_id="api",
-                    kind="usage",
-                    model="graduated",
-                    meter="api_calls",
-                    tiers=_tiers(level, ("10000", "0", "0"), (None, "0.01525", "0")),
-                ),
+                _seats("volume", tiers=seats),
+                _usage("api", "api_calls", "graduated", tiers=api),
             )
         case "workshop":
-            return (
-                _base(level, "120"),
-                Charge(
-                    charge_id="seats",
-                    kind="subscription",
-                    model="per_unit",
-                    meter="seats",
-                    unit_price=level.price("33.33"),
-                ),
-            )
+            return _base(level, "120"), _seats("per_unit", unit_price=level.price("33.33"))
     raise KeyError(plan_id)
 
 

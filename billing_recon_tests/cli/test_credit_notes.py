@@ -63,7 +63,7 @@ def asked(home: Path, typed: Callable[..., Result]) -> Callable[..., str]:
 
 def test_a_person_sees_the_sums_and_what_is_not_covered(asked: Callable[..., str]) -> None:
     words = " ".join(asked("--day", DAYS[0], "--to", DAYS[1]).split())
-    assert "3 lines on credit notes of 2026-03-01 to 2026-03-02" in words
+    assert "3 lines on credit notes issued from 2026-03-01 to 2026-03-02" in words
     assert "covered 1 USD 5.00 5.00 0.00" in words
     assert "partly 1 USD 10.00 5.00 5.00" in words
     assert "uncovered 1 USD 5.00 0.00 5.00" in words

@@ -72,7 +72,7 @@ def row_id(typed: Typed, home: Path, number: int, table: str = "payments") -> st
 def test_money_at_risk_is_summed_by_currency_and_never_across(desk: Path, typed: Typed) -> None:
     said = typed("quarantine", "list", "--home", desk).stdout
     assert "4 rows open in quarantine" in said
-    assert "money at risk: 10.50 EUR, 1,050 JPY, 10.5 of no known currency; 1 row without an amount" in said
+    assert "money at risk: 10.50 EUR, 1,050 JPY, 10.5 of unknown currency; 1 row without an amount" in said
 
 
 def test_the_list_is_filtered_by_day_table_reason_and_owner(desk: Path, typed: Typed) -> None:

@@ -41,8 +41,8 @@ def test_days_without_a_difference_exit_0(clean: Path, typed: Typed) -> None:
 
 
 @pytest.mark.parametrize("shell", [[], ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]], ids=["", "in the background"])
-@pytest.mark.parametrize("told", [signal.SIGTERM, signal.SIGINT])
-def test_a_run_that_is_told_to_stop_stops(company: Callable[..., Path], told: signal.Signals, shell: list[str]) -> None:
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_stops_on_a_signal(company: Callable[..., Path], sent: signal.Signals, shell: list[str]) -> None:
     home = company(days=4, customers=30)
     words = ["run", "--home", str(home), "--day", str(FIRST), "--to", str(LAST)]
     process = subprocess.Popen(
@@ -54,7 +54,7 @@ def test_a_run_that_is_told_to_stop_stops(company: Callable[..., Path], told: si
     assert process.stdout is not None
     while "PASS" not in process.stdout.readline():
         assert process.poll() is None
-    process.send_signal(told)
+    process.send_signal(sent)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"{LAST} PASS" not in said

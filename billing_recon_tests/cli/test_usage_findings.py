@@ -93,7 +93,7 @@ def test_what_does_not_add_up_in_a_document_is_found(landed: Path, typed: Typed)
     assert "28.01" in table
 
 
-def test_who_reached_what_is_included_is_told_by_day(landed: Path, typed: Typed) -> None:
+def test_included_units_that_are_used_up_are_listed_by_day(landed: Path, typed: Typed) -> None:
     said = typed("usage", "--home", landed, "--day", FIRST, "--to", LAST, "--only", "entitlements", "--format", "csv")
     reached = list(csv.DictReader(io.StringIO(said.stdout)))
     assert reached

@@ -1,4 +1,4 @@
-"""What is kept of decisions on rows set aside, and how a database of before they existed comes by their table."""
+"""Decisions on quarantined rows as they are stored, and the migration of an older database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Dagster is told: it loads fast, with and without a home, and reads in the order of the layers."""
+"""The Dagster definitions: they load fast, with and without a home, and are in the order of the layers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from billing_recon.defs import assets
 from billing_recon.defs.build import DAILY_JOB, MONTH_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.checks import LAYERS
@@ -48,6 +49,11 @@ def test_the_code_location_loads_without_a_home_and_without_what_is_heavy(tmp_pa
     assert heavy == []
     assert f"There is no company at {tmp_path / 'nowhere'} yet" in problem
     assert "billing-recon simulate --out" in problem
+
+
+def test_every_step_module_is_registered() -> None:
+    modules = {path.stem for path in Path(assets.__file__).parent.glob("*.py")}
+    assert modules == {*assets.DAY_STEPS, *assets.MONTH_STEPS, "__init__"}
 
 
 def test_days_begin_with_the_company_and_end_yesterday_in_its_time_zone(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The two computations of a break beside each other: what is shown adds up to what is broken."""
+"""Both computations of a break side by side: the lines shown add up to the difference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from billing_recon_tests.day.run import breaks, run_day
 from billing_recon_tests.day.test_a_day import edit, landed
 
 
-def test_a_line_that_is_not_on_its_invoice_stands_beside_all_that_was_due_with_it(company: Callable[..., Path]) -> None:
+def test_a_line_missing_from_its_invoice_is_shown_with_every_line_due_with_it(company: Callable[..., Path]) -> None:
     path = company()
 
     def without_usage(rows: list[dict[str, str]]) -> list[dict[str, str]]:

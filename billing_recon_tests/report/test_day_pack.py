@@ -10,6 +10,7 @@ import pytest
 
 from billing_recon.core.errors import GateRefused
 from billing_recon.report.day_pack import write_day_pack
+from billing_recon.report.day_sections import SECTIONS
 from billing_recon.report.exports import breaks_csv
 from billing_recon.report.stored_rows import breaks
 from billing_recon_tests.report.books import DAY, QUIET, keep_books
@@ -62,6 +63,13 @@ def test_the_pack_says_verdict_conditions_totals_breaks_landing_metrics_and_evid
     ):
         assert part in said, part
     assert re.search(r"Evidence hash [0-9a-f]{64}", said)
+
+
+def test_sections_are_in_the_order_of_the_registry(pages: Path) -> None:
+    for day in (DAY, QUIET):
+        headings = re.findall(r"<h2>(.*?)</h2>", (pages / str(day) / "day_pack.html").read_text(encoding="utf-8"))
+        assert {"Control totals", "Breaks", "Landing", "Metrics", "Evidence"} <= set(headings)
+        assert headings == [section.heading for section in SECTIONS if section.heading in headings]
 
 
 def test_the_pack_needs_nothing_from_outside(pages: Path) -> None:

@@ -159,11 +159,11 @@ def test_each_fault_can_be_asked_for_alone(code: Code, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def formed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A company with many forms that strike an account or a batch, and some of one invoice that other tests leave out."""
+    """A company with many forms for an account or a batch, and some for one invoice that other tests leave out."""
     return made(tmp_path_factory.mktemp("formed") / "home", dict.fromkeys(FORMED, 1))
 
 
-def test_each_form_is_told_with_its_reach_beside_the_truth(formed: Path) -> None:
+def test_each_form_is_listed_with_its_reach_and_the_truth(formed: Path) -> None:
     with (formed / "faults.csv").open(newline="", encoding="utf-8") as file:
         told = list(csv.DictReader(file))
     reaches = {fault.name: fault.reach.value for fault in known_faults()}

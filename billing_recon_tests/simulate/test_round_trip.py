@@ -67,7 +67,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def landed(home: Path, table: str, leave_out: tuple[str, ...] = ()) -> Rows:
-    """The rows of every day, as the warehouse would have them. Nothing may be set aside."""
+    """The rows of every day, as the warehouse would have them. No row may be quarantined."""
     company = Company.model_validate(yaml.safe_load((home / "company.yaml").read_text(encoding="utf-8")))
     spec = BY_NAME[table]
     columns = ", ".join(name for name in spec.names if name not in leave_out)

@@ -71,7 +71,7 @@ def paid_net_of_its_fee(books: Books, bill: Bill) -> Findings:
 
 
 def one_transfer_for_two(books: Books, bill: Bill) -> Findings:
-    """A customer pays two bills of one day with one transfer that names neither: nothing to tell."""
+    """A customer pays two bills of one day with one transfer that names neither: no finding."""
     mates = [o for o in books.bills if o.customer == bill.customer and o.day == bill.day]
     if len([o for o in books.bills if o.customer == bill.customer]) != 2 or len(mates) != 2:
         return None

@@ -154,17 +154,17 @@ def discount_not_agreed(books: Books, bill: Bill) -> Findings:
 def neighbours_tax(books: Books, bill: Bill) -> Findings:
     """The tax rate of another country, on every line that is taxed."""
     rate = Decimal("0.21")
-    told = []
+    findings = []
     for row in bill.lines:
         if row["tax_rate"] and amount_of(row, "taxable"):
             row["tax_rate"] = f"{rate}"
             delta = bill.retax(row) if row["kind"] != "credit" else ZERO
             if delta:
-                told.append(on_line("TAX_RATE_JURISDICTION", bill, row["line_id"], delta))
-    if not told or any(row["kind"] in ("credit", "discount") for row in bill.lines):
+                findings.append(on_line("TAX_RATE_JURISDICTION", bill, row["line_id"], delta))
+    if not findings or any(row["kind"] in ("credit", "discount") for row in bill.lines):
         return None
     bill.follow()
-    return told
+    return findings
 
 
 def untaxed(books: Books, bill: Bill) -> Findings:

@@ -45,13 +45,13 @@ def crm_says_another_country(books: Books, bill: Bill) -> Findings:
     for row in books.tables["subscriptions"]:
         if row["subscription_id"] == bill.sub:
             row["tax_region"] = moved[0]
-    told = []
+    findings = []
     for line in bill.lines:
         due = bill.settle(amount_of(line, "taxable") * moved[1])
         if due != amount_of(line, "tax"):
-            told.append(on_line("TAX_RATE_JURISDICTION", bill, line["line_id"], amount_of(line, "tax") - due))
+            findings.append(on_line("TAX_RATE_JURISDICTION", bill, line["line_id"], amount_of(line, "tax") - due))
         elif amount_of(line, "taxable"):
-            told.append(
+            findings.append(
                 Finding(
                     ("TAX_RATE_JURISDICTION",),
                     "expected_billed",
@@ -63,7 +63,7 @@ def crm_says_another_country(books: Books, bill: Bill) -> Findings:
                     False,
                 )
             )
-    return told
+    return findings
 
 
 def an_event_lost_in_our_feed(books: Books, bill: Bill) -> Findings:

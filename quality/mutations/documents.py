@@ -140,7 +140,7 @@ def the_tax_left_off(books: Books, bill: Bill) -> Findings:
 
 
 def a_day_later(books: Books, bill: Bill) -> Findings:
-    """The document arrives the next day, within its lag: nothing to tell."""
+    """The document arrives the next day, within its lag: no finding."""
     if bill.day + timedelta(days=books.windows["render_lag_days"]) > books.last:
         return None
     for row in (*bill.documents, *bill.printed):

@@ -19,7 +19,7 @@ def _map(books: Books, layer: str, rows: list[Row], ours: str) -> str:
 
 
 def workspace_of_an_account(books: Books, bill: Bill) -> Findings:
-    """The engine bills a workspace that the map gives to the subscription: nothing to tell."""
+    """The engine bills a workspace that the map gives to the subscription: no finding."""
     if sum(o.sub == bill.sub for o in books.bills) > 1:
         return None
     theirs = _map(books, "engine", bill.lines, bill.sub)
@@ -32,10 +32,10 @@ def workspace_with_a_seat_too_many(books: Books, bill: Bill) -> Findings:
     """A mapped workspace, and a seat too many."""
     if sum(o.sub == bill.sub for o in books.bills) > 1:
         return None
-    told = one_seat_more(books, bill)
-    if told:
+    findings = one_seat_more(books, bill)
+    if findings:
         workspace_of_an_account(books, bill)
-    return told
+    return findings
 
 
 def ledgers_own_number(books: Books, bill: Bill) -> Findings:
@@ -49,10 +49,10 @@ def ledgers_own_number(books: Books, bill: Bill) -> Findings:
 
 def ledgers_own_number_and_amount(books: Books, bill: Bill) -> Findings:
     """The ledger's own number, mapped, and an amount that is wrong."""
-    told = booked_with_digits_swapped(books, bill)
-    if told:
+    findings = booked_with_digits_swapped(books, bill)
+    if findings:
         ledgers_own_number(books, bill)
-    return told
+    return findings
 
 
 def in_lower_case(books: Books, bill: Bill) -> Findings:

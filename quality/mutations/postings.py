@@ -110,7 +110,7 @@ def booked_over_the_months_edge(books: Books, bill: Bill) -> Findings:
 
 
 def booked_a_day_later(books: Books, bill: Bill) -> Findings:
-    """Booked the next day, in the same month and within the lag: nothing to tell."""
+    """Booked the next day, in the same month and within the lag: no finding."""
     later = bill.day + timedelta(days=1)
     if later.day == 1 or later > books.last or books.windows["ledger_lag_days"] < 1:
         return None
@@ -130,7 +130,7 @@ def _without_tax(bill: Bill) -> tuple[Row, Row, Decimal] | None:
 
 
 def two_journals(books: Books, bill: Bill) -> Findings:
-    """The net in one journal, the tax in another: together they are the invoice, and nothing is to tell."""
+    """The net in one journal, the tax in another: together they are the invoice, so there is no finding."""
     parted = _without_tax(bill)
     if parted is None:
         return None
@@ -249,7 +249,7 @@ def unreadable_receivable(books: Books, bill: Bill) -> Findings:
 
 
 def in_finer_figures(books: Books, bill: Bill) -> Findings:
-    """More zeros behind the point, the entries in another order: nothing to tell."""
+    """More zeros behind the point, the entries in another order: no finding."""
     for row in bill.posted:
         for side in ("debit", "credit"):
             row[side] = f"{amount_of(row, side):.6f}"

@@ -82,7 +82,7 @@ def paid_a_cent_more(books: Books, bill: Bill) -> Findings:
 
 
 def paid_in_three(books: Books, bill: Bill) -> Findings:
-    """Three payments of three days that are the invoice together: nothing to tell."""
+    """Three payments of three days that are the invoice together: no finding."""
     return _split(books, bill, 3)
 
 
@@ -192,7 +192,7 @@ def for_an_unknown_invoice(books: Books, bill: Bill) -> Findings:
 
 
 def failed_first(books: Books, bill: Bill) -> Findings:
-    """Two attempts fail before the one that succeeds: nothing to tell."""
+    """Two attempts fail before the one that succeeds: no finding."""
     first = bill.succeeded[0]
     for minutes in (20, 40):
         at = datetime.fromisoformat(first["processed_at"].replace("Z", "+00:00")) - timedelta(minutes=minutes)
@@ -214,7 +214,7 @@ def unreadable_payment(books: Books, bill: Bill) -> Findings:
 
 
 def without_a_name(books: Books, bill: Bill) -> Findings:
-    """The payment names no invoice, its journal neither; amount, customer and days leave one: nothing to tell."""
+    """The payment names no invoice, its journal neither; amount, customer and days leave one: no finding."""
     if sum(o.customer == bill.customer for o in books.bills) > 1:
         return None
     for row in (*bill.succeeded, *bill.settled):
@@ -225,7 +225,7 @@ def without_a_name(books: Books, bill: Bill) -> Findings:
 
 
 def charged_back_and_paid_again(books: Books, bill: Bill) -> Findings:
-    """The bank takes all of it back and the customer pays again, within the days to settle: nothing to tell."""
+    """The bank takes all of it back and the customer pays again, within the days to settle: no finding."""
     if not bill.judged or books.windows["payment_settle_days"] < 2:
         return None
     _back(books, bill, bill.total, "chargeback")
@@ -234,7 +234,7 @@ def charged_back_and_paid_again(books: Books, bill: Bill) -> Findings:
 
 
 def paid_before_it_was_issued(books: Books, bill: Bill) -> Findings:
-    """The customer pays the day before the bill is issued, naming it: nothing to tell."""
+    """The customer pays the day before the bill is issued, naming it: no finding."""
     day = bill.day - timedelta(days=1)
     if day < books.first or not bill.judged or len(bill.payments) > 1 or books.windows["payment_settle_days"] < 1:
         return None

@@ -26,7 +26,7 @@ def metered_too_little(books: Books, bill: Bill) -> Findings:
 
 
 def an_event_again(books: Books, bill: Bill) -> Findings:
-    """The source sends an event again with the same id: nothing to tell."""
+    """The source sends an event again with the same id: no finding."""
     for row in books.tables["usage_events"]:
         if row["subscription_id"] == bill.sub and not row.get("corrects"):
             books.tables["usage_events"].append(dict(row))

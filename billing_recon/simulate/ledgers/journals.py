@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -104,3 +106,15 @@ ACCOUNT_PATHS: dict[str, str] = {
     "4000": "Income:Revenue",
 }
 """The same for plain-text ledgers, whose accounts are paths."""
+
+
+def postings_csv(book: Book, columns: Sequence[str], cells: Callable[[str, Posted, str, str], Sequence[str]]) -> bytes:
+    """One CSV row per posting: its `cells` from its journal's id, itself, and its debit and credit as text."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\r\n")
+    rows.writerow(columns)
+    for journal_id, entries in book.journals:
+        for entry in entries:
+            debit, credit = ("", f"{entry.credit:f}") if entry.credits else (f"{entry.debit:f}", "")
+            rows.writerow(cells(journal_id, entry, debit, credit))
+    return out.getvalue().encode()

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
-from billing_recon.simulate.ledgers.journals import Book
+from billing_recon.simulate.ledgers.journals import Book, Posted, postings_csv
 
 COLUMNS = ("Journal No", "Journal Date", "Currency", "Account", "Debits", "Credits", "Memo", "Name", "Ref No")
 
@@ -15,23 +12,9 @@ def quickbooks(book: Book) -> bytes:
 
     An entry is known by its place in its journal.
     """
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\r\n")
-    rows.writerow(COLUMNS)
-    for journal_id, entries in book.journals:
-        for entry in entries:
-            debit, credit = ("", f"{entry.credit:f}") if entry.credits else (f"{entry.debit:f}", "")
-            rows.writerow(
-                [
-                    journal_id,
-                    entry.posted_on.isoformat(),
-                    entry.currency,
-                    entry.account,
-                    debit,
-                    credit,
-                    entry.memo,
-                    entry.customer_id,
-                    entry.invoice_id,
-                ]
-            )
-    return out.getvalue().encode()
+
+    def cells(journal_id: str, entry: Posted, debit: str, credit: str) -> list[str]:
+        where = [journal_id, entry.posted_on.isoformat(), entry.currency, entry.account]
+        return [*where, debit, credit, entry.memo, entry.customer_id, entry.invoice_id]
+
+    return postings_csv(book, COLUMNS, cells)

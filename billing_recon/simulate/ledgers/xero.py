@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
-from billing_recon.simulate.ledgers.journals import ACCOUNT_NAMES, Book
+from billing_recon.simulate.ledgers.journals import ACCOUNT_NAMES, Book, Posted, postings_csv
 
 COLUMNS = (
-    "Journal Number",
-    "Date",
-    "Source",
-    "Account Code",
-    "Account",
-    "Description",
-    "Reference",
-    "Contact",
-    "Currency",
-    "Debit",
-    "Credit",
+    *("Journal Number", "Date", "Source", "Account Code", "Account", "Description", "Reference", "Contact"),
+    *("Currency", "Debit", "Credit"),
 )
 
 
@@ -27,25 +15,10 @@ def xero(book: Book) -> bytes:
 
     An entry is known by its place in its journal.
     """
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\r\n")
-    rows.writerow(COLUMNS)
-    for journal_id, entries in book.journals:
-        for entry in entries:
-            debit, credit = ("", f"{entry.credit:f}") if entry.credits else (f"{entry.debit:f}", "")
-            rows.writerow(
-                [
-                    journal_id,
-                    entry.posted_on.isoformat(),
-                    "Manual journal",
-                    entry.account,
-                    ACCOUNT_NAMES.get(entry.account, entry.account),
-                    entry.memo,
-                    entry.invoice_id,
-                    entry.customer_id,
-                    entry.currency,
-                    debit,
-                    credit,
-                ]
-            )
-    return out.getvalue().encode()
+
+    def cells(journal_id: str, entry: Posted, debit: str, credit: str) -> list[str]:
+        day, account = entry.posted_on.isoformat(), ACCOUNT_NAMES.get(entry.account, entry.account)
+        where = [journal_id, day, "Manual journal", entry.account, account]
+        return [*where, entry.memo, entry.invoice_id, entry.customer_id, entry.currency, debit, credit]
+
+    return postings_csv(book, COLUMNS, cells)
