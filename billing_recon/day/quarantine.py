@@ -21,7 +21,7 @@ from billing_recon.core.quarantine import Fate, RowDecision, Status, Verb
 from billing_recon.core.schema import BY_NAME, KEY_MAP, METERED_USAGE, QUARANTINE, SUBSCRIPTIONS
 from billing_recon.core.signoff import roles_of
 from billing_recon.day.home import Home
-from billing_recon.day.landing import keep, landing_of
+from billing_recon.day.landing import open_landing, write_landing
 from billing_recon.feeds.landing.decisions import BY_DECISION, FATES
 
 _SENT_AGAIN = (SUBSCRIPTIONS, METERED_USAGE, KEY_MAP)
@@ -88,7 +88,7 @@ def find(home: Home, *row_ids: str) -> list[SetAside]:
         names = [column[0] for column in cursor.description or ()]
         for asked, *values in cursor.fetchall():
             row = dict(zip(names[1:], values, strict=True))
-            found[asked][row["row_id"]] = _set_aside(row)
+            found[asked][row["row_id"]] = _quarantined(row)
     problems: list[str] = []
     rows: dict[str, SetAside] = {}
     for asked, these in found.items():
@@ -107,7 +107,7 @@ def find(home: Home, *row_ids: str) -> list[SetAside]:
     return list(rows.values())
 
 
-def _set_aside(row: Mapping[str, Any]) -> SetAside:
+def _quarantined(row: Mapping[str, Any]) -> SetAside:
     status = Status(row["decision"]) if row["decision"] else Status.OPEN
     return SetAside(row["row_id"], row["table_name"], row["day"], status, row)
 
@@ -160,7 +160,7 @@ def decide(
         for table, day in sorted({(d.table, d.day) for d in asked}):
             before = home.control.standing_decisions(table, day)
             mine = [d for d in asked if (d.table, d.day) == (table, day)]
-            con, report = sessions.enter_context(landing_of(home, table, day, [*before, *mine]))
+            con, report = sessions.enter_context(open_landing(home, table, day, [*before, *mine]))
             trials.append((con, report))
             fates |= _fates(con, home, report, [d.row_id for d in mine])
             standing |= {d.row_id: d for d in before}
@@ -176,7 +176,7 @@ def decide(
             return decided
         home.control.decide_rows(asked)
         for con, report in trials:
-            keep(con, home, report, f"quarantine {verb.value} by {by}")
+            write_landing(con, home, report, f"quarantine {verb.value} by {by}")
     return replace(decided, recorded=True)
 
 

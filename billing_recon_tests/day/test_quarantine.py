@@ -107,7 +107,7 @@ def test_all_rows_of_a_release_are_released_or_none(home: Home) -> None:
     landed(home)
     done = release(home, *set_aside(home), amount="1")
     assert not done.recorded
-    assert [outcome.says for outcome in done.refused] == ["kind 'gift' is none of payment, refund, chargeback"]
+    assert [outcome.says for outcome in done.refused] == ["kind 'gift' is not one of payment, refund, chargeback"]
     assert payments(home) == []
     assert home.control.row_decisions("") == []
 
