@@ -1,1 +1,1 @@
-"""Measurements, each beside what a user would pick instead. Run with `make bench`; nothing here is a test."""
+"""Measurements, each compared with what a user would use instead. Run with `make bench`; nothing here is a test."""

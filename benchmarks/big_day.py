@@ -1,4 +1,4 @@
-"""A million usage events and 200,000 invoice lines in one day: the daily job, beside the same totals in pandas."""
+"""A million usage events and 200,000 invoice lines in one day: the daily job, compared with the same totals in pandas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EVENTS_PER_SUBSCRIPTION = 10
 
 
 def build_home(home: Path, subscriptions: int, events_each: int = EVENTS_PER_SUBSCRIPTION) -> None:
-    """A home whose every subscription is billed on one day: a flat line and a usage line each, and all that follows."""
+    """A home in which every subscription is billed on one day: a flat line and a usage line each, with all later layers."""
     shutil.rmtree(home, ignore_errors=True)
     (home / "catalog").mkdir(parents=True)
     (home / "policies").mkdir()

@@ -49,7 +49,7 @@ def run_steps(home: Path) -> dict[str, float]:
 
 
 def run(lines: int = LINES, events: int = EVENTS) -> list[Measurement]:
-    """The day in a process of its own, and its steps."""
+    """The day in a separate process, and its steps."""
     home = WORK / "huge"
     build_home(home, lines // 2, events * 2 // lines)
     whole = measure(

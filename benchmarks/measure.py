@@ -1,4 +1,4 @@
-"""Running a command as a process of its own and reading its wall time and peak memory from the operating system."""
+"""Run a command as a separate process and read its wall time and peak memory from the operating system."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def measure(
 
 
 def _run(answer: str, *argv: str) -> int:
-    """Run `argv` and write what it used. A process of its own stands between, since Linux counts the peak of whoever starts a
-    command among the command's own."""
+    """Run `argv` and write what it used. An intermediate process starts it, since Linux includes the parent's peak in that of
+    a command."""
     begin = time.perf_counter()
     code = subprocess.run(argv, check=False).returncode
     used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -1,7 +1,6 @@
-"""Rating lines of mixed models: beside one hand-written statement for graduated tiers, beside plain decimals, and by size.
+"""Rating lines of mixed models, compared with a hand-written statement for graduated tiers, with plain decimals, and by size.
 
-`python -m benchmarks.rating LINES` rates so many lines in this process and prints what it took; `run` does so in processes of
-their own, to read their memory.
+`python -m benchmarks.rating LINES` rates LINES lines in this process and prints what it took; `run` does so in separate processes, to read their memory.
 """
 
 from __future__ import annotations
@@ -28,10 +27,10 @@ from billing_recon.simulate.engine import rate_charge
 from billing_recon_tests.compute.rating.oracle import Asked, amount, settled
 
 SIZES = (10_000, 100_000, 1_000_000, 5_000_000)
-BESIDE = 1_000_000
+COMPARED = 1_000_000
 """The size at which the two peers are run too."""
 SAMPLE = 50_000
-"""Lines that are rated one by one in Python; the time is taken times BESIDE / SAMPLE."""
+"""Lines that are rated one by one in Python; the time is multiplied by COMPARED / SAMPLE."""
 RESULT = WORK / "rating.json"
 
 PEERS = {
@@ -89,7 +88,7 @@ def plans(number: int = 200) -> list[Plan]:
 
 
 def opened(lines: int) -> duckdb.DuckDBPyConnection:
-    """A session with the catalog and so many items."""
+    """A session with the catalog and some items."""
     con = session(Limits(memory="1536MB"))
     register_terms(con, Catalog(plans=tuple(plans()), taxes=(), digest=""), Company(name="b", currencies=("USD",)))
     con.execute("CREATE TABLE run_params AS SELECT 'half_up' AS rounding")
@@ -132,20 +131,20 @@ def by_decimals(lines: int) -> float:
 
 
 def rate_here(lines: int) -> dict[str, float]:
-    """Rate so many lines in this process."""
+    """Rate some lines in this process."""
     con = opened(lines)
     relations = price("items", "rated")
     build(con, relations)
     found = {"rating": seconds(lambda: build(con, relations))}
-    if lines == BESIDE:
+    if lines == COMPARED:
         found["by hand"] = seconds(lambda: con.execute(HAND_WRITTEN))
-        found["by oracle"] = by_oracle(SAMPLE) * (BESIDE // SAMPLE)
-        found["by decimals"] = by_decimals(SAMPLE) * (BESIDE // SAMPLE)
+        found["by oracle"] = by_oracle(SAMPLE) * (COMPARED // SAMPLE)
+        found["by decimals"] = by_decimals(SAMPLE) * (COMPARED // SAMPLE)
     return found
 
 
 def run() -> list[Measurement]:
-    """Each size in a process of its own; the seconds are the rating's, the memory the process's."""
+    """Rate each size in a separate process; the seconds are those of rating, the memory is the process's."""
     WORK.mkdir(exist_ok=True)
     rows = []
     for lines in SIZES:
@@ -153,7 +152,7 @@ def run() -> list[Measurement]:
         found = json.loads(RESULT.read_text("utf-8"))
         note = f"{found['rating'] / lines * 1e6:.2f} microseconds a line"
         rows.append(Measurement(whole.what, found["rating"], whole.peak_mb, note))
-        if lines == BESIDE:
+        if lines == COMPARED:
             for peer, told in PEERS.items():
                 times = f"rating takes {found['rating'] / found[peer]:.2f} of this"
                 rows.append(Measurement(f"  {told}", found[peer], whole.peak_mb, times))

@@ -1,4 +1,4 @@
-"""A large day reconciled: its lines and its invoices, beside the bare comparisons written by hand and beside datacompy.
+"""A large day reconciled: its lines and invoices, compared with bare comparisons written by hand and with datacompy.
 
 5M engine lines, 5M document lines, 1M invoices with a document and a journal of three entries each, one in 997 off. Both
 sides read the same Parquet files in the warehouse's types. The line compare is what it takes from landed lines to coded and
@@ -127,7 +127,7 @@ THREE_WAY = (
     "booked_findings",
     "booked_assessed",
 )
-"""Relations that say of every invoice where it stands in the documents and in the ledger."""
+"""Relations that match every invoice with the documents and the ledger."""
 
 
 Found = dict[str, tuple[float, float]]
@@ -144,7 +144,7 @@ def _since(begin: tuple[float, float]) -> tuple[float, float]:
 
 
 def chosen() -> Iterable[Relation]:
-    """The relations of both comparisons, and what helps them, in the order of a day's run."""
+    """The relations of both comparisons and their inputs, in the order of a day's run."""
     names = {*LINE_COMPARE, *THREE_WAY}
     needed = {r.name: r for r in reconcile.RELATIONS}
     waiting = list(names)
@@ -227,7 +227,7 @@ WHERE e.total IS DISTINCT FROM d.payable OR e.total IS DISTINCT FROM b.ar OR d.d
     OR b.unbalanced <> 0 OR b.revenue <> e.gross - e.discount OR b.tax <> e.tax OR b.credits <> e.credit OR d.subtotal <> e.gross
     OR d.discount <> e.discount OR d.tax <> e.tax OR d.customer_id <> e.customer_id OR b.customer_id <> e.customer_id
     OR date_trunc('month', b.posted_on) <> date_trunc('month', e.issued_on)"""
-"""What the three-way compare looks at besides totals: tax, net, credits, customers, months, second documents and journals."""
+"""What the three-way comparison covers in addition to totals: tax, net, credits, customers, months, second documents and journals."""
 
 BY_HAND = {"lines by hand": LINES_BY_HAND, "totals by hand": TOTALS_BY_HAND, "details by hand": DETAILS_BY_HAND}
 
@@ -255,17 +255,17 @@ found = datacompy.PolarsCompare(billed, shown, join_columns=["invoice_id", "line
 print(found.all_mismatch().height, round(time.perf_counter() - begin, 2), round(time.process_time() - cpu, 2),
     resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 """
-"""The same frames in datacompy's polars form, which compares amounts as floats: differences, seconds by the clock and of CPU, MB.
+"""The same frames in datacompy for polars, which compares amounts as floats: differences, wall and CPU seconds, MB.
 
-It is no dependency of ours: `pip install datacompy polars duckdb pyarrow` into an environment of its own, and run this there
+It is not a dependency: `pip install datacompy polars duckdb pyarrow` into a separate environment, and run this there
 with the folder of tables (`write_tables`) as argument.
 """
 
 
 def run(lines: int = LINES) -> list[Measurement]:
-    """Each in a process of its own; seconds are those of the comparison, memory is the whole process's.
+    """Run each in a separate process; seconds are those of the comparison, memory is the whole process's.
 
-    On a machine that does other things besides, compare the seconds of CPU.
+    On a busy machine, compare the CPU seconds.
     """
     folder = WORK / "reconcile"
     write_tables(folder, lines)
@@ -308,7 +308,7 @@ def _argv(which: str, folder: Path, memory: str) -> list[str]:
 
 
 def _main(which: str, where: str, memory: str = "1536MB") -> None:
-    """`which` of a folder of tables, or of so many lines, for which the tables are written first."""
+    """`which` for a folder of tables, or for a number of lines, for which the tables are written first."""
     folder = Path(where)
     if where.isdigit():
         folder = WORK / f"reconcile_{where}"

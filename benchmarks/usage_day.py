@@ -1,6 +1,6 @@
-"""Twenty million usage events landed in one day: contract, dedupe and roll-up, beside one DuckDB statement and pandas.
+"""Twenty million usage events landed in one day: contract, dedupe and roll-up, compared with one DuckDB statement and with pandas.
 
-Events repeat (0.1%), come late (1%), correct others (0.1%) and contradict themselves (a handful). All three read the same
+Some events are duplicated (0.1%), late (1%), corrections (0.1%) or contradict another of the same id (a handful). All three read the same
 Parquet files and answer the same questions: which rows count, and how many units each subscription, meter and local day
 has. Only the first also says what is wrong with a row, keeps the rows by partition, and can be run again.
 """
@@ -21,7 +21,7 @@ EVENTS_A_SUBSCRIPTION = 200
 
 
 def build_home(home: Path, events: int) -> None:
-    """A home whose subscriptions lie in four time zones and use three meters; the day's events as one Parquet file."""
+    """A home with subscriptions in four time zones and three meters; the day's events are one Parquet file."""
     shutil.rmtree(home, ignore_errors=True)
     for folder in ("catalog", "policies", "landing/usage_events", "landing/subscriptions"):
         (home / folder).mkdir(parents=True)

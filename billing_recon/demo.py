@@ -1,4 +1,4 @@
-"""`make demo`: 60 days of a simulated company with billing bugs, and what was found held against the truth."""
+"""`make demo`: 60 days of a simulated company with billing bugs, and the breaks found compared with the truth."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from billing_recon.core.errors import BillingReconError
+from billing_recon.core.figures import count, per_currency
 from billing_recon.core.period import days_between
 from billing_recon.core.reason import Code
-from billing_recon.report.figures import count, per_currency
 from billing_recon.report.summary import Progress
 from billing_recon.report.terminal import Col, Screen, Table
 
@@ -47,12 +47,12 @@ FAULTS: dict[Code, int] = {
     Code.PAYMENT_AMOUNT: 1,
 }
 ELSEWHERE = ("BILLING_RECON_STATE", "BILLING_RECON_CONTROL_URL")
-"""Settings that would keep the demo's state outside its home, where a former one could not be replaced."""
+"""Settings that would keep the demo's state outside its home, so that an earlier demo could not be replaced."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Difference:
-    """What makes a break the injected one: its place, its code, and its exact amount."""
+    """What must be equal for a break to be the injected one: place, code and exact amount."""
 
     code: str
     pair: str
@@ -68,9 +68,9 @@ class Difference:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; 0 when everything injected was found and nothing else, whatever the gates say."""
+    """Run the demo; return 0 if every injected bug was found and nothing else, whatever the gates decide."""
     parser = argparse.ArgumentParser(prog="python -m billing_recon.demo", description=__doc__)
-    parser.add_argument("--home", type=Path, default=Path("data/demo"), help="replaced if it is a former demo")
+    parser.add_argument("--home", type=Path, default=Path("data/demo"), help="replaced if it is an earlier demo")
     path = parser.parse_args(arguments).home
     for name in ELSEWHERE:
         os.environ.pop(name, None)
@@ -85,16 +85,16 @@ def _demo(path: Path, screen: Screen) -> int:
     from billing_recon.day.baselines import capture_baseline
     from billing_recon.day.home import Home
     from billing_recon.defs.runner import run_days
-    from billing_recon.report import stored_rows as reading
+    from billing_recon.report import stored_rows
     from billing_recon.simulate import RenderedAs, simulate
 
     days = days_between(FIRST, LAST)
     screen.say(
         f"A simulated company: {count(CUSTOMERS, 'customer')}, {count(len(days), 'day')}, "
-        f"{count(sum(FAULTS.values()), 'billing bug')} put in on purpose.",
+        f"{count(sum(FAULTS.values()), 'billing bug')} injected.",
         style="bold",
     )
-    with screen.progress("simulating") as tell:
+    with screen.progress("simulating") as report:
         made = simulate(
             seed=SEED,
             first=FIRST,
@@ -104,11 +104,11 @@ def _demo(path: Path, screen: Screen) -> int:
             out=path,
             documents=RenderedAs.MIXED,
             closed=True,
-            progress=lambda stage, done, of: tell(stage, done) if done == of else None,
+            progress=lambda stage, done, of: report(stage, done) if done == of else None,
         )
     started = time.monotonic()
-    with screen.progress("reconciling", total=len(days)) as tell:
-        outcomes = run_days(path, days, Progress(tell))
+    with screen.progress("reconciling", total=len(days)) as report:
+        outcomes = run_days(path, days, Progress(report))
     seconds = time.monotonic() - started
     failed = [outcome for outcome in outcomes if not outcome.success]
     if failed:
@@ -116,7 +116,7 @@ def _demo(path: Path, screen: Screen) -> int:
         return 1
     home = Home.open(path)
     capture_baseline(home, "first-weeks", FIRST, BASELINE_LAST, "demo")
-    broken = reading.breaks(home, FIRST, LAST)
+    broken = stored_rows.breaks(home, FIRST, LAST)
     injected, found = _injected(path / "truth.csv"), _found(broken)
     _show(screen, home, made, Counter(str(o.verdict) for o in outcomes), broken, seconds)
     return _compare(screen, injected, found, broken, path)
@@ -161,7 +161,7 @@ def _show(
     broken: Sequence[Row],
     seconds: float,
 ) -> None:
-    """What matched and what broke."""
+    """Show what matched and what broke."""
     screen.say()
     screen.say(
         f"{made.events:,} usage events, {made.invoices:,} invoices with {made.invoice_lines:,} lines and "
@@ -188,13 +188,13 @@ def _show(
 
 
 def _matched(home: Home) -> Table:
-    from billing_recon.report import stored_rows as reading
+    from billing_recon.report import stored_rows
 
     table = Table(
         [Col("layers compared"), Col("agree", right=True), Col("differ", right=True), Col("not yet due", right=True)],
         title="What matched",
     )
-    for pair in reading.pairs_over(home, FIRST, LAST):
+    for pair in stored_rows.pairs_over(home, FIRST, LAST):
         table.add(
             pair["pair"].replace("_", " and "), f"{pair['matched']:,}", f"{pair['breaks']:,}", f"{pair['pending']:,}"
         )
@@ -204,7 +204,7 @@ def _matched(home: Home) -> Table:
 def _compare(
     screen: Screen, injected: Counter[Difference], found: Counter[Difference], broken: Sequence[Row], path: Path
 ) -> int:
-    """Hold what was found against truth.csv, and say what to try next."""
+    """Compare the breaks with truth.csv, and show what to try next."""
     missed, invented = injected - found, found - injected
     hit = sum((injected & found).values())
     right = not missed and not invented

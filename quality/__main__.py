@@ -1,4 +1,4 @@
-"""`python -m quality`: the table of faults injected, found, missed and invented, by code."""
+"""`python -m quality`: a table of faults injected, found, missed and invented, by code."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.reason import Code
 from billing_recon.simulate import SUPPORTED, known_faults, simulate
 from quality.foreign import write_foreign
-from quality.measuring import DAYS, FIRST, Score, score
 from quality.mutations import MUTATIONS, judge, write_mutated
-from quality.other_hand import write_company
+from quality.other_engine import write_company
+from quality.scores import DAYS, FIRST, Score, score
 
 MIXED = tuple(code for code in SUPPORTED if code is not Code.UNEXPLAINED)
-"""Every fault with a cause. What has none is UNEXPLAINED, and must not be found where every fault has one."""
+"""Every fault with a cause. UNEXPLAINED has none, and must not be found if every fault has one."""
 
 KNOWN = Counter(fault.code for fault in known_faults())
 WIDE = tuple(fault.name for fault in known_faults() if fault.several)
 WIDE_TURNS = 6
-"""So many companies have every form that strikes an account or a batch once among them, as far as there is room."""
+"""This many companies have every form for an account or a batch once among them, if there is room."""
 
 Span = tuple[int, date]
 """How many days a company has, and the first of them."""
@@ -38,8 +38,8 @@ Make = Callable[[int, int, int, Path], Span]
 def simulated(
     seed: int, customers: int, each: int, out: Path, *, by_event: bool = True, in_advance: bool = False
 ) -> Span:
-    """A company with `each` of every fault, their forms in turn, and one in WIDE_TURNS of those forms that strike an
-    account or a batch; fewer of those for which this company has no more room."""
+    """A company with `each` of every fault, its forms in turn, and one in WIDE_TURNS of the forms for an account or a batch;
+    fewer of those for which this company has no room."""
     faults: dict[str, int] = {code: each for code in MIXED if each}
     faults |= {form: 1 for form in WIDE[seed % WIDE_TURNS :: WIDE_TURNS] if each}
     while True:
@@ -67,14 +67,14 @@ def in_advance(seed: int, customers: int, each: int, out: Path) -> Span:
 
 
 def other(seed: int, customers: int, each: int, out: Path) -> Span:
-    """A company of another make, see other_hand."""
+    """A company with another engine, see other_engine."""
     span = simulated(seed, customers, 0, out, by_event=False)
     write_company(out, seed, each)
     return span
 
 
 def by_outsider(seed: int, customers: int, each: int, out: Path) -> Span:
-    """A company that shares nothing with the simulator's, see foreign; three subscriptions a customer asked for."""
+    """A company that shares nothing with the simulator's, see foreign; three subscriptions per customer asked for."""
     span = write_foreign(seed, out, faulty=each > 0, subscriptions=3 * customers)
     return span.days, span.first
 
@@ -86,7 +86,7 @@ def measure(make: Make, customers: int, each: int, seed: int) -> Score:
 
 
 def measure_mutated(customers: int, seed: int) -> Score:
-    """A clean company whose files somebody else has edited, see mutations."""
+    """A clean company with edited files, see mutations."""
     with tempfile.TemporaryDirectory(prefix="quality-") as folder:
         out = Path(folder) / "home"
         write_mutated(seed, out, FIRST, FIRST + timedelta(days=DAYS - 1), customers=customers)
@@ -94,7 +94,7 @@ def measure_mutated(customers: int, seed: int) -> Score:
 
 
 def table(result: Score, codes: tuple[str, ...]) -> str:
-    """Markdown, one row a code."""
+    """A Markdown table, one row per code."""
     rows = [
         "| code | forms | injected | found | missed | invented | recall | precision |",
         "|---|---:|---:|---:|---:|---:|---:|---:|",
@@ -113,7 +113,7 @@ def table(result: Score, codes: tuple[str, ...]) -> str:
 
 
 def _forms(result: Score, code: str) -> str:
-    """How many of a code's forms were injected, of how many there are; nothing of a maker that tells none."""
+    """How many of a code's forms were injected, of how many there are; `-` for companies without forms."""
     met = len(result.forms) if code == "all" else sum(one == code for one, _ in result.forms)
     known = KNOWN.total() if code == "all" else KNOWN[Code(code)]
     return f"{met} of {known}" if result.forms else "-"
@@ -126,17 +126,17 @@ def _share(part: int, whole: int) -> str:
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m quality",
-        description="Simulate companies with every fault mixed, reconcile them day by day, and hold the breaks against "
+        description="Simulate companies with every fault mixed, reconcile them day by day, and compare the breaks with "
         "truth.csv by code, entity, day and exact delta.",
     )
     parser.add_argument("--seeds", type=int, default=30, help="companies with faults, seeds 1 to N (default 30)")
     parser.add_argument("--clean", type=int, default=3, help="companies without faults, seeds 1 to N (default 3)")
-    parser.add_argument("--other", type=int, default=3, help="companies of another make, seeds 1 to N (default 3)")
+    parser.add_argument("--other", type=int, default=3, help="companies with another engine, seeds 1 to N (default 3)")
     parser.add_argument("--ahead", type=int, default=3, help="companies that bill in advance, seeds 1 to N (default 3)")
-    parser.add_argument("--foreign", type=int, default=3, help="companies of an outsider's, seeds 1 to N (default 3)")
     parser.add_argument(
-        "--mutate", type=int, default=3, help="companies whose files somebody else edited, seeds 1 to N (default 3)"
+        "--foreign", type=int, default=3, help="companies written by an outsider, seeds 1 to N (default 3)"
     )
+    parser.add_argument("--mutate", type=int, default=3, help="companies with edited files, seeds 1 to N (default 3)")
     parser.add_argument("--first-seed", type=int, default=1, help="the first of the seeds (default 1)")
     parser.add_argument("--customers", type=int, default=40)
     parser.add_argument("--each", type=int, default=1, help="faults of each code in a company (default 1)")
@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     runs: tuple[tuple[str, Make, int, int], ...] = (
         ("every fault mixed", simulated, given.seeds, given.each),
         ("no fault", simulated, given.clean, 0),
-        ("another make, its own faults", other, given.other, given.each),
+        ("another engine, its own faults", other, given.other, given.each),
         ("in advance, every fault mixed", in_advance, given.ahead, given.each),
         ("in advance, no fault", in_advance, min(given.ahead, given.clean), 0),
         ("an outsider's company", by_outsider, given.foreign, given.each),
@@ -178,7 +178,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
             print(
                 f"\n{name}: {count} companies, {given.customers} customers; "
-                f"{total.unsummed} breaks whose stages do not sum\n\n{table(total, codes)}"
+                f"{total.unsummed} breaks with stages that do not sum to the delta\n\n{table(total, codes)}"
             )
             failed = failed or bool(total.missed or total.invented or total.unsummed)
     return 1 if failed else 0

@@ -1,11 +1,11 @@
-"""A company that the simulator had no hand in: what an outsider's engine, ledger and bank do wrong is found, and nothing else."""
+"""A company made without the simulator: the faults of an outsider's engine, ledger and bank are found, and nothing else."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from quality.foreign import write_foreign
-from quality.measuring import read_truth, score
+from quality.scores import read_truth, score
 
 
 def test_ten_days_of_an_outsiders_company(tmp_path: Path) -> None:

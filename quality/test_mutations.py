@@ -1,4 +1,4 @@
-"""Files that somebody else edited: what the edit did is found, to the cent and under an honest code, and nothing else is."""
+"""Edited files: the effect of each edit is found, to the cent and under a correct code, and nothing else is."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ DAYS = (LAST - FIRST).days + 1
     ids=lambda only: only[0].partition(":")[2],
 )
 def test_edits_of_a_company_worked_out_by_hand(tmp_path: Path, only: tuple[str, ...]) -> None:
-    struck = mutate(write_by_hand(tmp_path), only, harmless=False)
+    applied = mutate(write_by_hand(tmp_path), only, harmless=False)
     result = judge(tmp_path, DAYS, FIRST)
-    assert {one.mutation for one in struck} == set(only)
+    assert {one.mutation for one in applied} == set(only)
     assert (result.details, result.unsummed) == ([], 0)
 
 

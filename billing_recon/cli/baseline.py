@@ -1,4 +1,4 @@
-"""`baseline capture` and `baseline show`: the pre-launch figures that later days are held against, in versions."""
+"""`baseline capture` and `baseline show`: versions of the pre-launch figures that later days are compared with."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Annotated
 import typer
 
 from billing_recon.cli.options import MARKUP, HomeOption, actor, days_asked, home_hint, open_home
-from billing_recon.report.figures import count
+from billing_recon.core.figures import count
 from billing_recon.report.terminal import Col, Screen, Table
 
 app = typer.Typer(
-    help="Capture and show the pre-launch baseline, in versions that nothing overwrites.",
+    help="Capture and show the pre-launch baseline.",
     no_args_is_help=True,
     rich_markup_mode=MARKUP,
 )
@@ -24,12 +24,15 @@ Examples:
 )
 def capture(
     ctx: typer.Context,
-    name: Annotated[str, typer.Option("--name", metavar="N", help="Of the baseline; policy refers to it.")],
+    name: Annotated[str, typer.Option("--name", metavar="N", help="The baseline's name, as the policy refers to it.")],
     first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="First day.")],
     last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="Last day.")],
     home: HomeOption = None,
 ) -> None:
-    """Keep the metrics of a range of reconciled days as a new version of a baseline."""
+    """Capture the metrics of reconciled days as a new version.
+
+    No version is ever overwritten.
+    """
     days = days_asked(first, last)
     from billing_recon.day.baselines import capture_baseline
 
@@ -39,7 +42,7 @@ def capture(
     screen.say(f"baseline '{name}' version {version}: {count(len(days), 'day')}, {days[0]} to {days[-1]}", style="bold")
     if opened.policy.gate.baseline != name:
         screen.say(
-            f"next: the policy does not name it yet; write `baseline: {name}` under `gate:` in policies/, "
+            f"next: the policy does not use it yet; write `baseline: {name}` under `gate:` in policies/, "
             f"then billing-recon policy apply{home_hint(ctx, home)}"
         )
 
@@ -50,7 +53,7 @@ Examples:
   billing-recon baseline show"""
 )
 def show(ctx: typer.Context, home: HomeOption = None) -> None:
-    """List the baselines, which one the policy uses, and what it expects a day to look like."""
+    """List the baselines, and the range of each metric in the one in use."""
     opened = open_home(ctx, home)
     screen = Screen()
     captured = opened.control.baselines()
@@ -68,7 +71,7 @@ def show(ctx: typer.Context, home: HomeOption = None) -> None:
         screen.say("the policy names no baseline (gate: baseline), so drift is not checked")
         return
     if used not in newest:
-        screen.say(f"the policy names baseline '{used}', which was never captured")
+        screen.say(f"the policy names baseline '{used}', which has not been captured")
         return
     from billing_recon.report.baseline import baseline_ranges
 

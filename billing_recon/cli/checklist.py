@@ -1,34 +1,30 @@
-"""`checklist`: which business fields a day's layers have, and in which of them rows were at fault."""
+"""`checklist`: how completely each layer fills its business fields, and which fields have faults."""
 
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
-from billing_recon.cli.looking import Format
-from billing_recon.cli.options import DayOption, HomeOption, latest_judged_day, open_home
+from billing_recon.cli.options import DayOption, Format, FormatOption, HomeOption, latest_judged_day, open_home
 from billing_recon.core.period import parse_day
 from billing_recon.report.terminal import Screen
 
-EXAMPLES = {
-    "checklist": """\b
-Examples:
+EXAMPLES = """
   billing-recon checklist --day 2026-03-02
-  billing-recon checklist --day 2026-03-02 --format json | jq 'select(.fault_share != "0")'""",
-}
+  billing-recon checklist --day 2026-03-02 --format json | jq 'select(.fault_share != "0")'"""
 
 
 def checklist(
     ctx: typer.Context,
     day: DayOption = None,
-    form: Annotated[Format, typer.Option("--format", help="How it is written.")] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
     home: HomeOption = None,
 ) -> None:
-    """Show, per layer and business field, how many of the day's rows have it and how many were set aside for it.
+    """Show, per layer and field, what is filled and what is wrong.
 
-    A layer without rows is NO DATA, never 0% or 100%.
+    Counts how many of the day's rows have the field, and how many were quarantined because of it. A layer without rows is
+    NO DATA, never 0% or 100%.
     """
     from billing_recon.report import checklist as report
 

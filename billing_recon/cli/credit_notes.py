@@ -1,4 +1,4 @@
-"""`credit-notes`: which earlier charges the credit notes of some days take back, and what they give back beyond them."""
+"""`credit-notes`: the earlier charges that credit notes reverse, and what they credit beyond them."""
 
 from __future__ import annotations
 
@@ -7,34 +7,28 @@ from typing import Annotated
 
 import typer
 
-from billing_recon.cli.looking import Format
-from billing_recon.cli.options import HomeOption, ToOption, days_asked, open_home
-from billing_recon.report.figures import count
+from billing_recon.cli.options import Format, FormatOption, HomeOption, ToOption, days_asked, open_home, range_text
+from billing_recon.core.figures import count
 from billing_recon.report.terminal import Screen
 
-EXAMPLES = {
-    "credit-notes": """\b
-Examples:
+EXAMPLES = """
   billing-recon credit-notes --day 2026-03-02
   billing-recon credit-notes --day 2026-03-01 --to 2026-03-31
   billing-recon credit-notes --day 2026-03-02 --format json | jq -r 'select(.state != "covered") | .invoice_id'"""
-}
 _SHOWN = 20
 
 
 def credit_notes(
     ctx: typer.Context,
-    day: Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The day of issue, or the first of them.")],
+    day: Annotated[str, typer.Option("--day", metavar="YYYY-MM-DD", help="The day of issue, or the first of a range.")],
     to: ToOption = None,
-    form: Annotated[
-        Format, typer.Option("--format", help="table for people; csv and json carry every line and its charges.")
-    ] = Format.TABLE,
+    form: FormatOption = Format.TABLE,
     home: HomeOption = None,
 ) -> None:
-    """Show which earlier charges the credit notes of some days take back.
+    """Show which earlier charges credit notes reverse.
 
-    A line of a credit note takes back charges of the same customer, product and unit price, the earliest first, each unit
-    once. What finds none is uncovered: it gives back what was never charged so.
+    A credit note's line reverses charges of the same customer, product and unit price, the earliest first, each unit once.
+    Units without such a charge are uncovered: they credit something that was never charged.
     """
     from billing_recon.day.credit_notes import credit_lines
     from billing_recon.report import credit_notes as shown
@@ -46,8 +40,7 @@ def credit_notes(
         sys.stdout.write(shown.EXPORTS[form.value](lines))
         return
     screen = Screen()
-    when = f"{days[0]}" if len(days) == 1 else f"{days[0]} to {days[-1]}"
-    screen.say(f"{count(len(lines), 'line')} on credit notes of {when}", style="bold")
+    screen.say(f"{count(len(lines), 'line')} on credit notes issued on {range_text(days)}", style="bold")
     if lines:
         screen.table(shown.by_state(lines))
     left = sum(line.state != "covered" for line in lines)

@@ -1,4 +1,4 @@
-"""`exceptions list`, `assign` and `resolve`: the breaks that nobody has mended yet, who looks at them, what they were."""
+"""`exceptions list`, `assign` and `resolve`: breaks that are not fixed yet, their assignee, and what was decided."""
 
 from __future__ import annotations
 
@@ -9,40 +9,30 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing_recon.cli.looking import Format
-from billing_recon.cli.options import (
-    MARKUP,
-    HomeOption,
-    ToOption,
-    actor,
-    days_asked,
-    home_hint,
-    latest_judged_day,
-    open_home,
-)
+from billing_recon.cli import options
 from billing_recon.core.break_decision import DECIDABLE
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.reason import Code, Disposition
-from billing_recon.report.figures import count
+from billing_recon.core.figures import count
+from billing_recon.core.reason import Disposition
 from billing_recon.report.terminal import Screen
 
 if TYPE_CHECKING:
     from billing_recon.core.break_decision import BreakDecision
 
 app = typer.Typer(
-    help="Breaks over days: which are open and how old, who looks at them, and what each turned out to be.",
+    help="Breaks as work: list, assign, resolve.",
     no_args_is_help=True,
-    rich_markup_mode=MARKUP,
+    rich_markup_mode=options.MARKUP,
 )
 
 
 @app.callback()
 def exceptions() -> None:
-    """Breaks that people work off."""
+    """Breaks as work: list, assign, resolve."""
 
 
 class Shown(StrEnum):
-    """Which exceptions `list` shows."""
+    """Which exceptions `list` shows: `decided` ones do not count against a gate, `gone` ones no longer differ."""
 
     OPEN = "open"
     DECIDED = "decided"
@@ -51,10 +41,8 @@ class Shown(StrEnum):
 
 
 IdsArgument = Annotated[
-    list[str], typer.Argument(metavar="BREAK_ID...", help="From `list`; its first characters are enough.")
+    list[str], typer.Argument(metavar="BREAK_ID...", help="From `list`; a unique beginning is enough.")
 ]
-AsOption = Annotated[str, typer.Option("--as", metavar="NAME", help="Who stands for it; kept in the audit chain.")]
-ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit chain.")]
 
 
 @app.command(
@@ -65,29 +53,34 @@ ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why
 )
 def list_exceptions(
     ctx: typer.Context,
-    day: Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The breaks' day; else all.")] = None,
-    to: ToOption = None,
-    code: Annotated[str | None, typer.Option("--code", metavar="CODE", help="Only this reason code.")] = None,
-    owner: Annotated[str | None, typer.Option("--owner", metavar="TEAM", help="Only this owner's.")] = None,
-    assignee: Annotated[str | None, typer.Option("--assignee", metavar="NAME", help="Only this person's.")] = None,
-    older_than: Annotated[int | None, typer.Option("--older-than", metavar="DAYS", help="Only older ones.")] = None,
+    day: options.AnyDayOption = None,
+    to: options.ToOption = None,
+    code: options.CodeOption = None,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="TEAM", help="Only this owner's breaks.")] = None,
+    assignee: Annotated[
+        str | None, typer.Option("--assignee", metavar="NAME", help="Only breaks assigned to this person.")
+    ] = None,
+    older_than: Annotated[
+        int | None, typer.Option("--older-than", metavar="DAYS", help="Only breaks older than this.")
+    ] = None,
     status: Annotated[
-        Shown, typer.Option("--status", help="open: counting against a gate; gone: mended since they were decided.")
+        Shown, typer.Option("--status", help="open: counts against a gate; gone: no longer differs.")
     ] = Shown.OPEN,
-    form: Annotated[Format, typer.Option("--format", help="table for people; csv and json carry all.")] = Format.TABLE,
-    home: HomeOption = None,
+    form: options.FormatOption = options.Format.TABLE,
+    home: options.HomeOption = None,
 ) -> None:
-    """List exceptions with their age as of the latest judged day, owner, who looks at them, and what was decided."""
+    """List exceptions with age, owner, assignee and decision.
+
+    Ages are as of the latest judged day.
+    """
     from billing_recon.day import exceptions as day_exceptions
     from billing_recon.report import exceptions as report
 
-    if code is not None and code not in Code.__members__:
-        raise ConfigurationError(f"'{code}' is no reason code; the codes are {', '.join(Code)}")
-    if to and not day:
-        raise ConfigurationError("--to needs --day, the first day of the range")
-    opened = open_home(ctx, home)
-    days = days_asked(day, to) if day else [day_exceptions.EARLIEST, day_exceptions.LATEST]
-    as_of: date = latest_judged_day(opened)
+    options.require_code(code)
+    options.require_first_day(day, to)
+    opened = options.open_home(ctx, home)
+    days = options.days_asked(day, to) if day else [day_exceptions.EARLIEST, day_exceptions.LATEST]
+    as_of: date = options.latest_judged_day(opened)
     found = [
         e
         for e in day_exceptions.exceptions(opened, days[0], days[-1], as_of)
@@ -102,7 +95,7 @@ def list_exceptions(
             Shown.ALL: True,
         }[status]
     ]
-    if form is not Format.TABLE:
+    if form is not options.Format.TABLE:
         sys.stdout.write(report.EXPORTS[form.value](found))
         return
     screen = Screen()
@@ -112,7 +105,7 @@ def list_exceptions(
         return
     screen.table(report.listed(found))
     screen.table(report.sums(found))
-    hint = home_hint(ctx, home)
+    hint = options.home_hint(ctx, home)
     screen.say(f"next: billing-recon explain{hint} {found[0].row['break_id']}, then billing-recon exceptions resolve")
 
 
@@ -120,16 +113,16 @@ def list_exceptions(
 def assign(
     ctx: typer.Context,
     break_ids: IdsArgument,
-    to: Annotated[str, typer.Option("--to", metavar="NAME", help="Who looks at them; '' takes it off them.")],
-    by: AsOption = "",
-    reason: ReasonOption = "",
-    home: HomeOption = None,
+    to: Annotated[str, typer.Option("--to", metavar="NAME", help="Who works on them; '' removes the assignee.")],
+    by: options.AsOption = "",
+    reason: options.ReasonOption = "",
+    home: options.HomeOption = None,
 ) -> None:
-    """Say who looks at breaks. It decides nothing, and no verdict changes by it."""
+    """Assign breaks to somebody. No decision is made and no verdict changes."""
     from billing_recon.day.exceptions import assign as assign_breaks
 
-    opened = open_home(ctx, home)
-    made = assign_breaks(opened, break_ids, to.strip(), by=by, reason=reason, actor=actor())
+    opened = options.open_home(ctx, home)
+    made = assign_breaks(opened, break_ids, to.strip(), by=by, reason=reason, actor=options.actor())
     screen = Screen()
     _say(screen, made, len(set(break_ids)), f"assigned to {to.strip()}" if to.strip() else "assigned to nobody")
 
@@ -146,33 +139,32 @@ def resolve(
         str,
         typer.Option("--disposition", metavar="DISPOSITION", help=f"One of {', '.join(d.value for d in DECIDABLE)}."),
     ],
-    by: AsOption = "",
-    reason: ReasonOption = "",
-    home: HomeOption = None,
+    by: options.AsOption = "",
+    reason: options.ReasonOption = "",
+    home: options.HomeOption = None,
 ) -> None:
-    """Decide what breaks turned out to be; OPEN takes a decision back.
+    """Decide what breaks turned out to be.
 
-    TIMING and EXPECTED_CHANGE take a break off its day's gate; DEFECT and DATA_ERROR keep it there until it is mended. A
-    decision holds for the difference that it was made about: where the figure changes, the break is open again. It
-    survives reruns, and takes effect when the break's day is run again.
+    TIMING and EXPECTED_CHANGE take a break off its day's gate; DEFECT and DATA_ERROR keep it there until it is fixed; OPEN
+    revokes a decision. A decision takes effect when the break's day is run again, and survives reruns. It applies to the
+    difference it was made about: if the amount changes, the break is open again.
 
-    Exits 1 when a break's month is closed.
+    Exits 1 if a break's month is closed.
     """
     from billing_recon.day.exceptions import resolve as resolve_breaks
 
     known = {one.value: one for one in Disposition}
     if disposition.upper() not in known:
         names = ", ".join(one.value for one in DECIDABLE)
-        raise ConfigurationError(f"'{disposition}' is no disposition; choose one of {names}")
-    opened = open_home(ctx, home)
+        raise ConfigurationError(f"'{disposition}' is not a disposition; choose one of {names}")
+    opened = options.open_home(ctx, home)
     chosen = known[disposition.upper()]
-    made = resolve_breaks(opened, break_ids, chosen, by=by, reason=reason, actor=actor())
+    made = resolve_breaks(opened, break_ids, chosen, by=by, reason=reason, actor=options.actor())
     screen = Screen()
     _say(screen, made, len(set(break_ids)), f"decided: {chosen.value}")
     days = sorted({decision.day for decision in made})
     if days:
-        to = f" --to {days[-1]}" if len(days) > 1 else ""
-        screen.say(f"next: billing-recon run{home_hint(ctx, home)} --day {days[0]}{to}")
+        screen.say(f"next: {options.run_hint(ctx, home, days)}")
 
 
 def _say(screen: Screen, made: list[BreakDecision], asked: int, what: str) -> None:
@@ -180,4 +172,4 @@ def _say(screen: Screen, made: list[BreakDecision], asked: int, what: str) -> No
     for decision in made:
         screen.say(f"{decision.break_id} of {decision.day}, by {decision.decided_by}")
     if len(made) < asked:
-        screen.say(f"{count(asked - len(made), 'break')} said so already; nothing new is recorded for them")
+        screen.say(f"{count(asked - len(made), 'break')} unchanged: this was already recorded")

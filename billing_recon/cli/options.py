@@ -1,10 +1,12 @@
-"""Options that several commands share, and which home, day or range they mean."""
+"""Options that several commands share, and the home, days and columns that they mean."""
 
 from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Sequence
 from datetime import date
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,35 +14,53 @@ import typer
 
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import days_between, parse_day
+from billing_recon.core.reason import Code
 from billing_recon.report.terminal import is_terminal
 
 if TYPE_CHECKING:
     from billing_recon.day.home import Home
 
 MARKUP: Literal["rich"] | None = "rich" if is_terminal() else None
-"""How help is drawn: plain where it is piped."""
+"""How help is drawn: plain when it is piped."""
 
 HOME_ENV = "BILLING_RECON_HOME"
 DEFAULT_HOME = Path("data/demo")
 
+
+class Format(StrEnum):
+    """Output formats of commands that list rows."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
 HomeOption = Annotated[
     Path | None,
-    typer.Option("--home", metavar="DIR", help=f"The company's home; otherwise ${HOME_ENV}, otherwise {DEFAULT_HOME}."),
+    typer.Option("--home", metavar="DIR", help=f"The company's home; default ${HOME_ENV}, else {DEFAULT_HOME}."),
 ]
 DayOption = Annotated[
-    str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day; otherwise the latest judged.")
+    str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day; default: the latest judged day.")
 ]
+AnyDayOption = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day; default: all days.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="The last day of a range.")]
+CodeOption = Annotated[str | None, typer.Option("--code", metavar="CODE", help="Only this reason code.")]
+FormatOption = Annotated[
+    Format, typer.Option("--format", help="table: for people; csv, json: every column, amounts as exact text.")
+]
+MonthArgument = Annotated[str, typer.Argument(metavar="YYYY-MM", help="The month.")]
+AsOption = Annotated[str, typer.Option("--as", metavar="NAME", help="Who decides; recorded in the audit chain.")]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the audit chain.")]
 
 
 def home_path(ctx: typer.Context, given: Path | None) -> Path:
-    """The home that a command means: its own --home, the one before the command, the environment, or the demo's."""
+    """The home a command works on: its own --home, the one before the command, the environment's, or the demo's."""
     before = ctx.find_root().params.get("home")
     return given or before or Path(os.environ.get(HOME_ENV) or DEFAULT_HOME)
 
 
 def open_home(ctx: typer.Context, given: Path | None) -> Home:
-    """The home, opened under the name of the person at the keyboard."""
+    """The home, opened in the name of the person at the keyboard."""
     from billing_recon.day.home import Home
 
     return Home.open(home_path(ctx, given), actor=actor())
@@ -55,7 +75,7 @@ def actor() -> str:
 
 
 def latest_judged_day(home: Home) -> date:
-    """The latest day that has a verdict; ConfigurationError if none has."""
+    """The latest day with a verdict; ConfigurationError if there is none."""
     from billing_recon.core.schema import CONTROL_TOTALS
     from billing_recon.day.gate import DAY_GATE
 
@@ -69,13 +89,41 @@ def latest_judged_day(home: Home) -> date:
 
 
 def days_asked(first: str, last: str | None) -> list[date]:
-    """The days of --day and --to, both counted."""
+    """The days from --day to --to, both included."""
     begin = parse_day(first)
     return days_between(begin, parse_day(last) if last else begin)
 
 
+def days_or_latest(home: Home, day: str | None, to: str | None) -> list[date]:
+    """The days from --day to --to, or the latest judged day; check the options with `require_first_day` before."""
+    return days_asked(day, to) if day else [latest_judged_day(home)]
+
+
+def require_first_day(day: str | None, to: str | None) -> None:
+    """Refuse --to without --day."""
+    if to and not day:
+        raise ConfigurationError("--to needs --day, the first day of the range")
+
+
+def require_code(code: str | None) -> None:
+    """Refuse a reason code that does not exist."""
+    if code is not None and code not in Code.__members__:
+        raise ConfigurationError(f"'{code}' is not a reason code; the codes are {', '.join(Code)}")
+
+
+def range_text(days: Sequence[date]) -> str:
+    """`2026-03-02`, or `2026-03-02 to 2026-03-31`."""
+    return f"{days[0]}" if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+
+
 def home_hint(ctx: typer.Context, given: Path | None) -> str:
-    """` --home DIR` as the next command needs it: as it was given, or nothing where the environment says it."""
+    """` --home DIR` for the next command, as it was given; empty if the environment names the home."""
     before = ctx.find_root().params.get("home")
     chosen = given or before
     return f" --home {chosen}" if chosen else ""
+
+
+def run_hint(ctx: typer.Context, given: Path | None, days: Sequence[date]) -> str:
+    """The command that runs these days again, from the first to the last."""
+    to = f" --to {days[-1]}" if len(days) > 1 else ""
+    return f"billing-recon run{home_hint(ctx, given)} --day {days[0]}{to}"

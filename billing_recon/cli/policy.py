@@ -1,4 +1,4 @@
-"""`policy show|apply|history`: the policy in force, taking an edit into force, and every version there was."""
+"""`policy show`, `apply` and `history`: the policy in force, applying an edit, and every version."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing_recon.cli.options import MARKUP, HomeOption, actor, open_home
 from billing_recon.report.terminal import Col, Screen, Table
 
 app = typer.Typer(
-    help="Show, change and trace the policy: windows, tolerances, owners, gates.",
+    help="Show, apply and trace tolerances, windows, owners, gates.",
     no_args_is_help=True,
     rich_markup_mode=MARKUP,
 )
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 @app.command(epilog="\b\nExamples:\n  billing-recon policy show")
 def show(ctx: typer.Context, home: HomeOption = None) -> None:
-    """Show the policy in force, and how policies/ differs from it if it does."""
+    """Show the policy in force, and any edits not applied yet."""
     opened = open_home(ctx, home)
     current = opened.control.current_policy()
     assert current is not None  # opening a home imports its first policy
@@ -43,10 +43,13 @@ def show(ctx: typer.Context, home: HomeOption = None) -> None:
 @app.command(epilog="\b\nExamples:\n  billing-recon policy apply --note 'late window 3 days, agreed with metering'")
 def apply(
     ctx: typer.Context,
-    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; kept with the version.")] = "",
+    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; recorded with the version.")] = "",
     home: HomeOption = None,
 ) -> None:
-    """Take policies/*.yaml into force as a new version. Verdicts under the old one become stale."""
+    """Apply policies/*.yaml as a new version.
+
+    Verdicts under the old version become stale.
+    """
     from billing_recon.day.configuration import parse_policy, policy_text
 
     opened = open_home(ctx, home)
@@ -55,10 +58,10 @@ def apply(
     applied = opened.control.apply_policy(text, actor(), note)
     screen = Screen()
     if applied.number == opened.policy_number:
-        screen.say(f"policy version {applied.number} is in force already; policies/ says the same")
+        screen.say(f"policy version {applied.number} is in force already; policies/ is unchanged")
     else:
         screen.say(f"policy version {applied.number} is in force", style="bold")
-        screen.say("next: run again the days that it should judge; their verdicts are stale until then")
+        screen.say("next: run the days that it should judge again; their verdicts are stale until then")
 
 
 @app.command(epilog="\b\nExamples:\n  billing-recon policy history")

@@ -1,4 +1,4 @@
-"""`quarantine list`, `show`, `release` and `discard`: the rows that landing set aside, and what people decide about them."""
+"""`quarantine list`, `show`, `release` and `discard`: quarantined rows, and what people decide about them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing_recon.cli.looking import Format
-from billing_recon.cli.options import MARKUP, HomeOption, ToOption, actor, days_asked, home_hint, open_home
+from billing_recon.cli import options
 from billing_recon.core.errors import ConfigurationError, GateRefused
+from billing_recon.core.figures import count
 from billing_recon.core.quarantine import Fate, Status, Verb
 from billing_recon.core.schema import BY_NAME
 from billing_recon.core.signoff import roles_of
-from billing_recon.report.figures import count
 from billing_recon.report.terminal import Col, Screen, Table
 
 if TYPE_CHECKING:
@@ -23,19 +22,19 @@ if TYPE_CHECKING:
     from billing_recon.day.quarantine import Decided
 
 app = typer.Typer(
-    help="Rows that landing set aside: which, why, whose, the money at risk; and releasing or discarding them.",
+    help="Quarantined rows: list, release, discard.",
     no_args_is_help=True,
-    rich_markup_mode=MARKUP,
+    rich_markup_mode=options.MARKUP,
 )
 
 
 @app.callback()
 def quarantine() -> None:
-    """Rows that landing set aside."""
+    """Quarantined rows: list, release, discard."""
 
 
 class Shown(StrEnum):
-    """Which rows `list` shows by what was decided."""
+    """Which rows `list` shows; `lapsed`: decided, but no longer in their file."""
 
     OPEN = "open"
     RELEASED = "released"
@@ -45,11 +44,9 @@ class Shown(StrEnum):
 
 
 IdsArgument = Annotated[
-    list[str], typer.Argument(metavar="ROW_ID...", help="From `list`; its first characters are enough.")
+    list[str], typer.Argument(metavar="ROW_ID...", help="From `list`; a unique beginning is enough.")
 ]
-AsOption = Annotated[str, typer.Option("--as", metavar="NAME", help="Who stands for it; kept in the audit chain.")]
-ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept in the audit chain.")]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; record and change nothing.")]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, without recording it.")]
 
 
 @app.command(
@@ -61,62 +58,62 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would h
 )
 def list_rows(
     ctx: typer.Context,
-    day: Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day; otherwise all.")] = None,
-    to: ToOption = None,
+    day: options.AnyDayOption = None,
+    to: options.ToOption = None,
     table: Annotated[str | None, typer.Option("--table", metavar="TABLE", help="Only this table.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", metavar="REASON", help="Only this reason.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="TEAM", help="Only this owner's rows.")] = None,
-    status: Annotated[Shown, typer.Option("--status", help="By what was decided; lapsed: of rows sent anew.")] = (
+    status: Annotated[Shown, typer.Option("--status", help="By decision; lapsed: no longer in their file.")] = (
         Shown.OPEN
     ),
-    form: Annotated[
-        Format, typer.Option("--format", help="table for people; csv and json carry the row as it came.")
-    ] = (Format.TABLE),
-    home: HomeOption = None,
+    form: options.FormatOption = options.Format.TABLE,
+    home: options.HomeOption = None,
 ) -> None:
-    """List the rows in quarantine, with file, row, field and what to do; the money at risk in each currency."""
+    """List quarantined rows: where, what is wrong, what to do.
+
+    Also shows the money at risk in each currency.
+    """
     from billing_recon.contracts.quarantine_reasons import Reason
     from billing_recon.report import quarantine as report
 
     if table is not None and table not in BY_NAME:
-        raise ConfigurationError(f"'{table}' is no table; the tables are {', '.join(BY_NAME)}")
+        raise ConfigurationError(f"'{table}' is not a table; the tables are {', '.join(BY_NAME)}")
     if reason is not None and reason not in Reason.__members__:
-        raise ConfigurationError(f"'{reason}' is no reason; the reasons are {', '.join(Reason)}")
-    if to and not day:
-        raise ConfigurationError("--to needs --day, the first day of the range")
-    days = days_asked(day, to) if day else [date.min, date.max]
+        raise ConfigurationError(f"'{reason}' is not a quarantine reason; the reasons are {', '.join(Reason)}")
+    options.require_first_day(day, to)
+    days = options.days_asked(day, to) if day else [date.min, date.max]
     wanted = report.Filter(
         days[0], days[-1], table, reason, owner, None if status is Shown.ALL else Status(status.value)
     )
-    opened = open_home(ctx, home)
+    opened = options.open_home(ctx, home)
     found = report.listing(opened, wanted)
-    if form is not Format.TABLE:
+    if form is not options.Format.TABLE:
         sys.stdout.write(report.EXPORTS[form.value](found))
         return
     screen = Screen()
-    which = {Shown.OPEN: " open in quarantine", Shown.ALL: " set aside"}.get(status, f" {status.value}")
-    when = "" if not day else f" of {days[0]}" if len(days) == 1 else f" of {days[0]} to {days[-1]}"
+    which = {Shown.OPEN: " open in quarantine", Shown.ALL: " quarantined"}.get(status, f" {status.value}")
+    when = f" on {options.range_text(days)}" if day else ""
     screen.say(f"{count(len(found), 'row')}{which}{when}", style="bold")
     if not found:
         return
     screen.table(report.listed_table(found, with_decision=status is Shown.ALL))
     screen.say(report.risk_sentence(found))
-    screen.say(f"next: billing-recon quarantine show{home_hint(ctx, home)} {found[0]['row_id']}")
+    screen.say(f"next: billing-recon quarantine show{options.home_hint(ctx, home)} {found[0]['row_id']}")
 
 
 @app.command(epilog="\b\nExamples:\n  billing-recon quarantine show 07009e8f4059373a")
 def show(
     ctx: typer.Context,
-    row_id: Annotated[str, typer.Argument(metavar="ROW_ID", help="From `list`; its first characters are enough.")],
-    home: HomeOption = None,
+    row_id: Annotated[str, typer.Argument(metavar="ROW_ID", help="From `list`; a unique beginning is enough.")],
+    home: options.HomeOption = None,
 ) -> None:
-    """Show one row as it came, what is wrong with it, whose it is, and every decision on it so far."""
+    """Show one row: as it arrived, what is wrong, its owner, every decision."""
     from billing_recon.day.quarantine import find
     from billing_recon.report.quarantine import show_row
 
-    opened = open_home(ctx, home)
+    opened = options.open_home(ctx, home)
     (row,) = find(opened, row_id)
-    show_row(Screen(), row, opened.control.row_decisions(row.row_id), home_hint(ctx, home))
+    show_row(Screen(), row, opened.control.row_decisions(row.row_id), options.home_hint(ctx, home))
 
 
 @app.command(
@@ -129,19 +126,19 @@ def release(
     row_ids: IdsArgument,
     corrected: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="FIELD=VALUE", help="Read this instead; our column's name. May be repeated."),
+        typer.Option("--set", metavar="FIELD=VALUE", help="Read this value instead; FIELD is our column. Repeatable."),
     ] = None,
-    by: AsOption = "",
-    reason: ReasonOption = "",
+    by: options.AsOption = "",
+    reason: options.ReasonOption = "",
     dry_run: DryRunOption = False,
-    home: HomeOption = None,
+    home: options.HomeOption = None,
 ) -> None:
-    """Let rows count, as they came or corrected, if their contract then accepts them.
+    """Land rows after all, as they arrived or corrected.
 
-    A released row lands in the day that it came for and stays there through reruns. All of the rows are released or none.
-    Releasing a row twice is one row. The day has to be run again.
+    A row must then satisfy its contract. It lands in its own day and stays there through reruns; releasing it twice lands
+    it once. Either all rows are released or none. The day has to be run again.
 
-    Exits 0 when done (or, with --dry-run, when it can be), 1 when a row cannot be released or its month is closed.
+    Exits 0 if the rows are released (with --dry-run: if they can be), 1 if one cannot be or its month is closed.
     """
     _decide(ctx, home, Verb.RELEASE, row_ids, _corrections(corrected or []), by, reason, dry_run)
 
@@ -152,12 +149,15 @@ def release(
 def discard(
     ctx: typer.Context,
     row_ids: IdsArgument,
-    by: AsOption = "",
-    reason: ReasonOption = "",
+    by: options.AsOption = "",
+    reason: options.ReasonOption = "",
     dry_run: DryRunOption = False,
-    home: HomeOption = None,
+    home: options.HomeOption = None,
 ) -> None:
-    """Decide that rows do not count. They stay in the quarantine with the decision and no longer hold the day back."""
+    """Decide that rows do not count.
+
+    They stay in quarantine with the decision and no longer hold the day back.
+    """
     _decide(ctx, home, Verb.DISCARD, row_ids, {}, by, reason, dry_run)
 
 
@@ -174,7 +174,7 @@ def _corrections(given: list[str]) -> dict[str, str]:
 
 def _decide(
     ctx: typer.Context,
-    given_home: HomeOption,
+    given_home: options.HomeOption,
     verb: Verb,
     row_ids: list[str],
     corrections: dict[str, str],
@@ -184,9 +184,9 @@ def _decide(
 ) -> None:
     from billing_recon.day.quarantine import decide
 
-    opened = open_home(ctx, given_home)
+    opened = options.open_home(ctx, given_home)
     decided = decide(
-        opened, verb, row_ids, by=by, reason=reason, corrections=corrections, actor=actor(), dry_run=dry_run
+        opened, verb, row_ids, by=by, reason=reason, corrections=corrections, actor=options.actor(), dry_run=dry_run
     )
     if decided.refused and not dry_run:
         raise GateRefused("\n".join([f"nothing was {_DONE[verb]}:", *(_why_not(decided, verb))]))
@@ -196,17 +196,16 @@ def _decide(
         raise typer.Exit(1)
     if decided.recorded:
         days = sorted({report.day for report in decided.reports})
-        to = f" --to {days[-1]}" if len(days) > 1 else ""
-        screen.say(f"next: billing-recon run{home_hint(ctx, given_home)} --day {days[0]}{to}")
+        screen.say(f"next: {options.run_hint(ctx, given_home, days)}")
 
 
 _DONE = {Verb.RELEASE: "released", Verb.DISCARD: "discarded"}
-_SAYS = {
+_OUTCOME = {
     Fate.LANDED: "lands",
-    Fate.REPEATED: "repeats a landed row and is collapsed",
-    Fate.DISCARDED: "no longer counts as open",
+    Fate.REPEATED: "duplicates a landed row and is collapsed",
+    Fate.DISCARDED: "is no longer open",
     Fate.REFUSED: "cannot be released",
-    Fate.LAPSED: "is gone",
+    Fate.LAPSED: "is no longer in its file",
 }
 
 
@@ -222,11 +221,13 @@ def _show(screen: Screen, home: Home, decided: Decided, verb: Verb, by: str, dry
     screen.say(f"{f'would {verb.value}' if dry_run else _DONE[verb]} {number}", style="bold")
     table = Table([Col("row id"), Col("table"), Col("day"), Col("the row", wrap=True)])
     for outcome in decided.outcomes:
-        before = "" if outcome.new else f"; it was {_DONE[verb]} so before, and nothing new is recorded"
+        before = "" if outcome.new else f"; already {_DONE[verb]}, nothing new is recorded"
         says = f": {outcome.says}" if outcome.says else ""
-        table.add(outcome.row.row_id, outcome.row.table, str(outcome.row.day), f"{_SAYS[outcome.fate]}{says}{before}")
+        table.add(
+            outcome.row.row_id, outcome.row.table, str(outcome.row.day), f"{_OUTCOME[outcome.fate]}{says}{before}"
+        )
     screen.table(table)
     for report in decided.reports:
         screen.say(str(report))
     if by and not roles_of(by, home.policy.approvers):
-        screen.say(f"{by} is none of the policy's approvers; the name is recorded as it was given")
+        screen.say(f"{by} is not an approver in the policy; the name is recorded as given")

@@ -1,4 +1,4 @@
-"""`read`: documents and ledgers as JSON lines, one after the other, whatever becomes of the one before."""
+"""`read`: documents and ledgers as JSON lines; a file that cannot be read does not stop the next."""
 
 from __future__ import annotations
 
@@ -17,20 +17,17 @@ if TYPE_CHECKING:
     from billing_recon.core.document import Document
     from billing_recon.core.journal import LedgerFile
 
-EXAMPLES = {
-    "read": """\b
-Examples:
+EXAMPLES = """
   billing-recon read invoice.xml
   billing-recon read invoices/ | jq -r 'select(.findings != []) | .file, .findings[].sentence'
   billing-recon read --templates templates/ vendor.pdf
-  billing-recon read --text layout vendor.pdf        what a template sees of it""",
-}
+  billing-recon read --text layout vendor.pdf        the text that a template sees"""
 TEMPLATES = "templates"
 """The folder of a home that holds templates."""
 
 
 class Order(StrEnum):
-    """In which order a page's text is shown."""
+    """The order in which a page's text is shown."""
 
     CONTENT = "content"
     LAYOUT = "layout"
@@ -42,30 +39,30 @@ def read(
     templates: Annotated[
         Path | None,
         typer.Option(
-            "--templates", metavar="DIR", help="Templates for PDFs and HTML; otherwise templates/ of the home."
+            "--templates", metavar="DIR", help="Templates for PDFs and HTML; default: templates/ in the home."
         ),
     ] = None,
     text: Annotated[
         Order | None,
-        typer.Option("--text", help="Show the text of PDFs and HTML that templates see, in this order, instead."),
+        typer.Option("--text", help="Show the text of PDFs and HTML as templates see it, in this order."),
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Read invoices, credit notes and ledgers of any supported format.
+    """Read invoices and ledgers as JSON lines.
 
-    A JSON line a document: its header, lines, and what of its arithmetic does not hold. UBL, CII, ZUGFeRD, Factur-X;
+    Writes one line per document: header, lines, and any arithmetic errors. Reads UBL, CII, ZUGFeRD and Factur-X;
     PDF and HTML by template; Stripe's JSON; SAF-T, DATEV, beancount, hledger, QuickBooks and Xero journals.
 
-    Exits 0 when every file was read, 1 when one could not be (its line then has an error).
+    Exits 0 if every file was read, 1 if one could not be (its line then has an error).
     """
     folder = templates or home_path(ctx, home) / TEMPLATES
     if templates is not None and not templates.is_dir():
-        raise ConfigurationError(f"--templates {templates}: there is no such folder")
+        raise ConfigurationError(f"--templates {templates}: no such folder")
     if text is not None:
         _show_text(files, text)
         return
-    from billing_recon.feeds.any_file import files_of, read_file
     from billing_recon.feeds.documents.template import read_templates
+    from billing_recon.feeds.file_reader import files_of, read_file
 
     known = read_templates(folder) if folder.is_dir() else ()
     failed = False
@@ -97,7 +94,7 @@ def _shown(part: Document | LedgerFile) -> dict[str, object]:
 
 
 def document_json(document: Document) -> dict[str, object]:
-    """A document in the keys and order that others rely on. Figures are texts as stated."""
+    """A document with the fixed keys in their fixed order. Figures are texts, as stated."""
     return {
         "file": document.file,
         "format": document.format,
@@ -142,14 +139,14 @@ def document_json(document: Document) -> dict[str, object]:
 
 
 def _put(line: dict[str, object]) -> None:
-    """One line, at once. A character that UTF-8 has not (half of a pair, or in a file's name) goes out as its escape."""
+    """Write one line and flush. Characters that UTF-8 cannot encode (half a surrogate pair, a file name's) are escaped."""
     text = json.dumps(line, ensure_ascii=False)
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
     sys.stdout.buffer.flush()
 
 
 def _show_text(files: list[Path], order: Order) -> None:
-    from billing_recon.feeds.any_file import files_of, shown_text
+    from billing_recon.feeds.file_reader import files_of, shown_text
 
     for given in files:
         for path in files_of(given):

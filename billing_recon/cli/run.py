@@ -1,4 +1,4 @@
-"""`run`: the daily job for one day or many, in one warm process, and a summary of what came of it."""
+"""`run`: the daily job for one day or many in one process, and a summary of the outcome."""
 
 from __future__ import annotations
 
@@ -8,19 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from billing_recon.cli.options import HomeOption, ToOption, days_asked, home_hint, open_home
-from billing_recon.report.figures import count
+from billing_recon.core.figures import count
 from billing_recon.report.terminal import Screen
 
 if TYPE_CHECKING:
     from billing_recon.day.home import Home
     from billing_recon.report.summary import Outcome
 
-EXAMPLES = {
-    "run": """\b
-Examples:
+EXAMPLES = """
   billing-recon run --day 2026-03-02
-  billing-recon run --day 2026-02-01 --to 2026-02-28 --home acme""",
-}
+  billing-recon run --day 2026-02-01 --to 2026-02-28 --home acme"""
 
 
 def run(
@@ -31,9 +28,9 @@ def run(
 ) -> None:
     """Reconcile a day, or every day of a range.
 
-    Each day is landed, re-rated, compared and judged in a Dagster run of its own, all in one process.
+    Each day is landed, re-rated, compared and judged in its own Dagster run, all in one process.
 
-    Exits 0 when every day's gate is PASS, 1 when one is FAIL or INCONCLUSIVE, 3 when a run itself failed.
+    Exits 0 if every day's gate is PASS, 1 if one is FAIL or INCONCLUSIVE, 3 if a run itself failed.
     """
     from billing_recon.report.summary import Progress, run_summary
 
@@ -41,10 +38,10 @@ def run(
     opened = open_home(ctx, home)
     screen = Screen()
     what = f"reconciling {days[0]}" if len(days) == 1 else f"reconciling {count(len(days), 'day')}"
-    with screen.progress(what, total=len(days)) as tell:
+    with screen.progress(what, total=len(days)) as shown:
         from billing_recon.defs.runner import run_days
 
-        progress = Progress(tell)
+        progress = Progress(shown)
         outcomes = run_days(opened.path, days, progress)
     screen.table(run_summary(opened, outcomes, progress.seconds))
     failed = [o for o in outcomes if not o.success]
@@ -58,10 +55,10 @@ def run(
 
 
 def _next_step(outcomes: Sequence[Outcome], hint: str, home: Home) -> str:
-    """One line: what a person does now."""
+    """One line: what to do now."""
     stuck = [o for o in outcomes if not o.success]
     if stuck:
-        return f"next: mend what stopped {stuck[0].day} and run it again: billing-recon run{hint} --day {stuck[0].day}"
+        return f"next: fix what stopped {stuck[0].day}, then billing-recon run{hint} --day {stuck[0].day}"
     shut = [o for o in outcomes if o.verdict != "PASS"]
     pages = home.state / "reports" / "index.html"
     if not shut:

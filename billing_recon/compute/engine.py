@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from billing_recon.compute.money import DEFINITIONS
+from billing_recon.compute.definitions import DEFINITIONS
 from billing_recon.compute.relation import Relation
 
 

@@ -127,7 +127,4 @@ MACROS: tuple[str, ...] = (
     r"CREATE OR REPLACE MACRO group_thousands(figure) AS regexp_replace(regexp_replace(figure, "
     r"'^(-?\d{1,3})(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\.|$)', '\1,\2,\3,\4,\5,\6\7'), ',+(\.|$)', '\1')",
 )
-"""DuckDB macros, created on every connection by compute.engine."""
-
-DEFINITIONS: tuple[str, ...] = (*(f"CREATE TYPE {name} AS {kind}" for name, kind in TYPES.items()), *MACROS)
-"""Every type and macro, in the order in which a fresh database needs them."""
+"""DuckDB macros, created on every connection (compute.definitions)."""

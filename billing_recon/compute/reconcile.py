@@ -8,37 +8,35 @@ EXPLAINED makes `breaks` (core.schema.BREAKS) of both.
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import replace
 
-from billing_recon.compute.breaks import breaks
+from billing_recon.compute import breaks
 from billing_recon.compute.codes import codes, rerating, stages
-from billing_recon.compute.match import bills, engine_output, payouts, summary_postings
+from billing_recon.compute.match import LATEST, PAYOUTS, SUMMARY_POSTINGS, bills, engine_output
 from billing_recon.compute.match import lines as matching
-from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
-from billing_recon.compute.pairs.shape import ASSESSED, FINDING
+from billing_recon.compute.pairs import BOOKED, METERED, PAID, RENDERED, expected_billed
 from billing_recon.compute.relation import Relation
 from billing_recon.core.reason import Pair
 
 RELATIONS: tuple[Relation, ...] = (
     *engine_output.RELATIONS,
-    metered_used.METERED_DAYS,
+    *LATEST,
     *bills.RELATIONS,
     *matching.RELATIONS,
     *rerating.RELATIONS,
     *stages.RELATIONS,
     *codes.RELATIONS,
     *expected_billed.RELATIONS,
-    *billed_rendered.RELATIONS,
-    *summary_postings.RELATIONS,
-    *billed_booked.RELATIONS,
-    *payouts.RELATIONS,
-    *billed_paid.RELATIONS,
-    *metered_used.RELATIONS,
+    *RENDERED,
+    *SUMMARY_POSTINGS,
+    *BOOKED,
+    *PAYOUTS,
+    *PAID,
+    *METERED,
     *breaks.RELATIONS,
 )
 """Every step in order, up to `reported`: what each break states, not yet in words."""
 
-EXPLAINED: tuple[Relation, ...] = (breaks.BREAKS_EXPLAINED,)
+EXPLAINED: tuple[Relation, ...] = breaks.EXPLAINED
 """What follows when `explain` has put `reported` into words."""
 
 COMPARES: dict[Pair, frozenset[str]] = {
@@ -55,33 +53,20 @@ READS: dict[Pair, frozenset[str]] = COMPARES | {
     Pair.EXPECTED_BILLED: frozenset({"subscriptions", "usage_events", "invoice_lines"}),
     Pair.METERED_USED: frozenset({"usage_events", "metered_usage"}),
 }
-"""The layers whose files of the day a pair's answer rests on: what is in a file that could not be read is not missing."""
+"""The layers whose files of the day a pair depends on: what is in a file that could not be read is not missing."""
 
 
-def relations(absent: Collection[str], unread: Collection[str] = ()) -> tuple[Relation, ...]:
-    """Every step, where the company has none of the `absent` layers: a pair of one of them has no data, hence no difference.
+def pairs_compared(absent: Collection[str], unread: Collection[str] = ()) -> tuple[Pair, ...]:
+    """The pairs that can be compared if the company has none of the `absent` layers and `unread` files could not be read.
 
-    Against a layer that does not exist everything would be missing, and none of that would be true. Nor is it against a file
-    of the day that came and could not be read (`unread`): the day is INCONCLUSIVE, and is run again when the file is mended.
+    Against a layer that does not exist everything would be missing, and none of that would be true. The same holds for a
+    file of the day that was refused: the day is INCONCLUSIVE, and is run again once the file is corrected.
     """
-    without = sorted(
-        pair.value
-        for pair, layers in READS.items()
-        if COMPARES.get(pair, frozenset()) & set(absent) or layers & set(unread)
-    )
-    if not without:
-        return RELATIONS
-    names = ", ".join(f"'{pair}'" for pair in without)
-    shapes = dict.fromkeys(breaks.FOUND_IN, FINDING) | dict.fromkeys(breaks.ASSESSED_IN, ASSESSED)
     return tuple(
-        replace(
-            relation,
-            sql=f"SELECT {', '.join(shapes[relation.name])} FROM ({relation.sql}) AS found WHERE pair NOT IN ({names})",
-        )
-        if relation.name in shapes
-        else relation
-        for relation in RELATIONS
+        pair
+        for pair, layers in READS.items()
+        if not COMPARES.get(pair, frozenset()) & set(absent) and not layers & set(unread)
     )
 
 
-__all__ = ["COMPARES", "EXPLAINED", "READS", "RELATIONS", "relations"]
+__all__ = ["COMPARES", "EXPLAINED", "READS", "RELATIONS", "pairs_compared"]

@@ -1,4 +1,4 @@
-"""What was decided, by whom, on which evidence: policies, verdicts, releases, sign-offs, months. SQLAlchemy."""
+"""Decisions with their author and evidence: policies, verdicts, releases, sign-offs, months. SQLAlchemy."""
 
 from billing_recon.control.database import control_url
 from billing_recon.control.records import (

@@ -1,7 +1,7 @@
-"""The audit chain: every decision's row once more, each event hashed together with the one before it.
+"""The audit chain: a copy of every decision's row, each event hashed together with the one before it.
 
-A changed, removed or inserted event breaks the chain from there on; a decision changed behind the triggers' back no
-longer agrees with the chain. `verify` says which.
+A changed, removed or inserted event breaks the chain from there on; a decision changed despite the triggers no longer
+agrees with the chain. `verify` reports which.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def link(prev_hash: str, payload: str) -> str:
 
 
 def decide(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
-    """Insert a decision and append it to the chain; returns its id. The caller's transaction holds the lock."""
+    """Insert a decision, append it to the chain and return its id. The caller's transaction holds the lock."""
     done = connection.execute(insert(table).values(**row)).inserted_primary_key
     assert done is not None
     identity = int(done[0])
@@ -52,7 +52,7 @@ def decide(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
 
 
 def verify(connection: Connection) -> list[str]:
-    """Every place where the chain, or a decision against the chain, does not hold; empty when all is well."""
+    """Every problem of the chain, and every decision that does not agree with it; empty if all is well."""
     problems: list[str] = []
     rows: dict[tuple[str, int], str] = {
         (table.name, row["id"]): canonical(dict(row))
@@ -62,11 +62,11 @@ def verify(connection: Connection) -> list[str]:
     expected_seq, expected_prev = 1, GENESIS
     for event in connection.execute(select(audit_events).order_by(audit_events.c.seq)):
         if event.seq != expected_seq:
-            problems.append(f"audit event {expected_seq} is missing: the chain goes on at {event.seq}")
+            problems.append(f"audit event {expected_seq} is missing: the chain continues at {event.seq}")
         elif event.prev_hash != expected_prev:
             problems.append(f"audit event {event.seq} does not follow from event {event.seq - 1}")
         if link(event.prev_hash, event.payload) != event.hash:
-            problems.append(f"audit event {event.seq} was changed: its content does not give its hash")
+            problems.append(f"audit event {event.seq} was changed: its content does not match its hash")
         expected_seq, expected_prev = event.seq + 1, event.hash
         try:
             content = json.loads(event.payload)
@@ -77,15 +77,15 @@ def verify(connection: Connection) -> list[str]:
             continue
         stored = rows.pop(key, None)
         if stored is None:
-            problems.append(f"{name} {key[1]} was decided in audit event {event.seq} and is gone from its table")
+            problems.append(f"{name} {key[1]} was decided in audit event {event.seq} but is missing from its table")
         elif stored != canonical(recorded):
             problems.append(f"{name} {key[1]} was changed after audit event {event.seq}")
-    problems += [f"{name} {identity} was never decided: no audit event has it" for name, identity in sorted(rows)]
+    problems += [f"{name} {identity} has no audit event" for name, identity in sorted(rows)]
     return problems + _baselines(connection)
 
 
 def values_digest(values: Sequence[Mapping[str, Any]]) -> str:
-    """The digest of a baseline's figures, which its decision carries into the chain; their order counts."""
+    """The digest of a baseline's figures, as recorded in the chain with its decision; their order matters."""
     fields = ("metric", "currency", "cohort", "variant", "day", "value")
     listed = [{field: value[field] for field in fields} for value in values]
     return hashlib.sha256(canonical({"values": listed}).encode()).hexdigest()

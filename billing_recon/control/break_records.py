@@ -1,4 +1,4 @@
-"""Decisions about breaks as rows of the control database, both ways. Who may decide, and when, is the store's."""
+"""Decisions about breaks, to and from rows of the control database. The store checks who may decide, and when."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from billing_recon.core.reason import Disposition
 
 
 def row_of(decision: BreakDecision) -> dict[str, Any]:
-    """The decision's columns, without when it was made."""
+    """The decision's columns, without `decided_at`."""
     return {
         "break_id": decision.break_id,
         "day": decision.day,
@@ -32,7 +32,7 @@ def row_of(decision: BreakDecision) -> dict[str, Any]:
 
 
 def decision_of(row: Mapping[str, Any]) -> BreakDecision:
-    """The decision that a row holds."""
+    """The decision in a row."""
     return BreakDecision(
         break_id=row["break_id"],
         day=row["day"],

@@ -1,4 +1,4 @@
-"""Opening the control database: SQLite in WAL beside the data, or PostgreSQL. Its tables are in control.schema."""
+"""Connections to the control database: SQLite in WAL mode in the state folder, or PostgreSQL. Its tables are in control.schema."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def control_url(state: Path) -> str:
 
 
 def connect(url: str) -> Engine:
-    """An engine for SQLite or PostgreSQL; ConfigurationError for anything else, saying how to write it."""
+    """An engine for SQLite or PostgreSQL; ConfigurationError, with the correct form, for any other URL."""
     try:
         parsed = make_url(url)
     except ArgumentError:
@@ -47,7 +47,7 @@ def connect(url: str) -> Engine:
 
 
 def close_here(pid: int, engine: Engine) -> None:
-    """Close an engine's idle connections in the process that opened them; a forked child leaves its parent's alone."""
+    """Close an engine's idle connections, but only in the process that opened them: a forked child must not close its parent's."""
     if os.getpid() == pid:
         engine.dispose()
 
@@ -60,16 +60,16 @@ def _advice(problem: str) -> str:
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:
-    # The driver must not open transactions by itself: BEGIN is ours, so that DDL and reads are inside it too.
+    # The driver must not open transactions: BEGIN is ours, so that DDL and reads are inside it too.
     connection.isolation_level = None
     _switch_to_wal(connection)
     connection.execute("PRAGMA foreign_keys = ON")
-    # Without it INSERT OR REPLACE deletes a row and slips past the triggers that forbid DELETE.
+    # Without it, INSERT OR REPLACE deletes a row without firing the triggers that forbid DELETE.
     connection.execute("PRAGMA recursive_triggers = ON")
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:
-    """WAL is a property of the file. Switching a new file needs it alone, and SQLite then refuses without waiting."""
+    """Switch the file to WAL. For a new file that needs exclusive access, and SQLite fails without waiting for it."""
     if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
         return
     deadline = time.monotonic() + _WAIT_SECONDS
@@ -100,7 +100,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 @contextmanager
 def writing(engine: Engine, *, durable: bool = True) -> Iterator[Connection]:
-    """A transaction that writes, alone: the audit chain has one last event, and versions are numbered without gaps."""
+    """A transaction with exclusive write access: the audit chain has one last event, and versions are numbered without gaps."""
     with engine.connect().execution_options(writing=True, durable=durable) as connection, connection.begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})

@@ -1,4 +1,4 @@
-"""Bringing a control database to the current schema. The steps themselves are in control.migrations."""
+"""Migration of a control database to the current schema. The steps are in control.migrations."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from billing_recon.control.database import reading, writing
 from billing_recon.core.errors import ConfigurationError
 
 HEAD = "0003"
-"""The newest revision; a test holds it to what is in migrations/versions."""
+"""The newest revision; a test compares it with migrations/versions."""
 VERSION_TABLE = "control_version"
-"""Not Alembic's default name: the database may be Dagster's too, which keeps a table of that name."""
+"""Not Alembic's default name, which Dagster uses and may have in the same database."""
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -25,9 +25,9 @@ def revision(connection: Connection) -> str | None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Migrate to HEAD in one transaction. Quick when current; of two processes the second waits and finds it done.
+    """Migrate to HEAD in one transaction; quick if it is current. Of two processes, the second waits and finds it done.
 
-    ConfigurationError for a database that a newer release has written.
+    ConfigurationError if a newer release wrote the database.
     """
     with reading(engine) as connection:
         if revision(connection) == HEAD:
@@ -47,7 +47,7 @@ def upgrade(engine: Engine) -> None:
         if found is not None and found not in known:
             raise ConfigurationError(
                 f"the control database is at revision {found}, which this release does not know; "
-                "it was written by a newer billing-recon, so install that one"
+                "a newer billing-recon wrote it, so install that release"
             )
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

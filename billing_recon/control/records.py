@@ -1,4 +1,4 @@
-"""What the control database gives back: frozen records in core types. How they are stored is in control.schema."""
+"""Records read from the control database, in core types. Their tables are in control.schema."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from billing_recon.core.verdict import Verdict
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """What one partition of one table holds. Not `complete`: a write began and never ended, so trust nothing of it."""
+    """The content of one partition of one table. Not `complete`: a write began and did not end, so nothing of it is valid."""
 
     table: str
     day: date

@@ -10,6 +10,7 @@ import json
 import os
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -77,7 +78,7 @@ class ControlStore:
         self._engine.dispose()
 
     def record_landing(self, report: LandingReport, run_id: str) -> None:
-        """Keep what landing said; a later report of the same table and day outranks it."""
+        """Store a landing report; a later report of the same table and day supersedes it."""
         with writing(self._engine, durable=False) as connection:
             connection.execute(
                 insert(landing_reports).values(
@@ -152,16 +153,10 @@ class ControlStore:
             current = self._current_policy(connection)
             if current is not None and current.digest == digest:
                 return current
-            row = {
-                "number": current.number + 1 if current else 1,
-                "digest": digest,
-                "text": text,
-                "actor": actor,
-                "note": note,
-                "decided_at": self._now(),
-            }
-            audit.decide(connection, policies, row)
-        return PolicyVersion(**row)  # type: ignore[arg-type]
+            number = current.number + 1 if current else 1
+            version = PolicyVersion(number, digest, text, actor, note, self._now())
+            audit.decide(connection, policies, asdict(version))
+        return version
 
     @staticmethod
     def _current_policy(connection: Connection) -> PolicyVersion | None:
@@ -179,7 +174,7 @@ class ControlStore:
             return [_policy(row) for row in connection.execute(select(policies).order_by(policies.c.number))]
 
     def record_verdict(self, record: VerdictRecord) -> VerdictRecord:
-        """Append a gate's answer; it comes back with `decided_at`."""
+        """Append a gate's verdict and return it with `decided_at`."""
         row = {
             "gate": record.gate,
             "partition": record.partition,
@@ -225,9 +220,9 @@ class ControlStore:
         return Release(row.partition, row.evidence_hash, row.run_id, row.decided_at) if row else None
 
     def decide_rows(self, decisions: Sequence[RowDecision]) -> list[RowDecision]:
-        """Append decisions on rows set aside, all or none; answers those that are new, with `decided_at`.
+        """Append decisions on quarantined rows, all or none; return the new ones with `decided_at`.
 
-        What a standing decision says already is no new one. Each touched quarantine partition counts as incomplete from
+        A decision equal to the one in force is not new. Each touched quarantine partition counts as incomplete from
         here until it is landed again, so that no verdict stands on rows that were decided otherwise since.
         CloseRefused when a month is locked or closed.
         """
@@ -261,7 +256,7 @@ class ControlStore:
         return list(standing(found).values())
 
     def row_decisions(self, row_id: str) -> list[RowDecision]:
-        """Every decision on rows whose id begins so, in the order in which they were made; "" means all rows."""
+        """Every decision on rows with an id that begins with `row_id`, in order; "" means all rows."""
         with reading(self._engine) as connection:
             return self._decisions(connection, quarantine_decisions.c.row_id.startswith(row_id, autoescape=True))
 
@@ -272,11 +267,11 @@ class ControlStore:
         return [_row_decision(dict(row)) for row in rows]
 
     def decide_breaks(self, decisions: Sequence[BreakDecision]) -> list[BreakDecision]:
-        """Append decisions about breaks, all or none; answers those that are new, with `decided_at`.
+        """Append decisions about breaks, all or none; return the new ones with `decided_at`.
 
-        What the last decision of its kind says already is no new one. A resolution makes the day's breaks count as
-        incomplete until they are reconciled again, so that no verdict stands on breaks that were decided otherwise since.
-        CloseRefused when a month is locked or closed; who looks at a break may change even then.
+        A decision equal to the last one of its kind is not new. A resolution makes the day's breaks incomplete until they
+        are reconciled again, so that no verdict rests on breaks that were decided differently since. CloseRefused if a
+        month is locked or closed; only the assignee may change even then.
         """
         made: list[BreakDecision] = []
         with writing(self._engine) as connection:
@@ -302,12 +297,12 @@ class ControlStore:
         return made
 
     def break_decisions(self, first: date, last: date) -> list[BreakDecision]:
-        """Every decision about breaks of these days (both counted), in the order in which they were made."""
+        """Every decision about breaks from `first` to `last`, in the order in which they were made."""
         with reading(self._engine) as connection:
             return break_records.read(connection, break_decisions.c.day.between(first, last))
 
     def closed_at(self, month: str) -> datetime | None:
-        """When a month was closed; None while it is not (or not any more)."""
+        """When a month was closed; None if it is not closed now."""
         with reading(self._engine) as connection:
             last = _latest(connection, month_events, month=month)
         closed = last is not None and last.state == MonthState.CLOSED.value
@@ -321,7 +316,7 @@ class ControlStore:
         rows: Sequence[tuple[str, str | None, str, str, date, Decimal | None]],
         actor: str,
     ) -> int:
-        """Keep the metrics (metric, currency, cohort, variant, day, value) of a range as the next version of `name`."""
+        """Store the metrics (metric, currency, cohort, variant, day, value) of a range as the next version of `name`."""
         values = [
             {
                 "metric": metric,
@@ -344,7 +339,7 @@ class ControlStore:
         return version
 
     def baseline(self, name: str, version: int | None = None) -> Baseline | None:
-        """A baseline with its values, the newest version if none is named; None when there is none."""
+        """A baseline with its values, by default its newest version; None if there is none."""
         query = select(baselines).where(baselines.c.name == name).order_by(baselines.c.version.desc()).limit(1)
         if version is not None:
             query = query.where(baselines.c.version == version)
@@ -371,9 +366,9 @@ class ControlStore:
     def sign_off(
         self, month: str, approver: str, role: Role, evidence_hash: str, actor: str = "", note: str = ""
     ) -> SignOff:
-        """Record that a person stands by a month as this evidence shows it. CloseRefused when it is closed already.
+        """Record an approver's signature under a month with this evidence. CloseRefused if the month is closed.
 
-        Whether the approver may, and whether three roles by three people are complete, is decided in core.signoff.
+        core.signoff decides whether the approver may sign, and whether three roles by three people are complete.
         """
         with writing(self._engine) as connection:
             if self._state(connection, month) is MonthState.CLOSED:
@@ -409,15 +404,15 @@ class ControlStore:
             self._move(connection, month, MonthState.LOCKED, evidence_hash, "", actor)
 
     def close_month(self, month: str, evidence_hash: str, actor: str = "") -> None:
-        """Open -> Locked -> Closed. CloseRefused when it was locked or closed at other evidence; closing again is no event."""
+        """Open -> Locked -> Closed. CloseRefused if it was locked or closed with other evidence; closing again has no effect."""
         with writing(self._engine) as connection:
             last = _latest(connection, month_events, month=month)
             state = MonthState(last.state) if last else MonthState.OPEN
             if last is not None and state is not MonthState.OPEN and last.evidence_hash != evidence_hash:
                 raise CloseRefused(
                     [
-                        f"{month} is {state.value} at evidence {last.evidence_hash[:12]}, and its evidence is now "
-                        f"{evidence_hash[:12]}; billing-recon reopen {month} --reason ... and have it signed again"
+                        f"{month} is {state.value} with evidence {last.evidence_hash[:12]}, but its evidence is now "
+                        f"{evidence_hash[:12]}; billing-recon reopen {month} --reason ..., then have it signed again"
                     ]
                 )
             if state is MonthState.CLOSED:
@@ -429,14 +424,14 @@ class ControlStore:
     def reopen_month(self, month: str, reason: str, actor: str) -> None:
         """Open a locked or closed month again. Its sign-offs so far no longer count. A reason is required."""
         if not reason.strip():
-            raise CloseRefused([f"reopening {month} needs a reason; it is kept in the audit chain"])
+            raise CloseRefused([f"reopening {month} needs a reason, which is recorded in the audit chain"])
         with writing(self._engine) as connection:
             if self._state(connection, month) is MonthState.OPEN:
                 raise CloseRefused([f"{month} is open; there is nothing to reopen"])
             self._move(connection, month, MonthState.OPEN, "", reason, actor)
 
     def month_state(self, month: str) -> MonthState:
-        """How far a month (YYYY-MM) has come."""
+        """The state of a month (YYYY-MM): open, locked or closed."""
         with reading(self._engine) as connection:
             return self._state(connection, month)
 
@@ -462,7 +457,7 @@ class ControlStore:
         return int(connection.execute(reopened).scalar_one())
 
     def verify_audit(self) -> list[str]:
-        """Every place where the audit chain does not hold, in words; empty when all is well."""
+        """Every problem of the audit chain, as sentences; empty if all is well."""
         with reading(self._engine) as connection:
             return audit.verify(connection)
 

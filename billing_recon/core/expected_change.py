@@ -1,6 +1,6 @@
 """Expected changes: known differences, how large they may be, until when, and who is responsible for them.
 
-Which breaks an entry covers is computed in compute.breaks.dispositions; this module defines what an entry may say.
+Which breaks an entry covers is computed in compute.breaks; this module defines what an entry may say.
 """
 
 from __future__ import annotations

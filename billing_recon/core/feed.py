@@ -23,11 +23,11 @@ TABLE_FORMS: tuple[str, ...] = get_args(TableForm)
 DOCUMENT_FORMS: tuple[str, ...] = get_args(DocumentForm)
 """Formats of invoices; `documents` decides by each file's content."""
 LEDGER_FORMS: tuple[str, ...] = get_args(LedgerForm)
-"""Formats of ledgers; `ledger` decides by the file's content."""
+"""Formats of ledgers, each a module of feeds/ledgers, in the order in which a file is tried; `ledger` decides by content."""
 DOCUMENT_TABLES = ("rendered_invoices", "rendered_lines", "invoice_lines")
 
 Preset = Literal["focus-1", "aws-cur", "aws-cur-2"]
-"""Mappings that come with the program (feeds/shipped)."""
+"""Mappings that come with the program (feeds/presets/, a YAML file each)."""
 
 NAMED_DATES = ("iso", "iso_day", "unix", "unix_ms")
 """Values of `dates` other than strptime patterns: ISO 8601 (a day or an instant), the day as an ISO text writes it, seconds

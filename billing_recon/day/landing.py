@@ -18,7 +18,7 @@ from billing_recon.day.home import Home
 from billing_recon.day.session import window
 from billing_recon.feeds import bytes_of_day, warns
 from billing_recon.feeds import land as land_from_feed
-from billing_recon.feeds.landing.deduplicate import KEPT
+from billing_recon.feeds.landing.deduplication import KEPT
 
 LANDED: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
 """Every table that a day lands, in the order of the layers."""

@@ -37,12 +37,13 @@ from billing_recon.core.schema import (
     USAGE_ROLLUP,
     TableSpec,
 )
+from billing_recon.core.schema.parameters import PAIRS_COMPARED
 from billing_recon.day.home import Home
 from billing_recon.day.landing import LANDED
 from billing_recon.day.parameters import day_tables
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
-from billing_recon.explain import write_explanations
+from billing_recon.explain import write_detections, write_explanations
 
 COMPARED: tuple[TableSpec, ...] = (
     SUBSCRIPTIONS,
@@ -80,7 +81,9 @@ def prepared(home: Home, day: date) -> Iterator[tuple[duckdb.DuckDBPyConnection,
         for table in (EXPECTED_LINES, UNBILLED_USAGE, UNRATED):
             register_window(con, home, table, day, day)
         _register_quarantine(con, home, first, day)
-        yield con, (*comparison.relations(_absent(con, reports), _unread(reports)), *AFTER)
+        absent, unread = _absent(con, reports), _unread(reports)
+        register(con, PAIRS_COMPARED, [(pair,) for pair in comparison.pairs_compared(absent, unread)])
+        yield con, (*comparison.RELATIONS, *AFTER)
 
 
 def reconcile(home: Home, day: date, run_id: str) -> StepResult:
@@ -88,7 +91,8 @@ def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     with prepared(home, day) as (con, relations):
         build(con, relations)
         write_explanations(con)
-        build(con, comparison.EXPLAINED)
+        write_detections(con)
+        build(con, (*comparison.EXPLAINED, *detect.EXPLAINED))
         return StepResult.of(*(home.write(con, table, day, run_id) for table in WRITTEN))
 
 

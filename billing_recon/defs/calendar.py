@@ -1,4 +1,4 @@
-"""Which home the code location serves, and which days and months it has. Loads fast, and without a home too."""
+"""The home that the code location serves, and its days and months. Loads fast, even without a home."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def home_path() -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """A home's partitions, in the company's time zone. `problem` says why they are only assumed."""
+    """A home's partitions, in the company's time zone. If they are only assumed, `problem` states why."""
 
     home: Path
     name: str
@@ -38,11 +38,11 @@ class Calendar:
 
 
 def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
-    """Days from the company's first day on. Where the home cannot be read, days from 2026 on in UTC, and the problem.
+    """The days from the company's first day on; if the home cannot be read, days from 2026 on in UTC, and the problem.
 
-    The company's file is checked in full when a step opens the home; here only its first day and time zone matter.
-    Days run up to the company's last day where its data ends. Otherwise they run up to yesterday, or to the newest landed
-    file where that is later: simulated companies may live in the future.
+    company.yaml is checked in full when a step opens the home; here only its days and time zone matter. The last
+    day is `last_day`, if given. Otherwise it is yesterday or the day of the newest landed file, whichever is later, since
+    simulated companies may be in the future.
     """
     path = home / "company.yaml"
     company, problem = None, None
@@ -51,7 +51,7 @@ def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
     except FileNotFoundError:
         problem = (
             f"There is no company at {home.absolute()} yet. Make one with `billing-recon init {home}` or "
-            f"`billing-recon simulate --out {home}`, or point {HOME_ENV} at another, and reload this location."
+            f"`billing-recon simulate --out {home}`, or point {HOME_ENV} to another, and reload this location."
         )
     except (yaml.YAMLError, ValidationError) as error:
         problem = f"{path} cannot be used, so the days shown are only assumed: {error}"
@@ -78,7 +78,7 @@ def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
 
 
 def _ended(home: Path, name: str, first: date, last: date, timezone: str, problem: str | None) -> Calendar:
-    """The calendar of a company whose data ends: nobody waits for the days after it."""
+    """The calendar of a company whose data ends on `last`."""
     month_after = (last.replace(day=1) + timedelta(days=31)).replace(day=1)
     return Calendar(
         home=home,

@@ -1,6 +1,6 @@
-"""The asset checks: what each is called and how its answer reads. What they measure is in defs.findings and in day/.
+"""The asset checks: their names and the wording of their results. The figures come from defs.findings and day/.
 
-A blocking check that fails stops the run. The partitions of a check are those of its asset.
+A blocking check that fails stops the run. A check has the partitions of its asset.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from billing_recon.core.detector import Detector
+from billing_recon.core.figures import count
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.policy import Policy
 from billing_recon.core.reason import Pair
@@ -20,7 +21,7 @@ from billing_recon.core.schema import CANONICAL
 from billing_recon.core.verdict import Verdict
 from billing_recon.defs import findings
 from billing_recon.defs.findings import Cells, TieOut
-from billing_recon.report import day_tables
+from billing_recon.report import day_tables, stored_rows
 from billing_recon.report.stored_rows import Row
 
 if TYPE_CHECKING:
@@ -30,18 +31,18 @@ if TYPE_CHECKING:
 LAYERS: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
 GATE_CHECK = "gate"
 
-_PAIR_SAYS: dict[Pair, str] = {
-    Pair.EXPECTED_BILLED: "What our own rating expects, against what the billing engine charged.",
-    Pair.BILLED_RENDERED: "What the engine charged, against the document that the customer sees.",
-    Pair.BILLED_BOOKED: "What the engine charged, against what the ledger booked.",
-    Pair.RENDERED_BOOKED: "Documents against the ledger, for invoices that the engine's output does not have.",
-    Pair.BILLED_PAID: "What the engine charged, against the money that came.",
-    Pair.METERED_USED: "Usage events, against what the engine says it metered.",
+_PAIR_DOCS: dict[Pair, str] = {
+    Pair.EXPECTED_BILLED: "Our own rating compared with what the billing engine charged.",
+    Pair.BILLED_RENDERED: "What the engine charged compared with the document that the customer sees.",
+    Pair.BILLED_BOOKED: "What the engine charged compared with what the ledger booked.",
+    Pair.RENDERED_BOOKED: "Documents compared with the ledger, for invoices missing from the engine's output.",
+    Pair.BILLED_PAID: "What the engine charged compared with the payments received.",
+    Pair.METERED_USED: "Usage events compared with usage as metered by the engine.",
 }
 
 
 def landing_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSpec]:
-    """Two checks a landed table."""
+    """Two checks per landed table."""
     return [
         spec
         for table in LAYERS
@@ -58,7 +59,7 @@ def landing_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSpec
                 asset=table,
                 blocking=True,
                 partitions_def=daily,
-                description="Rows that break the table's contract. A warning, until their share stops the day.",
+                description="No row breaks the table's contract. A warning, unless the share of such rows stops the day.",
             ),
         )
     ]
@@ -68,8 +69,8 @@ def reconcile_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSp
     """The checks of breaks, control totals and metrics."""
     return [
         *(
-            dg.AssetCheckSpec(f"ties_out_{pair.value}", asset="breaks", partitions_def=daily, description=says)
-            for pair, says in _PAIR_SAYS.items()
+            dg.AssetCheckSpec(f"ties_out_{pair.value}", asset="breaks", partitions_def=daily, description=doc)
+            for pair, doc in _PAIR_DOCS.items()
         ),
         dg.AssetCheckSpec(
             "stage_deltas_sum",
@@ -82,7 +83,7 @@ def reconcile_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSp
             "no_unexplained",
             asset="breaks",
             partitions_def=daily,
-            description="Every difference has a reason.",
+            description="Every difference has a reason code other than UNEXPLAINED.",
         ),
         dg.AssetCheckSpec(
             "detectors",
@@ -101,7 +102,7 @@ def reconcile_specs(daily: dg.PartitionsDefinition[str]) -> list[dg.AssetCheckSp
             "variance_vs_baseline",
             asset="metrics",
             partitions_def=daily,
-            description="The day's metrics against the baseline that the policy names, and the band of days like it.",
+            description="The day's metrics compared with the policy's baseline and with the band of comparable days.",
         ),
     ]
 
@@ -113,7 +114,7 @@ def gate_spec(daily: dg.PartitionsDefinition[str]) -> dg.AssetCheckSpec:
         asset="day_gate",
         blocking=True,
         partitions_def=daily,
-        description="The policy's verdict on the day. Only a current PASS opens the release, in whatever run.",
+        description="The policy's verdict on the day. Only a current PASS opens the release, in any run.",
     )
 
 
@@ -129,20 +130,22 @@ def landing_results(report: LandingReport, policy: Policy) -> Iterator[dg.AssetC
     stops = share > policy.gate.quarantine_share_stops
     refused = report.status is LandingStatus.REFUSED
     if refused:
-        says = report.message
+        text = report.message
     elif report.open_rows:
-        says = f"{report.open_rows} of {report.rows_in} rows are in quarantine. " + (
-            "Ask the source for a resend; too many to go on." if stops else "billing-recon quarantine list shows them."
+        text = f"{report.open_rows} of {report.rows_in} rows are in quarantine. " + (
+            "Too many to continue: ask the source for a resend."
+            if stops
+            else "billing-recon quarantine list shows them."
         )
     else:
-        says = report.message or "Every row keeps the contract."
+        text = report.message or "Every row satisfies the contract."
     yield dg.AssetCheckResult(
         asset_key=report.table,
         check_name="contract",
         passed=not report.open_rows and not refused,
-        # A refused file does not stop the run: the gate says INCONCLUSIVE, and the day pack tells people why.
+        # A refused file does not stop the run: the gate is INCONCLUSIVE, and the day pack shows why.
         severity=dg.AssetCheckSeverity.ERROR if stops else dg.AssetCheckSeverity.WARN,
-        description=says,
+        description=text,
         metadata=_table("reasons", [{"reason": r, "rows": str(n)} for r, n in sorted(report.reasons.items())]),
     )
 
@@ -156,9 +159,9 @@ def reconcile_results(home: Home, day: date) -> Iterator[dg.AssetCheckResult]:
         asset_key="breaks",
         check_name="stage_deltas_sum",
         passed=not off,
-        description="This is a bug of ours; please report it."
+        description="This is a bug in billing-recon; please report it."
         if off
-        else "Every break is explained to the last digit.",
+        else "Every break's stage deltas sum exactly to its difference.",
         metadata=_table("breaks", off),
     )
     unexplained = findings.unexplained(home, day)
@@ -166,7 +169,9 @@ def reconcile_results(home: Home, day: date) -> Iterator[dg.AssetCheckResult]:
         asset_key="breaks",
         check_name="no_unexplained",
         passed=not unexplained,
-        description="Differences that no stage explains." if unexplained else "Every difference is explained.",
+        description="Some differences are not explained by any stage."
+        if unexplained
+        else "Every difference is explained.",
         metadata=_table("breaks", unexplained),
     )
     yield _detectors_result(home, day)
@@ -184,9 +189,9 @@ def reconcile_results(home: Home, day: date) -> Iterator[dg.AssetCheckResult]:
 def _tie_out_result(tie_out: TieOut) -> dg.AssetCheckResult:
     pending = f" {tie_out.pending} not yet due." if tie_out.pending else ""
     if not tie_out.compared and not tie_out.open:
-        says = f"Nothing was compared on this day: that proves nothing, and the gate decides.{pending}"
+        says = f"Nothing was compared on this day, which proves nothing; the gate decides.{pending}"
     elif tie_out.open:
-        says = f"{tie_out.open} open break{'s' if tie_out.open > 1 else ''}: {tie_out.sums}.{pending}"
+        says = f"{count(tie_out.open, 'open break')}: {tie_out.sums}.{pending}"
     else:
         within = f" {tie_out.tolerated} within tolerance." if tie_out.tolerated else ""
         says = f"Ties out.{within}{pending}"
@@ -207,7 +212,7 @@ def _tie_out_result(tie_out: TieOut) -> dg.AssetCheckResult:
 
 
 def _detectors_result(home: Home, day: date) -> dg.AssetCheckResult:
-    found = findings.detections(home, day)
+    found = stored_rows.detections(home, day)
     policy = home.policy.detectors
     blocks = any(policy.severity(Detector(row["detector"])) == "block" for row in found)
     return dg.AssetCheckResult(
@@ -215,7 +220,7 @@ def _detectors_result(home: Home, day: date) -> dg.AssetCheckResult:
         check_name="detectors",
         passed=not found,
         severity=dg.AssetCheckSeverity.ERROR if blocks else dg.AssetCheckSeverity.WARN,
-        description=f"{len(found)} finding{'s' if len(found) > 1 else ''}." if found else "Nothing was found.",
+        description=f"{count(len(found), 'finding')}." if found else "No findings.",
         metadata={
             "findings": len(found),
             **_table(
@@ -233,14 +238,15 @@ def _variance_result(home: Home, day: date) -> dg.AssetCheckResult:
     name = home.policy.gate.baseline
     bounds = {t.metric: t.max_drift for t in home.policy.gate.thresholds if t.max_drift is not None}
     cells: Cells = []
-    beyond = [row for row in findings.drift(home, day) if day_tables.outside(row)]
+    known = stored_rows.drift(home, day)
+    beyond = [row for row in known if day_tables.outside(row)]
     if name is None:
         passed, says = True, "The policy names no baseline."
     elif home.control.baseline(name) is None:
         passed = False
-        says = f"The baseline '{name}' was never captured: billing-recon baseline capture --name {name} --from --to"
+        says = f"The baseline '{name}' was never captured; capture it: billing-recon baseline capture --name {name} --from --to"
     else:
-        rows = [r for r in findings.drift(home, day) if not bounds or r["metric"] in bounds]
+        rows = [r for r in known if not bounds or r["metric"] in bounds]
         outside = [
             r
             for r in rows
@@ -248,7 +254,9 @@ def _variance_result(home: Home, day: date) -> dg.AssetCheckResult:
         ]
         passed = not outside
         says = (
-            f"{len(outside)} of {len(rows)} figures drift beyond policy." if outside else f"Within policy of '{name}'."
+            f"{len(outside)} of {len(rows)} metrics drift beyond the policy's bounds."
+            if outside
+            else f"Within the policy's bounds of baseline '{name}'."
         )
         cells = [
             {
@@ -263,7 +271,7 @@ def _variance_result(home: Home, day: date) -> dg.AssetCheckResult:
             for r in rows
         ]
     if beyond:
-        says += f" {len(beyond)} figure{'s' if len(beyond) > 1 else ''} outside the band of days like this one."
+        says += f" {count(len(beyond), 'metric')} outside the band of comparable days."
     return dg.AssetCheckResult(
         asset_key="metrics",
         check_name="variance_vs_baseline",
@@ -316,7 +324,7 @@ def gate_result(record: VerdictRecord) -> dg.AssetCheckResult:
 
 
 def _table(name: str, cells: Cells) -> dict[str, dg.MetadataValue]:
-    """Metadata with a table, or none where there is no row: an empty table says less than the sentence above it."""
+    """Metadata with a table; none without rows, since the description covers that."""
     return {name: table(cells)} if cells else {}
 
 

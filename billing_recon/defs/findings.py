@@ -1,4 +1,4 @@
-"""The figures behind the checks, read back from the warehouse: text for a reader, one row a finding. Judges nothing."""
+"""The figures behind the checks, read from the warehouse as text for a reader. Judges nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from billing_recon.core.money import plain
 from billing_recon.core.reason import Disposition, Pair
 from billing_recon.core.schema import BREAKS, CONTROL_TOTALS
-from billing_recon.report import stored_rows as reading
 from billing_recon.report.stored_rows import Row, rows_of, scan
 
 if TYPE_CHECKING:
@@ -23,14 +22,14 @@ _COUNTING = ", ".join(f"'{d.value}'" for d in Disposition if d.counts_against_ga
 
 
 SHOWN = 20
-"""Breaks that a check shows; the day pack and `billing-recon breaks` show all."""
+"""Breaks shown by a check; `billing-recon breaks` lists all of them."""
 
 
 @dataclass(frozen=True, slots=True)
 class TieOut:
-    """One pair on one day. `compared` counts the items of both layers, `open` and `tolerated` breaks.
+    """One pair on one day. `compared` counts the items of both layers; `open` and `tolerated` count breaks.
 
-    `sums` is the open money per code and currency, in words; `cells` are the largest breaks, SHOWN at most.
+    `sums` is the open money per code and currency, as text; `cells` has the largest breaks, at most SHOWN.
     """
 
     pair: Pair
@@ -80,8 +79,8 @@ def _tie_out(pair: Pair, totals: Row | None, sums: list[Row], largest: list[Row]
             {
                 "code": b["code"],
                 "difference": f"{money(b['delta'], b['currency'])} {b['currency'] or 'units'}",
-                # One wide column: the UI gives each the same say, and a sentence in a narrow one cannot be read.
-                "why": f"{b['explanation']} For {b['owner']}; {b['disposition']}; explain {b['break_id']}",
+                # One wide column: the UI makes all columns equally wide, and a sentence needs room.
+                "why": f"{b['explanation']} Owner: {b['owner']}; {b['disposition']}; explain {b['break_id']}",
             }
             for b in largest
         ],
@@ -89,7 +88,7 @@ def _tie_out(pair: Pair, totals: Row | None, sums: list[Row], largest: list[Row]
 
 
 def _largest_breaks(home: Home, day: date) -> list[Row]:
-    """Of each pair the SHOWN breaks that matter most: those that count first, then by size."""
+    """The SHOWN most important breaks of each pair: those that count against the gate first, then by size."""
     return rows_of(
         "SELECT pair, code, delta, currency, explanation, owner, disposition, break_id, row_number() OVER "
         f"(PARTITION BY pair ORDER BY disposition IN ({_COUNTING}) DESC, abs(delta) DESC, break_id) AS turn "
@@ -98,7 +97,7 @@ def _largest_breaks(home: Home, day: date) -> list[Row]:
 
 
 def stage_deltas_off(home: Home, day: date) -> Cells:
-    """Breaks whose stage deltas do not sum to their delta; none, unless we have a bug."""
+    """Breaks whose stage deltas do not sum to their delta; empty, unless we have a bug."""
     rows = rows_of(
         "WITH stages AS (SELECT break_id, unnest(map_values(CAST(CAST(stage_deltas AS JSON) AS MAP(VARCHAR, VARCHAR)))) "
         f"AS amount FROM ({scan(home, BREAKS, day, day)})), "
@@ -135,16 +134,6 @@ def totals_off(home: Home, day: date) -> Cells:
         }
         for r in rows
     ]
-
-
-def drift(home: Home, day: date) -> list[Row]:
-    """The day's metrics beside other days."""
-    return reading.drift(home, day)
-
-
-def detections(home: Home, day: date) -> list[Row]:
-    """What the detectors found in the data itself."""
-    return reading.detections(home, day)
 
 
 def unexplained(home: Home, day: date) -> Cells:

@@ -1,4 +1,4 @@
-"""The Dagster instance of a home: the one that DAGSTER_HOME names, or one embedded in the home's state folder."""
+"""The Dagster instance of a home: the one named by DAGSTER_HOME, or one in the home's state folder."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
-"""Compute logs stay off: they cost a pair of files a step, and what a step has to say is in its events."""
+"""Compute logs are off: they cost two files per step, and a step's events carry its messages."""
 
 
 def state_path(home: Path) -> Path:
-    """Where a home keeps its state: BILLING_RECON_STATE, or `.state` inside it."""
+    """The folder of a home's state: BILLING_RECON_STATE, or `.state` in the home."""
     return Path(os.environ.get("BILLING_RECON_STATE") or home / ".state")
 
 
 def embedded_home(state: Path) -> Path:
-    """`<state>/dagster` with a dagster.yaml that fits where the folder now lies."""
+    """`<state>/dagster`, with a dagster.yaml for the folder's current place."""
     folder = (state / "dagster").absolute()
     folder.mkdir(parents=True, exist_ok=True)
     wanted = _EMBEDDED.format(folder=json.dumps(str(folder)))
@@ -55,7 +55,7 @@ def embedded_home(state: Path) -> Path:
 
 
 def open_instance(state: Path) -> dg.DagsterInstance:
-    """The instance on which this home's runs are recorded; dispose of it, or use it as a context manager."""
+    """The instance that records this home's runs; dispose of it, or use it as a context manager."""
     if os.environ.get("DAGSTER_HOME"):
         return dg.DagsterInstance.get()
     return dg.DagsterInstance.from_config(str(embedded_home(state)))

@@ -1,9 +1,9 @@
-"""One page per (gate, day): opened when a blocking check fails, resolved when it holds again, nothing in between.
+"""One page per gate and day: triggered when a blocking check fails, resolved when it holds again, nothing in between.
 
-The truth is each check's last answer per day; the cursor keeps which pages are open and how far the event log was read.
-Comparing the two, rather than replaying events, makes reading an event twice harmless: the log is read again from a
-little before the cursor, since on PostgreSQL events may become visible out of order. The cursor moves only past what was
-delivered.
+Each check's last answer per day is compared with the cursor, which keeps the open pages and the position in the event
+log. Comparing them, instead of replaying events, makes it harmless to read an event twice. That is needed, since on
+PostgreSQL events may become visible out of order: the log is read again from a little before the cursor. The cursor only
+moves past delivered pages.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from dagster._core.storage.asset_check_execution_record import (
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
 REREAD = 1000
-"""Events before the cursor that are looked at again."""
+"""How many events before the cursor are read again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +33,18 @@ class Answer:
     gate: str
     day: str
     holds: bool
-    says: str
+    text: str
     run_id: str
 
     @property
     def key(self) -> str:
-        """What tells pages apart."""
+        """The key of the page."""
         return f"{self.gate}/{self.day}"
 
 
 @dataclass
 class Cursor:
-    """What the sensor remembers: the event log read up to `after`, and the pages that are open."""
+    """What the sensor remembers: the event log is read up to `after`, and which pages are open."""
 
     after: int = 0
     open: set[str] = field(default_factory=set)
@@ -64,10 +64,10 @@ class Cursor:
 def answers_since(
     instance: dg.DagsterInstance, gates: Iterable[dg.AssetCheckKey], after: int
 ) -> tuple[list[Answer], int]:
-    """Gates and days with an event after `after`, each with its last completed answer; and the newest event seen.
+    """The last completed answer of each gate and day with an event after `after`, and the newest event seen.
 
-    A check that is planned in a run under way is still answered by its last completed one, so that a failure is not lost
-    when its rerun dies.
+    While a check is planned in a running run, its last completed answer counts, so that a failure is not lost if the rerun
+    dies.
     """
     storage = instance.event_log_storage
     infos = storage.get_asset_check_partition_info(list(gates), after_storage_id=max(after - REREAD, 0))
@@ -92,9 +92,9 @@ def _answer(key: dg.AssetCheckKey, day: str, record: AssetCheckExecutionRecord) 
     return Answer(
         gate=f"{key.asset_key.to_user_string()}.{key.name}",
         day=day,
-        # A warning is shown and stops nothing, so it pages nobody.
+        # A warning stops nothing, so it pages nobody.
         holds=evaluation.passed or evaluation.severity is dg.AssetCheckSeverity.WARN,
-        says=evaluation.description or "",
+        text=evaluation.description or "",
         run_id=record.run_id,
     )
 
@@ -102,9 +102,9 @@ def _answer(key: dg.AssetCheckKey, day: str, record: AssetCheckExecutionRecord) 
 def deliver(
     answers: Iterable[Answer], newest: int, cursor: Cursor, send: Callable[[Answer, str], None]
 ) -> tuple[Cursor, list[str], list[str]]:
-    """Send what changed; returns the new cursor, what was sent, and what could not be and will be tried again.
+    """Send what changed; return the new cursor, what was sent, and what failed and will be retried.
 
-    `send(answer, action)` raises httpx.HTTPError when the page did not arrive.
+    `send(answer, action)` raises httpx.HTTPError if the page was not delivered.
     """
     opened, sent, failed = set(cursor.open), [], []
     for answer in answers:
@@ -125,9 +125,9 @@ def deliver(
 
 
 def page(answer: Answer, action: str, company: str) -> dict[str, Any]:
-    """The message, in the shape of PagerDuty's events API v2: what, where, why, the next step and the evidence."""
+    """The message, in the format of PagerDuty's Events API v2: what, where, why, the next step and the evidence."""
     what = f"{company}: {answer.gate} of {answer.day}"
-    summary = f"{what} holds again" if action == "resolve" else f"{what} does not hold. {answer.says}"
+    summary = f"{what} holds again" if action == "resolve" else f"{what} does not hold. {answer.text}"
     return {
         "event_action": action,
         "dedup_key": f"billing-recon/{company}/{answer.key}",
@@ -140,7 +140,7 @@ def page(answer: Answer, action: str, company: str) -> dict[str, Any]:
             "custom_details": {
                 "what": f"{answer.gate} {'holds again' if action == 'resolve' else 'does not hold'}",
                 "where": answer.day,
-                "why": answer.says,
+                "why": answer.text,
                 "next step": f"billing-recon status --day {answer.day}; after the fix: billing-recon run --day {answer.day}",
                 "evidence": f"Dagster run {answer.run_id}; day pack in <home>/.state/reports/{answer.day}/",
             },
@@ -149,7 +149,7 @@ def page(answer: Answer, action: str, company: str) -> dict[str, Any]:
 
 
 def webhook(url: str, company: str, attempts: int = 3, first_wait: float = 0.5) -> Callable[[Answer, str], None]:
-    """Posts pages to `url`; three attempts, then httpx.HTTPError."""
+    """A function that posts pages to `url`; httpx.HTTPError after three attempts."""
 
     def send(answer: Answer, action: str) -> None:
         retrying = Retrying(

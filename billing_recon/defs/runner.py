@@ -1,4 +1,4 @@
-"""Running days from the command line: one Dagster run a day, one after another in one warm process."""
+"""Run days from the command line: one Dagster run per day, one after another in one process."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from billing_recon.defs.build import DAILY_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.instance import open_instance
 
-_DAYS_A_COLLECTION = 15
+_DAYS_PER_COLLECTION = 15
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True, slots=True)
 class DayOutcome:
-    """What came of one day. `verdict`: recorded by this very run, else None. `success`: the run did its work.
+    """The outcome of one day. `verdict` is the one recorded by this run, else None. `success`: the run did its work.
 
-    A run that stops because its gate says FAIL or INCONCLUSIVE did its work.
+    A run that stops because its gate is FAIL or INCONCLUSIVE did its work.
     """
 
     day: date
@@ -43,11 +43,10 @@ class DayOutcome:
 def run_days(
     home_path: Path, days: Sequence[date], on_progress: Callable[[DayOutcome], None] | None = None
 ) -> list[DayOutcome]:
-    """Run the daily job for each of `days`, in their order; a day that fails does not keep the next from running.
+    """Run the daily job for each of `days`, in order; a day that fails does not stop the next one.
 
-    All of them see the configuration as it was at the start. KeyboardInterrupt when the process is told to stop, as by
-    Ctrl-C or by whoever runs it in a container. ConfigurationError if the home cannot be used or does not
-    have one of the days.
+    All of them see the configuration as it was at the start. KeyboardInterrupt if the process is interrupted or terminated.
+    ConfigurationError if the home cannot be used or does not have one of the days.
     """
     calendar = read_calendar(home_path)
     home = Home.open(home_path)
@@ -66,7 +65,7 @@ def run_days(
     with open_instance(home.state) as instance, _stoppable(), _few_collections(), ahead:
         for number, (day, run_id) in enumerate(zip(days, run_ids, strict=True), start=1):
             outcome = _run_day(job, instance, home, day, run_id)
-            if number % _DAYS_A_COLLECTION == 0:
+            if number % _DAYS_PER_COLLECTION == 0:
                 gc.collect()
             outcomes.append(outcome)
             if on_progress is not None:
@@ -76,9 +75,9 @@ def run_days(
 
 @contextmanager
 def _stoppable() -> Iterator[None]:
-    """Let SIGTERM stop the run also where SIGINT is ignored, as a shell does for its background jobs, and cron.
+    """Let SIGTERM stop the run even if SIGINT is ignored, as it is for background jobs of a shell or of cron.
 
-    Dagster gives SIGTERM whatever handler SIGINT has, so an ignored SIGINT would leave a run that nobody can stop.
+    Dagster gives SIGTERM the handler of SIGINT, so with an ignored SIGINT nothing could stop the run.
     """
     ignored = (
         threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
@@ -94,7 +93,7 @@ def _stoppable() -> Iterator[None]:
 
 @contextmanager
 def _few_collections() -> Iterator[None]:
-    """Collect garbage every few days only, and never look again at what was imported: a seventh of a day otherwise."""
+    """Collect garbage only every few days, without imported modules; otherwise it takes a seventh of a day's time."""
     gc.collect()
     gc.freeze()
     gc.disable()
@@ -122,9 +121,9 @@ def _run_day(job: dg.JobDefinition, instance: dg.DagsterInstance, home: Home, da
 
 
 def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
-    """Whether somebody stopped this process (SIGINT, SIGTERM) while the day ran: then the days after it must not run.
+    """Whether SIGINT or SIGTERM stopped this process while the day ran; the days after it must then not run.
 
-    Dagster takes both signals during a run and ends the step with an error of its own, or DuckDB ends its query.
+    Dagster handles both signals during a run and ends the step with its own error, or DuckDB ends its query.
     """
     for event in result.all_events:
         error = event.step_failure_data.error if event.is_step_failure else None
@@ -138,7 +137,7 @@ def _interrupted(result: dg.ExecuteInProcessResult) -> bool:
 
 
 def _first_error(result: dg.ExecuteInProcessResult, *, judged: bool) -> str | None:
-    """Why the run itself failed, in words; None where it was judged and a blocking check is all that stopped it."""
+    """Why the run itself failed; None if it was judged and only a blocking check stopped it."""
     stopped = False
     for event in result.all_events:
         if event.is_step_failure:
@@ -152,7 +151,7 @@ def _first_error(result: dg.ExecuteInProcessResult, *, judged: bool) -> str | No
             if failure.user_failure_data is not None and failure.user_failure_data.description:
                 return failure.user_failure_data.description
             return f"step {event.step_key}: {_innermost(failure.error)}"
-        # The run's own failure counts only where no step failed: otherwise it says no more than that one did.
+        # The run's own failure counts only if no step failed; otherwise it adds nothing to the step's.
         if event.is_job_failure and not stopped and event.job_failure_data.error is not None:
             return _innermost(event.job_failure_data.error)
     return None
@@ -167,7 +166,7 @@ def _blocking_findings(result: dg.ExecuteInProcessResult) -> str:
 
 
 def _innermost(error: SerializableErrorInfo | None) -> str:
-    """The message of the error that started it, without the frames around it."""
+    """The message of the innermost error, without its stack."""
     while error is not None and error.cause is not None:
         error = error.cause
     return error.message.strip() if error is not None else "no error was recorded"

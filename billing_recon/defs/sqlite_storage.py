@@ -206,7 +206,7 @@ class PooledEventLogStorage(ConsolidatedSqliteEventLogStorage):
                 self._observer.start()
             self._watchers[run_id][callback] = cursor
         # Events stored between the caller's last read and the watch would otherwise wait for the next one.
-        self.on_modified()  # type: ignore[no-untyped-call]
+        self.on_modified()  # type: ignore[no-untyped-call]  # untyped in Dagster
 
     def dispose(self) -> None:
         """Stop watching and close the connections with the instance."""
@@ -221,12 +221,12 @@ class _WalWatcher(PatternMatchingEventHandler):
     """Tells a storage that its database or its write-ahead log was written to."""
 
     def __init__(self, storage: PooledEventLogStorage) -> None:
-        path = storage.get_db_path()  # type: ignore[no-untyped-call]
+        path = storage.get_db_path()  # type: ignore[no-untyped-call]  # untyped in Dagster
         super().__init__(patterns=[path, f"{path}-wal"])
         self._storage = storage
 
     def on_modified(self, event: FileSystemEvent) -> None:
-        self._storage.on_modified()  # type: ignore[no-untyped-call]
+        self._storage.on_modified()  # type: ignore[no-untyped-call]  # untyped in Dagster
 
     def on_created(self, event: FileSystemEvent) -> None:
-        self._storage.on_modified()  # type: ignore[no-untyped-call]
+        self._storage.on_modified()  # type: ignore[no-untyped-call]  # untyped in Dagster

@@ -1,4 +1,4 @@
-"""`python -m billing_recon.defs.ui --home DIR`: the Dagster UI on a home, on the instance that its runs are recorded on."""
+"""`python -m billing_recon.defs.ui --home DIR`: the Dagster UI of a home, with the recorded runs of its instance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOST, PORT = "127.0.0.1", 3000
 
 
 def free_port(wanted: int) -> int:
-    """`wanted`, or the next port that nobody listens on."""
+    """`wanted`, or the next free port."""
     for port in range(wanted, wanted + 100):
         with socket.socket() as probe:
             if probe.connect_ex((HOST, port)) != 0:
@@ -24,7 +24,7 @@ def free_port(wanted: int) -> int:
 
 
 def command(home: Path, port: int) -> tuple[list[str], dict[str, str]]:
-    """What is started, and its environment."""
+    """The command line and the environment of the UI."""
     environment = dict(os.environ)
     environment[HOME_ENV] = str(home.absolute())
     environment.setdefault("DAGSTER_HOME", str(embedded_home(state_path(home.absolute()))))
@@ -33,7 +33,7 @@ def command(home: Path, port: int) -> tuple[list[str], dict[str, str]]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Start the UI and stay until it is stopped."""
+    """Start the UI; return when it is stopped."""
     parser = argparse.ArgumentParser(prog="python -m billing_recon.defs.ui", description=__doc__)
     parser.add_argument("--home", type=Path, default=home_path(), help="the company's home")
     parser.add_argument("--port", type=int, default=PORT)
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         raise SystemExit(f"there is no company at {options.home}; try: make demo")
     port = free_port(options.port)
     program, environment = command(options.home, port)
-    print(f"The Dagster UI of {options.home} comes up at http://{HOST}:{port} (stop it with Ctrl-C)", flush=True)
+    print(f"Starting the Dagster UI of {options.home} at http://{HOST}:{port} (stop it with Ctrl-C)", flush=True)
     os.execve(program[0], program, environment)
 
 

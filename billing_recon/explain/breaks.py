@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import duckdb
-import pyarrow as pa
 
 from billing_recon.explain.facts import Facts
-from billing_recon.explain.sentences import sentence
+from billing_recon.explain.sentences import SENTENCES
+from billing_recon.explain.texts import decimals_of, rows_of, write_texts
 
 ODD_ONE_OUT = " This agrees with our own rating: the billing engine is the odd one out."
+
+_COLUMNS = (
+    "pair, level, code, invoice_id, line_id, customer_id, subscription_id, meter, currency, expected, billed, rendered, "
+    "booked, paid, delta"
+)
 
 
 def write_explanations(con: duckdb.DuckDBPyConnection) -> None:
     """Create `explanations` (break_id, explanation) with a row per row of `reported`."""
-    decimals = dict(con.execute("SELECT currency, decimals FROM currencies").fetchall())
-    rows = con.execute(
-        "SELECT break_id, currency, sentence, facts, agrees_with_rating, explanation FROM reported ORDER BY break_id"
-    ).fetchall()
-    ids, texts = [], []
-    for break_id, currency, name, facts, agrees, legacy in rows:
-        said = sentence(name, Facts.read(facts, currency, decimals)) if name else legacy
-        ids.append(break_id)
-        texts.append(said + (ODD_ONE_OUT if agrees else ""))
-    table = pa.table({"break_id": pa.array(ids, pa.string()), "explanation": pa.array(texts, pa.string())})
-    con.register("worded", table)
-    con.execute("CREATE OR REPLACE TABLE explanations AS SELECT break_id, explanation FROM worded")
-    con.unregister("worded")
+    rows = rows_of(
+        con,
+        f"SELECT break_id, {_COLUMNS}, sentence, facts, agrees_with_rating, templated.explanation FROM reported "
+        "LEFT JOIN templated USING (break_id) ORDER BY break_id",
+    )
+    decimals = decimals_of(con) if rows else {}
+    texts = [
+        (SENTENCES[row["sentence"]](Facts.read(row, row["facts"], decimals)) if row["sentence"] else row["explanation"])
+        + (ODD_ONE_OUT if row["agrees_with_rating"] else "")
+        for row in rows
+    ]
+    write_texts(con, "explanations", {"break_id": [row["break_id"] for row in rows], "explanation": texts})

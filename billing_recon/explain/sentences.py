@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from billing_recon.explain.facts import Facts
+from billing_recon.explain import document, ledger, metering, payment
+from billing_recon.explain.facts import Sentence
 
-Sentence = Callable[[Facts], str]
-
-SENTENCES: Mapping[str, Sentence] = {}
-"""Name -> sentence, collected from the modules of the pairs. A test asks for every name that the relations can state."""
-
-
-def sentence(name: str, facts: Facts) -> str:
-    """The sentence `name` with these facts. KeyError: a relation states a sentence that nobody wrote, which is a bug."""
-    return SENTENCES[name](facts)
+SENTENCES: Mapping[str, Sentence] = {
+    **document.SENTENCES,
+    **ledger.SENTENCES,
+    **payment.SENTENCES,
+    **metering.SENTENCES,
+}
+"""Name -> sentence. A test holds the names to those that the relations can state, both ways."""

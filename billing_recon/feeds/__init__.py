@@ -1,4 +1,4 @@
-"""Which rows came, and which were set aside? Outside formats into canonical tables, one module a format."""
+"""Read outside formats into canonical tables and quarantine. One module per format."""
 
 from billing_recon.feeds.landing.delivery import bytes_of_day, warns
 from billing_recon.feeds.landing.pipeline import land

@@ -1,4 +1,4 @@
-"""Prices that live in a table: per-unit charges of the catalog, read from the company's price lists."""
+"""Read price lists: tables of per-unit prices that become charges of the catalog."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError, LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.schema import Column, Kind, TableSpec
-from billing_recon.feeds.landing.files import file_name, open_file
-from billing_recon.feeds.landing.load import TYPED, load, prepare
-from billing_recon.feeds.landing.quarantine import set_aside
-from billing_recon.feeds.landing.validate import hold_to_contract
-from billing_recon.feeds.presets import in_force
+from billing_recon.feeds.effective_feed import completed
+from billing_recon.feeds.landing.loaded_file import TYPED, load, prepare
+from billing_recon.feeds.landing.quarantine import fill_quarantine
+from billing_recon.feeds.landing.validation import check_contract
+from billing_recon.feeds.tables.day_files import file_name, open_file
 
 Key = tuple[str, str, str, str, str]
 """plan_id, plan_version, currency, kind, meter."""
 
 _Price = tuple[Key, Decimal, str]
-"""A key, its price, and the row where it stands."""
+"""A key, its price, and the row that states it."""
 
 PRICE_LIST = TableSpec(
     "price_list",
@@ -38,17 +38,17 @@ PRICE_LIST = TableSpec(
     ),
     key=("plan_id", "plan_version", "currency", "kind", "meter"),
     own_day="",
-    doc="One row a price. A price may be repeated; two prices for one key are an error.",
+    doc="One row per price. A price may be repeated; two prices for one key are an error.",
 )
 _SHOWN = 5
-"""Wrong rows that are named; the others are counted."""
+"""Wrong rows that are listed; the others are counted."""
 
 
 def read_price_lists(con: duckdb.DuckDBPyConnection, home: Path, company: Company) -> tuple[Plan, ...]:
-    """The plans of every price list, each price a per_unit charge named after its meter, in a fixed order.
+    """Return the plans of every price list in a fixed order. Each price is a per_unit charge named after its meter.
 
-    Raises ConfigurationError that names file and rows: a price that cannot be read, two prices for one plan, version,
-    currency and meter. A wrong price is configuration, so unlike a day's data nothing is set aside.
+    Raise ConfigurationError, naming file and rows, for an unreadable price or two prices for one plan, version, currency
+    and meter. Prices are configuration, so unlike a day's data a wrong row is an error and not quarantined.
     """
     problems: list[str] = []
     prices: dict[Key, tuple[Decimal, str]] = {}
@@ -59,7 +59,7 @@ def read_price_lists(con: duckdb.DuckDBPyConnection, home: Path, company: Compan
                 if other[0] != price:
                     problems.append(
                         f"price list '{name}': {' '.join(key)} costs {other[0]:f} in {other[1]} and {price:f} in {where}; "
-                        "keep one, or give the other a plan_version of its own"
+                        "keep one, or give the other its own plan_version"
                     )
         except LandingRefused as error:
             problems.append(f"price list '{name}': {error}")
@@ -71,10 +71,10 @@ def read_price_lists(con: duckdb.DuckDBPyConnection, home: Path, company: Compan
 
 
 def _prices(con: duckdb.DuckDBPyConnection, home: Path, company: Company, name: str, feed: Feed) -> list[_Price]:
-    """Every different price of one list, with the row where it stands first."""
+    """Return the distinct prices of one list, each with the first row that states it."""
     from billing_recon.contracts.rule import Contract, column_rules
 
-    feed = in_force(feed, PRICE_LIST.name)
+    feed = completed(feed, PRICE_LIST.name)
     if not feed.path or "{day}" in feed.path:
         raise LandingRefused(f"price_lists.{name}.path must name one file for all days; {{day}} has no meaning here")
     paths = sorted(path for path in home.glob(feed.path) if path.is_file())
@@ -87,8 +87,8 @@ def _prices(con: duckdb.DuckDBPyConnection, home: Path, company: Company, name: 
             load(con, number=n, file=file, spec=PRICE_LIST, feed=feed, key=f"price_lists.{name}", roles={})
             for n, file in enumerate(files, 1)
         ]
-        hold_to_contract(con, Contract(PRICE_LIST, column_rules(PRICE_LIST, company.currencies), ()))
-        set_aside(con, PRICE_LIST, [one for one in attempts if one is not None], files, owner="")
+        check_contract(con, Contract(PRICE_LIST, column_rules(PRICE_LIST, company.currencies), ()))
+        fill_quarantine(con, PRICE_LIST, [one for one in attempts if one is not None], files, owner="")
     wrong = con.execute("SELECT message FROM landed_quarantine ORDER BY source_file, source_row").fetchall()
     if wrong:
         more = [f"price list '{name}': {len(wrong) - _SHOWN} more rows are wrong"] if len(wrong) > _SHOWN else []

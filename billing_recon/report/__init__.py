@@ -1,1 +1,1 @@
-"""What people look at: terminal tables, the day pack, the index of days. Reads what was computed, computes no money."""
+"""What people look at: terminal tables, the day pack, exports. Reads computed results and computes no money."""

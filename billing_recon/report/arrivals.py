@@ -1,21 +1,16 @@
-"""What arrived: how final each usage day is, what re-opened which day, what came late or twice; findings of landed files."""
+"""Arrivals as tables: usage that is final, re-opened, late or duplicated; findings of landed files."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import date
-from decimal import Decimal
-from io import StringIO
 from typing import TYPE_CHECKING
 
-from billing_recon.core.money import plain
+from billing_recon.core.figures import amount
 from billing_recon.core.schema import WARNINGS
 from billing_recon.day.landing import LANDED
-from billing_recon.report.figures import amount
 from billing_recon.report.stored_rows import Row, rows_of
-from billing_recon.report.terminal import Col, Table
+from billing_recon.report.terminal import Col, Table, table_of
 
 if TYPE_CHECKING:
     from billing_recon.day.home import Home
@@ -24,7 +19,7 @@ FINDINGS: tuple[str, ...] = ("day", "table_name", "source_file", "source_row", "
 
 
 def findings(home: Home, first: date, last: date) -> list[Row]:
-    """What somebody should look at of rows that landed all the same, over some days, in the order of files and rows."""
+    """Findings of rows that landed from `first` to `last`, in the order of files and rows."""
     parts = " UNION ALL ".join(
         f"SELECT day, '{table}' AS table_name, source_file, source_row, code, says "
         f"FROM ({home.warehouse.scan(WARNINGS.of(table), first, last)})"
@@ -36,194 +31,106 @@ def findings(home: Home, first: date, last: date) -> list[Row]:
     return rows_of(f"SELECT {', '.join(FINDINGS)} FROM ({parts}) ORDER BY ALL")
 
 
+def _units(name: str) -> Callable[[Row], str]:
+    return lambda row: amount(row[name])
+
+
 def findings_table(rows: Iterable[Row]) -> Table:
-    """Findings for looking at."""
-    table = Table(
-        [
-            Col("day"),
-            Col("table"),
-            Col("file", wrap=True),
-            Col("row", right=True),
-            Col("code"),
-            Col("finding", wrap=True),
-        ],
-        title="Findings of landed documents, journals and feed rules",
+    """Findings, one per line."""
+    columns = (
+        Col("day", "day"),
+        Col("table", "table_name"),
+        Col("file", "source_file", wrap=True),
+        Col("row", lambda row: str(row["source_row"]), right=True),
+        Col("code", "code"),
+        Col("finding", "says", wrap=True),
     )
-    for row in rows:
-        table.add(
-            str(row["day"]), row["table_name"], row["source_file"], str(row["source_row"]), row["code"], row["says"]
-        )
-    return table
+    return table_of(rows, columns, "Findings in landed documents, journals and feed rules")
 
 
 def freshness_table(rows: Iterable[Row]) -> Table:
     """How final each usage day is. Units of two meters are never added."""
-    table = Table(
-        [
-            Col("usage day"),
-            Col("meter"),
-            Col("units", right=True),
-            Col("on the day", right=True),
-            Col("in the window", right=True),
-            Col("after it", right=True),
-            Col("late events", right=True),
-            Col("last arrival"),
-            Col("final"),
-        ],
-        title="Usage by day",
+    columns = (
+        Col("usage day", "usage_day"),
+        Col("meter", "meter"),
+        Col("units", _units("quantity"), right=True),
+        Col("on the day", _units("on_the_day"), right=True),
+        Col("in the window", _units("within_window"), right=True),
+        Col("after it", _units("after_window"), right=True),
+        Col("late events", "late_events", right=True),
+        Col("last arrival", "last_arrival"),
+        Col("final", lambda row: "yes" if row["final"] else f"on {row['window_ends']}"),
     )
-    for row in rows:
-        table.add(
-            str(row["usage_day"]),
-            row["meter"],
-            *(amount(row[name]) for name in ("quantity", "on_the_day", "within_window", "after_window")),
-            f"{row['late_events']:,}",
-            str(row["last_arrival"]),
-            "yes" if row["final"] else f"on {row['window_ends']}",
-        )
-    return table
+    return table_of(rows, columns, "Usage by day")
 
 
 def reopened_table(rows: Iterable[Row]) -> Table:
-    """Which days arrivals re-opened."""
-    table = Table(
-        [
-            Col("usage day"),
-            Col("meter"),
-            Col("arrived"),
-            Col("its window"),
-            Col("late events", right=True),
-            Col("corrected events", right=True),
-            Col("change in units", right=True),
-            Col("subscriptions", right=True),
-        ],
-        title="Days re-opened by what arrived",
+    """The usage days that arrivals re-opened."""
+    columns = (
+        Col("usage day", "usage_day"),
+        Col("meter", "meter"),
+        Col("arrived", "arrived_on"),
+        Col("late window", "late_window"),
+        Col("late events", "late_events", right=True),
+        Col("corrected events", "taken_out_events", right=True),
+        Col("change in units", _units("quantity"), right=True),
+        Col("subscriptions", "subscriptions", right=True),
     )
-    for row in rows:
-        table.add(
-            str(row["usage_day"]),
-            row["meter"],
-            str(row["arrived_on"]),
-            row["late_window"],
-            f"{row['late_events']:,}",
-            f"{row['taken_out_events']:,}",
-            amount(row["quantity"]),
-            f"{row['subscriptions']:,}",
-        )
-    return table
+    return table_of(rows, columns, "Usage days re-opened by arrivals")
 
 
 def entitlements_table(rows: Iterable[Row]) -> Table:
-    """Included units that usage reached."""
-    table = Table(
-        [
-            Col("day"),
-            Col("subscription"),
-            Col("customer", spare=True),
-            Col("meter"),
-            Col("used", right=True),
-            Col("included", right=True),
-            Col("reached", right=True),
-            Col("period", spare=True),
-        ],
-        title="Included units reached",
+    """Thresholds of included units that usage reached."""
+    columns = (
+        Col("day", "day"),
+        Col("subscription", "subscription_id"),
+        Col("customer", "customer_id", spare=True),
+        Col("meter", "meter"),
+        Col("used", _units("used"), right=True),
+        Col("included", _units("included"), right=True),
+        Col("reached", lambda row: f"{row['percent']}%", right=True),
+        Col("period", lambda row: f"{row['period_start']} to {row['period_end']}", spare=True),
     )
-    for row in rows:
-        table.add(
-            str(row["day"]),
-            row["subscription_id"],
-            row["customer_id"],
-            row["meter"],
-            *(amount(row[name]) for name in ("used", "included")),
-            f"{row['percent']}%",
-            f"{row['period_start']} to {row['period_end']}",
-        )
-    return table
+    return table_of(rows, columns, "Included units reached")
 
 
 FATES = {
     "adjusted": "an adjustment of {adjusted_start} to {adjusted_end}, due {due_on}",
-    "no_contract": "nobody: no subscription held on that day",
-    "before_first_day": "nobody here: it is of before the first day",
-    "no_period": "not yet known: no later period of the contract is there",
+    "no_contract": "nobody: no subscription on that day",
+    "before_first_day": "nobody here: the usage is from before the first day",
+    "no_period": "not known yet: the contract has no later period yet",
 }
-"""What bills usage that came after its period's window, by fate."""
+"""What bills usage that arrived after the late window of its period, by fate."""
 
 
 def late_table(rows: Iterable[Row]) -> Table:
-    """What came after the window of its own period, and what bills it."""
-    table = Table(
-        [
-            Col("arrived"),
-            Col("usage day"),
-            Col("subscription"),
-            Col("meter"),
-            Col("units", right=True),
-            Col("billed by", wrap=True),
-        ],
-        title="Usage after the window of its period",
+    """Usage that arrived after the late window of its period, and what bills it."""
+    columns = (
+        Col("arrived", "arrived_on"),
+        Col("usage day", "usage_day"),
+        Col("subscription", "subscription_id"),
+        Col("meter", "meter"),
+        Col("units", _units("quantity"), right=True),
+        Col("billed by", lambda row: FATES[row["fate"]].format(**row), wrap=True),
     )
-    for row in rows:
-        table.add(
-            str(row["arrived_on"]),
-            str(row["usage_day"]),
-            row["subscription_id"],
-            row["meter"],
-            amount(row["quantity"]),
-            FATES[row["fate"]].format(**row),
-        )
-    return table
+    return table_of(rows, columns, "Usage after the late window of its period")
+
+
+def _place(kind: str) -> Callable[[Row], str]:
+    return lambda row: f"{row[f'{kind}_file']} row {row[f'{kind}_row']}" if row[f"{kind}_file"] else ""
 
 
 def duplicates_table(rows: Iterable[Row]) -> Table:
-    """What came more than once: collapsed where it says the same, set aside where it does not."""
-    table = Table(
-        [
-            Col("day"),
-            Col("source"),
-            Col("customer"),
-            Col("meter"),
-            Col("collapsed rows", right=True),
-            Col("their units", right=True),
-            Col("first kept"),
-            Col("conflicts", right=True),
-            Col("first conflict"),
-        ],
-        title="Events that came more than once",
+    """Events that arrived more than once: equal ones are collapsed, contradicting ones quarantined."""
+    columns = (
+        Col("day", "day"),
+        Col("source", "source"),
+        Col("customer", "customer_id"),
+        Col("meter", "meter"),
+        Col("collapsed rows", "collapsed_rows", right=True),
+        Col("their units", _units("collapsed_quantity"), right=True),
+        Col("first kept", _place("kept")),
+        Col("conflicts", "conflict_rows", right=True),
+        Col("first conflict", _place("conflict")),
     )
-    for row in rows:
-        table.add(
-            str(row["day"]),
-            row["source"] or "",
-            row["customer_id"] or "",
-            row["meter"] or "",
-            f"{row['collapsed_rows']:,}",
-            amount(row["collapsed_quantity"]),
-            f"{row['kept_file']} row {row['kept_row']}" if row["kept_file"] else "",
-            f"{row['conflict_rows']:,}",
-            f"{row['conflict_file']} row {row['conflict_row']}" if row["conflict_file"] else "",
-        )
-    return table
-
-
-def _text(value: object) -> str:
-    if value is None:
-        return ""
-    return plain(value) if isinstance(value, Decimal) else str(value)
-
-
-def rows_csv(rows: Sequence[Row], names: Sequence[str]) -> str:
-    """CSV with a header; figures as they are kept."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows([_text(row.get(name)) for name in names] for row in rows)
-    return out.getvalue()
-
-
-def rows_json(rows: Sequence[Row], **beside: str) -> str:
-    """One JSON object a line, figures as strings, what is empty as null; `beside`: fields that every line begins with."""
-    return "".join(
-        json.dumps({**beside, **{name: None if value is None else _text(value) for name, value in row.items()}}) + "\n"
-        for row in rows
-    )
+    return table_of(rows, columns, "Events that arrived more than once")

@@ -1,11 +1,11 @@
-"""What a baseline expects a day to look like: lowest, middle and highest value of each metric over its days."""
+"""A baseline as a table: the lowest, middle and highest value of each metric over its days."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billing_recon.report.figures import NO_DATA, amount
+from billing_recon.core.figures import NO_DATA, amount
 from billing_recon.report.terminal import Col, Table
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def baseline_ranges(home: Home, name: str) -> Table:
-    """One line a metric and currency of the newest version; the middle is the median, an observed value."""
+    """One line per metric and currency of the newest version; the middle is the (lower) median, an observed value."""
     baseline = home.control.baseline(name)
     if baseline is None:
         raise ValueError(f"no baseline '{name}'")

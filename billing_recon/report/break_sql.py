@@ -1,4 +1,4 @@
-"""A break as SQL that an auditor runs again: the day's inputs as files, the relations that lead to it, and the question."""
+"""A break as SQL that an auditor runs again: the day's inputs as files and the relations that lead to the break."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from billing_recon.compute.money import DEFINITIONS
+from billing_recon.compute.definitions import DEFINITIONS
 from billing_recon.compute.reconcile import EXPLAINED
 from billing_recon.compute.relation import Relation
 from billing_recon.core.errors import ConfigurationError
@@ -20,10 +20,10 @@ SCRIPT = "break.sql"
 
 
 def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
-    """Write `folder`/break.sql and its inputs as parquet; run inside the folder with: duckdb < break.sql
+    """Write `folder`/break.sql and its inputs as Parquet; run it inside the folder with: duckdb < break.sql
 
-    It creates the types and money macros, the inputs and each relation in order, and selects the break. The explanation is
-    an input: SQL states the facts, and words are chosen in `explain`. ConfigurationError when the folder is not empty.
+    The script creates types, money macros, inputs and each relation in order, and selects the break. The explanation is an
+    input: SQL states the facts, and `explain` words them. ConfigurationError if the folder is not empty.
     """
     from billing_recon.day.reconciliation import prepared
 
@@ -40,11 +40,11 @@ def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
             file = str(inputs / f"{name}.parquet").replace("'", "''")
             con.execute(f"COPY (SELECT * FROM {name}) TO '{file}' (FORMAT parquet)")
     text = [
-        f"-- Break {break_id} of {day}, from the inputs beside this file. Run here: duckdb < {SCRIPT}",
+        f"-- Break {break_id} of {day}, from the inputs in this folder. Run here: duckdb < {SCRIPT}",
         f"-- Policy version {home.policy_number} ({home.policy_digest[:12]}), catalog {home.catalog.digest[:12]}.",
         "SET TimeZone = 'UTC';",
         "",
-        "-- Money is multiplied, divided and rounded only by these.",
+        "-- Money is multiplied, divided and rounded by these macros only.",
         *(f"{definition};" for definition in DEFINITIONS),
         "",
         *(f"CREATE TABLE {name} AS SELECT * FROM 'inputs/{name}.parquet';" for name in read),
@@ -58,7 +58,7 @@ def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
 
 
 def leading_to(name: str, relations: Iterable[Relation]) -> list[Relation]:
-    """The relations that `name` is made of, itself the last, in the order in which they are made."""
+    """The relations that lead to `name`, in the order in which they are made; `name` is the last."""
     known = tuple(relations)
     wanted = {name}
     for relation in reversed(known):
@@ -75,4 +75,4 @@ RELATION_OF_PAIR = {
     "billed_paid": "paid_findings",
     "metered_used": "metered_findings",
 }
-"""Pair -> the relation that finds its differences."""
+"""The relation that finds the differences of each pair."""

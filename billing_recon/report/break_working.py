@@ -1,4 +1,4 @@
-"""The whole working of one break: both computations side by side, where they part, the rows they rest on."""
+"""The whole working of one break: both computations side by side, the first difference, the source rows."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from billing_recon.core.figures import amount, delta, with_currency
 from billing_recon.core.reason import STAGE_OF, Code, Pair, Stage
 from billing_recon.core.schema import EXPECTED_LINES, INVOICE_LINES
-from billing_recon.report import stored_rows as reading
+from billing_recon.report import stored_rows
 from billing_recon.report.break_sql import RELATION_OF_PAIR, SCRIPT
 from billing_recon.report.day_tables import sides
-from billing_recon.report.figures import amount, delta, with_currency
 from billing_recon.report.layer_rows import layer_rows
 from billing_recon.report.stored_rows import Row
 from billing_recon.report.terminal import Col, Screen, Table
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 LAYERS = ("expected", "billed", "rendered", "booked", "paid")
 STEPS = ("quantity", "unit_price", "gross", "discount", "credit", "taxable", "tax_rate", "tax", "total")
-"""The stages of a line, in the order in which a bill comes to be."""
+"""The stages of a line, in the order in which a bill is computed."""
 MONEY_STEPS = frozenset({"gross", "discount", "credit", "taxable", "tax", "total"})
 SHOWN_ABOVE = frozenset({"tiers", "sources", "expected", "expected_line_id"})
-"""Parts of the evidence that have a table or sentence of their own."""
+"""Parts of the evidence that have their own table or sentence."""
 _STAGE_ORDER = {stage: n for n, stage in enumerate(Stage)}
 
 
 def show_working(screen: Screen, home: Home, row: Row, hint: str) -> None:
-    """Everything that is known about one break, from the sentence to the source rows."""
+    """Show everything known about one break, from the explanation to the source rows."""
     currency = row["currency"]
     screen.say(f"{row['code']}  {with_currency(row['delta'], currency, signed=True)}", style="bold red")
     screen.say(row["explanation"])
@@ -42,10 +42,10 @@ def show_working(screen: Screen, home: Home, row: Row, hint: str) -> None:
     for table in comparisons(expected, billed):
         screen.table(table)
     evidence = json.loads(row["evidence"] or "{}", parse_float=str)
-    told = [line for line in expected if line["sentence"]]
-    for line in told:
+    worded = [line for line in expected if line["sentence"]]
+    for line in worded:
         screen.say(" ".join(filter(None, ["expected", line["kind"], line["meter"]])) + f": {line['sentence']}")
-    if told:
+    if worded:
         screen.say()
     tiers = tiers_of(evidence, expected)
     if tiers.rows:
@@ -61,13 +61,13 @@ def show_working(screen: Screen, home: Home, row: Row, hint: str) -> None:
         screen.table(rest)
     screen.table(rests_on(home, row, evidence, hint))
     screen.say(
-        f"next: {row['owner']} owns this; correct it in {row['source_system']}, land the day again, then "
+        f"next: {row['owner']} owns this; correct it in {row['source_system']}, resend the day's file, then "
         f"billing-recon run{hint} --day {row['day']}"
     )
 
 
 def facts(row: Row) -> Table:
-    """What the break is about."""
+    """The break's keys: day, pair, stage, customer, invoice, owner and so on."""
     stage = STAGE_OF[Code(row["code"])].value
     table = Table([Col("break"), Col(row["break_id"], wrap=True)])
     for name, value in (
@@ -89,11 +89,11 @@ def facts(row: Row) -> Table:
 
 
 def rests_on(home: Home, row: Row, evidence: dict[str, Any], hint: str) -> Table:
-    """Under which terms and policy the break was found, by which relation, and how to run that again."""
+    """The terms, policy and relation behind the break, and how to run it again."""
     from billing_recon.day.gate import DAY_GATE
 
     verdict = home.control.latest_verdict(DAY_GATE, str(row["day"]))
-    table = Table([Col("rests on"), Col("", wrap=True)])
+    table = Table([Col("based on"), Col("", wrap=True)])
     terms = " ".join(str(evidence[name]) for name in ("plan", "plan_version") if evidence.get(name))
     table.add("terms", ", ".join(filter(None, [terms, f"catalog {home.catalog.digest[:12]}"])))
     judged = f"; the day was judged under version {verdict.policy_version}" if verdict else ""
@@ -106,7 +106,7 @@ def rests_on(home: Home, row: Row, evidence: dict[str, Any], hint: str) -> Table
 
 
 def layers(row: Row) -> Table:
-    """The amounts of all layers that are known, and the difference of the pair."""
+    """The known amounts of all layers, and the difference of the pair."""
     currency = row["currency"]
     table = Table([Col("layer"), Col(currency or "units", right=True)], title="Amounts", last_is_total=True)
     units = {"expected": "used", "billed": "metered"} if row["pair"] == Pair.METERED_USED else {}
@@ -119,7 +119,7 @@ def layers(row: Row) -> Table:
 
 
 def waterfall(row: Row) -> Table:
-    """Each stage's part of the difference, in the order of a bill; the parts sum exactly to the whole."""
+    """Each stage's part of the difference, in the order of a bill; the parts sum exactly to the difference."""
     currency = row["currency"]
     stages = {
         Code(code): Decimal(str(part))
@@ -139,26 +139,26 @@ def waterfall(row: Row) -> Table:
 
 
 def lines_of(home: Home, row: Row) -> tuple[list[Row], list[Row]]:
-    """The expected and the billed lines that the break is about; empty for a side that has none."""
+    """The expected and the billed lines of the break; empty for a side without lines."""
     line_level = row["level"] == "line"
     billed: list[Row] = []
     if row["invoice_id"]:
         where, params = "invoice_id = ?", [row["invoice_id"]]
         if line_level and row["line_id"]:
             where, params = f"{where} AND line_id = ?", [*params, row["line_id"]]
-        billed = reading.landed(home, INVOICE_LINES, row["day"], where, params, "invoice_id, line_id, source_row")
+        billed = stored_rows.landed(home, INVOICE_LINES, row["day"], where, params, "invoice_id, line_id, source_row")
     if row["pair"] != Pair.EXPECTED_BILLED or row["expected"] is None:
         return [], billed
     return _expected(home, row, billed, line_level), billed
 
 
 def _expected(home: Home, row: Row, billed: list[Row], line_level: bool) -> list[Row]:
-    """The expected counterparts: the line that the evidence names, or those of the same subscription and period.
+    """The expected counterparts: the line named in the evidence, or those of the same subscription and period.
 
-    Of a line that is not on its invoice, all that was due with it, since it stands beside the whole invoice.
+    For a line missing from its invoice, every line due with it, since the whole invoice is compared.
     """
-    lines = reading.rows_of(
-        f"SELECT {', '.join(EXPECTED_LINES.names)} FROM ({reading.scan(home, EXPECTED_LINES, row['day'], row['day'])}) "
+    lines = stored_rows.rows_of(
+        f"SELECT {', '.join(EXPECTED_LINES.names)} FROM ({stored_rows.scan(home, EXPECTED_LINES, row['day'], row['day'])}) "
         "WHERE subscription_id = ? ORDER BY period_start, kind, meter NULLS FIRST, expected_line_id",
         [row["subscription_id"]],
     )
@@ -184,7 +184,7 @@ def _key(line: Row) -> tuple[Any, ...]:
 
 
 def comparisons(expected: Sequence[Row], billed: Sequence[Row]) -> list[Table]:
-    """A stage-by-stage table for a single line; one line a row where an invoice has several."""
+    """A stage-by-stage table for a single line; a row per line for an invoice with several."""
     if not expected and not billed:
         return []
     if not expected and len(billed) > 1:
@@ -195,7 +195,7 @@ def comparisons(expected: Sequence[Row], billed: Sequence[Row]) -> list[Table]:
 
 
 def side_by_side(expected: Row | None, billed: Row | None) -> Table:
-    """Both computations of one line, stage by stage. The first stage that differs is where they part."""
+    """Both computations of one line, stage by stage; the first stage that differs caused the difference."""
     known = expected or billed or {}
     currency = known["currency"]
     period = f"{known['period_start']} to {known['period_end']}"
@@ -220,7 +220,7 @@ def side_by_side(expected: Row | None, billed: Row | None) -> Table:
 
 
 def billed_lines(billed: Sequence[Row]) -> Table:
-    """An invoice's billed lines where there is nothing to set beside them."""
+    """An invoice's billed lines, if there are no expected lines to compare them with."""
     table = Table(
         [Col("line"), Col("period"), Col("gross", right=True), Col("tax", right=True), Col("total", right=True)],
         title="Billed lines",
@@ -237,7 +237,7 @@ def billed_lines(billed: Sequence[Row]) -> Table:
 
 
 def line_by_line(expected: Sequence[Row], billed: Sequence[Row]) -> Table:
-    """An invoice's lines, paired by kind, meter and period; a side that has no such line is empty."""
+    """An invoice's lines, paired by kind, meter and period; empty on a side without such a line."""
     table = Table(
         [
             Col("line"),
@@ -267,7 +267,7 @@ def line_by_line(expected: Sequence[Row], billed: Sequence[Row]) -> Table:
 
 
 def tiers_of(evidence: dict[str, Any], expected: Sequence[Row]) -> Table:
-    """How the expected quantity falls into the plan's tiers, from the rater's own working."""
+    """How the expected quantity is spread over the plan's tiers, from the rater's working."""
     found = evidence.get("tiers") or []
     if not found and len(expected) == 1:
         working = json.loads(expected[0]["working"] or "{}", parse_float=str)
@@ -282,7 +282,7 @@ def tiers_of(evidence: dict[str, Any], expected: Sequence[Row]) -> Table:
 
 
 def source_rows(evidence: dict[str, Any], billed: Sequence[Row]) -> Table:
-    """The files and rows that the difference rests on; 1 is a file's first data row."""
+    """The source files and rows of the difference; row 1 is a file's first data row."""
     table = Table([Col("layer"), Col("file"), Col("row", right=True)], title="Source rows")
     seen: set[tuple[str, str, str]] = set()
     for layer, found in _sources(evidence):
@@ -299,7 +299,7 @@ def _sources(evidence: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 def further_evidence(evidence: dict[str, Any]) -> Table:
-    """What the evidence holds besides tiers and source rows: terms version, dates, counts."""
+    """The evidence without tiers and source rows: terms version, dates, counts."""
     table = Table([Col("evidence"), Col("", wrap=True)])
     for name, value in evidence.items():
         if name in SHOWN_ABOVE or value in (None, "", [], {}):
@@ -310,7 +310,7 @@ def further_evidence(evidence: dict[str, Any]) -> Table:
 
 
 def flattened(name: str, value: Any) -> list[tuple[str, str]]:
-    """Nested evidence as (path, text) pairs, what is empty left out.
+    """Nested evidence as (path, text) pairs, without empty values.
 
     >>> flattened("working", {"usage": {"late": "156", "proration": None}, "period": ["2026-01-01", "2026-02-01"]})
     [('working, usage, late', '156'), ('working, period', '2026-01-01, 2026-02-01')]

@@ -1,21 +1,19 @@
-"""The day's field checklist, computed from its partitions when it is asked for. What is counted is in compute.checklist."""
+"""The day's field checklist, computed on demand from its partitions by compute.checklist."""
 
 from __future__ import annotations
 
-import csv
-import json
 from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
-from io import StringIO
 from typing import TYPE_CHECKING
 
 from billing_recon.compute.checklist import CHECKLIST, LAYERS
+from billing_recon.core.figures import NO_DATA
 from billing_recon.core.money import Rounding, plain, settle_at
 from billing_recon.core.schema import BY_NAME, QUARANTINE
-from billing_recon.report.figures import NO_DATA
+from billing_recon.report.exports import rows_csv, rows_json
 from billing_recon.report.stored_rows import Row, rows_of
-from billing_recon.report.terminal import Col, Table
+from billing_recon.report.terminal import Col, Table, table_of
 
 if TYPE_CHECKING:
     from billing_recon.day.home import Home
@@ -31,45 +29,34 @@ LISTED: tuple[str, ...] = (
     "filled_share",
     "fault_share",
 )
-"""The columns of exports. The shares are exact to 8 decimals, and NO DATA where the layer has no rows."""
+"""The columns of exports. Shares have 8 decimals, and are NO DATA if the layer has no rows."""
 
 
 def checklist(home: Home, day: date) -> list[Row]:
-    """One row a layer, business field and column, in the order of the layers; shares are Decimal, None for no rows."""
+    """One row per layer, business field and column, in the order of the layers; a share without rows is None."""
     tables = {table: home.warehouse.scan(BY_NAME[table], day, day) for table in LAYERS}
-    aside = " UNION ALL ".join(home.warehouse.scan(QUARANTINE.of(table), day, day) for table in LAYERS)
-    given = ", ".join(f"{name} AS ({sql})" for name, sql in {**tables, "quarantine": aside}.items())
+    quarantined = " UNION ALL ".join(home.warehouse.scan(QUARANTINE.of(table), day, day) for table in LAYERS)
+    given = ", ".join(f"{name} AS ({sql})" for name, sql in {**tables, "quarantine": quarantined}.items())
     names = ", ".join(f"CAST('{day}' AS DATE) AS day" if name == "day" else name for name in LISTED)
     return rows_of(f"WITH {given} SELECT {names} FROM ({CHECKLIST.sql}) ORDER BY position")
 
 
 def checklist_table(rows: Iterable[Row]) -> Table:
     """The checklist for looking at."""
-    table = Table(
-        [
-            Col("layer"),
-            Col("field"),
-            Col("column"),
-            Col("rows", right=True),
-            Col("filled", right=True),
-            Col("faults", right=True),
-        ],
-        title="Field checklist (share of the day's rows that have the field, and that were set aside for it)",
+    columns = (
+        Col("layer", "table_name"),
+        Col("field", "field"),
+        Col("column", "column_name"),
+        Col("rows", "rows", right=True),
+        Col("filled", lambda row: percent(row["filled"], row["rows"]), right=True),
+        Col("faults", lambda row: percent(row["faulty"], row["rows"]), right=True),
     )
-    for row in rows:
-        table.add(
-            row["table_name"],
-            row["field"],
-            row["column_name"],
-            f"{row['rows']:,}",
-            percent(row["filled"], row["rows"]),
-            percent(row["faulty"], row["rows"]),
-        )
-    return table
+    title = "Field checklist (share of the day's rows that have the field, and that are quarantined because of it)"
+    return table_of(rows, columns, title)
 
 
 def percent(part: int, rows: int) -> str:
-    """A share for a reader, which says 100% only where no row is missing and 0% only where there is none.
+    """A share for a reader: 100% only if no row is missing, 0% only if there is none.
 
     >>> percent(3, 4), percent(1, 3), percent(99_999, 100_000), percent(1, 100_000), percent(0, 7), percent(0, 0)
     ('75%', '33.33%', '>99.99%', '<0.01%', '0%', 'NO DATA')
@@ -82,26 +69,15 @@ def percent(part: int, rows: int) -> str:
     return ">99.99%" if share == 100 and part < rows else f"{plain(share)}%"
 
 
-def _text(value: object) -> str:
-    if value is None:
-        return NO_DATA
-    return plain(value) if isinstance(value, Decimal) else str(value)
+def as_csv(rows: Iterable[Row]) -> str:
+    """The checklist as CSV; a share without rows is NO DATA."""
+    known = ({name: NO_DATA if value is None else value for name, value in row.items()} for row in rows)
+    return rows_csv(known, LISTED)
 
 
-def rows_csv(rows: Iterable[Row]) -> str:
-    """The checklist as CSV with a header."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(LISTED)
-    writer.writerows([_text(row[name]) for name in LISTED] for row in rows)
-    return out.getvalue()
+def as_json(rows: Iterable[Row]) -> str:
+    """The checklist as JSON lines; a share without rows is null."""
+    return rows_json(rows, LISTED)
 
 
-def rows_json(rows: Iterable[Row]) -> str:
-    """The checklist as JSON, one object a line; every figure is a string, a share without rows null."""
-    return "".join(
-        json.dumps({name: None if row[name] is None else _text(row[name]) for name in LISTED}) + "\n" for row in rows
-    )
-
-
-EXPORTS: dict[str, Callable[[Iterable[Row]], str]] = {"csv": rows_csv, "json": rows_json}
+EXPORTS: dict[str, Callable[[Iterable[Row]], str]] = {"csv": as_csv, "json": as_json}

@@ -1,20 +1,16 @@
-"""Credit notes beside the charges that they take back: sums by state, the lines for looking at, and exports of every line."""
+"""Credit notes and the charges that they reverse: sums by state, uncovered lines, exports."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from datetime import date
 from decimal import Decimal
-from io import StringIO
-from typing import Any
 
-from billing_recon.core.money import plain
+from billing_recon.core.figures import amount
 from billing_recon.day.credit_notes import CreditLine
-from billing_recon.report.figures import amount
-from billing_recon.report.terminal import Col, Table
+from billing_recon.report.exports import rows_csv, rows_json, text
+from billing_recon.report.terminal import Col, Table, table_of
 
 STATES = ("covered", "partly", "uncovered")
 _AMOUNTS = ("credited", "covered", "uncovered")
@@ -49,70 +45,41 @@ def by_state(lines: Iterable[CreditLine]) -> Table:
 
 
 def not_covered(lines: Sequence[CreditLine], limit: int) -> Table:
-    """The lines that no earlier charge covers, or not wholly, the most money first."""
-    table = Table(
-        [
-            Col("credit note"),
-            Col("line", spare=True),
-            Col("customer", spare=True),
-            Col("product", spare=True),
-            Col("issued on"),
-            Col("units", right=True),
-            Col("of them charged", right=True),
-            Col("unit price", right=True),
-            Col("uncovered", right=True),
-        ],
-        title="Not covered by an earlier charge",
+    """The lines that earlier charges do not cover completely, the largest amount first."""
+    columns = (
+        Col("credit note", lambda line: line.invoice_id),
+        Col("line", lambda line: line.line_id, spare=True),
+        Col("customer", lambda line: line.customer_id, spare=True),
+        Col("product", lambda line: line.meter or "", spare=True),
+        Col("issued on", lambda line: str(line.issued_on)),
+        Col("units", lambda line: text(line.quantity) or "", right=True),
+        Col("of them charged", lambda line: text(line.covered_quantity) or "", right=True),
+        Col("unit price", lambda line: text(line.unit_price) or "", right=True),
+        Col("uncovered", lambda line: f"{amount(line.uncovered, line.currency)} {line.currency}", right=True),
     )
     left = [line for line in lines if line.state != "covered"]
-    for line in sorted(left, key=lambda one: (-abs(one.uncovered), one.invoice_id, one.line_id))[:limit]:
-        table.add(
-            line.invoice_id,
-            line.line_id,
-            line.customer_id,
-            line.meter or "",
-            str(line.issued_on),
-            _text(line.quantity) or "",
-            _text(line.covered_quantity) or "",
-            _text(line.unit_price) or "",
-            f"{amount(line.uncovered, line.currency)} {line.currency}",
-        )
-    return table
+    left.sort(key=lambda one: (-abs(one.uncovered), one.invoice_id, one.line_id))
+    return table_of(left[:limit], columns, "Not covered by an earlier charge")
 
 
 def as_csv(lines: Iterable[CreditLine]) -> str:
-    """Every line, amounts as exact text; the charges taken back as JSON."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    for line in lines:
-        row = _record(line)
-        writer.writerow([*(row[name] for name in _COLUMNS[:-1]), json.dumps(row["charges"], ensure_ascii=False)])
-    return out.getvalue()
+    """Every line; the charges that it reverses as JSON."""
+    return rows_csv(map(_record, lines), _COLUMNS)
 
 
 def as_json(lines: Iterable[CreditLine]) -> str:
-    """One object a line."""
-    return "".join(json.dumps(_record(line), ensure_ascii=False) + "\n" for line in lines)
+    """One object per line."""
+    return rows_json(map(_record, lines), _COLUMNS, ("charges",), ensure_ascii=False)
 
 
-def _record(line: CreditLine) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        name: plain(getattr(line, name), line.currency) if name in _AMOUNTS else _text(getattr(line, name))
-        for name in _COLUMNS[:-1]
+def _record(line: CreditLine) -> dict[str, str | None]:
+    row = {
+        name: text(getattr(line, name), line.currency if name in _AMOUNTS else None)
+        for name in _COLUMNS
+        if name != "charges"
     }
-    return row | {
-        "charges": [{one.name: _text(getattr(charge, one.name)) for one in fields(charge)} for charge in line.charges]
-    }
-
-
-def _text(value: object) -> str | None:
-    """Units and prices without the zeros behind them."""
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    if value is None or isinstance(value, str):
-        return value
-    return value.isoformat() if isinstance(value, date) else str(value)
+    charges = [{one.name: text(getattr(charge, one.name)) for one in fields(charge)} for charge in line.charges]
+    return row | {"charges": json.dumps(charges, ensure_ascii=False)}
 
 
 EXPORTS: dict[str, Callable[[Iterable[CreditLine]], str]] = {"csv": as_csv, "json": as_json}

@@ -1,27 +1,27 @@
-"""One day as small tables: conditions, landing, control totals, breaks by code. Cells are text for a reader."""
+"""One day as small tables: conditions, landing, control totals, breaks by code. Cells are texts for a reader."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 
 from billing_recon.control import VerdictRecord
 from billing_recon.core.expected_change import ExpectedChange
+from billing_recon.core.figures import NO_DATA, amount, delta, with_currency
 from billing_recon.core.gate import Condition
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.reason import Disposition, Pair
 from billing_recon.core.schema import CANONICAL
 from billing_recon.core.verdict import Verdict
-from billing_recon.report.figures import NO_DATA, amount, delta, with_currency
 from billing_recon.report.stored_rows import Row, Sum
-from billing_recon.report.terminal import Col, Table
+from billing_recon.report.terminal import Col, Table, table_of
 
 _LAYER_ORDER = {spec.name: n for n, spec in enumerate(CANONICAL)}
 
 
 def sides(pair: str) -> tuple[str, str]:
-    """What a pair compares, first and second; a delta is the second minus the first.
+    """The two layers of a pair, first and second; a delta is the second minus the first.
 
     >>> sides("expected_billed"), sides("metered_used")
     (('expected', 'billed'), ('used', 'metered'))
@@ -31,95 +31,85 @@ def sides(pair: str) -> tuple[str, str]:
 
 
 def side_amounts(row: Row) -> tuple[Decimal | None, Decimal | None]:
-    """A break's two amounts, as `sides` names them. Units used and metered stand in expected and billed."""
+    """A break's two amounts, as `sides` names them. Used and metered units are in the columns expected and billed."""
     names = ("expected", "billed") if row["pair"] == Pair.METERED_USED else sides(row["pair"])
     return row[names[0]], row[names[1]]
 
 
 def in_layer_order(reports: Iterable[LandingReport]) -> list[LandingReport]:
-    """Landing reports in the order of the layers; tables that are optional and did not come are left out."""
+    """Landing reports in the order of the layers, without optional tables that have no file."""
     optional = {spec.name for spec in CANONICAL if spec.optional}
     shown = [r for r in reports if r.table not in optional or r.rows_in or r.message or r.files]
     return sorted(shown, key=lambda r: (_LAYER_ORDER.get(r.table, len(_LAYER_ORDER)), r.table))
 
 
+def in_order(record: VerdictRecord) -> list[Condition]:
+    """The gate's conditions, those that hold the day back first."""
+    return [*record.held_back_by, *(c for c in record.conditions if c not in record.held_back_by)]
+
+
 def conditions(record: VerdictRecord) -> Table:
-    """What the gate asked and what the answer was, those that hold the day back first."""
-    table = Table([Col("condition"), Col("verdict"), Col("why", wrap=True)], title="Conditions of the gate")
-    held_back = [*record.held_back_by, *(c for c in record.conditions if c not in record.held_back_by)]
-    for condition in held_back:
-        table.add(condition.name, answer(condition), condition.sentence)
-    return table
+    """The gate's conditions and their answers, those that hold the day back first."""
+    columns = (
+        Col("condition", lambda condition: condition.name),
+        Col("verdict", answer),
+        Col("why", lambda condition: condition.sentence, wrap=True),
+    )
+    return table_of(in_order(record), columns, "Conditions of the gate")
 
 
 def answer(condition: Condition) -> str:
-    """A condition's verdict; one that does not decide is a warning where it does not hold."""
+    """A condition's verdict; WARN for one that does not hold and does not block."""
     warns = not condition.blocking and condition.verdict is not Verdict.PASS
     return "WARN" if warns else condition.verdict.value
 
 
 def landing(reports: Iterable[LandingReport]) -> Table:
     """The row equation of each table: rows in = accepted + quarantined + duplicates collapsed."""
-    table = Table(
-        [
-            Col("table"),
-            Col("file"),
-            Col("rows in", right=True),
-            Col("= accepted", right=True),
-            Col("+ quarantined", right=True),
-            Col("+ duplicates", right=True),
-            Col("note", wrap=True),
-        ],
-        title="Landing",
-    )
-    for report in in_layer_order(reports):
+
+    def note(report: LandingReport) -> str:
         reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(report.reasons.items()))
-        note = report.message or reasons
-        if not report.equation_holds:
-            note = f"the row equation does not hold; {note}"
-        table.add(
-            report.table,
-            report.status.value,
-            f"{report.rows_in:,}",
-            f"{report.accepted:,}",
-            f"{report.quarantined:,}",
-            f"{report.duplicates:,}",
-            note,
-        )
-    return table
+        text = report.message or reasons
+        return text if report.equation_holds else f"the row equation does not hold; {text}"
+
+    columns = (
+        Col("table", lambda report: report.table),
+        Col("file", lambda report: report.status.value),
+        Col("rows in", lambda report: f"{report.rows_in:,}", right=True),
+        Col("= accepted", lambda report: f"{report.accepted:,}", right=True),
+        Col("+ quarantined", lambda report: f"{report.quarantined:,}", right=True),
+        Col("+ duplicates", lambda report: f"{report.duplicates:,}", right=True),
+        Col("note", note, wrap=True),
+    )
+    return table_of(in_layer_order(reports), columns, "Landing")
+
+
+def money(name: str) -> Callable[[Row], str]:
+    """A cell: the row's amount of that name, at its currency's decimals."""
+    return lambda row: amount(row[name], row["currency"])
+
+
+def signed(name: str) -> Callable[[Row], str]:
+    """A cell: the row's difference of that name, with its sign."""
+    return lambda row: delta(row[name], row["currency"])
 
 
 def totals(rows: Sequence[Row]) -> Table:
-    """Control totals per pair and currency. Cohort and variant are shown where there is more than one."""
+    """Control totals per pair and currency; cohort and variant if there is more than one."""
     split = len({(row["cohort"], row["variant"]) for row in rows}) > 1
-    columns = [
-        Col("pair"),
-        Col("currency"),
-        *([Col("cohort"), Col("variant")] if split else []),
-        Col("first layer", right=True),
-        Col("second layer", right=True),
-        Col("delta", right=True),
-        Col("breaks", right=True),
-        Col("net", right=True, spare=True),
-        Col("gross", right=True, spare=True),
-        Col("pending", right=True),
-    ]
-    table = Table(columns, title="Control totals (delta is the second layer minus the first)")
-    for row in rows:
-        currency = row["currency"]
-        table.add(
-            row["pair"],
-            currency or row["meter"] or "units",
-            *([row["cohort"], row["variant"]] if split else []),
-            amount(row["left_amount"], currency),
-            amount(row["right_amount"], currency),
-            delta(row["delta"], currency),
-            f"{row['breaks']:,}",
-            delta(row["break_net"], currency),
-            amount(row["break_gross"], currency),
-            f"{row['pending']:,}",
-        )
-    return table
+    columns = (
+        Col("pair", "pair"),
+        Col("currency", lambda row: row["currency"] or row["meter"] or "units"),
+        *((Col("cohort", "cohort"), Col("variant", "variant")) if split else ()),
+        Col("first layer", money("left_amount"), right=True),
+        Col("second layer", money("right_amount"), right=True),
+        Col("delta", signed("delta"), right=True),
+        Col("breaks", "breaks", right=True),
+        Col("net", signed("break_net"), right=True, spare=True),
+        Col("gross", money("break_gross"), right=True, spare=True),
+        Col("pending", "pending", right=True),
+    )
+    return table_of(rows, columns, "Control totals (delta is the second layer minus the first)")
 
 
 def break_sums(sums: Sequence[Sum], title: str = "Breaks by code") -> Table:
@@ -144,149 +134,107 @@ def merged(sums: Sequence[Sum]) -> list[tuple[str, str | None, int, Decimal, Dec
 
 
 def breaks(rows: Sequence[Row]) -> Table:
-    """Breaks, one a line, for looking at; exports carry every column."""
-    table = Table(
-        [
-            Col("break_id"),
-            Col("code"),
-            Col("customer", spare=True),
-            Col("invoice", spare=True),
-            Col("delta", right=True),
-            Col("why", wrap=True),
-        ]
+    """Breaks, one per line; exports have every column."""
+    columns = (
+        Col("break_id", "break_id"),
+        Col("code", "code"),
+        Col("customer", "customer_id", spare=True),
+        Col("invoice", "invoice_id", spare=True),
+        Col("delta", lambda row: with_currency(row["delta"], row["currency"], signed=True), right=True),
+        Col("why", "explanation", wrap=True),
     )
-    for row in rows:
-        table.add(
-            row["break_id"],
-            row["code"],
-            row["customer_id"] or "",
-            row["invoice_id"] or "",
-            f"{delta(row['delta'], row['currency'])} {row['currency'] or 'units'}",
-            row["explanation"],
-        )
-    return table
+    return table_of(rows, columns)
 
 
 def dispositions(rows: Sequence[Row]) -> Table:
-    """Breaks by pair and disposition: what counts against the gate and what does not, each gross and net."""
-    table = Table(
-        [
-            Col("pair"),
-            Col("disposition"),
-            Col("counts"),
-            Col("breaks", right=True),
-            Col("currency"),
-            Col("net", right=True),
-            Col("gross", right=True),
-        ],
-        title="Breaks by disposition (gross adds differences without letting them cancel)",
+    """Breaks by pair and disposition: what counts against the gate and what does not, net and gross."""
+    columns = (
+        Col("pair", "pair"),
+        Col("disposition", "disposition"),
+        Col("counts", lambda row: "yes" if Disposition(row["disposition"]).counts_against_gate else "no"),
+        Col("breaks", "count", right=True),
+        Col("currency", lambda row: row["currency"] or "units"),
+        Col("net", signed("net"), right=True),
+        Col("gross", money("gross"), right=True),
     )
-    for row in rows:
-        counts = "yes" if Disposition(row["disposition"]).counts_against_gate else "no"
-        currency = row["currency"]
-        figures = (delta(row["net"], currency), amount(row["gross"], currency))
-        table.add(row["pair"], row["disposition"], counts, f"{row['count']:,}", currency or "units", *figures)
-    return table
+    return table_of(rows, columns, "Breaks by disposition (gross adds differences without letting them cancel)")
 
 
 def expected_changes(changes: Iterable[ExpectedChange], covered: Mapping[str, Row], day: date) -> Table:
-    """The registry as it stands on the day: what each entry covers, and how long it still does or since when not."""
-    table = Table(
-        [
-            Col("expected change"),
-            Col("codes", wrap=True),
-            Col("owner"),
-            Col("bound", right=True),
-            Col("covers", right=True),
-            Col("net", right=True, spare=True),
-            Col("gross", right=True, spare=True),
-            Col("stands", wrap=True),
-        ],
-        title="Expected changes",
-    )
-    for one in changes:
-        row = covered.get(one.id)
+    """The registry of expected changes on the day: what each entry covers, and until when."""
+
+    def covers(name: str) -> Callable[[ExpectedChange], str]:
+        show = delta if name == "net" else amount
+        return lambda one: show(covered[one.id][name], one.currency) if one.id in covered else ""
+
+    def status(one: ExpectedChange) -> str:
         since = one.days_expired(day)
         if since > 0:
-            stands = f"expired {since} d ago, on {one.expires}"
-        elif day < one.starts:
-            stands = f"from {one.starts} on"
-        else:
-            stands = f"until {one.expires}, {-since} d more"
-        table.add(
-            one.id,
-            ", ".join(code.value for code in one.codes),
-            one.owner,
-            with_currency(one.max_per_break, one.currency),
-            f"{row['count']:,}" if row else "0",
-            delta(row["net"], one.currency) if row else "",
-            amount(row["gross"], one.currency) if row else "",
-            stands,
-        )
-    return table
+            return f"expired {since} d ago, on {one.expires}"
+        return f"starts on {one.starts}" if day < one.starts else f"until {one.expires}, {-since} d more"
+
+    columns = (
+        Col("expected change", lambda one: one.id),
+        Col("codes", lambda one: ", ".join(code.value for code in one.codes), wrap=True),
+        Col("owner", lambda one: one.owner),
+        Col("bound", lambda one: with_currency(one.max_per_break, one.currency), right=True),
+        Col("covers", lambda one: f"{covered[one.id]['count']:,}" if one.id in covered else "0", right=True),
+        Col("net", covers("net"), right=True, spare=True),
+        Col("gross", covers("gross"), right=True, spare=True),
+        Col("status", status, wrap=True),
+    )
+    return table_of(changes, columns, "Expected changes")
 
 
 def detections(rows: Sequence[Row]) -> Table:
-    """What the detectors found, with what to do next."""
-    table = Table(
-        [
-            Col("detector"),
-            Col("what was found", wrap=True),
-            Col("next", wrap=True, spare=True),
-            Col("owner", spare=True),
-        ],
-        title="Findings in the data (no differences between layers)",
+    """The detectors' findings, with what to do next."""
+    columns = (
+        Col("detector", "detector"),
+        Col("finding", "finding", wrap=True),
+        Col("next", "next_step", wrap=True, spare=True),
+        Col("owner", "owner", spare=True),
     )
-    for row in rows:
-        table.add(row["detector"], row["finding"], row["next_step"], row["owner"])
-    return table
+    return table_of(rows, columns, "Findings in the data (no differences between layers)")
 
 
 def outside(row: Row) -> bool:
-    """Whether a figure lies outside the band of the days like it."""
+    """Whether a metric is outside the band of comparable days."""
     known = None not in (row["value"], row["band_low"], row["band_high"])
     return known and not row["band_low"] <= row["value"] <= row["band_high"]
 
 
 def highest_reached(signals: Sequence[Row]) -> list[Row]:
-    """Of each charge's thresholds, which come in rising order, the highest."""
+    """The highest threshold of each charge; `signals` are in rising order."""
     return list({(s["subscription_id"], s["charge_id"], s["period_start"]): s for s in signals}.values())
 
 
 def drift(rows: Sequence[Row], *, only_outside: bool = False) -> Table:
-    """Figures beside the day before, the cycle before and their expected band. NO DATA is no zero.
+    """Metrics with the day before, the cycle before and their expected band. NO DATA is never zero.
 
-    Rows that have neither are left out; `only_outside`: those within their band too.
+    Leaves out metrics that have none of these; with `only_outside`, metrics within their band too.
     """
-    shown = [r for r in rows if r["value"] is not None and (outside(r) if only_outside else _compared(r))]
-    table = Table(
-        [
-            Col("metric"),
-            Col("", right=False),
-            Col("today", right=True),
-            Col("day before", right=True, spare=True),
-            Col("cycle before", right=True, spare=True),
-            Col("expected", right=True),
-            Col("days", right=True),
-            Col("stands"),
-        ],
-        title=f"Drift ({rows[0]['band_method']})" if rows else "Drift",
+    shown = [row for row in rows if row["value"] is not None and (outside(row) if only_outside else _compared(row))]
+
+    def figure(name: str) -> Callable[[Row], str]:
+        return lambda row: amount(row[name], row["currency"] if row["metric"].startswith("total_") else None) or NO_DATA
+
+    def band(row: Row) -> str:
+        return NO_DATA if row["band_low"] is None else f"{figure('band_low')(row)} to {figure('band_high')(row)}"
+
+    def status(row: Row) -> str:
+        return "" if row["band_low"] is None else "outside" if outside(row) else "within"
+
+    columns = (
+        Col("metric", "metric"),
+        Col("currency", "currency"),
+        Col("today", figure("value"), right=True),
+        Col("day before", figure("prior_value"), right=True, spare=True),
+        Col("cycle before", figure("cycle_value"), right=True, spare=True),
+        Col("expected", band, right=True),
+        Col("days", "band_days", right=True),
+        Col("status", status),
     )
-    for row in shown:
-        currency = row["currency"] if row["metric"].startswith("total_") else None
-        band = f"{amount(row['band_low'], currency)} to {amount(row['band_high'], currency)}"
-        known = row["band_low"] is not None
-        table.add(
-            row["metric"],
-            row["currency"] or "",
-            amount(row["value"], currency),
-            amount(row["prior_value"], currency) or NO_DATA,
-            amount(row["cycle_value"], currency) or NO_DATA,
-            band if known else NO_DATA,
-            f"{row['band_days']:,}",
-            "outside" if outside(row) else "within" if known else "",
-        )
-    return table
+    return table_of(shown, columns, f"Drift ({rows[0]['band_method']})" if rows else "Drift")
 
 
 def _compared(row: Row) -> bool:

@@ -1,18 +1,15 @@
-"""Exceptions as tables and exports: age, owner, who looks at them, what was decided. Cells are text for a reader."""
+"""Exceptions as tables and exports: age, owner, assignee, decision."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from billing_recon.core.money import plain
+from billing_recon.core.figures import amount, delta, with_currency
 from billing_recon.core.schema import BREAKS
-from billing_recon.report.figures import amount, delta, with_currency
-from billing_recon.report.terminal import Col, Table
+from billing_recon.report.exports import rows_csv, rows_json, text
+from billing_recon.report.terminal import Col, Table, table_of
 
 if TYPE_CHECKING:
     from billing_recon.day.exceptions import Exceptional
@@ -31,7 +28,7 @@ COLUMNS = (
 
 
 def decided(found: Exceptional) -> str:
-    """What stands about a break, in few words."""
+    """The status of a break, in a few words."""
     made = found.resolution
     if found.gone:
         return f"gone; was {made.disposition}" if made else "gone"
@@ -39,41 +36,27 @@ def decided(found: Exceptional) -> str:
         return found.disposition.value
     by = f"{made.disposition} by {made.decided_by}"
     if found.lapsed:
-        return f"OPEN; {by} was about {with_currency(made.delta, made.currency, signed=True)}"
-    return f"{by}, once the day is run again" if found.waiting else by
+        return f"OPEN; {by} applied to {with_currency(made.delta, made.currency, signed=True)}"
+    return f"{by}, in effect once the day is run again" if found.waiting else by
 
 
 def listed(found: Sequence[Exceptional]) -> Table:
-    """Exceptions, one a line, the oldest first."""
-    table = Table(
-        [
-            Col("break_id"),
-            Col("day", spare=True),
-            Col("age", right=True),
-            Col("code"),
-            Col("delta", right=True),
-            Col("owner", spare=True),
-            Col("with", spare=True),
-            Col("stands", wrap=True),
-        ]
+    """Exceptions, one per line, the oldest first."""
+    columns = (
+        Col("break_id", lambda one: one.row["break_id"]),
+        Col("day", lambda one: str(one.row["day"]), spare=True),
+        Col("age", lambda one: f"{one.age} d", right=True),
+        Col("code", lambda one: one.row["code"] or ""),
+        Col("delta", lambda one: with_currency(one.row["delta"], one.row["currency"], signed=True), right=True),
+        Col("owner", lambda one: one.row["owner"] or "", spare=True),
+        Col("assignee", lambda one: one.assignee, spare=True),
+        Col("status", decided, wrap=True),
     )
-    for one in found:
-        row = one.row
-        table.add(
-            row["break_id"],
-            str(row["day"]),
-            f"{one.age} d",
-            row["code"] or "",
-            with_currency(row["delta"], row["currency"], signed=True),
-            row["owner"] or "",
-            one.assignee,
-            decided(one),
-        )
-    return table
+    return table_of(found, columns)
 
 
 def sums(found: Sequence[Exceptional]) -> Table:
-    """How many there are by owner and currency, how old the oldest is, gross and net. Currencies are never added."""
+    """Exceptions by owner and currency: how many, the oldest, net and gross. Currencies are never added."""
     table = Table(
         [
             Col("owner"),
@@ -104,7 +87,7 @@ def sums(found: Sequence[Exceptional]) -> Table:
 
 def _record(one: Exceptional) -> dict[str, str]:
     made = one.resolution
-    values = {name: _text(one.row.get(name), one.row["currency"]) for name in BREAKS.names}
+    values = {name: text(one.row.get(name), one.row["currency"]) or "" for name in BREAKS.names}
     return values | {
         "age_days": str(one.age),
         "assignee": one.assignee,
@@ -117,23 +100,14 @@ def _record(one: Exceptional) -> dict[str, str]:
     }
 
 
-def _text(value: object, currency: str | None) -> str:
-    if isinstance(value, Decimal):
-        return plain(value, currency)
-    return "" if value is None else str(value)
+def as_csv(found: Sequence[Exceptional]) -> str:
+    """Every exception with the columns of its break and what was decided."""
+    return rows_csv(map(_record, found), COLUMNS)
 
 
-def _csv(found: Sequence[Exceptional]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(_record(one) for one in found)
-    return out.getvalue()
+def as_json(found: Sequence[Exceptional]) -> str:
+    """One object per line; all its values are strings."""
+    return rows_json(map(_record, found), ensure_ascii=False)
 
 
-def _json(found: Sequence[Exceptional]) -> str:
-    return "".join(json.dumps(_record(one), ensure_ascii=False) + "\n" for one in found)
-
-
-EXPORTS: dict[str, Callable[[Sequence[Exceptional]], str]] = {"csv": _csv, "json": _json}
-"""By the name of the format."""
+EXPORTS: dict[str, Callable[[Sequence[Exceptional]], str]] = {"csv": as_csv, "json": as_json}

@@ -1,54 +1,70 @@
-"""Breaks as CSV and as JSON lines: the fixed columns in order, amounts as exact text, the same bytes each time."""
+"""Rows as CSV and as JSON lines: columns in a fixed order, amounts as exact text, the same bytes each time."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable
-from datetime import date
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 from io import StringIO
 from typing import Any
 
 from billing_recon.core.money import plain
 from billing_recon.core.schema import BREAKS, Kind
-from billing_recon.report.stored_rows import Row
+
+Record = Mapping[str, Any]
 
 JSON_COLUMNS = tuple(column.name for column in BREAKS.columns if column.kind is Kind.JSON)
 
 
-def _text(value: object, currency: str | None) -> str | None:
-    """A cell as text: amounts plain at their currency's decimals, days as YYYY-MM-DD; None stays None."""
+def text(value: object, currency: str | None = None) -> str | None:
+    """A cell as text: figures plain, amounts at their currency's decimals, days as YYYY-MM-DD; None stays None."""
     if value is None:
         return None
-    if isinstance(value, Decimal):
-        return plain(value, currency)
-    return value.isoformat() if isinstance(value, date) else str(value)
+    return plain(value, currency) if isinstance(value, Decimal) else str(value)
 
 
-def break_json(row: Row) -> str:
-    """One break as one line of JSON; stage_deltas and evidence are objects, their figures strings."""
-    currency = row["currency"]
-    fields: dict[str, Any] = {name: _text(row[name], currency) for name in BREAKS.names}
-    for name in JSON_COLUMNS:
-        if row[name] is not None:
-            # parse_float keeps a figure that was written as a number from passing through a binary float.
-            fields[name] = json.loads(row[name], parse_float=str)
-    return json.dumps(fields, ensure_ascii=False)
-
-
-def breaks_csv(rows: Iterable[Row]) -> str:
-    """Breaks as CSV with a header; JSON columns as they are stored."""
+def rows_csv(rows: Iterable[Record], names: Sequence[str]) -> str:
+    """CSV with a header. Amounts have the decimals of their row's `currency`; JSON columns are as stored."""
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(BREAKS.names)
-    writer.writerows([_text(row[name], row["currency"]) for name in BREAKS.names] for row in rows)
+    writer.writerow(names)
+    writer.writerows([text(row.get(name), row.get("currency")) for name in names] for row in rows)
     return out.getvalue()
 
 
-def breaks_json(rows: Iterable[Row]) -> str:
-    """Breaks as JSON, one object a line."""
-    return "".join(break_json(row) + "\n" for row in rows)
+def rows_json(
+    rows: Iterable[Record],
+    names: Sequence[str] | None = None,
+    json_columns: Sequence[str] = (),
+    *,
+    parse_int: Callable[[str], object] | None = None,
+    ensure_ascii: bool = True,
+) -> str:
+    """JSON, one object a line: `names` in order (else all columns), figures as strings, empty cells as null.
+
+    `json_columns` hold JSON and become objects; their figures are strings too, their whole numbers through `parse_int`.
+    """
+
+    def record(row: Record) -> dict[str, Any]:
+        fields: dict[str, Any] = {name: text(row[name], row.get("currency")) for name in names or row}
+        for name in json_columns:
+            if row[name] is not None:
+                # parse_float: a figure written as a number must not pass through a binary float.
+                fields[name] = json.loads(row[name], parse_float=str, parse_int=parse_int)
+        return fields
+
+    return "".join(json.dumps(record(row), ensure_ascii=ensure_ascii) + "\n" for row in rows)
 
 
-EXPORTS: dict[str, Callable[[Iterable[Row]], str]] = {"csv": breaks_csv, "json": breaks_json}
+def breaks_csv(rows: Iterable[Record]) -> str:
+    """Breaks as CSV with the fixed columns."""
+    return rows_csv(rows, BREAKS.names)
+
+
+def breaks_json(rows: Iterable[Record]) -> str:
+    """Breaks as JSON lines with the fixed columns; stage_deltas and evidence are objects."""
+    return rows_json(rows, BREAKS.names, JSON_COLUMNS, ensure_ascii=False)
+
+
+EXPORTS: dict[str, Callable[[Iterable[Record]], str]] = {"csv": breaks_csv, "json": breaks_json}

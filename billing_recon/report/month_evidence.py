@@ -1,6 +1,6 @@
 """The month's evidence for an auditor: a Great Expectations suite over the month's own figures, with Data Docs.
 
-Great Expectations takes seconds to import, so only the month-end step imports this module's dependencies, when it runs.
+Great Expectations takes seconds to import, so it is imported only when the month-end step runs.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def write_month_evidence(home: Home, month: str) -> Path:
     """Validate the month's verdicts, control totals and row equations; return the folder of the evidence.
 
-    `validation.json` names every expectation with its outcome (amounts are compared as exact text), and `data_docs/` holds
-    the same as pages. RuntimeError if an expectation fails: the close has already checked the same facts, so a failure
-    here means that two of our own computations disagree.
+    `validation.json` lists every expectation with its outcome (amounts are compared as exact text); `data_docs/` shows the
+    same as pages. RuntimeError if an expectation fails: the close has checked the same facts, so a failure here means
+    that two of our own computations disagree.
     """
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
@@ -101,7 +101,7 @@ def _verdicts(home: Home, month: str) -> pd.DataFrame:
 
 
 def _control_totals(home: Home, month: str) -> pd.DataFrame:
-    """Amounts as text: a comparison of texts at one scale is exact, and the pages show the very figures."""
+    """Amounts as text: comparing texts of one scale is exact, and the pages show the same figures."""
     import pandas as pd
 
     days = month_days(home, month)

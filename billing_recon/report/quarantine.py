@@ -1,22 +1,20 @@
-"""Rows set aside, for a reader: which, why, whose, the money at risk, and what was decided. Deciding is in day.quarantine."""
+"""Quarantined rows as tables and exports. Decisions on them are made in day.quarantine."""
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from billing_recon.core.money import plain
+from billing_recon.core.figures import amount, count, per_currency
 from billing_recon.core.quarantine import RowDecision, Status, standing
 from billing_recon.core.schema import BY_NAME
-from billing_recon.report.figures import amount, count, per_currency
+from billing_recon.report.exports import rows_csv, rows_json
 from billing_recon.report.stored_rows import Row, rows_of
-from billing_recon.report.terminal import Col, Screen, Table
+from billing_recon.report.terminal import Col, Screen, Table, table_of
 
 if TYPE_CHECKING:
     from billing_recon.day.home import Home
@@ -44,14 +42,14 @@ LISTED: tuple[str, ...] = (
     "reading",
     "payload",
 )
-"""The columns of exports, in their order. `decision` is the verb; faults, reading and payload are JSON."""
+"""The columns of exports, in order. `decision` is the verb; faults, reading and payload are JSON."""
 
 _JSON = ("faults", "reading", "payload")
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows are listed; what is empty does not restrict. Both days are counted."""
+    """Which rows are listed; an empty field does not restrict. Both days are included."""
 
     first: date = date.min
     last: date = date.max
@@ -118,9 +116,9 @@ def _with_decision(row: Row, decision: RowDecision | None) -> Row:
 
 
 def at_risk(rows: Iterable[Row]) -> dict[str | None, Decimal]:
-    """Money at risk per currency, in which it is never added to another's; rows without a known amount are left out.
+    """Money at risk per currency; rows without a known amount are left out.
 
-    An amount whose currency is no currency is under None.
+    Amounts of unknown currency are under None.
     """
     sums: dict[str | None, Decimal] = {}
     for row in rows:
@@ -130,77 +128,49 @@ def at_risk(rows: Iterable[Row]) -> dict[str | None, Decimal]:
 
 
 def risk_sentence(rows: list[Row]) -> str:
-    """How much money the rows are about, currency by currency, and of how many rows nothing is known."""
-    sums: dict[str | None, Decimal] = {c or "of no known currency": money for c, money in at_risk(rows).items()}
+    """The money at risk per currency, and how many rows have no amount."""
+    sums: dict[str | None, Decimal] = {c or "of unknown currency": money for c, money in at_risk(rows).items()}
     unknown = sum(row["money_at_risk"] is None for row in rows)
-    said = f"money at risk: {per_currency(sums) if sums else 'none known'}"
-    return said + (f"; {count(unknown, 'row')} without an amount" if unknown else "")
+    text = f"money at risk: {per_currency(sums) if sums else 'none known'}"
+    return text + (f"; {count(unknown, 'row')} without an amount" if unknown else "")
 
 
 def listed_table(rows: Iterable[Row], *, with_decision: bool) -> Table:
-    """Rows for looking at; exports carry every column."""
-    table = Table(
-        [
-            Col("row id"),
-            Col("day"),
-            Col("table"),
-            *([Col("status")] if with_decision else []),
-            Col("reason"),
-            Col("owner"),
-            Col("at risk", right=True),
-            Col("currency"),
-            Col("what and what to do", wrap=True),
-        ]
-    )
-    for row in rows:
+    """Rows for looking at; exports have every column."""
+
+    def message(row: Row) -> str:
         decided = f"; {row['decision']} by {row['decided_by']}: {row['decision_reason']}" if row["decision"] else ""
-        table.add(
-            row["row_id"],
-            str(row["day"]),
-            row["table_name"],
-            *([row["status"]] if with_decision else []),
-            row["reason"],
-            row["owner"],
-            amount(row["money_at_risk"], row["currency"]),
-            row["currency"] or "",
-            row["message"] + decided,
-        )
-    return table
+        return str(row["message"]) + decided
+
+    columns = (
+        Col("row id", "row_id"),
+        Col("day", "day"),
+        Col("table", "table_name"),
+        *((Col("status", "status"),) if with_decision else ()),
+        Col("reason", "reason"),
+        Col("owner", "owner"),
+        Col("at risk", lambda row: amount(row["money_at_risk"], row["currency"]), right=True),
+        Col("currency", "currency"),
+        Col("what is wrong and what to do", message, wrap=True),
+    )
+    return table_of(rows, columns)
 
 
-def _text(value: object, currency: str | None) -> str | None:
-    if value is None:
-        return None
-    return plain(value, currency) if isinstance(value, Decimal) else str(value)
+def as_csv(rows: Iterable[Row]) -> str:
+    """Rows with every listed column."""
+    return rows_csv(rows, LISTED)
 
 
-def rows_csv(rows: Iterable[Row]) -> str:
-    """Rows as CSV with a header; JSON columns as they are stored."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(LISTED)
-    writer.writerows([_text(row[name], row["currency"]) for name in LISTED] for row in rows)
-    return out.getvalue()
+def as_json(rows: Iterable[Row]) -> str:
+    """One object per line, every figure a string; faults, reading and payload are objects."""
+    return rows_json(rows, LISTED, _JSON, parse_int=str, ensure_ascii=False)
 
 
-def rows_json(rows: Iterable[Row]) -> str:
-    """Rows as JSON, one object a line, every figure a string; the JSON columns are objects."""
-    return "".join(json.dumps(_json_fields(row), ensure_ascii=False) + "\n" for row in rows)
-
-
-def _json_fields(row: Row) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: _text(row[name], row["currency"]) for name in LISTED}
-    for name in _JSON:
-        if row[name] is not None:
-            fields[name] = json.loads(row[name], parse_float=str, parse_int=str)
-    return fields
-
-
-EXPORTS: dict[str, Callable[[Iterable[Row]], str]] = {"csv": rows_csv, "json": rows_json}
+EXPORTS: dict[str, Callable[[Iterable[Row]], str]] = {"csv": as_csv, "json": as_json}
 
 
 def show_row(screen: Screen, row: SetAside, decisions: Iterable[RowDecision], hint: str) -> None:
-    """All of one row: where it came from, as it came, what is wrong, whose it is, what was decided and what can be."""
+    """Everything about one row: its source, what is wrong, its owner, decisions, and what to do next."""
     kept = row.row
     screen.say(f"{row.row_id}  {row.status.value}: {kept['reason']}", style="bold")
     screen.say(f"{row.table} of {row.day}, {kept['source_file']} row {kept['source_row']}; {kept['owner']} owns it")
@@ -211,11 +181,11 @@ def show_row(screen: Screen, row: SetAside, decisions: Iterable[RowDecision], hi
     for fault in json.loads(kept["faults"]):
         wrong.add(fault["field"] or "the row", fault["value"] or "", fault["reason"], fault["says"])
     screen.table(wrong)
-    came, read = json.loads(kept["payload"]), json.loads(kept["reading"] or "{}")
-    screen.table(_fields("The row as it came", came))
-    other = {name: value for name, value in read.items() if value is not None and came.get(name) != value}
+    arrived, read = json.loads(kept["payload"]), json.loads(kept["reading"] or "{}")
+    screen.table(_fields("The row as it arrived", arrived))
+    other = {name: value for name, value in read.items() if value is not None and arrived.get(name) != value}
     if other:
-        screen.table(_fields("As it was read, where that is not the same", other))
+        screen.table(_fields("Values that were read differently", other))
     table = Table(
         [Col("when"), Col("decision"), Col("by"), Col("typed by"), Col("with", wrap=True), Col("reason", wrap=True)],
         title="Decisions",
@@ -241,11 +211,11 @@ def _next(row: SetAside, hint: str) -> str:
         case Status.OPEN:
             return (
                 f"next: billing-recon quarantine release{hint} {row.row_id} --set FIELD=VALUE --as NAME --reason TEXT   "
-                "(or discard; or have it mended at its source and run the day again)"
+                "(or discard; or fix it at the source and run the day again)"
             )
         case Status.LAPSED:
-            return f"its file does not have the row as it came any more: billing-recon quarantine list{hint} --day {row.day}"
+            return f"its file no longer contains this row: billing-recon quarantine list{hint} --day {row.day}"
         case Status.RELEASED:
-            return "it is landed with its day; discarding it would take it out again"
+            return "it is landed in its day; discarding it would remove it again"
         case Status.DISCARDED:
             return "it does not count; releasing it would land it"

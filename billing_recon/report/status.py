@@ -1,4 +1,4 @@
-"""Where a day or a month stands, on a terminal: gate, landing, evidence; the calendar and its signatures."""
+"""The status of a day or a month on a terminal: gate, landing, evidence; calendar and sign-offs."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from billing_recon.control import VerdictRecord
+from billing_recon.core.figures import count, listed
 from billing_recon.core.period import days_of_month, parse_month
 from billing_recon.core.signoff import missing_sign_offs
 from billing_recon.core.verdict import Verdict
-from billing_recon.report import day_tables
-from billing_recon.report import stored_rows as reading
-from billing_recon.report.figures import count, listed
+from billing_recon.report import day_tables, stored_rows
 from billing_recon.report.terminal import Col, Screen, Table
 
 if TYPE_CHECKING:
@@ -22,11 +21,11 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 def headline(record: VerdictRecord | None, stale: str | None) -> str:
-    """One sentence on a gate: what it says, and whether that still holds."""
+    """One sentence on a gate: its verdict, and whether it is still current."""
     if record is None:
         return "never judged"
     if stale:
-        return f"was {record.verdict.value}, and no longer holds: {stale}"
+        return f"was {record.verdict.value}, which no longer holds: {stale}"
     held_back = len(record.held_back_by)
     deciding = sum(condition.blocking for condition in record.conditions)
     warned = sum(not c.blocking and c.verdict is not Verdict.PASS for c in record.conditions)
@@ -37,7 +36,7 @@ def headline(record: VerdictRecord | None, stale: str | None) -> str:
 
 
 def show_day(screen: Screen, home: Home, day: date, hint: str) -> bool:
-    """Show one day; whether its gate is a current PASS."""
+    """Show one day; return whether its gate is a current PASS."""
     from billing_recon.day.gate import DAY_GATE, stale_reason
 
     record = home.control.latest_verdict(DAY_GATE, str(day))
@@ -51,13 +50,13 @@ def show_day(screen: Screen, home: Home, day: date, hint: str) -> bool:
         screen.table(day_tables.conditions(record))
     if reports:
         screen.table(day_tables.landing(reports))
-    totals = reading.control_totals(home, day)
+    totals = stored_rows.control_totals(home, day)
     if totals:
         screen.table(day_tables.totals(totals))
-    sums = reading.break_sums(home, day, day)
+    sums = stored_rows.break_sums(home, day, day)
     if sums:
         screen.table(day_tables.break_sums(sums))
-        screen.table(day_tables.dispositions(reading.dispositions(home, day)))
+        screen.table(day_tables.dispositions(stored_rows.dispositions(home, day)))
     for table in _watched(home, day):
         if table.rows:
             screen.table(table)
@@ -68,21 +67,21 @@ def show_day(screen: Screen, home: Home, day: date, hint: str) -> bool:
 
 
 def _watched(home: Home, day: date) -> tuple[Table, ...]:
-    """What is known, found and unlike other days: the registry, the detectors' findings, figures outside their band."""
+    """Expected changes, the detectors' findings, and metrics outside their band."""
     changes = home.policy.expected_changes
     return (
-        day_tables.expected_changes(changes, reading.covered(home, day) if changes else {}, day),
-        day_tables.detections(reading.detections(home, day)),
-        day_tables.drift(reading.drift(home, day), only_outside=True),
+        day_tables.expected_changes(changes, stored_rows.covered(home, day) if changes else {}, day),
+        day_tables.detections(stored_rows.detections(home, day)),
+        day_tables.drift(stored_rows.drift(home, day), only_outside=True),
     )
 
 
 def _facts(home: Home, day: date, record: VerdictRecord, stale: str | None) -> Table:
-    """What the verdict rests on."""
+    """The evidence of the verdict, and whether it is current."""
     table = Table([Col("evidence"), Col("", wrap=True)])
     table.add("evidence hash", record.evidence_hash)
     table.add("current", "yes" if stale is None else f"no: {stale}")
-    pending = "; policies/ was edited since, see billing-recon policy show" if home.policy_pending else ""
+    pending = "; policies/ has edits not applied yet, see billing-recon policy show" if home.policy_pending else ""
     table.add("policy version", f"{record.policy_version}{pending}")
     table.add("code version", record.code_version)
     release = home.control.latest_release(str(day))
@@ -106,12 +105,12 @@ def _next(home: Home, day: date, record: VerdictRecord | None, stale: str | None
     if broken:
         return f"next: billing-recon breaks{hint} --day {day}"
     if record.verdict is Verdict.PASS:
-        return f"next: nothing to do; a day that passed counts for billing-recon close{hint} {day:%Y-%m}"
-    return f"next: mend what the conditions name, then billing-recon run{hint} --day {day}"
+        return f"next: nothing for this day; it counts for billing-recon close{hint} {day:%Y-%m}"
+    return f"next: fix what the conditions name, then billing-recon run{hint} --day {day}"
 
 
 def show_month(screen: Screen, home: Home, month: str, hint: str) -> bool:
-    """Show a month's days, what is missing, and who has signed; whether every day is a current PASS."""
+    """Show a month's days, what is missing, and who has signed; return whether every day is a current PASS."""
     from billing_recon.day.gate import DAY_GATE
     from billing_recon.day.month_close import days_not_green, month_evidence
 
@@ -132,7 +131,7 @@ def show_month(screen: Screen, home: Home, month: str, hint: str) -> bool:
     if signed:
         table = Table([Col("signed by"), Col("for"), Col("at"), Col("under evidence")], title="Sign-offs")
         for s in signed:
-            note = "" if s.evidence_hash == evidence else "  (lapsed: the evidence is another now)"
+            note = "" if s.evidence_hash == evidence else "  (lapsed: the evidence has changed)"
             table.add(s.approver, s.role.value, s.decided_at, s.evidence_hash[:12] + note)
         screen.table(table)
     for problem in problems:
@@ -154,7 +153,7 @@ def _mark(home: Home, day: date, record: VerdictRecord | None) -> str:
 
 
 def _calendar(month: str, marks: dict[date, str]) -> Table:
-    """A wall calendar: a row a week, Monday first."""
+    """A wall calendar: one row per week, Monday first."""
     table = Table([Col(name) for name in WEEKDAYS])
     week = [""] * parse_month(month).weekday()
     for day, mark in marks.items():

@@ -1,4 +1,4 @@
-"""What was computed, read back from the warehouse for a reader. Selects and sums of deltas; nothing is judged here."""
+"""Computed results, read back from the warehouse: selections and sums of deltas, no judgement."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ Row = dict[str, Any]
 
 @lru_cache(maxsize=1)
 def _session() -> duckdb.DuckDBPyConnection:
-    """One session a process: making the money macros takes longer than most reports."""
+    """One session per process: creating the money macros takes longer than most reports."""
     from billing_recon.compute.engine import session
 
     return session()
 
 
 def query(sql: str, params: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
-    """A cursor of its own with the query's result."""
+    """A separate cursor with the query's result."""
     return _session().cursor().execute(sql, list(params))
 
 
 def rows_of(sql: str, params: Sequence[object] = ()) -> list[Row]:
-    """The query's rows. A query that is shown says ORDER BY."""
+    """The query's rows. A query whose rows are shown has an ORDER BY."""
     cursor = query(sql, params)
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -75,7 +75,7 @@ def breaks(home: Home, first: date, last: date, code: str | None = None) -> list
 
 
 def breaks_like(home: Home, break_id: str) -> list[Row]:
-    """Breaks of any day whose id is `break_id` or, as with a commit, begins with it."""
+    """Breaks of any day whose id is, or begins with, `break_id`."""
     known = home.warehouse.days(BREAKS.name)
     if not known:
         return []
@@ -108,7 +108,7 @@ def break_sums(home: Home, first: date, last: date) -> list[Sum]:
 
 
 def dispositions(home: Home, day: date) -> list[Row]:
-    """The day's breaks by pair, disposition and currency: how many, gross and net. What is not counted is here too."""
+    """The day's breaks by pair, disposition and currency: count, gross and net, including those off the gate."""
     return rows_of(
         "SELECT pair, disposition, currency, count(*) AS count, sum(abs(delta)) AS gross, sum(delta) AS net "
         f"FROM ({scan(home, BREAKS, day, day)}) GROUP BY pair, disposition, currency "
@@ -117,7 +117,7 @@ def dispositions(home: Home, day: date) -> list[Row]:
 
 
 def covered(home: Home, day: date) -> dict[str, Row]:
-    """By entry of the registry: how many breaks of the day it covers, gross and net."""
+    """For each expected change by id: the breaks of the day that it covers, with gross and net."""
     found = rows_of(
         "SELECT json_extract_string(evidence, '$.expected_change.id') AS id, count(*) AS count, sum(abs(delta)) AS gross, "
         f"sum(delta) AS net FROM ({scan(home, BREAKS, day, day)}) WHERE disposition = 'EXPECTED_CHANGE' "
@@ -127,13 +127,13 @@ def covered(home: Home, day: date) -> dict[str, Row]:
 
 
 def detections(home: Home, day: date) -> list[Row]:
-    """What the detectors found on the day."""
+    """The detectors' findings on the day."""
     names = ", ".join(DETECTIONS.names)
     return rows_of(f"SELECT {names} FROM ({scan(home, DETECTIONS, day, day)}) ORDER BY detector, detection_id")
 
 
 def drift(home: Home, day: date) -> list[Row]:
-    """The day's metrics beside the baseline, the day before, the cycle before and the band of like days."""
+    """The day's metrics with the baseline, the day before, the cycle before and the band of comparable days."""
     return rows_of(
         f"SELECT {', '.join(DRIFT.names)} FROM ({scan(home, DRIFT, day, day)}) "
         "ORDER BY metric, currency NULLS FIRST, cohort, variant"
@@ -141,7 +141,7 @@ def drift(home: Home, day: date) -> list[Row]:
 
 
 def entitlements(home: Home, first: date, last: date) -> list[Row]:
-    """Whose included units the usage of some days reached by 50, 90 or 100%, by day; one row a threshold."""
+    """Thresholds (50, 90, 100%) of included units that usage reached on some days, one row each."""
     return rows_of(
         f"FROM ({scan(home, ENTITLEMENT_SIGNALS, first, last)}) ORDER BY day, subscription_id, charge_id, period_start, percent"
     )
@@ -160,7 +160,7 @@ def _totals(home: Home, first: date, last: date) -> str:
 
 
 def pairs_over(home: Home, first: date, last: date) -> list[Row]:
-    """Per pair over some days: items that agree, breaks, and what is not yet due on the last day. Counts, no money."""
+    """Per pair over some days: matched items, breaks, and items not yet due on the last day. Counts, no money."""
     return rows_of(
         "SELECT pair, sum(matched) AS matched, sum(breaks) AS breaks, sum(pending) FILTER (WHERE day = ?) AS pending "
         f"FROM (SELECT day, pair, matched, breaks, pending FROM ({_totals(home, first, last)})) "
@@ -179,7 +179,7 @@ def metrics_arrow(home: Home, day: date) -> pa.Table:
 
 
 def invoices_issued(home: Home, first: date, last: date) -> dict[date, int]:
-    """How many invoices the engine's files of each day hold."""
+    """The number of invoices in the engine's files of each day."""
     found = rows_of(
         "SELECT day, count(DISTINCT invoice_id) AS invoices FROM "
         f"({home.warehouse.scan(INVOICE_LINES, first, last)}) GROUP BY day ORDER BY day"
@@ -188,7 +188,7 @@ def invoices_issued(home: Home, first: date, last: date) -> dict[date, int]:
 
 
 def landed(home: Home, spec: TableSpec, day: date, where: str, params: Sequence[object], order: str) -> list[Row]:
-    """Rows of a canonical table as known at the end of `day`, with the file and row that each came from."""
+    """Rows of a canonical table as known at the end of `day`, each with its source file and row."""
     first = day - timedelta(days=home.policy.windows.lookback_days)
     names = ", ".join(column.name for column in spec.stored)
     return rows_of(

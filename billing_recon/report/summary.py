@@ -1,4 +1,4 @@
-"""The summary of a run of days: one line a day with verdict, invoices, breaks, money and time."""
+"""The summary of a run of days: one line per day with verdict, invoices, breaks, money and time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from billing_recon.report.figures import count, per_currency
+from billing_recon.core.figures import count, per_currency
 from billing_recon.report.stored_rows import Sum, break_sums, invoices_issued
 from billing_recon.report.terminal import Col, Table
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Outcome(Protocol):
-    """What came of one day's run. `verdict` is empty where it did not get so far."""
+    """The outcome of one day's run. `verdict` is None if the run did not get that far."""
 
     @property
     def day(self) -> date: ...
@@ -29,10 +29,10 @@ class Outcome(Protocol):
 
 
 class Progress:
-    """Called with each day's outcome; tells it on and keeps how long the day took."""
+    """Called with each day's outcome; reports it and records how long the day took."""
 
-    def __init__(self, tell: Callable[[str, int], None]) -> None:
-        self._tell = tell
+    def __init__(self, report: Callable[[str, int], None]) -> None:
+        self._report = report
         self._started = time.monotonic()
         self.seconds: dict[date, float] = {}
 
@@ -40,16 +40,16 @@ class Progress:
         now = time.monotonic()
         self.seconds[outcome.day] = now - self._started
         self._started = now
-        self._tell(f"{outcome.day} {label(outcome)} ({self.seconds[outcome.day]:.1f} s)", len(self.seconds))
+        self._report(f"{outcome.day} {label(outcome)} ({self.seconds[outcome.day]:.1f} s)", len(self.seconds))
 
 
 def label(outcome: Outcome) -> str:
-    """The verdict, or that there is none because the run itself failed."""
+    """The verdict, or why there is none."""
     return (outcome.verdict or "not judged") if outcome.success else "run failed"
 
 
 def run_summary(home: Home, outcomes: Sequence[Outcome], seconds: dict[date, float]) -> Table:
-    """One line a day, and one for all of them where there are several. Currencies stay apart."""
+    """One line per day, and a total line for several days. Currencies are never added."""
     table = Table(
         [
             Col("day"),

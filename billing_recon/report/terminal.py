@@ -1,37 +1,50 @@
-"""Tables and lines on a terminal, and the same as plain aligned text where the output is a pipe or a file."""
+"""Tables and lines: drawn on a terminal, plain aligned text in a pipe or a file."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 WIDE = 140
-"""Columns of a terminal from which on spare table columns are shown too; a pipe always gets all."""
+"""Width of a terminal, in characters, from which spare table columns are shown; a pipe always gets all columns."""
 
 VERDICT_STYLES = {"PASS": "bold green", "FAIL": "bold red", "INCONCLUSIVE": "bold yellow"}
-"""Colours stand beside the word, never instead of it."""
+"""Colours add to the word and never replace it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Col:
-    """One column of a table. Figures are right-aligned and never wrapped. `spare`: left out on a narrow terminal."""
+    """One column of a table. Figures are right-aligned and never wrapped; a narrow terminal leaves out `spare` columns.
+
+    `cell` is what `table_of` shows of a row: a field by name, or a function of the row.
+    """
 
     name: str
+    cell: str | Callable[[Any], str] = ""
     right: bool = False
     wrap: bool = False
     spare: bool = False
 
+    def text(self, row: Any) -> str:
+        """The row's cell: empty for None, whole numbers with their thousands separated."""
+        if callable(self.cell):
+            return self.cell(row)
+        value = row[self.cell]
+        if value is None:
+            return ""
+        return f"{value:,}" if isinstance(value, int) else str(value)
+
 
 @dataclass(slots=True)
 class Table:
-    """A small table as text. What a cell says is the caller's; how it is drawn depends on where it goes."""
+    """A small table of texts."""
 
     columns: Sequence[Col]
     rows: list[tuple[str, ...]] = field(default_factory=list)
@@ -46,7 +59,7 @@ class Table:
 
 
 def is_terminal() -> bool:
-    """Whether people look at stdout. FORCE_COLOR says yes; NO_COLOR only takes the colours away."""
+    """Whether stdout is a terminal. FORCE_COLOR makes it one; NO_COLOR only removes the colours."""
     return bool(os.environ.get("FORCE_COLOR")) or sys.stdout.isatty()
 
 
@@ -59,7 +72,7 @@ class Screen:
 
     @property
     def console(self) -> Console:
-        """Rich is imported only when something is drawn with it."""
+        """Rich, imported only if something is drawn."""
         if self._console is None:
             from rich.console import Console
 
@@ -74,7 +87,7 @@ class Screen:
             sys.stdout.write(text + "\n")
 
     def verdict(self, verdict: str, text: str) -> None:
-        """A line that opens with a verdict."""
+        """A line that begins with a verdict."""
         if self.rich:
             from rich.text import Text
 
@@ -91,7 +104,7 @@ class Screen:
             sys.stdout.write(plain_table(table))
 
     def warn(self, text: str) -> None:
-        """One line to stderr: progress of a pipe, or an error."""
+        """One line to stderr: progress in a pipe, or an error."""
         sys.stderr.write(text + "\n")
 
     def _draw(self, table: Table) -> None:
@@ -121,9 +134,9 @@ class Screen:
 
     @contextmanager
     def progress(self, what: str, total: int | None = None) -> Iterator[Callable[[str, int], None]]:
-        """Progress of long work: call what is yielded with a text and the number of steps done.
+        """Show the progress of long work: call the yielded function with a text and the number of steps done.
 
-        On a terminal a bar; otherwise one plain line to stderr a call, so that a log shows where it stands.
+        A terminal shows a bar. Otherwise each call writes one plain line to stderr, so that a log shows the progress.
         """
         if not self.rich:
             self.warn(what)
@@ -140,8 +153,13 @@ class Screen:
             yield lambda text, done: bars.update(task, description=f"{what}: {text}", completed=done)
 
 
+def table_of(rows: Iterable[Any], columns: Sequence[Col], title: str = "", *, last_is_total: bool = False) -> Table:
+    """A table with one line per row, each cell as its column says."""
+    return Table(columns, [tuple(col.text(row) for col in columns) for row in rows], title, last_is_total)
+
+
 def plain_table(table: Table) -> str:
-    """The table as aligned text without any drawing: two spaces between columns, nothing wrapped or cut.
+    """The table as aligned text: two spaces between columns, nothing wrapped or cut.
 
     >>> print(plain_table(Table([Col("code"), Col("delta", right=True)], [("ROUNDING", "+0.01")])).rstrip())
     code      delta

@@ -19,7 +19,7 @@ _CAP = "cap"
 
 @dataclass(slots=True)
 class AdjustmentFaults:
-    """Where what is added to a clean invoice or taken off it can go wrong."""
+    """Where adjustments of a clean invoice can go wrong: minimums, discounts, coupons, credits."""
 
     lines: Lines
 
@@ -32,34 +32,36 @@ class AdjustmentFaults:
 
         one, order, off = self.lines.one, Code.STEP_ORDER, Code.DISCOUNT_VALUE
         return (
-            form(
-                Code.CAP, "not_applied", self.no_cap, "what is above the most that was agreed is charged all the same"
-            ),
-            form(Code.CAP, "half_applied", self.half_a_cap, "only half of what is above the most is taken off"),
+            form(Code.CAP, "not_applied", self.no_cap, "the amount above the agreed maximum is charged too"),
+            form(Code.CAP, "half_applied", self.half_a_cap, "only half of the amount above the maximum is taken off"),
             form(Code.CREDIT_VALUE, "forgotten", self.no_credit, "a credit is not given"),
             form(Code.CREDIT_VALUE, "half_given", self.half_a_credit, "half of a credit is given"),
             form(Code.CREDIT_VALUE, "given_twice", self.credit_twice, "a credit is given twice"),
-            form(Code.MINIMUM, "not_filled", self.no_minimum, "the minimum is not filled"),
-            form(Code.MINIMUM, "half_filled", self.half_a_minimum, "half of what the minimum lacks is charged"),
+            form(Code.MINIMUM, "not_filled", self.no_minimum, "the shortfall to the minimum is not charged"),
+            form(
+                Code.MINIMUM, "half_filled", self.half_a_minimum, "only half of the shortfall to the minimum is charged"
+            ),
             form(
                 order,
                 "credit_before_tax",
                 one(order, self.credit_before_tax, plain=False, smallest=ZERO),
-                "a credit is taken before tax where it comes after",
+                "a credit is taken before tax instead of after it",
             ),
             form(
                 order,
                 "discount_after_tax",
                 one(order, self.discount_after_tax, plain=False, smallest=ZERO),
-                "a discount is taken after tax where it comes before",
+                "a discount is taken after tax instead of before it",
             ),
             form(off, "forgotten", one(off, self.no_discount), "a line's discount is not given"),
-            form(off, "other_rate", one(off, self.other_rate), "a line's discount has a rate that nobody agreed"),
-            form(off, "not_discountable", one(off, self.on_anything), "a charge that bears no discount is given one"),
+            form(off, "other_rate", one(off, self.other_rate), "a line's discount has a rate that was not agreed"),
+            form(
+                off, "not_discountable", one(off, self.on_anything), "a charge that is not discountable gets a discount"
+            ),
             form(off, "coupon_forgotten", self.no_coupon, "a coupon is not taken off"),
             form(off, "coupon_twice", self.coupon_twice, "a coupon is taken off twice"),
             form(Code.MANUAL_ADJUSTMENT, "fee", self.fee, "somebody adds a setup fee by hand"),
-            form(Code.MANUAL_ADJUSTMENT, "goodwill", self.goodwill, "somebody takes something off by hand"),
+            form(Code.MANUAL_ADJUSTMENT, "goodwill", self.goodwill, "somebody reduces the invoice by hand"),
         )
 
     def no_cap(self, invoice: Invoice, rng: Random) -> Proposal | None:
@@ -109,7 +111,7 @@ class AdjustmentFaults:
     def _alone(
         self, invoice: Invoice, kind: str, others: tuple[str, ...] | None = None, *, meter: str | None = None
     ) -> int | None:
-        """The place of an invoice's only line of a kind, where all else is ordinary or of the kinds in `others`."""
+        """The index of an invoice's only line of a kind, if all other lines are ordinary or of the kinds in `others`."""
         indexes = [n for n, line in enumerate(invoice.lines) if line.kind == kind]
         if len(indexes) != 1 or not invoice.lines[indexes[0]].total:
             return None
@@ -126,7 +128,7 @@ class AdjustmentFaults:
         return line_fault(code, invoice, index, wrong)
 
     def no_discount(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
-        """Nothing off where something is agreed."""
+        """An agreed discount is not given."""
         return self._discounted(line, ZERO) if line.discount else []
 
     def other_rate(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
@@ -146,7 +148,7 @@ class AdjustmentFaults:
         return [retotal(line, self.lines.profile, discount_rate=rate, discount=off)]
 
     def credit_before_tax(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
-        """The credit lowers what is taxed."""
+        """The credit lowers the taxable amount."""
         if line.kind != "credit" or self.lines.profile.credit != "after_tax" or not _in_order(invoice):
             return []
         tax = settled(-line.credit * line.tax_rate, line.currency, self.lines.profile)
@@ -181,5 +183,5 @@ class AdjustmentFaults:
 
 
 def _in_order(invoice: Invoice) -> bool:
-    """Whether nothing but the credits depends on the order of an invoice's steps."""
+    """Whether only the credits depend on the order of an invoice's steps."""
     return not any(line.kind in ("minimum", "discount") for line in invoice.lines)

@@ -1,4 +1,4 @@
-"""What the simulated engine bills in advance: rule 15 of ARCHITECTURE 2 in plain Python, beside compute.expect.advance."""
+"""What the simulated engine bills in advance: rule 15 of ARCHITECTURE 2 in plain Python, independent of compute.expect."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from billing_recon.simulate.engine import (
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """One line billed ahead: on which day it can be, and in which days of the period its terms begin to hold."""
+    """One line billed in advance: the day on which it can be billed, and from which day its terms apply."""
 
     line: EngineLine
     moment: date
@@ -40,8 +40,8 @@ def sells_ahead(spans: Iterable[Span], book: PriceBook) -> bool:
 
 
 def bill_ahead(period: Period, spans: Sequence[Span], book: PriceBook, profile: Profile) -> list[Ahead]:
-    """Every line that is ever billed ahead for a period, as its contract stands in the end: first what begins it, then each
-    change, what it gives back before what it charges.
+    """Every line ever billed in advance for a period, by its final contract: first the lines that begin it, then each change,
+    its refund before its charge.
     """
     held = _lasting(_held(period, spans), period, book, profile)
     found: list[Ahead] = []
@@ -73,7 +73,7 @@ def _held(period: Period, spans: Iterable[Span]) -> list[Span]:
 
 
 def _lasting(held: list[Span], period: Period, book: PriceBook, profile: Profile) -> list[Span]:
-    """The spans whose terms are billed: all of them, the first alone, or those that cost more than any before."""
+    """The spans whose terms are billed: all, only the first, or those that cost more than any before."""
     policy = "none" if profile.proration == "none" else profile.on_change
     if policy == "prorate" or not held:
         return held
@@ -130,28 +130,28 @@ def _reversed(line: EngineLine, profile: Profile) -> EngineLine:
 
 @dataclass(frozen=True, slots=True)
 class OnInvoice:
-    """What an invoice bills beside the arrears of its period, and what was billed ahead for that period itself."""
+    """What an invoice bills in advance, and what was billed in advance for its own period."""
 
     lines: Sequence[EngineLine] = ()
     of_period: Sequence[Ahead] = ()
     first: Run | None = None
 
     def of_run(self, run: Run) -> list[EngineLine]:
-        """What was billed ahead at the terms of a run: it counts toward the run's minimum."""
+        """What was billed in advance at the terms of a run; it counts toward the run's minimum."""
         return [one.line for one in self.of_period if run.start <= one.begins < run.end]
 
 
 def on_invoice(
     period: Period, following: Period, spans: Sequence[Span], book: PriceBook, profile: Profile
 ) -> OnInvoice:
-    """What the invoice that closes `period` bills ahead: what begins the `following` one, and what waited for it."""
+    """What the invoice that closes `period` bills in advance: the start of the `following` period, and waiting changes."""
     mine = bill_ahead(period, spans, book, profile)
     lines = [one.line for one in (*mine, *bill_ahead(following, spans, book, profile)) if one.moment == period.end]
     return OnInvoice(lines, mine, _first(period.end, following, spans))
 
 
 def changes(period: Period, spans: Sequence[Span], book: PriceBook, profile: Profile) -> list[tuple[date, OnInvoice]]:
-    """The invoices within a period, each with its day: what begins in it, or is changed."""
+    """The invoices within a period, each with its day: for a start or a change."""
     ahead = bill_ahead(period, spans, book, profile)
     days = sorted({one.moment for one in ahead if period.start < one.moment < period.end})
     return [
@@ -161,7 +161,7 @@ def changes(period: Period, spans: Sequence[Span], book: PriceBook, profile: Pro
 
 
 def _first(day: date, period: Period, spans: Iterable[Span]) -> Run | None:
-    """The run that begins a subscription, where that is on `day`: such an invoice closes no period and bears coupons."""
+    """The run that begins a subscription, if it does so on `day`: its invoice closes no period and has coupons."""
     active = [
         span for span in sorted(spans, key=lambda s: s.start) if span.status == "active" and span.start < span.end
     ]
@@ -169,5 +169,5 @@ def _first(day: date, period: Period, spans: Iterable[Span]) -> Run | None:
 
 
 def just_before(day: date) -> Period:
-    """The day before: what stands for the closed period of an invoice that closes none."""
+    """The day before, as the closed period of an invoice that closes none."""
     return Period(day - timedelta(days=1), day)

@@ -1,4 +1,4 @@
-"""The simulated engine's invoices: which periods are billed when, and under which numbers. Prices come from engine."""
+"""The simulated engine's invoices: which periods are billed, when, and under which numbers. Prices are computed in engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ RUN_AT = time(23, 0, tzinfo=UTC)
 
 @dataclass(eq=False, slots=True)
 class Invoice:
-    """One invoice as the engine issues it; the column named in `garbled` of a line cannot be read. `kept_by`: the layer that keeps it though it is void.
+    """One invoice as the engine issues it. `garbled`: the unreadable column of a line. `kept_by`: the layer that keeps a void
+    invoice.
 
     `invoice_id` is given by `number`.
     """
@@ -37,7 +38,7 @@ class Invoice:
 
     @property
     def identity(self) -> str:
-        """What stays the same whatever numbers are given."""
+        """The invoice's identity, independent of its number."""
         return f"{self.subscription.subscription_id}/{self.period.start}/{self.retry}"
 
     @property
@@ -83,7 +84,7 @@ def price(
 def bill(
     subscriptions: Iterable[Subscription], usage: UsageBook, book: PriceBook, profile: Profile, first: date, last: date
 ) -> list[Invoice]:
-    """Every invoice due on `first` to `last`, issued when due; a period without a line makes none."""
+    """Every invoice due from `first` to `last`, issued when due; a period without lines has none."""
     invoices = []
     for subscription in subscriptions:
         for period in subscription.due_periods(first, last, profile.issue_after_days):

@@ -1,7 +1,7 @@
-"""Charges that need single events, in plain Python: which events count, what they are metered to, what they cost.
+"""Charges that need single events, in plain Python: which events count, how many units they make, what they cost.
 
-Written from docs/rating.md (rules 1, 5, 11 and 12) and ARCHITECTURE section 2, and sharing no code with compute, so that the
-two check each other.
+Written from docs/rating.md (rules 1, 5, 11 and 12) and ARCHITECTURE section 2, without code shared with compute, so that the two
+check each other.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from billing_recon.core.period import Period
 ZERO = Decimal(0)
 
 Pricing = Callable[[Charge, Decimal], Decimal]
-"""The unrounded price of so many units under one charge."""
+"""The unrounded price of some units under one charge."""
 Slice = tuple[datetime | None, tuple[str, ...]]
 """One bucket and cell of a charge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Single:
-    """One event as it landed; `corrects` names the event that it stands for."""
+    """One event as it landed; `corrects` names the event that it replaces."""
 
     event_id: str
     units: Decimal
@@ -42,9 +42,9 @@ class Single:
 
 
 class Singles(dict[str, Mapping[date, Decimal]]):
-    """Usage by meter and day, and beside it the single events of meters that are charged so.
+    """Usage by meter and day, and the single events of meters that are charged by them.
 
-    Of a period's own bill what arrived by its cutoff is known; `until` says otherwise.
+    A period's own bill knows what arrived by its cutoff, unless `until` is given.
     """
 
     def __init__(
@@ -60,8 +60,8 @@ class Singles(dict[str, Mapping[date, Decimal]]):
         self.events, self.timezone, self.window_days = events, timezone, window_days
         self.first_day, self.until = first_day, until
 
-    def beside(self, days: Mapping[str, Mapping[date, Decimal]], until: date | None = None) -> Singles:
-        """The same events beside other sums, as known at the end of a day."""
+    def with_sums(self, days: Mapping[str, Mapping[date, Decimal]], until: date | None = None) -> Singles:
+        """The same events with other sums, as known at the end of a day."""
         return Singles(days, self.events, self.timezone, self.window_days, self.first_day, until or self.until)
 
     def counting(self, meter: str, start: date, end: date, period: Period) -> list[Single]:
@@ -93,7 +93,7 @@ def last_words(known: Mapping[str, Single]) -> list[Single]:
 
 @dataclass(frozen=True, slots=True)
 class Metered:
-    """What one charge is metered to in one run."""
+    """The units of one charge in one run."""
 
     units: Decimal
     raw: Decimal
@@ -280,7 +280,7 @@ def _laid_end_to_end(tiers: Sequence[Tier], worth: Sequence[Decimal], there: Seq
 
 
 def _decimal(figure: Fraction, places: int) -> Decimal:
-    """To so many decimals, ties away from zero."""
+    """Rounded to some decimals, ties away from zero."""
     whole = figure * 10**places
     rounded = (abs(whole) + Fraction(1, 2)).__floor__()
     return Decimal(rounded if whole >= 0 else -rounded).scaleb(-places)

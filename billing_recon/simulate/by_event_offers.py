@@ -1,6 +1,6 @@
-"""Plans charged by single events, and the few subscriptions that have them: their events, corrections and what comes late.
+"""Plans charged by single events, and the few subscriptions that have them: events, corrections, late events.
 
-An option of a simulation: they come on top of the ordinary population, which stays what it is.
+An option of a simulation, in addition to the ordinary population, which does not change.
 """
 
 from __future__ import annotations
@@ -156,11 +156,11 @@ class _Stream:
             f"ev9-{self.subscription.subscription_id[4:]}-{self.sent:05d}", units, datetime.fromtimestamp(at, UTC),
             datetime.fromtimestamp(received, UTC), arrived, corrects, dimensions,
         )  # fmt: skip
-        said = json.dumps(dimensions).replace('"', '""')
+        quoted = json.dumps(dimensions).replace('"', '""')
         row = (
             f"{one.event_id},{'psp-hook' if meter in ('card_payments', 'refunds') else 'gateway'},"
             f"{self.subscription.customer.customer_id},{self.subscription.subscription_id},{meter},{units},"
-            f'{instant_text(at)},{instant_text(received)},{corrects},"{said}"'
+            f'{instant_text(at)},{instant_text(received)},{corrects},"{quoted}"'
         )
         self.usage.deliver(epoch_day(received), Delivery(received, one.event_id, row))
         if self.rng.random() < 0.03:
@@ -195,7 +195,7 @@ class _Stream:
 
 
 def use(seed: int, subscriptions: list[Subscription], usage: UsageBook, issue_after_days: int, book: PriceBook) -> None:
-    """Every event of these subscriptions that an invoice of the simulated days can need, and one late event of some."""
+    """Every event of these subscriptions that an invoice of the simulated days can need, and a late event for some."""
     for number, subscription in enumerate(subscriptions):
         stream = _Stream(subscription, usage, Random(f"{seed}/by-event-usage/{subscription.subscription_id}"))
         periods = list(subscription.due_periods(usage.first, usage.last, issue_after_days))
@@ -219,7 +219,7 @@ def use(seed: int, subscriptions: list[Subscription], usage: UsageBook, issue_af
 def _come_late(
     stream: _Stream, events: dict[str, list[Single]], subscription: Subscription, start: date, end: date
 ) -> None:
-    """One more event of a billed period that comes when its window is over: the next bill adjusts it."""
+    """One more event of a billed period, after its late window; the next bill adjusts it."""
     arrived = end + timedelta(days=stream.usage.late_window_days + 2)
     if arrived > stream.usage.last:
         return
@@ -243,7 +243,7 @@ def _come_late(
 
 
 def metered(usage: UsageBook) -> Iterator[tuple[str, str, date, Decimal, int]]:
-    """What the engine says it metered of them: subscription, meter, local day, units and events once the day's window is over."""
+    """Their usage as metered by the engine: subscription, meter, local day, units and events, once the day's window is over."""
     for subscription_id, singles in sorted(usage.singles.items()):
         for meter, events in sorted(singles.events.items()):
             days = {_local_day(event, singles.timezone) for event in events}

@@ -1,4 +1,4 @@
-"""The chains that later layers' bugs strike, one by one, by account or by batch. The bugs are in the modules *_faults."""
+"""The chains into which bugs of later layers are injected: single ones, an account's or a batch's. The bugs are in *_faults."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Propose = Callable[[Chain, Random], Proposal | None]
 
 @dataclass(slots=True)
 class Following:
-    """Invoices with what followed them, up to `last`. `used`: the ids of invoices struck already."""
+    """Invoices and everything that followed them, up to `last`. `used`: ids of invoices that have a fault already."""
 
     chains: list[Chain]
     profile: Profile
@@ -38,7 +38,7 @@ class Following:
         return self._first_of[chain.invoice.issued_on] == id(chain)
 
     def account(self, code: Code, one: Propose, doc: str) -> Fault[Chain]:
-        """The form in which a bug strikes all invoices of a customer, two or more."""
+        """A form of the bug that affects all invoices of a customer, two or more."""
 
         def propose(chain: Chain, rng: Random) -> Proposal | None:
             customer, seed = chain.invoice.subscription.customer, rng.random()
@@ -48,7 +48,7 @@ class Following:
         return Fault(code, "account", propose, doc, Reach.ACCOUNT, several=True)
 
     def batch(self, code: Code, one: Propose, doc: str) -> Fault[Chain]:
-        """The form in which a bug strikes all invoices of a day that it can, two or more."""
+        """A form of the bug that affects all possible invoices of a day, two or more."""
 
         def propose(chain: Chain, rng: Random) -> Proposal | None:
             return together(
@@ -58,7 +58,7 @@ class Following:
         return Fault(code, "batch", propose, doc, Reach.BATCH, several=True)
 
     def other_customer(self, chain: Chain, rng: Random) -> str | None:
-        """Somebody else's id; None where the one drawn is the invoice's own."""
+        """Somebody else's id; None if the one drawn is the invoice's own."""
         drawn = self.chains[rng.randrange(len(self.chains))].invoice.subscription.customer.customer_id
         return None if drawn == chain.invoice.subscription.customer.customer_id else drawn
 
@@ -72,7 +72,7 @@ class Following:
         apply: Callable[[], None],
         line: int | None = None,
     ) -> Proposal | None:
-        """A fault with one finding, unless the invoice is of nothing or the day lies beyond the simulation."""
+        """A fault with one finding; None if the invoice is over zero or the day is after the simulation."""
         if day > self.last or chain.invoice.total <= 0 or chain.invoice.status != "issued":
             return None
         subscription_id = chain.invoice.subscription.subscription_id
@@ -83,7 +83,7 @@ class Following:
 
 
 def off(amount: Decimal, currency: str, rng: Random) -> Decimal:
-    """A wrong amount's distance from the right one: never zero, and less than the amount where it is below."""
+    """By how much a wrong amount differs: never zero, and less than the amount if negative."""
     unit = minor_unit(currency)
     units = 1 + rng.randrange(4_000)
     if rng.random() < 0.5 and unit * units < amount:

@@ -1,4 +1,4 @@
-"""One simulation from seed to files: population, usage, bills, bugs, what follows the bills, and the writing of it."""
+"""One simulation from seed to files: population, usage, bills, bugs, later layers, files."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SUPPORTED: tuple[Code, ...] = tuple(Code)
 
 @dataclass(frozen=True, slots=True)
 class SimulationSummary:
-    """What was written. `events` counts delivered rows, duplicates included; `faults` those injected, by code."""
+    """What was written. `events` counts delivered rows with duplicates; `faults` counts injected ones by code."""
 
     out: Path
     days: int
@@ -65,21 +65,22 @@ def simulate(
     profile: Profile | None = None,
     progress: Progress | None = None,
 ) -> SimulationSummary:
-    """Write a whole company home below `out` for the days `first` to `last`, and truth.csv of the injected faults (faults.csv: with their forms).
+    """Write a company's home to `out` for the days `first` to `last`, with truth.csv (faults.csv adds the forms).
 
-    Equal arguments give equal bytes. Without faults every layer ties to the next. `faults` are
-    asked for by CODE (its forms in turn, each strike on one invoice) or by CODE:FORM. `out` must be empty, absent or a
-    former simulation, which is replaced together with what was computed from it. `documents` and `ledger` say in which
-    form those layers land; the rows that they hold are the same in each. `late_events` usage events come after the late
-    window of their own period, which the engine bills as it should: in the next. `closed`: the
-    company has no days after `last`; otherwise they are days on which nothing came. `by_event` adds subscriptions that are charged
-    by single events (users, peaks, payments, regions); bugs of the engine strike the others. `in_advance`: base fees and seats of
-    some plans are billed when their period begins. `profile`: the conventions under which it bills, of those that the simulated
-    engine knows. `progress` is called with a stage, what is done
-    and what there is to do.
+    Equal arguments give equal bytes; without faults, every layer ties to the next.
 
-    ConfigurationError: the range ends before it starts, no customers, a fault that cannot be simulated or not so often,
-    an `out` that holds something else. Nothing is written then.
+    - `faults`: counts by CODE (its forms in turn, one invoice each) or by CODE:FORM.
+    - `out`: absent, empty, or an earlier simulation, which is replaced with everything computed from it.
+    - `documents`, `ledger`: the forms of those layers' files; their rows are the same in each form.
+    - `late_events`: usage events after the late window of their period; the engine correctly bills them in the next one.
+    - `closed`: the company has no days after `last`; otherwise later days exist without files.
+    - `by_event`: adds subscriptions charged by single events (users, peaks, payments, regions), without engine bugs.
+    - `in_advance`: base fees and seats of some plans are billed when their period begins.
+    - `profile`: billing conventions, of those that the simulated engine knows.
+    - `progress`: called with a stage, the steps done and the steps in all.
+
+    ConfigurationError, before anything is written: the range ends before it starts, there are no customers, a fault is
+    unknown or there is no place for it, or `out` holds something else.
     """
     days = days_between(first, last)
     if customers < 1:
@@ -90,7 +91,7 @@ def simulate(
     asked = {str(name): count for name, count in faults.items()}
     refuse_unknown(asked, forms)
     home.refuse_foreign(out)
-    tell = progress or (lambda stage, done, of: None)
+    report = progress or (lambda stage, done, of: None)
     profile, windows = profile or Profile(), Windows()
     plans = offers.plans(in_advance=in_advance) + (by_event_offers.plans() if by_event else ())
     taxes = offers.taxes()
@@ -104,7 +105,7 @@ def simulate(
         last,
         profile.issue_after_days,
         book,
-        lambda done: tell("customers use", done, len(subscriptions)),
+        lambda done: report("customers use", done, len(subscriptions)),
     )
     if by_event:
         charged = by_event_offers.populate(seed, first, last)
@@ -112,9 +113,9 @@ def simulate(
         subscriptions += charged
     if late_events:
         come_late(seed, subscriptions, usage, profile.issue_after_days, windows.lookback_days, late_events)
-    tell("engine bills", 0, 1)
+    report("engine bills", 0, 1)
     billed = bill(subscriptions, usage, book, profile, first, last)
-    invoices, spared = _struck(billed, usage)
+    invoices, spared = _open_to_faults(billed, usage)
     used: set[int] = set()
     places = list(invoices)
     engine = EngineFaults(invoices, usage, plans, taxes, profile, windows, first, last, used).registry
@@ -128,7 +129,7 @@ def simulate(
     except TooFew as shortage:
         usage.believed.clear()
         usage.late = {name: [one for one in late if not one.missed] for name, late in usage.late.items()}
-        clean, _ = _struck(bill(subscriptions, usage, book, profile, first, last), usage)
+        clean, _ = _open_to_faults(bill(subscriptions, usage, book, profile, first, last), usage)
         after = follow(seed, clean, profile)
         engine = EngineFaults(clean, usage, plans, taxes, profile, windows, first, last).registry
         room = Counter(capacity(engine, counts, list(clean), lambda invoice: invoice))
@@ -136,7 +137,7 @@ def simulate(
         room += Counter(capacity(later, counts, after, lambda chain: chain.invoice))
         raise _cannot_hold(shortage, counts, room, len(clean)) from None
     _within(findings, first, last)
-    tell("engine bills", 1, 1)
+    report("engine bills", 1, 1)
 
     home.clear(out)
     written = home.write_configuration(
@@ -156,11 +157,11 @@ def simulate(
         lambda: files.put_money(landing, chains, profile),
     ]
     for count, step in enumerate(steps):
-        tell("write files", count, len(steps) + 1)
+        report("write files", count, len(steps) + 1)
         step()
     written += landing.write(out)
     written += files.write_truth(out, findings)
-    tell("write files", len(steps) + 1, len(steps) + 1)
+    report("write files", len(steps) + 1, len(steps) + 1)
     return SimulationSummary(
         out=out,
         days=len(days),
@@ -175,8 +176,8 @@ def simulate(
     )
 
 
-def _struck(invoices: list[Invoice], usage: UsageBook) -> tuple[list[Invoice], list[Invoice]]:
-    """Invoices that the engine's bugs may strike, and those that they spare: of charges by single events."""
+def _open_to_faults(invoices: list[Invoice], usage: UsageBook) -> tuple[list[Invoice], list[Invoice]]:
+    """Invoices that may get engine bugs, and those that may not: invoices of charges by single events."""
     spared = [i for i in invoices if i.subscription.subscription_id in usage.singles]
     return [i for i in invoices if i.subscription.subscription_id not in usage.singles], spared
 
@@ -195,14 +196,14 @@ def known_faults() -> tuple[Fault[Invoice] | Fault[Chain], ...]:
 def _cannot_hold(
     shortage: TooFew, faults: Mapping[str, int], room: Mapping[str, int], invoices: int
 ) -> ConfigurationError:
-    """What was asked against what there is room for, fault by fault."""
+    """What was asked for and what is possible, fault by fault."""
     asked = ", ".join(f"{code}={count} of at most {room.get(code, 0)}" for code, count in faults.items() if count)
     return ConfigurationError(
         [
-            f"{shortage.name}: {faults[shortage.name]} asked, places for {shortage.placed} found. Every fault strikes "
-            f"an invoice of its own, and there are {invoices}. Ask for fewer faults, more customers or more days",
+            f"{shortage.name}: {faults[shortage.name]} asked, places for {shortage.placed} found. Each fault needs "
+            f"its own invoice, and there are {invoices}. Ask for fewer faults, more customers or more days",
             f"asked: {asked}",
-            "possible, each alone: " + ", ".join(f"{code}={room.get(code, 0)}" for code in SUPPORTED),
+            "possible, if asked for alone: " + ", ".join(f"{code}={room.get(code, 0)}" for code in SUPPORTED),
         ]
     )
 

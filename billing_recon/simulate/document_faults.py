@@ -16,7 +16,7 @@ _PAIR = Pair.BILLED_RENDERED
 
 @dataclass(frozen=True, slots=True)
 class DocumentFaults:
-    """Where documents do not follow their invoices."""
+    """Where documents can differ from their invoices."""
 
     chains: Following
 
@@ -29,8 +29,10 @@ class DocumentFaults:
             Fault(missing, "invoice", self.never_rendered, "an invoice has no document", spares_one_a_day=True),
             account(missing, self.never_rendered, "no invoice of an account has a document"),
             batch(missing, self.never_rendered, "a day's rendering stops after its first document"),
-            Fault(twice, "retry", self.rendered_twice, "a retry makes a second document, the same or the next day"),
-            batch(twice, self.rendered_again, "a day's documents are made twice"),
+            Fault(
+                twice, "retry", self.rendered_twice, "a retry renders a second document, on the same or the next day"
+            ),
+            batch(twice, self.rendered_again, "a day's documents are rendered twice"),
             Fault(value, "line", self.other_line, "a line shows another amount, and the totals follow", Reach.LINE),
             Fault(value, "header", self.other_header, "the totals show another amount than the lines"),
             Fault(value, "line_left_out", self.line_left_out, "a line is left out, and the totals follow", Reach.LINE),
@@ -119,7 +121,7 @@ class DocumentFaults:
         return self._shown(chain, replace(document, total=document.total + by, payable=document.payable + by))
 
     def tax_left_out(self, chain: Chain, rng: Random) -> Proposal | None:
-        """Tax is shown as nothing, and what is to be paid is without it."""
+        """Tax is shown as zero, and the payable amount leaves it out."""
         document = next(iter(chain.documents), None)
         if document is None or not document.tax:
             return None
@@ -136,7 +138,7 @@ class DocumentFaults:
         return self.chains.proposal(Code.RENDER_VALUE, _PAIR, chain, chain.invoice.issued_on, by, apply, line)
 
     def of_nobody(self, chain: Chain, rng: Random) -> Proposal | None:
-        """The content of a document once more, for an invoice number that nobody gave."""
+        """A copy of a document for an invoice number that does not exist."""
         if not chain.documents:
             return None
         stranger = replace(chain.documents[0], named=f"EXT-{chain.invoice.invoice_id[4:]}")

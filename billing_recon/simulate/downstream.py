@@ -1,4 +1,4 @@
-"""What follows an invoice: the document, the ledger posting, the money, each with its lag. Ids are given in files."""
+"""What follows an invoice: document, ledger posting and money, each with its lag. Ids are assigned in files."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class DocumentLine:
 
 @dataclass(slots=True)
 class Document:
-    """A rendered invoice: its header as printed, and its lines. `named`: the invoice that it names, where it is not its own."""
+    """A rendered invoice: its header as printed, and its lines. `named`: the invoice that it names, if not its own."""
 
     issued_on: date
     subtotal: Decimal
@@ -49,9 +49,9 @@ class Document:
 
 @dataclass(slots=True)
 class Journal:
-    """A balanced set of postings: (role, debit, credit). `landed_on` where its file is not that of its own day.
+    """A balanced set of postings: (role, debit, credit). `landed_on`: the day of its file, if not its own.
 
-    `named` and `customer_id`: the invoice and customer that it names, where they are not its invoice's.
+    `named` and `customer_id`: the invoice and customer that it names, if not its invoice's.
     """
 
     posted_on: date
@@ -64,8 +64,10 @@ class Journal:
 
 @dataclass(slots=True)
 class Payment:
-    """One attempt to move money, or a refund of it. `booked_on` is when the ledger takes it, if it succeeds; `customer_id`
-    who paid, where it is not the invoice's customer; `named` the invoice that it names, where it is not its own."""
+    """One attempt to collect money, or a refund.
+
+    `booked_on`: when the ledger books it, if it succeeds. `customer_id`: who paid, if not the invoice's customer. `named`:
+    the invoice that it names, if not its own."""
 
     kind: str
     amount: Decimal
@@ -78,7 +80,7 @@ class Payment:
 
     @property
     def signed(self) -> Decimal:
-        """What it brings: nothing unless it succeeded, negative for a refund or a chargeback."""
+        """The money received: zero unless it succeeded, negative for a refund or a chargeback."""
         if self.status != "succeeded":
             return ZERO
         return self.amount if self.kind == "payment" else -self.amount
@@ -119,7 +121,7 @@ def follow(seed: int, invoices: Iterable[Invoice], profile: Profile) -> list[Cha
 
 
 def fee_of(payment: Payment, currency: str, profile: Profile) -> Decimal:
-    """What the payment provider keeps."""
+    """The payment provider's fee."""
     return settled(payment.amount * Decimal("0.014"), currency, profile) if payment.status == "succeeded" else ZERO
 
 
@@ -160,7 +162,7 @@ def _posting(invoice: Invoice, posted_on: date) -> Journal:
 
 
 def _kept(invoice: Invoice) -> list[Payment]:
-    """What was paid for a void invoice on the day after its issue, and never given back."""
+    """The payment of a void invoice on the day after its issue, never refunded."""
     if invoice.kept_by != "payment":
         return []
     day = invoice.issued_on + timedelta(days=1)

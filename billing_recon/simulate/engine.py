@@ -30,7 +30,7 @@ Usage = Mapping[str, Mapping[date, Decimal]]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """What a subscription was from `start` until `end` (not counted), in its own local dates."""
+    """A subscription's terms from `start` until `end` (excluded), in its own local dates."""
 
     start: date
     end: date
@@ -45,7 +45,7 @@ class Span:
 
     @property
     def terms(self) -> tuple[str, str, str, str]:
-        """What adjacent spans must share to be billed as one run (rule 3)."""
+        """The terms that adjacent spans must share to be billed as one run (rule 3)."""
         return (self.plan_id, self.plan_version, self.currency, self.tax_region)
 
 
@@ -61,14 +61,14 @@ class LateUsage:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A subscription's late usage, all of it, and in which billing period a day lies."""
+    """All late usage of a subscription, and the billing period of each day."""
 
     arrivals: Sequence[LateUsage]
     window_days: int
     period_of: Callable[[date], Period]
 
     def adjusted_in(self, period: Period) -> list[LateUsage]:
-        """What `period` bills: it holds the last day whose window was closed when the usage came."""
+        """What `period` bills: usage that arrived when the last day with a closed window was in it."""
         closed = timedelta(days=self.window_days + 1)
         return [late for late in self.arrivals if self.period_of(late.arrived - closed) == period]
 
@@ -88,7 +88,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class EngineLine:
-    """One line of a bill, with the unrounded stages from which its settled figures come."""
+    """One line of a bill, with the unrounded stages of its settled figures."""
 
     kind: str
     meter: str | None
@@ -129,7 +129,7 @@ class PriceBook:
             self._taxes.setdefault(tax.tax_region, []).append(tax)
 
     def plan(self, plan_id: str, plan_version: str, currency: str) -> Plan:
-        """The terms of one plan version; ConfigurationError where the catalog has none."""
+        """The terms of one plan version; ConfigurationError if the catalog has none."""
         try:
             return self._plans[plan_id, plan_version, currency]
         except KeyError:
@@ -138,14 +138,14 @@ class PriceBook:
             ) from None
 
     def tax_rate(self, tax_region: str, on: date) -> Decimal:
-        """The region's rate on a day: its latest entry from that day or before; ConfigurationError where none is."""
+        """The region's rate on a day: its latest entry up to that day; ConfigurationError if there is none."""
         for tax in reversed(self._taxes.get(tax_region, [])):
             if tax.effective_from <= on:
                 return tax.rate
         raise ConfigurationError(f"the catalog has no tax rate of '{tax_region}' on {on}; add it to catalog/*.yaml")
 
     def tax_rates(self, on: date) -> dict[str, Decimal]:
-        """Every region's rate on a day, for those that have one."""
+        """Every region's rate on a day, if it has one."""
         known = (r for r, entries in sorted(self._taxes.items()) if entries[0].effective_from <= on)
         return {region: self.tax_rate(region, on) for region in known}
 
@@ -158,7 +158,7 @@ class PriceBook:
         ]
 
     def replacing(self, plan: Plan) -> PriceBook:
-        """A copy in which one plan version reads otherwise: what an engine with a wrong price table sees."""
+        """A copy with another content of one plan version, as in an engine with a wrong price table."""
         copy = PriceBook((), ())
         copy._plans = {**self._plans, (plan.plan_id, plan.plan_version, plan.currency): plan}
         copy._taxes = self._taxes
@@ -166,7 +166,7 @@ class PriceBook:
 
 
 class BilledAhead(Protocol):
-    """What simulate.advance bills: beside the arrears of an invoice, and before for its period."""
+    """What simulate.advance bills: with the arrears of an invoice, and earlier for its period."""
 
     @property
     def lines(self) -> Sequence[EngineLine]:
@@ -174,7 +174,7 @@ class BilledAhead(Protocol):
 
     @property
     def first(self) -> Run | None:
-        """The run that begins the subscription, where the invoice is its first."""
+        """The run that begins the subscription, if the invoice is its first."""
 
     def of_run(self, run: Run) -> list[EngineLine]:
         """Billed before at the terms of a run of the invoice's period."""
@@ -248,12 +248,10 @@ def bill_period(
     late: Late | None = None,
     ahead: BilledAhead | None = None,
 ) -> list[EngineLine]:
-    """Every line of the invoice for one billing period, in its order; none when nothing was active or came late.
+    """Every line of the invoice for one billing period, in order; empty if nothing was active and no usage came late.
 
-    Charges in advance are `ahead`.
-
-    `usage` is what counts for each day's own period: the caller leaves out what came after the late window, which is
-    `late`.
+    `ahead`: charges in advance. `usage`: what counts for each day's own period; the caller leaves out usage after the late
+    window, which is `late`.
     """
     profile = profile or Profile()
     with localcontext(_EXACT):
@@ -284,7 +282,7 @@ def bill_period(
 
 
 def retotal(line: EngineLine, profile: Profile, **changes: Any) -> EngineLine:
-    """`line` with some figures replaced and what follows from them computed again: taxable, then tax, then total.
+    """`line` with some figures replaced, and taxable, tax and total computed again.
 
     A replaced `tax` is kept as given.
     """
@@ -379,7 +377,7 @@ def priced_line(
 def _held(
     charge: Charge, gross: Decimal, rate: Decimal, run: Run, period: Period, profile: Profile
 ) -> tuple[Decimal, Decimal, bool]:
-    """Gross and discount of a line between its charge's minimum and maximum, in the profile's order; whether they moved it."""
+    """Gross and discount of a line within its charge's minimum and maximum, in the profile's order; and whether they changed."""
 
     def of_run(agreed: Decimal) -> Decimal:
         part = share(agreed, run.days, period.days) if profile.proration == "by_day" else agreed
@@ -412,7 +410,7 @@ def _discount_rate(contract: Contract, period: Period) -> Decimal:
 def _minimum_lines(
     plan: Plan, run: Run, lines: list[EngineLine], period: Period, book: PriceBook, profile: Profile
 ) -> list[EngineLine]:
-    """What is missing to the minimum of a run (rule 9); the contract's replaces the plan's."""
+    """The shortfall to the minimum of a run (rule 9); the contract's minimum replaces the plan's."""
     minimum = plan.minimum if run.last.contract.minimum is None else run.last.contract.minimum
     if minimum is None:
         return []
@@ -433,7 +431,7 @@ def _late_lines(
     book: PriceBook,
     profile: Profile,
 ) -> list[EngineLine]:
-    """What `period` bills of usage that came too late for its own (rule 5): each own period rated with it and without."""
+    """What `period` bills of usage that arrived too late for its own (rule 5): each own period rated with it and without it."""
     lines: list[EngineLine] = []
     taken = late.adjusted_in(period)
     for own in sorted({late.period_of(one.day) for one in taken}, key=lambda p: p.start):
@@ -482,7 +480,7 @@ def _adjusted(
     book: PriceBook,
     profile: Profile,
 ) -> list[EngineLine]:
-    """One line for the difference that late usage makes to a line of its own period; none where it makes none."""
+    """One line for the difference that late usage makes to a line of its own period; None without a difference."""
     before, after = sides
     given = after or before
     if given is None:
@@ -498,16 +496,16 @@ def _adjusted(
 
 
 def _with(usage: Usage, late: Iterable[LateUsage], until: date) -> Usage:
-    """`usage` and what came late on top, up to a day."""
+    """`usage` with late usage added, up to a day."""
     known = {meter: dict(days) for meter, days in usage.items()}
     for one in late:
         days = known.setdefault(one.meter, {})
         days[one.day] = days.get(one.day, ZERO) + one.units
-    return usage.beside(known, until) if isinstance(usage, Singles) else known
+    return usage.with_sums(known, until) if isinstance(usage, Singles) else known
 
 
 def _metered(usage: Usage, charge: Charge, run: Run, period: Period, profile: Profile) -> Metered:
-    """The units of a run and what they cost, by their sum or by single events. A flat charge has one unit, used or not at all."""
+    """The units of a run and their cost, by their sum or by single events. A flat charge always has one unit."""
     if charge.by_event:
         if not isinstance(usage, Singles):
             return Metered(ZERO, ZERO)
@@ -528,7 +526,7 @@ def _units(usage: Usage, charge: Charge, run: Run) -> Decimal:
 def _coupon_lines(
     run: Run, lines: list[EngineLine], period: Period, book: PriceBook, profile: Profile
 ) -> list[EngineLine]:
-    """What is above the cap, then fixed amounts off in their order, never below zero (rule 10)."""
+    """The amount above the cap, then fixed amounts off in order, never below zero (rule 10)."""
     left = sum((line.amount for line in lines), ZERO)
     found = []
     cap = run.last.contract.cap
@@ -562,7 +560,7 @@ def _credit_lines(
 def _derived(
     kind: str, meter: str | None, run: Run, period: Period, book: PriceBook, profile: Profile, **figures: Any
 ) -> EngineLine:
-    """A line of a run with the given figures, taxed at the rate of the run's region on the period's end (rule 11)."""
+    """A line of a run with the given figures, taxed at the rate of the run's region at the end of the period (rule 11)."""
     span = run.last
     nothing = settled(ZERO, span.currency, profile)
     line = EngineLine(

@@ -1,4 +1,4 @@
-"""All bugs of the billing engine together, whatever follows it, the pickiest first. Proposals as in faults."""
+"""All bugs of the billing engine, those with the fewest places first. Proposals as in faults."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ _PICKIEST = (
     Code.USAGE_AGGREGATION,
     Code.STEP_ORDER,
 )
-"""Faults that find few places, the pickiest first; the others go where they leave room."""
+"""Faults with few places, the fewest first; the others use the places that remain."""
 
 
 @dataclass(slots=True)
 class EngineFaults:
-    """Where the engine's bugs strike: the clean invoices of `first` to `last` and the usage behind them."""
+    """Where engine bugs can be injected: the clean invoices of `first` to `last` and the usage behind them."""
 
     issued: list[Invoice]
     usage: UsageBook
@@ -52,7 +52,7 @@ class EngineFaults:
 
     @property
     def registry(self) -> tuple[Fault[Invoice], ...]:
-        """The engine's faults, the pickiest first, a code's forms one after another."""
+        """The engine's faults, those with the fewest places first, with a code's forms one after another."""
         book, clean, limits = PriceBook(self.plans, self.taxes), tuple(self.issued), (self.first, self.last, self.used)
         lines = Lines(book, self.profile, self.plans, self.taxes)
         whole = InvoiceFaults(self.issued, clean, self.usage, book, self.profile, self.windows, *limits)

@@ -1,8 +1,8 @@
-"""Billing bugs on purpose: what a bug is, how often it strikes and where, and what a perfect reconciliation says of it.
+"""Billing bugs on purpose: what a bug is, where and how often it is injected, and what a perfect reconciliation reports.
 
-A fault is first proposed for one invoice (nothing changes) and then applied, so that counting what a population can
-hold and injecting are the same code. A code has one or more forms, as the same difference has more than one cause. The
-engine's forms are assembled in engine_faults, later layers' in downstream_faults.
+A fault is first proposed for one invoice, without changing it, and then applied, so that the same code counts possible
+places and injects. A code has one or more forms, as the same difference has several causes. The engine's forms are
+assembled in engine_faults, those of later layers in downstream_faults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ There = TypeVar("There")
 
 
 class Reach(StrEnum):
-    """What one strike of a fault gets wrong."""
+    """What one injection of a fault affects."""
 
     LINE = "line"
     INVOICE = "invoice"
@@ -40,7 +40,7 @@ class Reach(StrEnum):
 class Finding:
     """One row of truth.csv. The invoice's number and the line's id are looked up when all invoices are numbered.
 
-    `named` is the invoice's id where no invoice has it. `fault` is the form that it comes of, filled in by `inject`.
+    `named`: an invoice id that no invoice has. `fault`: the form that caused it, filled in by `inject`.
     """
 
     code: Code
@@ -57,23 +57,23 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A fault that fits a place: what would be found, and how to make it so. `struck` are invoices that no finding names."""
+    """A fault that fits a place: the findings it causes, and how to apply it. `affected`: changed invoices without a finding."""
 
     findings: tuple[Finding, ...]
     apply: Callable[[], None]
-    struck: tuple[Invoice, ...] = ()
+    affected: tuple[Invoice, ...] = ()
 
     @property
     def invoices(self) -> tuple[Invoice, ...]:
-        return (*self.struck, *(finding.invoice for finding in self.findings if finding.invoice is not None))
+        return (*self.affected, *(finding.invoice for finding in self.findings if finding.invoice is not None))
 
 
 @dataclass(frozen=True, slots=True)
 class Fault(Generic[Where]):
-    """One form of one kind of bug. `propose` answers None where it cannot strike, or where it would change nothing.
+    """One form of one kind of bug. `propose` returns None where it does not fit or would change nothing.
 
-    `several`: one strike makes more findings than one a pair, so that it is done only where the form is asked for by
-    name. `spares_one_a_day`: it takes invoices or documents away, and must leave every day one.
+    `several`: one injection makes several findings per pair, so the form must be asked for by name. `spares_one_a_day`: it
+    removes invoices or documents, and must leave one on every day.
     """
 
     code: Code
@@ -86,12 +86,12 @@ class Fault(Generic[Where]):
 
     @property
     def name(self) -> str:
-        """CODE:FORM, by which it is asked for."""
+        """CODE:FORM, as used in `--fault`."""
         return f"{self.code}:{self.form}"
 
 
 class TooFew(Exception):
-    """A fault found fewer places than asked; the caller says what the whole population can hold."""
+    """A fault has fewer places than asked for; the caller reports what the population can hold."""
 
     def __init__(self, name: str, placed: int) -> None:
         super().__init__(name)
@@ -99,7 +99,7 @@ class TooFew(Exception):
 
 
 def together(proposals: Iterable[Proposal | None], fewest: int = 2) -> Proposal | None:
-    """Several proposals as one strike; None where fewer than `fewest` fit."""
+    """Several proposals as one; None if fewer than `fewest` fit."""
     fitting = [proposal for proposal in proposals if proposal is not None]
     if len(fitting) < fewest:
         return None
@@ -109,7 +109,7 @@ def together(proposals: Iterable[Proposal | None], fewest: int = 2) -> Proposal 
             proposal.apply()
 
     findings = tuple(finding for proposal in fitting for finding in proposal.findings)
-    return Proposal(findings, apply, tuple(invoice for proposal in fitting for invoice in proposal.struck))
+    return Proposal(findings, apply, tuple(invoice for proposal in fitting for invoice in proposal.affected))
 
 
 def inject(
@@ -120,10 +120,10 @@ def inject(
     used: set[int],
     invoice_of: Callable[[Where], Invoice],
 ) -> list[Finding]:
-    """Strike each fault as often as asked, every time a different invoice: those that strike many first, then the pickiest.
+    """Inject each fault as often as asked, each time into another invoice: first those that affect many, then the rarest.
 
-    `counts` are by CODE:FORM, or by CODE: then the code's forms take turns, a form that fits nowhere giving way to the
-    next. `used` are the ids of invoices already struck; it grows. TooFew when a fault finds too few places.
+    `counts` are by CODE:FORM, or by CODE: then the code's forms take turns, and a form that fits nowhere is skipped. `used`:
+    ids of invoices that have a fault already; it grows. TooFew if a fault has too few places.
     """
     known = tuple(faults)
     asked: list[tuple[str, tuple[Fault[Where], ...]]] = [(fault.name, (fault,)) for fault in known if fault.several]
@@ -133,11 +133,11 @@ def inject(
     found: list[Finding] = []
     for name, forms in asked:
         if counts.get(name):
-            found += _strike(name, forms, counts[name], Random(f"{seed}/fault/{name}"), places, used, invoice_of)
+            found += _inject(name, forms, counts[name], Random(f"{seed}/fault/{name}"), places, used, invoice_of)
     return found
 
 
-def _strike(
+def _inject(
     name: str,
     forms: Sequence[Fault[Where]],
     count: int,
@@ -170,7 +170,7 @@ def _fitting(
     used: set[int],
     invoice_of: Callable[[Where], Invoice],
 ) -> Proposal | None:
-    """The form applied to the first of the places left that it fits and that is not struck yet."""
+    """Apply the form to the first remaining place that it fits and that has no fault yet."""
     for index in left:
         if id(invoice_of(places[index])) in used:
             continue
@@ -187,7 +187,7 @@ def _fitting(
 def divided(
     seed: int, counts: Mapping[str, int], earlier: Iterable[Fault[Here]], later: Iterable[Fault[There]]
 ) -> dict[str, int]:
-    """`counts` with those codes by form that have forms on both sides, which are injected apart: its forms in turn."""
+    """`counts` with codes split by form if they have forms on both sides, which are injected separately; forms in turn."""
     forms: dict[Code, list[str]] = {}
     sides: dict[Code, set[bool]] = {}
     for side, faults in ((False, tuple(earlier)), (True, tuple(later))):
@@ -213,15 +213,15 @@ def capacity(
     places: list[Where],
     invoice_of: Callable[[Where], Invoice],
 ) -> dict[str, int]:
-    """How often each code could strike in the forms that take turns, and each form that is asked for, were it alone."""
+    """How often each code (its forms in turn) and each form asked for could be injected, if it were the only one."""
     on_day = Counter(invoice_of(place).issued_on for place in places)
     room: dict[str, int] = {}
     fits: dict[Code, set[int]] = {}
     spared: dict[Code, int] = {}
 
     def most(indexes: Iterable[int], spare: int) -> int:
-        struck = Counter(invoice_of(places[index]).issued_on for index in indexes)
-        return sum(min(count, on_day[day] - spare) for day, count in struck.items())
+        on_days = Counter(invoice_of(places[index]).issued_on for index in indexes)
+        return sum(min(count, on_day[day] - spare) for day, count in on_days.items())
 
     for fault in faults:
         if fault.several and not asked.get(fault.name):
@@ -254,6 +254,6 @@ def refuse_unknown(counts: Mapping[str, int], forms: Mapping[Code, Sequence[str]
         elif form and form not in forms[Code(code)]:
             problems.append(f"{name}: {code} has no such form; it has {', '.join(forms[Code(code)])}")
         if count < 0:
-            problems.append(f"{name}: a count of {count} makes no sense; give 0 or more")
+            problems.append(f"{name}: a count of {count} is not possible; give 0 or more")
     if problems:
         raise ConfigurationError(problems)

@@ -1,4 +1,4 @@
-"""Writing the simulated landing files and truth.csv: one CSV a table and day in the canonical columns, or real forms."""
+"""The simulated landing files and truth.csv: one CSV per table and day with the canonical columns, or real forms."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ COLUMNS: dict[str, str] = {
     "payments": "payment_id,kind,customer_id,invoice_id,amount,currency,status,processed_at,attempt,fee",
     "metered_usage": "subscription_id,meter,day,quantity,events",
 }
-"""The tables that are simulated, with their columns in order."""
+"""The simulated tables, with their columns in order."""
 
 TRUTH_FILE, FORMS_FILE = "truth.csv", "faults.csv"
 TRUTH = "code,pair,invoice_id,line_id,subscription_id,day,delta"
 
 
 class Landing:
-    """Rows by table and day, and other files by their path. What lies beyond the last day is not simulated and is left out.
+    """Rows by table and day, and other files by path. Rows after the last day are left out.
 
-    A layer that lands in a form of its own has no rows: its documents and postings are written as files of that form.
+    A layer that lands in a real form has no rows: its documents or postings are written as files of that form.
     """
 
     def __init__(self, days: list[date], rendered_as: RenderedAs, booked_as: BookedAs) -> None:
@@ -83,7 +83,7 @@ class Landing:
             self._posted[posted.posted_on].append(posted)
 
     def write(self, out: Path) -> int:
-        """Write every file, the ones without rows too; answers how many."""
+        """Write every file, including those without rows; return how many."""
         if self.booked_as is not BookedAs.CSV:
             self._write_ledger()
         for table, header in self.headers.items():
@@ -94,12 +94,12 @@ class Landing:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         if self.rendered_as is not RenderedAs.CSV:
-            for day in self._days:  # a folder without documents says that none were sent
+            for day in self._days:  # an empty folder means that no documents were sent
                 (out / "landing" / "documents" / str(day)).mkdir(parents=True, exist_ok=True)
         return len(self.files)
 
     def _write_ledger(self) -> None:
-        """A day's balances are the next one's opening; those before the first day are taken for nothing."""
+        """A day's closing balances are the next day's opening ones; the first day opens with zero."""
         balances: Mapping[tuple[str, str], Decimal] = {}
         for day, entries in self._posted.items():
             book = Book(SELLER.name, day, tuple(entries), balances)
@@ -109,8 +109,8 @@ class Landing:
 
 
 def put_usage(landing: Landing, usage: UsageBook, late_window_days: int) -> None:
-    """usage_events as delivered; metered_usage of each day once its late window has passed. Where events have dimensions, all
-    rows have a place for them."""
+    """usage_events as delivered; metered_usage of each day once its late window has passed. If any event has dimensions, all
+    rows have the column."""
     columns = COLUMNS["usage_events"].count(",")
     if usage.singles:
         landing.headers["usage_events"] += ",dimensions"
@@ -132,7 +132,7 @@ def put_usage(landing: Landing, usage: UsageBook, late_window_days: int) -> None
 
 
 def put_subscriptions(landing: Landing, subscriptions: Iterable[Subscription], lookback_days: int) -> None:
-    """Each day's snapshot: the spans begun by its end that overlap the lookback. An end yet to come is not known."""
+    """Each day's snapshot: the spans that began by its end and overlap the lookback. A future end is not known."""
     for subscription in subscriptions:
         customer = subscription.customer
         for span in subscription.spans:
@@ -200,7 +200,7 @@ def put_invoices(landing: Landing, invoices: Iterable[Invoice]) -> None:
 
 
 def put_documents(landing: Landing, chains: Iterable[Chain]) -> None:
-    """rendered_invoices and rendered_lines. A second document of an invoice has a number of its own."""
+    """rendered_invoices and rendered_lines. A second document of an invoice has its own number."""
     for chain in chains:
         for copy, document in enumerate(chain.documents, 1):
             document_id = f"DOC-{(document.named or chain.invoice.invoice_id)[4:]}" + (f"-{copy}" if copy > 1 else "")
@@ -296,7 +296,7 @@ def put_money(landing: Landing, chains: list[Chain], profile: Profile) -> None:
 
 
 def write_truth(out: Path, findings: Iterable[Finding]) -> int:
-    """What was injected, one row a difference, sorted: truth.csv, and with its form and reach faults.csv."""
+    """Write the injected differences, one row each, sorted: truth.csv, and faults.csv with form and reach."""
     rows = []
     for finding in findings:
         invoice = finding.invoice
@@ -305,15 +305,15 @@ def write_truth(out: Path, findings: Iterable[Finding]) -> int:
         row = (finding.code, finding.pair, invoice_id, line_id, finding.subscription_id, finding.day, finding.delta)
         rows.append((",".join(map(_cell, row)), f"{finding.form},{finding.reach}"))
     rows.sort()
-    told = {TRUTH_FILE: [TRUTH, *(row for row, _ in rows)]}
-    told[FORMS_FILE] = [f"{TRUTH},form,reach", *(f"{row},{form}" for row, form in rows)]
-    for name, lines in told.items():
+    texts = {TRUTH_FILE: [TRUTH, *(row for row, _ in rows)]}
+    texts[FORMS_FILE] = [f"{TRUTH},form,reach", *(f"{row},{form}" for row, form in rows)]
+    for name, lines in texts.items():
         (out / name).write_bytes(("\n".join(lines) + "\n").encode())
-    return len(told)
+    return len(texts)
 
 
 def _cell(value: object) -> str:
-    """A cell of a CSV file: times in UTC, figures never scientific, quoted only where needed."""
+    """A cell of a CSV file: times in UTC, figures never in scientific notation, quoted only if needed."""
     match value:
         case None:
             return ""

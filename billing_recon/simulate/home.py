@@ -22,10 +22,10 @@ from billing_recon.simulate.ledgers import BookedAs
 from billing_recon.simulate.ledgers.journals import ACCOUNT_PATHS
 
 MARK = "# A simulated company: every customer, event and amount here is invented."
-"""First line of company.yaml, by which a former simulation is told from a real home."""
+"""First line of company.yaml, which distinguishes an earlier simulation from a real home."""
 
 _WRITTEN = ("landing", "catalog", "policies", "templates", "truth.csv", "faults.csv", ".state", "company.yaml")
-# company.yaml goes last and comes first, so that what an interrupted run leaves is still known for a simulation.
+# company.yaml is removed last and written first, so that an interrupted run still leaves a recognisable simulation.
 
 
 def company_of(
@@ -36,9 +36,9 @@ def company_of(
     booked_as: BookedAs = BookedAs.CSV,
     last: date | None = None,
 ) -> Company:
-    """company.yaml of the simulation, with the feeds of the layers that land in a form of their own.
+    """company.yaml of the simulation, with feeds for the layers that land in a real form.
 
-    With `last` the company has no days after it; without, days that nobody simulated are days on which nothing came.
+    With `last` the company has no later days; without it, later days exist and have no files.
     """
     return Company(
         name="Northwind Metrics (simulated)",
@@ -63,9 +63,9 @@ def company_of(
 
 
 def _document_feeds(rendered_as: RenderedAs) -> dict[str, Feed]:
-    """Both rendered tables come from the day's folder of documents, whatever the form of each.
+    """Both rendered tables are read from the day's folder of documents, whatever their forms.
 
-    A document's number is the invoice's; its own is the name of its file.
+    A document states the invoice's number; the document's own is the name of its file.
     """
     if rendered_as is RenderedAs.CSV:
         return {}
@@ -75,7 +75,7 @@ def _document_feeds(rendered_as: RenderedAs) -> dict[str, Feed]:
 
 
 def _ledger_feed(booked_as: BookedAs) -> dict[str, Feed]:
-    """The day's file or files. Where a form has its own way with ids or accounts, the columns say what is ours."""
+    """The day's file or files; columns map ids and accounts that a form writes differently."""
     if booked_as is BookedAs.CSV:
         return {}
     columns: dict[str, ColumnMap | str] = {}
@@ -97,7 +97,7 @@ def _ledger_feed(booked_as: BookedAs) -> dict[str, Feed]:
 
 
 def policy_of(windows: Windows) -> Policy:
-    """policies/policy.yaml of the simulation: no tolerance at all, since its clean chain ties to the cent."""
+    """policies/policy.yaml of the simulation: no tolerances, since its clean chain ties to the cent."""
     return Policy(
         windows=windows,
         owners={
@@ -130,19 +130,19 @@ def policy_of(windows: Windows) -> Policy:
 
 
 def refuse_foreign(out: Path) -> None:
-    """ConfigurationError unless `out` is absent, empty or a former simulation: a real home is never overwritten."""
+    """ConfigurationError unless `out` is absent, empty or an earlier simulation: a real home is never overwritten."""
     if out.exists() and not out.is_dir():
         raise ConfigurationError(f"{out} is a file; give a folder that is empty or does not exist")
     if out.is_dir() and any(out.iterdir()):
         company = out / "company.yaml"
         if not company.is_file() or not company.read_text(encoding="utf-8", errors="replace").startswith(MARK):
             raise ConfigurationError(
-                f"{out} is not empty and no former simulation; nothing was changed. Give another folder, or empty it"
+                f"{out} is neither empty nor an earlier simulation; nothing was changed. Give another folder, or empty it"
             )
 
 
 def clear(out: Path) -> None:
-    """Make `out` an empty place; a former simulation goes together with what was computed from it."""
+    """Empty `out`; an earlier simulation is removed with everything computed from it."""
     refuse_foreign(out)
     for name in _WRITTEN:
         path = out / name
@@ -161,7 +161,7 @@ def write_configuration(
     taxes: tuple[TaxRate, ...],
     rendered_as: RenderedAs = RenderedAs.CSV,
 ) -> int:
-    """Write the files, each with a word on what it is; answers how many. Pages come with the template that reads them."""
+    """Write the files, each with a comment; return how many. Pages get the template that reads them."""
     catalog = [
         (
             "plans",
@@ -205,7 +205,7 @@ def _write(path: Path, note: str, content: dict[str, Any]) -> None:
 
 
 def _shown(value: Any) -> Any:
-    """A model's content as YAML has it: decimals as quoted text, days and enums as text, tuples as lists."""
+    """A model's content for YAML: decimals as quoted text, days and enums as text, tuples as lists."""
     if isinstance(value, dict):
         return {key: _shown(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

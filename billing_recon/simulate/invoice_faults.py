@@ -1,4 +1,4 @@
-"""Bugs of the billing engine in whole invoices: which are issued, for whom, for when and in what money. Proposals as in faults."""
+"""Bugs of the billing engine in whole invoices: which are issued, their customer, period and currency. Proposals as in faults."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _RATE = {"USD": Decimal("0.93"), "EUR": Decimal("1.075")}
 
 @dataclass(slots=True)
 class InvoiceFaults:
-    """Where whole invoices go wrong: the clean ones of `first` to `last`, and those that should not be.
+    """Where whole invoices can go wrong: the clean ones of `first` to `last`, and invoices that should not exist.
 
-    `issued` are all invoices, wrong ones too, and change; `invoices` are the clean ones. `used`: those struck already.
+    `issued` has all invoices, including wrong ones, and changes; `invoices` has the clean ones. `used`: ids with a fault.
     """
 
     issued: list[Invoice]
@@ -50,7 +50,7 @@ class InvoiceFaults:
     @property
     def registry(self) -> tuple[Fault[Invoice], ...]:
         """The faults of whole invoices, with their forms."""
-        missing, period, aside = Code.INVOICE_MISSING, Code.INVOICE_PERIOD, Code.RECORD_QUARANTINED
+        missing, period, unreadable = Code.INVOICE_MISSING, Code.INVOICE_PERIOD, Code.RECORD_QUARANTINED
         reversal, currency, twice = Code.REVERSAL_NOT_PROPAGATED, Code.CURRENCY_FX, Code.INVOICE_DUPLICATE
         unexpected, line = Code.INVOICE_UNEXPECTED, Reach.LINE
 
@@ -61,39 +61,57 @@ class InvoiceFaults:
             return Fault(code, name, self.of_day(one), doc, Reach.BATCH, several=True, **how)
 
         return (
-            Fault(unexpected, "after_the_end", self.billed_after, "a period is billed after a contract's end"),
-            Fault(unexpected, "before_the_start", self.billed_before, "a period is billed before its contract"),
+            Fault(unexpected, "after_the_end", self.billed_after, "a period after the end of the contract is billed"),
             Fault(
-                currency, "same_figures", self.other_currency, "an invoice is in another currency, its figures are not"
+                unexpected,
+                "before_the_start",
+                self.billed_before,
+                "a period before the start of the contract is billed",
+            ),
+            Fault(
+                currency,
+                "same_figures",
+                self.other_currency,
+                "an invoice is in another currency with unchanged figures",
             ),
             Fault(
                 currency,
                 "converted",
                 self.converted,
-                "an invoice is converted into another currency than its contract's",
+                "an invoice is converted into a currency other than the contract's",
             ),
             account(currency, "account", self.other_currency, "an account is billed in another currency"),
             Fault(period, "day_late", self.day_late, "a period is dated a day late"),
             Fault(period, "day_early", self.day_early, "a period is dated a day early"),
-            Fault(period, "shifted", self.shifted, "a period is a day off, and so is the usage that it bills"),
-            account(period, "account", self.day_late, "an account's periods are a day late: another time zone's days"),
-            Fault(
-                aside, "amount", self.no_amount, "the gross of a line cannot be read and the line is set aside", line
+            Fault(period, "shifted", self.shifted, "a period and the usage that it bills are a day off"),
+            account(
+                period, "account", self.day_late, "an account's periods are a day late, as days of another time zone"
             ),
-            Fault(aside, "date", self.no_date, "the start of a line's period cannot be read and it is set aside", line),
-            Fault(reversal, "booked", self.voided, "an invoice is void, and the ledger keeps it"),
-            Fault(reversal, "paid", self.void_paid, "an invoice is void, and its money is kept"),
-            Fault(Code.KEY_UNMAPPED, "subscription", self.unknown_key, "an invoice is for a subscription nobody knows"),
+            Fault(
+                unreadable, "amount", self.no_amount, "a line's gross cannot be read, so the line is quarantined", line
+            ),
+            Fault(
+                unreadable,
+                "date",
+                self.no_date,
+                "a line's period start cannot be read, so the line is quarantined",
+                line,
+            ),
+            Fault(reversal, "booked", self.voided, "an invoice is void, but the ledger still has it"),
+            Fault(reversal, "paid", self.void_paid, "an invoice is void, but its payment is not refunded"),
+            Fault(Code.KEY_UNMAPPED, "subscription", self.unknown_key, "an invoice is for an unknown subscription"),
             Fault(missing, "period", self.never_issued, "a period is not billed at all", spares_one_a_day=True),
             account(missing, "account", self.never_issued, "a whole account is not billed", spares_one_a_day=True),
-            batch(missing, "batch", self.never_issued, "a day's run stops after its first", spares_one_a_day=True),
+            batch(
+                missing, "batch", self.never_issued, "a day's run stops after its first invoice", spares_one_a_day=True
+            ),
             Fault(twice, "retry", self.issued_twice, "a retry issues the invoice again under another number"),
-            Fault(twice, "lines_twice", self.lines_twice, "every line of an invoice is there twice"),
+            Fault(twice, "lines_twice", self.lines_twice, "every line of an invoice is duplicated"),
             batch(twice, "batch", self.same_day_again, "a retry issues a day's whole batch again"),
         )
 
     def of_account(self, one: Propose) -> Propose:
-        """The same for all invoices of a customer, two or more."""
+        """The same bug for all invoices of a customer, two or more."""
 
         def propose(invoice: Invoice, rng: Random) -> Proposal | None:
             customer = invoice.subscription.customer
@@ -102,7 +120,7 @@ class InvoiceFaults:
         return propose
 
     def of_day(self, one: Propose) -> Propose:
-        """The same for all invoices of a day but the first, two or more."""
+        """The same bug for all invoices of a day except the first, two or more."""
 
         def propose(invoice: Invoice, rng: Random) -> Proposal | None:
             batch = [other for other in self._unused() if other.issued_on == invoice.issued_on]
@@ -132,13 +150,13 @@ class InvoiceFaults:
         return self._more(Code.INVOICE_UNEXPECTED, wrong, invoice) if wrong.total > 0 else None
 
     def other_currency(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """All lines in another currency of the same exponent, the figures unchanged, and everything follows."""
+        """All lines in another currency of the same exponent, with unchanged figures; later layers follow."""
         return self._in_other(
             invoice, [replace(line, currency=_OTHER.get(line.currency, "")) for line in invoice.lines]
         )
 
     def converted(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """All figures at a rate of the day, settled one by one."""
+        """All figures converted at a rate of the day, each settled."""
         wrong = []
         for line in invoice.lines:
             rate, other = _RATE.get(line.currency, Decimal(1)), _OTHER.get(line.currency, "USD")
@@ -161,11 +179,11 @@ class InvoiceFaults:
         return Proposal(found, _replaced(invoice, wrong))
 
     def day_late(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """Every line a day late in name alone."""
+        """Every line is dated a day late; its figures do not change."""
         return self._dated(invoice, _DAY)
 
     def day_early(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """Every line a day early in name alone."""
+        """Every line is dated a day early; its figures do not change."""
         return self._dated(invoice, -_DAY)
 
     def _dated(self, invoice: Invoice, by: timedelta) -> Proposal | None:
@@ -176,7 +194,7 @@ class InvoiceFaults:
         return Proposal((finding(Code.INVOICE_PERIOD, invoice, Decimal(0)),), _replaced(invoice, named))
 
     def shifted(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The whole period a day late or early with the usage of those days, and the money moves with it."""
+        """The whole period is a day late or early, with the usage of those days."""
         by = rng.choice((_DAY, -_DAY))
         plain = all(line.kind in ORDINARY for line in invoice.lines) and not any(
             span.contract.minimum or span.contract.cap or self.book.plan(*span.terms[:3]).minimum
@@ -195,11 +213,11 @@ class InvoiceFaults:
         return Proposal((finding(Code.INVOICE_PERIOD, invoice, delta),), _replaced(invoice, used)) if delta else None
 
     def no_amount(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One row of several whose gross is not a number."""
+        """One row of several has a gross that is not a number."""
         return self._garbled(invoice, "gross", rng)
 
     def no_date(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One row of several whose period does not say when it starts."""
+        """One row of several has no readable period start."""
         return self._garbled(invoice, "period_start", rng)
 
     def _garbled(self, invoice: Invoice, column: str, rng: Random) -> Proposal | None:
@@ -215,11 +233,11 @@ class InvoiceFaults:
         return Proposal((found,), apply)
 
     def voided(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """A retry that the engine itself takes back at once; the ledger has booked it and keeps it."""
+        """A retry that the engine voids at once; the ledger has booked it and keeps it."""
         return self._void(invoice, Pair.BILLED_BOOKED, self.windows.ledger_lag_days, "ledger")
 
     def void_paid(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """A retry that the engine takes back and the ledger does not have; its money was collected and is kept."""
+        """A retry that the engine voids and the ledger does not have; its payment was collected and not refunded."""
         return self._void(invoice, Pair.BILLED_PAID, self.windows.payment_settle_days, "payment")
 
     def _void(self, invoice: Invoice, pair: Pair, days: int, kept_by: str) -> Proposal | None:
@@ -232,18 +250,18 @@ class InvoiceFaults:
         return Proposal((found,), lambda: self.issued.append(again), (invoice,))
 
     def unknown_key(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The content of an invoice once more, for a subscription that no contract has."""
+        """A copy of an invoice for a subscription without a contract."""
         stranger = replace(invoice.subscription, subscription_id=f"WS-{invoice.subscription.subscription_id[4:]}")
         wrong = replace(invoice, subscription=stranger, lines=list(invoice.lines), garbled={})
         return self._more(Code.KEY_UNMAPPED, wrong, invoice) if invoice.total > 0 else None
 
     def never_issued(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """No invoice comes for the period; the day keeps its first."""
+        """The period is not billed; the day keeps its first invoice."""
         day = invoice.issued_on + timedelta(days=self.windows.issue_grace_days)
         if day > self.last or not invoice.total or self._first_of[invoice.issued_on] == id(invoice):
             return None
         if all(line.kind == "adjustment" for line in invoice.lines):
-            return None  # then it is late usage that is missing, and no period's bill
+            return None  # the bill is then an adjustment for late usage, not a period's bill
         subscription_id = invoice.subscription.subscription_id
         found = Finding(Code.INVOICE_MISSING, Pair.EXPECTED_BILLED, subscription_id, day, -invoice.total)
         return Proposal((found,), lambda: self.issued.remove(invoice), (invoice,))
@@ -263,26 +281,26 @@ class InvoiceFaults:
         return self._more(Code.INVOICE_DUPLICATE, again, invoice)
 
     def lines_twice(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """Every line once more on the same invoice."""
+        """Every line is on the invoice twice."""
         if not all(line.kind in ORDINARY and line.total for line in invoice.lines):
             return None
         found = finding(Code.INVOICE_DUPLICATE, invoice, invoice.total)
         return Proposal((found,), _replaced(invoice, [*invoice.lines, *invoice.lines]))
 
-    def _more(self, code: Code, wrong: Invoice, beside: Invoice) -> Proposal:
-        """An invoice that should not be, beside one that is right."""
-        return Proposal((finding(code, wrong, wrong.total),), lambda: self.issued.append(wrong), (beside,))
+    def _more(self, code: Code, wrong: Invoice, right: Invoice) -> Proposal:
+        """An invoice that should not exist, next to a correct one."""
+        return Proposal((finding(code, wrong, wrong.total),), lambda: self.issued.append(wrong), (right,))
 
 
 def _whole(invoice: Invoice) -> bool:
-    """Whether an invoice charges something, and all of it for the whole period."""
+    """Whether an invoice charges something, and everything for the whole period."""
     period = (invoice.period.start, invoice.period.end)
     whole = all((line.period_start, line.period_end) == period for line in invoice.lines)
     return whole and bool(invoice.total) and not any(line.kind == "adjustment" for line in invoice.lines)
 
 
 def _replaced(invoice: Invoice, lines: list[EngineLine]) -> Callable[[], None]:
-    """Gives the invoice other lines when called."""
+    """A function that gives the invoice other lines."""
 
     def apply() -> None:
         invoice.lines = lines

@@ -21,7 +21,7 @@ Entries = list[tuple[str, Decimal, Decimal]]
 
 @dataclass(frozen=True, slots=True)
 class LedgerFaults:
-    """Where the ledger does not follow the invoices."""
+    """Where the ledger can differ from the invoices."""
 
     chains: Following
 
@@ -32,21 +32,21 @@ class LedgerFaults:
         month, place = Code.LEDGER_PERIOD, Code.LEDGER_ACCOUNT
         account, batch = self.chains.account, self.chains.batch
         return (
-            Fault(missing, "invoice", self.never_booked, "an invoice's journal is absent"),
-            account(missing, self.never_booked, "an account's journals are absent"),
-            batch(missing, self.never_booked, "a day's batch is absent but for its first journal"),
-            Fault(twice, "retry", self.booked_twice, "a retry posts a journal twice, the same or the next day"),
+            Fault(missing, "invoice", self.never_booked, "an invoice's journal is missing"),
+            account(missing, self.never_booked, "an account's journals are missing"),
+            batch(missing, self.never_booked, "a day's batch is missing except for its first journal"),
+            Fault(twice, "retry", self.booked_twice, "a retry posts a journal twice, on the same or the next day"),
             Fault(twice, "entries_twice", self.entries_twice, "a journal has each of its entries twice"),
             batch(twice, self.booked_again, "a retry posts a day's whole batch twice"),
             Fault(amount, "other_amount", self.other_amount, "a balanced journal has the wrong amount"),
             Fault(amount, "without_tax", self.without_tax, "a journal leaves out the tax and its receivable"),
-            Fault(amount, "sides_swapped", self.swapped, "debits are posted as credits, as if it were taken back"),
+            Fault(amount, "sides_swapped", self.swapped, "debits are posted as credits, like a reversal"),
             account(amount, self.without_tax, "an account's journals leave out the tax"),
             Fault(
-                month, "month_end_before", self.month_end_before, "a journal is dated to the end of the month before"
+                month, "month_end_before", self.month_end_before, "a journal is dated at the end of the month before"
             ),
             Fault(month, "month_before", self.month_before, "a journal is dated a month early"),
-            batch(month, self.month_end_before, "a day's batch is dated into the month before"),
+            batch(month, self.month_end_before, "a day's batch is dated in the month before"),
             Fault(place, "revenue_as_tax", self.revenue_as_tax, "revenue is posted to the tax account"),
             Fault(place, "tax_as_revenue", self.tax_as_revenue, "tax is posted as revenue"),
             Fault(place, "other_customer", self.on_another, "the receivable is on another customer"),
@@ -60,18 +60,18 @@ class LedgerFaults:
         )
 
     def never_booked(self, chain: Chain, rng: Random) -> Proposal | None:
-        """The whole journal is absent; the first invoice of a day keeps its own, so that the day has one."""
+        """The whole journal is missing; the first invoice of a day keeps its journal, so that the day has one."""
         day = chain.invoice.issued_on + timedelta(days=self.chains.windows.ledger_lag_days)
         if self.chains.is_first(chain):
             return None
         return self._found(Code.LEDGER_MISSING, chain, day, -chain.invoice.total, chain.postings.clear)
 
     def booked_twice(self, chain: Chain, rng: Random) -> Proposal | None:
-        """The journal once more, on the same or the next day."""
+        """A second copy of the journal, on the same or the next day."""
         return self._again(chain, rng.randrange(2))
 
     def booked_again(self, chain: Chain, rng: Random) -> Proposal | None:
-        """The journal once more on its day."""
+        """A second copy of the journal on its day."""
         return self._again(chain, 0)
 
     def _again(self, chain: Chain, days: int) -> Proposal | None:
@@ -111,11 +111,11 @@ class LedgerFaults:
         return self._rewritten(Code.LEDGER_AMOUNT, chain, [(role, c, d) for role, d, c in chain.postings[0].entries])
 
     def month_end_before(self, chain: Chain, rng: Random) -> Proposal | None:
-        """The journal comes in time and bears the last day of the month before its invoice."""
+        """The journal arrives on time, dated the last day of the month before its invoice."""
         return self._dated(chain, chain.invoice.issued_on.replace(day=1) - timedelta(days=1))
 
     def month_before(self, chain: Chain, rng: Random) -> Proposal | None:
-        """The journal comes in time and bears the same day of the month before."""
+        """The journal arrives on time, dated the same day of the month before."""
         return self._dated(chain, add_months(chain.postings[0].posted_on, -1))
 
     def _dated(self, chain: Chain, day: date) -> Proposal | None:
@@ -129,11 +129,11 @@ class LedgerFaults:
         return self._found(Code.LEDGER_PERIOD, chain, landed_on, ZERO, apply) if wrong else None
 
     def revenue_as_tax(self, chain: Chain, rng: Random) -> Proposal | None:
-        """AR is right, and revenue stands on the tax account."""
+        """AR is right, but revenue is posted to the tax account."""
         return self._on_role(chain, "revenue", "tax_payable")
 
     def tax_as_revenue(self, chain: Chain, rng: Random) -> Proposal | None:
-        """AR is right, and tax stands with the revenue."""
+        """AR is right, but tax is posted as revenue."""
         return self._on_role(chain, "tax_payable", "revenue")
 
     def _on_role(self, chain: Chain, right: str, wrong: str) -> Proposal | None:
@@ -156,7 +156,7 @@ class LedgerFaults:
         return self._found(Code.LEDGER_ACCOUNT, chain, chain.postings[0].posted_on, ZERO, apply)
 
     def of_nobody(self, chain: Chain, rng: Random) -> Proposal | None:
-        """A journal once more, for an invoice number that nobody gave."""
+        """A copy of a journal for an invoice number that does not exist."""
         posting = chain.postings[0]
         stranger = replace(posting, named=f"EXT-{chain.invoice.invoice_id[4:]}", entries=list(posting.entries))
         day = posting.posted_on + timedelta(days=self.chains.windows.ledger_lag_days)
@@ -166,7 +166,7 @@ class LedgerFaults:
         return Proposal((found,), lambda: chain.postings.append(stranger), (chain.invoice,))
 
     def _rewritten(self, code: Code, chain: Chain, entries: Entries) -> Proposal | None:
-        """The invoice's journal with other entries; what it is off is what its receivable is."""
+        """The invoice's journal with other entries; the difference is that of its receivable."""
         posting = chain.postings[0]
         booked = sum((debit - credit for role, debit, credit in entries if role == "ar"), ZERO)
 

@@ -19,13 +19,13 @@ from billing_recon.simulate.faults import Fault, Finding, Proposal, Reach, toget
 ORDINARY = ("subscription", "proration", "usage")
 
 Way = Callable[[Invoice, EngineLine, Random], Sequence[EngineLine]]
-"""The ways in which a line of an invoice could be wrong; none where the bug does not touch it."""
+"""The ways in which a line of an invoice can be wrong; none if the bug does not affect it."""
 Propose = Callable[[Invoice, Random], Proposal | None]
 
 
 @dataclass(slots=True)
 class Lines:
-    """The catalog and profile by which a line is right, and proposals to get one or all lines of an invoice wrong."""
+    """The catalog and profile of correct lines, and proposals to make one or all lines of an invoice wrong."""
 
     book: PriceBook
     profile: Profile
@@ -33,9 +33,9 @@ class Lines:
     taxes: tuple[TaxRate, ...]
 
     def one(self, code: Code, way: Way, *, plain: bool = True, smallest: Decimal = Decimal(1)) -> Propose:
-        """One line wrong in one of its ways, by more than `smallest` minor units: less is rounding.
+        """One line is wrong in one of its ways, by more than `smallest` minor units (less is rounding).
 
-        `plain`: only where no minimum, coupon or credit ties the lines together, so that a wrong line stays alone.
+        `plain`: only if no minimum, coupon or credit connects the lines, so that no other line changes.
         """
 
         def propose(invoice: Invoice, rng: Random) -> Proposal | None:
@@ -67,19 +67,19 @@ class Lines:
         return propose
 
     def charge(self, line: EngineLine) -> Charge | None:
-        """What an ordinary line charges, by the list."""
+        """The list price charge of an ordinary line."""
         if line.charge_id is None or line.kind not in ORDINARY:
             return None
         plan = self.book.plan(line.plan_id, line.plan_version, line.currency)
         return next(charge for charge in plan.charges if charge.charge_id == line.charge_id)
 
-    def beside(self, line: EngineLine) -> list[Plan]:
-        """The company's other plans in a line's version and currency."""
+    def other_plans(self, line: EngineLine) -> list[Plan]:
+        """The company's other plans with a line's version and currency."""
         same = (line.plan_version, line.currency)
         return [p for p in self.plans if (p.plan_version, p.currency) == same and p.plan_id != line.plan_id]
 
     def former_tax_rate(self, tax_region: str, on: date) -> Decimal | None:
-        """A region's rate before the one of a day, where that was another."""
+        """A region's previous rate, if it differs from the rate on a day."""
         known = sorted((t.effective_from, t.rate) for t in self.taxes if t.tax_region == tax_region)
         rates = [rate for since, rate in known if since <= on]
         return rates[-2] if len(rates) > 1 and rates[-2] != rates[-1] else None
@@ -106,13 +106,13 @@ class Lines:
 
 @dataclass(slots=True)
 class LineFaults:
-    """Where what a line of a clean invoice charges can go wrong."""
+    """Where the charge of a clean invoice's line can go wrong."""
 
     lines: Lines
 
     @property
     def registry(self) -> tuple[Fault[Invoice], ...]:
-        """The faults of what is charged, with their forms."""
+        """The faults of charges, with their forms."""
         one = self.lines.one
 
         def form(code: Code, name: str, way: Way, doc: str, *, plain: bool = True) -> Fault[Invoice]:
@@ -121,12 +121,12 @@ class LineFaults:
         override, allowance = Code.CONTRACT_OVERRIDE, Code.ALLOWANCE_ROLLOVER
         state, tier, part = Code.SUBSCRIPTION_STATE, Code.TIER_RATE, Code.PRORATION
         return (
-            form(override, "list_price", self.list_price, "the list price is charged, not the contract's"),
+            form(override, "list_price", self.list_price, "the list price is charged instead of the contract's"),
             form(
                 override,
                 "list_minimum",
                 self.list_minimum,
-                "the plan's minimum is filled, not the contract's",
+                "the plan's minimum is used instead of the contract's",
                 plain=False,
             ),
             form(allowance, "billed", self.no_allowance, "included units are billed"),
@@ -134,17 +134,24 @@ class LineFaults:
                 allowance,
                 "given_twice",
                 self.twice_the_allowance,
-                "included units of the period before are free once more",
+                "the previous period's included units are free again",
             ),
             form(part, "in_full", self.in_full, "a part of a period is billed as a whole one"),
-            form(part, "day_more", self.day_more, "the last day is counted in: a day too many"),
-            form(part, "day_less", self.day_less, "the first day is not counted: a day too few"),
-            form(part, "month_of_30_days", self.by_thirty, "a part is shared by 30 days whatever the month"),
-            form(state, "other_seats", self.other_seats, "seats are charged that the subscription does not have"),
-            form(state, "seats_of_before", self.seats_of_before, "the seats before the last change are charged"),
+            form(part, "day_more", self.day_more, "the last day is included: a day too many"),
+            form(part, "day_less", self.day_less, "the first day is excluded: a day too few"),
+            form(
+                part, "month_of_30_days", self.by_thirty, "a part of a month is prorated by 30 days, whatever the month"
+            ),
+            form(state, "other_seats", self.other_seats, "a wrong number of seats is charged"),
+            form(state, "previous_seats", self.previous_seats, "the seats before the last change are charged"),
             form(state, "other_plan", self.other_plan, "the base fee of another plan is charged"),
-            form(tier, "other_model", self.other_model, "graduated units are priced by volume, or the other way round"),
-            form(tier, "dearest_tier", self.dearest, "all units are charged at the dearest tier's price"),
+            form(
+                tier,
+                "other_model",
+                self.other_model,
+                "graduated tiers are priced by volume, or volume tiers as graduated",
+            ),
+            form(tier, "dearest_tier", self.dearest, "all units are charged at the most expensive tier's price"),
             form(tier, "flat_fee_left_out", self.no_flat_fee, "the flat fees of the tiers entered are not charged"),
         )
 
@@ -153,8 +160,8 @@ class LineFaults:
         seats = {line.quantity + 1 + rng.randrange(5), max(line.quantity - 1 - rng.randrange(3), Decimal(0))}
         return [wrong for n in sorted(seats) for wrong in self._seated(line, n)]
 
-    def seats_of_before(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
-        """The seats of the interval before the one that the line is for, where the plan was the same."""
+    def previous_seats(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        """The seats of the interval before the line's, if the plan was the same."""
         spans = [span for span in invoice.subscription.spans if span.start < line.period_end]
         former = [span for span in spans[:-1] if span.terms == spans[-1].terms and span.status == "active"]
         return self._seated(line, former[-1].quantity) if former and spans[-1].start <= line.period_start else []
@@ -166,14 +173,14 @@ class LineFaults:
         return [self.lines.at(line, rate_charge(charge, seats), quantity=seats)]
 
     def other_plan(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
-        """A whole period's flat fee of another plan of the company, which the line names."""
+        """The flat fee of another plan for a whole period; the line names that plan."""
         charge = self.lines.charge(line)
         if charge is None or line.kind != "subscription" or charge.model != "flat":
             return []
         if charge.charge_id in _contract(invoice, line).overrides:
             return []
         found = []
-        for plan in self.lines.beside(line):
+        for plan in self.lines.other_plans(line):
             theirs = next((c for c in plan.charges if c.charge_id == charge.charge_id and c.model == "flat"), None)
             if theirs is not None and theirs.discountable == charge.discountable:
                 wrong = self.lines.at(line, rate_charge(theirs, Decimal(1)), plan_id=plan.plan_id)
@@ -250,7 +257,7 @@ class LineFaults:
         return [self.lines.at(line, share(rate_charge(charge, line.quantity), part, whole))]
 
     def list_price(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
-        """The list price of a charge for which the contract has one of its own."""
+        """The list price of a charge that has a contract price."""
         charge = self.lines.charge(line)
         if charge is None or charge.charge_id not in _contract(invoice, line).overrides:
             return []
@@ -261,7 +268,7 @@ class LineFaults:
         return [replace(self.lines.at(line, raw), unit_price=listed.get(charge.model))]
 
     def list_minimum(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
-        """The plan's minimum where the contract agrees another, for a whole period."""
+        """The plan's minimum for a whole period, if the contract has another."""
         if line.kind != "minimum" or not only(invoice, (*ORDINARY, "minimum")):
             return []
         span = next(s for s in reversed(invoice.subscription.spans) if s.start < line.period_end)
@@ -280,7 +287,7 @@ def only(invoice: Invoice, kinds: tuple[str, ...]) -> bool:
 
 
 def line_fault(code: Code, invoice: Invoice, index: int, wrong: EngineLine) -> Proposal:
-    """One line of an invoice replaced by a wrong one."""
+    """A proposal that replaces one line of an invoice by a wrong one."""
 
     def apply() -> None:
         invoice.lines = [*invoice.lines[:index], wrong, *invoice.lines[index + 1 :]]
@@ -289,7 +296,7 @@ def line_fault(code: Code, invoice: Invoice, index: int, wrong: EngineLine) -> P
 
 
 def without(code: Code, invoice: Invoice, index: int) -> Proposal:
-    """An invoice without one of its lines."""
+    """A proposal that removes one line of an invoice."""
 
     def apply() -> None:
         invoice.lines = [*invoice.lines[:index], *invoice.lines[index + 1 :]]
@@ -298,7 +305,7 @@ def without(code: Code, invoice: Invoice, index: int) -> Proposal:
 
 
 def added(code: Code, invoice: Invoice, more: EngineLine) -> Proposal:
-    """An invoice with one more line, the last."""
+    """A proposal that adds a last line to an invoice."""
 
     def apply() -> None:
         invoice.lines = [*invoice.lines, more]
@@ -307,7 +314,7 @@ def added(code: Code, invoice: Invoice, more: EngineLine) -> Proposal:
 
 
 def finding(code: Code, invoice: Invoice, delta: Decimal, line: int | None = None) -> Finding:
-    """What expected_billed finds of an invoice on the day of its issue."""
+    """A finding of expected_billed on the invoice's day of issue."""
     subscription_id = invoice.subscription.subscription_id
     return Finding(code, Pair.EXPECTED_BILLED, subscription_id, invoice.issued_on, delta, invoice, line)
 

@@ -1,9 +1,9 @@
-"""Building XML as nested calls that read like what they write."""
+"""XML built by nested calls that look like the XML."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
@@ -19,10 +19,10 @@ class Maker:
 
     def __init__(self, namespace: str, names: Mapping[str, str]) -> None:
         self._namespace = namespace
-        self._names = {prefix or None: name for prefix, name in names.items()}
+        self._names: dict[Any, str] = {prefix or None: name for prefix, name in names.items()}
 
     def __call__(self, tag: str, *content: str | Element, **attributes: str) -> Element:
-        element = etree.Element(f"{{{self._namespace}}}{tag}", nsmap=self._names)  # type: ignore[arg-type]  # the stubs know no None
+        element = etree.Element(f"{{{self._namespace}}}{tag}", nsmap=self._names)
         for part in content:
             if isinstance(part, str):
                 element.text = (element.text or "") + part

@@ -19,7 +19,7 @@ _FIGURES = ("gross", "discount", "credit", "taxable", "tax", "total")
 
 @dataclass(slots=True)
 class MoneyFaults:
-    """Where the tax or the figures of a clean invoice's lines can go wrong."""
+    """Where the tax or the amounts of a clean invoice's lines can go wrong."""
 
     lines: Lines
 
@@ -28,25 +28,27 @@ class MoneyFaults:
         """The faults of tax and of figures, with their forms."""
         one, every = self.lines.one, self.lines.every
 
-        def form(code: Code, name: str, way: Way, doc: str, **how: object) -> Fault[Invoice]:
-            return Fault(code, name, one(code, way, **how), doc, Reach.LINE)  # type: ignore[arg-type]
+        def form(
+            code: Code, name: str, way: Way, doc: str, *, plain: bool = True, smallest: Decimal = Decimal(1)
+        ) -> Fault[Invoice]:
+            return Fault(code, name, one(code, way, plain=plain, smallest=smallest), doc, Reach.LINE)
 
         region, base, unit, rounding = Code.TAX_RATE_JURISDICTION, Code.TAX_BASE, Code.MINOR_UNIT, Code.ROUNDING
         return (
-            form(base, "gross", self.on_gross, "tax is computed on the gross and not on what is left of it"),
-            form(base, "half", self.on_half, "tax is computed on half of what is taxable"),
-            form(rounding, "tax_cut_off", self.tax_down, "tax is cut off instead of rounded half up", smallest=ZERO),
+            form(base, "gross", self.on_gross, "tax is computed on the gross, before discounts"),
+            form(base, "half", self.on_half, "tax is computed on half of the taxable amount"),
+            form(rounding, "tax_cut_off", self.tax_down, "tax is truncated instead of rounded half up", smallest=ZERO),
             form(rounding, "tax_rounded_up", self.tax_up, "tax is always rounded up", smallest=ZERO),
-            form(rounding, "gross_cut_off", self.gross_down, "a gross is cut off instead of rounded", smallest=ZERO),
-            form(rounding, "each_tier", self.tier_by_tier, "each tier is rounded and not their sum", smallest=ZERO),
+            form(rounding, "gross_cut_off", self.gross_down, "a gross is truncated instead of rounded", smallest=ZERO),
+            form(rounding, "each_tier", self.tier_by_tier, "each tier is rounded instead of their sum", smallest=ZERO),
             Fault(
                 rounding,
                 "every_line_cut_off",
                 every(rounding, self.tax_down, smallest=ZERO, fewest=2),
-                "the tax of every line of an invoice is cut off",
+                "the tax of every line of an invoice is truncated",
                 several=True,
             ),
-            form(unit, "line_in_cents", self.in_cents, "a line is in cents where units are meant"),
+            form(unit, "line_in_cents", self.in_cents, "a line is in cents instead of whole units"),
             form(unit, "not_settled", self.unsettled, "a gross keeps decimals that the currency lacks", smallest=ZERO),
             Fault(
                 unit,
@@ -63,7 +65,7 @@ class MoneyFaults:
                 plain=False,
                 smallest=ZERO,
             ),
-            form(region, "former_rate", self.former_rate, "a line is taxed at the rate before the last change"),
+            form(region, "former_rate", self.former_rate, "a line is taxed at the previous rate"),
             Fault(
                 region,
                 "invoice_other_region",
@@ -144,18 +146,18 @@ class MoneyFaults:
         return retotal(line, self.lines.profile, gross=gross, discount=discount)
 
     def in_cents(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
-        """Every figure a hundred times what it should be."""
+        """Every amount is a hundred times too large."""
         if line.kind not in ORDINARY or not line.total:
             return []
         return [replace(line, **{name: getattr(line, name) * 100 for name in _FIGURES})]
 
     def unsettled(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
-        """The gross with two decimals more than the currency has; what follows is settled by them too."""
+        """The gross has two decimals more than the currency, and so have the amounts derived from it."""
         gross = line.gross_raw.quantize(minor_unit(line.currency).scaleb(-2))
         if line.kind not in ORDINARY or line.discount_rate or gross == line.gross:
             return []
         return [retotal(line, self.lines.profile, gross=gross)]
 
     def off_total(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
-        """The total off by some cents, and nothing says why."""
+        """The total is off by some cents without any reason."""
         return [replace(line, total=line.total + minor_unit(line.currency) * (2 + rng.randrange(90)))]

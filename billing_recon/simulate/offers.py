@@ -1,4 +1,4 @@
-"""What the simulated company sells: plans in every currency and version, meters, tax rates. Nothing here is drawn."""
+"""What the simulated company sells: plans in every currency and version, meters, tax rates. Nothing here is random."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ _AHEAD = {
     "enterprise": ("base",),
     "workshop": ("base", "seats"),
 }
-"""What a company bills in advance that bills anything so: base fees, seats, both, and by one plan nothing."""
+"""The charges billed in advance by a company that bills in advance: base fees, seats, or both; one plan has none."""
 
 
 def _due(plan_id: str, charge: Charge) -> Charge:
@@ -218,7 +218,7 @@ def plans(*, in_advance: bool = False) -> tuple[Plan, ...]:
 
 
 def taxes() -> tuple[TaxRate, ...]:
-    """Each region's rate, with an older one where it changed."""
+    """Each region's rate, with the previous one if it changed."""
     return (
         TaxRate(tax_region="DE", rate=Decimal("0.16"), effective_from=date(2020, 7, 1)),
         TaxRate(tax_region="DE", rate=Decimal("0.19"), effective_from=date(2021, 1, 1)),

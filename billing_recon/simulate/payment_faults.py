@@ -19,7 +19,7 @@ _PAIR = Pair.BILLED_PAID
 
 @dataclass(frozen=True, slots=True)
 class PaymentFaults:
-    """Where the money does not follow the invoices."""
+    """Where the payments can differ from the invoices."""
 
     chains: Following
 
@@ -30,19 +30,33 @@ class PaymentFaults:
         stray, back = Code.PAYMENT_MISAPPLIED, Code.REFUND_DISPUTE
         account, batch = self.chains.account, self.chains.batch
         return (
-            Fault(missing, "invoice", self.never_collected, "nobody tries to collect an invoice"),
-            account(missing, self.never_collected, "nobody tries to collect an account's invoices"),
+            Fault(missing, "invoice", self.never_collected, "an invoice is never collected"),
+            account(missing, self.never_collected, "an account's invoices are never collected"),
             Fault(twice, "retry", self.charged_twice, "a customer is charged twice and not refunded"),
-            batch(twice, self.charged_again, "all that a day's invoices were paid with is charged again"),
-            Fault(amount, "other_amount", self.other_amount, "the amount collected is not the invoice's"),
-            Fault(amount, "without_tax", self.without_tax, "the amount collected is without the tax"),
+            batch(twice, self.charged_again, "every payment of a day's invoices is charged again"),
+            Fault(amount, "other_amount", self.other_amount, "the collected amount differs from the invoice's"),
+            Fault(amount, "without_tax", self.without_tax, "the collected amount leaves out the tax"),
             account(amount, self.without_tax, "an account is charged without the tax"),
-            Fault(back, "refunded", self.refunded, "all is refunded, and the invoice stands"),
-            Fault(back, "charged_back", self.charged_back, "the customer takes the money back, and the invoice stands"),
-            Fault(back, "part_refunded", self.half_refunded, "half is refunded, and the invoice stands"),
-            Fault(stray, "other_customer", self.paid_by_another, "another customer's money is put on an invoice"),
-            Fault(stray, "unknown_invoice", self.for_nobody, "money is for an invoice that the engine does not have"),
-            account(stray, self.paid_by_another, "another customer's money is put on all of an account's invoices"),
+            Fault(back, "refunded", self.refunded, "the whole payment is refunded, but the invoice is not credited"),
+            Fault(
+                back,
+                "charged_back",
+                self.charged_back,
+                "the customer charges the payment back, but the invoice is not credited",
+            ),
+            Fault(
+                back,
+                "part_refunded",
+                self.half_refunded,
+                "half of the payment is refunded, but the invoice is not credited",
+            ),
+            Fault(stray, "other_customer", self.paid_by_another, "another customer's payment is applied to an invoice"),
+            Fault(
+                stray, "unknown_invoice", self.for_nobody, "a payment is for an invoice that the engine does not have"
+            ),
+            account(
+                stray, self.paid_by_another, "another customer's payments are applied to all of an account's invoices"
+            ),
         )
 
     def never_collected(self, chain: Chain, rng: Random) -> Proposal | None:
@@ -53,7 +67,7 @@ class PaymentFaults:
         return self._found(Code.PAYMENT_MISSING, chain, day, -chain.invoice.total, chain.payments.clear)
 
     def charged_twice(self, chain: Chain, rng: Random) -> Proposal | None:
-        """A second successful payment within a day, and no refund."""
+        """A second successful payment within a day, without a refund."""
         return self._again(chain, rng.randrange(2))
 
     def charged_again(self, chain: Chain, rng: Random) -> Proposal | None:
@@ -105,7 +119,7 @@ class PaymentFaults:
         return self._back(chain, rng, "chargeback")
 
     def half_refunded(self, chain: Chain, rng: Random) -> Proposal | None:
-        """Half of what was paid is refunded within the days to settle."""
+        """Half of the payment is refunded within the days to settle."""
         return self._back(chain, rng, "refund", 2)
 
     def _back(self, chain: Chain, rng: Random, kind: str, part: int = 1) -> Proposal | None:
@@ -129,7 +143,7 @@ class PaymentFaults:
         )
 
     def paid_by_another(self, chain: Chain, rng: Random) -> Proposal | None:
-        """The right amount on the right invoice, from a customer whose it is not."""
+        """The right amount on the right invoice, from another customer."""
         payment, other = _only_success(chain), self.chains.other_customer(chain, rng)
         if payment is None or other is None:
             return None
@@ -140,7 +154,7 @@ class PaymentFaults:
         return self._found(Code.PAYMENT_MISAPPLIED, chain, self._settled_on(payment), ZERO, apply)
 
     def for_nobody(self, chain: Chain, rng: Random) -> Proposal | None:
-        """A payment once more, for an invoice number that nobody gave."""
+        """A copy of a payment for an invoice number that does not exist."""
         payment = _only_success(chain)
         if payment is None or chain.invoice.total <= 0:
             return None

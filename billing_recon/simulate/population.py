@@ -1,4 +1,4 @@
-"""Who the simulated customers are: subscriptions, their history as spans of local days. What they use is in usage."""
+"""The simulated customers: subscriptions, with their history as spans of local days. Their usage is in usage."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from billing_recon.simulate import offers
 from billing_recon.simulate.engine import PriceBook, Span
 
 STEADY_FIRST = 31
-"""So many subscriptions come first, one an anchor day, always active: every day has something to invoice."""
+"""The number of first subscriptions, one per anchor day and always active, so that every day has something to invoice."""
 FEWEST = 62
 """No company has fewer subscriptions, whatever the number of its customers."""
 OPEN_END = date.max
@@ -64,7 +64,7 @@ class Subscription:
     spans: tuple[Span, ...]
 
     def due_periods(self, first: date, last: date, issue_after_days: int) -> Iterator[Period]:
-        """The billing periods whose invoices fall due on `first` to `last`, both counted."""
+        """The billing periods with invoices due from `first` to `last`, both included."""
         number = 0
         while True:
             period = billing_period(self.anchor, self.interval, number)
@@ -76,7 +76,7 @@ class Subscription:
             number += 1
 
     def period_of(self, day: date) -> Period:
-        """The billing period that holds a day, also one before the anchor."""
+        """The billing period of a day, which may be before the anchor."""
         number = (day - self.anchor).days // (7 if self.interval is Interval.WEEK else 31)
         while billing_period(self.anchor, self.interval, number).start > day:
             number -= 1
@@ -165,7 +165,7 @@ _COURSES = (
 
 
 def _course(number: int, rng: Random) -> str:
-    """What happens to a subscription in the simulated time: nothing to the first, each course in turn to the next."""
+    """What happens to a subscription in the simulated time: nothing to the first ones, each course in turn to the others."""
     if number < STEADY_FIRST:
         return "steady"
     if number < FEWEST:
@@ -209,7 +209,7 @@ def _contract(customer: Customer, interval: Interval, course: str, first: date, 
 
 
 def _agreed(span: Span, customer: Customer, number: int, course: str, book: PriceBook) -> Contract:
-    """The span's contract with a base price of its own, or with a cap for some who have nothing else agreed."""
+    """The span's contract with its own base price, or with a cap for some that have nothing else agreed."""
     contract = span.contract
     base = book.plan(*span.terms[:3]).charges[0]
     if course == "steady" and number % 5 == 1 and base.amount:
@@ -222,8 +222,8 @@ def _agreed(span: Span, customer: Customer, number: int, course: str, book: Pric
 
 
 def _coupons(customer: Customer, first: date, last: date, rng: Random) -> tuple[Coupon, ...]:
-    """One or two. Only where no tax is due may one be worth more than the invoice: elsewhere the tax of the lines and
-    that of the coupon, rounded apart, could leave a cent on an invoice of nothing.
+    """One or two coupons. One may exceed the invoice only if no tax is due: otherwise the tax of the lines and that of the
+    coupon, rounded separately, could leave a cent on an invoice of zero.
     """
     amounts = [_pick(rng, _COUPONS[customer.currency])]
     if customer.segment != "self_serve" and rng.random() < 0.4:
@@ -238,7 +238,7 @@ def _coupons(customer: Customer, first: date, last: date, rng: Random) -> tuple[
 
 
 def _history(opening: Span, course: str, first: date, last: date, book: PriceBook, rng: Random) -> tuple[Span, ...]:
-    """The opening span cut by what happens to the subscription; every change is at a local midnight."""
+    """The opening span, divided by what happens to the subscription; every change is at a local midnight."""
     if course == "steady" or course == "new":
         return (opening,)
     if course == "trial":
@@ -283,7 +283,7 @@ def _history(opening: Span, course: str, first: date, last: date, book: PriceBoo
 def _cut(opening: Span, changes: Sequence[tuple[date, Mapping[str, object]]]) -> tuple[Span, ...]:
     spans = [opening]
     for day, change in changes:
-        spans.append(replace(spans[-1], start=day, **change))  # type: ignore[arg-type]
+        spans.append(replace(spans[-1], start=day, **change))  # type: ignore[arg-type]  # any field of Span
         spans[-2] = replace(spans[-2], end=day)
     return tuple(spans)
 

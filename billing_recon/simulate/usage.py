@@ -1,4 +1,4 @@
-"""What the simulated customers use: events with duplicates, late arrivals, corrections; and what counts of them."""
+"""The simulated customers' usage: events with duplicates, late arrivals and corrections; and what counts of them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Delivery(NamedTuple):
 
 
 class Effective(NamedTuple):
-    """An event that nothing corrects. `repeats` are the days of the files in which it came once more."""
+    """An event without a correction. `repeats`: the days of the files that have it again."""
 
     units: int
     delivery: Delivery
@@ -43,7 +43,7 @@ class Effective(NamedTuple):
 
 
 class LateEvent(NamedTuple):
-    """An event that came when the late window of its own period was over; the engine may have `missed` it."""
+    """An event that arrived after the late window of its period; the engine may have `missed` it."""
 
     key: Key
     units: int
@@ -66,8 +66,8 @@ class DayUsage:
 
 @dataclass(slots=True)
 class UsageBook:
-    """Everything used: `files` as delivered by day, `truth` as it counts, `believed` where the engine differs;
-    `singles` of the subscriptions charged by single events, which no fault of usage strikes.
+    """All usage: `files` as delivered by day, `truth` as it counts, `believed` where the engine differs, and `singles` of
+    subscriptions charged by single events, which have no usage faults.
 
     A fault changes only what the engine believes and what is delivered, never what counts.
     """
@@ -84,7 +84,7 @@ class UsageBook:
     _by_subscription: dict[str, list[Key]] = field(default_factory=dict)
 
     def deliver(self, day: date, delivery: Delivery) -> None:
-        """Put a row into the file of a day: history into the first, what comes after the last nowhere."""
+        """Put a row into a day's file: history into the first one; rows after the last day are dropped."""
         if day <= self.last:
             self.files[max(day, self.first)].append(delivery)
 
@@ -103,12 +103,13 @@ class UsageBook:
         return Decimal(units).scaleb(-self.decimals[meter])
 
     def of(self, subscription_id: str, believed: dict[Key, tuple[int, int]] | None = None) -> Usage:
-        """One subscription's usage by meter and day, with its single events where it is charged by them, as the engine has it, or as it would with `believed` on top."""
+        """One subscription's usage by meter and day as the engine has it, or as it would with `believed` added; with its single
+        events, if it is charged by them."""
         found: dict[str, dict[date, Decimal]] = {}
         for key in self.keys_of(subscription_id):
             units, _ = believed[key] if believed and key in believed else self.engine_view(key)
             found.setdefault(key[1], {})[key[2]] = self.quantity(key[1], units)
-        return self.singles[subscription_id].beside(found) if subscription_id in self.singles else found
+        return self.singles[subscription_id].with_sums(found) if subscription_id in self.singles else found
 
     def late_of(self, subscription: Subscription) -> Late:
         """One subscription's late usage as the engine has it."""
@@ -137,7 +138,7 @@ def use(
     book: PriceBook,
     progress: Callable[[int], None],
 ) -> UsageBook:
-    """Every event that an invoice due on `first` or later can need, up to the end of `last`."""
+    """Every event needed by an invoice due on `first` or later, up to the end of `last`."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     usage = UsageBook(first, last, files={day: [] for day in days})
     for number, subscription in enumerate(subscriptions):
@@ -211,15 +212,15 @@ class _Source:
         return delivery
 
     def _repeat(self, sent: Delivery) -> date:
-        """The same row once more: in the same file, or in one of the next three days'."""
+        """The same row again, in the same file or in one of the next three days'."""
         later = 0 if self._rng.random() < 0.5 else self._rng.randrange(1, 4)
         day = epoch_day(sent.received) + timedelta(days=later)
         self._usage.deliver(day, sent)
         return day
 
     def _correct(self, meter: Meter, units: int, at: int, sent: Delivery) -> tuple[int, int]:
-        """One correction, sometimes two; the second corrects the event or its first correction. Returns what counts of
-        it, and the units that count no more."""
+        """One correction, sometimes two; the second corrects the event or its first correction. Return the row that counts,
+        and the units that no longer count."""
         undone = 0
         corrected = sent
         latest = at + LATEST_SECONDS
@@ -244,9 +245,9 @@ def come_late(
     lookback_days: int,
     count: int,
 ) -> None:
-    """`count` more events whose own period's late window is over when they come, spread over subscriptions and days.
+    """`count` more events that arrive after the late window of their period, spread over subscriptions and days.
 
-    ConfigurationError where so many cannot be: it takes a billed period and a day after its window.
+    ConfigurationError if there is no room: each needs a billed period and a day after its window.
     """
     rng = Random(f"{seed}/late")
     places = [
@@ -274,7 +275,7 @@ def come_late(
 def late_event(
     usage: UsageBook, subscription: Subscription, period: Period, latest: date, rng: Random
 ) -> LateEvent | None:
-    """An event of a day of `period` that comes after the period's late window, by `latest`; None where it cannot be."""
+    """An event of a day of `period` that arrives after the period's late window, by `latest`; None if impossible."""
     earliest = period.end + timedelta(days=usage.late_window_days + 1)
     keys = [
         key
@@ -290,7 +291,7 @@ def late_event(
 
 
 def send_late(usage: UsageBook, subscription: Subscription, event: LateEvent) -> None:
-    """Deliver a late event on its day, at noon, beside an event of its day that came in time."""
+    """Deliver a late event on its day, at noon, next to an event of its day that arrived on time."""
     sent = usage.late.setdefault(subscription.subscription_id, [])
     sent.append(event)
     fields = usage.truth[event.key].plain[0].delivery.row.split(",")

@@ -1,4 +1,4 @@
-"""Bugs of the billing engine in what it meters and adds up. Proposals as in faults."""
+"""Bugs of the billing engine in metering and aggregation. Proposals as in faults."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from billing_recon.simulate.usage import (
 
 Item = TypeVar("Item")
 _TRIES = 6
-"""So many days of an invoice are tried before another invoice is."""
+"""The number of an invoice's days that are tried before another invoice is."""
 _SEVERAL_DAYS = 4
 _DAY = timedelta(days=1)
 
 Change = Callable[[Invoice, Key, DayUsage, Random], tuple[int, int, Sequence[Effective]]]
-"""What the engine has of a key more than was used, in units and events, and the events that are delivered once more."""
+"""The units and events that the engine has in excess of real usage, and the events that are delivered again."""
 
 
 @dataclass(slots=True)
 class UsageFaults:
-    """Where the metering behind the clean invoices of `first` to `last` can go wrong. `used`: invoices struck already."""
+    """Where the metering behind the clean invoices of `first` to `last` can go wrong. `used`: ids with a fault."""
 
     invoices: tuple[Invoice, ...]
     usage: UsageBook
@@ -65,14 +65,19 @@ class UsageFaults:
         lost, twice, corrected, late = Code.USAGE_MISSING, Code.USAGE_DUPLICATE, Code.USAGE_CORRECTED, Code.USAGE_LATE
         account, batch = Reach.ACCOUNT, Reach.BATCH
         return (
-            metered(corrected, "counted_beside", self._both, "a correction is counted beside what it corrects"),
+            metered(
+                corrected,
+                "both_counted",
+                self._both,
+                "a correction is counted in addition to the event that it corrects",
+            ),
             metered(corrected, "ignored", self._original, "a correction of a later day is ignored: the day was closed"),
             summed("day_left_out", lambda key: 0, "a day is left out of the period's sum"),
             summed("day_twice", lambda key: 2 * self.usage.truth[key].units, "a day is added twice"),
-            summed("day_before", self._day_before, "a day is added up with the figure of the day before"),
+            summed("day_before", self._day_before, "a day is added with the previous day's figure"),
             metered(twice, "event_twice", self._event_twice, "an event delivered twice is counted twice"),
             metered(
-                twice, "day_twice", self._day_twice, "a retry delivers a day again, and all of it is counted twice"
+                twice, "day_twice", self._day_twice, "a retry delivers a day again, and the whole day is counted twice"
             ),
             metered(lost, "events_lost", self._some, "some events of a day never reach the engine"),
             metered(lost, "hour_lost", self._hour, "the meter drops an hour"),
@@ -82,13 +87,16 @@ class UsageFaults:
             ),
             Fault(lost, "meter_down", self.meter_down, "a meter drops a day for all customers", batch, several=True),
             Fault(
-                late, "not_adjusted", self.late_usage_lost, "usage after the window is not billed in the next period"
+                late,
+                "not_adjusted",
+                self.late_usage_lost,
+                "usage after the late window is not billed in the next period",
             ),
             Fault(
                 late,
                 "closed_early",
                 self.closed_early,
-                "what came within the late window is not waited for",
+                "the bill is made before the late window ends, without late usage",
                 Reach.LINE,
             ),
         )
@@ -124,7 +132,7 @@ class UsageFaults:
     def _original(
         self, invoice: Invoice, key: Key, used: DayUsage, rng: Random
     ) -> tuple[int, int, Sequence[Effective]]:
-        """Only where the day has one correction, of an event corrected once, that came alone and on a later day."""
+        """Only if the day has one correction, of an event corrected once, and nothing else arrived with it on a later day."""
         begin, end = (
             instant_text(int(invoice.subscription.instant(day).timestamp())) for day in (key[2], key[2] + _DAY)
         )
@@ -135,7 +143,7 @@ class UsageFaults:
         return used.undone[0] - corrected, 0, ()
 
     def _came_later(self, correction: list[str], used: DayUsage) -> bool:
-        """Whether a correction came on a day after its original, and nothing else of the usage day came with it."""
+        """Whether a correction arrived on a later day than its original, without anything else of the usage day."""
         came, happened = date.fromisoformat(correction[7][:10]), date.fromisoformat(correction[6][:10])
         files = (self.usage.files.get(happened + n * _DAY, []) for n in range((came - happened).days))
         original = any(delivery.event_id == correction[8] for file in files for delivery in file)
@@ -175,7 +183,7 @@ class UsageFaults:
         return None
 
     def meter_down(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """A day of one meter, on every invoice on which it makes a difference."""
+        """A day of one meter, on every invoice where it makes a difference."""
         keys = self._keys(invoice)
         if not keys:
             return None
@@ -189,10 +197,10 @@ class UsageFaults:
         )
 
     def _keys(self, invoice: Invoice) -> list[Key]:
-        """The days of an invoice's meters that can be metered wrongly, and whose metering is known in time."""
+        """The days of an invoice's meters that can be metered wrongly, and that are known in time."""
         subscription_id = invoice.subscription.subscription_id
         if subscription_id in self.usage.late:
-            return []  # what comes late is rated on top of what the engine believes
+            return []  # late usage is rated in addition to what the engine believes
         window = timedelta(days=self.windows.late_window_days)
         return [
             key
@@ -206,7 +214,7 @@ class UsageFaults:
     def _changed(
         self, code: Code, invoice: Invoice, keys: Sequence[Key], change: Change, rng: Random
     ) -> Proposal | None:
-        """Days of one meter changed, where all of them are and one line follows."""
+        """Days of one meter changed, if all of them change and exactly one line follows."""
         believed: dict[Key, tuple[int, int]] = {}
         found: list[Finding] = []
         again: list[tuple[Key, Effective]] = []
@@ -234,7 +242,7 @@ class UsageFaults:
         lines: list[EngineLine],
         again: list[tuple[Key, Effective]],
     ) -> None:
-        """The engine has other usage. Events that it counts twice are delivered twice, where they were not in time."""
+        """The engine has other usage. Events that it counts twice are also delivered twice, unless they already were."""
         self.usage.believed.update(believed)
         for key, event in again:
             closed = key[2] + timedelta(days=self.windows.late_window_days)
@@ -268,7 +276,7 @@ class UsageFaults:
         return self.usage.truth[key].units if before is None else before.units
 
     def closed_early(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """The metering is right, and the bill is made without what came from some day after the period's end on."""
+        """The metering is right, but the bill leaves out usage that arrived from some day after the period's end on."""
         subscription, period = invoice.subscription, invoice.period
         keys = [k for k in self.usage.keys_of(subscription.subscription_id) if period.start <= k[2] < period.end]
         if period.start < self.first or subscription.subscription_id in self.usage.late:
@@ -296,7 +304,7 @@ class UsageFaults:
         return None
 
     def late_usage_lost(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """An event of an earlier period comes after its window, and this invoice does not adjust it."""
+        """An event of an earlier period arrives after its window, and this invoice does not adjust it."""
         subscription = invoice.subscription
         believed = any(key in self.usage.believed for key in self.usage.keys_of(subscription.subscription_id))
         if believed or subscription.subscription_id in self.usage.late:
@@ -324,7 +332,7 @@ class UsageFaults:
 
 
 def only_difference(right: list[EngineLine], wrong: list[EngineLine]) -> int | None:
-    """The place of the one line whose total differs; None if there is none, several, or other lines altogether."""
+    """The index of the only line with another total; None if there is none or several, or if the lines are not the same."""
     places = [(line.kind, line.meter, line.charge_id, line.period_start, line.period_end) for line in right]
     if places != [(line.kind, line.meter, line.charge_id, line.period_start, line.period_end) for line in wrong]:
         return None
@@ -335,19 +343,19 @@ def only_difference(right: list[EngineLine], wrong: list[EngineLine]) -> int | N
 
 
 def _without(lost: Sequence[Effective], used: DayUsage) -> tuple[int, int, Sequence[Effective]]:
-    """Events lost; not those that are just what came late of the day, for then it is the window that was too short."""
+    """Lost events, unless they are exactly the day's late ones: that would be a window that was too short."""
     units = sum(event.units for event in lost)
     late = sum(event.units for event in used.plain if _late(event))
     return (0, 0, ()) if units == late else (-units, -len(lost), ())
 
 
 def _late(event: Effective) -> bool:
-    """Whether an event came on a later day than it happened."""
+    """Whether an event arrived on a later day than it happened."""
     return str(epoch_day(event.delivery.received)) > _happened(event)[:10]
 
 
 def _happened(event: Effective) -> str:
-    """The instant of an event, as its row says it."""
+    """The instant of an event, from its row."""
     return event.delivery.row.split(",")[6]
 
 

@@ -13,7 +13,7 @@ from billing_recon.simulate.billing import Invoice, price
 from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook
 from billing_recon.simulate.faults import Fault, Proposal, Reach, together
 from billing_recon.simulate.invoice_faults import InvoiceFaults
-from billing_recon.simulate.line_faults import LineFaults, Lines, line_fault
+from billing_recon.simulate.line_faults import LineFaults, Lines, Way, line_fault
 from billing_recon.simulate.money_faults import MoneyFaults
 from billing_recon.simulate.usage import UsageBook
 from billing_recon.simulate.usage_faults import only_difference
@@ -21,7 +21,7 @@ from billing_recon.simulate.usage_faults import only_difference
 
 @dataclass(slots=True)
 class WideFaults:
-    """Where the engine goes wrong the same way on many lines: prices by version, taxes by region, habits by account."""
+    """Where the engine can make the same error on many lines: prices by version, taxes by region, errors by account."""
 
     lines: Lines
     whole: InvoiceFaults
@@ -34,47 +34,55 @@ class WideFaults:
         every, of_account = self.lines.every, self.whole.of_account
         version, region = Code.PRICE_VERSION, Code.TAX_RATE_JURISDICTION
 
-        def account(code: Code, way: object, doc: str, smallest: Decimal = Decimal(1)) -> Fault[Invoice]:
-            one = every(code, way, smallest=smallest)  # type: ignore[arg-type]
+        def account(code: Code, way: Way, doc: str, smallest: Decimal = Decimal(1)) -> Fault[Invoice]:
+            one = every(code, way, smallest=smallest)
             return Fault(code, "account", of_account(one), doc, Reach.ACCOUNT, several=True)
 
         return (
             Fault(
-                version, "said", self.version_said, "a charge is at another version's price, and says so", Reach.LINE
+                version,
+                "version_named",
+                self.version_named,
+                "a charge has another version's price, and names that version",
+                Reach.LINE,
             ),
-            Fault(version, "unsaid", self.version_unsaid, "a charge is at another version's price unsaid", Reach.LINE),
+            Fault(
+                version,
+                "version_unnamed",
+                self.version_unnamed,
+                "a charge has another version's price without naming that version",
+                Reach.LINE,
+            ),
             Fault(
                 version,
                 "invoice",
                 self.version_of_invoice,
-                "every charge of an invoice is at the other version's price",
+                "every charge of an invoice has the other version's price",
                 several=True,
             ),
             Fault(
                 region,
                 "table_behind",
                 self.table_behind,
-                "the tax table is one version behind for a region from a day on",
+                "from a day on, the tax table has the previous rate of a region",
                 Reach.BATCH,
                 several=True,
             ),
-            account(
-                Code.ROUNDING, money.tax_down, "the engine cuts off the tax of an account on all its invoices", ZERO
-            ),
+            account(Code.ROUNDING, money.tax_down, "tax is truncated on all invoices of an account", ZERO),
             account(Code.MINOR_UNIT, money.in_cents, "all invoices of an account are in cents"),
             account(Code.TAX_BASE, money.on_gross, "an account's discounts do not lower its tax"),
             account(Code.STEP_ORDER, adjusting.discount_after_tax, "an account's discounts are taken after tax", ZERO),
             account(Code.DISCOUNT_VALUE, adjusting.no_discount, "an account's discount is not given on any line"),
-            account(Code.CONTRACT_OVERRIDE, rating.list_price, "an account is billed by the list"),
+            account(Code.CONTRACT_OVERRIDE, rating.list_price, "an account is billed at list prices"),
             account(Code.ALLOWANCE_ROLLOVER, rating.no_allowance, "an account's included units are billed"),
             account(Code.TIER_RATE, rating.other_model, "an account's tiers are priced by the other model"),
         )
 
-    def version_said(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """One charge by the prices of the plan's other version, which the line names."""
+    def version_named(self, invoice: Invoice, rng: Random) -> Proposal | None:
+        """One charge at the prices of the plan's other version, which the line names."""
         return self._version(invoice, rng, said=True)
 
-    def version_unsaid(self, invoice: Invoice, rng: Random) -> Proposal | None:
+    def version_unnamed(self, invoice: Invoice, rng: Random) -> Proposal | None:
         """One charge by the prices of the plan's other version, while the line names the right one."""
         return self._version(invoice, rng, said=False)
 
@@ -90,7 +98,7 @@ class WideFaults:
         return None
 
     def _by_other_version(self, invoice: Invoice, index: int) -> list[EngineLine]:
-        """A line at each other version's price, where that moves no other line."""
+        """A line at each other version's price, if no other line changes."""
         line = invoice.lines[index]
         plan = self.lines.book.plan(line.plan_id, line.plan_version, line.currency)
         found = []
@@ -104,7 +112,7 @@ class WideFaults:
         return found
 
     def version_of_invoice(self, invoice: Invoice, rng: Random) -> Proposal | None:
-        """Every charge that can be, as the other version prices it and says."""
+        """Every possible charge at the other version's price, with that version named."""
         if not self.lines.plain(invoice):
             return None
         return together(
@@ -134,7 +142,7 @@ class WideFaults:
         )
 
     def _taxed(self, invoice: Invoice, book: PriceBook) -> Proposal | None:
-        """An invoice by another tax table: a finding a line that is taxed."""
+        """An invoice by another tax table: one finding per taxed line."""
         wrong = price(invoice.subscription, invoice.period, self.usage, book, self.lines.profile)
         if len(wrong) != len(invoice.lines):
             return None

@@ -1,1 +1,1 @@
-"""One small company a reason code: what went wrong, and the one break with figures and sentence that it must come to."""
+"""One small case per folder: terms and files in, the breaks of its day out. Read any of them like a story."""

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import Result
 
 from billing_recon import day as steps
-from billing_recon.cli.starting import init
+from billing_recon.cli.init import init
 from billing_recon.day import Home
 
 DAYS = (date(2026, 3, 1), date(2026, 3, 2))

@@ -47,5 +47,5 @@ def test_the_demo_injects_at_least_twelve_faults_of_every_kind_that_the_issue_na
 def test_a_real_home_is_never_replaced_by_the_demo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "company.yaml").write_text("name: Real\n", encoding="utf-8")
     assert demo.main(["--home", str(tmp_path)]) == 2
-    assert "no former simulation" in capsys.readouterr().err
+    assert "nor an earlier simulation" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["company.yaml"]

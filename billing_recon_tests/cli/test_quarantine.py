@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from billing_recon.cli.starting import init
+from billing_recon.cli.init import init
 from billing_recon.control import ControlStore
 from billing_recon.day import Home, land
 from billing_recon_tests.feeds.desk import PAYMENT, payment
@@ -103,8 +103,8 @@ def test_csv_and_json_say_the_same_with_the_row_as_it_came_and_amounts_as_text(d
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("list", "--table", "invoices"), "'invoices' is no table"),
-        (("list", "--reason", "BAD"), "'BAD' is no reason"),
+        (("list", "--table", "invoices"), "'invoices' is not a table"),
+        (("list", "--reason", "BAD"), "'BAD' is not a quarantine reason"),
         (("list", "--to", "2026-03-02"), "--to needs --day"),
         (("show", "nothing"), "no row 'nothing' was ever set aside"),
         (("release", "nothing", "--as", "Ana", "--reason", "why"), "no row 'nothing'"),
@@ -156,7 +156,7 @@ def test_a_released_row_leaves_the_list_and_the_row_equation_says_so(home: Path,
     done = typed(*words, "--as", "Ana", "--reason", "confirmed")
     assert done.exit_code == 0
     assert "4 rows in = 2 accepted (1 of them released) + 2 quarantined + 0 duplicates collapsed" in done.stdout
-    assert "Ana is none of the policy's approvers" in done.stdout
+    assert "Ana is not an approver in the policy" in done.stdout
     assert f"billing-recon run --home {home} --day {DAY}" in done.stdout
     assert len(listed(typed, home)) == 3
     (released,) = listed(typed, home, "--status", "released")

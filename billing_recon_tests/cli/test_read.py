@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from typer.testing import Result
 
-from billing_recon_tests.feeds.documents.hostile import STRIPE, samples
 from billing_recon_tests.feeds.documents.pages import TEMPLATE
+from billing_recon_tests.feeds.hostile import STRIPE, samples
 
 Typed = Callable[..., Result]
 

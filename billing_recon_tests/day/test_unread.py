@@ -7,9 +7,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from billing_recon.compute import reconcile
+from billing_recon.compute.engine import build
+from billing_recon.core.reason import Pair
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
+from billing_recon_tests.compute.reconcile.world import DAY, World
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks, run_day
 
@@ -39,9 +44,22 @@ def test_a_posting_in_a_file_that_cannot_be_read_is_not_missing(company: Callabl
     assert breaks(home, LAST) == []
 
 
-def test_a_pair_rests_on_every_layer_that_it_reads() -> None:
-    plain = {relation.name: relation.sql for relation in reconcile.relations(())}
-    changed = {r.name: r.sql for r in reconcile.relations((), ("invoice_lines",)) if r.sql != plain[r.name]}
-    assert all("'expected_billed'" in sql.rpartition("NOT IN")[2] for sql in changed.values())
-    assert {"expected_billed_findings", "booked_findings", "paid_assessed"} <= set(changed)
-    assert reconcile.relations(()) == reconcile.RELATIONS
+def test_a_pair_is_compared_if_every_layer_that_it_reads_is_there() -> None:
+    assert set(reconcile.pairs_compared(())) == set(Pair)
+    without = {pair for pair in Pair if pair not in reconcile.pairs_compared((), ("invoice_lines",))}
+    assert without == {Pair.EXPECTED_BILLED, Pair.BILLED_RENDERED, Pair.BILLED_BOOKED, Pair.BILLED_PAID}
+    assert set(Pair) - set(reconcile.pairs_compared(("payments",))) == {Pair.BILLED_PAID}
+    assert Pair.METERED_USED in reconcile.pairs_compared(("usage_events",)), "a layer without rows has no differences"
+
+
+@pytest.mark.parametrize("found", ["findings", "assessments"])
+def test_of_a_pair_that_is_not_compared_nothing_is_found(found: str) -> None:
+    world = World()
+    world.payment(world.invoice(on=DAY - timedelta(days=5)), amount="1.00", on=DAY - timedelta(days=5))
+    con = world.run("billed_paid").con
+    (relation,) = (one for one in reconcile.RELATIONS if one.name == found)
+    counted = f"SELECT count(*) FROM {found}"
+    assert con.execute(counted).fetchone() == (1,)
+    con.execute("DELETE FROM pairs_compared WHERE pair = 'billed_paid'")
+    build(con, [relation])
+    assert con.execute(counted).fetchone() == (0,)

@@ -61,9 +61,9 @@ class Desk:
     def rows(self, columns: str = "*", of: str = "landed") -> list[tuple[Any, ...]]:
         return self.con.execute(f"SELECT {columns} FROM {of} ORDER BY ALL").fetchall()
 
-    def aside(self, columns: str = "source_row, reason, field") -> list[tuple[Any, ...]]:
+    def quarantined(self, columns: str = "source_row, reason, field") -> list[tuple[Any, ...]]:
         """The quarantine, in the order of the file."""
         return self.con.execute(f"SELECT {columns} FROM landed_quarantine ORDER BY source_file, source_row").fetchall()
 
     def messages(self) -> list[str]:
-        return [row[0] for row in self.aside("message")]
+        return [row[0] for row in self.quarantined("message")]

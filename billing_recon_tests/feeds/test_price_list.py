@@ -47,7 +47,7 @@ def test_two_prices_for_one_key_name_both_rows(desk_of: Desks) -> None:
 @pytest.mark.parametrize(
     ("row", "says"),
     [
-        ("pro,1,USD,calls,abc,usage", "row 2: unit_price 'abc' is no number"),
+        ("pro,1,USD,calls,abc,usage", "row 2: unit_price 'abc' is not a number"),
         ("pro,1,USD,calls,,usage", "row 2: unit_price is empty"),
         ("pro,1,USD,calls,-1,usage", "row 2: unit_price '-1' is below 0"),
         ("pro,1,USD,calls,0.1234567890123,usage", "row 2: unit_price .* has more than the 12 decimals"),

@@ -14,7 +14,7 @@ import pytest
 from billing_recon.compute.engine import session
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.money import Rounding, settle_at
-from billing_recon.feeds.presets import _shipped
+from billing_recon.feeds.effective_feed import preset_feeds
 from billing_recon_tests.feeds.desk import Desk
 
 LAST = date(2026, 5, 1)
@@ -212,10 +212,10 @@ def test_an_azure_bill_lands_by_a_plain_mapping(realdata: Path, tmp_path: Path, 
 
 
 def test_shipped_mappings_name_their_tables() -> None:
-    assert sorted(_shipped("focus-1")) == ["invoice_lines", "subscriptions", "usage_events"]
+    assert sorted(preset_feeds("focus-1")) == ["invoice_lines", "subscriptions", "usage_events"]
     assert (
-        sorted(_shipped("aws-cur"))
-        == sorted(_shipped("aws-cur-2"))
+        sorted(preset_feeds("aws-cur"))
+        == sorted(preset_feeds("aws-cur-2"))
         == ["invoice_lines", "price_list", "subscriptions", "usage_events"]
     )
 

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from billing_recon.core.document import Document, FindingCode
-from billing_recon.feeds.documents import page_text, read, recognise
+from billing_recon.feeds.documents import page_check, read, recognise
 
 SETS = ("peppol/*.xml", "en16931-ubl/*.xml", "zugferd-three-forms/*/*")
 CENT = Fraction(1, 100)
@@ -82,7 +82,7 @@ def test_no_page_shows_another_figure_than_its_data(documents: dict[Path, Docume
         assert [f for f in document.findings if f.code is FindingCode.PAGE_TEXT] == []
         for field in ("number", "payable", "tax_inclusive"):
             other = replace(document, **{field: "87654.32"})
-            assert [f.stated for f in page_text.findings(other, document.page)] == ["87654.32"], document.file
+            assert [f.stated for f in page_check.findings(other, document.page)] == ["87654.32"], document.file
 
 
 def test_line_findings_are_those_of_an_independent_computation(documents: dict[Path, Document]):

@@ -16,7 +16,7 @@ from billing_recon.core.schema import CONTROL_TOTALS, INVOICE_LINES
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.feeds.documents import read, recognise
-from billing_recon.feeds.documents.rendered_rows import rows_of
+from billing_recon.feeds.documents.document_rows import rows_of
 from billing_recon_tests.day.run import breaks, rows, run_day
 
 HOME = Path(__file__).parent / "zugferd_home"
@@ -101,8 +101,8 @@ def test_lines_that_do_not_multiply_are_told_and_not_changed(home: Home) -> None
         if report.message
     }
     assert told == {
-        "2018-03-11": "2 to look at, landed all the same (2 LINE_AMOUNT)",
-        "2018-06-05": "1 to look at, landed all the same (1 LINE_AMOUNT)",
+        "2018-03-11": "2 warnings on rows that landed (2 LINE_AMOUNT)",
+        "2018-06-05": "1 warning on rows that landed (1 LINE_AMOUNT)",
     }
 
 

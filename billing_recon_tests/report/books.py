@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from billing_recon.cli.starting import init
+from billing_recon.cli.init import init
 from billing_recon.compute.engine import session
 from billing_recon.compute.registration import register
 from billing_recon.control import VerdictRecord

@@ -8,8 +8,9 @@ from types import ModuleType
 
 import pytest
 
+from billing_recon.core import figures
 from billing_recon.report import break_working as working
-from billing_recon.report import day_tables, figures, terminal
+from billing_recon.report import day_tables, terminal
 from billing_recon.report.terminal import Col, Screen, Table
 
 

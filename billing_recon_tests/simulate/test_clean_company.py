@@ -326,7 +326,7 @@ def test_a_former_simulation_is_replaced_and_anything_else_refused(tmp_path: Pat
     other = tmp_path / "other"
     other.mkdir()
     (other / "company.yaml").write_text("name: Real\n")
-    with pytest.raises(ConfigurationError, match="not empty and no former simulation"):
+    with pytest.raises(ConfigurationError, match="is neither empty nor an earlier simulation"):
         made(other)
     with pytest.raises(ConfigurationError, match="is a file"):
         made(other / "company.yaml")

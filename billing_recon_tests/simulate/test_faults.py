@@ -390,7 +390,7 @@ def test_more_faults_than_there_is_room_for_are_refused_with_what_is_possible(tm
     assert "PAYMENT_MISSING: 1 asked, places for 0 found" in str(refused.value)
     assert "PAYMENT_MISSING=1 of at most 0" in str(refused.value)
     possible = refused.value.problems[-1]
-    assert possible.startswith("possible, each alone: KEY_UNMAPPED=")
+    assert possible.startswith("possible, if asked for alone: KEY_UNMAPPED=")
     room = {name: int(count) for name, count in (part.split("=") for part in possible.split(": ")[1].split(", "))}
     assert set(room) == set(SUPPORTED)
     assert room["INVOICE_MISSING"] > 0

@@ -10,7 +10,7 @@ import pytest
 from billing_recon.core.company import Profile
 from billing_recon.core.reason import Code
 from billing_recon.simulate import simulate
-from quality.measuring import FIRST, score
+from quality.scores import FIRST, score
 
 DAYS = 6
 FAULTS = {Code.PRORATION: 1, Code.MINOR_UNIT: 2, Code.SUBSCRIPTION_STATE: 1, Code.INVOICE_MISSING: 1}

@@ -1,4 +1,4 @@
-"""A company by another hand than the simulator's: own plans, ledger styles, files and faults, written from the documents alone."""
+"""A company by another author than the simulator's: its own plans, ledger styles, files and faults, from the documentation only."""
 
 from __future__ import annotations
 

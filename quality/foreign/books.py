@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Invoice:
-    """One bill as the engine put it out; `subscription_id` is what it says, `sub` whose it is."""
+    """One bill as issued by the engine; `subscription_id` is the stated one, `sub` the actual one."""
 
     invoice_id: str
     sub: Subscription
@@ -47,7 +47,7 @@ class Company:
     metering: dict[str, tuple[Engine, date, date]] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     set_aside: set[str] = field(default_factory=set)
-    """Invoices whose rows will be set aside: what else is known of them names them."""
+    """Invoices with rows that will be quarantined; their other rows name them."""
     numbers: int = 0
     form: str = ""
 

@@ -75,7 +75,7 @@ class IgnoresCorrections(Engine):
 
 
 class ClosesEarly(Engine):
-    """Bills what had arrived when the period ended, not what came inside the window."""
+    """Bills what had arrived when the period ended, without arrivals within the window."""
 
     code = "USAGE_LATE"
 
@@ -128,7 +128,7 @@ class SeatsOfAfter(Engine):
 
 
 class OldVersion(Engine):
-    """Never migrated: bills the version before, and says so."""
+    """Never migrated: bills the previous version, and names it."""
 
     code = "PRICE_VERSION"
 
@@ -138,7 +138,7 @@ class OldVersion(Engine):
 
 
 class OldPrices(OldVersion):
-    """Says the version in force and charges the prices of the one before: a stale cache."""
+    """Names the version in force and charges the previous version's prices: a stale cache."""
 
     def bill(self, sub: Subscription, start: date, end: date) -> list[Line]:
         lines = super().bill(sub, start, end)
@@ -271,7 +271,7 @@ class NoMinimum(Engine):
 
 
 class MinimumAsFee(Engine):
-    """Bills the whole minimum on top instead of what is missing to it."""
+    """Bills the whole minimum in addition, instead of the shortfall."""
 
     code = "MINIMUM"
 
@@ -362,7 +362,7 @@ class MinimumFirst(Engine):
 
 
 class CreditOnTheOtherSide(Engine):
-    """Takes a credit before tax where it comes after, or after where it comes before."""
+    """Takes a credit before tax instead of after it, or after instead of before."""
 
     code = "STEP_ORDER"
 
@@ -482,7 +482,7 @@ class ShiftsADay(Engine):
 
 
 def _delayed(sub: Subscription, meter: str, day: date) -> bool:
-    """Whether what is lost of a day could as well be a correction or a late arrival that was never read."""
+    """Whether a day's lost units could also be a correction or a late arrival that was not read."""
     return any(e.corrects or (e.received - e.at).total_seconds() > 3600 for e in Engine.of_day(sub, meter, day))
 
 

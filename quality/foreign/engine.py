@@ -53,7 +53,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Contract:
-    """What is agreed beside the plan. Coupons: (id, amount, from, to); credits: (id, amount, granted on)."""
+    """Agreements in addition to the plan. Coupons: (id, amount, from, to); credits: (id, amount, granted on)."""
 
     discount: Decimal | None = None
     discount_until: date | None = None
@@ -107,7 +107,7 @@ class Subscription:
     _indexed: int = 0
 
     def by_day(self) -> dict[tuple[str, date], list[Event]]:
-        """Events by meter and local day; a correction is on the day of what it corrects."""
+        """Events by meter and local day; a correction is on the day of the event that it corrects."""
         if self._indexed != len(self.events):
             self._by_day, self._indexed = {}, len(self.events)
             for event in self.events:
@@ -454,7 +454,7 @@ class Engine:
 
 
 def settle(amount: Fraction, decimals: int, mode: str) -> Decimal:
-    """An exact amount at so many decimals."""
+    """An exact amount with some decimals."""
     scaled = amount * 10**decimals
     with localcontext() as context:
         context.prec = 60

@@ -1,4 +1,4 @@
-"""Journals in the style of the seed: one an invoice, one a line, one a day, or naming their invoice in the memo alone."""
+"""Journals in the style of the seed: one per invoice, line or day, or with the invoice only in the memo."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def layer_forms(company: Company, invoices: list[Invoice]) -> dict[str, Form]:
 
 
 def voids(company: Company, invoices: list[Invoice], extra: list[Invoice], forms: dict[str, Form]) -> None:
-    """Invoices that were void when they left the engine, each issued anew at once; one of them with nothing wrong about it."""
+    """Invoices that the engine voided and reissued at once; one of them without any fault."""
     free = [i for i in invoices if i.subscription_id not in company.used and not batched(company, i)]
     chosen = [i for i in invoices if forms.get(i.invoice_id, "").startswith("void")] + free[:1]
     for invoice in chosen:

@@ -71,7 +71,7 @@ class World:
 
     @property
     def meters(self) -> bool:
-        """Whether the engine says what it metered. Where it does not, a wrong sum is nothing else than wrong usage."""
+        """Whether the engine reports metered usage. If not, a wrong sum cannot be distinguished from wrong usage."""
         return self.seed % 5 != 4
 
     @property
@@ -300,7 +300,7 @@ def _month_end(day: date) -> date:
 
 
 def _anchor(end: date, every: str, back: int) -> date:
-    """An anchor whose `back`-th period ends about `end`; on the 31st where that is possible."""
+    """An anchor with a `back`-th period that ends about `end`; on the 31st if possible."""
     if every == "week":
         return end - timedelta(days=7 * back)
     months = {"month": 1, "quarter": 3, "year": 12}[every] * back

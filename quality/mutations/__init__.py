@@ -1,14 +1,14 @@
-"""Clean companies whose files somebody else has edited, and what a perfect reconciliation would say of each edit.
+"""Clean companies with edited files, and the findings of a perfect reconciliation for each edit.
 
-Written from the canonical tables and the reason codes alone. A mutation edits rows of one table, or of one layer and of
-those downstream of it, and states its findings beforehand; a harmless one states none. It knows no detector and no simulated
-fault.
+Written from the canonical tables and the reason codes only. A mutation edits rows of one table, or of one layer and the
+layers downstream of it, and states its findings beforehand; a harmless one states none. It knows no detector and no
+simulated fault.
 """
 
 from __future__ import annotations
 
 from quality.mutations.company import write_mutated
-from quality.mutations.judging import judge
+from quality.mutations.judgement import judge
 from quality.mutations.table import MUTATIONS
 
 __all__ = ["MUTATIONS", "judge", "write_mutated"]

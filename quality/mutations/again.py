@@ -1,4 +1,4 @@
-"""Rows that come again, bills that are taken back later, money that comes together: nothing of it is a difference."""
+"""Repeated rows, bills reversed later, combined payments: none of them is a difference."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ def _next(books: Books, row: Row) -> str | None:
 
 
 def every_row_twice_in_its_file(books: Books, bill: Bill) -> Findings:
-    """Each row of the bill and of what follows it is twice in its file, word for word: nothing to tell."""
+    """Each row of the bill and of what follows it is twice in its file, unchanged: no finding."""
     for name, rows in _followers(bill).items():
         books.tables[name] += [dict(row) for row in rows]
     return []
 
 
 def every_row_again_the_next_day(books: Books, bill: Bill) -> Findings:
-    """Each row of the bill and of what follows it is in the next day's file as well, with the same ids: nothing to tell."""
+    """Each row of the bill and of what follows it is in the next day's file as well, with the same ids: no finding."""
     for name, rows in _followers(bill).items():
         for row in rows:
             day = _next(books, row)
@@ -45,7 +45,7 @@ def _followers(bill: Bill) -> dict[str, list[Row]]:
 
 
 def voided_the_next_day(books: Books, bill: Bill) -> Findings:
-    """Issued and sent, the next day void, taken back in the ledger and issued anew; the money is for the new one."""
+    """Issued and sent, voided on the next day, reversed in the ledger and issued again; the payment is for the new one."""
     day = _next(books, bill.lines[0])
     if day is None or min(row["_day"] for row in bill.payments) < day:
         return None
@@ -62,7 +62,7 @@ def voided_the_next_day(books: Books, bill: Bill) -> Findings:
 
 
 def paid_net_of_its_fee(books: Books, bill: Bill) -> Findings:
-    """The provider reports what it paid out, and its fee beside it: nothing to tell."""
+    """The provider reports the amount paid out and its fee: no finding."""
     payment = bill.succeeded[0]
     if not payment.get("fee") or not amount_of(payment, "fee") or len(bill.payments) > 1:
         return None
@@ -112,7 +112,7 @@ def billed_to_another(books: Books, bill: Bill) -> Findings:
 
 
 def in_capitals_unmapped(books: Books, bill: Bill) -> Findings:
-    """The documents' system changes the case of the number and no map says so: ids are what they are."""
+    """The document system changes the case of the number, without a mapping: ids are compared as they are."""
     theirs = bill.name.swapcase()
     if theirs == bill.name or not bill.after("render_lag_days"):
         return None

@@ -1,4 +1,4 @@
-"""Edits of whole bills: which there are, whose they are, and for which days."""
+"""Edits of whole bills: their existence, customer and days."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def long_before_the_contract(books: Books, bill: Bill) -> Findings:
 
 
 def a_day_off(books: Books, bill: Bill) -> Findings:
-    """The right charges for a period named a day late."""
+    """The right charges for a period dated a day late."""
     if any(r["kind"] == "proration" for r in bill.lines):
         return None
     for row in bill.lines:
@@ -82,7 +82,7 @@ def a_day_off(books: Books, bill: Bill) -> Findings:
 
 
 def issued_a_day_early(books: Books, bill: Bill) -> Findings:
-    """Issued, printed, booked and paid a day before it was due, its period being over: nothing to tell."""
+    """Issued, printed, booked and paid a day before it was due, after its period: no finding."""
     first = min(date.fromisoformat(r["_day"]) for r in (*bill.lines, *bill.documents, *bill.posted))
     if first <= books.first:
         return None
@@ -91,7 +91,7 @@ def issued_a_day_early(books: Books, bill: Bill) -> Findings:
 
 
 def issued_four_days_late(books: Books, bill: Bill) -> Findings:
-    """Every layer four days late, beyond the grace: missing on the day when it was, and whole when it came."""
+    """Every layer is four days late, beyond the grace period: missing at first, complete when it arrives."""
     known = bill.after("issue_grace_days")
     if not known or bill.day + timedelta(days=4) > books.last:
         return None
@@ -126,7 +126,7 @@ def lost_by_the_engine_alone(books: Books, bill: Bill) -> Findings:
 
 
 def unreadable_line(books: Books, bill: Bill) -> Findings:
-    """A line says the 31st of February; every other layer has it."""
+    """A line is dated the 31st of February; every other layer has the bill."""
     for row in bill.lines[1:]:
         if row["kind"] in ("subscription", "usage") and amount_of(row, "total"):
             delta = -amount_of(row, "total")
@@ -136,7 +136,7 @@ def unreadable_line(books: Books, bill: Bill) -> Findings:
 
 
 def void_and_reissued(books: Books, bill: Bill) -> Findings:
-    """Voided, taken back in the ledger, and issued anew the same day under another number: nothing to tell."""
+    """Voided, reversed in the ledger, and issued again on the same day under another number: no finding."""
     again = bill.copy()
     _void(books, bill, reverse=True)
     assert again.total == bill.total
@@ -144,7 +144,7 @@ def void_and_reissued(books: Books, bill: Bill) -> Findings:
 
 
 def void_and_reissued_dearer(books: Books, bill: Bill) -> Findings:
-    """What was issued anew has a price that the contract has not."""
+    """The reissued bill has a price that is not in the contract."""
     if any(r["kind"] in ("credit", "discount", "minimum") for r in bill.lines):
         return None
     again = bill.copy()
@@ -160,7 +160,7 @@ def void_and_reissued_dearer(books: Books, bill: Bill) -> Findings:
 
 
 def void_and_still_booked(books: Books, bill: Bill) -> Findings:
-    """Voided and issued anew, and the first journal stays."""
+    """Voided and reissued, but the first journal remains."""
     bill.copy()
     _void(books, bill, reverse=False)
     return [on_invoice("REVERSAL_NOT_PROPAGATED", bill, bill.total, pair="billed_booked")]

@@ -106,7 +106,7 @@ class Books:
         self.tables[table] = [row for row in self.tables[table] if id(row) not in gone]
 
     def charge(self, line: Row) -> dict[str, object] | None:
-        """The catalog's charge that a line bills, where its plan has one of its meter and kind."""
+        """The catalog's charge that a line bills, if its plan has one with its meter and kind."""
         plan = self.plans.get((line["plan_id"], line["plan_version"], line["currency"]))
         kind = "usage" if line["kind"] == "usage" else "subscription"
         charges: list[dict[str, object]] = plan["charges"] if plan else []  # type: ignore[assignment]
@@ -196,7 +196,7 @@ class Bill:
         return money(amount, self.currency)
 
     def retax(self, line: Row) -> Decimal:
-        """The line's taxable, tax and total anew from its gross, discount and rate; answers what the total moved by."""
+        """Compute the line's taxable, tax and total from its gross, discount and rate; return the change of the total."""
         before = amount_of(line, "total")
         line["taxable"] = self.say(amount_of(line, "gross") - amount_of(line, "discount"))
         tax = self.settle(amount_of(line, "taxable") * Decimal(line["tax_rate"] or "0"))
@@ -279,7 +279,7 @@ class Bill:
             row[side] = self.say(self.total)
 
     def copy(self, days: int = 0, layers: str = "dlp") -> Bill:
-        """The bill once more under another number, `days` later, in the engine's output and the layers given by letter."""
+        """A copy of the bill under another number, `days` later, in the engine's output and the layers given by letter."""
         name = self.books.new_name(self.name)
         tables = self.books.tables
 

@@ -47,7 +47,7 @@ _POLICY = {
 
 
 def write_by_hand(home: Path) -> Books:
-    """The clean company in `home`, which `init` has made or which is empty; its landing files are for `retelling.write`.
+    """The clean company in `home`, which `init` has made or which is empty; its landing files are for `rewrites.write`.
 
     S-1's month ended on the first day and S-2's on the last, so each is billed on an edge of all that is known.
     """

@@ -1,4 +1,4 @@
-"""Edits of what the engine charges: one line wrong, and document, ledger and payment follow it."""
+"""Edits of the engine's charges: one line is wrong, and document, ledger and payment follow it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ SOLD = ("subscription", "usage", "proration")
 
 
 def single(bill: Bill, *kinds: str) -> Iterator[Row]:
-    """The lines that are alone on their bill with their kind, meter and period, and cost something."""
+    """The lines that cost something and are the only ones on their bill with their kind, meter and period."""
     keys = [(r["kind"], r["meter"], r["period_start"]) for r in bill.lines]
     for row, key in zip(bill.lines, keys, strict=True):
         if row["kind"] in kinds and keys.count(key) == 1 and amount_of(row, "total") > 0:
@@ -20,7 +20,7 @@ def single(bill: Bill, *kinds: str) -> Iterator[Row]:
 
 
 def by_unit(bill: Bill, *kinds: str) -> Iterator[Row]:
-    """Lines whose gross is quantity times unit price."""
+    """Lines with a gross of quantity times unit price."""
     for row in single(bill, *kinds):
         if row["unit_price"] and amount_of(row, "gross") > 20 * bill.unit:
             raw = Decimal(row["quantity"]) * Decimal(row["unit_price"])
@@ -42,7 +42,7 @@ def regross(bill: Bill, row: Row, gross: Decimal) -> Decimal:
 
 
 def dearer(books: Books, bill: Bill) -> Findings:
-    """A unit price a fifth too high, and the line says so."""
+    """A unit price is a fifth too high, as stated on the line."""
     for row in undiscounted(by_unit(bill, "usage", "subscription")):
         if (books.charge(row) or {}).get("model") == "per_unit":
             price = Decimal(row["unit_price"]) * Decimal("1.2")
@@ -179,7 +179,7 @@ def untaxed(books: Books, bill: Bill) -> Findings:
 
 
 def half_taxed(books: Books, bill: Bill) -> Findings:
-    """Only 60% of a line is taxed, though all of it is charged."""
+    """Only 60% of a line is taxed, but all of it is charged."""
     for row in single(bill, *SOLD):
         if amount_of(row, "tax") > 10 * bill.unit:
             before = amount_of(row, "total")
@@ -238,7 +238,7 @@ def a_cent_without_cause(books: Books, bill: Bill) -> Findings:
 
 
 def total_without_cause(books: Books, bill: Bill) -> Findings:
-    """Every figure of a line is right and its total is not: 3.37 more than they make."""
+    """Every figure of a line is right except its total, which is 3.37 too high."""
     for row in single(bill, *SOLD):
         delta = 337 * bill.unit
         row["total"] = bill.say(amount_of(row, "total") + delta)
@@ -249,7 +249,7 @@ def total_without_cause(books: Books, bill: Bill) -> Findings:
 
 
 def hundredfold(books: Books, bill: Bill) -> Findings:
-    """Every figure of a line in the currency's smallest unit, or a hundredfold where it has none."""
+    """Every figure of a line is in the currency's minor unit, or a hundredfold if it has none."""
     for row in single(bill, "usage", "subscription"):
         before = amount_of(row, "total")
         for name in ("gross", "discount", "taxable", "tax", "total"):
@@ -260,7 +260,7 @@ def hundredfold(books: Books, bill: Bill) -> Findings:
 
 
 def a_hundredth(books: Books, bill: Bill) -> Findings:
-    """A line of whole amounts is charged at a hundredth of them."""
+    """A line with whole amounts is charged at a hundredth of them."""
     for row in single(bill, "usage", "subscription"):
         if bill.unit < 1 and all(amount_of(row, name) % 1 == 0 for name in ("gross", "discount", "tax")):
             before = amount_of(row, "total")
@@ -272,7 +272,7 @@ def a_hundredth(books: Books, bill: Bill) -> Findings:
 
 
 def in_other_money(books: Books, bill: Bill) -> Findings:
-    """The whole bill in another currency at the same figures: nothing of its own is billed, and all of it in the other."""
+    """The whole bill is in another currency with the same figures: nothing is billed in its own currency, everything in the other."""
     other = {"EUR": "USD", "USD": "EUR"}.get(bill.currency)
     if not other:
         return None

@@ -1,4 +1,4 @@
-"""Edits of what bills rest on: the contract's own table and the usage feed, while the engine billed by the truth of before."""
+"""Edits of the contract's own table and the usage feed, while the engine billed by the original ones."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def crm_says_another_country(books: Books, bill: Bill) -> Findings:
 
 
 def an_event_lost_in_our_feed(books: Books, bill: Bill) -> Findings:
-    """An event that the engine billed never came to us: the bill has units that usage does not, and so has the metering."""
+    """An event that the engine billed never reached us: bill and metering have units that usage lacks."""
     if any(row["kind"] not in ("subscription", "usage", "proration") for row in bill.lines):
         return None
     zone = next(r["timezone"] for r in books.tables["subscriptions"] if r["subscription_id"] == bill.sub)

@@ -1,4 +1,4 @@
-"""Edits of documents alone: the engine, the ledger and the bank have the bill as it should be."""
+"""Edits of documents only: engine, ledger and bank have the correct bill."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def never_sent(books: Books, bill: Bill) -> Findings:
 
 
 def sent_twice(books: Books, bill: Bill) -> Findings:
-    """A second document of one invoice, which says the same."""
+    """A second document of one invoice, with the same content."""
     _second(books, bill, Decimal(0))
     return _shown(bill, "RENDER_DUPLICATE", bill.total)
 
@@ -81,7 +81,7 @@ def a_line_dearer_on_paper(books: Books, bill: Bill) -> Findings:
 
 
 def a_line_not_printed(books: Books, bill: Bill) -> Findings:
-    """A line is not printed and the sums are without it and its tax."""
+    """A line is not printed, and the sums leave out the line and its tax."""
     lines = {r["line_id"]: r for r in bill.lines if r["kind"] in ("usage", "subscription") and amount_of(r, "total")}
     row = next((r for r in bill.printed if r["line_id"] in lines), None)
     if row is None or len(bill.printed) < 2:
@@ -149,7 +149,7 @@ def a_day_later(books: Books, bill: Bill) -> Findings:
 
 
 def in_other_words(books: Books, bill: Bill) -> Findings:
-    """Descriptions, numbering, order, format and hash of a document are nobody's difference."""
+    """Descriptions, numbering, order, format and hash of a document are no difference."""
     for number, row in enumerate(reversed(bill.printed), 1):
         row["description"], row["line_no"] = f"Leistung {number}", str(10 * number)
     bill.documents[0]["format"], bill.documents[0]["sha256"] = "html", "0" * 64
@@ -163,7 +163,7 @@ def unreadable_document(books: Books, bill: Bill) -> Findings:
 
 
 def for_an_unknown_invoice(books: Books, bill: Bill) -> Findings:
-    """A document names an invoice that nobody issued, and the invoice that it is for has none."""
+    """A document names an invoice that does not exist, and its own invoice has no document."""
     if not bill.after("render_lag_days"):
         return None
     name = books.new_name("INVOICE")

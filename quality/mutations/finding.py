@@ -13,7 +13,7 @@ from quality.mutations.books import Bill, Books
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One break that must be there. `codes`: the first is ours, the others are as honest; `day` empty: any; `line` empty:
-    the break is of the whole invoice; `subscription` *: any. `required` is False for what an honest reader may say or leave unsaid."""
+    the break is of the whole invoice; `subscription` *: any. `required` is False for an optional finding."""
 
     codes: tuple[str, ...]
     pair: str

@@ -12,7 +12,7 @@ from quality.mutations.postings import booked_with_digits_swapped
 
 
 def _map(books: Books, layer: str, rows: list[Row], ours: str) -> str:
-    """A name of its own for `ours` in a layer; the mapping lands on the first day."""
+    """A layer's own name for `ours`; the mapping lands on the first day."""
     theirs = books.new_name("WS")
     books.tables["key_map"].append({"layer": layer, "their_key": theirs, "our_key": ours, "_day": str(books.first)})
     return theirs
@@ -39,7 +39,7 @@ def workspace_with_a_seat_too_many(books: Books, bill: Bill) -> Findings:
 
 
 def ledgers_own_number(books: Books, bill: Bill) -> Findings:
-    """The ledger has its own number of the invoice, and the map says which: nothing to tell."""
+    """The ledger has its own number of the invoice, which is mapped: no finding."""
     theirs = _map(books, "ledger", bill.posted, bill.name)
     for row in (*bill.posted, *bill.settled):
         row["invoice_id"] = theirs
@@ -56,7 +56,7 @@ def ledgers_own_number_and_amount(books: Books, bill: Bill) -> Findings:
 
 
 def in_lower_case(books: Books, bill: Bill) -> Findings:
-    """The documents' system writes the number in lower case, and the map says which: nothing to tell."""
+    """The document system writes the number in lower case, which is mapped: no finding."""
     theirs = bill.name.lower()
     if theirs == bill.name:
         return None

@@ -1,4 +1,4 @@
-"""Edits of the ledger alone: engine, document and bank have the bill as it should be."""
+"""Edits of the ledger only: engine, document and bank have the correct bill."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def receivable_of_another(books: Books, bill: Bill) -> Findings:
 
 
 def booked_into_last_month(books: Books, bill: Bill) -> Findings:
-    """The journal says the last day of the month before."""
+    """The journal is dated the last day of the month before."""
     before = bill.day.replace(day=1) - timedelta(days=1)
     if before < books.first - timedelta(days=20):
         return None
@@ -154,7 +154,7 @@ def two_journals_one_lost(books: Books, bill: Bill) -> Findings:
 
 
 def one_journal_for_two(books: Books, bill: Bill) -> Findings:
-    """Two invoices of a day in one journal, each entry naming its own: nothing to tell."""
+    """Two invoices of a day in one journal, each entry naming its own: no finding."""
     other = books.take(lambda o: o is not bill and o.day == bill.day)
     if other is None:
         return None
@@ -165,7 +165,7 @@ def one_journal_for_two(books: Books, bill: Bill) -> Findings:
 
 
 def one_sum_for_two(books: Books, bill: Bill) -> Findings:
-    """Two invoices of a day and currency in one journal of sums that names neither: nothing to tell."""
+    """Two invoices of a day and currency in one journal of sums that names neither: no finding."""
     other = _mate(books, bill)
     if other is None:
         return None
@@ -259,7 +259,7 @@ def in_finer_figures(books: Books, bill: Bill) -> Findings:
 
 
 def days_later(books: Books, bill: Bill) -> Findings:
-    """Booked two days after the lag in the same month: missing on the day when it was, and whole when it came."""
+    """Booked two days after the lag in the same month: missing at first, complete when it arrives."""
     known = bill.after("ledger_lag_days")
     if known is None or (late := known + timedelta(days=2)) > books.last or late.month != bill.day.month:
         return None

@@ -1,4 +1,4 @@
-"""Edits of the bank's side alone: payments and their journals."""
+"""Edits of payments and their journals only."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def paid_in_three(books: Books, bill: Bill) -> Findings:
 
 
 def paid_in_three_one_lost(books: Books, bill: Bill) -> Findings:
-    """Three payments were due and the second never came."""
+    """Three payments were due and the second one is missing."""
     return _split(books, bill, 2)
 
 
@@ -156,7 +156,7 @@ def given_back(books: Books, bill: Bill) -> Findings:
 
 
 def charged_back_in_part(books: Books, bill: Bill) -> Findings:
-    """The bank takes back two units of money a day later."""
+    """The bank reverses two units of money a day later."""
     if not bill.judged or bill.total < 400 * bill.unit:
         return None
     _back(books, bill, 200 * bill.unit, "chargeback")
@@ -180,7 +180,7 @@ def _back(books: Books, bill: Bill, amount: Decimal, kind: str) -> None:
 
 
 def for_an_unknown_invoice(books: Books, bill: Bill) -> Findings:
-    """The payment names an invoice that nobody issued."""
+    """The payment names an invoice that does not exist."""
     name = books.new_name("INVOICE")
     known = bill.after("payment_terms_days")
     if known is None:

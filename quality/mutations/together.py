@@ -1,4 +1,4 @@
-"""Edits of more than one layer of a bill, each with a fault of its own, and credit notes with one."""
+"""Edits of several layers of a bill, each with its own fault, and faulty credit notes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from quality.mutations.receipts import paid_short
 
 
 def dearer_and_misprinted(books: Books, bill: Bill) -> Findings:
-    """The engine's price is wrong, and the document is a cent off what the engine says: two causes, two breaks."""
+    """The engine's price is wrong, and the document is a cent off the engine's amount: two causes, two breaks."""
     charged = dearer(books, bill)
     return charged + (a_cent_more_at_the_bottom(books, bill) or []) if charged else None
 
@@ -36,7 +36,7 @@ def booked_twice_and_paid_short(books: Books, bill: Bill) -> Findings:
 
 
 def engine_alone_is_wrong(books: Books, bill: Bill) -> Findings:
-    """The engine's line is too dear and every other layer has what the contract says: the engine is the odd one out."""
+    """The engine's line is too expensive, and every other layer agrees with the contract: only the engine differs."""
     if not bill.judged:
         return None
     for row in undiscounted(by_unit(bill, "usage", "subscription")):
@@ -56,7 +56,7 @@ def engine_alone_is_wrong(books: Books, bill: Bill) -> Findings:
 
 
 def billed_twice_by_the_engine_alone(books: Books, bill: Bill) -> Findings:
-    """The engine has the period twice; nobody was sent, booked or charged the second."""
+    """The engine bills the period twice; the second bill was not sent, booked or collected."""
     again = bill.copy(layers="")
     return [
         on_invoice("INVOICE_DUPLICATE", again, bill.total),
@@ -80,7 +80,7 @@ def billed_twice_second_not_booked(books: Books, bill: Bill) -> Findings:
 
 
 def credited_in_full(books: Books, bill: Bill) -> Findings:
-    """A credit note for the whole invoice, printed and booked: it takes back what the contract says is due."""
+    """A credit note for the whole invoice, printed and booked: it reverses what is due by the contract."""
     note = _note(books, bill, "dl")
     return (
         [on_invoice("CREDIT_VALUE|MANUAL_ADJUSTMENT|INVOICE_UNEXPECTED|INVOICE_DUPLICATE", note, -bill.total)]

@@ -1,4 +1,4 @@
-"""Edits of what was used and metered, while every bill stays as it was."""
+"""Edits of used and metered units; every bill stays the same."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def _metered(books: Books, bill: Bill, codes: str, delta: Decimal, day: str) -> 
 
 
 def metered_too_little(books: Books, bill: Bill) -> Findings:
-    """The engine says of one day that it metered 5 units less than were used."""
+    """The engine metered 5 units less on one day than were used."""
     for row in books.tables["metered_usage"]:
         known = date.fromisoformat(row["day"]) + timedelta(days=books.windows["late_window_days"])
         if row["subscription_id"] == bill.sub and Decimal(row["quantity"]) > 8 and books.first < known <= books.last:

@@ -63,7 +63,7 @@ FULL JOIN uncorrected AS n ON n.item = c.item""",
 
 METERED = Relation(
     name="line_metered",
-    inputs=("parted_lines", "metered_days", "usage_rollup", "term_charges", "run_params"),
+    inputs=("parted_lines", "metered_usage", "usage_rollup", "term_charges", "run_params"),
     rows_from=("parted_lines WHERE kind = 'usage' AND b_quantity <> e_quantity",),
     doc=(
         "What the engine says it metered in the days of each usage line whose quantity differs; its last word on a day counts. "
@@ -80,7 +80,7 @@ metered AS (
     SELECT p.item, m.usage_day, arg_max(m.quantity, struct_pack(
             seen := m.observed_on, file := m.source_file, place := m.source_row)) AS metered
     FROM asked AS p
-    JOIN metered_days AS m ON m.subscription_id = p.sub AND m.meter = p.meter
+    JOIN metered_usage AS m ON m.subscription_id = p.sub AND m.meter = p.meter
         AND m.usage_day >= p.period_start AND m.usage_day < p.period_end
     GROUP BY p.item, m.usage_day
 ),
@@ -99,7 +99,7 @@ days AS (
         coalesce(u.corrected, false) AS corrected, coalesce(u.late, false) AS late
     FROM metered AS m
     FULL JOIN used AS u ON u.item = m.item AND u.usage_day = m.usage_day
-    CROSS JOIN (SELECT min(usage_day) AS since FROM metered_days) AS s
+    CROSS JOIN (SELECT min(usage_day) AS since FROM metered_usage) AS s
 ),
 summed AS (
     SELECT p.item FROM parted_lines AS p {NOT_SUMMED} WHERE p.kind = 'usage' AND p.b_quantity <> p.e_quantity

@@ -1,1 +1,28 @@
 """Which rows of two layers belong together: latest versions, bills for periods, lines, journals and payments."""
+
+from __future__ import annotations
+
+from billing_recon.compute.relation import Relation, load
+
+LATEST: tuple[Relation, ...] = load(
+    __package__,
+    *("payment_versions", "latest_payments", "entry_versions", "latest_entries"),
+    *("document_versions", "latest_documents", "document_line_versions", "latest_document_lines"),
+)
+"""Payments, ledger entries, documents and their lines, each in its latest version. After mapped_keys."""
+
+SUMMARY_POSTINGS: tuple[Relation, ...] = load(
+    __package__, "nameless_journals", "journal_references", "journal_matches", "journal_shares"
+)
+"""Journals that name no invoice, and the invoices that they book: by reference, by amount, or as a sum."""
+
+PAYOUTS: tuple[Relation, ...] = load(__package__, "nameless_payments", "payment_matches")
+"""Payments that name no invoice, and the invoices that they pay: by amount, split over several payments, or paid out together."""
+
+REVERSALS: tuple[Relation, ...] = load(
+    __package__, "reversible_lines", "reversal_intervals", "reversals", "credit_coverage"
+)
+"""Which earlier charge a credit note takes back: same customer, product and unit price, first in first out, each unit once.
+
+No step of the day: they are built on request over all lines known by a day (day.credit_notes).
+"""

@@ -1,1 +1,25 @@
-"""One pair of layers per module: its findings and its assessed items."""
+"""Two layers compared, one topic per tuple: its findings (`no_finding` names their columns) and its assessed items."""
+
+from __future__ import annotations
+
+from billing_recon.compute.relation import Relation, load
+
+RENDERED: tuple[Relation, ...] = load(
+    __package__,
+    *("documents", "rendered_ties", "rendered_placed", "rendered_differences", "rendered_header_differences"),
+    *("billed_rendered_findings", "billed_rendered_assessed"),
+)
+"""The engine's invoice against the document that the customer sees: by line if the document names lines, else by header."""
+
+BOOKED: tuple[Relation, ...] = load(
+    __package__,
+    *("booked_ties", "booked_tied", "invoice_journals", "booked_invoices", "booked_placed"),
+    *("rendered_booked_placed", "booked_findings", "booked_assessed"),
+)
+"""The engine's invoice against its journals in the ledger; and documents against journals if the engine has no invoice."""
+
+PAID: tuple[Relation, ...] = load(__package__, "invoice_money", "paid_placed", "paid_findings", "paid_assessed")
+"""The engine's invoice against the money received for it, by invoice."""
+
+METERED: tuple[Relation, ...] = load(__package__, "metered_placed", "metered_findings", "metered_assessed")
+"""Usage against what the engine metered, in units, per subscription and meter."""

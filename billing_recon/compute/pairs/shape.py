@@ -35,7 +35,7 @@ FINDING: dict[str, str] = {
     "figures": f"{AMOUNT}[]",
     "layer": "VARCHAR",
     "sources": SOURCES,
-    "evidence": "VARCHAR",
+    "evidence": "JSON",
 }
 """Column -> type of a pair's findings.
 
@@ -43,7 +43,7 @@ FINDING: dict[str, str] = {
 of the delta by code, empty for one part of the finding's own code. `compared`: both layers have the item, so that a
 tolerance may apply. `sentence`: which sentence of `explain` states the finding, with the figures in `facts`
 (to_json of a struct, amounts exact). `template` and `figures`: the former way, until every pair states facts.
-`layer`: the table at fault. `evidence`: what the break keeps as evidence, a JSON object.
+`layer`: the table at fault. `evidence`: what the break keeps as evidence, an object.
 """
 
 ASSESSED: dict[str, str] = {
@@ -77,6 +77,15 @@ def columns(shape: dict[str, str], given: dict[str, str]) -> str:
     return ", ".join(f"CAST({given.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in shape.items())
 
 
+def _empty(name: str, shape: dict[str, str]) -> str:
+    return f"CREATE MACRO {name}() AS TABLE SELECT {columns(shape, {})} WHERE false"
+
+
+SHAPES: tuple[str, ...] = (_empty("no_finding", FINDING), _empty("no_assessed", ASSESSED))
+"""Table macros without rows that end a pair's statement: `UNION ALL BY NAME SELECT * FROM no_finding()`. They give it every
+column of the shape with its type, so that each branch states only what it has."""
+
+
 def source(table: str, file: str, row: str) -> str:
     """One source row as SQL."""
     return f'struct_pack("table" := \'{table}\', file := {file}, "row" := {row})'
@@ -91,9 +100,6 @@ def counted(figure: str) -> str:
     """A quantity for a sentence: 12,400."""
     return f"group_thousands(say_quantity({figure}))"
 
-
-IN_DOUBT = "; more than one match fits, so none is made."
-"""How a sentence ends that tells of a posting or payment which could be put to an invoice in several ways."""
 
 _ORDER: tuple[Code, ...] = tuple(code for codes in STAGE_CODES.values() for code in codes)
 

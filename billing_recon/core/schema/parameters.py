@@ -189,6 +189,12 @@ LAST_CLOSE = TableSpec(
     doc="When the month before the day's was closed; no row while it is open.",
     part=Part.PARAMETERS,
 )
+PAIRS_COMPARED = TableSpec(
+    "pairs_compared",
+    (Column("pair"),),
+    doc="The pairs that the day compares: those whose layers exist and whose files could be read.",
+    part=Part.PARAMETERS,
+)
 BASELINE_VALUES = TableSpec(
     "baseline_values",
     (
@@ -215,5 +221,6 @@ PARAMETERS: tuple[TableSpec, ...] = (
     LANDING_REPORTS,
     BREAK_DECISIONS,
     LAST_CLOSE,
+    PAIRS_COMPARED,
     BASELINE_VALUES,
 )

@@ -1,8 +1,8 @@
-"""Which of a document's sums do not hold: exact facts about its own figures, whatever format it came in.
+"""Check the arithmetic of a document of any format, exactly, on the figures that it states.
 
 The rules are EN 16931's BR-CO-10 to BR-CO-17, and for a line quantity x price / base quantity - allowances + charges. A
-figure that is not stated gives no finding for it; among summands a missing one counts as nothing. What is stated may be off
-by half of its last place (a cent, or finer where more decimals are stated): any rounding of the exact figure stays within.
+figure that is not stated gives no finding; a missing summand counts as zero. A stated figure may differ by half of its last
+place (a cent, or finer if more decimals are stated), so that any rounding of the exact figure is accepted.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ EXACT = Context(prec=400)
 
 
 def findings(document: Document) -> tuple[Finding, ...]:
-    """Every sum of the document that does not hold: its lines' first, then in the order of a bill.
+    """Return every arithmetic error: those of lines first, then in the order of a bill.
 
-    Figures are decimal texts ("1199.00"); DocumentUnreadable for one that is not. PAGE_TEXT is page_text's.
+    Figures are decimal texts ("1199.00"); raise DocumentUnreadable for another text. PAGE_TEXT findings are page_check's.
     """
     return (
         *(found for line in document.lines for found in _line_amount(line, document.currency)),
@@ -42,7 +42,7 @@ def findings(document: Document) -> tuple[Finding, ...]:
 
 
 def total_of(figures: Iterable[str]) -> str | None:
-    """The exact sum as text, a single figure as it is stated, None of nothing.
+    """Return the exact sum as text, a single figure as stated, None for no figure.
 
     >>> total_of(["0.10", "0.2"]), total_of(["7.0"]), total_of([])
     ('0.30', '7.0', None)
@@ -66,9 +66,7 @@ def _line_amount(line: DocumentLine, currency: str | None) -> Iterator[Finding]:
     working += "".join(f" {'+' if part.charge else '-'} {part.amount}" for part in line.adjustments)
     place = "the line's amount"
     if base == 0:
-        sentence = (
-            f"{working} cannot be computed, its price is for a quantity of 0; {place} is stated as {line.amount}."
-        )
+        sentence = f"{working} cannot be computed, because its price is for a quantity of 0; {place} is stated as {line.amount}."
         yield Finding(FindingCode.LINE_AMOUNT, line.line_no, line.amount, "", sentence)
         return
     exact = _exact(line.quantity) * _exact(line.unit_price) / base + _net(line.adjustments)
@@ -76,10 +74,10 @@ def _line_amount(line: DocumentLine, currency: str | None) -> Iterator[Finding]:
 
 
 def _subtotal(document: Document) -> Iterator[Finding]:
-    """The lines against BT-106 (BR-CO-10), the document's allowances and charges against their totals (11, 12).
+    """Check the lines against BT-106 (BR-CO-10), and allowances and charges against their totals (11, 12).
 
-    Senders differ in the sign of an allowance on a negative invoice, so those two are compared without it: which sign
-    holds is seen in the total without tax.
+    Senders differ in the sign of an allowance on a negative invoice, so these two are compared without sign; the total
+    without tax shows which sign applies.
     """
     amounts = [line.amount for line in document.lines if line.summed and line.amount is not None]
     if document.subtotal is not None and amounts:
@@ -96,10 +94,10 @@ def _subtotal(document: Document) -> Iterator[Finding]:
 
 
 def _tax_exclusive(document: Document) -> Iterator[Finding]:
-    """BT-106 - BT-107 + BT-108 against BT-109 (BR-CO-13).
+    """Check BT-106 - BT-107 + BT-108 against BT-109 (BR-CO-13).
 
-    BT-109 stands between two other sums. Where the one with the tax fails too, the odd figure is BT-109 and the finding
-    belongs there; otherwise it is the subtotal or its allowances and charges.
+    If the sum with tax fails too, BT-109 is the wrong figure and the finding belongs to it; otherwise the subtotal, the
+    allowances or the charges are wrong.
     """
     if document.tax_exclusive is None or document.subtotal is None:
         return
@@ -109,14 +107,14 @@ def _tax_exclusive(document: Document) -> Iterator[Finding]:
     working = f"Subtotal {document.subtotal}"
     working += f" - allowances {allowances}" if allowances else ""
     working += f" + charges {charges}" if charges else ""
-    odd = any(_tax_inclusive(document)) and not any(_subtotal(document))
-    code = FindingCode.TAX_INCLUSIVE if odd else FindingCode.SUBTOTAL
+    wrong_total = any(_tax_inclusive(document)) and not any(_subtotal(document))
+    code = FindingCode.TAX_INCLUSIVE if wrong_total else FindingCode.SUBTOTAL
     place = "the total without tax"
     yield from _unless_equal(code, document.tax_exclusive, exact, document.currency, working, place)
 
 
 def _tax(document: Document) -> Iterator[Finding]:
-    """Each rate's base x rate against its tax (BR-CO-17), and their sum against BT-110 (BR-CO-14)."""
+    """Check each rate's base x rate against its tax (BR-CO-17), and the sum against BT-110 (BR-CO-14)."""
     for part in document.taxes:
         if part.base is not None and part.amount is not None and part.rate is not None:
             if _settled_by_line(document, part):
@@ -133,9 +131,9 @@ def _tax(document: Document) -> Iterator[Finding]:
 
 
 def _settled_by_line(document: Document, part: TaxSubtotal) -> bool:
-    """Whether every line of the rate states its own right tax and these sum to the rate's: rounded line by line.
+    """Whether every line of the rate states its correct tax and these add up to the rate's tax.
 
-    Their sum may be off base x rate by half a place a line, which is another rounding and no error.
+    Tax rounded per line may differ from base x rate by half a place per line, which is not an error.
     """
     rate = _exact(part.rate or "0")
     lines = [line for line in document.lines if line.summed and line.tax_rate and _exact(line.tax_rate) == rate]
@@ -150,7 +148,7 @@ def _settled_by_line(document: Document, part: TaxSubtotal) -> bool:
 
 
 def _tax_inclusive(document: Document) -> Iterator[Finding]:
-    """BT-109 + BT-110 against BT-112 (BR-CO-15). Without a total tax, the taxes by rate are it."""
+    """Check BT-109 + BT-110 against BT-112 (BR-CO-15). Without a total tax, the taxes by rate are added."""
     tax = document.tax or total_of(part.amount for part in document.taxes if part.amount is not None)
     if document.tax_inclusive is None or document.tax_exclusive is None or tax is None:
         return
@@ -162,9 +160,9 @@ def _tax_inclusive(document: Document) -> Iterator[Finding]:
 
 
 def _payable(document: Document) -> Iterator[Finding]:
-    """BT-112 - BT-113 + BT-114 against BT-115 (BR-CO-16), with what is collected for third parties (BR-FXEXT-CO-16)."""
+    """Check BT-112 - BT-113 + BT-114 against BT-115 (BR-CO-16), with amounts collected for third parties (BR-FXEXT-CO-16)."""
     if document.payable is None or document.tax_inclusive is None or document.totals_only:
-        return  # what was prepaid is not known of a document that states totals only
+        return  # a document of totals only does not state prepayments
     exact = _exact(document.tax_inclusive)
     working = f"Total with tax {document.tax_inclusive}"
     for sign, amount, name in (
@@ -188,13 +186,13 @@ def _unless_equal(
     place: str,
     line_no: str | None = None,
 ) -> Iterator[Finding]:
-    """A finding where `exact` does not round to `stated` by any rounding of its last place."""
+    """Yield a finding unless some rounding of `exact` gives `stated`."""
     decimals = max(_decimals(stated), EXPONENTS.get(currency or "", 2))
     more = _exact(stated) - exact
     if abs(more) * 2 <= Fraction(1, 10**decimals):
         return
-    computed, money = _say(exact, decimals), f" {currency}" if currency else ""
-    apart = f"{_say(abs(more), decimals)} {'more' if more > 0 else 'less'}"
+    computed, money = _rounded(exact, decimals), f" {currency}" if currency else ""
+    apart = f"{_rounded(abs(more), decimals)} {'more' if more > 0 else 'less'}"
     sentence = f"{working} is {computed}{money}; {place} is stated as {stated}{money}, {apart}."
     yield Finding(code, line_no, stated, computed, sentence)
 
@@ -215,19 +213,19 @@ def _decimal(text: str) -> Decimal:
     try:
         value = Decimal(text)
     except InvalidOperation as error:
-        raise DocumentUnreadable(f"'{text}' is no decimal number; ask the sender to correct it") from error
+        raise DocumentUnreadable(f"'{text}' is not a decimal number; ask the sender to correct it") from error
     if not value.is_finite():
-        raise DocumentUnreadable(f"'{text}' is no amount; ask the sender to correct it")
+        raise DocumentUnreadable(f"'{text}' is not an amount; ask the sender to correct it")
     return value
 
 
 def _decimals(text: str) -> int:
-    """Decimals that a figure uses: 2 for "10.120", whose last zero says nothing finer."""
+    """Return the number of significant decimals: 2 for "10.120"."""
     return len(text.partition(".")[2].rstrip("0"))
 
 
-def _say(exact: Fraction, decimals: int) -> str:
-    """`exact` at so many decimals, ties away from zero."""
+def _rounded(exact: Fraction, decimals: int) -> str:
+    """Return `exact` at so many decimals, ties away from zero."""
     sign = "-" if exact < 0 else ""
     units = (abs(exact) * 10**decimals * 2 + 1) // 2
     digits = f"{units:0{decimals + 1}d}"

@@ -1,8 +1,8 @@
-"""The lines of an invoice that a document bills, where documents are what the billing engine puts out.
+"""The invoice lines that a document bills, if documents are the billing engine's output.
 
-A document states more than its lines: allowances and charges of the whole, tax by rate, what was prepaid, rounded or collected
-for others. Each is a line of its own, so that nothing is spread over lines by a rule that the document does not state, and
-the lines come to what it asks for. Conventions: ARCHITECTURE 2 (7, 10 and `tax_point: invoice` of 11).
+A document states more than its lines: allowances and charges of the whole, tax by rate, amounts prepaid, rounded or
+collected for others. Each becomes a line of its own, so that nothing is allocated to lines by a rule that the document
+does not state, and the lines add up to the amount payable. docs/feeds.md has the conventions.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from decimal import Decimal
 from billing_recon.core.document import Document, DocumentLine
 from billing_recon.feeds.documents.stated_figures import (
     ZERO,
-    every,
+    as_text,
     figure,
-    first,
-    off,
+    first_known,
+    negated,
+    net_discount,
     plus,
     rate,
-    shown,
+    sum_of_all,
     total,
-    turned,
 )
 
 BILLED_LINE: tuple[str, ...] = (
@@ -42,24 +42,24 @@ BILLED_LINE: tuple[str, ...] = (
     "row_total",
     "row_calculated_at",
 )
-"""What a billed line has beside what the document and its line state."""
+"""Columns of a billed line in addition to those that the document and its line state."""
 
 Texts = dict[str, str | None]
 
 
 def billed_lines(document: Document, lines: Sequence[Texts]) -> Iterator[Texts]:
-    """BILLED_LINE of each line that the document bills; `lines` are its lines as rows of rendered_lines, in order.
+    """Yield BILLED_LINE of each line that the document bills; `lines` are its lines as rows of rendered_lines, in order.
 
-    A line's tax is its own where every line states one and they are the document's tax; otherwise each rate's tax is a line
-    of kind adjustment, meter `tax`. Allowances are lines of kind discount, charges of kind adjustment with a discount below
-    zero; what was prepaid is a credit, and so are rounding and what is collected for others, the other way round. A document
-    without lines bills one.
+    Lines keep their own tax if every line states one and these add up to the document's tax; otherwise each rate's tax is a
+    line of kind adjustment, meter `tax`. An allowance is a line of kind discount, a charge one of kind adjustment with a
+    negative discount. Prepaid amounts are credits; rounding and amounts collected for others are negative credits. A
+    document without lines bills one line.
     """
     d = document
     summed = [line for line in d.lines if line.summed]
     own_tax = _tax_is_of_lines(d, summed)
     for line, texts in zip(summed, lines, strict=True):
-        taken, line_id = off(line.adjustments), texts["row_line_id"]
+        taken, line_id = net_discount(line.adjustments), texts["row_line_id"]
         if figure(line.amount) is None:
             yield texts | _unknown(d, line_id)
             continue
@@ -69,34 +69,36 @@ def billed_lines(document: Document, lines: Sequence[Texts]) -> Iterator[Texts]:
         )  # fmt: skip
         yield texts | found | {name: texts[name] for name in ("row_quantity", "row_unit_price")}
     if not summed:
-        yield _billed(d, "1", "usage", gross=first(figure(d.subtotal), figure(d.tax_exclusive)))
+        yield _billed(d, "1", "usage", gross=first_known(figure(d.subtotal), figure(d.tax_exclusive)))
     yield from of_whole(d)
     if not own_tax:
         yield from _taxes(d)
     for meter, taken_off in (
         ("prepaid", figure(d.prepaid)),
-        ("rounding", turned(figure(d.rounding))),
-        ("collected", turned(figure(d.collected))),
+        ("rounding", negated(figure(d.rounding))),
+        ("collected", negated(figure(d.collected))),
     ):
         if taken_off:
             yield _billed(d, meter, "credit", meter, credit=taken_off)
 
 
 def of_whole(d: Document) -> Iterator[Texts]:
-    """Allowances and charges of the whole document, each one listed, and what of the stated sums is not listed."""
+    """Yield the listed allowances and charges of the whole document, and the rest of their stated totals."""
     known = [a for a in d.adjustments if figure(a.amount) is not None]
     for number, one in enumerate(known, 1):
         kind = "charge" if one.charge else "allowance"
-        yield _billed(d, f"{kind}/{number}", "adjustment" if one.charge else "discount", kind, discount=off((one,)))
-    stated = (figure(d.allowances), turned(figure(d.charges)))
-    rest = plus(total(stated), turned(off(known))) if any(one is not None for one in stated) else None
+        yield _billed(
+            d, f"{kind}/{number}", "adjustment" if one.charge else "discount", kind, discount=net_discount((one,))
+        )
+    stated = (figure(d.allowances), negated(figure(d.charges)))
+    rest = plus(total(stated), negated(net_discount(known))) if any(one is not None for one in stated) else None
     if rest:
         yield _billed(d, "allowance/rest", "discount" if rest > 0 else "adjustment", "allowance", discount=rest)
 
 
 def _taxes(d: Document) -> Iterator[Texts]:
-    if every(figure(tax.amount) for tax in d.taxes) is None:
-        stated = first(figure(d.tax), plus(figure(d.tax_inclusive), turned(figure(d.tax_exclusive))))
+    if sum_of_all(figure(tax.amount) for tax in d.taxes) is None:
+        stated = first_known(figure(d.tax), plus(figure(d.tax_inclusive), negated(figure(d.tax_exclusive))))
         if stated:
             yield _billed(d, "tax", "adjustment", "tax", tax=stated)
         return
@@ -105,7 +107,7 @@ def _taxes(d: Document) -> Iterator[Texts]:
 
 
 def _tax_is_of_lines(d: Document, lines: Sequence[DocumentLine]) -> bool:
-    of_lines = every(figure(line.tax) for line in lines)
+    of_lines = sum_of_all(figure(line.tax) for line in lines)
     return of_lines is not None and of_lines == figure(d.tax)
 
 
@@ -121,26 +123,26 @@ def _billed(
     tax: Decimal | None = None,
     tax_rate: str | None = None,
 ) -> Texts:
-    taxable = plus(gross, turned(discount))
+    taxable = plus(gross, negated(discount))
     figures = {
         "row_gross": gross,
         "row_discount": discount,
         "row_credit": credit,
         "row_taxable": taxable,
         "row_tax": tax or ZERO,
-        "row_total": plus(taxable, tax or ZERO, turned(credit)),
+        "row_total": plus(taxable, tax or ZERO, negated(credit)),
     }
-    ours = {name: shown(None, known, d) for name, known in figures.items()}
+    ours = {name: as_text(None, known, d) for name, known in figures.items()}
     return ours | {"row_line_id": line_id, "row_kind": kind, "row_meter": meter, "row_tax_rate": tax_rate, **_days(d)}
 
 
 def _unknown(d: Document, line_id: str | None) -> Texts:
-    """A line whose amount is no figure: it is set aside for what it lacks."""
+    """Return a line whose amount is not a figure; it is quarantined for its missing amounts."""
     return {"row_line_id": line_id, "row_kind": "usage", **_days(d)}
 
 
 def _days(d: Document) -> Texts:
-    """The day of issue as the line's period and as when it was calculated; a mapping may know better."""
+    """Return the day of issue as the line's period and calculation time; a mapping may replace it."""
     try:
         day = date.fromisoformat(d.issued_on or "")
     except ValueError:

@@ -1,6 +1,6 @@
-"""UN/CEFACT Cross Industry Invoice (EN 16931, every level of ZUGFeRD 2 and Factur-X, XRechnung), and ZUGFeRD 1 before it.
+"""UN/CEFACT Cross Industry Invoice (EN 16931, every level of ZUGFeRD 2 and Factur-X, XRechnung), and ZUGFeRD 1.
 
-ZUGFeRD 1 has the same tree under other names, so one reader serves both with a vocabulary each.
+ZUGFeRD 1 has the same tree with other names, so one reader serves both with a vocabulary each.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from billing_recon.core.document import (
     TaxSubtotal,
 )
 from billing_recon.feeds.documents.arithmetic import EXACT, total_of
-from billing_recon.feeds.documents.element import Stated, figure, iso_date
 from billing_recon.feeds.documents.type_codes import kind_of
+from billing_recon.feeds.documents.xml_element import Node, figure, iso_date
 
 FORM = "cii"
 FORM_1 = "zugferd1"
@@ -31,7 +31,7 @@ FAMILIES = (
     "{urn:un:unece:uncefact:data:standard:CBFBUY:",
     "{urn:ferd:CrossIndustryDocument:",
 )
-"""Beginnings of root tags that are recognised; VOCABULARIES says which of them can be read."""
+"""Prefixes of recognised root tags; VOCABULARIES lists those that can be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ ZUGFERD_1 = Vocabulary(
 VOCABULARIES: dict[str, Vocabulary] = {
     f"{{{CII.root}}}CrossIndustryInvoice": CII,
     f"{{{ZUGFERD_1.root}}}CrossIndustryDocument": ZUGFERD_1,
-    # ZUGFeRD 1 as its first senders used it, before its namespaces were settled: the parts have none.
+    # ZUGFeRD 1 as first used, before its namespaces were settled: the parts have none.
     "{urn:un:unece:uncefact:data:standard:CBFBUY:5}Invoice": replace(
         ZUGFERD_1, root="urn:un:unece:uncefact:data:standard:CBFBUY:5", parts=""
     ),
@@ -86,18 +86,18 @@ VOCABULARIES: dict[str, Vocabulary] = {
 """Root tag -> vocabulary: all that `read` accepts."""
 
 UNSUMMED = ("GROUP", "GRUPPIERUNG", "INFORMATION")
-"""Line status reason codes (BT-X-8, the second ZUGFeRD 2.0's) of lines whose amount other lines hold (BR-FXEXT-CO-10)."""
+"""Line status reason codes (BT-X-8; the second is ZUGFeRD 2.0's) of lines whose amount is in other lines (BR-FXEXT-CO-10)."""
 
 
 def read(root: etree._Element, name: str) -> Document:
-    """The document, without findings. Raises DocumentUnreadable for another message, or for what is no figure."""
+    """Read the document, without findings. Raise DocumentUnreadable for another message or an invalid figure."""
     words = VOCABULARIES.get(str(root.tag))
     if words is None:
         raise DocumentUnreadable(_refusal(root))
     prefixes = {"rsm": words.root, "ram": words.parts}
     settled = f"rsm:{words.transaction}/ram:{words.settlement}"
     currency = (root.findtext(f"{settled}/ram:InvoiceCurrencyCode", namespaces=prefixes) or "").strip() or None
-    here = Stated(root, prefixes, currency)
+    here = Node(root, prefixes, currency)
     header, transaction = here.at(f"rsm:{words.header}"), here.at(f"rsm:{words.transaction}")
     settlement, totals = here.at(settled), here.at(f"{settled}/ram:{words.totals}")
     if header is None or transaction is None or settlement is None or totals is None:
@@ -147,7 +147,7 @@ def read(root: etree._Element, name: str) -> Document:
             for part in settlement.all("ram:InvoiceReferencedDocument")
             if (number := part.text(f"ram:{words.referenced}"))
         ),
-        totals_only=not rates and totals.at("ram:LineTotalAmount") is None,  # every level but MINIMUM must have both
+        totals_only=not rates and totals.at("ram:LineTotalAmount") is None,  # every level but MINIMUM has both
     )
 
 
@@ -156,13 +156,13 @@ def _refusal(root: etree._Element) -> str:
     if tag.localname == "SCRDMCCBDACIOMessageStructure":
         return "an Order-X document is an order, not an invoice; it bills nothing"
     return (
-        f"{tag.localname} of '{tag.namespace}' is a version of the Cross Industry Invoice that is not read; "
-        "ask the sender for the one of EN 16931 (CrossIndustryInvoice:100)"
+        f"{tag.localname} of '{tag.namespace}' is an unsupported version of the Cross Industry Invoice; "
+        "ask the sender for that of EN 16931 (CrossIndustryInvoice:100)"
     )
 
 
-def _issue_date(header: Stated) -> str | None:
-    """The date as udt:DateTimeString with its format, as udt:DateTime, or directly in IssueDateTime."""
+def _issue_date(header: Node) -> str | None:
+    """Return the date from udt:DateTimeString with its format, udt:DateTime, or IssueDateTime itself."""
     issued = header.at("ram:IssueDateTime")
     if issued is None:
         return None
@@ -172,8 +172,8 @@ def _issue_date(header: Stated) -> str | None:
     return None
 
 
-def _party_name(transaction: Stated, party: str) -> str | None:
-    """BT-27 or BT-44, the registered name; the trading name or the contact where only that is stated."""
+def _party_name(transaction: Node, party: str) -> str | None:
+    """Return BT-27 or BT-44, the registered name; else the trading name, else the contact."""
     return transaction.text(
         f"{party}ram:Name",
         f"{party}ram:SpecifiedLegalOrganization/ram:TradingBusinessName",
@@ -181,14 +181,14 @@ def _party_name(transaction: Stated, party: str) -> str | None:
     )
 
 
-def _tax(totals: Stated) -> str | None:
-    """BT-110. A second one may stand there in the accounting currency (BT-111), which is another figure."""
-    ours = [amount for amount in totals.all("ram:TaxTotalAmount") if amount.is_ours()]
+def _tax(totals: Node) -> str | None:
+    """Return BT-110. A second total may be there in the accounting currency (BT-111), which is another figure."""
+    ours = [amount for amount in totals.all("ram:TaxTotalAmount") if amount.in_document_currency()]
     text = ours[0].own_text() if ours else None
     return None if text is None else figure(text, "TaxTotalAmount")
 
 
-def _lines(transaction: Stated, words: Vocabulary) -> Iterator[DocumentLine]:
+def _lines(transaction: Node, words: Vocabulary) -> Iterator[DocumentLine]:
     about = "ram:AssociatedDocumentLineDocument/ram:"
     for position, item in enumerate(transaction.all("ram:IncludedSupplyChainTradeLineItem"), start=1):
         price, base = _price(item, f"ram:{words.line_agreement}/ram:")
@@ -212,10 +212,10 @@ def _lines(transaction: Stated, words: Vocabulary) -> Iterator[DocumentLine]:
         )
 
 
-def _price(item: Stated, agreement: str) -> tuple[str | None, str | None]:
-    """The net price (BT-146) and the quantity that it is for (BT-149), which may stand under the gross price alone.
+def _price(item: Node, agreement: str) -> tuple[str | None, str | None]:
+    """Return the net price (BT-146) and its base quantity (BT-149), which may be under the gross price only.
 
-    Where no net price is stated it is the gross price less its allowance (or plus its charge), in exact decimals.
+    Without a net price, it is the gross price less its allowance (or plus its charge), in exact decimals.
     """
     net, gross = item.at(f"{agreement}NetPriceProductTradePrice"), item.at(f"{agreement}GrossPriceProductTradePrice")
     price = net.money("ram:ChargeAmount") if net is not None else None
@@ -232,19 +232,19 @@ def _price(item: Stated, agreement: str) -> tuple[str | None, str | None]:
     return price, base
 
 
-def _object_of(settlement: Stated, words: Vocabulary) -> str | None:
+def _object_of(settlement: Node, words: Vocabulary) -> str | None:
     """BT-128: the line's referenced document of type 130."""
     references = settlement.all("ram:AdditionalReferencedDocument")
     found = (part.text(f"ram:{words.referenced}") for part in references if part.text("ram:TypeCode") == "130")
     return next(found, None)
 
 
-def _is_charge(part: Stated) -> bool:
-    """The indicator's value; udt's namespace differs between generations."""
+def _is_charge(part: Node) -> bool:
+    """Return the indicator's value; its namespace differs between generations."""
     return (part.text("ram:ChargeIndicator/{*}Indicator", "ram:ChargeIndicator") or "").lower() in ("true", "1")
 
 
-def _adjustments(settlement: Stated, words: Vocabulary) -> tuple[Adjustment, ...]:
+def _adjustments(settlement: Node, words: Vocabulary) -> tuple[Adjustment, ...]:
     return tuple(
         Adjustment(
             charge=_is_charge(part),
@@ -257,8 +257,8 @@ def _adjustments(settlement: Stated, words: Vocabulary) -> tuple[Adjustment, ...
     )
 
 
-def _logistics(settlement: Stated, words: Vocabulary) -> tuple[Adjustment, ...]:
-    """Freight and packing (ZUGFeRD 1, EXTENDED): charges under a name of their own, part of the total of charges."""
+def _logistics(settlement: Node, words: Vocabulary) -> tuple[Adjustment, ...]:
+    """Return freight and packing (ZUGFeRD 1, EXTENDED): charges with their own element, part of the total of charges."""
     return tuple(
         Adjustment(
             charge=True,

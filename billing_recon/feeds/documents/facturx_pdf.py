@@ -1,28 +1,28 @@
-"""Factur-X and ZUGFeRD: a PDF with its invoice inside as XML. Both are read, and held against each other."""
+"""Factur-X and ZUGFeRD: a PDF with its invoice embedded as XML. Both are read and compared."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from billing_recon.core.document import Document, DocumentUnreadable
-from billing_recon.feeds.documents import page_text, xml_invoice
-from billing_recon.feeds.documents.sandbox import open_pdf
+from billing_recon.feeds.documents import page_check, xml_invoice
+from billing_recon.feeds.documents.pdf_reader import open_pdf
 
 FORM = "facturx"
 
 INVOICES = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml", "cii.xml", "ubl.xml")
-"""Names under which the formats put the invoice, in lower case. Another name counts where an invoice is inside."""
+"""File names of the embedded invoice by format, in lower case. A file of another name counts if it is an invoice."""
 
 ORDERS = ("order-x.xml",)
 
 
 def is_pdf(data: bytes) -> bool:
-    """Whether it begins as a PDF; readers allow up to a kilobyte of something else before."""
+    """Whether it begins like a PDF; readers allow up to a kilobyte before."""
     return b"%PDF-" in data[:1024]
 
 
 def has_invoice(data: bytes) -> bool:
-    """Whether the PDF carries XML that claims to be an invoice (or an order, which `read` refuses by name)."""
+    """Whether the PDF embeds XML that claims to be an invoice (or an order, which `read` refuses by name)."""
     try:
         attachments = open_pdf(data).attachments
     except DocumentUnreadable:
@@ -31,7 +31,7 @@ def has_invoice(data: bytes) -> bool:
 
 
 def read(data: bytes, name: str) -> Document:
-    """The embedded invoice with the text of the pages, and findings of both. Raises DocumentUnreadable."""
+    """Read the embedded invoice and the text of the pages, with findings of both. Raise DocumentUnreadable."""
     pdf = open_pdf(data)
     claims = [(inside, content) for inside, content in pdf.attachments if _claims(inside, content)]
     if not claims:
@@ -45,7 +45,7 @@ def read(data: bytes, name: str) -> Document:
         document = xml_invoice.read(content, name)
     except DocumentUnreadable as error:
         raise DocumentUnreadable(f"{inside} inside the PDF: {error}") from error
-    found = page_text.findings(document, pdf.page)
+    found = page_check.findings(document, pdf.page)
     return replace(document, format=FORM, page=pdf.page, findings=(*document.findings, *found))
 
 
@@ -54,7 +54,7 @@ def _claims(name: str, content: bytes) -> bool:
 
 
 def _rank(name: str, content: bytes) -> tuple[bool, bool, int]:
-    """Readable invoices first, then orders; among invoices the name that the newest format gives."""
+    """Sort key: readable invoices before orders, and names of newer formats first."""
     lowered = name.lower()
     known = INVOICES.index(lowered) if lowered in INVOICES else len(INVOICES)
     return (lowered in ORDERS, xml_invoice.recognise(content) is None, known)

@@ -1,4 +1,4 @@
-"""An HTML page of a stranger: its visible text, what a CSS selector finds, and its tables as grids. Nothing is fetched or run."""
+"""An HTML page of an unknown sender: visible text, CSS selection, and tables as grids. Nothing is fetched or executed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itertools import count
 from lxml import etree, html
 
 from billing_recon.core.document import DocumentUnreadable
-from billing_recon.feeds.documents.css import Selecting
+from billing_recon.feeds.documents.css_selectors import Selection
 from billing_recon.feeds.documents.pdf_text import normalised
 
 LARGEST_BYTES = 16 * 1024 * 1024
@@ -34,35 +34,35 @@ _START = re.compile(
 _DECLARED = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _ENCODINGS = ("utf-8", "cp125", "iso8859", "ascii", "shift_jis", "euc", "gb", "big5", "koi8", "mac")
-"""Beginnings of the names of encodings that pages have; other codecs of Python are no such, and some are slow."""
+"""Prefixes of encodings that pages use; Python's other codecs are not encodings of pages, and some are slow."""
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 
 
 class HtmlPage:
-    """A parsed page without what is not seen (scripts, styles, what is hidden)."""
+    """A parsed page without invisible parts (scripts, styles, hidden elements)."""
 
     def __init__(self, root: html.HtmlElement) -> None:
         self.root = root
         body = root.find("body")
         self.text = text_of(root if body is None else body)
-        self._selecting = Selecting(root)
+        self._selection = Selection(root)
 
     def selected(self, selector: str, inside: html.HtmlElement | None = None) -> list[html.HtmlElement]:
-        """The elements that a selector finds, on the page or inside an element, in the order of the page."""
-        return self._selecting.select(self.root if inside is None else inside, selector)
+        """Return the elements that a selector matches, on the page or inside an element, in page order."""
+        return self._selection.select(self.root if inside is None else inside, selector)
 
 
 def is_html(data: bytes, name: str = "") -> bool:
-    """Whether bytes begin as a web page; a part of one, without its beginning, is told by the file's name."""
+    """Whether bytes begin like a web page; a fragment without that beginning is recognised by the file's name."""
     return _START.match(data[:4096].replace(b"\0", b"")) is not None or name.lower().endswith(
         (".html", ".htm", ".xhtml")
     )
 
 
 def parse(data: bytes) -> HtmlPage:
-    """The page in the encoding that it declares, else UTF-8, else Windows-1252. Raises DocumentUnreadable."""
+    """Parse a page in its declared encoding, else UTF-8, else Windows-1252. Raise DocumentUnreadable."""
     if len(data) > LARGEST_BYTES:
-        raise DocumentUnreadable(f"the page has {len(data) // 1024 // 1024} MB, more than any invoice")
+        raise DocumentUnreadable(f"the page has {len(data) // 1024 // 1024} MB, too many for an invoice")
     if data.count(b"<") > MOST_TAGS:
         raise DocumentUnreadable(f"the page has more than {MOST_TAGS:,} tags, more than any invoice")
     text = _CONTROLS.sub(" ", data.decode(_encoding(data), errors="replace"))
@@ -76,13 +76,13 @@ def parse(data: bytes) -> HtmlPage:
                 _drop(element)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError) as error:
         raise DocumentUnreadable(
-            f"not a web page that can be parsed ({' '.join(str(error).split())[:200]}); ask for it again"
+            f"the web page cannot be parsed ({' '.join(str(error).split())[:200]}); ask for it again"
         ) from error
     return HtmlPage(root)
 
 
 def text_of(element: html.HtmlElement) -> str:
-    """The text as one sees it: a line for each block or table row, two spaces between cells, runs of blanks as one."""
+    """Return the visible text: a line per block or table row, two spaces between cells, runs of blanks as one."""
     if not len(element):
         return _line(_plain(element.text))
     pieces: list[str] = []
@@ -99,9 +99,9 @@ def text_of(element: html.HtmlElement) -> str:
 
 
 def grid(table: html.HtmlElement) -> list[list[str]]:
-    """The rows of a table as texts of their cells, one for each column: a cell that spans several stands in the first of them.
+    """Return the rows of a table as cell texts, one per column; a spanning cell fills the first of its columns.
 
-    Rows of tables inside a cell are not the table's own.
+    Rows of nested tables are not included.
     """
     rows: list[list[str]] = []
     below: dict[int, int] = {}
@@ -146,7 +146,7 @@ def _span(cell: html.HtmlElement, name: str) -> int:
 
 
 def _encoding(data: bytes) -> str:
-    """What the byte order mark says, else the page, else UTF-8 where it is that, else Windows-1252."""
+    """Return the encoding by byte order mark, else as declared, else UTF-8 if valid, else Windows-1252."""
     for mark, encoding in _MARKS:
         if data.startswith(mark):
             return encoding
@@ -168,7 +168,7 @@ def _is_unseen(element: html.HtmlElement) -> bool:
 
 
 def _drop(element: etree._Element) -> None:
-    """Take an element off the page, leaving the text that follows it."""
+    """Remove an element from the page, but not the text after it."""
     if isinstance(element, html.HtmlElement):
         element.drop_tree()
 
@@ -178,5 +178,5 @@ def _plain(text: str | None) -> str:
 
 
 def _line(line: str) -> str:
-    """One line with single blanks, and two where a cell ended."""
+    """Return one line with single blanks, and two after each cell."""
     return "  ".join(part for cell in line.split("\0") if (part := " ".join(cell.split())))

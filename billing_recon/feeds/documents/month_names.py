@@ -1,4 +1,4 @@
-"""Names of months as invoices print them, so that a date is read the same whatever the machine's own language."""
+"""Month names as invoices print them, so that dates do not depend on the machine's locale."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MONTHS: dict[str, tuple[str, ...]] = {
     "pl": ("stycznia", "lutego", "marca", "kwietnia", "maja", "czerwca", "lipca", "sierpnia", "września", "października", "listopada", "grudnia"),
     "cs": ("ledna", "února", "března", "dubna", "května", "června", "července", "srpna", "září", "října", "listopadu", "prosince"),
 }  # fmt: skip
-"""Language -> the twelve months, in the form that stands in a date."""
+"""Language -> the twelve months, in the form used in dates."""
 
 _SHORT: dict[str, dict[str, int]] = {
     "de": {"mrz": 3, "jän": 1, "jänner": 1, "feber": 2},
@@ -29,13 +29,13 @@ _SHORT: dict[str, dict[str, int]] = {
     "pl": {"paz": 10, "wrz": 9},
     "cs": {"cvn": 6, "cvc": 7},
 }
-"""Short forms that are no beginning of the name, or the beginning of two."""
+"""Abbreviations that are not a prefix of the name, or a prefix of two names."""
 
 _WORD = re.compile(r"[^\W\d_]{3,}\.?")
 
 
 def number_of(word: str, language: str) -> int | None:
-    """Which month a word names, in full or shortened to a beginning that only one month has.
+    """Return the month that a word names, in full or as an unambiguous prefix.
 
     >>> number_of("Mai", "de"), number_of("juil.", "fr"), number_of("mrt", "nl"), number_of("Ju", "en"), number_of("ma", "nl")
     (5, 7, 3, None, None)
@@ -48,7 +48,7 @@ def number_of(word: str, language: str) -> int | None:
 
 
 def with_numbers(text: str, language: str) -> str:
-    """`text` with each name of a month as its two digits.
+    """Return `text` with each month name as two digits.
 
     >>> with_numbers("7. Mai 2014", "de"), with_numbers("02 Juillet 2015", "fr")
     ('7. 05 2014', '02 07 2015')

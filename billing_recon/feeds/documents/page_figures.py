@@ -1,4 +1,4 @@
-"""What a page shows, into the writing of a Document: figures with a decimal point, dates as YYYY-MM-DD. Nothing is guessed."""
+"""Convert figures and dates as printed to a Document's notation: decimal point, YYYY-MM-DD. Nothing is guessed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from functools import lru_cache
 from typing import Literal
 
 from billing_recon.core.document import DocumentUnreadable
-from billing_recon.feeds.documents.element import LONGEST_FIGURE
 from billing_recon.feeds.documents.month_names import with_numbers
+from billing_recon.feeds.documents.xml_element import LONGEST_FIGURE
 
 LONGEST_SHOWN = 120
-"""Characters of a shown figure or date with its signs and currency. More is another text than was meant."""
+"""Characters of a printed figure or date with signs and currency. A longer text is not one."""
 
 _MINUS = str.maketrans("−–—‐‑", "-----")
 _SPACES = re.compile(r"[\s\u00a0\u2000-\u200b\u202f\u205f\u2060\ufeff]+")
@@ -21,10 +21,10 @@ _CREDIT = re.compile(r"\s*(cr\.?|credit)\s*", re.IGNORECASE)
 
 
 def figure(text: str, decimal: str, thousands: str) -> str:
-    """The figure in `text` with a decimal point and the decimals that it shows. `thousands` are the marks that may group.
+    """Return the figure in `text` with a decimal point and the decimals as printed. `thousands` are the marks that may group.
 
-    Beside the digits may stand a currency, a percent sign, and a minus before or behind them, brackets, or CR. Groups
-    must have three digits (or two before the last three, as in India). Raises DocumentUnreadable for anything else.
+    Next to the digits may be a currency, a percent sign, a minus on either side, parentheses, or CR. Groups must have
+    three digits (or two before the last three, as in India). Raise DocumentUnreadable for anything else.
 
     >>> figure("EUR 1.234,50", ",", ".' "), figure("(1,234.5)", ".", ", "), figure("€ 5,-", ",", "."), figure("21 %", ",", ".")
     ('1234.50', '-1234.5', '5', '21')
@@ -32,7 +32,7 @@ def figure(text: str, decimal: str, thousands: str) -> str:
     plain = _SPACES.sub(" ", text.translate(_MINUS)).strip()
     core = _CORE.search(plain) if len(plain) <= LONGEST_SHOWN else None
     if core is None:
-        raise DocumentUnreadable(f"'{text.strip()[:LONGEST_SHOWN]}' is no figure")
+        raise DocumentUnreadable(f"'{text.strip()[:LONGEST_SHOWN]}' is not a figure")
     before, digits, after = plain[: core.start()], core[0], plain[core.end() :]
     if before.endswith(decimal) and before[-2:-1] in ("", *" -+($€£¥"):  # ".50", but not "Rs.50"
         before, digits = before[:-1], f"0{before[-1]}{digits}"
@@ -42,7 +42,7 @@ def figure(text: str, decimal: str, thousands: str) -> str:
     if not _grouped(thousands).fullmatch(whole) or (mark and not _DIGITS.fullmatch(part)) or _DIGITS.search(after):
         marks = " ".join(f"'{mark}'" for mark in thousands) or "nothing"
         raise DocumentUnreadable(
-            f"'{text.strip()}' is no figure with '{decimal}' before decimals and {marks} in thousands"
+            f"'{text.strip()}' is not a figure with '{decimal}' before decimals and {marks} in thousands"
         )
     value = _OTHER.sub("", whole) + (f".{part}" if part else "")
     if len(value) > LONGEST_FIGURE:
@@ -50,12 +50,12 @@ def figure(text: str, decimal: str, thousands: str) -> str:
     opened, closed = before.count("("), after.count(")")
     negative = (before + after).count("-") + opened + bool(_CREDIT.fullmatch(after))
     if negative > 1 or opened != closed:
-        raise DocumentUnreadable(f"'{text.strip()}' has signs that contradict each other")
+        raise DocumentUnreadable(f"'{text.strip()}' has contradictory signs")
     return f"-{value}" if negative else value
 
 
 def day(text: str, formats: tuple[str, ...], language: str) -> str:
-    """The date in `text` as YYYY-MM-DD, by the first of the strptime formats that fits.
+    """Return the date in `text` as YYYY-MM-DD, by the first of the strptime formats that fits.
 
     >>> day("7. Mai 2014", ("%d. %B %Y",), "de"), day("August 3 , 2014", ("%B %d , %Y",), "en"), day("8-9-2022", ("%d-%m-%Y",), "nl")
     ('2014-05-07', '2014-08-03', '2022-09-08')
@@ -69,11 +69,11 @@ def day(text: str, formats: tuple[str, ...], language: str) -> str:
                 return _parsed(value, form).isoformat()
             except ValueError:
                 continue
-    raise DocumentUnreadable(f"'{shown[:LONGEST_SHOWN]}' is no date as {' or '.join(formats)}")
+    raise DocumentUnreadable(f"'{shown[:LONGEST_SHOWN]}' is not a date as {' or '.join(formats)}")
 
 
 def signed(value: str, sign: Literal["stated", "drop", "flip"]) -> str:
-    """A figure with its sign as stated, left out, or turned round.
+    """Return a figure with its sign as stated, dropped or flipped.
 
     >>> signed("-5.00", "drop"), signed("5.00", "flip"), signed("-5.00", "flip"), signed("0", "flip")
     ('5.00', '-5.00', '5.00', '0')
@@ -85,7 +85,7 @@ def signed(value: str, sign: Literal["stated", "drop", "flip"]) -> str:
 
 
 def is_figure(text: str) -> bool:
-    """Whether a text is written as a Document writes figures."""
+    """Whether a text is a figure in a Document's notation."""
     return len(text) <= LONGEST_FIGURE and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) is not None
 
 
@@ -102,7 +102,7 @@ def is_iso_date(text: str) -> bool:
 
 
 def is_date_format(form: str) -> bool:
-    """Whether a strptime format holds a whole day, told by writing one and reading it back.
+    """Whether a strptime format holds a whole date, tested by formatting one and parsing it.
 
     >>> is_date_format("%d. %B %Y"), is_date_format("%m/%Y"), is_date_format("%Q")
     (True, False, False)
@@ -121,7 +121,7 @@ def _parsed(text: str, form: str) -> date:
 
 
 def numbered(form: str) -> str:
-    """A strptime format with its months as numbers, since the names are read by our own table and not the machine's."""
+    """Return a strptime format with numeric months: month names are read by our own table, not by the machine's locale."""
     return form.replace("%B", "%m").replace("%b", "%m")
 
 

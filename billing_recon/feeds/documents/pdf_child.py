@@ -1,6 +1,6 @@
-"""The process in which PDFs are opened: one after the other from stdin to stdout, under limits that it sets for itself.
+"""The child process that opens PDFs, one at a time from stdin to stdout, under limits that it sets for itself.
 
-Nothing else of this project is imported, so that it starts at once. A request is what is wanted (one byte, OPEN or PLACE),
+It imports nothing else of this project, so that it starts quickly. A request is a kind (one byte, OPEN or PLACE),
 a length (8 bytes) and a PDF. An answer is a length and a JSON header: {"error"}, or to OPEN {"page", "attachments":
 [{"name", "size"}]} and then the attachments' bytes, or to PLACE {"pages": [[[text, left, right, base, height], ...], ...]}.
 """
@@ -26,11 +26,11 @@ LARGEST_ATTACHMENT_BYTES = 64 * 1024 * 1024
 MOST_PAGES = 1000
 MOST_CHARACTERS = 4_000_000
 MOST_REQUESTS = 500
-"""Then the process ends and the next PDF starts another, so that what a library leaks is bounded."""
+"""Requests after which the process ends and is replaced, so that leaks of a library are bounded."""
 
 
 MOST_PLACED = 400_000
-"""Characters whose places are looked up: about two seconds."""
+"""Characters whose positions are looked up: about two seconds."""
 
 Run = tuple[str, float, float, float, float]
 """Text, left, right, base line, height."""
@@ -71,7 +71,7 @@ def answer(wanted: bytes, pdf: bytes, out: BinaryIO) -> None:
 
 
 def opened(pdf: bytes) -> tuple[str, list[tuple[str, bytes]]]:
-    """The text of the pages, a form feed between two, and the XML files inside as (name, bytes)."""
+    """Return the text of the pages, separated by form feeds, and the embedded XML files as (name, bytes)."""
     document = pypdfium2.PdfDocument(pdf)
     try:
         attachments = _listed(document)
@@ -84,10 +84,10 @@ def opened(pdf: bytes) -> tuple[str, list[tuple[str, bytes]]]:
 
 
 def placed(pdf: bytes) -> list[list[Run]]:
-    """The runs of characters of each page with their places, in points: x to the right, y upwards, as one reads the page.
+    """Return the runs of characters of each page with their positions, in points: x to the right, y upwards, as read.
 
-    A run is characters that stand next to each other on one base line. Text that is turned against the rest of its page
-    (a note along the margin) is left out.
+    A run is adjacent characters on one base line. Text that is rotated relative to the rest of its page (a note along the
+    margin) is left out.
     """
     document = pypdfium2.PdfDocument(pdf)
     pages: list[list[Run]] = []
@@ -138,7 +138,7 @@ def _runs(layer: pypdfium2.PdfTextPage, count: int) -> list[Run]:
 
 
 def _append(runs: list[Run], character: str, left: float, right: float, base: float, height: float) -> None:
-    """Continue the last run, or begin another where the character stands elsewhere."""
+    """Continue the last run, or begin another if the character is elsewhere."""
     if runs:
         text, first, last, line, size = runs[-1]
         if abs(line - base) < 0.5 and -0.3 * size < left - last < 0.12 * size and abs(size - height) < 0.2 * size:
@@ -180,12 +180,12 @@ def _associated(pdf: bytes) -> list[tuple[str, bytes]]:
                 data = specification["/EF"]["/F"].get_object().get_data()
                 found.append((name, data[: LARGEST_ATTACHMENT_BYTES + 1]))
     except (PyPdfError, AttributeError, KeyError, TypeError, ValueError, RecursionError):
-        return found  # pdfium could open it; what pypdf cannot follow is not there to be read
+        return found  # pdfium could open it; what pypdf cannot follow cannot be read
     return found
 
 
 def _text(document: pypdfium2.PdfDocument) -> str:
-    """The text layer, in the order of the pages. A page that cannot be loaded has none."""
+    """Return the text layer in page order. A page that cannot be loaded has none."""
     texts: list[str] = []
     for index in range(min(len(document), MOST_PAGES)):
         try:

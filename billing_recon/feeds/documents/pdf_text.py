@@ -1,4 +1,4 @@
-"""The text of a PDF's pages, in two orders: as its writer put it, and as one sees it, with columns kept by spaces."""
+"""The text of a PDF's pages in two orders: as written, and as seen, with columns aligned by spaces."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from collections.abc import Iterable
 from statistics import quantiles
 from typing import Literal
 
-from billing_recon.feeds.documents.sandbox import Run, open_pdf, placed
+from billing_recon.feeds.documents.pdf_reader import Run, open_pdf, placed
 
 Order = Literal["content", "layout"]
 
 _LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
 _BLANK = re.compile(r"[^\S\n\f]")
 WIDEST_LINE = 1000
-"""Characters of a laid-out line. A run placed further right (off any page) follows the one before it."""
+"""Characters of a laid-out line. A run further right (off any page) follows the one before it."""
 
 
 def text_of(data: bytes, order: Order) -> str:
-    """The text, with a form feed on a line of its own between pages. Any kind of space is a plain one, ligatures are letters, lines end in a newline.
+    """Return the normalised text, with a form feed on its own line between pages; "" for a PDF without a text layer.
 
-    `content` is fast and fits most; `layout` is for pages whose writer drew columns or rows in an order of its own. Raises
-    DocumentUnreadable where the PDF cannot be opened; "" is a PDF without a text layer.
+    `content` is fast and fits most PDFs; `layout` is for pages whose columns or rows were drawn in another order. Raise
+    DocumentUnreadable if the PDF cannot be opened.
     """
     return normalised(open_pdf(data).page if order == "content" else laid_out(placed(data)))
 
 
 def normalised(text: str) -> str:
-    r"""Text as patterns meet it.
+    r"""Return text as patterns see it: plain spaces, letters for ligatures, newlines at line ends.
 
     >>> normalised("ﬁne\u00a0\u202f1\r\ntwo\fthree")
     'fine  1\ntwo\n\x0c\nthree'
@@ -38,7 +38,7 @@ def normalised(text: str) -> str:
 
 
 def laid_out(pages: Iterable[list[Run]]) -> str:
-    """Lines from top to bottom, runs from left to right; a wide gap is two spaces or more, so that columns stay apart.
+    """Return lines from top to bottom and runs from left to right; a wide gap becomes at least two spaces.
 
     >>> page = [Run("4.00", 100, 120, 700, 10), Run("Disk", 10, 30, 700.4, 10), Run("Total", 10, 35, 680, 10)]
     >>> print(laid_out([page]))
@@ -56,14 +56,14 @@ def _page(runs: list[Run]) -> str:
 
 
 def _width(visible: list[Run]) -> float:
-    """How wide a column of the text is: narrower than most characters, so that what stands in columns has room."""
+    """Return the width of a text column, narrower than most characters, so that aligned texts have room."""
     widths = [(run.right - run.left) / len(run.text) for run in visible if run.right > run.left]
     narrow = quantiles(widths, n=4)[0] if len(widths) > 1 else (widths[0] if widths else 1.0)
     return max(narrow, 0.5)
 
 
 def _lines(runs: list[Run]) -> Iterable[list[Run]]:
-    """Runs whose base lines are at most a third of their height apart stand on one line."""
+    """Group runs into lines: their base lines differ by at most a third of their height."""
     line: list[Run] = []
     for run in sorted(runs, key=lambda run: (-run.base, run.left)):
         if line and line[0].base - run.base > max(0.35 * min(line[0].height, run.height), 1.0):

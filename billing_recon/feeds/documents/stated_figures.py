@@ -1,4 +1,4 @@
-"""Exact arithmetic on the figures that a document states as texts. What they mean as rows is in document_rows and billed_documents."""
+"""Exact arithmetic on figures that a document states as texts, for document_rows and billed_lines."""
 
 from __future__ import annotations
 
@@ -10,18 +10,22 @@ from typing import TypeVar
 from billing_recon.core.document import Adjustment, Document, DocumentKind
 from billing_recon.core.journal import EXACT
 
+FIGURES = (
+    "subtotal", "allowances", "charges", "tax_exclusive", "tax", "tax_inclusive", "prepaid", "rounding", "collected", "payable",
+)  # fmt: skip
+"""Fields of a Document that are amounts."""
 ZERO = Decimal(0)
 _FIGURE = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
 Figure = TypeVar("Figure", Decimal, Decimal | None)
 
 
 def figure(text: str | None) -> Decimal | None:
-    """A stated figure; None where nothing, or no figure, is stated."""
+    """Return a stated figure; None if the text is missing or is not a figure."""
     return Decimal(text) if text is not None and _FIGURE.fullmatch(text) else None
 
 
-def shown(text: str | None, known: Decimal | None, document: Document) -> str | None:
-    """A figure of ours, turned where the document is a credit note; the text as stated where it is no figure."""
+def as_text(text: str | None, known: Decimal | None, document: Document) -> str | None:
+    """Return a figure as text, negated for a credit note; a stated text that is not a figure is returned as it is."""
     if text is not None and figure(text) is None:
         return text
     if known is None:
@@ -31,29 +35,29 @@ def shown(text: str | None, known: Decimal | None, document: Document) -> str | 
 
 
 def rate(percent: str | None) -> str | None:
-    """A stated percentage as a rate: 19 is 0.19."""
+    """Return a stated percentage as a rate: 19 is 0.19."""
     known = figure(percent)
     return percent if known is None else f"{known.scaleb(-2, EXACT):f}"
 
 
-def off(adjustments: Iterable[Adjustment]) -> Decimal:
-    """What adjustments take off, less what they add."""
+def net_discount(adjustments: Iterable[Adjustment]) -> Decimal:
+    """Return allowances less charges."""
     figures = ((figure(a.amount), a.charge) for a in adjustments)
-    return total(turned(known) if charge else known for known, charge in figures)
+    return total(negated(known) if charge else known for known, charge in figures)
 
 
-def turned(known: Figure) -> Figure:
-    """With the other sign."""
+def negated(known: Figure) -> Figure:
+    """Return the figure with the opposite sign."""
     return None if known is None else known.copy_negate()
 
 
 def plus(*figures: Decimal | None) -> Decimal | None:
-    """The sum, None where one of them is not known."""
-    return every(figures)
+    """Return the sum; None if a figure is unknown."""
+    return sum_of_all(figures)
 
 
-def every(figures: Iterable[Decimal | None]) -> Decimal | None:
-    """The sum, None where one of them is not known or there is none."""
+def sum_of_all(figures: Iterable[Decimal | None]) -> Decimal | None:
+    """Return the sum; None if a figure is unknown or there is none."""
     known = list(figures)
     if not known or any(one is None for one in known):
         return None
@@ -61,13 +65,13 @@ def every(figures: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def total(figures: Iterable[Decimal | None]) -> Decimal:
-    """The sum of those that are known."""
+    """Return the sum of the known figures."""
     summed = ZERO
     for one in figures:
         summed = EXACT.add(summed, one or ZERO)
     return summed
 
 
-def first(*figures: Decimal | None) -> Decimal | None:
-    """The first that is known."""
+def first_known(*figures: Decimal | None) -> Decimal | None:
+    """Return the first known figure."""
     return next((one for one in figures if one is not None), None)

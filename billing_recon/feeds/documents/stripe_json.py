@@ -1,4 +1,4 @@
-"""Stripe's invoice and credit note objects as Documents, of any API version since 2019, alone or in a list or an event.
+"""Stripe's invoice and credit note objects of any API version since 2019, alone or in a list or an event.
 
 | Document | invoice | credit note |
 |---|---|---|
@@ -11,8 +11,8 @@
 | prepaid | pre_payment_credit_notes_amount and what the customer's balance paid (starting to ending balance) | - |
 | payable | amount_due | total |
 
-A customer who owed from before makes `prepaid` negative, as it is added to the amount due. Figures of a credit note are
-positive as stated. What Stripe states with tax included is shown without it, as in any other Document.
+An earlier debt of the customer makes `prepaid` negative, because it is added to the amount due. Figures of a credit note are
+positive, as stated. Amounts that Stripe states with tax included are converted to amounts without tax.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from decimal import Decimal
 from typing import Any
 
 from billing_recon.core.document import Document, DocumentKind, DocumentLine, DocumentUnreadable, TaxSubtotal
-from billing_recon.feeds.documents import arithmetic, json_safe
-from billing_recon.feeds.documents.stripe_line import Line, Tax, credits_of, line_of, rates_of, shown, taxes_of
+from billing_recon.feeds.documents import arithmetic, safe_json
+from billing_recon.feeds.documents.stripe_line import Line, Tax, credits_of, document_line, line_of, rates_of, taxes_of
 from billing_recon.feeds.documents.stripe_money import (
     Json,
     Money,
@@ -34,7 +34,7 @@ from billing_recon.feeds.documents.stripe_money import (
     minor_units,
     objects,
     part,
-    said,
+    quoted,
     text,
     total,
 )
@@ -45,13 +45,13 @@ _ZERO = Decimal(0)
 
 
 def recognise(data: bytes) -> bool:
-    """Whether JSON says that it is an object of Stripe's that can hold an invoice."""
+    """Whether JSON is a Stripe object that may contain an invoice."""
     return data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") and _OBJECT.search(data) is not None
 
 
 def read(data: bytes, name: str) -> list[Document]:
-    """Every invoice and credit note of a file, with its findings. Raises DocumentUnreadable."""
-    values = json_safe.values(data)
+    """Read every invoice and credit note of a file with its findings. Raise DocumentUnreadable."""
+    values = safe_json.values(data)
     found: list[Document] = []
     for number, value in enumerate(values, 1):
         for where, stated in _unwrapped(value, f"object {number}" if len(values) > 1 else ""):
@@ -64,7 +64,7 @@ def read(data: bytes, name: str) -> list[Document]:
 
 
 def _unwrapped(value: Any, where: str) -> Iterator[tuple[str, Json]]:
-    """The objects within lists and events, each with where it stands."""
+    """Yield the objects within lists and events, each with its location."""
     pending: list[tuple[str, Any]] = [(where, value)]
     while pending:
         where, value = pending.pop(0)
@@ -78,12 +78,12 @@ def _unwrapped(value: Any, where: str) -> Iterator[tuple[str, Json]]:
             yield where, value
         else:
             place = f"{where} is" if where else "it is"
-            raise DocumentUnreadable(f"{place} no invoice or credit note of Stripe's (object is {said(kind)})")
+            raise DocumentUnreadable(f"{place} not a Stripe invoice or credit note (object is {quoted(kind)})")
 
 
 @dataclass(frozen=True, slots=True)
 class _Figures:
-    """What the figures of a document and its lines come to without tax, in minor units."""
+    """The figures of a document and its lines without tax, in minor units."""
 
     lines: tuple[DocumentLine, ...]
     subtotal: Decimal | None
@@ -113,14 +113,14 @@ def _document(stated: Json, name: str) -> Document:
         seller=text(stated, "account_name"),
         buyer=text(stated, "customer_name") or text(part(stated, "customer"), "name"),
         customer=identifier(customer),
-        subtotal=money.say(figures.subtotal),
-        allowances=money.say(figures.allowances),
-        charges=money.say(figures.charges),
-        tax_exclusive=money.say(figures.tax_exclusive),
-        tax=money.say(figures.tax),
-        tax_inclusive=money.say(minor_units(stated, "total")),
-        prepaid=None if is_note else money.say(_prepaid(stated)),
-        payable=money.say(minor_units(stated, "total" if is_note else "amount_due")),
+        subtotal=money.text(figures.subtotal),
+        allowances=money.text(figures.allowances),
+        charges=money.text(figures.charges),
+        tax_exclusive=money.text(figures.tax_exclusive),
+        tax=money.text(figures.tax),
+        tax_inclusive=money.text(minor_units(stated, "total")),
+        prepaid=None if is_note else money.text(_prepaid(stated)),
+        payable=money.text(minor_units(stated, "total" if is_note else "amount_due")),
         lines=figures.lines,
         taxes=tuple(_tax_subtotal(tax, lines, money) for tax in taxes),
         references=_references(stated) if is_note else (),
@@ -149,7 +149,7 @@ def _figures(stated: Json, lines: list[Line], taxes: tuple[Tax, ...], money: Mon
         discounts -= sum(taken, _ZERO)
     return _Figures(
         lines=tuple(
-            shown(line, position, net, off, money)
+            document_line(line, position, net, off, money)
             for position, (line, net, off) in enumerate(zip(lines, nets, taken, strict=True), 1)
         ),
         subtotal=subtotal,
@@ -161,7 +161,7 @@ def _figures(stated: Json, lines: list[Line], taxes: tuple[Tax, ...], money: Mon
 
 
 def _taken_off(lines: list[Line], subtotal: Decimal | None) -> list[Decimal]:
-    """What the subtotal has taken off each line already: nothing, the lines' own discounts, or all; the sums tell."""
+    """Return the discounts that the subtotal already includes, by line: none, the lines' own, or all, whichever adds up."""
     gross = sum((line.amount for line in lines), _ZERO)
     for taken in ([line.own_discounts for line in lines], [line.discounts for line in lines]):
         if subtotal is not None and any(taken) and subtotal != gross and subtotal == gross - sum(taken, _ZERO):
@@ -172,10 +172,10 @@ def _taken_off(lines: list[Line], subtotal: Decimal | None) -> list[Decimal]:
 def _without_tax(
     stated: Json, lines: list[Line], without: Decimal | None, charges: Decimal
 ) -> tuple[list[Decimal], list[Decimal], Decimal | None, Decimal, Decimal]:
-    """Lines, subtotal, discounts and charges of a document whose amounts include tax, without it.
+    """Return lines, subtotal, discounts and charges without tax, for a document whose amounts include it.
 
-    Where the lines' amounts without tax are not stated, they are what is left after discounts and tax, and the document has
-    no allowances of its own.
+    Unless the lines' amounts without tax are stated, they are the amounts after discounts and tax, and the document has no
+    allowances of its own.
     """
     nothing = [_ZERO] * len(lines)
     subtotal = minor_units(stated, "subtotal_excluding_tax")
@@ -194,12 +194,12 @@ _DISCOUNTS = ("total_discount_amounts", "discount_amounts")
 
 
 def _states_discounts(stated: Json) -> bool:
-    """Whether it says what its discounts come to: API versions before 2020-08 name the discount only."""
+    """Whether discount amounts are stated: API versions before 2020-08 only name the discount."""
     return any(stated.get(name) is not None for name in (*_DISCOUNTS, "discount_amount"))
 
 
 def _discounts(stated: Json) -> Decimal:
-    """All discounts of the document, wherever they were given."""
+    """Return the sum of all discounts of the document."""
     for name in _DISCOUNTS:
         if stated.get(name) is not None:
             return total(objects(stated, name), "amount")
@@ -207,31 +207,31 @@ def _discounts(stated: Json) -> Decimal:
 
 
 def _prepaid(stated: Json) -> Decimal | None:
-    """Credit notes issued before it was paid, and what the customer's balance took over. Payments come after the amount due."""
+    """Return credit notes issued before payment and the part paid from the customer's balance. Payments are not included."""
     notes, starting = minor_units(stated, "pre_payment_credit_notes_amount"), minor_units(stated, "starting_balance")
     if notes is None and starting is None:
         return None
     notes, starting = notes or _ZERO, starting or _ZERO
     ending = minor_units(stated, "ending_balance")
-    if ending is None:  # a draft: all of a debt is added, and of a credit as much as there is to pay
+    if ending is None:  # a draft: a debt is added in full, a credit up to the amount due
         due = (minor_units(stated, "total") or _ZERO) - notes
         return notes + (min(-starting, max(due, _ZERO)) if starting < 0 else -starting)
     return notes + ending - starting
 
 
 def _tax_subtotal(tax: Tax, lines: list[Line], money: Money) -> TaxSubtotal:
-    """The rate is left out where base x rate is off by no more than rounding line by line explains."""
+    """Return the tax by rate, without the rate if rounding per line explains the difference to base x rate."""
     rate = tax.rate
     if rate is not None and tax.base is not None:
         off = abs(arithmetic.EXACT.multiply(tax.base, rate).scaleb(-2, arithmetic.EXACT) - tax.amount)
         rate = None if Decimal("0.5") < off <= Decimal("0.5") * len(lines) else rate
     return TaxSubtotal(
-        base=money.say(tax.base), amount=money.say(tax.amount), rate=None if rate is None else f"{rate:f}"
+        base=money.text(tax.base), amount=money.text(tax.amount), rate=None if rate is None else f"{rate:f}"
     )
 
 
 def _issued_on(stated: Json) -> str | None:
-    """The day in UTC on which the document takes effect, as its own page says."""
+    """Return the day in UTC on which the document takes effect, as its own page shows it."""
     holders = (
         (stated, "effective_at"),
         (part(stated, "status_transitions"), "finalized_at"),
@@ -244,11 +244,11 @@ def _issued_on(stated: Json) -> str | None:
             try:
                 return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(seconds))).date().isoformat()
             except OverflowError as error:
-                raise DocumentUnreadable(f"{name} is {seconds}, which is no time in seconds since 1970") from error
+                raise DocumentUnreadable(f"{name} is {seconds}, which is not a time in seconds since 1970") from error
     return None
 
 
 def _references(stated: Json) -> tuple[str, ...]:
-    """The number of the invoice that a credit note is for, where it is given whole, else its id."""
+    """Return the number of the invoice that a credit note corrects, else its id."""
     number = text(part(stated, "invoice"), "number") or identifier(stated.get("invoice"))
     return (number,) if number else ()

@@ -24,7 +24,7 @@ from billing_recon.feeds.documents.stripe_money import (
 
 @dataclass(frozen=True, slots=True)
 class Tax:
-    """One tax of a line or document. `inclusive`: it is contained in the amounts that are stated."""
+    """One tax of a line or document. `inclusive`: the stated amounts include it."""
 
     amount: Decimal
     inclusive: bool
@@ -42,9 +42,9 @@ class Line:
     taxes: tuple[Tax, ...]
     discounts: Decimal
     own_discounts: Decimal
-    """Those given on the line itself, which `discounts` contains."""
+    """Discounts on the line itself, included in `discounts`."""
     credits: Decimal
-    """Of the customer's billing credits, taken off before tax."""
+    """The customer's billing credits, deducted before tax."""
 
     @property
     def included_tax(self) -> Decimal:
@@ -52,7 +52,7 @@ class Line:
 
 
 def rates_of(document: Json, lines: list[Json]) -> dict[str, Decimal]:
-    """Id of each tax rate that stands whole somewhere in the document -> percent."""
+    """Return id -> percent of each tax rate that is given in full somewhere in the document."""
     whole: list[Any] = objects(document, "default_tax_rates")
     for line in lines:
         whole += [rate for rate in line.get("tax_rates") or [] if isinstance(rate, dict)]
@@ -67,13 +67,13 @@ def rates_of(document: Json, lines: list[Json]) -> dict[str, Decimal]:
 
 
 def taxes_stated(stated: Json) -> list[Json]:
-    """The taxes of a document or line, under whichever name its API version has."""
+    """Return the taxes of a document or line, under the name of its API version."""
     names = ("total_taxes", "total_tax_amounts", "taxes", "tax_amounts")
     return next((objects(stated, name) for name in names if stated.get(name) is not None), [])
 
 
 def taxes_of(stated: Json, rates: dict[str, Decimal]) -> tuple[Tax, ...]:
-    """The taxes of a document or line, with the rates that are known."""
+    """Return the taxes of a document or line with their known rates."""
     return tuple(
         Tax(
             amount=needed(tax, "amount"),
@@ -86,7 +86,7 @@ def taxes_of(stated: Json, rates: dict[str, Decimal]) -> tuple[Tax, ...]:
 
 
 def line_of(stated: Json, rates: dict[str, Decimal], document_discounts: frozenset[str]) -> Line:
-    """A line as stated. `document_discounts` are the ids of discounts on the whole document."""
+    """Read a line as stated. `document_discounts` are the ids of discounts on the whole document."""
     given = {name for value in stated.get("discounts") or [] if (name := identifier(value))} - document_discounts
     shares = objects(stated, "discount_amounts")
     lone = minor_units(stated, "discount_amount") if not shares else None
@@ -102,12 +102,12 @@ def line_of(stated: Json, rates: dict[str, Decimal], document_discounts: frozens
 
 
 def credits_of(stated: Json, name: str) -> Decimal:
-    """Billing credits among what was taken off before tax; discounts are listed there again and are left out."""
+    """Return the billing credits among deductions before tax; discounts, listed there again, are left out."""
     return total([part for part in objects(stated, name) if part.get("type") == "credit_balance_transaction"], "amount")
 
 
-def shown(line: Line, position: int, net: Decimal, taken_off: Decimal, money: Money) -> DocumentLine:
-    """The line of a Document. `net` is its amount without tax after `taken_off`, its discounts that are no document's."""
+def document_line(line: Line, position: int, net: Decimal, taken_off: Decimal, money: Money) -> DocumentLine:
+    """Return the line of a Document. `net` is its amount without tax after its own discounts, `taken_off`."""
     quantity = decimal_text(line.stated, "quantity_decimal")
     quantity = decimal_text(line.stated, "quantity") if quantity is None else quantity
     price, base = _price(line, quantity, net + taken_off)
@@ -118,21 +118,21 @@ def shown(line: Line, position: int, net: Decimal, taken_off: Decimal, money: Mo
         description=text(line.stated, "description"),
         quantity=None if quantity is None else f"{quantity:f}",
         base_quantity=None if base is None else f"{base:f}",
-        unit_price=money.say(price),
-        amount=money.say(net),
+        unit_price=money.text(price),
+        amount=money.text(net),
         tax_rate=f"{rates[0]:f}" if len(rates) == 1 and rates[0] is not None else None,
-        adjustments=(Adjustment(charge=False, amount=money.say(taken_off) or "0"),) if taken_off else (),
-        tax=money.say(tax) if line.taxes else None,
+        adjustments=(Adjustment(charge=False, amount=money.text(taken_off) or "0"),) if taken_off else (),
+        tax=money.text(tax) if line.taxes else None,
         object_id=identifier(line.stated),
     )
 
 
 def _price(line: Line, quantity: Decimal | None, gross: Decimal) -> tuple[Decimal | None, Decimal | None]:
-    """The stated unit price, and the units it is for where that is not one.
+    """Return the stated unit price, and its base quantity if that is not one.
 
-    The one that gives the line counts; where none does, the one of the price itself, so that the difference is seen. Of a
-    proration, and where the tax is included, only a price that gives the line is one: the others are for a whole period, or
-    rounded from prices with the tax.
+    The price that reproduces the line's amount wins; without one, the first stated price is used, so that the difference is
+    reported. For a proration, or if tax is included, only a price that reproduces the amount is used: others are for a
+    whole period, or rounded from prices with tax.
     """
     without_tax = decimal_text(line.stated, "unit_amount_excluding_tax")
     stated = [price for price in (without_tax, *_listed_prices(line.stated)) if price is not None]
@@ -140,7 +140,7 @@ def _price(line: Line, quantity: Decimal | None, gross: Decimal) -> tuple[Decima
     if quantity is None or not stated:
         return None, None
     if base is not None and EXACT.remainder(quantity, base):
-        return None, None  # billed by whole packages: no price times the quantity is the amount
+        return None, None  # billed by whole packages: no unit price reproduces the amount
     for price in stated:
         off = EXACT.subtract(EXACT.multiply(quantity, price), EXACT.multiply(gross, base or Decimal(1)))
         if abs(off) * 2 <= (base or Decimal(1)):

@@ -1,4 +1,4 @@
-"""Stripe's figures: integers of minor units, whose size is Stripe's own for some currencies. Exact, and said as amounts."""
+"""Stripe's figures: integers in minor units, whose size is Stripe's own for some currencies. Exact."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.document import DocumentUnreadable
 from billing_recon.core.money import plain
 from billing_recon.feeds.documents.arithmetic import EXACT
-from billing_recon.feeds.documents.element import LONGEST_FIGURE
+from billing_recon.feeds.documents.xml_element import LONGEST_FIGURE
 
 Json = dict[str, Any]
 
 DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
-"""Where Stripe's minor unit is not ISO 4217's. ISK and UGX have no minor unit any more, but amounts are still given times
-100; MGA's fifths are not used. HUF and TWD are as in ISO (only payouts must be whole), and so are JPY (0) and KWD (3)."""
+"""Decimals where Stripe's minor unit differs from ISO 4217's: amounts in ISK and UGX are times 100, MGA's fifths are not
+used. HUF and TWD are as in ISO (only payouts must be whole), and so are JPY (0) and KWD (3)."""
 
 
 LARGEST = 10**20
-"""Minor units. Sums of a document's figures then stay within the digits that Decimal keeps exactly."""
+"""In minor units. Sums of a document's figures then stay exact in Decimal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +31,18 @@ class Money:
 
     @classmethod
     def of(cls, stated: Json) -> Money:
-        """The currency of an object. Raises DocumentUnreadable where it has none that ISO 4217 knows."""
+        """Return the currency of an object. Raise DocumentUnreadable unless ISO 4217 has it."""
         code = stated.get("currency")
         if not isinstance(code, str) or code.upper() not in EXPONENTS:
-            raise DocumentUnreadable(f"currency is {said(code)}, which is no ISO 4217 code; ask for another export")
+            raise DocumentUnreadable(
+                f"currency is {quoted(code)}, which is not an ISO 4217 code; ask for another export"
+            )
         return cls(code.upper())
 
-    def say(self, minor: Decimal | None) -> str | None:
-        """An amount as decimal text at the currency's own decimals, or as many as it needs.
+    def text(self, minor: Decimal | None) -> str | None:
+        """Return an amount as decimal text with the currency's decimals, or as many as needed.
 
-        >>> Money("USD").say(Decimal("1050")), Money("JPY").say(Decimal("1050")), Money("ISK").say(Decimal("50000"))
+        >>> Money("USD").text(Decimal("1050")), Money("JPY").text(Decimal("1050")), Money("ISK").text(Decimal("50000"))
         ('10.50', '1050', '500')
         """
         if minor is None:
@@ -50,30 +52,30 @@ class Money:
 
 
 def minor_units(stated: Json, name: str) -> Decimal | None:
-    """The integer at `name`, None where it is missing or null. Raises DocumentUnreadable for another value."""
+    """Return the integer at `name`; None if missing or null. Raise DocumentUnreadable for another value."""
     value = stated.get(name)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or value != int(value):
         raise DocumentUnreadable(
-            f"{name} is {said(value)}; Stripe states amounts as whole numbers of the smallest unit"
+            f"{name} is {quoted(value)}; Stripe states amounts as whole numbers of the smallest unit"
         )
     amount = Decimal(value)
     if amount.copy_abs() > LARGEST:
-        raise DocumentUnreadable(f"{name} is {said(value)}, which is more than any amount; ask for another export")
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, which is more than any amount; ask for another export")
     return amount
 
 
 def needed(stated: Json, name: str) -> Decimal:
-    """The integer at `name`, which nothing can stand for where it is missing."""
+    """Return the integer at `name`. Raise DocumentUnreadable if it is missing."""
     value = minor_units(stated, name)
     if value is None:
-        raise DocumentUnreadable(f"a part of it has no {name}; export the object whole")
+        raise DocumentUnreadable(f"an object in it has no {name}; export it completely")
     return value
 
 
 def decimal_text(stated: Json, name: str) -> Decimal | None:
-    """The number at `name`, which Stripe states as a text or a number ("12.5"), None where it is missing or null."""
+    """Return the number at `name`, a text ("12.5") or a number; None if missing or null."""
     value = stated.get(name)
     if value is None:
         return None
@@ -82,21 +84,21 @@ def decimal_text(stated: Json, name: str) -> Decimal | None:
             raise InvalidOperation
         number = Decimal(value)
     except InvalidOperation as error:
-        raise DocumentUnreadable(f"{name} is {said(value)}, which is no number") from error
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, which is not a number") from error
     if not number.is_finite() or abs(number.adjusted()) > LONGEST_FIGURE:
-        raise DocumentUnreadable(f"{name} is {said(value)}, which is no amount")
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, which is not an amount")
     return number
 
 
 def total(parts: list[Json], name: str) -> Decimal:
-    """The sum of what several objects state at `name`."""
+    """Return the sum of several objects' figures at `name`."""
     return sum((needed(part, name) for part in parts), Decimal(0))
 
 
 def objects(stated: Json, name: str) -> list[Json]:
-    """The objects listed at `name`, plainly or as Stripe's list; none where it is missing or null.
+    """Return the objects at `name`, an array or a Stripe list; none if missing or null.
 
-    Raises DocumentUnreadable where the list says that it is not all of them.
+    Raise DocumentUnreadable for an incomplete list.
     """
     value = stated.get(name)
     if isinstance(value, dict):
@@ -108,23 +110,23 @@ def objects(stated: Json, name: str) -> list[Json]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(part, dict) for part in value):
-        raise DocumentUnreadable(f"{name} is {said(value)}, not a list of objects; ask for another export")
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, not a list of objects; ask for another export")
     return value
 
 
 def text(stated: Json, name: str) -> str | None:
-    """The text at `name`, with runs of white space as one space; None where it is missing, null or blank."""
+    """Return the text at `name` with white space collapsed; None if missing, null or blank."""
     value = stated.get(name)
     if value is None:
         return None
     if not isinstance(value, str):
-        raise DocumentUnreadable(f"{name} is {said(value)}, not a text; ask for another export")
+        raise DocumentUnreadable(f"{name} is {quoted(value)}, not a text; ask for another export")
     whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return " ".join(whole.split()) or None
 
 
 def part(stated: Json, *path: str) -> Json:
-    """The object at a path, empty where there is none, or only an id."""
+    """Return the object at a path; empty if there is none, or only an id."""
     for name in path:
         value = stated.get(name)
         if not isinstance(value, dict):
@@ -134,12 +136,12 @@ def part(stated: Json, *path: str) -> Json:
 
 
 def identifier(value: object) -> str | None:
-    """The id of something that is either given whole or by its id."""
+    """Return the id of an object that is given in full or by its id."""
     if isinstance(value, dict):
         value = value.get("id")
     return value if isinstance(value, str) else None
 
 
-def said(value: object) -> str:
-    """A value in a sentence, shortened."""
+def quoted(value: object) -> str:
+    """Quote a value for a message, shortened."""
     return f"'{str(value)[:60]}'" if value is not None else "missing"

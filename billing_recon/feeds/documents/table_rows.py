@@ -1,4 +1,4 @@
-"""Rows of a table on a page, as texts by column: by a pattern, by where cells stand under their headers, or by HTML tables."""
+"""Read rows of a table on a page as texts by column: by pattern, by position under headers, or from HTML tables."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from collections.abc import Iterator
 
 from billing_recon.core.document import DocumentUnreadable
 from billing_recon.feeds.documents.html_page import HtmlPage, grid, text_of
-from billing_recon.feeds.documents.patterns import Search
 from billing_recon.feeds.documents.template import TableRule
+from billing_recon.feeds.documents.template_patterns import Search
 
 Row = dict[str, str]
 _SEGMENT = re.compile(r"\S+(?: \S+)*")
-"""What stands together: single spaces are inside a cell, two are between cells."""
+"""The text of one cell: single spaces are inside a cell, two separate cells."""
 
 
 def rows_of(table: TableRule, text: str, page: HtmlPage | None, search: Search) -> list[Row]:
-    """Every row that has what the table needs, in the order of the page. `page` is None for a PDF."""
+    """Return every row that has the needed columns, in page order. `page` is None for a PDF."""
     if table.rows is not None and page is not None:
         found = _by_cells(table, page, search)
     elif table.select is not None and page is not None:
@@ -29,7 +29,7 @@ def rows_of(table: TableRule, text: str, page: HtmlPage | None, search: Search) 
 
 
 def _continued(table: TableRule, found: Iterator[Row]) -> list[Row]:
-    """Rows that lack something they need are no rows: what they have for the column that continues goes to the row above."""
+    """Keep rows with the needed columns; from other rows, append the text of the `continues` column to the row above."""
     rows: list[Row] = []
     for cells in found:
         row = {name: " ".join(text.split()) for name, text in cells.items() if text.strip()}
@@ -41,7 +41,7 @@ def _continued(table: TableRule, found: Iterator[Row]) -> list[Row]:
 
 
 def _by_pattern(table: TableRule, text: str, search: Search) -> Iterator[Row]:
-    """Where the patterns occur. Of two that overlap the one that begins first counts, and of those the one given first."""
+    """Yield matches of the patterns. Of overlapping matches the first to begin wins, then the pattern given first."""
     for region in _regions(table, text, search, whole_line=False):
         found = [
             (match.start(), number, match)
@@ -66,7 +66,7 @@ def _rest(table: TableRule, text: str) -> Iterator[Row]:
 
 
 def _by_place(table: TableRule, text: str, search: Search) -> Iterator[Row]:
-    """Cells under the headers of a line that has all those of the needed columns; the next such line begins anew."""
+    """Yield cells under a line with the headers of all needed columns; the next such line replaces it."""
     headed = False
     for region in _regions(table, text, search, whole_line=True):
         spans: list[tuple[int, int, str | None]] = []
@@ -85,7 +85,7 @@ def _by_place(table: TableRule, text: str, search: Search) -> Iterator[Row]:
 
 
 def _header(table: TableRule, line: str) -> list[tuple[int, int, str | None]] | None:
-    """Where the headers of a line begin and end, with the column of each; None for a header that no column asks for."""
+    """Return start, end and column of each header in a line (column None for an unmapped header); None if it is no header line."""
     sought = sorted(
         ((text, name) for name, texts in table.columns.items() for text in texts), key=lambda part: -len(part[0])
     )
@@ -106,12 +106,12 @@ def _header(table: TableRule, line: str) -> list[tuple[int, int, str | None]] | 
 
 
 def _under(spans: list[tuple[int, int, str | None]], start: int, end: int) -> str | None:
-    """The column whose header overlaps a cell most, or is nearest to it."""
+    """Return the column whose header overlaps a cell most, or is nearest to it."""
     return max(spans, key=lambda span: min(end, span[1]) - max(start, span[0]))[2]
 
 
 def _by_grid(table: TableRule, page: HtmlPage, search: Search) -> Iterator[Row]:
-    """Tables that a selector finds. Those without the needed headers are left out, but one must have them."""
+    """Read the tables that a selector finds. At least one must have the needed headers; others are skipped."""
     headed = False
     for element in page.selected(table.select or ""):
         places: dict[int, str] = {}
@@ -134,7 +134,7 @@ def _by_grid(table: TableRule, page: HtmlPage, search: Search) -> Iterator[Row]:
 
 
 def _named(table: TableRule, cells: list[str], places: dict[int, str]) -> dict[int, str]:
-    """Column of the table -> ours, for those that a row of the header names and none above it did."""
+    """Return table column -> our column for headers in this row that no row above named."""
     folded = [cell.casefold() for cell in cells]
     found: dict[int, str] = {}
     for name, texts in table.columns.items():
@@ -160,10 +160,9 @@ def _by_cells(table: TableRule, page: HtmlPage, search: Search) -> Iterator[Row]
 
 
 def _regions(table: TableRule, text: str, search: Search, *, whole_line: bool) -> Iterator[str]:
-    """The parts of the text from each start to the next end, without the lines that are to be skipped.
+    """Yield the parts of the text from each start to the next end, without skipped lines.
 
-    A part begins behind its start and ends before its end; with `whole_line` both at the beginning of the line on which they
-    stand.
+    A part begins after its start and ends before its end; with `whole_line` both at the beginning of their line.
     """
     place = 0
     while place <= len(text):

@@ -1,7 +1,7 @@
-"""Templates: how one sender's pages state an invoice, as configuration. Applying them is in templated; docs/templates.md explains.
+"""Templates: configuration for reading one sender's pages. template_page applies them; docs/templates.md explains them.
 
-A template is a YAML file in a home's folder `templates/`. It says by which words a page is recognised, where each field of a
-Document stands (a pattern, a CSS selector, or a fixed value), and how the table of lines is read.
+A template is a YAML file in a home's folder `templates/`: the words that identify a page, the location of each field of a
+Document (a pattern, a CSS selector or a fixed value), and how to read the table of lines.
 """
 
 from __future__ import annotations
@@ -17,14 +17,11 @@ from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.document import DocumentKind
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.yaml_text import read_yaml
-from billing_recon.feeds.documents.css import parsed
+from billing_recon.feeds.documents.css_selectors import parsed
 from billing_recon.feeds.documents.month_names import MONTHS
 from billing_recon.feeds.documents.page_figures import is_date_format, is_figure, is_iso_date
+from billing_recon.feeds.documents.stated_figures import FIGURES
 
-FIGURES = (
-    "subtotal", "allowances", "charges", "tax_exclusive", "tax", "tax_inclusive", "prepaid", "rounding", "collected", "payable",
-)  # fmt: skip
-"""Fields of a Document that are amounts."""
 LINE_FIGURES = (
     "quantity",
     "base_quantity",
@@ -42,7 +39,7 @@ TAX_FIELDS = ("base", "rate", "amount", "category")
 """Columns of the table of taxes by rate."""
 
 USUAL_THOUSANDS = {".": ",'’ ", ",": ".'’ "}
-"""Decimal mark -> what may group thousands where a template does not say."""
+"""Decimal mark -> default marks between thousands."""
 
 
 def _listed(value: object) -> object:
@@ -53,7 +50,7 @@ def _pattern(value: str) -> str:
     try:
         regex.compile(value, regex.MULTILINE)
     except regex.error as error:
-        raise ValueError(f"'{value}' is no regular expression: {error}") from error
+        raise ValueError(f"'{value}' is not a regular expression: {error}") from error
     return value
 
 
@@ -61,13 +58,13 @@ def _selector(value: str) -> str:
     try:
         parsed(value)
     except ValueError as error:
-        raise ValueError(f"'{value}' is no CSS selector: {error}") from error
+        raise ValueError(f"'{value}' is not a CSS selector: {error}") from error
     return value
 
 
 def _date_format(value: str) -> str:
     if not is_date_format(value):
-        raise ValueError(f"'{value}' is no format of a whole date for strptime; for example %d.%m.%Y or %d %B %Y")
+        raise ValueError(f"'{value}' is not a strptime format of a whole date; for example %d.%m.%Y or %d %B %Y")
     return value
 
 
@@ -76,11 +73,11 @@ Formats = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 
 
 Sign = Literal["stated", "drop", "flip"]
-"""Whether a minus is kept, left out (a discount shown as -5.00 is one of 5.00), or turned round."""
+"""Whether a minus is kept, dropped (a discount shown as -5.00 is 5.00), or flipped."""
 
 
 class Numbers(Frozen):
-    """How figures are written. Groups must have three digits, so a wrong setting is an error and not another amount."""
+    """How figures are written. Groups must have three digits, so a wrong setting is an error, never another amount."""
 
     decimal: Literal[".", ","] = "."
     thousands: str | None = Field(default=None, description="every mark that may group; empty string: none may")
@@ -97,16 +94,16 @@ class Numbers(Frozen):
 
 
 class Rule(Frozen):
-    """Where one field stands. Written as a mapping, or as a text alone, which is its pattern.
+    """Where to find one field. Written as a mapping, or as a single text, which is its pattern.
 
-    Of a pattern the group `value` is taken, else the first group, else all of it. With `select` and `pattern`, the
-    pattern is sought in what is selected.
+    The value is the pattern's group `value`, else its first group, else the whole match. With `select` and `pattern`, the
+    pattern is searched in the selected elements.
     """
 
     pattern: Patterns = Field(default=(), description="tried in order; the first that occurs counts")
     select: str | None = Field(default=None, description="CSS selector (HTML)")
     attribute: str | None = Field(default=None, description="of the selected element, instead of its text")
-    value: str | None = Field(default=None, description="fixed, stands on no page")
+    value: str | None = Field(default=None, description="fixed; not on the page")
     take: Literal["first", "last", "same", "sum", "all"] = Field(
         default="first", description="of several: same demands that they agree, all joins texts"
     )
@@ -117,7 +114,7 @@ class Rule(Frozen):
     numbers: Numbers | None = None
     sign: Sign = "stated"
     optional: bool = False
-    otherwise: str | None = Field(default=None, description="where it does not stand on the page")
+    otherwise: str | None = Field(default=None, description="value if it is not on the page")
 
     @model_validator(mode="before")
     @classmethod
@@ -265,7 +262,7 @@ class Fields(Frozen):
 
 
 class Template(Frozen):
-    """How one sender's pages are read."""
+    """How to read one sender's pages."""
 
     name: str = ""
     form: Literal["pdf", "html"]
@@ -306,7 +303,7 @@ class Template(Frozen):
             for name in table.names
             if name not in columns
         ] + [
-            f"{place}: continues '{table.continues}' is none of its columns"
+            f"{place}: continues '{table.continues}' is not one of its columns"
             for place, table, _ in known
             if table is not None and table.continues is not None and table.continues not in table.names
         ]
@@ -327,7 +324,7 @@ class Template(Frozen):
 
 
 def read_templates(folder: Path) -> tuple[Template, ...]:
-    """Every `*.yaml` in a folder, by name. Raises one ConfigurationError with every problem of every file."""
+    """Read every `*.yaml` in a folder, by name. Raise one ConfigurationError with all problems of all files."""
     problems: list[str] = []
     templates: list[Template] = []
     for path in sorted(folder.glob("*.yaml")):

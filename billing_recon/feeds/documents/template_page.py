@@ -1,4 +1,4 @@
-"""A page and a template into a Document: choosing the template, finding each field, and the lines of its table."""
+"""Read a page by a template: choose the template, find each field, and read the table of lines."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from billing_recon.core.document import (
 from billing_recon.feeds.documents import arithmetic, html_page, pdf_text
 from billing_recon.feeds.documents.html_page import HtmlPage
 from billing_recon.feeds.documents.page_figures import day, figure, signed
-from billing_recon.feeds.documents.patterns import Search
+from billing_recon.feeds.documents.stated_figures import FIGURES
 from billing_recon.feeds.documents.table_rows import Row, rows_of
-from billing_recon.feeds.documents.template import FIGURES, LINE_FIGURES, Numbers, Rule, TableRule, Template
+from billing_recon.feeds.documents.template import LINE_FIGURES, Numbers, Rule, TableRule, Template
+from billing_recon.feeds.documents.template_patterns import Search
 
 PDF, HTML = "pdf", "html"
 """Formats of documents that are read by a template."""
 
 
 def read_pdf(data: bytes, name: str, templates: tuple[Template, ...]) -> Document:
-    """A PDF by the template that matches its text. Raises DocumentUnreadable."""
+    """Read a PDF by the template that matches its text. Raise DocumentUnreadable."""
     content = pdf_text.text_of(data, "content")
     if not content.strip():
         raise DocumentUnreadable(
@@ -39,13 +40,13 @@ def read_pdf(data: bytes, name: str, templates: tuple[Template, ...]) -> Documen
 
 
 def read_html(data: bytes, name: str, templates: tuple[Template, ...]) -> Document:
-    """A web page by the template that matches its visible text. Raises DocumentUnreadable."""
+    """Read a web page by the template that matches its visible text. Raise DocumentUnreadable."""
     page = html_page.parse(data)
     return _Reading(chosen(templates, HTML, page.text), page.text, page).document(name)
 
 
 def chosen(templates: tuple[Template, ...], form: str, text: str) -> Template:
-    """The template of the highest priority among those whose words the text has. Two of them are an error, as is none."""
+    """Return the matching template of the highest priority. None, or two of the same priority, is an error."""
     words = " ".join(text.split())
     fitting = [
         template
@@ -62,7 +63,7 @@ def chosen(templates: tuple[Template, ...], form: str, text: str) -> Template:
         known = ", ".join(template.name for template in templates if template.form == form) or "none is declared"
         raise DocumentUnreadable(
             f"no template matches this {form.upper()} ({known}); declare one in the home's folder templates/, or in the "
-            "folder given with --templates; docs/templates.md shows how, and `billing-recon read --text` what it sees"
+            "folder given with --templates; docs/templates.md explains how, and `billing-recon read --text` shows the text"
         )
     return best[0]
 
@@ -89,11 +90,11 @@ class _Reading:
         currency = fields.get("currency")
         if currency is not None and currency not in EXPONENTS:
             raise DocumentUnreadable(
-                f"currency: '{currency}' is no ISO 4217 code; map it, for example map: {{\"$\": USD}}"
+                f"currency: '{currency}' is not an ISO 4217 code; map it, for example map: {{\"$\": USD}}"
             )
         kind = fields.get("kind") or DocumentKind.INVOICE.value
         if kind not in tuple(DocumentKind):
-            raise DocumentUnreadable(f"kind: '{kind}' is neither invoice nor credit_note; map it")
+            raise DocumentUnreadable(f"kind: '{kind}' is neither invoice nor credit_note; add it to the field's map")
         references = fields.get("references")
         return Document(
             file=name,
@@ -134,7 +135,7 @@ class _Reading:
             if rule.otherwise is not None or rule.optional:
                 return rule.otherwise
             sought = " or ".join(f"'{part}'" for part in (*rule.pattern, *((rule.select,) if rule.select else ())))
-            raise DocumentUnreadable(f"{field}: its pages have nothing for {sought}")
+            raise DocumentUnreadable(f"{field}: the pages have no match for {sought}")
         read = self._reader(field, rule)
         try:
             match rule.take:
@@ -155,7 +156,7 @@ class _Reading:
             raise DocumentUnreadable(f"{field}: {error}") from error
 
     def _found(self, rule: Rule) -> list[str]:
-        """The texts where the rule looks, without blank ones, white space as single spaces."""
+        """Return the non-blank texts that a rule finds, with white space collapsed."""
         places = [self.text]
         if rule.select is not None and self.page is not None:
             elements = self.page.selected(rule.select)
@@ -207,7 +208,7 @@ class _Reading:
         return [TaxSubtotal(row.get("base"), row.get("amount"), row.get("rate"), row.get("category")) for row in rows]
 
     def _rows(self, place: str, table: TableRule | None, figures: tuple[str, ...]) -> list[Row]:
-        """The table's rows with their figures in a Document's writing."""
+        """Return the table's rows with figures in a Document's notation."""
         if table is None:
             return []
         numbers = table.numbers or self.template.numbers
@@ -216,7 +217,7 @@ class _Reading:
         except DocumentUnreadable as error:
             raise DocumentUnreadable(f"{place}: {error}") from error
         if not rows and not table.optional:
-            raise DocumentUnreadable(f"{place}: its pages have no row that has {' and '.join(table.needs)}")
+            raise DocumentUnreadable(f"{place}: the pages have no row with {' and '.join(table.needs)}")
         read: list[Row] = []
         for position, row in enumerate(rows, 1):
             try:
@@ -254,7 +255,7 @@ def _line(position: str, row: Row) -> DocumentLine:
 
 
 def _percent_of(row: Row) -> str:
-    """What a discount in percent takes off, exactly."""
+    """Return the exact amount of a discount in percent."""
     exact = arithmetic.EXACT
     gross = exact.multiply(Decimal(row["quantity"]), Decimal(row["unit_price"]))
     return f"{exact.multiply(gross, Decimal(row['allowance_percent'])).scaleb(-2, exact):f}"

@@ -1,4 +1,4 @@
-"""UNTDID 1001: which document type codes mean that the seller owes rather than the buyer."""
+"""UNTDID 1001: document type codes of credit notes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ CREDIT_NOTES = frozenset(("81", "83", "261", "262", "296", "308", "381", "396", 
 
 
 def kind_of(code: str | None, otherwise: DocumentKind) -> DocumentKind:
-    """What a type code says. A code that is no credit note's leaves it to the document's own name (`otherwise`).
+    """Return the kind by type code; `otherwise`, the document's own name, decides if the code is not a credit note's.
 
     >>> kind_of("381", DocumentKind.INVOICE).value, kind_of("384", DocumentKind.INVOICE).value
     ('credit_note', 'invoice')

@@ -1,4 +1,4 @@
-"""UBL 2.1 Invoice and CreditNote (Peppol BIS 3, EN 16931, XRechnung): which element holds which field of a Document."""
+"""UBL 2.1 Invoice and CreditNote (Peppol BIS 3, EN 16931, XRechnung): the element of each field of a Document."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from billing_recon.core.document import (
     TaxSubtotal,
 )
 from billing_recon.feeds.documents.arithmetic import total_of
-from billing_recon.feeds.documents.element import Stated, iso_date
 from billing_recon.feeds.documents.type_codes import kind_of
+from billing_recon.feeds.documents.xml_element import Node, iso_date
 
 FORM = "ubl"
 FAMILY = "{urn:oasis:names:specification:ubl:schema:xsd:"
-"""Every UBL document's root tag begins so; only those in KINDS are read."""
+"""Prefix of every UBL root tag; only documents in KINDS are read."""
 
 KINDS: dict[str, DocumentKind] = {
     "Invoice": DocumentKind.INVOICE,
@@ -36,11 +36,11 @@ _PREFIXES = {
 
 
 def read(root: etree._Element, name: str) -> Document:
-    """The document, without findings. Raises DocumentUnreadable for another UBL document, or for what is no figure."""
+    """Read the document, without findings. Raise DocumentUnreadable for another UBL document or an invalid figure."""
     local = etree.QName(root).localname
     if local not in KINDS:
-        raise DocumentUnreadable(f"a UBL {local} is neither an invoice nor a credit note; land it where it belongs")
-    here = Stated(
+        raise DocumentUnreadable(f"a UBL {local} is neither an invoice nor a credit note; remove it from the invoices")
+    here = Node(
         root, _PREFIXES, (root.findtext("cbc:DocumentCurrencyCode", namespaces=_PREFIXES) or "").strip() or None
     )
     issued = here.text("cbc:IssueDate")
@@ -87,8 +87,8 @@ def read(root: etree._Element, name: str) -> Document:
     )
 
 
-def _party_name(here: Stated, party: str) -> str | None:
-    """BT-27 or BT-44, the registered name; the trading name where only that is stated."""
+def _party_name(here: Node, party: str) -> str | None:
+    """Return BT-27 or BT-44, the registered name; else the trading name, else the contact."""
     return here.text(
         f"{party}cac:PartyLegalEntity/cbc:RegistrationName",
         f"{party}cac:PartyName/cbc:Name",
@@ -96,31 +96,31 @@ def _party_name(here: Stated, party: str) -> str | None:
     )
 
 
-def _tax_totals(here: Stated) -> list[Stated]:
-    """The TaxTotal in the document's currency; the one in the accounting currency (BT-111) is another figure."""
+def _tax_totals(here: Node) -> list[Node]:
+    """Return the TaxTotals in the document's currency; that in the accounting currency (BT-111) is another figure."""
     totals = [(total, total.at("cbc:TaxAmount")) for total in here.all("cac:TaxTotal")]
-    return [total for total, amount in totals if amount is None or amount.is_ours()]
+    return [total for total, amount in totals if amount is None or amount.in_document_currency()]
 
 
-def _tax(here: Stated) -> str | None:
-    """BT-110. EN 16931 knows one such total; of several (plain UBL, one a kind of tax) their sum."""
+def _tax(here: Node) -> str | None:
+    """Return BT-110, or the sum of several totals (plain UBL has one per kind of tax)."""
     return total_of(amount for total in _tax_totals(here) if (amount := total.money("cbc:TaxAmount")))
 
 
-def _collected(here: Stated) -> str | None:
-    """XRechnung's extension puts payments to third parties where plain UBL itemises what was prepaid (in BT-113 already)."""
+def _collected(here: Node) -> str | None:
+    """Return payments to third parties, an extension of XRechnung. In plain UBL the element itemises prepayments (BT-113)."""
     if "extension:xrechnung" not in (here.text("cbc:CustomizationID") or ""):
         return None
     return total_of(amount for part in here.all("cac:PrepaidPayment") if (amount := part.money("cbc:PaidAmount")))
 
 
-def _lines(here: Stated) -> Iterator[DocumentLine]:
+def _lines(here: Node) -> Iterator[DocumentLine]:
     for position, line in enumerate(here.all("cac:InvoiceLine") + here.all("cac:CreditNoteLine"), start=1):
         yield from _line_with_parts(line, str(position), summed=True)
 
 
-def _line_with_parts(here: Stated, position: str, *, summed: bool) -> Iterator[DocumentLine]:
-    """A line and, after it, the sub lines that its amount already contains (XRechnung's extension)."""
+def _line_with_parts(here: Node, position: str, *, summed: bool) -> Iterator[DocumentLine]:
+    """Yield a line and then its sub lines, whose amounts it already includes (XRechnung's extension)."""
     yield DocumentLine(
         line_no=here.text("cbc:ID") or position,
         description=here.text("cac:Item/cbc:Name", "cac:Item/cbc:Description"),
@@ -138,14 +138,14 @@ def _line_with_parts(here: Stated, position: str, *, summed: bool) -> Iterator[D
         yield from _line_with_parts(part, f"{position}.{number}", summed=False)
 
 
-def _object_of(here: Stated) -> str | None:
+def _object_of(here: Node) -> str | None:
     """BT-128: the line's document reference of type 130."""
     references = here.all("cac:DocumentReference")
     return next((r.text("cbc:ID") for r in references if r.text("cbc:DocumentTypeCode") == "130"), None)
 
 
-def _adjustments(here: Stated) -> tuple[Adjustment, ...]:
-    """The allowances and charges directly on a line or document; those of a price stand under cac:Price and are in it."""
+def _adjustments(here: Node) -> tuple[Adjustment, ...]:
+    """Return allowances and charges directly on a line or document; those under cac:Price are part of the price."""
     return tuple(
         Adjustment(
             charge=(part.text("cbc:ChargeIndicator") or "").lower() in ("true", "1"),

@@ -1,4 +1,4 @@
-"""Which electronic invoice an XML text is, and reading it with its findings. The formats themselves are ubl and cii."""
+"""Recognise and read an XML invoice with its findings. The formats are in ubl and cii."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from dataclasses import replace
 from lxml import etree
 
 from billing_recon.core.document import Document, DocumentUnreadable
-from billing_recon.feeds.documents import arithmetic, cii, ubl, xml_safe
+from billing_recon.feeds.documents import arithmetic, cii, safe_xml, ubl
 
 FORMS: tuple[str, ...] = (ubl.FORM, cii.FORM, cii.FORM_1)
 
 
 ENVELOPE = "{http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader}"
-"""Namespace of the envelope that networks such as Peppol put around a document; the document is what it carries."""
+"""Namespace of the envelope that networks such as Peppol put around a document."""
 
 
 def recognise(data: bytes) -> str | None:
-    """The format by the root element alone, so that a broken invoice is still known for one."""
-    return _form_of(xml_safe.root_tag(data, ENVELOPE))
+    """Return the format by the root element alone, so that a broken invoice is still recognised."""
+    return _form_of(safe_xml.root_tag(data, ENVELOPE))
 
 
 def read(data: bytes, name: str) -> Document:
-    """The document with its findings. Raises DocumentUnreadable with what is wrong and what to do."""
-    root = _unwrapped(xml_safe.parse(data))
+    """Read the document with its findings. Raise DocumentUnreadable with the cause and the next step."""
+    root = _unwrapped(safe_xml.parse(data))
     form = _form_of(str(root.tag))
     if form is None:
-        raise DocumentUnreadable(f"its root element is {root.tag}, which is no UBL, CII or ZUGFeRD invoice")
+        raise DocumentUnreadable(f"its root element is {root.tag}, which is not a UBL, CII or ZUGFeRD invoice")
     document = ubl.read(root, name) if form == ubl.FORM else cii.read(root, name)
     return replace(document, findings=arithmetic.findings(document))
 
@@ -37,7 +37,7 @@ def _unwrapped(root: etree._Element) -> etree._Element:
     carried = [child for child in root if not str(child.tag).startswith(ENVELOPE)]
     if len(carried) != 1:
         raise DocumentUnreadable(
-            f"its envelope carries {len(carried)} documents where one belongs; ask the sender for one document a file"
+            f"its envelope contains {len(carried)} documents instead of one; ask the sender for one document per file"
         )
     return carried[0]
 

@@ -1,1 +1,1 @@
-"""One table's day: delivered, parsed, validated, deduplicated, quarantined, counted. The pipeline is in landing.pipeline."""
+"""Land one table's day: deliver, parse, validate, deduplicate, quarantine, count. landing.pipeline runs the steps."""

@@ -1,4 +1,4 @@
-"""What came for a table's day: files as they are, or rows made of documents, a ledger or a database. Typing comes after."""
+"""The delivery of a table's day: its files, or rows converted from documents, a ledger or a database. Parsing follows."""
 
 from __future__ import annotations
 
@@ -14,67 +14,68 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.schema import TableSpec
-from billing_recon.feeds.landing.converted_files import Conversion, Warned, convert_documents, convert_ledger
-from billing_recon.feeds.landing.files import DayFile, file_name, find_files, is_delivered_empty, open_file, path_of
+from billing_recon.feeds.landing.conversion import convert_documents, convert_ledger
+from billing_recon.feeds.tables.converted_rows import Conversion, RowWarning
+from billing_recon.feeds.tables.day_files import DayFile, file_name, find_files, is_delivered_empty, open_file, path_of
 from billing_recon.feeds.tables.raw_rows import single
 
 WARNINGS = "landing_warnings"
-"""What is odd about rows that land: file_no, source_row, code, says."""
+"""Findings about rows that land: file_no, source_row, code, says."""
 _SHOWN = 2
 _DATABASE_BYTES = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """`files` as a report names them, numbered from 1; `parts` are what is loaded, each with the number of its first file.
+class Delivery:
+    """`files` are numbered from 1 and named in the report; `parts` are loaded, each with the number of its first file.
 
-    `empty`: it came, and it holds nothing.
+    `empty`: something was delivered and holds nothing.
     """
 
     files: tuple[DayFile, ...]
     parts: tuple[tuple[int, DayFile], ...]
     empty: bool = False
-    warned: tuple[Warned, ...] = ()
+    warnings: tuple[RowWarning, ...] = ()
     notes: tuple[str, ...] = ()
 
 
-def arrive(home: Path, company: Company, spec: TableSpec, feed: Feed, day: date, scratch: Path) -> Arrival:
-    """Open what came for the day. Raises LandingRefused when it cannot be read as what it claims to be."""
+def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day: date, scratch: Path) -> Delivery:
+    """Open the day's delivery. Raise LandingRefused if it is not what it claims to be."""
     if feed.is_database:
-        # Here and not above: a company without databases loads no drivers.
-        from billing_recon.feeds.tables.database import fetch
+        # Imported here: a company without databases loads no drivers.
+        from billing_recon.feeds.tables.database_rows import fetch
 
         return _converted(fetch(spec, feed, day, company.timezone, scratch))
     paths = find_files(home, spec.name, feed, day)
     if not paths:
-        return Arrival((), (), empty=is_delivered_empty(home, spec.name, feed, day))
+        return Delivery((), (), empty=is_delivered_empty(home, spec.name, feed, day))
     if feed.is_documents:
-        sets_aside = spec.name == "rendered_invoices" or not _same_documents(company, feed)
-        return _converted(convert_documents(home, paths, spec.name, feed, scratch, sets_aside=sets_aside))
+        quarantines = spec.name == "rendered_invoices" or not _same_documents(company, feed)
+        return _converted(convert_documents(home, paths, spec.name, feed, scratch, quarantines=quarantines))
     if feed.is_ledger:
         return _converted(convert_ledger(home, paths, feed, scratch))
     files = tuple(open_file(home, path, feed, scratch) for path in paths)
-    return Arrival(files, tuple(enumerate(files, 1)))
+    return Delivery(files, tuple(enumerate(files, 1)))
 
 
-def _converted(made: Conversion) -> Arrival:
-    return Arrival(made.files, ((1, made.rows),), warned=made.warned, notes=made.notes)
+def _converted(conversion: Conversion) -> Delivery:
+    return Delivery(conversion.files, ((1, conversion.rows),), warnings=conversion.warnings, notes=conversion.notes)
 
 
 def _same_documents(company: Company, feed: Feed) -> bool:
-    """Whether rendered_invoices comes from the documents of this feed, and so sets the broken ones aside."""
+    """Whether rendered_invoices reads the same documents, and so quarantines the unreadable ones."""
     other = company.feeds.get("rendered_invoices")
     return other is not None and other.is_documents and path_of("", other) == path_of("", feed)
 
 
 def warns(company: Company, table: str) -> bool:
-    """Whether landings of a table have `landed_warnings`."""
+    """Whether landing this table creates `landed_warnings`."""
     feed = company.feeds.get(table)
     return feed is not None and (feed.is_documents or feed.is_ledger or bool(feed.report or feed.set_aside))
 
 
 def bytes_of_day(home: Path, company: Company, table: str, day: date) -> int:
-    """About how much came for a table's day, before it is looked into."""
+    """Estimate the size of a table's delivery without opening it."""
     feed = company.feeds.get(table, Feed())
     if feed.is_database:
         return _DATABASE_BYTES
@@ -84,16 +85,16 @@ def bytes_of_day(home: Path, company: Company, table: str, day: date) -> int:
         return 0
 
 
-def keep_warnings(con: duckdb.DuckDBPyConnection, warned: Iterable[Warned]) -> None:
+def store_warnings(con: duckdb.DuckDBPyConnection, warnings: Iterable[RowWarning]) -> None:
     """Create WARNINGS."""
     con.execute(f"CREATE OR REPLACE TABLE {WARNINGS} (file_no INTEGER, source_row BIGINT, code VARCHAR, says VARCHAR)")
-    rows = [(w.file_no, w.row, w.code, w.says) for w in warned]
+    rows = [(w.file_no, w.row, w.code, w.says) for w in warnings]
     if rows:
         con.executemany(f"INSERT INTO {WARNINGS} VALUES (?, ?, ?, ?)", rows)
 
 
-def present_warnings(con: duckdb.DuckDBPyConnection, files: tuple[DayFile, ...]) -> str:
-    """Create `landed_warnings` (source_file, source_row, code, says); answers them in a sentence, empty without any."""
+def summarise_warnings(con: duckdb.DuckDBPyConnection, files: tuple[DayFile, ...]) -> str:
+    """Create `landed_warnings` (source_file, source_row, code, says). Return them as a sentence, empty if there are none."""
     con.execute(
         f"CREATE OR REPLACE VIEW landed_warnings AS SELECT {file_name(files)} AS source_file, source_row, code, says "
         f"FROM {WARNINGS}"
@@ -106,6 +107,9 @@ def present_warnings(con: duckdb.DuckDBPyConnection, files: tuple[DayFile, ...])
     ).fetchall()
     counts = Counter(dict(codes))
     shown = "; ".join(str(says) for (says,) in first)
-    rest = counts.total() - len(first)
+    total = counts.total()
+    rest = total - len(first)
     why = ", ".join(f"{count} {code}" for code, count in codes)
-    return f"{counts.total()} to look at, landed all the same ({why}): {shown}" + (f"; and {rest} more" if rest else "")
+    return f"{total} warning{'' if total == 1 else 's'} on rows that landed ({why}): {shown}" + (
+        f"; and {rest} more" if rest else ""
+    )

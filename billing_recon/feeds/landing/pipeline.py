@@ -1,4 +1,4 @@
-"""Landing one table's day: which rows came, which are accepted, which are set aside and why. Nothing is lost."""
+"""Land one table's day: accept, quarantine or collapse every delivered row. No row is lost."""
 
 from __future__ import annotations
 
@@ -16,16 +16,29 @@ from billing_recon.core.errors import LandingRefused
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import RowDecision
 from billing_recon.core.schema import USAGE_EVENTS, TableSpec
-from billing_recon.feeds.landing.decisions import Decided, apply_decisions
-from billing_recon.feeds.landing.deduplicate import COLLAPSED, collapse, no_repeats, repeats, standing
-from billing_recon.feeds.landing.delivery import WARNINGS, Arrival, arrive, keep_warnings, present_warnings, warns
-from billing_recon.feeds.landing.files import DayFile, file_name
-from billing_recon.feeds.landing.load import FAULTS, TYPED, Loaded, load, prepare
-from billing_recon.feeds.landing.quarantine import set_aside
-from billing_recon.feeds.landing.validate import contract_of_day, hold_to_contract, observed_on
-from billing_recon.feeds.parse.days import Day
-from billing_recon.feeds.parse.typed_rows import odd_rows
-from billing_recon.feeds.presets import feed_of
+from billing_recon.feeds.effective_feed import feed_of
+from billing_recon.feeds.landing.decisions import AppliedDecisions, LandingContext, apply_decisions
+from billing_recon.feeds.landing.deduplication import (
+    DUPLICATES,
+    accepted_rows,
+    clear_duplicates,
+    deduplicate,
+    duplicate_rows,
+)
+from billing_recon.feeds.landing.delivery import (
+    WARNINGS,
+    Delivery,
+    open_delivery,
+    store_warnings,
+    summarise_warnings,
+    warns,
+)
+from billing_recon.feeds.landing.loaded_file import FAULTS, TYPED, Loaded, load, prepare
+from billing_recon.feeds.landing.quarantine import fill_quarantine
+from billing_recon.feeds.landing.validation import check_contract, contract_of_day, observed_on
+from billing_recon.feeds.parse.days import Partition
+from billing_recon.feeds.parse.typed_rows import rows_by_rule
+from billing_recon.feeds.tables.day_files import DayFile, file_name
 from billing_recon.feeds.tables.raw_rows import listed, single
 
 _RULE_POSITION = 1998
@@ -43,25 +56,25 @@ def land(
     owner: str,
     decisions: Sequence[RowDecision] = (),
 ) -> LandingReport:
-    """Read what came for a table's day and create in the session:
+    """Read the delivery of a table's day and create in the session:
 
     - `landed`: the accepted rows; the table's columns, observed_on, source_file, source_row
-    - `landed_quarantine`: the rows set aside (core.schema.QUARANTINE), one row each, owned by `owner`
-    - `landed_duplicates` (usage_events only): the repeats with where they came from and which row is kept instead
-    - `landed_warnings` (feeds that can have such, see `warns`): source_file, source_row, code, says of rows to look at
-    - `landed_decisions`: what became of each of `decisions`, the day's on rows set aside (feeds.deciding)
+    - `landed_quarantine`: the quarantined rows (core.schema.QUARANTINE), owned by `owner`
+    - `landed_duplicates` (usage_events only): collapsed rows with their source and the row that is kept instead
+    - `landed_warnings` (feeds for which `warns` holds): source_file, source_row, code and says of rows to review
+    - `landed_decisions`: the outcome of each of the day's `decisions` on quarantined rows (landing.decisions)
 
-    `known_usage` names a relation of the usage_events of earlier days with where they lie (feeds.repeating.KEPT). A file that cannot be read as what
-    it claims to be is REFUSED with a message and lands nothing; no fault of the data raises. The answer is a function
-    of the files, the company and the arguments: a rerun gives the same tables.
+    `known_usage` names a relation of earlier days' usage_events with their location (deduplication.KEPT). A file that
+    is not what it claims to be is REFUSED with a message and lands nothing; faulty data never raises. The result
+    depends on the files, the company and the arguments only: a rerun gives the same tables.
     """
     prepare(con, spec)
-    no_repeats(con)
-    came = Arrival((), ())
+    clear_duplicates(con)
+    delivery = Delivery((), ())
     with tempfile.TemporaryDirectory(prefix="billing-recon-") as scratch:
         try:
             feed = feed_of(company, spec.name)
-            came = arrive(home, company, spec, feed, day, Path(scratch))
+            delivery = open_delivery(home, company, spec, feed, day, Path(scratch))
             attempts = [
                 load(
                     con,
@@ -71,88 +84,82 @@ def land(
                     feed=feed,
                     key=f"feeds.{spec.name}",
                     roles=company.roles,
-                    day=Day(day, company.timezone, is_first=str(day) == company.first_day),
-                    stays=len(came.parts) == 1 and file.readable == home / file.name,
+                    partition=Partition(day, company.timezone, is_first=str(day) == company.first_day),
+                    stays=len(delivery.parts) == 1 and file.readable == home / file.name,
                 )
-                for number, file in came.parts
+                for number, file in delivery.parts
             ]
         except LandingRefused as error:
             prepare(con, spec)
-            _present(con, spec, company, day, came.files, whole=True)
-            set_aside(con, spec, [], came.files, owner)
+            _create_views(con, spec, company, day, delivery.files, all_accepted=True)
+            fill_quarantine(con, spec, [], delivery.files, owner)
             if warns(company, spec.name):
-                keep_warnings(con, ())
-                present_warnings(con, came.files)
-            return _report(spec, day, LandingStatus.REFUSED, came.files, str(error))
+                store_warnings(con, ())
+                summarise_warnings(con, delivery.files)
+            return _report(spec, day, LandingStatus.REFUSED, delivery.files, str(error))
         loaded = [attempt for attempt in attempts if attempt is not None]
         rows_in = _count(con, TYPED) + sum(one.rejected for one in loaded)
         wrong = sum(one.rejected + one.unreadable + one.wrong for one in loaded)
-        repeated = 0
-        notes = list(came.notes)
+        duplicates = 0
+        notes = list(delivery.notes)
         if warns(company, spec.name):
-            keep_warnings(con, came.warned)
-            wrong += sum(_judge_by_rules(con, one) for one in loaded if one.mapping.rules)
-            notes += [note for note in (present_warnings(con, came.files),) if note]
+            store_warnings(con, delivery.warnings)
+            wrong += sum(_apply_rules(con, one) for one in loaded if one.mapping.rules)
+            notes += [note for note in (summarise_warnings(con, delivery.files),) if note]
         if rows_in:
-            wrong += hold_to_contract(con, contract_of_day(spec, company, day, lookback_days), rows_in)
-            repeated = collapse(con, spec, known_usage)
-        _present(con, spec, company, day, came.files, whole=not wrong and not repeated)
-        set_aside(con, spec, loaded if wrong or repeated else [], came.files, owner)
-    decided = apply_decisions(
-        con,
-        spec=spec,
-        company=company,
-        day=day,
-        lookback_days=lookback_days,
-        known_usage=known_usage,
-        decisions=decisions,
-    )
-    notes += _about_days(day, loaded)
-    return _counted(con, spec, day, came, rows_in, replace(decided, notes=(*notes, *decided.notes)), loaded)
+            wrong += check_contract(con, contract_of_day(spec, company, day, lookback_days), rows_in)
+            duplicates = deduplicate(con, spec, known_usage)
+        _create_views(con, spec, company, day, delivery.files, all_accepted=not wrong and not duplicates)
+        fill_quarantine(con, spec, loaded if wrong or duplicates else [], delivery.files, owner)
+    decided = apply_decisions(con, LandingContext(spec, company, day, lookback_days, known_usage), decisions)
+    notes += _day_notes(day, loaded)
+    return _counted_report(con, spec, day, delivery, rows_in, replace(decided, notes=(*notes, *decided.notes)), loaded)
 
 
-def _judge_by_rules(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> int:
-    """Set aside, or report, what the feed's own rules name; answers how many faults that makes."""
+def _apply_rules(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> int:
+    """Quarantine or report the rows that match the feed's own rules. Return the number of faults."""
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE landing_odd AS SELECT o.file_no AS file_no, o.ordinal AS ordinal, "
-        f"t.source_row AS source_row, o.says AS says, o.aside AS aside FROM ({odd_rows(loaded)}) o "
+        f"CREATE OR REPLACE TEMP TABLE landing_rule_rows AS SELECT o.file_no AS file_no, o.ordinal AS ordinal, "
+        f"t.source_row AS source_row, o.says AS says, o.quarantined AS quarantined FROM ({rows_by_rule(loaded)}) o "
         f"JOIN {TYPED} t ON t.file_no = o.file_no AND t.ordinal = o.ordinal"
     )
-    con.execute(f"INSERT INTO {WARNINGS} SELECT file_no, source_row, 'ODD', says FROM landing_odd WHERE NOT aside")
+    con.execute(
+        f"INSERT INTO {WARNINGS} SELECT file_no, source_row, 'ODD', says FROM landing_rule_rows WHERE NOT quarantined"
+    )
     (faults,) = single(
         con,
         f"INSERT INTO {FAULTS} SELECT file_no, ordinal, {_RULE_POSITION}, NULL, '{Reason.TABLE_RULE}', says "
-        "FROM landing_odd WHERE aside",
+        "FROM landing_rule_rows WHERE quarantined",
     )
     return int(faults)
 
 
-def _present(
+def _create_views(
     con: duckdb.DuckDBPyConnection,
     spec: TableSpec,
     company: Company,
     day: date,
     files: Sequence[DayFile],
     *,
-    whole: bool,
+    all_accepted: bool,
 ) -> None:
-    """`landed` and `landed_duplicates` as views over what is in the session, so that big days are not copied.
+    """Create `landed` and `landed_duplicates` as views over the session's tables, so that large days are not copied.
 
-    `whole`: nothing is wrong and nothing repeated, so that every row stands.
+    `all_accepted`: no row is faulty or a duplicate.
     """
     con.execute(
         f"CREATE OR REPLACE VIEW landed AS SELECT {listed(spec.names)}, "
         f"{observed_on(spec, company, day)} AS observed_on, {file_name(files)} AS source_file, source_row "
-        f"FROM {TYPED if whole else f'({standing()})'}"
+        f"FROM {TYPED if all_accepted else f'({accepted_rows()})'}"
     )
     if spec is USAGE_EVENTS:
         con.execute(
-            f"CREATE OR REPLACE VIEW landed_duplicates AS {repeats(spec, day, file_name(files), file_name(files, 'kept_no'))}"
+            f"CREATE OR REPLACE VIEW landed_duplicates AS {duplicate_rows(spec, day, file_name(files), file_name(files, 'kept_no'))}"
         )
 
 
-def _about_days(day: date, loaded: Sequence[Loaded]) -> list[str]:
-    """What to say of files that hold other days."""
+def _day_notes(day: date, loaded: Sequence[Loaded]) -> list[str]:
+    """Return notes about files of many days: rows before the first day, and a day that no file reaches."""
     notes = [one.days.before for one in loaded if one.days.before]
     outside = [one.days.outside for one in loaded if one.days.outside]
     if outside and len(outside) == len(loaded):
@@ -166,18 +173,18 @@ def _report(
     return LandingReport(spec.name, day, status, files=tuple((f.name, f.sha256) for f in files), message=message)
 
 
-def _counted(
+def _counted_report(
     con: duckdb.DuckDBPyConnection,
     spec: TableSpec,
     day: date,
-    came: Arrival,
+    delivery: Delivery,
     rows_in: int,
-    decided: Decided,
+    decided: AppliedDecisions,
     loaded: Sequence[Loaded],
 ) -> LandingReport:
-    """The report from the tables themselves, so that the row equation checks what was made rather than what was meant."""
-    files, notes = came.files, "; ".join(decided.notes)
-    if not files and not came.empty:
+    """Count the report from the tables themselves, so that the row equation checks actual rows."""
+    files, notes = delivery.files, "; ".join(decided.notes)
+    if not files and not delivery.empty:
         return _report(spec, day, LandingStatus.MISSING, files, notes)
     if not rows_in:
         outside = bool(loaded) and all(one.days.outside for one in loaded)
@@ -193,13 +200,13 @@ def _counted(
         rows_in=rows_in,
         accepted=_count(con, "landed"),
         quarantined=quarantined,
-        duplicates=_count(con, COLLAPSED) + decided.repeated,
+        duplicates=_count(con, DUPLICATES) + decided.repeated,
         reasons=decided.reasons,
         released=decided.released,
         discarded=decided.discarded,
     )
     if not report.equation_holds:
-        raise AssertionError(f"landing lost or doubled rows: {report}")
+        raise AssertionError(f"landing lost or duplicated rows: {report}")
     return report
 
 

@@ -1,4 +1,4 @@
-"""The quarantine of one landing: a row each, with what is wrong, what to do, whose it is and what money is at risk."""
+"""The quarantine of one landing: each row with its faults, the next step, its owner and the money at risk."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ import duckdb
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.schema import LEDGER_ENTRIES, QUARANTINE, TableSpec
-from billing_recon.feeds.landing.files import DayFile, file_name
-from billing_recon.feeds.landing.load import FAULTS, REJECTED, TYPED, Loaded
-from billing_recon.feeds.parse.typed_rows import read_again, unreadable_faults
+from billing_recon.feeds.landing.loaded_file import FAULTS, REJECTED, TYPED, Loaded
+from billing_recon.feeds.parse.typed_rows import reread_rows, unreadable_faults
+from billing_recon.feeds.tables.day_files import DayFile, file_name
 from billing_recon.feeds.tables.raw_rows import single, text
 
-_CAME = "landing_came"
+_REREAD = "landing_reread"
 
 
-def set_aside(
+def fill_quarantine(
     con: duckdb.DuckDBPyConnection, spec: TableSpec, loaded: list[Loaded], files: Sequence[DayFile], owner: str
 ) -> None:
-    """Create `landed_quarantine`. `loaded` are the files to look into for rows that are set aside, once more as they came."""
+    """Create `landed_quarantine`. Quarantined rows of the `loaded` files are read again, to store them as delivered."""
     columns = ", ".join(f"{column.name} {column.sql_type}" for column in QUARANTINE.columns)
     con.execute(f"CREATE OR REPLACE TABLE landed_quarantine ({columns})")
     if not loaded:
         return
     (rows,) = single(
         con,
-        f"CREATE OR REPLACE TEMP TABLE landing_aside AS SELECT file_no, ordinal FROM {TYPED} WHERE unreadable "
+        f"CREATE OR REPLACE TEMP TABLE landing_quarantined AS SELECT file_no, ordinal FROM {TYPED} WHERE unreadable "
         f"UNION SELECT file_no, ordinal FROM {FAULTS}",
     )
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {_CAME} (file_no INTEGER, ordinal BIGINT, payload VARCHAR, texts VARCHAR, "
+        f"CREATE OR REPLACE TEMP TABLE {_REREAD} (file_no INTEGER, ordinal BIGINT, payload VARCHAR, texts VARCHAR, "
         "reading VARCHAR)"
     )
     for one in loaded if rows else []:
         con.execute(
-            "CREATE OR REPLACE TEMP TABLE landing_reread AS "
-            + read_again(one, f"SELECT ordinal FROM landing_aside WHERE {one.its_rows}")
+            "CREATE OR REPLACE TEMP TABLE landing_reread_file AS "
+            + reread_rows(one, f"SELECT ordinal FROM landing_quarantined WHERE {one.condition}")
         )
-        con.execute(f"INSERT INTO {_CAME} SELECT file_no, ordinal, payload, texts, reading FROM landing_reread")
+        con.execute(f"INSERT INTO {_REREAD} SELECT file_no, ordinal, payload, texts, reading FROM landing_reread_file")
         if one.unreadable:
-            con.execute(f"INSERT INTO {FAULTS} {unreadable_faults(one, 'landing_reread')}")
+            con.execute(f"INSERT INTO {FAULTS} {unreadable_faults(one, 'landing_reread_file')}")
     con.execute(f"INSERT INTO landed_quarantine {_rows(spec, files, owner)}")
 
 
 def _rows(spec: TableSpec, files: Sequence[DayFile], owner: str) -> str:
     money = f"t.{spec.money}" if spec.money else "CAST(NULL AS DECIMAL(38,12))"
     if spec is LEDGER_ENTRIES:
-        money = "greatest(t.debit, t.credit)"  # a posting has its amount on one of two sides
+        money = "greatest(t.debit, t.credit)"  # a posting has its amount on one side
     known = ", ".join(text(code) for code in sorted(EXPONENTS))
     currency = f"CASE WHEN t.currency IN ({known}) THEN t.currency END" if "currency" in spec.names else "NULL"
     where = file_name(files)
@@ -63,14 +63,14 @@ WITH ranked AS (
                      ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS faults
     FROM (SELECT file_no, ordinal, position, field, reason, says, reading, payload,
                  CASE WHEN field IS NULL THEN NULL ELSE json_extract_string(texts, '$.' || field) END AS value
-          FROM {FAULTS} JOIN {_CAME} USING (file_no, ordinal))
+          FROM {FAULTS} JOIN {_REREAD} USING (file_no, ordinal))
 ),
 first AS (
     SELECT file_no, ordinal, field, reason, says, others, payload, reading, value,
            CAST(to_json(faults) AS VARCHAR) AS faults
     FROM ranked WHERE turn = 1
 ),
-said AS (
+worded AS (
     SELECT t.file_no AS file_no, t.source_row AS source_row, f.reason AS reason, f.field AS field, f.value AS value,
            CASE WHEN f.field IS NULL THEN 'the row' ELSE f.field END
            || CASE WHEN f.value IS NULL THEN '' WHEN length(f.value) > 80 THEN ' ''' || left(f.value, 77) || '...'''
@@ -88,5 +88,5 @@ said AS (
 SELECT '', '{spec.name}', {where}, source_row, reason, field, value,
        {where} || ' row ' || source_row || ': ' || sentence, {text(owner)}, money_at_risk, currency, payload,
        reading, faults, NULL
-FROM said
+FROM worded
 """

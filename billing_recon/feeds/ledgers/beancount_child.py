@@ -1,7 +1,7 @@
-"""The process in which beancount files are read: one after the other from stdin to stdout, under limits that it sets itself.
+"""The child process that reads beancount files, one at a time from stdin to stdout, under limits that it sets for itself.
 
 A request is a length (8 bytes) and a pickle of (path, options); an answer is a length and a pickle of the items, or of the
-sentence why the file cannot be read.
+reason why the file cannot be read as a sentence.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from pathlib import Path
 
 from billing_recon.core.journal import LedgerUnreadable
 from billing_recon.feeds.ledgers.beancount_entries import items
-from billing_recon.feeds.ledgers.stream import Item
+from billing_recon.feeds.ledgers.ledger_items import Item
 
 MEMORY_BYTES = 4 << 30
 """Address space of the process, libraries included."""
 
 
 def main() -> None:
-    """Answer requests until stdin closes. What a declared plugin prints goes nowhere near the answers."""
+    """Answer requests until stdin closes. Output of a declared plugin goes to stderr, not into the answers."""
     _, allowed = resource.getrlimit(resource.RLIMIT_AS)
     memory = MEMORY_BYTES if allowed == resource.RLIM_INFINITY else min(MEMORY_BYTES, allowed)
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))

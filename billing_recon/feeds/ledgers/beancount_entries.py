@@ -1,7 +1,7 @@
-"""A beancount file by beancount's own parser and booking; runs in a child process only (beancount_child).
+"""Read a beancount file by beancount's own parser and booking. Runs in a child process only (beancount_child).
 
-The parser, the booking of elided amounts and lots, padding and balance assertions are beancount's; its loader, which imports
-whatever module a file names, is not used.
+Parsing, booking of elided amounts and lots, padding and balance assertions are beancount's. Its loader, which imports any
+module that a file names, is not used.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from billing_recon.core.journal import (
     LedgerUnreadable,
 )
 from billing_recon.feeds.ledgers.csv_rows import encoding_of
-from billing_recon.feeds.ledgers.figures import DIGITS, shown
+from billing_recon.feeds.ledgers.ledger_figures import DIGITS, excerpt
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, skipped
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Note, skipped
 
 _DEFAULT_TITLE = "Beancount"
 _FILES_MAX = 1000
@@ -37,7 +37,7 @@ _SHOWN = 3
 
 
 def items(path: Path, options: LedgerOptions) -> list[Item]:
-    """Opened accounts, then transactions in the order of days, and each balance assertion that fails."""
+    """Return opened accounts, then transactions by day, and each balance assertion that fails."""
     with localcontext(Context(prec=100)):
         try:
             return list(_items(path, options))
@@ -48,12 +48,12 @@ def items(path: Path, options: LedgerOptions) -> list[Item]:
 
 
 def _module(name: str) -> Any:
-    """A module of the optional extra, or a declared plugin."""
+    """Import a module of the optional extra, or a declared plugin."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
         raise LedgerUnreadable(
-            f"the module {shown(name)} cannot be imported ({shown(str(error))}); install it"
+            f"the module {excerpt(name)} cannot be imported ({excerpt(str(error))}); install it"
         ) from None
 
 
@@ -69,12 +69,12 @@ def _items(path: Path, options: LedgerOptions) -> Iterator[Item]:
     booked, errors = _module("beancount.parser.booking").book(entries, settings)
     for error in errors:
         where = f"line {_line(error.source)}"
-        findings.append(skipped(where, "transaction", f"{where}: a transaction cannot be booked: {_says(error)}"))
+        findings.append(skipped(where, "transaction", f"{where}: a transaction cannot be booked: {_message(error)}"))
     booked = _plugged(path, booked, settings, options, findings)
     booked, errors = _module("beancount.ops.pad").pad(booked, settings)
     for error in errors:
         where = f"line {_line(error.source)}"
-        findings.append(skipped(where, "pad", f"{where}: {_says(error)}"))
+        findings.append(skipped(where, "pad", f"{where}: {_message(error)}"))
     booked, errors = _module("beancount.ops.balance").check(booked, settings)
     yield from (_opened(entry) for entry in booked if isinstance(entry, data.Open))
     yield from findings
@@ -90,7 +90,7 @@ def _items(path: Path, options: LedgerOptions) -> Iterator[Item]:
     for error in errors:
         if _line(error.source) not in known:
             where = f"line {_line(error.source)}"
-            yield Finding(FindingCode.ROLL_FORWARD, where, "", "", f"{where}: {_says(error)}")
+            yield Finding(FindingCode.ROLL_FORWARD, where, "", "", f"{where}: {_message(error)}")
     if padded:
         yield Note(
             f"{padded} entries fill an account to an asserted balance (pad); the file does not state their amounts."
@@ -98,7 +98,7 @@ def _items(path: Path, options: LedgerOptions) -> Iterator[Item]:
 
 
 def _parsed(path: Path, options: LedgerOptions) -> tuple[list[Any], dict[str, Any], list[Finding]]:
-    """Directives of the file and of what it includes, the file's settings, and what was not followed."""
+    """Return the directives of the file and its includes, its settings, and findings about what was skipped."""
     parser = _module("beancount.parser.parser")
     root = path.parent.resolve()
     findings: list[Finding] = []
@@ -111,15 +111,17 @@ def _parsed(path: Path, options: LedgerOptions) -> tuple[list[Any], dict[str, An
         _refuse_long_figures(file, text)
         entries, errors, own = parser.parse_string(text, report_filename=str(file))
         if errors:
-            listed = "; ".join(f"line {_line(error.source)}: {_says(error)}" for error in errors[:_SHOWN])
+            listed = "; ".join(f"line {_line(error.source)}: {_message(error)}" for error in errors[:_SHOWN])
             more = f" and {len(errors) - _SHOWN} more" if len(errors) > _SHOWN else ""
             raise LedgerUnreadable(f"{file.name}: {listed}{more}")
         everything += entries
         settings = settings or own
         for target in own["include"]:
             if not options.includes:
-                says = f"include {shown(target)} is not followed; declare includes to read it from the same folder."
-                findings.append(skipped(file.name, f"include {shown(target)}", says))
+                message = (
+                    f"include {excerpt(target)} is not followed; declare includes to read it from the same folder."
+                )
+                findings.append(skipped(file.name, f"include {excerpt(target)}", message))
                 continue
             for found in _included(file, target, root):
                 if found.resolve() not in seen:
@@ -128,22 +130,22 @@ def _parsed(path: Path, options: LedgerOptions) -> tuple[list[Any], dict[str, An
         if len(seen) > _FILES_MAX:
             raise LedgerUnreadable(f"{path.name}: it includes more than {_FILES_MAX} files")
     if not everything:
-        raise LedgerUnreadable(f"{path.name}: it has no directive; an empty file is no ledger")
+        raise LedgerUnreadable(f"{path.name}: it has no directive; an empty file is not a ledger")
     return everything, settings, findings
 
 
 def _included(file: Path, target: str, root: Path) -> list[Path]:
-    says = f"{file.name}: include {shown(target)}"
+    message = f"{file.name}: include {excerpt(target)}"
     if Path(target).is_absolute() or "\0" in target:
-        raise LedgerUnreadable(f"{says} lies outside the ledger's folder")
+        raise LedgerUnreadable(f"{message} lies outside the ledger's folder")
     try:
         found = sorted(one for one in file.parent.glob(target) if one.is_file())
     except (ValueError, NotImplementedError):
-        raise LedgerUnreadable(f"{says} is no path") from None
+        raise LedgerUnreadable(f"{message} is not a path") from None
     if not found:
-        raise LedgerUnreadable(f"{says} is not there")
+        raise LedgerUnreadable(f"{message} is not there")
     if not all(one.resolve().is_relative_to(root) for one in found):
-        raise LedgerUnreadable(f"{says} lies outside the ledger's folder")
+        raise LedgerUnreadable(f"{message} lies outside the ledger's folder")
     return found
 
 
@@ -151,24 +153,24 @@ def _refuse_long_figures(file: Path, text: str) -> None:
     match = re.search(rf"[0-9][0-9,]{{{DIGITS},}}", text)
     if match:
         line = text.count("\n", 0, match.start()) + 1
-        raise LedgerUnreadable(f"{file.name}: line {line}: a figure has more than {DIGITS} digits; it is no amount")
+        raise LedgerUnreadable(f"{file.name}: line {line}: a figure has more than {DIGITS} digits; it is not an amount")
 
 
 def _plugged(
     path: Path, entries: list[Any], settings: dict[str, Any], options: LedgerOptions, findings: list[Finding]
 ) -> list[Any]:
-    """Run the plugins that are declared, in the file's order; say which are not run."""
+    """Run the declared plugins in the file's order. Add a finding for each that is not run."""
     for name, config in settings["plugin"]:
         if name not in options.plugins:
-            says = f"plugin {shown(name)} is not run: it is code that a file names. Declare plugins: [{shown(name)}] to run it."
-            findings.append(skipped(path.name, f"plugin {shown(name)}", says))
+            message = f"plugin {excerpt(name)} is not run: it is code that a file names. Declare plugins: [{excerpt(name)}] to run it."
+            findings.append(skipped(path.name, f"plugin {excerpt(name)}", message))
             continue
         module = _module(name)
         for function in module.__plugins__:
             call = getattr(module, function) if isinstance(function, str) else function
             entries, errors = call(entries, settings, config) if config is not None else call(entries, settings)
             for error in errors:
-                findings.append(skipped(f"line {_line(error.source)}", f"plugin {name}", _says(error)))
+                findings.append(skipped(f"line {_line(error.source)}", f"plugin {name}", _message(error)))
     return entries
 
 
@@ -176,8 +178,8 @@ def _line(source: Any) -> int:
     return int((source or {}).get("lineno") or 0)
 
 
-def _says(error: Any) -> str:
-    text = shown(str(error.message))
+def _message(error: Any) -> str:
+    text = excerpt(str(error.message))
     return text if text.endswith(".") else f"{text}."
 
 
@@ -187,14 +189,14 @@ def _opened(entry: Any) -> Account:
 
 
 def _failed(entry: Any) -> Finding:
-    """An assertion that the postings before it do not give."""
+    """Report a balance assertion that the postings before it do not meet."""
     where = f"account {entry.account}, line {_line(entry.meta)}"
     stated = entry.amount.number
     computed = EXACT.add(stated, entry.diff_amount.number)
     currency = entry.amount.currency
     sentence = (
         f"line {_line(entry.meta)} asserts that {entry.account} holds {stated:f} {currency} at the start of {entry.date}; "
-        f"by its postings it holds {computed:f} {currency}."
+        f"its postings add up to {computed:f} {currency}."
     )
     return Finding(FindingCode.ROLL_FORWARD, where, f"{stated:f}", f"{computed:f}", sentence)
 

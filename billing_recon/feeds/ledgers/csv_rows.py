@@ -1,4 +1,4 @@
-"""The rows of a delimited text file with the line on which each begins. What they mean is each format's own."""
+"""Rows of a delimited text file with the line on which each begins. Each format interprets them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _BOMS: tuple[tuple[bytes, str], ...] = (
 
 
 def encoding_of(path: Path, declared: str | None, otherwise: str | None) -> str:
-    """The declared encoding; else that of a byte order mark; else UTF-8 if the file is; else `otherwise`.
+    """Return the declared encoding; else that of a byte order mark; else UTF-8 if the file is valid; else `otherwise`.
 
-    Raises LedgerUnreadable, naming the line, where the file is in none of them.
+    Raise LedgerUnreadable, naming the line, if the file is in none of them.
     """
     if declared is not None:
         try:
@@ -60,15 +60,15 @@ def _decode(path: Path, encoding: str) -> None:
         except UnicodeDecodeError as error:
             at = lines + error.object[: error.start].count(b"\n")
             raise LedgerUnreadable(
-                f"{path.name}: line {at} has a byte (0x{error.object[error.start]:02x}) that is no {encoding} text; "
+                f"{path.name}: line {at} has a byte (0x{error.object[error.start]:02x}) that is not {encoding} text; "
                 "ask how the file is encoded and declare its encoding"
             ) from None
         except UnicodeError as error:
-            raise LedgerUnreadable(f"{path.name}: it is no {encoding} text ({error}); declare its encoding") from None
+            raise LedgerUnreadable(f"{path.name}: it is not {encoding} text ({error}); declare its encoding") from None
 
 
 def rows_of(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """(first line, cells) of each row. Raises LedgerUnreadable naming the line."""
+    """Yield (first line, cells) of each row. Raise LedgerUnreadable naming the line."""
     with path.open(encoding=encoding, newline="") as stream:
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         line = 1
@@ -79,12 +79,12 @@ def rows_of(path: Path, encoding: str, delimiter: str) -> Iterator[tuple[int, li
                 return
             except csv.Error as error:
                 raise LedgerUnreadable(
-                    f"{path.name}: line {line} is no row ({error}); a quote may be open: ask for a resend"
+                    f"{path.name}: line {line} is not a row ({error}); a quote may be open: ask for a resend"
                 ) from None
             yield line, cells
             line = reader.line_num + 1
 
 
 def delimiter_of(line: str) -> str:
-    """The delimiter that a header line has most of; a comma where it has none."""
+    """Return the most frequent delimiter in a header line; a comma if it has none."""
     return max((",", ";", "\t"), key=line.count)

@@ -1,9 +1,9 @@
-"""DATEV's posting batch (EXTF or DTVF, Buchungsstapel): one booking a line, an account against a contra account.
+"""DATEV's posting batch (EXTF or DTVF, Buchungsstapel): one booking per line, an account against a contra account.
 
-A booking becomes two entries of its stated amount. Tax that DATEV would split off by key or by automatic account is not
-guessed. Where a booking's Beleginfo or Zusatzinformation names journal_id, entry_id, contra_entry_id or customer_id, these
-hold, bookings of one journal_id in a row are one journal, and amounts of one entry_id in it are netted: so a journal of
-several entries can be written as bookings against one of its accounts and read back.
+A booking becomes two entries of its stated amount. Tax that DATEV would split by key or automatic account is not guessed.
+If Beleginfo or Zusatzinformation names journal_id, entry_id, contra_entry_id or customer_id, these are used: consecutive
+bookings of one journal_id are one journal, and amounts of one entry_id in it are netted. So a journal of several entries
+can be written as bookings against one of its accounts and read back.
 """
 
 from __future__ import annotations
@@ -26,11 +26,9 @@ from billing_recon.core.journal import (
     Period,
 )
 from billing_recon.feeds.ledgers.csv_rows import encoding_of, rows_of
-from billing_recon.feeds.ledgers.figures import grouped_figure, shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt, grouped_figure
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Note
-
-FORM = "datev"
 
 _START = re.compile(rb'^(?:\xef\xbb\xbf)?"?(?:EXTF|DTVF)"?;"?[0-9]{3}"?;"?[0-9]{1,3}"?;')
 _POSTINGS = "21"
@@ -49,20 +47,20 @@ _COLUMNS: dict[str, tuple[int, tuple[str, ...]]] = {
     "final": (113, ("festschreibung",)),
     "reversal": (117, ("generalumkehr", "generalumkehrgu")),
 }
-"""Name here -> position by DATEV's description of the format, and the names that the column line may give it."""
+"""Our name -> position in DATEV's specification, and possible column names."""
 _INFO = (("beleginfo", range(20, 36, 2)), ("zusatzinformation", range(47, 87, 2)))
 _INFO_NAMES = frozenset({"journal_id", "entry_id", "contra_entry_id", "customer_id"})
 _DEBTORS = "123456"
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """The header line of a DATEV export of any category; `stream` says when it is not the one of postings."""
+    """Recognise the header of a DATEV export of any category; `stream` refuses all but postings."""
     return _START.match(head) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """What the header line says."""
+    """The header line."""
 
     header: Header
     year_begins: date | None
@@ -71,7 +69,7 @@ class _Batch:
 
 
 def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
-    """The header, then the bookings as journals, in the order of the file."""
+    """Yield the header, then the bookings as journals, in file order."""
     encoding = encoding_of(path, options.encoding, "cp1252")
     rows = rows_of(path, encoding, options.delimiter or ";")
     _, first = next(rows, (1, []))
@@ -107,7 +105,7 @@ def _notes(bookings: int, final: int, keys: Counter[str]) -> Iterator[Note]:
     which = ", ".join(f"{key} ({n})" for key, n in sorted(keys.items()))
     carry = f"; {sum(keys.values())} of {bookings} bookings carry a tax key: {which}" if keys else ""
     yield Note(
-        "Each booking is two entries of its stated amount, tax included. Tax that DATEV splits off by a tax key or an "
+        "Each booking is two entries of its stated amount, including tax. Tax that DATEV splits by a tax key or an "
         f"automatic account is not split here{carry}."
     )
     if final < bookings:
@@ -117,10 +115,10 @@ def _notes(bookings: int, final: int, keys: Counter[str]) -> Iterator[Note]:
 def _batch(path: Path, cells: list[str], options: LedgerOptions) -> _Batch:
     cells = [cell.strip() for cell in cells] + [""] * 31
     if cells[0].lstrip("\ufeff") not in ("EXTF", "DTVF"):
-        raise LedgerUnreadable(f"{path.name}: line 1 is no DATEV header; it begins with EXTF")
+        raise LedgerUnreadable(f"{path.name}: line 1 is not a DATEV header; it begins with EXTF")
     if cells[2] != _POSTINGS:
         raise LedgerUnreadable(
-            f"{path.name}: it is a DATEV export of '{shown(cells[3] or cells[2])}', not of postings (Buchungsstapel)"
+            f"{path.name}: it is a DATEV export of '{excerpt(cells[3] or cells[2])}', not of postings (Buchungsstapel)"
         )
     where = f"{path.name}: line 1"
     version = f"{cells[0]} {cells[1]}/{cells[4]}".replace("\ufeff", "")
@@ -128,7 +126,7 @@ def _batch(path: Path, cells: list[str], options: LedgerOptions) -> _Batch:
     first = _long_day(cells[14], f"{where}: period start")
     length = cells[13] or "4"
     if not re.fullmatch(r"[4-9]", length):
-        raise LedgerUnreadable(f"{where}: the length of accounts is '{shown(length)}'; it is 4 to 9 digits")
+        raise LedgerUnreadable(f"{where}: the length of accounts is '{excerpt(length)}'; it is 4 to 9 digits")
     office, client = cells[10], cells[11]
     return _Batch(
         Header(
@@ -144,7 +142,7 @@ def _batch(path: Path, cells: list[str], options: LedgerOptions) -> _Batch:
 
 
 def _aligned(cells: list[str]) -> list[str]:
-    """The header with its fiscal year in the place that DATEV gives it; some programs write a field too many before it."""
+    """Align the header so that the fiscal year is in its specified position; some programs write an extra field before it."""
     for at in (12, 13, 11, 14):
         if re.fullmatch(r"[0-9]{8};[4-9];[0-9]{8};[0-9]{8}", ";".join(cells[at : at + 4])):
             return cells[at - 12 :] if at > 12 else [""] * (12 - at) + cells
@@ -159,7 +157,7 @@ def _long_day(text: str, where: str) -> date | None:
             raise ValueError
         return date(int(text[:4]), int(text[4:6]), int(text[6:]))
     except ValueError:
-        raise LedgerUnreadable(f"{where} is '{shown(text)}', which is no day; 20260302 is one") from None
+        raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is not a date; 20260302 is one") from None
 
 
 def _folded(name: str) -> str:
@@ -167,7 +165,7 @@ def _folded(name: str) -> str:
 
 
 def _positions(path: Path, names: list[str]) -> dict[str, int]:
-    """Where each column lies: by its name where the line names the needed ones, else by DATEV's positions."""
+    """Return the position of each column: by name if the line names the needed ones, else as specified by DATEV."""
     folded = [_folded(name) for name in names]
     named = {
         ours: folded.index(found)
@@ -182,7 +180,7 @@ def _positions(path: Path, names: list[str]) -> dict[str, int]:
 
 
 def _info_positions(names: list[str]) -> list[tuple[int, int]]:
-    """Pairs of (kind, content) columns that are free for the sender."""
+    """Return pairs of (kind, content) columns for free use."""
     folded = [_folded(name) for name in names]
     pairs = []
     for stem, positions in _INFO:
@@ -197,7 +195,7 @@ def _info_positions(names: list[str]) -> list[tuple[int, int]]:
 
 @dataclass(frozen=True, slots=True)
 class _Booking:
-    """One line of the batch. `amount` is what the account is debited (negative: credited) before a reversal's sign."""
+    """One line of the batch. `amount` is the stated amount, negative for a reversal; `debits` is the account's side."""
 
     line: int
     day: date
@@ -227,10 +225,10 @@ def _booking(
     at = {ours: cells[n].strip() if n < len(cells) else "" for ours, n in columns.items()}
     side = at["side"].upper()
     if side not in ("S", "H"):
-        raise LedgerUnreadable(f"{where}: Soll/Haben-Kennzeichen is '{shown(at['side'])}'; it is S or H")
+        raise LedgerUnreadable(f"{where}: Soll/Haben-Kennzeichen is '{excerpt(at['side'])}'; it is S or H")
     for name, label in (("account", "Konto"), ("contra", "Gegenkonto")):
         if not re.fullmatch(r"[0-9]{1,9}", at[name]):
-            raise LedgerUnreadable(f"{where}: {label} is '{shown(at[name])}', which is no account number")
+            raise LedgerUnreadable(f"{where}: {label} is '{excerpt(at[name])}', which is not an account number")
     amount = _amount(at["amount"], f"{where}: Umsatz")
     currency = at.get("currency") or batch.header.currency
     document_amount, document_currency = None, None
@@ -270,7 +268,7 @@ def _amount(text: str, where: str) -> Decimal:
 
 
 def _short_day(text: str, batch: _Batch, where: str) -> date:
-    """DDMM, its leading zero often lost, in the fiscal year that the header names; DDMMYYYY states its own year."""
+    """Parse DDMM, often without its leading zero, in the fiscal year of the header; DDMMYYYY states its own year."""
     if re.fullmatch(r"[0-9]{3,4}", text) and batch.year_begins is not None:
         day, month = int(text[:-2]), int(text[-2:])
         for year in (batch.year_begins.year, batch.year_begins.year + 1):
@@ -287,13 +285,13 @@ def _short_day(text: str, batch: _Batch, where: str) -> date:
             pass
     elif batch.year_begins is None:
         raise LedgerUnreadable(
-            f"{where} '{shown(text)}' has no year and line 1 does not say when the fiscal year begins"
+            f"{where} '{excerpt(text)}' has no year and line 1 does not say when the fiscal year begins"
         )
-    raise LedgerUnreadable(f"{where} is '{shown(text)}', which is no day of the fiscal year; 2102 is 21 February")
+    raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is not a date of the fiscal year; 2102 is 21 February")
 
 
 def _journal(path: Path, bookings: list[_Booking], ids: Identities, count: Counter[date], batch: _Batch) -> Journal:
-    """The bookings of one journal; without ids of their own, one booking, named by its day and place in it."""
+    """Return the bookings of one journal; a booking without id is a journal, named by its day and position."""
     first = bookings[0]
     count[first.day] += 1
     journal_id = ids.unique(first.info.get("journal_id") or f"{first.day}.{count[first.day]}")
@@ -325,7 +323,7 @@ def _sum(path: Path, first: Entry, second: Entry) -> Entry:
 
 
 def _entries(booking: _Booking, journal_id: str, n: int, batch: _Batch) -> tuple[Entry, Entry]:
-    """The account's entry and the contra account's, which is its mirror."""
+    """Return the entries of the account and of the contra account, which mirrors it."""
     customer = booking.info.get("customer_id") or next(
         (account for account in (booking.account, booking.contra) if _is_debtor(account, batch.account_length)), None
     )

@@ -1,4 +1,4 @@
-"""hledger and ledger journals: elided amounts inferred, prices weighed, balance assertions checked in the order of days."""
+"""hledger and ledger journals: infer elided amounts, apply prices, check balance assertions in date order."""
 
 from __future__ import annotations
 
@@ -21,12 +21,10 @@ from billing_recon.core.journal import (
     LedgerUnreadable,
 )
 from billing_recon.feeds.ledgers.hledger_amounts import Assertion, Raw
-from billing_recon.feeds.ledgers.hledger_shape import JournalText, Posting, Transaction
+from billing_recon.feeds.ledgers.hledger_journal import JournalText, Posting, Transaction
 from billing_recon.feeds.ledgers.hledger_text import read_text
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, skipped
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Note, skipped
-
-FORM = "hledger"
 
 _ENDINGS = (".journal", ".ledger", ".hledger", ".ldg", ".lgr", ".j")
 _HEAD = re.compile(
@@ -39,7 +37,7 @@ Sums = dict[str, Decimal]
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """Text with a transaction in it; or any text of a journal's ending."""
+    """Recognise text with a transaction, or any text with a journal's file ending."""
     if b"\0" in head or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"<", b"{", b"%"):
         return False
     text = head.decode("utf-8", errors="replace").replace("\r\n", "\n")
@@ -47,7 +45,7 @@ def recognise(head: bytes, name: str) -> bool:
 
 
 def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
-    """Declared accounts, then the transactions in the order of the file. Raises LedgerUnreadable."""
+    """Yield declared accounts, then the transactions in file order. Raise LedgerUnreadable."""
     text = read_text(path, options)
     yield Header(currency=_code(text.default, options) if text.default else options.currency)
     yield from text.accounts.values()
@@ -62,7 +60,7 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
     yield from books.findings
     if exchanged:
         yield Note(
-            f"Transactions that exchange commodities without stating a price: {exchanged}. They are taken as they stand."
+            f"Transactions that exchange commodities without a price: {exchanged}. They are accepted as written."
         )
 
 
@@ -74,7 +72,7 @@ def _code(symbol: str, options: LedgerOptions) -> str | None:
 
 @dataclass(slots=True)
 class _Amount:
-    """A resolved amount of a posting: figure and commodity, and what it weighs where that is another."""
+    """A resolved amount of a posting: figure and commodity, and its weight in the commodity that balances it."""
 
     figure: Decimal
     commodity: str
@@ -94,7 +92,7 @@ class _Resolved:
 
 
 class _Books:
-    """Resolves transactions in the order of days, holding what each account has by then, if any line asserts it."""
+    """Resolves transactions in date order. Tracks account balances if any line asserts one."""
 
     def __init__(self, file: str, text: JournalText, options: LedgerOptions) -> None:
         self.file = file
@@ -106,7 +104,7 @@ class _Books:
         self.asserts = any(p.text.assertion for t in text.transactions for p in t.postings)
 
     def _posted_places(self) -> dict[str, int]:
-        """The most decimals in which each commodity is posted without a price."""
+        """Return the most decimals with which each commodity is posted without a price."""
         places: dict[str, int] = {}
         for transaction in self.text.transactions:
             for posting in transaction.postings:
@@ -117,7 +115,7 @@ class _Books:
         return places
 
     def resolve(self) -> list[_Resolved]:
-        """All transactions, in the order of the file."""
+        """Return all transactions in file order."""
         transactions = self.text.transactions
         if not self.asserts:
             return [self._resolved(t) for t in transactions]
@@ -145,7 +143,7 @@ class _Books:
         return self.text.marks.figure(raw), raw.commodity
 
     def _holds(self, account: str, *, deep: bool) -> Sums:
-        """What an account holds; `deep`: with its subaccounts."""
+        """Return an account's balance; `deep`: with its subaccounts."""
         if not deep:
             return self.held.get(account, {})
         total: Sums = {}
@@ -163,7 +161,7 @@ class _Books:
         if computed != stated:
             sentence = (
                 f"line {posting.line} asserts that {posting.account} holds {stated:f} {commodity}".rstrip()
-                + f" after it; by its postings it holds {computed:f}."
+                + f" after it; its postings add up to {computed:f}."
             )
             self.findings.append(Finding(FindingCode.ROLL_FORWARD, where, f"{stated:f}", f"{computed:f}", sentence))
         elif assertion.sole and (others := sorted(c for c, held in holds.items() if held and c != commodity)):
@@ -174,7 +172,7 @@ class _Books:
             self.findings.append(Finding(FindingCode.ROLL_FORWARD, where, f"{stated:f}", ", ".join(others), sentence))
 
     def _resolved(self, transaction: Transaction) -> _Resolved:
-        """Amounts as written, those assigned by a balance, then the elided one of each group."""
+        """Resolve amounts as written, then those assigned by a balance, then the elided one of each group."""
         one = _Resolved(transaction)
         if self.text.bucket and len([p for p in transaction.postings if not p.kind]) == 1:
             first = next(p for p in transaction.postings if not p.kind)
@@ -195,7 +193,7 @@ class _Books:
         return one
 
     def _written(self, posting: Posting) -> list[_Amount]:
-        """The amount as written, none where it is left out; it weighs its price, else its lot's."""
+        """Return the amount as written, none if elided; its weight is by its price, else by its lot's."""
         raw, priced = posting.text.amount, posting.text.priced
         if raw is None:
             return []
@@ -213,7 +211,7 @@ class _Books:
         return EXACT.multiply(figure, each), commodity
 
     def _assigned(self, posting: Posting, assertion: Assertion, within: dict[str, Sums]) -> list[_Amount]:
-        """The amounts that bring the account to what is stated; a sole assertion clears its other commodities too."""
+        """Return the amounts that bring the account to its asserted balance; a sole assertion clears other commodities too."""
         stated, commodity = self._figure(assertion.amount)
         before = dict(self._holds(posting.account, deep=assertion.deep))
         for account, sums in within.items():
@@ -227,7 +225,7 @@ class _Books:
         return [_Amount(figure, other, figure, other, False) for other, figure in sorted(wanted.items())]
 
     def _balance(self, one: _Resolved, kind: str) -> None:
-        """Infer the elided amount of a group of postings; where none is, see whether prices or an exchange balance it."""
+        """Infer the elided amount of a group of postings; without one, check whether prices or an exchange balance it."""
         members = [n for n, posting in enumerate(one.transaction.postings) if posting.kind == kind]
         elided = [n for n in members if not one.amounts[n]]
         known = [amount for n in members for amount in one.amounts[n]]
@@ -252,8 +250,8 @@ class _Books:
         if any(one.transaction.postings[n].text.priced.lot_open for n in members):
             one.exchange = True
             where = f"{one.transaction.file}: line {one.transaction.line}"
-            says = f"{where}: a lot's cost is left open ({{}}); whether the transaction balances by it is not computed."
-            self.findings.append(skipped(where, "{}", says))
+            message = f"{where}: a lot has no cost ({{}}), so the balance of the transaction is not checked."
+            self.findings.append(skipped(where, "{}", message))
         elif any(amount.priced for amount in known):
             self._weigh_otherwise(one, members)
         elif kind == "" and len(apart) == 2 and len({figure > 0 for figure in apart.values()}) == 2:

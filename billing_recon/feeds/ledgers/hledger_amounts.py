@@ -1,6 +1,6 @@
 """Amounts of a text journal: commodity left or right, either decimal mark, any thousands mark, prices and assertions.
 
-A text is first split into parts (`Raw`), since what 1,000 means can depend on lines further down; `Marks` then gives the figure.
+A text is first split into parts (`Raw`), because the meaning of 1,000 may depend on later lines; `Marks` then gives the figure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from billing_recon.core.journal import EXACT, LedgerUnreadable
-from billing_recon.feeds.ledgers.figures import DIGITS, shown
+from billing_recon.feeds.ledgers.ledger_figures import DIGITS, excerpt
 
 _SYMBOL = r"\"[^\"\n]*\"|[^\s\d;:\-+.,@*^/|&=<>{}\[\]()!?~'\"]+"
 _NUMBER = r"(?:[0-9](?:[0-9.,'’_]|[ \u00a0\u202f](?=[0-9]))*|[.,][0-9]+)(?:[eE][+-]?[0-9]{1,3})?(?![0-9])"
@@ -22,7 +22,7 @@ _GROUPING = "'’_ \u00a0\u202f"
 
 @dataclass(frozen=True, slots=True)
 class Raw:
-    """An amount as written. `commodity` is empty where none is written; `line` is for sentences."""
+    """An amount as written. `commodity` is empty if none is written; `line` is for messages."""
 
     commodity: str
     negative: bool
@@ -32,9 +32,9 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Priced:
-    """What stands after an amount: its price by unit or in total, and its lot's.
+    """The price after an amount, per unit or in total, and that of its lot.
 
-    `lot_open`: {} without a price, which its own program would find among the lots bought before.
+    `lot_open`: {} without a price, which hledger would take from earlier lots.
     """
 
     price: Raw | None = None
@@ -46,7 +46,7 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Assertion:
-    """`= amount`: what the account holds after the posting. `sole`: nothing else; `deep`: with its subaccounts."""
+    """`= amount`: the account's balance after the posting. `sole`: in no other commodity; `deep`: with subaccounts."""
 
     amount: Raw
     sole: bool
@@ -55,7 +55,7 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True)
 class PostingAmount:
-    """All that stands right of an account."""
+    """Everything to the right of an account."""
 
     amount: Raw | None
     priced: Priced
@@ -63,11 +63,11 @@ class PostingAmount:
 
 
 class Broken(Exception):
-    """A text that is no amount; the message says why, without its line."""
+    """A text that is not an amount; the message message why, without its line."""
 
 
 def amount_at(text: str, at: int, line: int, default: str = "") -> tuple[Raw, int]:
-    """The amount that begins at a position, and where it ends; `default` is its commodity if it has none. Raises Broken."""
+    """Return the amount at a position and where it ends; `default` is its commodity if it has none. Raise Broken."""
     match = _RIGHT.match(text, at)
     if match:
         sign, number, symbol = match.groups()
@@ -76,12 +76,12 @@ def amount_at(text: str, at: int, line: int, default: str = "") -> tuple[Raw, in
     if match:
         first, symbol, second, number = match.groups()
         if first and second:
-            raise Broken(f"'{shown(text[at:])}' has two signs")
+            raise Broken(f"'{excerpt(text[at:])}' has two signs")
         return Raw(_bare(symbol), "-" in (first, second), number, line), match.end()
     rest = text[at:].strip()
     if rest.startswith("("):
-        raise Broken(f"'{shown(rest)}' is a calculation, which is not read; write its result")
-    raise Broken(f"'{shown(rest)}' is no amount")
+        raise Broken(f"'{excerpt(rest)}' is a calculation, which is not supported; write its result")
+    raise Broken(f"'{excerpt(rest)}' is not an amount")
 
 
 def _bare(symbol: str | None) -> str:
@@ -89,7 +89,7 @@ def _bare(symbol: str | None) -> str:
 
 
 def posting_amount(text: str, line: int, default: str) -> PostingAmount:
-    """Everything right of an account, comment already taken off. Raises Broken."""
+    """Parse everything to the right of an account, without the comment. Raise Broken."""
     at = len(text) - len(text.lstrip())
     amount: Raw | None = None
     if at < len(text) and text[at] != "=" and not text.startswith(":=", at):
@@ -122,19 +122,19 @@ def posting_amount(text: str, line: int, default: str) -> PostingAmount:
             tail = re.match(r"\s*(?:\{[^}]*\}\s*|@@?.*)*", text[at:])
             at += tail.end() if tail else 0
         else:
-            raise Broken(f"'{shown(rest)}' after the amount is not understood")
+            raise Broken(f"'{excerpt(rest)}' after the amount is not understood")
     return PostingAmount(amount, Priced(price, price_is_total, lot, lot_is_total, lot_open), assertion)
 
 
 def _closing(text: str, mark: str) -> int:
     end = text.find(mark)
     if end < 0:
-        raise Broken(f"'{shown(text)}' has no closing {mark}")
+        raise Broken(f"'{excerpt(text)}' has no closing {mark}")
     return end
 
 
 def _lot(text: str, line: int, default: str) -> Raw | None:
-    """A lot's price, among its date and label; None where only those are written."""
+    """Return a lot's price from among its date and label; None if only those are written."""
     for part in re.split(r",\s+|(?<=\d)\s*,\s*(?=\")", text):
         stripped = part.strip().removeprefix("=").strip()
         if not stripped or re.fullmatch(r"\"[^\"]*\"|[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}", stripped):
@@ -145,7 +145,7 @@ def _lot(text: str, line: int, default: str) -> Raw | None:
 
 @dataclass(slots=True)
 class Marks:
-    """Which mark stands before decimals: declared for a commodity or the file, else what unambiguous amounts prove."""
+    """The decimal mark: declared for a commodity or the file, else proven by unambiguous amounts."""
 
     file: str
     declared: dict[str, str] = field(default_factory=dict)
@@ -153,27 +153,29 @@ class Marks:
     proven: dict[str, set[str]] = field(default_factory=dict)
 
     def observe(self, raw: Raw) -> None:
-        """Let an amount prove its commodity's mark, where it does."""
+        """Record the mark that an unambiguous amount proves for its commodity."""
         mark = _proof(raw.number)
         if mark is not None:
             self.proven.setdefault(raw.commodity, set()).add(mark)
 
     def figure(self, raw: Raw) -> Decimal:
-        """The signed figure. Raises LedgerUnreadable."""
+        """Return the signed figure. Raise LedgerUnreadable."""
         match = _SPLIT.match(raw.number)
         where = f"{self.file}: line {raw.line}"
         if match is None:
-            raise LedgerUnreadable(f"{where}: '{shown(raw.number)}' is no figure")
+            raise LedgerUnreadable(f"{where}: '{excerpt(raw.number)}' is not a figure")
         digits = match["digits"]
         mark = self._mark(raw, digits, where)
         for grouping in _GROUPING:
             digits = digits.replace(grouping, "")
         digits = digits.replace("," if mark == "." else ".", "").replace(mark, ".")
         if digits.count(".") > 1 or sum(c.isdigit() for c in digits) > DIGITS:
-            raise LedgerUnreadable(f"{where}: '{shown(raw.number)}' is no figure with '{mark}' before its decimals")
+            raise LedgerUnreadable(
+                f"{where}: '{excerpt(raw.number)}' is not a figure with '{mark}' before its decimals"
+            )
         power = int(match["power"] or 0)
         if abs(power) > DIGITS:
-            raise LedgerUnreadable(f"{where}: '{shown(raw.number)}' is no amount of a ledger")
+            raise LedgerUnreadable(f"{where}: '{excerpt(raw.number)}' is not an amount of a ledger")
         figure = Decimal(digits)
         if power:
             figure = EXACT.create_decimal(f"{figure.scaleb(power, EXACT):f}")
@@ -194,13 +196,13 @@ class Marks:
         if "." in digits:
             return "."
         raise LedgerUnreadable(
-            f"{where}: '{shown(raw.number)}' could be a thousand or a one with three decimals, and nothing in the file "
-            "tells which; declare decimal_mark, or add a decimal-mark directive"
+            f"{where}: '{excerpt(raw.number)}' could be a thousand, or a one with three decimals, and nothing in the file "
+            "decides; declare decimal_mark, or add a decimal-mark directive"
         )
 
 
 def _proof(number: str) -> str | None:
-    """The mark that an amount proves to stand before decimals; None where it has none or could be read both ways."""
+    """Return the decimal mark that an amount proves; None if it has no mark or is ambiguous."""
     digits = re.split("[eE]", number)[0]
     dots, commas = digits.count("."), digits.count(",")
     if dots and commas:

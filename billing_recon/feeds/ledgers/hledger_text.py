@@ -1,7 +1,7 @@
-"""The text of an hledger or ledger journal, line by line: directives applied, transactions with their postings as written.
+"""Parse an hledger or ledger journal line by line: apply directives, keep transactions and postings as written.
 
-Nothing is computed here: amounts stay as written, elided ones empty. Includes are followed only when declared, only within the
-journal's own folder; nothing in a journal is executed.
+Nothing is computed: amounts stay as written, elided ones empty. Includes are followed only if declared, and only within the
+journal's folder; nothing in a journal is executed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import duckdb
 
 from billing_recon.core.journal import Account, LedgerOptions, LedgerUnreadable
 from billing_recon.feeds.ledgers.csv_rows import encoding_of
-from billing_recon.feeds.ledgers.figures import shown
 from billing_recon.feeds.ledgers.hledger_amounts import Broken, Marks, amount_at, posting_amount
-from billing_recon.feeds.ledgers.hledger_shape import JournalText, Posting, Scope, Transaction
-from billing_recon.feeds.ledgers.stream import skipped
+from billing_recon.feeds.ledgers.hledger_journal import JournalText, Posting, Scope, Transaction
+from billing_recon.feeds.ledgers.ledger_figures import excerpt
+from billing_recon.feeds.ledgers.ledger_items import skipped
 
 _DATE = r"(?:[0-9]{4,5}[-/.])?[0-9]{1,2}[-/.][0-9]{1,2}"
 _HEAD = re.compile(rf"^({_DATE})(?:=({_DATE}))?(?=[\s;]|$)\s*(?:([*!])\s*)?(?:\(([^)]*)\)\s*)?(.*)$")
@@ -29,7 +29,7 @@ _BRACKETED = re.compile(rf"\[({_DATE})?(?:=({_DATE}))?\]")
 _IGNORED = frozenset(
     ["P", "N", "C", "tag", "payee", "define", "def", "assert", "check", "expr", "value", "apply", "end", "option", "--"]
 )
-"""Directives that change no posting; those with an effect are handled by name."""
+"""Directives without effect on postings; those with an effect are handled by name."""
 _TIMECLOCK = frozenset(["i", "o", "I", "O", "b", "h", "s"])
 _EXECUTED = frozenset(["python", "import", "eval"])
 _DEPTH_MAX = 20
@@ -38,7 +38,7 @@ _LINE_MAX = 1 << 16
 
 
 def read_text(path: Path, options: LedgerOptions) -> JournalText:
-    """The journal and what it includes. Raises LedgerUnreadable naming the line."""
+    """Read the journal and its includes. Raise LedgerUnreadable naming the line."""
     text = JournalText(Marks(path.name, everywhere=options.decimal_mark))
     _Reader(text, options, path.parent.resolve()).file(path, Scope(options.year), ())
     return text
@@ -67,7 +67,7 @@ class _Reader:
             _FileReader(self, path, name, scope, (*above, path.resolve())).lines(enumerate(stream, 1))
 
     def account(self, name: str, scope: Scope, where: str) -> str:
-        """The account's name with the parents of `apply account` before it and aliases applied."""
+        """Return the account's name with parents of `apply account` and aliases applied."""
         full = ":".join([*scope.parents, name])
         for old, new, pattern in reversed(scope.aliases):
             if pattern:
@@ -79,14 +79,14 @@ class _Reader:
         return full
 
     def _replaced(self, account: str, pattern: str, new: str, where: str) -> str:
-        """A pattern's replacement, by an engine whose time is bounded whatever the pattern."""
+        """Apply an alias pattern, by an engine with bounded time for any pattern."""
         key = (account, pattern, new)
         if key not in self.renamed:
             self.engine = self.engine or duckdb.connect()
             try:
                 found = self.engine.execute("SELECT regexp_replace(?, ?, ?, 'gi')", [*key]).fetchall()
             except duckdb.Error:
-                raise LedgerUnreadable(f"{where}: the alias pattern /{shown(pattern)}/ is not understood") from None
+                raise LedgerUnreadable(f"{where}: the alias pattern /{excerpt(pattern)}/ is not understood") from None
             self.renamed[key] = str(found[0][0])
         return self.renamed[key]
 
@@ -128,8 +128,8 @@ class _FileReader:
             self.text.transactions.append(self.transaction)
         self.transaction, self.inside = None, ""
 
-    def _fail(self, number: int, says: str) -> LedgerUnreadable:
-        return LedgerUnreadable(f"{self.name}: line {number}: {says}")
+    def _fail(self, number: int, message: str) -> LedgerUnreadable:
+        return LedgerUnreadable(f"{self.name}: line {number}: {message}")
 
     def _flush_left(self, number: int, line: str) -> None:
         if line[0] in ";#*%|":
@@ -139,11 +139,11 @@ class _FileReader:
             return
         if line[0] == "~":
             self.inside = "skip"
-            self._skipped(number, "periodic transaction", "it forecasts, and is no posting")
+            self._skipped(number, "periodic transaction", "it is a forecast, not a posting")
             return
         if line[0] == "=":
             self.inside = "skip"
-            self._skipped(number, "automated transaction", "postings that it would add are not made")
+            self._skipped(number, "automated transaction", "its postings are not generated")
             return
         self._directive(number, line.lstrip("!@"))
 
@@ -155,7 +155,7 @@ class _FileReader:
         before, _, comment = line.partition(";")
         match = _HEAD.match(before.rstrip())
         if match is None:
-            raise self._fail(number, f"'{shown(line)}' begins no transaction; one begins 2026-03-02 description")
+            raise self._fail(number, f"'{excerpt(line)}' begins no transaction; one begins 2026-03-02 description")
         self.transaction = Transaction(
             number,
             self._day(match.group(1), number, self.scope.year),
@@ -175,7 +175,7 @@ class _FileReader:
         try:
             return date(int(match.group(1) or year or 0), int(match.group(3)), int(match.group(4)))
         except ValueError:
-            raise self._fail(number, f"{text} is no day of the calendar") from None
+            raise self._fail(number, f"{text} is not a date of the calendar") from None
 
     def _indented(self, number: int, line: str) -> None:
         if self.inside == "commodity":
@@ -184,7 +184,7 @@ class _FileReader:
         if self.transaction is None:
             # Below a directive, a rule that is skipped, or a stray comment.
             if not self.inside and not line.strip().startswith(";"):
-                raise self._fail(number, f"'{shown(line)}' is indented and belongs to no transaction")
+                raise self._fail(number, f"'{excerpt(line)}' is indented and belongs to no transaction")
             return
         body, _, comment = _uncommented(line)
         tags = _tags(comment)
@@ -256,7 +256,7 @@ class _FileReader:
                 self._year(number, rest)
             case "decimal-mark":
                 if rest[:1] not in (".", ","):
-                    raise self._fail(number, f"decimal-mark is '{shown(rest)}'; it is . or ,")
+                    raise self._fail(number, f"decimal-mark is '{excerpt(rest)}'; it is . or ,")
                 self.text.marks.everywhere = rest[0]
             case "alias":
                 self._alias(number, rest)
@@ -271,15 +271,15 @@ class _FileReader:
             case "end":
                 self._end_of(rest)
             case "capture":
-                self._skipped(number, "capture directive", "payees do not choose accounts here")
+                self._skipped(number, "capture directive", "payees do not determine accounts")
             case _ if word in _EXECUTED:
                 self._skipped(number, f"{word} directive", "nothing in a journal is executed")
             case _ if word in _TIMECLOCK:
-                self._skipped(number, "timeclock entry", "hours are no postings")
+                self._skipped(number, "timeclock entry", "hours are not postings")
             case _ if word in _IGNORED or word.startswith("--"):
                 pass
             case _:
-                raise self._fail(number, f"'{shown(line)}' is no directive, transaction or comment")
+                raise self._fail(number, f"'{excerpt(line)}' is not a directive, transaction or comment")
 
     def _commodity(self, number: int, rest: str) -> None:
         if not any(c.isdigit() for c in rest.split('"')[-1]) and not re.search(r"[0-9]", rest.partition('"')[0]):
@@ -293,17 +293,17 @@ class _FileReader:
             self._style(number, body.removeprefix("format ").strip())
 
     def _style(self, number: int, text: str) -> str:
-        """A sample amount: its mark is its commodity's. Answers the commodity."""
+        """Read a sample amount, whose mark applies to its commodity. Return the commodity."""
         try:
             raw, end = amount_at(text, 0, number)
         except Broken as error:
             raise self._fail(number, str(error)) from None
         if text[end:].strip():
-            raise self._fail(number, f"'{shown(text)}' is no amount")
+            raise self._fail(number, f"'{excerpt(text)}' is not an amount")
         marks = [c for c in raw.number if c in ".,"]
         if marks:
             single = len(set(marks)) == 1
-            # A sample's last mark stands before its decimals, unless it comes more than once: 1,000,000.
+            # A sample's last mark is its decimal mark, unless it occurs more than once: 1,000,000.
             self.text.marks.declared[raw.commodity] = (
                 ("." if marks[-1] == "," else ",") if single and len(marks) > 1 else marks[-1]
             )
@@ -311,7 +311,7 @@ class _FileReader:
 
     def _year(self, number: int, rest: str) -> None:
         if not re.fullmatch(r"[0-9]{4}", rest[:4]) or not int(rest[:4]):
-            raise self._fail(number, f"'{shown(rest)}' is no year")
+            raise self._fail(number, f"'{excerpt(rest)}' is not a year")
         self.scope.year = int(rest[:4])
 
     def _alias(self, number: int, rest: str) -> None:
@@ -321,7 +321,7 @@ class _FileReader:
             return
         old, equals, new = rest.partition("=")
         if not equals or not old.strip():
-            raise self._fail(number, f"'{shown(rest)}' is no alias; one is OLD = NEW")
+            raise self._fail(number, f"'{excerpt(rest)}' is not an alias; one is OLD = NEW")
         self.scope.aliases.append((old.strip(), new.strip(), False))
 
     def _apply(self, number: int, rest: str) -> None:
@@ -345,28 +345,30 @@ class _FileReader:
     def _include(self, number: int, target: str) -> None:
         where = f"{self.name}: line {number}"
         if not self.reader.options.includes:
-            says = (
-                f"{where}: include {shown(target)} is not followed; declare includes to read it from the same folder."
+            message = (
+                f"{where}: include {excerpt(target)} is not followed; declare includes to read it from the same folder."
             )
-            self.text.findings.append(skipped(where, f"include {shown(target)}", says))
+            self.text.findings.append(skipped(where, f"include {excerpt(target)}", message))
             return
         if not target or target.startswith(("/", "~")) or ":" in target.split("/")[0] or "\0" in target:
-            raise self._fail(number, f"include {shown(target)} lies outside the journal's folder, or is no journal")
+            raise self._fail(
+                number, f"include {excerpt(target)} lies outside the journal's folder, or is not a journal"
+            )
         try:
             found = sorted(self.path.parent.glob(target))
         except (ValueError, NotImplementedError):
-            raise self._fail(number, f"include {shown(target)} is no path") from None
+            raise self._fail(number, f"include {excerpt(target)} is not a path") from None
         if not found:
-            raise self._fail(number, f"include {shown(target)} is not there")
+            raise self._fail(number, f"include {excerpt(target)} is not there")
         for path in found:
             if not path.resolve().is_relative_to(self.reader.root):
-                raise self._fail(number, f"include {shown(target)} lies outside the journal's folder")
+                raise self._fail(number, f"include {excerpt(target)} lies outside the journal's folder")
             if path.is_file() and (path.resolve() not in self.above or "*" not in target):
                 self.reader.file(path, self.scope.copy(), self.above)
 
 
 def _uncommented(line: str) -> tuple[str, str, str]:
-    """A line before its comment, the semicolon, and the comment; semicolons in quotes are none."""
+    """Split a line into text, semicolon and comment; semicolons in quotes do not count."""
     quoted = False
     for at, character in enumerate(line):
         if character == '"':
@@ -377,5 +379,5 @@ def _uncommented(line: str) -> tuple[str, str, str]:
 
 
 def _tags(comment: str) -> dict[str, str]:
-    """Tags of a comment: `invoice: INV-7, customer: C-1`."""
+    """Return the tags of a comment: `invoice: INV-7, customer: C-1`."""
     return {name.casefold(): value.strip() for name, value in _TAG.findall(comment)}

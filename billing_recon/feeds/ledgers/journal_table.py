@@ -1,4 +1,4 @@
-"""A journal as a spreadsheet export: titles, a header line somewhere below them, rows. What rows mean is the format's own."""
+"""A journal exported from a spreadsheet: titles, a header line below them, rows. Each format interprets its rows."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pathlib import Path
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.journal import LedgerOptions, LedgerUnreadable, Period
-from billing_recon.feeds.ledgers import sheet_days as days
+from billing_recon.feeds.ledgers import sheet_days
 from billing_recon.feeds.ledgers.csv_rows import delimiter_of, encoding_of, rows_of
-from billing_recon.feeds.ledgers.figures import grouped_figure, shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt, grouped_figure
 
 TITLES_MAX = 30
-"""Lines above the header that are looked at."""
+"""Lines that are searched for the header."""
 
 AMOUNT_MAX = 100
-"""Characters of a cell beyond which it is no amount."""
+"""Characters of a cell beyond which it is not an amount."""
 
 Names = Mapping[str, tuple[str, ...]]
-"""Our name of a column -> their names, folded, the better first."""
+"""Our column name -> names in the file, folded, by preference."""
 
 _MONEY = re.compile(
     r"(?P<open>\()?\s*(?P<sign>[-+−])?\s*(?P<before>[$€£¥]|[A-Z]{3}|[A-Z]{1,3}\$)?\s*(?P<sign2>[-+−])?\s*"
@@ -35,12 +35,12 @@ _NOTHING = frozenset({"", "-", "–", "—"})
 
 
 def folded(name: str) -> str:
-    """A header cell for comparing: only its letters, digits and number sign, in lower case."""
+    """Return a header cell for comparison: its letters, digits and number sign in lower case."""
     return re.sub(r"[^0-9a-z#]", "", name.casefold())
 
 
 def columns_in(cells: list[str], names: Names) -> dict[str, int]:
-    """Which of our columns a line names, and where. A position serves one column only."""
+    """Return our columns that a line names, with their positions. A position serves one column only."""
     found: dict[str, int] = {}
     cells = [folded(cell) for cell in cells]
     for ours, theirs in names.items():
@@ -52,14 +52,14 @@ def columns_in(cells: list[str], names: Names) -> dict[str, int]:
 
 
 def header_in_head(head: bytes, names: Names, needed: tuple[frozenset[str], ...]) -> bool:
-    """Whether one of the first lines of a file names the columns of one of `needed`. Never raises."""
+    """Whether one of the first lines names all columns of one of `needed`. Never raises."""
     text = _decoded(head)
     lines = text.splitlines()[:TITLES_MAX]
     return any(_is_header(columns_in(_cells(line, delimiter_of(line)), names), needed) for line in lines)
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
-    """The cells of a line that may be a header; none where it cannot be split."""
+    """Return the cells of a possible header line; none if it cannot be split."""
     try:
         return next(csv.reader(io.StringIO(line), delimiter=delimiter), [])
     except csv.Error:
@@ -78,7 +78,7 @@ def _is_header(columns: dict[str, int], needed: tuple[frozenset[str], ...]) -> b
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line below the header, by our names; `first` is its first cell that is not empty."""
+    """One line below the header, by our names; `first` is its first non-empty cell, `only` whether it is the only one."""
 
     line: int
     cells: dict[str, str]
@@ -91,7 +91,7 @@ class Row:
 
 @dataclass(slots=True)
 class Table:
-    """A file whose header was found. `titles` are the texts above it."""
+    """A file with its header. `titles` are the texts above it."""
 
     path: Path
     options: LedgerOptions
@@ -102,13 +102,10 @@ class Table:
     columns: dict[str, int] = field(default_factory=dict)
     titles: list[str] = field(default_factory=list)
     header_line: int = 0
-    order: days.Order | None = None
+    order: sheet_days.Order | None = None
 
     def open(self, *more_days: str) -> None:
-        """Find the header and the order of days; `more_days` are columns beside `date` that hold some.
-
-        Raises LedgerUnreadable.
-        """
+        """Find the header and the order of days; `more_days` are further columns with days. Raise LedgerUnreadable."""
         self.encoding = encoding_of(self.path, self.options.encoding, None)
         with self.path.open(encoding=self.encoding, newline="") as stream:
             head = [line for line, _ in zip(stream, range(TITLES_MAX), strict=False)]
@@ -131,14 +128,14 @@ class Table:
                 f"{self.path.name}: no header among the first {TITLES_MAX} lines; it names columns for {wanted}"
             )
         texts = ((row.line, row[name]) for row in self.rows() for name in ("date", *more_days) if row[name])
-        self.order = days.order_of(texts, self.options.dates, self.path.name)
+        self.order = sheet_days.order_of(texts, self.options.dates, self.path.name)
 
     @property
     def period(self) -> Period:
-        return next((found for title in self.titles if (found := days.period_of(title))), Period())
+        return next((found for title in self.titles if (found := sheet_days.period_of(title))), Period())
 
     def rows(self) -> Iterator[Row]:
-        """Every line below the header, blank ones too. Raises LedgerUnreadable."""
+        """Yield every line below the header, including blank ones. Raise LedgerUnreadable."""
         for line, cells in rows_of(self.path, self.encoding, self.delimiter):
             if line <= self.header_line:
                 continue
@@ -152,25 +149,25 @@ class Table:
             )
 
     def day(self, row: Row, name: str = "date") -> date:
-        return days.day(row[name], self.order, f"{self.path.name}: line {row.line}")
+        return sheet_days.day(row[name], self.order, f"{self.path.name}: line {row.line}")
 
     def money(self, row: Row, name: str) -> tuple[Decimal | None, str | None]:
-        """A cell's amount and the symbol or code that it carries. Raises LedgerUnreadable."""
+        """Return a cell's amount and its currency symbol or code. Raise LedgerUnreadable."""
         text = row[name]
         if text in _NOTHING:
             return None, None
         where = f"{self.path.name}: line {row.line}: {name}"
         match = _MONEY.fullmatch(text) if len(text) <= AMOUNT_MAX else None
         if match is None or bool(match["open"]) != bool(match["close"]):
-            raise LedgerUnreadable(f"{where} is '{shown(text)}', which is no amount")
+            raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is not an amount")
         figure = grouped_figure(match["digits"].strip(), self.options.decimal_mark or ".", where)
         minuses = sum(bool(match[name]) and match[name] != "+" for name in ("open", "sign", "sign2", "sign3"))
         if minuses > 1:
-            raise LedgerUnreadable(f"{where} is '{shown(text)}', which is negative twice")
+            raise LedgerUnreadable(f"{where} is '{excerpt(text)}', which is negative twice")
         return (figure.copy_negate() if minuses else figure), match["before"] or match["after"]
 
     def currency(self, stated: str, symbol: str | None) -> str | None:
-        """The row's own column, else what its amount carries, else the declared one. A bare $ says nothing."""
+        """The row's own column, else what its amount carries, else the declared one. A bare $ is ambiguous."""
         named = stated or symbol
         if named is None:
             return self.options.currency

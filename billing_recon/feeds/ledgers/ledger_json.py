@@ -1,4 +1,4 @@
-"""A ledger as `billing-recon read` prints it: one JSON object, every figure a string."""
+"""A ledger as JSON for `billing-recon read`: one object, every figure a string."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Json = dict[str, object]
 
 
 def as_json(ledger: LedgerFile) -> Json:
-    """One object. `debit` and `credit` are the totals where the file has one currency, else empty beside `totals`."""
+    """Return one object. `debit` and `credit` are the totals of a file in one currency, else null; see `totals`."""
     totals = _totals(ledger)
     only = totals[0] if len(totals) == 1 else None
     days = [entry.posted_on for entry in ledger.entries]

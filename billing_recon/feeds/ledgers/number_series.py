@@ -1,4 +1,4 @@
-"""Numbers of journals and documents: which are missing and which occur twice, per series. Memory grows with gaps only."""
+"""Find missing and repeated numbers of journals and documents, per series. Memory grows only with gaps."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from billing_recon.core.journal import Finding, FindingCode
 
 _LAST_DIGITS = re.compile(r"^(.*?)([0-9]{1,18})([^0-9]*)$", re.DOTALL)
 SPARSE = 10
-"""A series of which more than this many numbers are missing for each that occurs is not numbered consecutively."""
+"""A series is not numbered consecutively if more than this many numbers are missing for each that occurs."""
 SHOWN = 50
-"""Gaps of one series that are reported one by one."""
+"""Gaps of one series that are reported individually."""
 
 
 @dataclass(slots=True)
 class Runs:
-    """A set of integers kept as its maximal runs."""
+    """A set of integers stored as its maximal runs."""
 
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
 
     def add(self, number: int) -> bool:
-        """Whether the number is new."""
+        """Add a number. Return whether it is new."""
         if self.ends and number == self.ends[-1] + 1:
             self.ends[-1] = number
             return True
@@ -60,17 +60,17 @@ class Runs:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """A document number taken apart: "RE2026-0135" is 135 of "RE2026-{}", four digits wide."""
+    """A split document number: "RE2026-0135" is 135 in "RE2026-{}", four digits wide."""
 
     pattern: str
     value: int
     width: int
 
 
-def taken_apart(text: str) -> Number | None:
-    """The last run of digits is the number; None where there is none.
+def split_number(text: str) -> Number | None:
+    """Split a document number at its last run of digits; None without digits.
 
-    >>> taken_apart("FT A/17")
+    >>> split_number("FT A/17")
     Number(pattern='FT A/{}', value=17, width=2)
     """
     match = _LAST_DIGITS.match(text)
@@ -90,8 +90,8 @@ class Numbering:
         self._other: set[tuple[str, str]] = set()
 
     def take(self, series: str, text: str, *, consecutive: bool = True) -> Finding | None:
-        """NUMBER_REPEAT where the series has the number already. Gaps are looked for only in `consecutive` numbers."""
-        number = taken_apart(text) if consecutive else None
+        """Add a number. Return NUMBER_REPEAT if the series has it already. Only `consecutive` numbers are checked for gaps."""
+        number = split_number(text) if consecutive else None
         if number is None:
             new = (series, text) not in self._other
             self._other.add((series, text))
@@ -107,14 +107,14 @@ class Numbering:
             _where(self.what, series),
             text,
             "",
-            f"{self.what} number {text}{of} occurs more than once; a number stands for one {self.what} only.",
+            f"{self.what} number {text}{of} occurs more than once, but must identify one {self.what}.",
         )
 
     def gaps(self) -> list[Finding]:
-        """NUMBER_GAP per gap, of the series that are numbered consecutively at all.
+        """Return NUMBER_GAP for each gap in the series that are numbered consecutively.
 
-        Series that share a counter (no number occurs in two of them, as in systems that number across their journals)
-        are one numbering: what one of them lacks another may have.
+        Series that share a counter (no number occurs in two of them, as in systems that number across journals) are
+        checked as one: a number missing in one series may be in another.
         """
         patterns: dict[str, list[tuple[str, str]]] = {}
         for key in self._runs:
@@ -168,7 +168,7 @@ class Numbering:
 
 
 class Identities:
-    """Ids made unique within a file: one that occurs again gets "#2", "#3"."""
+    """Make ids unique within a file: a repeated id gets "#2", "#3"."""
 
     def __init__(self) -> None:
         self._runs: dict[tuple[str, int], Runs] = {}
@@ -176,7 +176,7 @@ class Identities:
         self._again: dict[str, int] = {}
 
     def unique(self, text: str) -> str:
-        """The id, changed only where the file has it already."""
+        """Return the id, changed only if the file has it already."""
         if self._new(text):
             return text
         count = self._again.get(text, 1)
@@ -188,7 +188,7 @@ class Identities:
                 return candidate
 
     def _new(self, text: str) -> bool:
-        number = taken_apart(text)
+        number = split_number(text)
         if number is None:
             new = text not in self._other
             self._other.add(text)
@@ -202,7 +202,7 @@ def _where(what: str, series: str) -> str:
 
 
 def _merged(parts: list[Runs]) -> Runs | None:
-    """All numbers in one set, or None when two parts share one. Parts are compared by their runs, not their numbers."""
+    """Merge all numbers into one set; None if two parts share a number. Compares runs, not single numbers."""
     spans = sorted((start, end) for part in parts for start, end in zip(part.starts, part.ends, strict=True))
     merged = Runs()
     for start, end in spans:

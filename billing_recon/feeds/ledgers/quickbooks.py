@@ -1,7 +1,7 @@
 """QuickBooks: the Journal report (Online and Desktop) and the journal-entry import sheet, as CSV.
 
-A report repeats nothing: the first row of a transaction has its day, type and number, the following ones only theirs; a row
-with sums alone closes it, and a line TOTAL the report. A sheet has every field on every row.
+In a report, only the first row of a transaction has its day, type and number; a row of sums closes the transaction, and a
+line TOTAL the report. A sheet has every field on every row.
 """
 
 from __future__ import annotations
@@ -23,12 +23,10 @@ from billing_recon.core.journal import (
     LedgerOptions,
     LedgerUnreadable,
 )
-from billing_recon.feeds.ledgers.figures import shown
 from billing_recon.feeds.ledgers.journal_table import Names, Row, Table, folded, header_in_head
+from billing_recon.feeds.ledgers.ledger_figures import excerpt
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Stated
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Stated
-
-FORM = "quickbooks"
 
 _NAMES: Names = {
     "journal": ("trans#", "transaction#", "transactionid", "journalid", "journalno", "journalnumber", "trans"),
@@ -64,7 +62,7 @@ _OWN_NUMBERS = frozenset(
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """A header line with a day, an account, both sides, and something that groups rows."""
+    """Recognise a header line with a day, an account, both sides, and a column that groups rows."""
     return header_in_head(head, _NAMES, _NEEDED)
 
 
@@ -81,7 +79,7 @@ class _Group:
 
 
 def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
-    """The header, then each transaction as a journal, and what the report's sums do not confirm."""
+    """Yield the header, each transaction as a journal, and findings about the report's sums."""
     table = Table(path, options, _NAMES, _NEEDED)
     table.open()
     yield Header(
@@ -97,7 +95,7 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
 
 
 class _Reader:
-    """Turns rows into journals; holds one transaction."""
+    """Groups rows into journals, one transaction at a time."""
 
     def __init__(self, table: Table, options: LedgerOptions) -> None:
         self.table = table
@@ -121,7 +119,7 @@ class _Reader:
             yield from self._sums(row, debit or ZERO, credit or ZERO)
         elif not account:
             if not row.only and row["date"] and not row.first.casefold().startswith("total"):
-                raise LedgerUnreadable(f"{where} has no account: {shown(row.first)}")
+                raise LedgerUnreadable(f"{where} has no account: {excerpt(row.first)}")
             # A line of text: a footer with the basis and the time of the report, or a section's title.
         else:
             if self._begins(row):
@@ -136,7 +134,7 @@ class _Reader:
         return self.group is not None and self.group.debit != self.group.credit
 
     def _begins(self, row: Row) -> bool:
-        """Whether a row begins a transaction: one with a day and another key, or one whose like has balanced already."""
+        """Whether a row begins a transaction: it has a day, and another key or a balanced transaction of its key before it."""
         if self.group is None:
             return True
         if not row["date"]:
@@ -175,7 +173,7 @@ class _Reader:
         )
 
     def _sums(self, row: Row, debit: Decimal, credit: Decimal) -> Iterator[Item]:
-        """A row of sums closes the transaction before it; on its own it is the report's total."""
+        """Close the transaction at a row of sums; without an open transaction it is the report's total."""
         group = self.group
         if group is None:
             yield Stated("entries", f"line {row.line}", debit=debit, credit=credit)
@@ -189,7 +187,7 @@ class _Reader:
                 yield Finding(FindingCode.TOTALS, where, f"{stated:f}", f"{computed:f}", sentence)
 
     def close(self) -> Iterator[Item]:
-        """The transaction so far, if any."""
+        """Yield the open transaction as a journal, if any."""
         group, self.group = self.group, None
         if group is None:
             return

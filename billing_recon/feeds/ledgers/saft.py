@@ -1,7 +1,7 @@
-"""SAF-T: the OECD's audit file as Norway (Financial 1.1 to 1.3) and Portugal (1.04_01) write it. Streamed.
+"""SAF-T, the OECD's audit file, in the versions of Norway (Financial 1.1 to 1.3) and Portugal (1.04_01). Streamed.
 
-Both state a chart of accounts with balances and the general ledger's transactions with control totals; their element names
-differ little, so both are read by local name, whatever the namespace. Portugal adds sales invoices and payments.
+Both contain a chart of accounts with balances, and transactions with control totals. Their element names differ little, so
+both are read by local name in any namespace. Portugal adds sales invoices and payments.
 """
 
 from __future__ import annotations
@@ -25,14 +25,12 @@ from billing_recon.core.journal import (
     LedgerUnreadable,
     Period,
 )
-from billing_recon.feeds.ledgers.figures import iso_day, plain_figure, shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt, iso_day, plain_figure
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Section, Stated, skipped
 from billing_recon.feeds.ledgers.number_series import Identities
 from billing_recon.feeds.ledgers.saft_documents import invoice, receipt
 from billing_recon.feeds.ledgers.saft_fields import Fields, fields, number
-from billing_recon.feeds.ledgers.stream import Header, Item, Section, Stated, skipped
 from billing_recon.feeds.ledgers.xml_records import local, records
-
-FORM = "saft"
 
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?AuditFile[\s>]")
 _CASH_REGISTER = b"StandardAuditFile-Taxation-CashRegister"
@@ -46,7 +44,7 @@ _WANTED: dict[str, frozenset[str]] = {
     "SalesInvoices": frozenset({"SourceDocuments"}),
     "Payment": frozenset({"Payments"}),
     "Payments": frozenset({"SourceDocuments"}),
-    # Read past, so that they do not pile up in memory.
+    # Skipped, so that they do not fill memory.
     "Customer": frozenset({"MasterFiles", "Customers"}),
     "Supplier": frozenset({"MasterFiles", "Suppliers"}),
     "Product": frozenset({"MasterFiles", "Products"}),
@@ -67,14 +65,14 @@ _SECTIONS: dict[str, Section] = {
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """An AuditFile that is not a cash register's."""
+    """Recognise an AuditFile that is not a cash register's."""
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         head = head.replace(b"\0", b"")
     return _ROOT.search(head) is not None and _CASH_REGISTER not in head
 
 
 def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
-    """Header, accounts, journals, documents and stated totals, in the order of the file."""
+    """Yield header, accounts, journals, documents and stated totals, in file order."""
     header = Header()
     ids = Identities()
     names: dict[str, str] = {}
@@ -92,7 +90,9 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
                 yield account
             case "Transaction":
                 if not seen:
-                    raise LedgerUnreadable(f"{path.name}: transactions come before the Header; this is no SAF-T file")
+                    raise LedgerUnreadable(
+                        f"{path.name}: transactions come before the Header; this is not a SAF-T file"
+                    )
                 journal = _Transaction(path, element, header, ids, names, lines).journal()
                 lines += len(journal.entries)
                 yield journal
@@ -112,10 +112,10 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
             case _:
                 pass
     if not seen:
-        raise LedgerUnreadable(f"{path.name}: it has no AuditFile/Header; this is no SAF-T file")
+        raise LedgerUnreadable(f"{path.name}: it has no AuditFile/Header; this is not a SAF-T file")
     if unread:
         what = f"{unread} source documents"
-        yield skipped("SourceDocuments", what, f"{what} are not read: their layout is defined for Portugal only.")
+        yield skipped("SourceDocuments", what, f"{what} are skipped: their layout is defined for Portugal only.")
 
 
 def _parent(element: etree._Element) -> str:
@@ -140,7 +140,7 @@ def _header(path: Path, element: etree._Element, options: LedgerOptions) -> Head
 
 
 def _period(top: Fields, selection: Fields, where: str) -> Period:
-    """Portugal states days; Norway days, or accounting periods, of which the twelve first are read as months."""
+    """Portugal states days; Norway states days, or accounting periods, of which the first twelve are read as months."""
     starts = selection.text("SelectionStartDate") or top.text("StartDate")
     ends = selection.text("SelectionEndDate") or top.text("EndDate")
     first = iso_day(starts, f"{where}: start date") if starts else None
@@ -164,7 +164,9 @@ def _accounting_period(at: Fields, name: str, where: str) -> tuple[int, int] | N
 
 def _year_and_number(year: str, period: str, where: str) -> tuple[int, int]:
     if not (re.fullmatch(r"[0-9]{4}", year) and re.fullmatch(r"[0-9]{1,2}", period) and int(year)):
-        raise LedgerUnreadable(f"{where} is '{shown(period)}' of '{shown(year)}', which is no accounting period")
+        raise LedgerUnreadable(
+            f"{where} is '{excerpt(period)}' of '{excerpt(year)}', which is not an accounting period"
+        )
     return int(year), int(period)
 
 
@@ -173,8 +175,8 @@ def _account(path: Path, element: etree._Element) -> Account:
     account = at.text("AccountID")
     if not account:
         raise LedgerUnreadable(f"{path.name}: line {element.sourceline}: an account without AccountID")
-    where = f"{path.name}: account {shown(account)}"
-    # Norway's grouping codes are those of a tax form; Portugal's name the account that sums this one up.
+    where = f"{path.name}: account {excerpt(account)}"
+    # Norway's grouping codes belong to a tax form; Portugal's name the parent account.
     parent = at.text("GroupingCode") if at.text("GroupingCategory") in ("GM", "GA", "AM", "AA") else None
     return Account(
         account=account,
@@ -198,7 +200,7 @@ def _stated(path: Path, element: etree._Element, name: str) -> Stated:
     where = f"{path.name}: {name}"
     count = at.text("NumberOfEntries")
     if count is not None and not re.fullmatch(r"[0-9]{1,15}", count):
-        raise LedgerUnreadable(f"{where}: NumberOfEntries is '{shown(count)}', which is no count")
+        raise LedgerUnreadable(f"{where}: NumberOfEntries is '{excerpt(count)}', which is not a count")
     return Stated(
         section=_SECTIONS[name],
         name=name,
@@ -209,10 +211,7 @@ def _stated(path: Path, element: etree._Element, name: str) -> Stated:
 
 
 class _Transaction:
-    """One transaction on its way to a Journal. What only some of its lines state (invoice, customer) holds for all,
-
-    where they state one and the same.
-    """
+    """Builds a Journal from one transaction. An invoice or customer that some lines state applies to all, if they agree."""
 
     def __init__(
         self, path: Path, element: etree._Element, header: Header, ids: Identities, names: dict[str, str], before: int
@@ -228,7 +227,7 @@ class _Transaction:
             line = element.sourceline
             raise LedgerUnreadable(f"{path.name}: line {line}: a transaction of journal {diary} has no TransactionID")
         self.diary, self.given = diary or "", given
-        self.where = f"{path.name}: transaction {shown(given)} of journal {shown(self.diary)}"
+        self.where = f"{path.name}: transaction {excerpt(given)} of journal {excerpt(self.diary)}"
         self.journal_id = ids.unique(_identity(self.diary, given))
         day = self.at.text("TransactionDate") or self.at.text("GLPostingDate")
         if not day:
@@ -275,7 +274,7 @@ class _Transaction:
 
     def _entry(self, line: Fields, n: int, taken: set[str], invoice_id: str | None, customer_id: str | None) -> Entry:
         record = line.text("RecordID")
-        where = f"{self.where}, record {shown(record or str(n))}"
+        where = f"{self.where}, record {excerpt(record or str(n))}"
         account = line.text("AccountID")
         if not account:
             raise LedgerUnreadable(f"{where} has no AccountID")
@@ -306,12 +305,12 @@ class _Transaction:
 
 
 def _reference(line: Fields) -> str | None:
-    """The invoice that a line is of, else the one that it was matched with."""
+    """Return the invoice of a line, else the one that it was matched with."""
     return line.text("ReferenceNumber") or line.text("CrossReference")
 
 
 def _identity(diary: str, transaction: str) -> str:
-    """The transaction's id, with its journal's before it unless it carries that itself (as Portugal's do)."""
+    """Return the transaction's id, preceded by its journal's unless it contains that (as in Portugal)."""
     carries = re.match(rf"(?:\d{{4}}-\d\d-\d\d )?{re.escape(diary)}(?![0-9A-Za-z])", transaction)
     return transaction if not diary or carries else f"{diary}/{transaction}"
 
@@ -321,7 +320,7 @@ def _within(journal_id: str, record: str) -> str:
 
 
 def _amount(element: etree._Element | None, where: str) -> Decimal:
-    """Norway: the figure is in a child Amount, in the default currency. Portugal: it is the element's text."""
+    """Return an amount: in Norway from a child Amount, in the default currency; in Portugal from the element's text."""
     if element is None:
         return ZERO
     inside = fields(element)

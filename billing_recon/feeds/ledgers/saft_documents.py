@@ -15,23 +15,23 @@ from billing_recon.core.journal import (
     SalesInvoice,
     SettledInvoice,
 )
-from billing_recon.feeds.ledgers.figures import iso_day, shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt, iso_day
 from billing_recon.feeds.ledgers.saft_fields import Fields, fields, number
 from billing_recon.feeds.ledgers.xml_records import local
 
 CREDIT_NOTES = frozenset({"NC", "TD", "RE", "DA"})
-"""Types that take money back: credit note, return slip, reversed premium, returned assets."""
+"""Types of credit notes: credit note, return slip, reversed premium, returned assets."""
 _UNCOUNTED = frozenset({"A", "F"})
-"""Cancelled, or billed by another document: in the file's count, not in its totals."""
+"""Statuses that count but do not add to the totals: cancelled, or billed by another document."""
 
 
 def invoice(file: str, element: etree._Element, currency: str | None) -> SalesInvoice:
-    """One Invoice. Raises LedgerUnreadable naming it."""
+    """Read one Invoice. Raise LedgerUnreadable naming it."""
     at = fields(element)
     given = at.text("InvoiceNo")
     if not given:
         raise LedgerUnreadable(f"{file}: line {element.sourceline}: an invoice without InvoiceNo")
-    where = f"{file}: invoice {shown(given)}"
+    where = f"{file}: invoice {excerpt(given)}"
     type_ = at.text("InvoiceType") or ""
     credit_note = type_ in CREDIT_NOTES
     status = fields(at.element("DocumentStatus")).text("InvoiceStatus") or ""
@@ -79,12 +79,12 @@ def _line(line: Fields, debit: Decimal, credit: Decimal, credit_note: bool, wher
 
 
 def receipt(file: str, element: etree._Element, currency: str | None) -> Receipt:
-    """One Payment. Raises LedgerUnreadable naming it."""
+    """Read one Payment. Raise LedgerUnreadable naming it."""
     at = fields(element)
     given = at.text("PaymentRefNo")
     if not given:
         raise LedgerUnreadable(f"{file}: line {element.sourceline}: a payment without PaymentRefNo")
-    where = f"{file}: payment {shown(given)}"
+    where = f"{file}: payment {excerpt(given)}"
     status = fields(at.element("DocumentStatus")).text("PaymentStatus") or ""
     debit, credit = ZERO, ZERO
     settles = []

@@ -6,12 +6,12 @@ from decimal import Decimal
 
 from lxml import etree
 
-from billing_recon.feeds.ledgers.figures import plain_figure
+from billing_recon.feeds.ledgers.ledger_figures import plain_figure
 from billing_recon.feeds.ledgers.xml_records import local
 
 
 class Fields:
-    """The first child of each name. An absent element has no fields."""
+    """The first child of each name; none for an absent element."""
 
     __slots__ = ("_children", "root")
 
@@ -25,7 +25,7 @@ class Fields:
         return self._children.get(name)
 
     def text(self, name: str) -> str | None:
-        """A child's text without surrounding spaces; None where it is absent or empty."""
+        """Return a child's text without surrounding spaces; None if absent or empty."""
         child = self._children.get(name)
         return (child.text or "").strip() or None if child is not None else None
 
@@ -35,6 +35,6 @@ def fields(element: etree._Element | None) -> Fields:
 
 
 def number(at: Fields, name: str, where: str) -> Decimal | None:
-    """A child's figure; None where it is absent. Raises LedgerUnreadable."""
+    """Return a child's figure; None if absent. Raise LedgerUnreadable."""
     text = at.text(name)
     return None if text is None else plain_figure(text, f"{where}: {name}")

@@ -1,4 +1,4 @@
-"""Days in the ways that spreadsheets write them. Which of 03/04 is the month is declared or proven, never guessed."""
+"""Parse days as spreadsheets write them. The month in 03/04 is declared or proven, never guessed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date
 from typing import Literal
 
 from billing_recon.core.journal import LedgerUnreadable, Period
-from billing_recon.feeds.ledgers.figures import shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt
 
 Order = Literal["dmy", "mdy", "ymd"]
 
@@ -23,9 +23,9 @@ _YMD_SHORT = re.compile(r"([0-9]{2})[-/.]([0-9]{1,2})[-/.]([0-9]{1,2})")
 
 
 def order_of(texts: Iterable[tuple[int, str]], declared: Order | None, file: str) -> Order | None:
-    """The order of days written in numbers, from (line, text) of the whole file; None where every text says it itself.
+    """Return the order of numeric days, from (line, text) of the whole file; None if every text is unambiguous.
 
-    Raises LedgerUnreadable where the days contradict each other or could be read both ways.
+    Raise LedgerUnreadable if the days contradict each other or could be read both ways.
     """
     if declared is not None:
         return declared
@@ -45,8 +45,8 @@ def order_of(texts: Iterable[tuple[int, str]], declared: Order | None, file: str
             either = either or (line, text)
     if day_first and month_first:
         raise LedgerUnreadable(
-            f"{file}: the days contradict each other: line {day_first[0]} has {shown(day_first[1])}, line "
-            f"{month_first[0]} has {shown(month_first[1])}; ask for a resend with one order"
+            f"{file}: the days contradict each other: line {day_first[0]} has {excerpt(day_first[1])}, line "
+            f"{month_first[0]} has {excerpt(month_first[1])}; ask for a resend with one order"
         )
     if day_first:
         return "dmy"
@@ -54,17 +54,17 @@ def order_of(texts: Iterable[tuple[int, str]], declared: Order | None, file: str
         return "mdy"
     if either:
         raise LedgerUnreadable(
-            f"{file}: line {either[0]}: the day {shown(either[1])} could be read both ways and no other day of the file "
-            "tells which; declare dates: dmy or dates: mdy"
+            f"{file}: line {either[0]}: the day {excerpt(either[1])} could be read both ways and no other day of the file "
+            "decides; declare dates: dmy or dates: mdy"
         )
     return "dmy"  # only days like 05/05, which are the same both ways
 
 
 def day(text: str, order: Order | None, where: str) -> date:
-    """One day. Raises LedgerUnreadable."""
+    """Parse one day. Raise LedgerUnreadable."""
     found = _day(text.strip(), order)
     if found is None:
-        raise LedgerUnreadable(f"{where}: '{shown(text)}' is no day; 2026-03-02 is one")
+        raise LedgerUnreadable(f"{where}: '{excerpt(text)}' is not a date; 2026-03-02 is one")
     return found
 
 
@@ -96,14 +96,14 @@ def _month(name: str) -> int | None:
 
 
 def day_within(text: str) -> date | None:
-    """The one day that is written out with its month's name in a text."""
+    """Return the only day with a month name in a text."""
     found = [match for pattern in (_DAY_FIRST, _MONTH_FIRST) for match in pattern.finditer(text)]
     days = {day for match in found if (day := _day(match.group(0), None)) is not None}
     return days.pop() if len(days) == 1 else None
 
 
 def period_of(title: str) -> Period | None:
-    """The period that a report's title names: "January 1 - March 31, 2026", "1 Jan 2026 to 31 Mar 2026", "March 2026"."""
+    """Return the period in a report's title: "January 1 - March 31, 2026", "1 Jan 2026 to 31 Mar 2026", "March 2026"."""
     text = " ".join(title.split())
     text = re.sub(r"(?i)^(for the (period|month|year)|from|period:?|dates?:?)\s+", "", text)
     parts = re.split(r"\s*(?:-|–|—|\bto\b|\bthrough\b)\s*", text)
@@ -118,7 +118,7 @@ def period_of(title: str) -> Period | None:
 
 
 def _span(text: str) -> tuple[date, date] | None:
-    """A day, or the whole of a month."""
+    """Return a day, or a whole month."""
     exact = _day(text, None) if re.search(r"[A-Za-z]", text) else None
     if exact is not None:
         return exact, exact

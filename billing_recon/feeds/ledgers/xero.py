@@ -1,7 +1,7 @@
 """Xero: the manual-journal import sheet and the journal report, as CSV.
 
-The sheet has one signed amount a row, debits positive; rows of one narration and day are a journal. The report has both sides
-and either a journal number on every row or a line "ID 123 ..." above each journal's rows.
+The sheet has one signed amount per row, debits positive; rows of one narration and day are a journal. The report has both
+sides, and either a journal number on every row or a line "ID 123 ..." above each journal's rows.
 """
 
 from __future__ import annotations
@@ -23,13 +23,11 @@ from billing_recon.core.journal import (
     LedgerOptions,
     LedgerUnreadable,
 )
-from billing_recon.feeds.ledgers import sheet_days as days
-from billing_recon.feeds.ledgers.figures import shown
+from billing_recon.feeds.ledgers import sheet_days
 from billing_recon.feeds.ledgers.journal_table import Names, Row, Table, folded, header_in_head
+from billing_recon.feeds.ledgers.ledger_figures import excerpt
+from billing_recon.feeds.ledgers.ledger_items import Header, Item, Note, Stated
 from billing_recon.feeds.ledgers.number_series import Identities
-from billing_recon.feeds.ledgers.stream import Header, Item, Note, Stated
-
-FORM = "xero"
 
 _NAMES: Names = {
     "journal": ("journalnumber", "journalno", "journalid", "journal#", "journal", "id"),
@@ -61,17 +59,17 @@ _ABOVE = re.compile(r"\bID\s*:?\s*([0-9]+)")
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """A header line with account codes and a narration or a journal number, as Xero writes them."""
+    """Recognise a header line with account codes and a narration or a journal number, as Xero writes them."""
     return header_in_head(head, _NAMES, _NEEDED)
 
 
 def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
-    """The header, then each journal."""
+    """Yield the header, then each journal."""
     table = Table(path, options, _NAMES, _NEEDED)
     table.open()
     yield Header(
         version="report" if "narration" not in table.columns else "sheet",
-        company=next((t for t in table.titles if "journal" not in t.casefold() and not days.period_of(t)), None),
+        company=next((t for t in table.titles if "journal" not in t.casefold() and not sheet_days.period_of(t)), None),
         currency=options.currency,
         period=table.period,
     )
@@ -81,13 +79,13 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
     yield from reader.close()
     if reader.taxed:
         yield Note(
-            f"{reader.taxed} rows carry a tax rate. Xero books their tax itself when it imports the sheet; here each row is "
+            f"{reader.taxed} rows carry a tax rate. Xero books their tax when it imports the sheet; here each row has "
             "its stated amount."
         )
 
 
 class _Reader:
-    """Turns rows into journals; holds one journal."""
+    """Groups rows into journals, one at a time."""
 
     def __init__(self, table: Table, options: LedgerOptions) -> None:
         self.table = table
@@ -106,7 +104,7 @@ class _Reader:
             return
         if row.only and (match := _ABOVE.search(row.first)):
             yield from self.close()
-            self.above = (match.group(1), days.day_within(row.first))
+            self.above = (match.group(1), sheet_days.day_within(row.first))
             return
         sides = self._sides(row)
         if folded(row.first).startswith("total"):
@@ -114,7 +112,7 @@ class _Reader:
             return
         if sides is None or not account:
             if sides is not None and (sides[0] or sides[1]):
-                raise LedgerUnreadable(f"{where} has an amount and no account: {shown(row.first)}")
+                raise LedgerUnreadable(f"{where} has an amount and no account: {excerpt(row.first)}")
             return
         if self._key(row) != self.key:
             yield from self.close(keep_above=True)
@@ -128,7 +126,7 @@ class _Reader:
         return (row["narration"], row["date"]) if row["narration"] else self.key or ()
 
     def _sides(self, row: Row) -> tuple[Decimal, Decimal, str | None] | None:
-        """Debit and credit of a row; None where it has neither."""
+        """Return debit and credit of a row; None if it has neither."""
         if "debit" in self.table.columns:
             debit, symbol = self.table.money(row, "debit")
             credit, other = self.table.money(row, "credit")
@@ -141,7 +139,7 @@ class _Reader:
         return (amount, ZERO, symbol) if amount > 0 else (ZERO, amount.copy_negate(), symbol)
 
     def _total(self, row: Row, sides: tuple[Decimal, Decimal, str | None] | None) -> Iterator[Item]:
-        """A line Total closes a journal; on its own it is the report's."""
+        """Close a journal at a line Total; without open rows it is the report's total."""
         held = self.rows
         yield from self.close()
         if sides is None or "debit" not in self.table.columns:
@@ -159,7 +157,7 @@ class _Reader:
                 yield Finding(FindingCode.TOTALS, where, f"{stated:f}", f"{computed:f}", sentence)
 
     def close(self, *, keep_above: bool = False) -> Iterator[Item]:
-        """The journal so far, if any."""
+        """Yield the open journal, if any."""
         held, self.rows, self.key = self.rows, [], None
         above = self.above
         if not keep_above or held:

@@ -1,7 +1,7 @@
-"""The records of a large XML file one by one, each released before the next: memory is bounded by one record.
+"""Stream the records of a large XML file, releasing each before the next: memory is bounded by one record.
 
-Document types, entities, external references and the network are off: a file that declares a DOCTYPE is refused before
-anything of it is expanded, and libxml2's own limits on depth and text size stay on.
+Document types, entities, external references and the network are off: a file with a DOCTYPE is refused before anything in
+it is expanded, and libxml2's limits on depth and text size stay on.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from pathlib import Path
 from lxml import etree
 
 from billing_recon.core.journal import LedgerUnreadable
-from billing_recon.feeds.ledgers.figures import shown
+from billing_recon.feeds.ledgers.ledger_figures import excerpt
 
 _CHUNK = 1 << 16
 RECORD_BYTES_MAX = 64 << 20
-"""A single record may be this large; what is larger is no record."""
+"""Limit for a single record."""
 _PROLOG = re.compile(rb"\s*(?:<\?.*?\?>|<!--.*?-->)", re.DOTALL)
 
 
 def local(element: etree._Element) -> str:
-    """An element's name without its namespace; empty for what is no element."""
+    """Return an element's name without its namespace; empty for comments and the like."""
     tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def records(path: Path, wanted: Mapping[str, frozenset[str]]) -> Iterator[etree._Element]:
-    """Elements named in `wanted` below a parent that it lists, at their end, in the order of the file.
+    """Yield elements named in `wanted` below a parent that it lists, when they end, in file order.
 
-    When the caller asks for the next one, an element and those of its name before it are gone from their parent; what
-    else the parent holds stays for whoever asks it. Raises LedgerUnreadable.
+    Before the next one, an element and its preceding siblings of the same name are removed; other children of the parent
+    stay. Raise LedgerUnreadable.
     """
     parser = etree.XMLPullParser(
         events=("end",),
@@ -65,19 +65,19 @@ def records(path: Path, wanted: Mapping[str, frozenset[str]]) -> Iterator[etree.
                         _release(element)
                 if since > RECORD_BYTES_MAX:
                     raise LedgerUnreadable(
-                        f"{path.name}: {RECORD_BYTES_MAX >> 20} MB came without the end of a record; this is no ledger"
+                        f"{path.name}: {RECORD_BYTES_MAX >> 20} MB without the end of a record; this is not a ledger"
                     )
         parser.close()
     except etree.XMLSyntaxError as error:
         line = f"line {error.lineno}" if error.lineno else "its start"
-        says = shown(error.msg or "it is no XML")
+        message = excerpt(error.msg or "it is not XML")
         raise LedgerUnreadable(
-            f"{path.name}: the XML breaks off or is broken at {line} ({says}); ask for a resend"
+            f"{path.name}: the XML is truncated or broken at {line} ({message}); ask for a resend"
         ) from None
 
 
 def _release(element: etree._Element) -> None:
-    """Empty the element and drop what came before it of the same name; its siblings of other names stay."""
+    """Empty the element and remove its preceding siblings of the same name."""
     element.clear()
     before = element.getprevious()
     while before is not None and before.tag == element.tag:
@@ -96,10 +96,10 @@ def _refuse_doctype(path: Path, head: bytes) -> None:
         rest = rest[match.end() :]
     if rest.lstrip()[:9].upper() == b"<!DOCTYPE":
         raise LedgerUnreadable(
-            f"{path.name}: it declares a DOCTYPE, which no ledger file needs and which can hide entities; ask for one without"
+            f"{path.name}: it declares a DOCTYPE, which no ledger file needs and which can hide entities; ask for a file without it"
         )
 
 
 def _refuse_declared(path: Path, element: etree._Element) -> None:
     if element.getroottree().docinfo.internalDTD is not None:
-        raise LedgerUnreadable(f"{path.name}: it declares a DOCTYPE; ask for one without")
+        raise LedgerUnreadable(f"{path.name}: it declares a DOCTYPE; ask for a file without it")

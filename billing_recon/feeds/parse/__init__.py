@@ -1,1 +1,1 @@
-"""From their columns and notation to our columns and types, as SQL. Which rows are accepted is decided in landing/."""
+"""Map a file's columns and notation to our columns and types, as SQL. landing/ decides which rows are accepted."""

@@ -1,4 +1,4 @@
-"""From their columns to ours: which expression gives each canonical column, and which files are refused for their columns."""
+"""Map a file's columns to ours: the expression for each canonical column, and refusal of files whose columns do not fit."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import duckdb
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.schema import TableSpec
-from billing_recon.feeds.parse.columns import Source, in_whole_units, mapped, names_in, result_type
+from billing_recon.feeds.parse.column_source import Source, in_whole_units, mapped, names_in, result_type
 from billing_recon.feeds.tables.raw_rows import RawFile, text
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """Every canonical column's source, and `kept`: the SQL condition of the feed's own rows (None: all of them).
+    """Every canonical column's source, and `kept`: the SQL condition for rows of this feed (None: all of them).
 
-    `rules` are the feed's own conditions of rows that are odd: what is said of them, the SQL, and whether they are set aside.
+    `rules` are the feed's own rules: their message, the SQL condition, and whether matching rows are quarantined.
     """
 
     sources: tuple[Source, ...]
@@ -25,7 +25,7 @@ class Mapping:
     rules: tuple[tuple[str, str, bool], ...] = ()
 
     def source(self, name: str) -> Source | None:
-        """Where a canonical column comes from, None for a name that is none."""
+        """Return the source of a canonical column, None for another name."""
         return next((source for source in self.sources if source.column.name == name), None)
 
 
@@ -39,13 +39,13 @@ def map_columns(
     feed: Feed,
     roles: dict[str, str],
 ) -> Mapping:
-    """The mapping of one file. `name` is the file's, `key` the feed's place in company.yaml (`feeds.invoice_lines`).
+    """Map one file. `name` is the file's, `key` the feed's key in company.yaml (`feeds.invoice_lines`).
 
-    Raises LandingRefused, naming the columns and the configuration key, when a needed column is missing, when a column
-    is unknown (and the feed does not ignore such), or when an expression cannot be understood.
+    Raise LandingRefused, naming the columns and the configuration key, if a needed column is missing, a column is unknown
+    (and the feed does not ignore unknown ones), or an expression is invalid.
     """
     problems = [
-        f"{key}.columns: '{ours}' is no column of {spec.name}; it has {', '.join(spec.names)}"
+        f"{key}.columns: '{ours}' is not a column of {spec.name}; it has {', '.join(spec.names)}"
         for ours in feed.columns
         if ours not in spec.names
     ]
@@ -96,7 +96,7 @@ def map_columns(
 
 
 def _with_roles(source: Source, sources: list[Source], roles: dict[str, str], spec: TableSpec) -> Source:
-    """A posting without a role of its own has the role of its account (company.yaml, roles)."""
+    """Give a posting without a role the role of its account (company.yaml, roles)."""
     if spec.name != "ledger_entries" or source.column.name != "role" or not roles:
         return source
     account = next(other for other in sources if other.column.name == "account").sql

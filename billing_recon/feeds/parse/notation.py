@@ -1,6 +1,6 @@
-"""How figures and dates are written elsewhere, as SQL: a text in a declared notation becomes our notation, or nothing.
+"""Convert figures and dates from a declared notation to ours, as SQL; NULL if the text does not have that notation.
 
-Ours is `-1234.50` and ISO 8601, which feeds.exact reads. All of it is done on texts, so nothing is rounded.
+Our notation is `-1234.50` and ISO 8601, which parse.types reads. Everything is done on texts, so nothing is rounded.
 """
 
 from __future__ import annotations
@@ -16,31 +16,30 @@ from billing_recon.feeds.tables.raw_rows import quoted, text
 PLAIN = Written()
 """Our own notation."""
 
-# A list of one names a value, so that an expression given to a macro is planned once and not wherever the macro says it.
+# list_transform over a list of one names a value, so that a macro's argument is planned once and not at every use.
 MACROS: tuple[str, ...] = (
-    "CREATE OR REPLACE MACRO negated(t) AS list_transform([t], lambda to_turn: CASE "
-    "WHEN starts_with(to_turn, '-') THEN substr(to_turn, 2) "
-    "WHEN starts_with(to_turn, '+') THEN '-' || substr(to_turn, 2) ELSE '-' || to_turn END)[1]",
-    # The decimal point `places` to the left: 1234 by 2 is 12.34. Of a plain figure only.
+    "CREATE OR REPLACE MACRO negated(t) AS list_transform([t], lambda figure: CASE "
+    "WHEN starts_with(figure, '-') THEN substr(figure, 2) "
+    "WHEN starts_with(figure, '+') THEN '-' || substr(figure, 2) ELSE '-' || figure END)[1]",
+    # Move the decimal point of a plain figure to the left: 1234 by 2 is 12.34.
     "CREATE OR REPLACE MACRO point_moved(t, places) AS list_transform([struct_pack(figure := t, by := places)], "
     "lambda moved: CASE WHEN starts_with(moved.figure, '-') THEN '-' ELSE '' END || list_transform([struct_pack("
     r"digits := regexp_replace(moved.figure, '[+.-]', '', 'g'), "
     r"point := length(regexp_extract(moved.figure, '^[+-]?([0-9]*)', 1)) - moved.by)], "
-    "lambda apart: written_out(apart.digits, apart.point))[1])[1]",
-    # a - b of plain figures, an empty one counting nothing; empty where both are, or where a figure is beyond 20 digits or 18
-    # decimals.
+    "lambda parts: written_out(parts.digits, parts.point))[1])[1]",
+    # a - b of plain figures. NULL counts as 0, unless both are NULL. NULL beyond 20 digits or 18 decimals.
     "CREATE OR REPLACE MACRO difference(a, b) AS list_transform([struct_pack(a := a, b := b)], lambda pair: CASE "
     "WHEN coalesce(pair.a, pair.b) IS NOT NULL AND decimals_of(coalesce(pair.a, '')) <= 18 "
     "AND decimals_of(coalesce(pair.b, '')) <= 18 THEN CAST(TRY_CAST(coalesce(pair.a, '0') AS DECIMAL(38,18)) "
     "- TRY_CAST(coalesce(pair.b, '0') AS DECIMAL(38,18)) AS VARCHAR) END)[1]",
 )
-"""Session macros that the SQL of this module calls, beside those of feeds.exact."""
+"""Session macros that the SQL of this module calls, in addition to those of parse.types."""
 
 _MINUS = "\u2212"
 _FIGURES = (Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE, Kind.INTEGER)
 _MONEY = (Kind.PRICE, Kind.AMOUNT)
 _MARKS = {" ": "[ \u00a0\u2007\u2009\u202f]", "'": "['\u2019]", ".": r"\.", ",": ","}
-"""Mark -> what stands for it in a file, as a pattern."""
+"""Mark -> pattern of the characters that may represent it."""
 _EXPONENT = "([eE][+-]?[0-9]+)?"
 _SINCE_1970: dict[str, str] = {"unix": "1000000", "unix_ms": "1000"}
 _ISO_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -49,7 +48,7 @@ _ISO_ZONE = r" ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
 
 
 def is_declared(kind: Kind, written: Written) -> bool:
-    """Whether texts of this kind are written otherwise than ours."""
+    """Whether texts of this kind are in another notation than ours."""
     if kind in _FIGURES:
         shifted = (written.percent and kind is Kind.RATE) or (written.minor_units and kind in _MONEY)
         return bool(shifted) or _marked(written)
@@ -61,9 +60,9 @@ def _marked(written: Written) -> bool:
     return bool(signs) or (written.decimal_mark or ".") != "." or written.thousands_mark is not None
 
 
-def figure_text(came: str, written: Written) -> str:
-    """SQL for a plain figure (digits and a point) of the trimmed text `came`; empty where it is not written so."""
-    body = f"replace({came}, '{_MINUS}', '-')"
+def figure_text(value: str, written: Written) -> str:
+    """Return SQL for the plain figure (digits and a point) of a trimmed text; NULL if the notation differs."""
+    body = f"replace({value}, '{_MINUS}', '-')"
     if written.symbols:
         symbols = "|".join(re.escape(symbol) for symbol in written.symbols)
         before, after = rf"^([-+(]?)\s*(?:{symbols})\s*", rf"\s*(?:{symbols})\s*([-)]?)$"
@@ -92,7 +91,7 @@ def figure_text(came: str, written: Written) -> str:
 
 
 def computed(figure: str, entry: ColumnMap) -> str:
-    """SQL for what a column's entry makes of a plain figure: signed, negated, one side of it."""
+    """Return SQL that applies a column's sign, negate and keep to a plain figure."""
     sql = figure
     if entry.sign is not None:
         sql = _signed(sql, entry.sign)
@@ -126,7 +125,7 @@ def _signed(figure: str, sign: Sign) -> str:
 
 
 def in_whole_units(figure: str, currency: str) -> str:
-    """SQL for a plain figure given in minor units of a currency (SQL for its code); empty where the code is none."""
+    """Return SQL for a figure in whole units from minor units of a currency (SQL for its code); NULL for an unknown code."""
     ordered = sorted(EXPONENTS.items(), key=lambda item: (item[1], item[0]))
     arms = " ".join(
         f"WHEN {currency} IN ({', '.join(text(code) for code, _ in codes)}) THEN {exponent}"
@@ -136,48 +135,48 @@ def in_whole_units(figure: str, currency: str) -> str:
 
 
 def percent(figure: str) -> str:
-    """SQL for a plain figure in percent as a rate: 19 is 0.19."""
+    """Return SQL for a percentage as a rate: 19 is 0.19."""
     return f"point_moved({figure}, 2)"
 
 
-def date_text(came: str, kind: Kind, written: Written) -> str:
-    """SQL for the ISO text of a day or an instant (in UTC) that the trimmed text `came` gives; empty where it gives none."""
+def date_text(value: str, kind: Kind, written: Written) -> str:
+    """Return SQL for the ISO text of a day or an instant (in UTC) from a trimmed text; NULL if no pattern fits."""
     zone = written.timezone or "UTC"
-    return f"coalesce({', '.join(_dated(came, kind, pattern, zone) for pattern in written.dates or ('iso',))})"
+    return f"coalesce({', '.join(_dated(value, kind, pattern, zone) for pattern in written.dates or ('iso',))})"
 
 
-def _dated(came: str, kind: Kind, pattern: str, zone: str) -> str:
+def _dated(value: str, kind: Kind, pattern: str, zone: str) -> str:
     if pattern == "iso_day":
         whole = f"{_ISO_DAY}({_ISO_TIME}({_ISO_ZONE})?)?"
-        day = f"CASE WHEN regexp_full_match({came}, '{whole}') THEN left({came}, 10) END"
+        day = f"CASE WHEN regexp_full_match({value}, '{whole}') THEN left({value}, 10) END"
         if kind is Kind.DATE:
             return day
-        midnight = f"CAST(TRY_CAST({came} AS TIMESTAMP) AT TIME ZONE {text(zone)} AS VARCHAR)"
-        return f"CASE WHEN length({came}) = 10 THEN {midnight} ELSE {_dated(came, kind, 'iso', zone)} END"
+        midnight = f"CAST(TRY_CAST({value} AS TIMESTAMP) AT TIME ZONE {text(zone)} AS VARCHAR)"
+        return f"CASE WHEN length({value}) = 10 THEN {midnight} ELSE {_dated(value, kind, 'iso', zone)} END"
     if pattern == "iso":
         if kind is Kind.DATE:
-            return f"CASE WHEN regexp_full_match({came}, '{_ISO_DAY}') THEN {came} END"
+            return f"CASE WHEN regexp_full_match({value}, '{_ISO_DAY}') THEN {value} END"
         return (
-            f"CASE WHEN regexp_full_match({came}, '{_ISO_DAY}{_ISO_TIME}') "
-            f"THEN CAST(TRY_CAST({came} AS TIMESTAMP) AT TIME ZONE {text(zone)} AS VARCHAR) "
-            f"WHEN regexp_full_match({came}, '{_ISO_DAY}{_ISO_TIME}{_ISO_ZONE}') THEN {came} END"
+            f"CASE WHEN regexp_full_match({value}, '{_ISO_DAY}{_ISO_TIME}') "
+            f"THEN CAST(TRY_CAST({value} AS TIMESTAMP) AT TIME ZONE {text(zone)} AS VARCHAR) "
+            f"WHEN regexp_full_match({value}, '{_ISO_DAY}{_ISO_TIME}{_ISO_ZONE}') THEN {value} END"
         )
     if pattern in _SINCE_1970:
-        instant = f"make_timestamptz(CAST(TRY_CAST({came} AS DECIMAL(28,6)) * {_SINCE_1970[pattern]} AS BIGINT))"
-        guarded = rf"CASE WHEN regexp_full_match({came}, '[0-9]{{1,14}}(\.[0-9]{{1,6}})?') THEN {instant} END"
+        instant = f"make_timestamptz(CAST(TRY_CAST({value} AS DECIMAL(28,6)) * {_SINCE_1970[pattern]} AS BIGINT))"
+        guarded = rf"CASE WHEN regexp_full_match({value}, '[0-9]{{1,14}}(\.[0-9]{{1,6}})?') THEN {instant} END"
         return _of_instant(guarded, kind, zone)
-    parsed = f"try_strptime({came}, {text(pattern)})"
+    parsed = f"try_strptime({value}, {text(pattern)})"
     if "%z" in pattern or "%Z" in pattern:
         return _of_instant(parsed, kind, zone)
-    # A pattern reads more than it writes (a year of two digits for %Y): only what it would write, but for zeros in front.
-    written_again = _bare(f"strftime(moment, {text(pattern)})")
-    alike = f"{written_again} = {_bare(came)} AND moment >= TIMESTAMP '1900-01-01 00:00:00'"
+    # strptime accepts more than strftime writes (a two-digit year for %Y): accept only what it writes, up to leading zeros.
+    rewritten = _bare(f"strftime(moment, {text(pattern)})")
+    matches = f"{rewritten} = {_bare(value)} AND moment >= TIMESTAMP '1900-01-01 00:00:00'"
     moment = (
         "CAST(CAST(moment AS DATE) AS VARCHAR)"
         if kind is Kind.DATE
         else f"CAST(moment AT TIME ZONE {text(zone)} AS VARCHAR)"
     )
-    return f"list_transform([{parsed}], lambda moment: CASE WHEN {alike} THEN {moment} END)[1]"
+    return f"list_transform([{parsed}], lambda moment: CASE WHEN {matches} THEN {moment} END)[1]"
 
 
 def _of_instant(instant: str, kind: Kind, zone: str) -> str:
@@ -191,21 +190,21 @@ def _bare(sql: str) -> str:
 
 
 def expects(kind: Kind, written: Written) -> str:
-    """What a text that is not written so is told, completing the sentence "<field> '<value>' ..."."""
+    """Return the message for a text in another notation. It completes the sentence "<field> '<value>' ..."."""
     if kind not in _FIGURES:
         patterns = " or ".join(written.dates or ("iso",))
-        return f"is no {'day' if kind is Kind.DATE else 'instant'} as this feed writes them: {patterns}"
+        return f"is not a {'date' if kind is Kind.DATE else 'timestamp'} in this feed's notation: {patterns}"
     notes = [f"decimal mark {written.decimal_mark or '.'}"]
     if written.thousands_mark:
-        notes.append(f"thousands mark {'blank' if written.thousands_mark == ' ' else written.thousands_mark}")
+        notes.append(f"thousands mark {'space' if written.thousands_mark == ' ' else written.thousands_mark}")
     if written.parentheses:
         notes.append("negative in parentheses")
     if written.trailing_minus:
-        notes.append("minus behind")
+        notes.append("trailing minus")
     if written.symbols:
         notes.append(f"with {' or '.join(written.symbols)}")
     if written.percent and kind is Kind.RATE:
         notes.append("in percent")
     if written.minor_units and kind in _MONEY:
         notes.append("in minor units of a known currency")
-    return f"is no figure as this feed writes them: {', '.join(notes)}"
+    return f"is not a figure in this feed's notation: {', '.join(notes)}"

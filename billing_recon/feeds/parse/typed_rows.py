@@ -1,4 +1,4 @@
-"""A file's rows as SQL: their texts, their exact values at first sight or after a thorough look, and what is wrong with them."""
+"""A file's rows as SQL: their texts, their exact values after a fast or a thorough pass, and their faults."""
 
 from __future__ import annotations
 
@@ -6,41 +6,42 @@ from dataclasses import dataclass
 
 from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.schema import Kind
-from billing_recon.feeds.parse import types as exact
-from billing_recon.feeds.parse.columns import Source
+from billing_recon.feeds.parse import types
+from billing_recon.feeds.parse.column_source import Source
 from billing_recon.feeds.parse.mapping import Mapping
 from billing_recon.feeds.tables.raw_rows import RawFile, listed, quoted, text
 
-_ODD_TEXTS = r"\x00|(^|\x1f) *(\x1f|$)"
-"""In the texts of a row, chr(31) between them: a NUL character, or a text that is empty or blank."""
+_BLANK_OR_NUL = r"\x00|(^|\x1f) *(\x1f|$)"
+"""In a row's texts joined by chr(31): a NUL character, or a blank text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRows:
-    """The rows of a file, or of a bundle of files of which `number` is the first, and how each column of ours comes out of
-    them."""
+    """The rows of a file, or of a bundle of files of which `number` is the first, and their mapping to our columns."""
 
     number: int
     raw: RawFile
     mapping: Mapping
 
     @property
-    def its_rows(self) -> str:
-        """SQL condition of its rows in the session's tables."""
+    def condition(self) -> str:
+        """SQL condition that selects these rows in the session's tables."""
         return f"file_no >= {self.number}" if self.raw.bundled else f"file_no = {self.number}"
 
 
-def among(rows: FileRows, ordinals: str) -> str:
-    """SQL for those of a file's rows that `ordinals` names, told apart before anything is made of the others."""
+def rows_at(rows: FileRows, ordinals: str) -> str:
+    """Return SQL for the file's rows with the given `ordinals` (SQL), filtered before anything else is computed."""
     return f"SELECT * FROM ({rows.raw.rows}) SEMI JOIN (SELECT ordinal AS landing_ordinal FROM ({ordinals})) USING (landing_ordinal)"
 
 
 def texts_of(rows: FileRows, source: str, *, more: str = "", thorough: bool = True) -> str:
-    """Each column's text as it is judged (`came_<column>`, and `ours_<column>` where it is written otherwise than ours),
-    before anything is typed. `source` is SQL for the raw rows, `more` are further columns of it to keep."""
+    """Return SQL for each column's text before typing: `raw_<column>`, and `plain_<column>` if its notation is not ours.
+
+    `source` is SQL for the raw rows, `more` are further columns of it to keep.
+    """
     raw, mapping = rows.raw, rows.mapping
-    parts = [f"{_came(column, thorough=thorough)} AS came_{column.column.name}" for column in mapping.sources]
-    parts += [f"{_ours(column)} AS ours_{column.column.name}" for column in mapping.sources if column.ours]
+    parts = [f"{_raw_text(column, thorough=thorough)} AS raw_{column.column.name}" for column in mapping.sources]
+    parts += [f"{_normalised(column)} AS plain_{column.column.name}" for column in mapping.sources if column.normalised]
     failed = [f"({column.failed})" for column in mapping.sources if column.failed]
     failed += [f"({_attempt(condition)} IS NULL)" for _, condition, _ in mapping.rules]
     where = ""
@@ -57,45 +58,47 @@ def texts_of(rows: FileRows, source: str, *, more: str = "", thorough: bool = Tr
 
 
 def _attempt(expression: str) -> str:
-    """SQL for an expression of company.yaml: a struct with its value `v`, or nothing where it could not be computed."""
+    """Return SQL for an expression of company.yaml: a struct with its value `v`, NULL if it could not be computed."""
     return f"TRY(struct_pack(v := ({expression})))"
 
 
-def _came(source: Source, *, thorough: bool = True) -> str:
+def _raw_text(source: Source, *, thorough: bool = True) -> str:
     column = source.column
     if source.exact:
         default = None if column.default is None else f"CAST({text(column.default)} AS {column.sql_type})"
         return source.sql if default is None else f"coalesce({source.sql}, {default})"
-    prepared = exact.prepared(source.sql, column.kind) if thorough or not _is_plain_text(source) else source.sql
-    return prepared if column.default is None or source.ours else f"coalesce({prepared}, {text(column.default)})"
+    prepared = types.prepared(source.sql, column.kind) if thorough or not _is_plain_text(source) else source.sql
+    return prepared if column.default is None or source.normalised else f"coalesce({prepared}, {text(column.default)})"
 
 
 def _is_plain_text(source: Source) -> bool:
-    """Whether at first sight the text is taken as it is, all such texts of a row being looked at together (_ODD_TEXTS)."""
+    """Whether the fast pass takes the text as it is; such texts of a row are checked together (_BLANK_OR_NUL)."""
     return source.column.kind is Kind.TEXT and not source.exact
 
 
-def _ours(source: Source) -> str:
-    """The text in our notation; the column's default where nothing came."""
-    assert source.ours is not None
+def _normalised(source: Source) -> str:
+    """Return SQL for the text in our notation, or for the column's default if there is not text."""
+    assert source.normalised is not None
     if source.column.default is None:
-        return source.ours
-    came = exact.prepared(source.sql, source.column.kind)
-    return f"CASE WHEN {came} IS NULL THEN {text(source.column.default)} ELSE {source.ours} END"
+        return source.normalised
+    raw = types.prepared(source.sql, source.column.kind)
+    return f"CASE WHEN {raw} IS NULL THEN {text(source.column.default)} ELSE {source.normalised} END"
 
 
 def _value(source: Source, *, thorough: bool) -> str:
-    came = f"came_{source.column.name}"
+    raw = f"raw_{source.column.name}"
     if not thorough and _is_plain_text(source):
-        return came
+        return raw
     if source.exact:
         timed = source.column.kind in (Kind.DATE, Kind.TIMESTAMP)
-        return f"CASE WHEN isfinite({came}) THEN {came} END" if timed else came
-    return exact.typed(f"ours_{source.column.name}" if source.ours else came, source.column.kind, thorough=thorough)
+        return f"CASE WHEN isfinite({raw}) THEN {raw} END" if timed else raw
+    return types.typed(
+        f"plain_{source.column.name}" if source.normalised else raw, source.column.kind, thorough=thorough
+    )
 
 
-def valued(rows: FileRows, texts: str, *, thorough: bool = False) -> str:
-    """The texts with each column's value beside them."""
+def with_values(rows: FileRows, texts: str, *, thorough: bool = False) -> str:
+    """Return SQL for the texts and each column's value."""
     values = ", ".join(
         f"{_value(source, thorough=thorough)} AS {quoted(source.column.name)}" for source in rows.mapping.sources
     )
@@ -103,101 +106,103 @@ def valued(rows: FileRows, texts: str, *, thorough: bool = False) -> str:
 
 
 def typed(rows: FileRows, source: str, *, thorough: bool) -> str:
-    """A SELECT of the columns of loading.TYPED over a file's raw rows (`source`).
+    """Return a SELECT of the columns of loaded_file.TYPED over a file's raw rows (`source`).
 
-    At first sight, unless `thorough`, a row is only read where it is plain; planning that for every column is not free.
+    The fast pass (not `thorough`) reads plain rows only, because planning the rest for every column takes time.
     """
     names = [column.column.name for column in rows.mapping.sources]
     plain = [] if thorough else [column.column.name for column in rows.mapping.sources if _is_plain_text(column)]
-    unread = [f"(came_{name} IS NOT NULL AND {quoted(name)} IS NULL)" for name in names if name not in plain]
+    unread = [f"(raw_{name} IS NOT NULL AND {quoted(name)} IS NULL)" for name in names if name not in plain]
     if plain:
-        together = ", ".join(f"came_{name}" for name in plain)
-        unread.append(f"regexp_matches(concat_ws(chr(31), {together}), '{_ODD_TEXTS}')")
+        together = ", ".join(f"raw_{name}" for name in plain)
+        unread.append(f"regexp_matches(concat_ws(chr(31), {together}), '{_BLANK_OR_NUL}')")
     texts = texts_of(rows, source, thorough=thorough)
     return (
         "SELECT file_no, ordinal, source_row, broken, "
         f"broken IS NOT NULL OR failed OR {' OR '.join(unread) or 'false'} AS unreadable, "
-        f"{listed(names)} FROM ({valued(rows, texts, thorough=thorough)})"
+        f"{listed(names)} FROM ({with_values(rows, texts, thorough=thorough)})"
     )
 
 
-def read_again(rows: FileRows, ordinals: str) -> str:
-    """SQL for some of the file's rows (SQL for their `ordinal`) as they came: ordinal, payload (JSON of their columns), texts and reading (JSON of ours, as
-    they came and in our notation), failed.
+def reread_rows(rows: FileRows, ordinals: str) -> str:
+    """Return SQL for rows (SQL for their `ordinals`) as delivered: ordinal, payload (JSON of the file's columns), texts and
+    reading (JSON of our columns, as delivered and in our notation), failed.
 
-    A text that is not written as the feed declares stands in `reading` behind a question mark, so that nobody takes 12,50
-    for something else when the row is released. Only for rows that are set aside; the accepted ones are never held as text.
+    A text in another notation than declared is prefixed with a question mark in `reading`, so that a released row cannot
+    turn 12,50 into another amount. For quarantined rows only; accepted rows are never stored as text.
     """
     raw, sources = rows.raw, rows.mapping.sources
-    theirs = ", ".join(
+    fields = ", ".join(
         f"{quoted(name)} := {quoted(name) if kind == 'VARCHAR' else f'CAST({quoted(name)} AS VARCHAR)'}"
         for name, kind in raw.columns.items()
     )
     with_payload = (
-        f"SELECT *, CAST(to_json(struct_pack({theirs})) AS VARCHAR) AS landing_payload FROM ({among(rows, ordinals)})"
+        f"SELECT *, CAST(to_json(struct_pack({fields})) AS VARCHAR) AS landing_payload FROM ({rows_at(rows, ordinals)})"
     )
-    came = ", ".join(f"{quoted(s.column.name)} := CAST(came_{s.column.name} AS VARCHAR)" for s in sources)
-    ours = ", ".join(f"{quoted(s.column.name)} := {_reading(s)}" for s in sources)
-    kept = [f"came_{s.column.name}" for s in sources] + [f"ours_{s.column.name}" for s in sources if s.ours]
+    texts_json = ", ".join(f"{quoted(s.column.name)} := CAST(raw_{s.column.name} AS VARCHAR)" for s in sources)
+    reading = ", ".join(f"{quoted(s.column.name)} := {_reading(s)}" for s in sources)
+    kept = [f"raw_{s.column.name}" for s in sources] + [f"plain_{s.column.name}" for s in sources if s.normalised]
     payload = "payload" if raw.bundled else "coalesce(CAST(to_json(broken) AS VARCHAR), payload)"
     texts = texts_of(rows, with_payload, more="landing_payload AS payload, ")
     return (
-        f"SELECT file_no, ordinal, {payload} AS payload, CAST(to_json(struct_pack({came})) AS VARCHAR) AS texts, "
-        f"CAST(to_json(struct_pack({ours})) AS VARCHAR) AS reading, failed, broken, {', '.join(kept)} FROM ({texts})"
+        f"SELECT file_no, ordinal, {payload} AS payload, CAST(to_json(struct_pack({texts_json})) AS VARCHAR) AS texts, "
+        f"CAST(to_json(struct_pack({reading})) AS VARCHAR) AS reading, failed, broken, {', '.join(kept)} FROM ({texts})"
     )
 
 
 def _reading(source: Source) -> str:
-    came = f"CAST(came_{source.column.name} AS VARCHAR)"
-    return f"coalesce(ours_{source.column.name}, '?' || {came})" if source.ours else came
+    raw = f"CAST(raw_{source.column.name} AS VARCHAR)"
+    return f"coalesce(plain_{source.column.name}, '?' || {raw})" if source.normalised else raw
 
 
-def unreadable_faults(rows: FileRows, came: str) -> str:
-    """SQL for what is wrong with a file's unreadable rows, over the relation `came` (read_again's columns)."""
+def unreadable_faults(rows: FileRows, relation: str) -> str:
+    """Return SQL for the faults of a file's unreadable rows, over a `relation` with the columns of reread_rows."""
     reason, says_broken = rows.raw.broken
     faults = [
         "CASE WHEN broken IS NOT NULL THEN struct_pack(position := -2, field := CAST(NULL AS VARCHAR), "
         f"reason := '{reason}', says := {says_broken}) END",
         "CASE WHEN broken IS NULL AND failed THEN struct_pack(position := -1, field := CAST(NULL AS VARCHAR), "
-        f"reason := '{Reason.UNPARSABLE}', says := 'has values on which the expressions of company.yaml fail') END",
+        f"reason := '{Reason.UNPARSABLE}', says := 'has values for which an expression in company.yaml cannot be computed') END",
     ]
     for position, source in enumerate(rows.mapping.sources):
         name, kind = source.column.name, source.column.kind
         faults.append(
-            f"CASE WHEN broken IS NULL AND came_{name} IS NOT NULL AND ({_value(source, thorough=True)}) IS NULL "
+            f"CASE WHEN broken IS NULL AND raw_{name} IS NOT NULL AND ({_value(source, thorough=True)}) IS NULL "
             f"THEN struct_pack(position := {position}, field := '{name}', reason := {_why(source, kind)}, says := '') END"
         )
-    says = " ".join(f"WHEN '{s.column.name}' THEN {exact.says(s.column.kind, s.expects)}" for s in rows.mapping.sources)
+    says = " ".join(
+        f"WHEN '{s.column.name}' THEN {types.message(s.column.kind, s.expects)}" for s in rows.mapping.sources
+    )
     return (
         "SELECT file_no, ordinal, position, field, reason, "
         f"CASE WHEN says <> '' THEN says ELSE CASE field {says} END END FROM ("
         "SELECT file_no, ordinal, fault.position AS position, fault.field AS field, fault.reason AS reason, "
-        f"fault.says AS says FROM (SELECT file_no, ordinal, unnest([{', '.join(faults)}]) AS fault FROM {came}) "
+        f"fault.says AS says FROM (SELECT file_no, ordinal, unnest([{', '.join(faults)}]) AS fault FROM {relation}) "
         "WHERE fault IS NOT NULL)"
     )
 
 
 def _why(source: Source, kind: Kind) -> str:
-    """SQL for the reason why a column's text is no value of it."""
+    """Return SQL for the reason why a column's text is not a value."""
     if source.exact:
         return f"'{Reason.UNPARSABLE}'"
-    if not source.ours:
-        return exact.reason(f"came_{source.column.name}", kind)
-    came, ours = f"came_{source.column.name}", f"ours_{source.column.name}"
+    if not source.normalised:
+        return types.reason(f"raw_{source.column.name}", kind)
+    raw, plain = f"raw_{source.column.name}", f"plain_{source.column.name}"
     return (
-        f"CASE WHEN contains({came}, chr(0)) THEN '{Reason.BAD_ENCODING}' WHEN {ours} IS NULL THEN '{Reason.UNPARSABLE}' "
-        f"ELSE {exact.reason(ours, kind)} END"
+        f"CASE WHEN contains({raw}, chr(0)) THEN '{Reason.BAD_ENCODING}' WHEN {plain} IS NULL THEN '{Reason.UNPARSABLE}' "
+        f"ELSE {types.reason(plain, kind)} END"
     )
 
 
-def odd_rows(rows: FileRows) -> str:
-    """SQL for the rows that the feed's own rules name: file_no, ordinal, says, aside (whether they are set aside)."""
+def rows_by_rule(rows: FileRows) -> str:
+    """Return SQL for the rows that match the feed's own rules: file_no, ordinal, says, quarantined."""
     rules = ", ".join(
-        f"CASE WHEN {_attempt(condition)}.v IS TRUE THEN struct_pack(says := {text(says)}, aside := {str(aside).lower()}) END"
-        for says, condition, aside in rows.mapping.rules
+        f"CASE WHEN {_attempt(condition)}.v IS TRUE THEN struct_pack(says := {text(says)}, quarantined := {str(quarantined).lower()}) END"
+        for says, condition, quarantined in rows.mapping.rules
     )
-    texts = texts_of(rows, rows.raw.rows, more=f"[{rules}] AS odd, ")
+    texts = texts_of(rows, rows.raw.rows, more=f"[{rules}] AS broken_rules, ")
     return (
-        f"SELECT file_no, ordinal, rule.says AS says, rule.aside AS aside FROM ("
-        f"SELECT file_no, ordinal, unnest(odd) AS rule FROM ({texts}) WHERE broken IS NULL) WHERE rule IS NOT NULL"
+        f"SELECT file_no, ordinal, rule.says AS says, rule.quarantined AS quarantined FROM ("
+        f"SELECT file_no, ordinal, unnest(broken_rules) AS rule FROM ({texts}) WHERE broken IS NULL) WHERE rule IS NOT NULL"
     )

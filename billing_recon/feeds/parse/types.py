@@ -1,4 +1,4 @@
-"""From text to exact values, as SQL: what a text must look like to be a value of a kind, and what else it is then called."""
+"""Convert texts to exact values, as SQL: which texts are values of a kind, and the reason why others are not."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MACROS: tuple[str, ...] = (
     r"length(regexp_extract(t, '^[+-]?([0-9]*)\.?([0-9]*)', 1)) + "
     "TRY_CAST(regexp_extract(t, '[eE]([+-]?[0-9]+)$', 1) AS INTEGER)) END",
     "CREATE OR REPLACE MACRO decimals_of(plain) AS length(rtrim(split_part(plain, '.', 2), '0'))",
-    # For expressions in company.yaml: a figure of a text, exact, so that `figure(net) + figure(tax)` is a sum of money.
+    # For expressions in company.yaml: an exact figure from a text, so that `figure(net) + figure(tax)` is a sum of money.
     r"CREATE OR REPLACE MACRO figure(t) AS CASE WHEN regexp_full_match(t, ' *[+-]?[0-9]{1,20}(\.[0-9]{1,18})? *') "
     "THEN CAST(trim(t) AS DECIMAL(38,18)) WHEN decimals_of(plain_figure(trim(t))) > 18 "
     "THEN CAST('more than 18 decimals: ' || t AS DECIMAL(38,18)) ELSE CAST(trim(t) AS DECIMAL(38,18)) END",
@@ -36,14 +36,14 @@ _PRECISION: dict[Kind, int] = {Kind.QUANTITY: 28, Kind.PRICE: 24, Kind.AMOUNT: 3
 
 
 def prepared(text: str, kind: Kind) -> str:
-    """A raw text as it is judged: empty is missing; spaces around anything but plain text do not count."""
+    """Return SQL for a raw text before it is parsed: blank is NULL; spaces around anything but plain text are removed."""
     return f"CASE WHEN trim({text}) <> '' THEN {text} END" if kind is Kind.TEXT else f"nullif(trim({text}), '')"
 
 
 def typed(text: str, kind: Kind, *, thorough: bool) -> str:
-    """The exact value of a prepared text, NULL where the text is none. Nothing is ever rounded.
+    """Return SQL for the exact value of a prepared text, NULL if it has none. Nothing is ever rounded.
 
-    Scientific notation (5.5E-6) is only read when `thorough`; it is rare and planning it for every column is not free.
+    Scientific notation (5.5E-6) is only read if `thorough`: it is rare, and planning it for every column takes time.
     """
     into = SQL_TYPE[kind]
     if kind in _FIGURES:
@@ -71,7 +71,7 @@ def typed(text: str, kind: Kind, *, thorough: bool) -> str:
 
 
 def reason(text: str, kind: Kind) -> str:
-    """Why a prepared text that `typed` does not accept is no value of its kind, as SQL."""
+    """Return SQL for the reason why `typed` does not accept a prepared text."""
     bad_encoding = f"WHEN contains({text}, chr(0)) THEN '{Reason.BAD_ENCODING}'"
     if kind in _FIGURES:
         return (
@@ -88,28 +88,28 @@ def reason(text: str, kind: Kind) -> str:
 
 
 EXPECTED: dict[Kind, str] = {
-    Kind.QUANTITY: "is no number; write 1234.5",
-    Kind.PRICE: "is no number; write 1234.50",
-    Kind.AMOUNT: "is no number; write 1234.50",
-    Kind.RATE: "is no number; write 0.19 for 19%",
-    Kind.DATE: "is no day of the calendar; write 2026-03-02",
-    Kind.TIMESTAMP: "is no instant; write 2026-03-02T10:00:00Z, in UTC or with its offset",
-    Kind.INTEGER: "is no whole number",
-    Kind.JSON: "is no JSON",
+    Kind.QUANTITY: "is not a number; write 1234.5",
+    Kind.PRICE: "is not a number; write 1234.50",
+    Kind.AMOUNT: "is not a number; write 1234.50",
+    Kind.RATE: "is not a number; write 0.19 for 19%",
+    Kind.DATE: "is not a calendar date; write 2026-03-02",
+    Kind.TIMESTAMP: "is not a timestamp; write 2026-03-02T10:00:00Z, in UTC or with an offset",
+    Kind.INTEGER: "is not a whole number",
+    Kind.JSON: "is not JSON",
 }
 """What to write instead of an unparsable text."""
 
 
-def says(kind: Kind, expects: str | None = None) -> str:
-    """What a reader is told of a text that `typed` does not accept, as SQL over a column `reason`.
+def message(kind: Kind, expects: str | None = None) -> str:
+    """Return SQL over a column `reason` for the message about a text that `typed` does not accept.
 
-    `expects` says so of a feed whose texts are written otherwise than ours.
+    `expects` replaces the message about its form if the feed declares another notation than ours.
     """
-    otherwise = (expects or EXPECTED.get(kind, "is no text")).replace("'", "''")
+    otherwise = (expects or EXPECTED.get(kind, "is not a text")).replace("'", "''")
     decimals = DECIMALS.get(kind, 0)
     return (
-        f"CASE reason WHEN '{Reason.BAD_ENCODING}' THEN 'holds a NUL character' "
-        f"WHEN '{Reason.TOO_MANY_DECIMALS}' THEN 'has more than the {decimals} decimals that are kept; round it at the source' "
-        f"WHEN '{Reason.OUT_OF_RANGE}' THEN 'is larger than any real {kind.value}; check its unit' "
+        f"CASE reason WHEN '{Reason.BAD_ENCODING}' THEN 'contains a NUL character' "
+        f"WHEN '{Reason.TOO_MANY_DECIMALS}' THEN 'has more than {decimals} decimals, the most that are kept; round it at the source' "
+        f"WHEN '{Reason.OUT_OF_RANGE}' THEN 'is too large for a {kind.value}; check its unit' "
         f"ELSE '{otherwise}' END"
     )

@@ -1,1 +1,1 @@
-"""One outside table format per module, read as rows of text in file order. What the columns mean is decided in parse/."""
+"""One table format per module, read as rows of text in file order. parse/ interprets the columns."""

@@ -1,4 +1,4 @@
-"""Compressed files, by their first bytes: gzip, xz and bzip2. They are unpacked within bounds that no real file needs."""
+"""Unpack gzip, xz and bzip2 files, recognised by their first bytes, within bounds that no real file needs."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from pathlib import Path
 from billing_recon.core.errors import LandingRefused
 
 ENDINGS = ("", ".gz", ".xz", ".bz2")
-"""What may follow a format's ending."""
+"""Endings that may follow that of a format."""
 _MAGIC: tuple[tuple[bytes, str], ...] = ((b"\x1f\x8b", "gz"), (b"\xfd7zXZ\x00", "xz"), (b"BZh", "bz2"))
 _CHUNK = 1 << 20
 UNPACKED_BYTES_MAX = 1 << 30
 """A file may always unpack to this much (1 GiB) ..."""
 UNPACKED_TIMES_MAX = 200
-"""... and a larger one to this many times its own size. Text packs to a twentieth; only a bomb packs to a thousandth."""
+"""... and a larger one to this many times its own size. Text compresses to a twentieth, a bomb to a thousandth."""
 _XZ_MEMORY_BYTES = 1 << 28
 
 
 def packing(head: bytes) -> str | None:
-    """The packing that a file's first bytes tell: gz, xz, bz2; None for anything else."""
+    """Return the compression by a file's first bytes: gz, xz or bz2; None for anything else."""
     return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
 
 
 def ending_within(name: str) -> str:
-    """The ending that says the format, below that of the packing: `day.csv.gz` is csv."""
+    """Return the ending of the format, without that of the compression: csv for `day.csv.gz`."""
     lowered = name.lower()
     packed = next((ending for ending in ENDINGS[1:] if lowered.endswith(ending)), "")
     return Path(lowered.removesuffix(packed)).suffix.removeprefix(".")
 
 
 def unpack(name: str, path: Path, kind: str, out: Path) -> None:
-    """Write the unpacked content of `path` to `out`. Raises LandingRefused when it is cut off, broken or a bomb."""
+    """Write the unpacked content of `path` to `out`. Raise LandingRefused if it is truncated, broken or a bomb."""
     most = max(UNPACKED_BYTES_MAX, UNPACKED_TIMES_MAX * path.stat().st_size)
     written = 0
     with out.open("wb") as target:
@@ -44,7 +44,7 @@ def unpack(name: str, path: Path, kind: str, out: Path) -> None:
                 written += len(piece)
                 if written > most:
                     raise LandingRefused(
-                        f"{name}: unpacks to more than {most:,} bytes, which no bill does; ask what it is, or unpack it yourself"
+                        f"{name}: unpacks to more than {most:,} bytes, too many for a bill; ask what it is, or unpack it yourself"
                     )
                 target.write(piece)
         except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
@@ -54,7 +54,7 @@ def unpack(name: str, path: Path, kind: str, out: Path) -> None:
 
 
 def _pieces(path: Path, kind: str) -> Iterator[bytes]:
-    """The content in pieces of at most a chunk, over all streams that follow each other in the file."""
+    """Yield the content of all streams in the file, in pieces of at most one chunk."""
     if kind == "xz":
         yield from _xz_pieces(path)
         return
@@ -64,7 +64,7 @@ def _pieces(path: Path, kind: str) -> Iterator[bytes]:
 
 
 def _xz_pieces(path: Path) -> Iterator[bytes]:
-    """As above. Python's own file object would take as much memory as the file asks for."""
+    """Yield the content of xz streams. Python's file object would take as much memory as the file requests."""
     unpacker, held = lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES), b""
     with path.open("rb") as source:
         while True:

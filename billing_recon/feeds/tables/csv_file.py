@@ -1,4 +1,4 @@
-"""Reading CSV as text, strictly: a line that is not exactly a row is told apart from one that is."""
+"""Read CSV strictly as text: a line that is not exactly one row is rejected."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import io
 
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
-from billing_recon.feeds.landing.files import DayFile
+from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, quoted, text
 
 _HEADER_BYTES = 1 << 20
 
 
 def open_csv(file: DayFile, feed: Feed) -> RawFile:
-    """A CSV file, its header in the first line after those that the feed skips, or in the feed. Raises LandingRefused when
-    the header cannot be one."""
+    """Open a CSV file. The header is declared in the feed, or is the first line after those that the feed skips.
+
+    Raise LandingRefused if the header is invalid.
+    """
     header = list(feed.header) or _header(file, feed)
     rows, once = (
         lines_of(
@@ -45,11 +47,11 @@ def open_csv(file: DayFile, feed: Feed) -> RawFile:
 def lines_of(
     file: DayFile, names: list[str], *, delimiter: str, quote: str, header: bool, rejects: str, skip: int = 0
 ) -> str:
-    """The table function that splits a text file into `names`, all text, in the order of the file.
+    """Return the table function that splits a text file into `names`, all text, in file order.
 
-    Lines that are no rows go to the temporary table `rejects`. Two ways of DuckDB 2.0 to lose rows without a word are
-    avoided: `parallel = false` drops everything after an unclosed quote, and `ignore_errors` the row after one with two
-    errors. The row number above this keeps the order of the file.
+    Lines that are no rows go to the temporary table `rejects`. Two options of DuckDB 2.0 that lose rows silently are
+    avoided: `parallel = false` drops everything after an unclosed quote, `ignore_errors` the row after one with two errors.
+    The caller's row number keeps the order of the file.
     """
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     return (
@@ -68,13 +70,13 @@ def _header(file: DayFile, feed: Feed) -> list[str]:
     if not head.strip():
         after = f" after the {feed.skip} lines that are skipped" if feed.skip else ""
         raise LandingRefused(
-            f"{file.name}: the file is empty{after}, it has not even a header; it may have been cut off: ask for a resend "
-            "(a day without rows is a file with its header only)"
+            f"{file.name}: the file is empty{after} and has no header; it may have been cut off: ask for a resend "
+            "(for a day without rows, send the header alone)"
         )
     if b"\0" in head.split(b"\n", 1)[0]:
         raise LandingRefused(
-            f"{file.name}: the header is no UTF-8 text (NUL bytes; UTF-16?); "
-            "give the file's encoding in the feed, for example encoding: utf-16"
+            f"{file.name}: the header is not UTF-8 text (NUL bytes; UTF-16?); "
+            "declare the encoding in the feed, for example encoding: utf-16"
         )
     try:
         first = head.decode("utf-8-sig", errors="replace")
@@ -83,9 +85,9 @@ def _header(file: DayFile, feed: Feed) -> list[str]:
         raise LandingRefused(f"{file.name}: the header is not CSV ({error}); ask for a resend") from None
     names = [name.strip() or f"column {number}" for number, name in enumerate(header, 1)]
     if any("�" in name for name in names):
-        raise LandingRefused(f"{file.name}: the header is no UTF-8 text; give the file's encoding in the feed")
+        raise LandingRefused(f"{file.name}: the header is not UTF-8 text; declare the file's encoding in the feed")
     folded = [name.casefold() for name in names]
     twice = [name for name in names if folded.count(name.casefold()) > 1]
     if twice:
-        raise LandingRefused(f"{file.name}: the header names {', '.join(twice)} twice; columns must be told apart")
+        raise LandingRefused(f"{file.name}: the header names {', '.join(twice)} twice; column names must be distinct")
     return names

@@ -1,15 +1,15 @@
-"""Reading JSON lines as text: one object a line, figures as they are written, never through a binary float."""
+"""Read JSON lines as text: one object per line, figures as written, never through a binary float."""
 
 from __future__ import annotations
 
 import duckdb
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.feeds.landing.files import DayFile
 from billing_recon.feeds.tables.csv_file import lines_of
+from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, quoted, text
 
-# No JSON text may contain this character unescaped, so a line that does is rejected as broken.
+# JSON text may not contain this character unescaped, so a line that does is rejected as broken.
 _NEVER = "\x01"
 # The JSON reader takes a number of 16 digits or more for a binary double; such a line has its numbers put into quotes.
 _LONG_FIGURE = "[0-9.]{16,}"
@@ -17,7 +17,7 @@ _TOKENS = r'"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*|[^"0-9-]+'
 
 
 def open_jsonl(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
-    """A JSONL file. Its columns are the keys that occur; a line that is no object, or names a key twice, is broken."""
+    """Open a JSONL file. Its columns are the keys that occur; a line that is no object, or repeats a key, is broken."""
     rows, once = (
         "(SELECT row_number() OVER () AS landing_ordinal, line FROM "
         + lines_of(file, ["line"], delimiter=_NEVER, quote="", header=False, rejects=rejects)
@@ -31,7 +31,7 @@ def open_jsonl(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
     names = [str(key) for (key,) in keys]
     if not names:
         raise LandingRefused(
-            f"{file.name}: no line is a JSON object; write one object a line, our column names as keys"
+            f"{file.name}: no line is a JSON object; write one object per line, with our column names as keys"
         )
     folded = [name.casefold() for name in names]
     twice = [name for name in names if folded.count(name.casefold()) > 1]
@@ -46,7 +46,7 @@ def open_jsonl(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
 
 
 def _split(lines: str, names: list[str]) -> str:
-    """Each key's value as text, missing ones empty; blank lines are left out, broken ones kept with nothing in them."""
+    """Return SQL for each key's value as text, NULL if missing. Blank lines are dropped, broken ones kept without values."""
     values = "".join(f", json_extract_string(object, {text(_pointer(name))}) AS {quoted(name)}" for name in names)
     return (
         "SELECT landing_ordinal, CASE WHEN object IS NULL THEN line END AS landing_broken"
@@ -61,5 +61,5 @@ def _split(lines: str, names: list[str]) -> str:
 
 
 def _pointer(name: str) -> str:
-    """A JSON pointer to a key, whatever characters it has."""
+    """Return a JSON pointer to a key, whatever characters it has."""
     return "/" + name.replace("~", "~0").replace("/", "~1")

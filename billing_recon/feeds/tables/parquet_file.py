@@ -1,16 +1,16 @@
-"""Reading Parquet by its schema: a column that has our exact type stays as it is, any other is read as its text."""
+"""Read Parquet by its schema: a column of exactly our type stays as it is, any other is read as text."""
 
 from __future__ import annotations
 
 import duckdb
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.feeds.landing.files import DayFile
+from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
 
 
 def open_parquet(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
-    """A Parquet file. Raises LandingRefused when it is cut off or something else."""
+    """Open a Parquet file. Raise LandingRefused if it is truncated or something else."""
     source = f"read_parquet({text(str(file.readable))}, file_row_number = true)"
     try:
         described = con.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {source}").fetchall()
@@ -33,5 +33,5 @@ def _kept(kind: str) -> str:
 
 
 def _plain(name: str, kind: str) -> str:
-    """A nested value as JSON, as the text formats have it."""
+    """Return SQL for a column, a nested value as JSON."""
     return f"CAST(to_json({quoted(name)}) AS VARCHAR)" if _is_nested(kind) else quoted(name)

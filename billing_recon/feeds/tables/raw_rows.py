@@ -1,4 +1,4 @@
-"""What every format is read into: rows of their columns in the order of the file. One module a format reads it."""
+"""The common form of every table format: rows of the file's own columns, in file order."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ REJECTS = "landing_rejects"
 
 
 def single(con: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
-    """The one row that a statement answers, read to its end: an unfinished result would block the connection."""
+    """Return a statement's single row, read to the end: an unfinished result would block the connection."""
     (row,) = con.execute(statement).fetchall()
     return tuple(row)
 
 
 def quoted(name: str) -> str:
-    """An SQL identifier."""
+    """Return an SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
 
 
 def listed(names: Iterable[str]) -> str:
-    """SQL identifiers separated by commas; our own column names are quoted too, since `at` is a keyword."""
+    """Return SQL identifiers separated by commas, all quoted, because `at` is a keyword."""
     return ", ".join(quoted(name) for name in names)
 
 
 def text(value: str) -> str:
-    """An SQL string."""
+    """Return an SQL string."""
     return "'" + value.replace("'", "''") + "'"
 
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
     """A file as a relation: `landing_ordinal` (BIGINT, 1 is the first row that could be split), `landing_broken` (the
-    line as it came where it is no row, else empty), and their columns by their names.
+    line if it is not a row, else NULL), and the file's columns by name.
 
-    `columns` maps their names to SQL types: VARCHAR from text formats. `rows` is the SELECT; `rows_once` is the same
-    with rejected lines stored in REJECTS, to be run once. `lines_before` are the lines before the first row.
+    `columns` maps the file's columns to SQL types (VARCHAR for text formats). `rows` is the SELECT; `rows_once` also
+    stores rejected lines in REJECTS and is run once. `lines_before` counts the lines before the first row.
 
-    `bundled`: many files in one relation, which says of each row in `landing_file` which of the day's files it is from and
-    in `landing_row` which row of it. `broken` says why a row is none, as reason and SQL over the column `broken`.
-    `binary` names columns of binary figures, which must not be money; `width` is how many fields a line of text has.
+    `bundled`: the relation holds many files; `landing_file` is the number of a row's file and `landing_row` its row there.
+    `broken` is the reason why a row is broken, and SQL over the column `broken` for the message. `binary` names
+    columns of binary floats, which must not be money; `width` is the number of fields in a line of text.
     """
 
     columns: dict[str, str]
@@ -53,12 +53,12 @@ class RawFile:
     rows_once: str
     lines_before: int
     bundled: bool = False
-    broken: tuple[Reason, str] = (Reason.BROKEN_ROW, "'is no JSON object with each key once'")
+    broken: tuple[Reason, str] = (Reason.BROKEN_ROW, "'is not a JSON object with distinct keys'")
     binary: frozenset[str] = frozenset()
     width: int = 0
 
-    def having(self, names: Iterable[str]) -> RawFile:
-        """The same with these columns too, empty where the file has them not."""
+    def with_columns(self, names: Iterable[str]) -> RawFile:
+        """Add these columns, empty if the file lacks them."""
         folded = {name.casefold() for name in self.columns}
         lacking = [name for name in names if name.casefold() not in folded]
         if not lacking:

@@ -1,23 +1,23 @@
-"""Documents as real files: one module a form, and each gives equal bytes for equal invoices.
+"""Documents as real files: one module per form; equal invoices give equal bytes.
 
-A form carries what its standard has a place for. What a row of rendered_invoices and rendered_lines has, and where it is:
+A form holds what its standard has a field for. The columns of rendered_invoices and rendered_lines, and their fields:
 
 | column | ubl, cii, facturx | html |
 |---|---|---|
 | document_id | supporting document (BT-122), and the file's name | #document, and the file's name |
 | invoice_id, issued_on, currency | BT-1, BT-2, BT-5 | #number, #date, #currency |
 | customer_id | the buyer's identifier (BT-46) | #customer |
-| subtotal, discount | BT-106 and the lines' allowances (BG-27) make them; BT-107 is what lines do not have of the discount | #sum, column Discount, #further |
+| subtotal, discount | from BT-106 and the lines' allowances (BG-27); BT-107 is the rest of the discount | #sum, column Discount, #further |
 | tax, total, payable | BT-110, BT-112, BT-115; total - payable is prepaid (BT-113) | #tax, #total, #payable |
 | line_no, description, quantity | BT-126, BT-153, BT-129 | columns No, Description, Quantity |
 | line_id | the line's object (BT-128) | column Reference |
-| unit_price | BT-146; where it is empty, the price of the whole quantity, with that as its base (BT-149) | column Unit price |
+| unit_price | BT-146; if empty, the price of the whole quantity, which is then its base (BT-149) | column Unit price |
 | amount, tax_rate | BT-131, BT-152 | columns Amount, Tax rate |
-| tax (of a line) | the line's own TaxTotal or CalculatedAmount, beside EN 16931 | column Tax |
+| tax (of a line) | the line's own TaxTotal or CalculatedAmount, outside EN 16931 | column Tax |
 
-sent_at and delivery_status are of the delivery and on no document; format and sha256 are of the file. Tax is the sum of the
-lines' taxes, each rounded, as the engine bills it: in yen that may be a yen or more off base x rate, which EN 16931 (BR-CO-17)
-forgives only below one.
+sent_at and delivery_status belong to the delivery and are on no document; format and sha256 belong to the file. Tax is the
+sum of the lines' taxes, each rounded, as the engine bills it. In yen it may differ from base x rate by a yen or more; EN 16931
+(BR-CO-17) tolerates less than one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class RenderedAs(StrEnum):
     FACTURX = "facturx"
     HTML = "html"
     MIXED = "mixed"
-    """Each customer has a form of its own, as in a company whose customers ask for different ones."""
+    """Each customer has one form, as in a company whose customers ask for different ones."""
 
     def form_of(self, customer_id: str) -> Form | None:
         """The form of a customer's documents; None for rows.

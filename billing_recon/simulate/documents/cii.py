@@ -1,4 +1,4 @@
-"""A printed invoice as UN/CEFACT CII in Factur-X's profile EN 16931. What a field is called there stands beside it."""
+"""A printed invoice as UN/CEFACT CII in Factur-X's profile EN 16931. Comments give the business terms (BT)."""
 
 from __future__ import annotations
 

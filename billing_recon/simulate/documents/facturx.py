@@ -86,7 +86,7 @@ def facturx(invoice: PrintedInvoice) -> bytes:
 
 
 def _description(invoice: PrintedInvoice) -> bytes:
-    """XMP: what the attachment is and which profile it has, where validators and readers of Factur-X look."""
+    """XMP metadata for Factur-X validators and readers: what the attachment is, and its profile."""
     title, author, at = f"Invoice {invoice.invoice_id}", invoice.seller.name, f"{invoice.issued_on}T23:40:00Z"
     names = {"x": "adobe:ns:meta/", "rdf": _RDF, "dc": _DC, "xmp": _XMP, "fx": _FX}
     x, rdf, dc, xmp, fx = (Maker(namespace, names) for namespace in names.values())

@@ -1,4 +1,4 @@
-"""A simulated document as its service prints it. Which form it takes and where it lies is for others."""
+"""A simulated document as its service prints it, before it has a form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SELLER = Party("Northwind Metrics (simulated)", "DE000000000", "DE")
 
 
 def printed(invoice: Invoice, document: Document, document_id: str) -> PrintedInvoice:
-    """A document as its service prints it, with its wrong figures where it has such."""
+    """A document as its service prints it, with any wrong figures."""
     customer = invoice.subscription.customer
     lines = []
     for number, item in enumerate(document.lines, 1):
@@ -52,10 +52,10 @@ def printed(invoice: Invoice, document: Document, document_id: str) -> PrintedIn
 
 
 def _price(line: EngineLine, unit: Decimal) -> Decimal | None:
-    """The price of one unit where it gives the line's gross (to the `unit` that amounts settle at), else none.
+    """The price of one unit if it results in the line's gross (to the `unit` that amounts settle at), else None.
 
-    The engine's own price also stands on lines that it does not give: parts of a period, packages, units that are free.
-    A document shows those without a price, and a single unit at what it costs.
+    The engine also states a price on lines that it does not result in: parts of a period, packages, free units. A document
+    shows those without a price, and a single unit at its cost.
     """
     if line.unit_price is not None and abs(line.quantity * line.unit_price - line.gross) < unit:
         return line.unit_price

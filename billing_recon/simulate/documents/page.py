@@ -6,18 +6,18 @@ import io
 from html import escape
 from typing import Any
 
-from reportlab.lib import colors  # type: ignore[import-untyped]
-from reportlab.lib.pagesizes import A4  # type: ignore[import-untyped]
-from reportlab.lib.styles import ParagraphStyle  # type: ignore[import-untyped]
-from reportlab.lib.units import mm  # type: ignore[import-untyped]
-from reportlab.pdfgen.canvas import Canvas  # type: ignore[import-untyped]
-from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle  # type: ignore[import-untyped]
+from reportlab.lib import colors
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable, Paragraph, SimpleDocTemplate, Spacer, Table, TableStyle
 
 from billing_recon.simulate.documents.html import shown, shown_plain
 from billing_recon.simulate.documents.printed import PrintedInvoice
 
 _MARGIN = 20 * mm
-_INSET = 6  # what reportlab keeps free at each side of a frame
+_INSET = 6  # the margin that reportlab leaves at each side of a frame
 _WIDTHS = [8 * mm, 73.7 * mm, 21 * mm, 19 * mm, 19 * mm, 25 * mm]
 _GREY, _RULE = colors.HexColor("#66727f"), colors.HexColor("#d5dbe1")
 _TITLE = ParagraphStyle("title", fontName="Helvetica-Bold", fontSize=20, leading=26)

@@ -1,7 +1,7 @@
-"""What a document prints, before it has a form: the rows of rendered_invoices and rendered_lines, with who sells and buys.
+"""The content of a document before it has a form: rows of rendered_invoices and rendered_lines, with seller and buyer.
 
-Nothing is put right here. Figures that a form needs and a row does not hold (the net subtotal, what was prepaid, the
-taxes by rate) follow from the row's own, so that a document with a wrong total states the wrong total in every form.
+Nothing is corrected here. Figures that a form needs and a row lacks (net subtotal, prepaid amount, taxes by rate) are
+derived from the row, so that a document with a wrong total states the wrong total in every form.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ HUNDRED = Decimal(100)
 
 @dataclass(frozen=True, slots=True)
 class PrintedLine:
-    """A row of rendered_lines. `discount` is the part of it that was taken off on this line: amount = gross - discount.
+    """A row of rendered_lines, where amount = gross - discount.
 
-    `unit_price` is empty where no price of one unit gives the line (tiers, packages, parts of a period): then `gross` is
+    `unit_price` is None if no price of one unit results in the line (tiers, packages, parts of a period); `gross` is then
     the price of the whole quantity.
     """
 
@@ -42,7 +42,7 @@ class PrintedLine:
 
     @property
     def price_base(self) -> str | None:
-        """For how many units `price` is, where that is not one."""
+        """The number of units that `price` is for, if not one."""
         return plain(self.quantity) if self.unit_price is None and self.quantity else None
 
     @property
@@ -53,7 +53,7 @@ class PrintedLine:
 
 @dataclass(frozen=True, slots=True)
 class PrintedTax:
-    """The lines of one rate: what is taxed, and the tax that they state."""
+    """The lines of one rate: their taxable amount, and the tax that they state."""
 
     percent: str
     base: Decimal
@@ -61,7 +61,7 @@ class PrintedTax:
 
     @property
     def category(self) -> str:
-        """UNCL 5305: S at a rate, Z at none."""
+        """UNCL 5305: S for a rate, Z for zero."""
         return category(self.percent)
 
 
@@ -93,17 +93,17 @@ class PrintedInvoice:
 
     @property
     def line_discounts(self) -> Decimal:
-        """What the lines say they took off."""
+        """The sum of the lines' discounts."""
         return sum((line.discount for line in self.lines), self.nothing)
 
     @property
     def net_subtotal(self) -> Decimal:
-        """BT-106: the header's subtotal less what the lines took off."""
+        """BT-106: the header's subtotal less the lines' discounts."""
         return self.subtotal - self.line_discounts
 
     @property
     def other_discount(self) -> Decimal:
-        """BT-107: what the header's discount has beyond the lines'; nothing in a right document."""
+        """BT-107: the header's discount less the lines'; zero in a correct document."""
         return self.discount - self.line_discounts
 
     @property
@@ -113,7 +113,7 @@ class PrintedInvoice:
 
     @property
     def prepaid(self) -> Decimal:
-        """BT-113: the credits used, by which the payable is less than the total."""
+        """BT-113: the credits used, which is total less payable."""
         return self.total - self.payable
 
     @property

@@ -1,4 +1,4 @@
-"""A printed invoice as UBL 2.1 within EN 16931. What a field is called there stands beside it (BT: business term)."""
+"""A printed invoice as UBL 2.1 within EN 16931. Comments give the business terms (BT)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _A = Maker(_CAC, _NAMES)
 _B = Maker(_CBC, _NAMES)
 
 OBJECT_OF_LINE = "130"
-"""UNTDID 1001: the engine's line on which a line of the document is based (BT-128)."""
+"""UNTDID 1001: the engine's line behind a line of the document (BT-128)."""
 TERMS = "Collected automatically within 30 days."
 """BT-20."""
 

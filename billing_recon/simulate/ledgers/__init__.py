@@ -1,7 +1,7 @@
-"""The ledger as real files: one module a form, and each gives equal bytes for equal books.
+"""The ledger as real files: one module per form; equal books give equal bytes.
 
-Forms whose files have one currency (SAF-T, DATEV) come as a file for each. Where a row's columns stand is said in
-each module; `role` is in none of them, it follows from the account (company.yaml, roles).
+Forms with one currency per file (SAF-T, DATEV) are written as a file per currency. Each module states where it writes a
+row's columns; none writes `role`, which follows from the account (company.yaml, roles).
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class BookedAs(StrEnum):
 
 
 def write(book: Book, form: BookedAs) -> Iterator[tuple[str, bytes]]:
-    """A day's files, each with the end of its name: ("beancount", ...), or ("EUR.xml", ...) for each currency.
+    """A day's files, each with the end of its name: ("beancount", ...), or ("EUR.xml", ...) per currency.
 
-    A form's libraries are loaded when it is first written; rows (csv) are not written here.
+    A form's libraries are loaded when it is first written. Rows (csv) are written elsewhere.
     """
     match form:
         case BookedAs.SAFT_NO:

@@ -6,10 +6,10 @@ from billing_recon.simulate.ledgers.journals import ACCOUNT_PATHS, Book
 
 
 def beancount(book: Book) -> bytes:
-    """The file by itself is a whole ledger: it opens the accounts that it uses, on its day.
+    """The file is a complete ledger: it opens the accounts that it uses, on its day.
 
     journal_id, invoice_id and customer_id are metadata of the transaction, entry_id of its posting; the memo is the
-    narration. Accounts are paths, which the home's feed names by their numbers.
+    narration. Accounts are paths, which the home's feed maps to numbers.
     """
     out = [f'option "title" "{book.company}"', ""]
     out += [f"{book.day} open {ACCOUNT_PATHS[account]}" for account in sorted({e.account for e in book.entries})]

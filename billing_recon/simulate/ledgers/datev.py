@@ -77,7 +77,7 @@ COLUMNS: tuple[str, ...] = (
 
 @dataclass(frozen=True, slots=True)
 class _Booking:
-    """An amount from one entry of a journal to another; either may have more bookings, which sum to it."""
+    """An amount booked from one entry of a journal to another; an entry's bookings sum to its amount."""
 
     debit: Posted
     credit: Posted
@@ -85,11 +85,11 @@ class _Booking:
 
 
 def datev(book: Book) -> bytes:
-    """The batch as Windows-1252 with lines ended by CR LF. NotRepresentable where a journal does not balance.
+    """The batch in Windows-1252 with CR LF line ends. NotRepresentable if a journal does not balance.
 
-    DATEV books from one account to another, so a journal of three entries is two bookings. Their additional fields name
-    journal_id, both entries and the customer, by which a reader puts the journal together again; the invoice is
-    Belegfeld 1, the memo the Buchungstext.
+    DATEV books from one account to another, so a journal of three entries is two bookings. Their additional fields hold
+    journal_id, both entries and the customer, so that a reader can reassemble the journal; the invoice is Belegfeld 1, the
+    memo the Buchungstext.
     """
     currency = book.currency("DATEV")
     day = f"{book.day:%Y%m%d}"
@@ -109,12 +109,12 @@ def _bookings(journal_id: str, entries: list[Posted]) -> Iterator[_Booking]:
     debits = [entry for entry in entries if not entry.credits]
     credits = [entry for entry in entries if entry.credits]
     balanced = not sum((entry.signed for entry in entries), Decimal(0))
-    if balanced and not (debits and credits):  # postings of nothing, which may stand on either side
+    if balanced and not (debits and credits):  # postings of zero, which may be on either side
         debits, credits = entries[:1], entries[1:]
     if not balanced or not credits:
         raise NotRepresentable(
             f"DATEV books from one account to another, and {journal_id} does not balance; "
-            "choose beancount, hledger, quickbooks, xero or csv, which hold one side without the other"
+            "choose beancount, hledger, quickbooks, xero or csv, which allow that"
         )
     booked: set[str] = set()
     for debit in debits:
@@ -128,7 +128,7 @@ def _bookings(journal_id: str, entries: list[Posted]) -> Iterator[_Booking]:
 
 
 def _figure(amount: Decimal) -> str:
-    """With a comma and two decimals, which is all that DATEV has."""
+    """With a decimal comma and two decimals, the most that DATEV allows."""
     figure = amount.quantize(Decimal("0.01"))
     if figure != amount:
         raise NotRepresentable(f"DATEV states amounts with two decimals, and {amount:f} has more; choose another form")

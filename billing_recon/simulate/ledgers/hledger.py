@@ -6,10 +6,10 @@ from billing_recon.simulate.ledgers.journals import ACCOUNT_PATHS, Book
 
 
 def hledger(book: Book) -> bytes:
-    """The file by itself is a whole journal.
+    """The file is a complete journal.
 
     invoice_id is the code and the memo the description; journal_id and customer_id are tags of the transaction, entry_id
-    one of its posting. Accounts are paths, which the home's feed names by their numbers.
+    one of its posting. Accounts are paths, which the home's feed maps to numbers.
     """
     out = [f"; {book.company}, {book.day}"]
     for journal_id, entries in book.journals:

@@ -1,4 +1,4 @@
-"""What a ledger writer takes: the rows of ledger_entries of one day, and the books that they stand in."""
+"""The input of a ledger writer: one day's rows of ledger_entries, and their books."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing_recon.core.errors import BillingReconError
 
 
 class NotRepresentable(BillingReconError):
-    """A ledger that a form has no place for. Says what, and which form has."""
+    """A ledger that a form cannot represent. States why, and which forms can."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +33,12 @@ class Posted:
 
     @property
     def signed(self) -> Decimal:
-        """Above zero where it debits."""
+        """Positive for a debit."""
         return self.debit - self.credit
 
     @property
     def credits(self) -> bool:
-        """Which side it stands on. A posting of nothing debits a receivable and credits anything else."""
+        """Its side. A posting of zero debits a receivable and credits anything else."""
         return self.signed < 0 or (not self.signed and self.role != "ar")
 
 
@@ -65,7 +65,7 @@ class Book:
         return sorted(found.items())
 
     def currency(self, form: str) -> str:
-        """The one currency of the book; NotRepresentable where it has another number of them."""
+        """The book's only currency; NotRepresentable unless it has exactly one."""
         found = sorted({entry.currency for entry in self.entries})
         if len(found) != 1:
             raise NotRepresentable(

@@ -1,4 +1,4 @@
-"""A day of the ledger as QuickBooks Online takes journal entries: a CSV row a posting."""
+"""A day of the ledger as QuickBooks Online takes journal entries: one CSV row per posting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A day of the ledger as SAF-T Financial: Norway's 1.3 and Portugal's 1.04. One file has one currency, its books' own."""
+"""A day of the ledger as SAF-T Financial: Norway's 1.3 and Portugal's 1.04. A file has one currency, that of its books."""
 
 from __future__ import annotations
 
@@ -123,8 +123,8 @@ def _norwegian_transaction(journal_id: str, entries: list[Posted]) -> Element:
 def portuguese(book: Book) -> bytes:
     """SAF-T (PT) 1.04_01, accounting part, in the currency of the book; an authority takes only EUR.
 
-    A TransactionID is its day, its series and the journal_id; RecordID is what the entry_id adds to that; invoice_id is
-    SourceDocumentID and customer_id the transaction's CustomerID. A journal's debits stand before its credits.
+    A TransactionID is the day, the series and the journal_id; RecordID is the rest of the entry_id; invoice_id is
+    SourceDocumentID and customer_id the transaction's CustomerID. A journal's debits precede its credits.
     """
     currency = book.currency("SAF-T (PT)")
     day = book.day.isoformat()

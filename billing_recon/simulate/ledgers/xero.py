@@ -1,4 +1,4 @@
-"""A day of the ledger as Xero reports journals: a CSV row a posting."""
+"""A day of the ledger as Xero reports journals: one CSV row per posting."""
 
 from __future__ import annotations
 

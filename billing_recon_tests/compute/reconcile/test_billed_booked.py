@@ -1,4 +1,4 @@
-"""What the ledger booked against what was billed, and against documents where the engine has no invoice."""
+"""The ledger against what was billed, and against documents if the engine has no invoice."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_an_invoice_booked_twice() -> None:
     world.journal(invoice, "J2")
     found = run(world).the_break(PAIR)
     assert (found["code"], found["delta"]) == ("LEDGER_DUPLICATE", Decimal("119.00"))
-    assert found["explanation"] == "INV-1 over USD 119.00 is booked by 2 journals, USD 238.00 in all: USD +119.00."
+    assert found["explanation"] == "INV-1 for USD 119.00 is booked by 2 journals, USD 238.00 in all: USD +119.00."
 
 
 def test_a_second_journal_that_is_nearly_the_invoice_books_it_again() -> None:
@@ -117,7 +117,7 @@ def test_revenue_booked_as_tax() -> None:
     world.journal(world.invoice(), revenue="110.00", tax="9.00")
     found = run(world).the_break(PAIR)
     assert (found["code"], found["delta"], found["stage_deltas"]) == ("LEDGER_ACCOUNT", 0, '{"LEDGER_ACCOUNT": "0.00"}')
-    assert "revenue is USD 110.00 where USD 100.00 was earned" in found["explanation"]
+    assert "revenue is USD 110.00 where USD 100.00 is earned" in found["explanation"]
 
 
 def test_a_receivable_of_another_customer() -> None:
@@ -126,7 +126,7 @@ def test_a_receivable_of_another_customer() -> None:
     assert run(world).codes(PAIR) == [("LEDGER_ACCOUNT", Decimal(0))]
 
 
-def test_credits_are_booked_beside_the_receivable() -> None:
+def test_credits_are_booked_in_addition_to_the_receivable() -> None:
     world = World()
     invoice = world.invoice()
     credit = world.expect("S-INV-1", None, kind="credit", meter="GOODWILL", gross="0", credit="20")
@@ -173,7 +173,7 @@ def test_a_posting_in_another_currency_is_a_finding_in_each() -> None:
     }
 
 
-def test_a_posting_of_an_unknown_invoice_is_told_after_the_lag() -> None:
+def test_a_posting_of_an_unknown_invoice_is_reported_after_the_lag() -> None:
     for days, codes in ((1, []), (2, [("KEY_UNMAPPED", Decimal("119.00"))])):
         world = World()
         invoice = world.invoice()

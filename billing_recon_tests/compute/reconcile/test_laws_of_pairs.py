@@ -1,4 +1,4 @@
-"""What holds of documents, journals and money whatever was done to them: every row in one item, sides that mirror each other, repeats that change nothing."""
+"""Laws of the later layers, whatever the faults: each row in exactly one item, swapped sides flip the sign, repeats change nothing."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ AMOUNTS = st.integers(1, 10_000).map(lambda cents: Decimal(cents).scaleb(-2))
 BEFORE = DAY - timedelta(days=5)
 
 
-def followed(world: World, invoice: dict[str, Any]) -> None:
-    """Document, journal and money of an invoice, all in order and all decided today."""
+def in_order(world: World, invoice: dict[str, Any]) -> None:
+    """Add document, journal and payment of an invoice, all correct and decided today."""
     number = invoice["invoice_id"]
     world.document(invoice, f"D-{number}")
     world.journal(invoice, f"J-{number}", posted_on=BEFORE)
@@ -30,21 +30,21 @@ def followed(world: World, invoice: dict[str, Any]) -> None:
 def company(size: int = 5) -> World:
     world = World()
     for n in range(size):
-        followed(world, world.invoice(f"INV-{n}", f"{100 + n}.00", on=BEFORE))
+        in_order(world, world.invoice(f"INV-{n}", f"{100 + n}.00", on=BEFORE))
     return world
 
 
 TABLES = {"billed_rendered": "rendered_invoices", "billed_booked": "ledger_entries", "billed_paid": "payments"}
 FIGURE = {"rendered_invoices": "payable", "ledger_entries": "debit", "payments": "amount"}
-HARM = st.lists(
+FAULTS = st.lists(
     st.tuples(st.integers(0, 4), st.sampled_from(["gone", "again", "amount", "stranger", "nameless"]), AMOUNTS),
     min_size=1,
     max_size=5,
 )
 
 
-def harm(world: World, table: str, changes: list[tuple[int, str, Decimal]]) -> None:
-    """Documents, journals (all entries of one) or payments go missing, come twice, are off or name somebody else."""
+def damage(world: World, table: str, changes: list[tuple[int, str, Decimal]]) -> None:
+    """Make documents, journals (all their entries) or payments go missing, repeat, differ in amount or name another invoice."""
     of = {"rendered_invoices": "document_id", "ledger_entries": "journal_id", "payments": "payment_id"}[table]
     for number, what, by in changes:
         rows = world.rows[table]
@@ -72,12 +72,12 @@ def items(outcome: Outcome, pair: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("pair", PAIRS)
 @few
-@given(changes=HARM)
-def test_every_invoice_and_what_follows_it_is_in_exactly_one_item(
+@given(changes=FAULTS)
+def test_every_invoice_document_journal_and_payment_is_in_exactly_one_item(
     pair: str, changes: list[tuple[int, str, Decimal]]
 ) -> None:
     world = company()
-    harm(world, TABLES[pair], changes)
+    damage(world, TABLES[pair], changes)
     outcome = world.run(pair)
     assert outcome.foots()
     found = items(outcome, pair)
@@ -92,43 +92,43 @@ def test_every_invoice_and_what_follows_it_is_in_exactly_one_item(
 
 @pytest.mark.parametrize("pair", PAIRS)
 @few
-@given(billed=AMOUNTS, followed_by=AMOUNTS)
-def test_swapping_the_sides_flips_the_sign(pair: str, billed: Decimal, followed_by: Decimal) -> None:
-    def told(left: Decimal, right: Decimal) -> list[Decimal]:
+@given(billed=AMOUNTS, in_layer=AMOUNTS)
+def test_swapping_the_sides_flips_the_sign(pair: str, billed: Decimal, in_layer: Decimal) -> None:
+    def deltas(left: Decimal, right: Decimal) -> list[Decimal]:
         world = World()
         invoice = world.invoice(on=BEFORE, tax=Decimal(0))
         invoice |= dict.fromkeys(("gross", "taxable", "total"), left)
         other = invoice | dict.fromkeys(("gross", "taxable", "total"), right)
-        followed(world, other)
+        in_order(world, other)
         return [one["delta"] for one in world.run(pair).breaks(pair)]
 
-    there, back = told(billed, followed_by), told(followed_by, billed)
-    assert sum(there) == followed_by - billed
+    there, back = deltas(billed, in_layer), deltas(in_layer, billed)
+    assert sum(there) == in_layer - billed
     assert sum(back) == -sum(there)
 
 
 @few
 @given(left=AMOUNTS, right=AMOUNTS)
-def test_swapping_what_is_expected_and_what_is_billed_flips_the_sign(left: Decimal, right: Decimal) -> None:
-    def told(expected: Decimal, billed: Decimal) -> Decimal:
+def test_swapping_expected_and_billed_flips_the_sign(left: Decimal, right: Decimal) -> None:
+    def deltas(expected: Decimal, billed: Decimal) -> Decimal:
         world = World()
         line = world.expect(charge="base", gross=expected)
         world.bill("INV-1", line, **world.refigure(line, billed))
         return sum((one["delta"] for one in world.run("expected_billed").breaks()), Decimal(0))
 
-    assert told(left, right) == -told(right, left)
+    assert deltas(left, right) == -deltas(right, left)
 
 
 def _repeated(world: World) -> None:
-    """Every file comes once more, with the same rows: as one of another day, since within a day landing collapses repeats."""
+    """Deliver every file again with the same rows, on another day: within a day, landing deduplicates."""
     for table in ("invoice_lines", "rendered_invoices", "rendered_lines", "ledger_entries", "payments"):
         world.rows[table] += [
             row | {"source_file": f"again/{table}", "day": row["day"] - timedelta(days=1)} for row in world.rows[table]
         ]
 
 
-def _joined_by_a_matched_one(world: World) -> None:
-    followed(world, world.invoice("INV-99", "77.00", on=BEFORE))
+def _with_another_matched_invoice(world: World) -> None:
+    in_order(world, world.invoice("INV-99", "77.00", on=BEFORE))
 
 
 def _shuffled(world: World) -> None:
@@ -136,12 +136,14 @@ def _shuffled(world: World) -> None:
         rows.reverse()
 
 
-@pytest.mark.parametrize("change", [_repeated, _joined_by_a_matched_one, _shuffled], ids=lambda one: one.__name__[1:])
+@pytest.mark.parametrize(
+    "change", [_repeated, _with_another_matched_invoice, _shuffled], ids=lambda one: one.__name__[1:]
+)
 @pytest.mark.parametrize("pair", PAIRS)
-def test_what_changes_no_fact_changes_no_break(pair: str, change: Callable[[World], None]) -> None:
+def test_changes_without_effect_on_facts_change_no_break(pair: str, change: Callable[[World], None]) -> None:
     def breaks(harmless: Callable[[World], None] | None) -> list[tuple[Any, ...]]:
         world = company()
-        harm(world, TABLES[pair], [(0, "gone", Decimal(1)), (1, "amount", Decimal(3)), (2, "again", Decimal(1))])
+        damage(world, TABLES[pair], [(0, "gone", Decimal(1)), (1, "amount", Decimal(3)), (2, "again", Decimal(1))])
         if harmless:
             harmless(world)
         found = world.run(pair).breaks(pair)

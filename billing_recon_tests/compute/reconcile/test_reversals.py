@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_recon.compute.engine import build, scratch
-from billing_recon.compute.match import reversals
+from billing_recon.compute.match import REVERSALS
 from billing_recon.compute.registration import register
 from billing_recon.core.schema import CURRENCIES
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
@@ -69,7 +69,7 @@ def reversed_by(lines: list[Line], **changed: object) -> tuple[dict[str, dict[st
         con.execute("CREATE TABLE engine_lines AS FROM given")
         register(con, CURRENCIES, [("GBP", 2, 2)])
         register(con, RUN_PARAMS, [RunParams(day=date(2026, 3, 2)).row()])
-        build(con, reversals.RELATIONS)
+        build(con, REVERSALS)
         cursor = con.execute("FROM credit_coverage ORDER BY invoice_id")
         names = [column[0] for column in cursor.description]
         found = {row[0]: dict(zip(names, row, strict=True)) for row in cursor.fetchall()}
@@ -134,7 +134,7 @@ def test_a_credit_note_without_units_is_uncovered_with_its_money() -> None:
         con.execute("CREATE TABLE engine_lines AS FROM given")
         register(con, CURRENCIES, [("GBP", 2, 2)])
         register(con, RUN_PARAMS, [RunParams(day=date(2026, 3, 2)).row()])
-        build(con, reversals.RELATIONS)
+        build(con, REVERSALS)
         found = con.execute("SELECT state, credited, covered, uncovered FROM credit_coverage").fetchall()
         con.unregister("given")
     assert found == [("uncovered", 10, 0, 10)]

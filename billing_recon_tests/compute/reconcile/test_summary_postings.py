@@ -38,7 +38,7 @@ def run(world: World) -> Outcome:
 
 
 def statuses(outcome: Outcome) -> dict[str, str]:
-    """Invoice or journal -> what became of it."""
+    """Invoice or journal -> status of its item."""
     rows = outcome.rows(f"SELECT coalesce(left_key, right_key) AS item, status FROM assessments WHERE pair = '{PAIR}'")
     assert len({row["item"] for row in rows}) == len(rows)
     return {row["item"]: row["status"] for row in rows}
@@ -98,7 +98,7 @@ def test_one_journal_for_all_invoices_of_a_day_whoever_owes_them() -> None:
 
 
 def test_an_invoice_of_a_batch_that_was_paid_at_once_is_booked_by_its_batch_all_the_same() -> None:
-    """What names the invoice is the journal of its payment, which books the money and not the sale."""
+    """The journal that names the invoice books its payment, not the sale."""
     world = World()
     booked = invoices(world, "119.00", "238.00", customer=None)
     posting(world, "BATCH", booked, customer_id=None)
@@ -120,23 +120,23 @@ def test_a_journal_that_books_the_sale_to_an_account_of_no_role_is_balanced_and_
     assert (found["code"], found["delta"]) == ("LEDGER_ACCOUNT", 0)
 
 
-@pytest.mark.parametrize("beside", ["nothing", "its sale"])
+@pytest.mark.parametrize("also_booked", ["nothing", "its sale"])
 def test_a_receivable_against_an_account_of_no_role_is_the_sale_of_the_invoice_it_names_unless_that_is_booked(
-    beside: str,
+    also_booked: str,
 ) -> None:
     world = World()
     (invoice,) = invoices(world, "119.00")
-    if beside == "its sale":
+    if also_booked == "its sale":
         posting(world, "J0", [invoice], memo="Invoice INV-1")
     posting(world, "J1", [invoice], memo="Moved INV-1 to another receivable")
     for row in world.rows["ledger_entries"]:
         if row["journal_id"] == "J1" and row["role"] != "ar":
             row["role"] = "other"
     breaks = run(world).breaks(PAIR)
-    assert [(b["code"], b["delta"]) for b in breaks] == ([("LEDGER_ACCOUNT", 0)] if beside == "nothing" else [])
+    assert [(b["code"], b["delta"]) for b in breaks] == ([("LEDGER_ACCOUNT", 0)] if also_booked == "nothing" else [])
 
 
-def test_a_batch_that_is_off_is_told_with_its_rest_and_its_invoices_are_booked() -> None:
+def test_a_batch_with_a_wrong_sum_is_a_break_of_the_rest_and_its_invoices_are_booked() -> None:
     world = World()
     posting(world, "BATCH", invoices(world, "119.00", "238.00", customer=None), off=13, customer_id=None, on=THEN)
     found = run(world).the_break(PAIR)
@@ -156,7 +156,7 @@ def test_what_a_batch_books_beyond_its_invoices_waits_for_engine_rows_of_its_day
     assert outcome.foots()
 
 
-def test_a_sum_that_fits_in_more_than_one_way_is_left_alone_and_says_so() -> None:
+def test_a_sum_with_more_than_one_match_books_nothing_and_the_break_says_so() -> None:
     world = World()
     three = invoices(world, "119.00", "119.00", "119.00")
     posting(world, "J1", three[:2], on=THEN)

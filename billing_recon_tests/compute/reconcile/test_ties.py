@@ -1,4 +1,4 @@
-"""Which invoices tie with document and ledger at first look, and that nothing is lost between these and the others."""
+"""Which invoices tie with document and ledger, and that every other invoice is compared in full."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
 BEFORE = DAY - timedelta(days=2)
 
 
-def followed(world: World, number: str) -> list[dict[str, Any]]:
+def in_order(world: World, number: str) -> list[dict[str, Any]]:
     """An invoice with its document and journal in order; the journal's entries."""
     invoice = world.invoice(number, on=BEFORE)
     world.document(invoice, f"D-{number}")
     return world.journal(invoice, f"J-{number}", posted_on=BEFORE)
 
 
-def looked_into(outcome: Outcome) -> dict[str, list[str]]:
-    """The invoices that did not tie at first look, by layer."""
+def untied(outcome: Outcome) -> dict[str, list[str]]:
+    """Invoices that do not tie, by layer."""
     return {
         layer: [row["invoice_id"] for row in outcome.rows(f"FROM {layer}_ties WHERE NOT tied ORDER BY invoice_id")]
         for layer in ("rendered", "booked")
@@ -33,19 +33,19 @@ def items(outcome: Outcome, pair: str) -> list[tuple[str, str, str]]:
     ]
 
 
-def test_what_is_equal_ties_and_is_matched_without_a_further_look() -> None:
+def test_equal_figures_tie_and_match_without_further_comparison() -> None:
     world = World()
-    followed(world, "INV-1")
+    in_order(world, "INV-1")
     outcome = world.run("billed_booked")
-    assert looked_into(outcome) == {"rendered": [], "booked": []}
+    assert untied(outcome) == {"rendered": [], "booked": []}
     assert outcome.rows("FROM booked_placed") == outcome.rows("FROM rendered_placed") == []
     assert items(outcome, "billed_booked") == [("INV-1", "USD", "matched")]
     assert items(outcome, "billed_rendered") == [("INV-1", "USD", "matched")]
 
 
-def test_an_invoice_that_ties_in_one_currency_only_is_looked_into_in_both() -> None:
+def test_an_invoice_that_ties_in_one_currency_only_is_compared_in_both() -> None:
     world = World()
-    followed(world, "INV-1")
+    in_order(world, "INV-1")
     line = world.rows["invoice_lines"][0]
     world.rows["invoice_lines"].append(line | {"line_id": "other", "currency": "EUR", "source_row": 500})
     outcome = world.run("billed_booked")
@@ -56,38 +56,38 @@ def test_an_invoice_that_ties_in_one_currency_only_is_looked_into_in_both() -> N
 
 def test_a_journal_of_two_invoices_is_counted_once_for_each_though_only_one_ties() -> None:
     world = World()
-    followed(world, "INV-1")
-    for entry in (wrong := followed(world, "INV-2")):
+    in_order(world, "INV-1")
+    for entry in (wrong := in_order(world, "INV-2")):
         entry["journal_id"] = "J-INV-1"
     wrong[0]["debit"] += Decimal("1.00")
     outcome = world.run("billed_booked")
-    assert looked_into(outcome)["booked"] == ["INV-2"]
+    assert untied(outcome)["booked"] == ["INV-2"]
     assert items(outcome, "billed_booked") == [("INV-1", "USD", "matched"), ("INV-2", "USD", "break")]
     assert outcome.codes("billed_booked") == [("LEDGER_AMOUNT", Decimal("1.00"))]
 
 
-def test_the_money_of_an_invoice_in_the_ledger_does_not_keep_its_posting_from_tying() -> None:
+def test_a_payment_booked_in_the_ledger_does_not_keep_the_invoice_from_tying() -> None:
     world = World()
-    for entry in followed(world, "INV-1")[:1]:
+    for entry in in_order(world, "INV-1")[:1]:
         for role, debit, credit in (("cash", entry["debit"], 0), ("ar", 0, entry["debit"])):
             paid = {"entry_id": f"P-{role}", "journal_id": "P", "role": role, "debit": debit, "credit": credit}
             world.rows["ledger_entries"].append(entry | paid | {"source_row": 500 + debit})
     outcome = world.run("billed_booked")
-    assert looked_into(outcome)["booked"] == []
+    assert untied(outcome)["booked"] == []
     assert items(outcome, "billed_booked") == [("INV-1", "USD", "matched")]
 
 
-def test_a_journal_that_names_its_invoice_in_some_entries_only_is_looked_into_and_may_yet_match() -> None:
+def test_a_journal_that_names_its_invoice_in_some_entries_does_not_tie_but_may_match() -> None:
     world = World()
-    followed(world, "INV-1")[1]["invoice_id"] = None
+    in_order(world, "INV-1")[1]["invoice_id"] = None
     outcome = world.run("billed_booked")
-    assert looked_into(outcome)["booked"] == ["INV-1"]
+    assert untied(outcome)["booked"] == ["INV-1"]
     assert items(outcome, "billed_booked") == [("INV-1", "USD", "matched")]
 
 
-def test_a_document_that_ties_is_a_break_where_its_lines_do_not_agree() -> None:
+def test_a_tied_document_is_a_break_if_its_lines_differ() -> None:
     world = World()
-    followed(world, "INV-1")
+    in_order(world, "INV-1")
     world.rows["rendered_lines"][0]["amount"] += Decimal("5.00")
     outcome = world.run("billed_rendered")
     assert outcome.rows("SELECT tied FROM rendered_ties") == [{"tied": True}]

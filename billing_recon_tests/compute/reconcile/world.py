@@ -10,14 +10,8 @@ from typing import Any
 
 import duckdb
 
-from billing_recon.compute import detect, drift, metrics, reconcile, totals
-from billing_recon.compute.breaks import breaks
-from billing_recon.compute.codes import codes, rerating, stages
+from billing_recon.compute import breaks, detect, drift, metrics, reconcile, totals
 from billing_recon.compute.engine import Limits, build, session
-from billing_recon.compute.match import bills, engine_output, payouts, summary_postings
-from billing_recon.compute.match import lines as matching
-from billing_recon.compute.pairs import billed_booked, billed_paid, billed_rendered, expected_billed, metered_used
-from billing_recon.compute.pairs.shape import ASSESSED, FINDING, columns
 from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
 from billing_recon.compute.terms import register_terms
@@ -28,6 +22,7 @@ from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.money import Rounding, settle_at
 from billing_recon.core.policy import Detectors, Drift, Policy, Windows
+from billing_recon.core.reason import Pair
 from billing_recon.core.schema import (
     EXPECTED_LINES,
     INVOICE_LINES,
@@ -50,12 +45,13 @@ from billing_recon.core.schema.parameters import (
     LANDING_REPORTS,
     LAST_CLOSE,
     LAYER_SOURCES,
+    PAIRS_COMPARED,
     POLICY_TOLERANCES,
     RUN_PARAMS,
     RunParams,
 )
 from billing_recon.day.parameters import decision_rows, policy_tables
-from billing_recon.explain import write_explanations
+from billing_recon.explain import write_detections, write_explanations
 
 DAY = date(2026, 3, 3)
 """The day that a world is about, unless it says otherwise: invoices of February are due on it."""
@@ -543,6 +539,7 @@ class World:
         register(con, LAST_CLOSE, [(days,) for days in self.closed_after])
         register(con, LAYER_SOURCES, [(spec.name, f"their {spec.name}") for spec in LANDED])
         register(con, LANDING_REPORTS, [("invoice_lines", "landed", 1, 1, 0, 0)])
+        register(con, PAIRS_COMPARED, [(pair,) for pair in Pair])
         register(con, BASELINE_VALUES, self.baseline)
         order = random.Random(shuffle)
         for table in (*LANDED, EXPECTED_LINES, USAGE_ROLLUP, QUARANTINE, UNBILLED_USAGE, UNRATED):
@@ -558,23 +555,25 @@ class World:
 
 
 _OF_PAIR = {
-    "expected_billed": (bills, matching, rerating, stages, codes, expected_billed),
-    "billed_rendered": (billed_rendered,),
-    "billed_booked": (billed_rendered, summary_postings, billed_booked),
-    "billed_paid": (payouts, billed_paid),
-    "metered_used": (metered_used,),
+    "expected_billed": ("expected_billed_findings", "expected_billed_assessed"),
+    "billed_rendered": ("billed_rendered_findings", "billed_rendered_assessed"),
+    "billed_booked": ("booked_findings", "booked_assessed"),
+    "billed_paid": ("paid_findings", "paid_assessed"),
+    "metered_used": ("metered_findings", "metered_assessed"),
 }
 
 
 def _of_pair(con: duckdb.DuckDBPyConnection, pair: str) -> list[Relation]:
-    """The relations of one pair; the other pairs' findings and items are given as empty tables."""
-    chosen = [*engine_output.RELATIONS, metered_used.METERED_DAYS]
-    chosen += [relation for module in _OF_PAIR[pair] for relation in module.RELATIONS]
-    made = {relation.name for relation in chosen}
-    for shape, names in ((FINDING, breaks.FOUND_IN), (ASSESSED, breaks.ASSESSED_IN)):
-        for name in set(names) - made:
-            con.execute(f"CREATE TABLE {name} AS SELECT {columns(shape, {})} WHERE false")
-    return [*chosen, *breaks.RELATIONS]
+    """The relations that lead to one pair's findings and items; those of the other pairs are created as empty tables."""
+    for shape, names in (("no_finding", breaks.FOUND_IN), ("no_assessed", breaks.ASSESSED_IN)):
+        for name in set(names) - set(_OF_PAIR[pair]):
+            con.execute(f"CREATE TABLE {name} AS FROM {shape}()")
+    empty = {*breaks.FOUND_IN, *breaks.ASSESSED_IN} - set(_OF_PAIR[pair])
+    wanted = {relation.name for relation in breaks.RELATIONS} | set(_OF_PAIR[pair])
+    for relation in reversed(reconcile.RELATIONS):
+        if relation.name in wanted:
+            wanted |= relation.waits_for - empty
+    return [relation for relation in reconcile.RELATIONS if relation.name in wanted]
 
 
 class Outcome:
@@ -618,6 +617,8 @@ class Outcome:
     def detected(self, detector: str | None = None) -> list[dict[str, Any]]:
         """What the detectors found, of one of them if given."""
         build(self.con, detect.RELATIONS)
+        write_detections(self.con)
+        build(self.con, detect.EXPLAINED)
         where = f" WHERE detector = '{detector}'" if detector else ""
         return self.rows(f"FROM detections{where} ORDER BY detector, invoice_id, payment_id")
 

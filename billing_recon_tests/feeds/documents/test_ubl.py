@@ -109,7 +109,7 @@ def test_a_date_may_carry_a_zone():
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        (">25.00<", ">25,00<", "PayableAmount is '25,00', which is no decimal number"),
+        (">25.00<", ">25,00<", "PayableAmount is '25,00', which is not a decimal number"),
         (">25.00<", ">1e3<", "PayableAmount is '1e3'"),
         (">25.00<", f">{'9' * 400}<", "PayableAmount has 400 characters"),
         (">2026-03-02<", ">2026-02-30<", "the issue date '20260230'"),

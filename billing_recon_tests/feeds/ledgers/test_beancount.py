@@ -95,6 +95,6 @@ def test_a_broken_line_is_named(ledger: Read) -> None:
 
 
 def test_without_the_package_the_message_says_what_to_install(ledger: Read, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("billing_recon.feeds.ledgers.beancount_file.find_spec", lambda name: None)
+    monkeypatch.setattr("billing_recon.feeds.ledgers.beancount.find_spec", lambda name: None)
     with pytest.raises(LedgerUnreadable, match=r"install billing-recon\[beancount\]"):
         ledger("beancount", BOOKS)

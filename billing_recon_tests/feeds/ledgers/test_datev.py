@@ -109,14 +109,14 @@ def test_tax_keys_and_unfinished_bookings_are_said(ledger: Read) -> None:
         (batch(row(), row(amount="1.19")), "line 4: Umsatz is '1.19'"),
         (batch(row(account="A")), "line 3: Konto is 'A'"),
         (batch(row(day="3002")), "line 3: Belegdatum is '3002'"),
-        (batch(row(), '1;"S'), "line 4 is no row"),
+        (batch(row(), '1;"S'), "line 4 is not a row"),
         (
             batch().replace(";21;", ";20;").replace("Buchungsstapel", "Kontenbeschriftungen"),
             "'Kontenbeschriftungen', not of postings",
         ),
         (batch(begins="2026"), "line 1: start of the fiscal year is '2026'"),
         ("EXTF;700;21;x;1\r\na;b\r\n", "line 2 names 2 columns"),
-        ("", "line 1 is no DATEV header"),
+        ("", "line 1 is not a DATEV header"),
     ],
 )
 def test_what_is_broken_is_named(ledger: Read, text: str, says: str) -> None:

@@ -225,9 +225,9 @@ def test_a_document_type_in_utf_16_is_refused(ledger: Read) -> None:
         ("<AuditFile>" + "<a>" * 400, "line 1"),
         ("", "its start|line 1"),
         (norway(transaction("1", line(1, "", "Debit", "1"))), "record 1 has no AccountID"),
-        (norway(transaction("1", line(1, "1500", "Debit", "1,50"))), "'1,50', which is no figure"),
+        (norway(transaction("1", line(1, "1500", "Debit", "1,50"))), "'1,50', which is not a figure"),
         (norway(transaction("1", line(1, "1500", "Debit", "9" * 50))), "more than 38 digits"),
-        (norway(transaction("1", *SALE, day="2026-02-30")), "'2026-02-30', which is no day"),
+        (norway(transaction("1", *SALE, day="2026-02-30")), "'2026-02-30', which is not a date"),
     ],
 )
 def test_what_is_broken_is_named(ledger: Read, text: str, says: str) -> None:

@@ -1,0 +1,31 @@
+"""`signoff`: an approver's signature under a month."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from billing_recon.cli.options import HomeOption, MonthArgument, actor, open_home
+from billing_recon.report.terminal import Screen
+
+EXAMPLES = """
+  billing-recon signoff 2026-03 --as alice"""
+
+
+def signoff(
+    ctx: typer.Context,
+    month: MonthArgument,
+    approver: Annotated[str, typer.Option("--as", metavar="APPROVER", help="As named under approvers in the policy.")],
+    home: HomeOption = None,
+) -> None:
+    """Sign a month as it stands now.
+
+    The signature is bound to the month's evidence and lapses if the evidence changes.
+    """
+    from billing_recon.day.month_close import sign_off
+
+    for signed in sign_off(open_home(ctx, home), month, approver, actor()):
+        Screen().say(
+            f"{signed.approver} signed {month} for {signed.role.value} under evidence {signed.evidence_hash[:12]}"
+        )

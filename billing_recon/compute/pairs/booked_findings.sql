@@ -1,0 +1,88 @@
+-- Invoices that are not booked, booked twice, booked with other figures, or booked though they are void; and documents
+-- and journals that disagree about an invoice which the engine does not have.
+-- inputs: booked_placed, rendered_booked_placed, invoice_journals, ledger_entries, journal_matches, run_params
+-- rows from: booked_placed WHERE code IS NOT NULL; rendered_booked_placed WHERE booked IS NULL OR booked <> rendered
+WITH wrong AS (
+    SELECT invoice_id FROM booked_placed WHERE code IS NOT NULL
+    UNION
+    SELECT invoice_id FROM rendered_booked_placed WHERE booked IS NULL OR booked <> rendered
+),
+wrong_journals AS (
+    SELECT DISTINCT journal.invoice_id, journal.journal_id
+    FROM invoice_journals AS journal SEMI JOIN wrong USING (invoice_id)
+),
+cited AS (
+    SELECT
+        journal.invoice_id,
+        list(
+            struct_pack("table" := 'ledger_entries', file := entry.source_file, "row" := entry.source_row)
+            ORDER BY entry.source_file, entry.source_row
+        ) AS sources
+    FROM wrong_journals AS journal
+    JOIN ledger_entries AS entry ON entry.journal_id = journal.journal_id
+    GROUP BY journal.invoice_id
+),
+doubtful AS (
+    SELECT DISTINCT journal_id FROM journal_matches WHERE invoice_id IS NULL
+)
+SELECT
+    'billed_booked' AS pair,
+    CASE WHEN placed.billed IS NULL AND placed.code = 'LEDGER_AMOUNT' THEN 'account' ELSE 'invoice' END AS level,
+    placed.code,
+    CASE WHEN placed.billed IS NULL AND starts_with(placed.invoice_id, 'journal ') THEN NULL ELSE placed.invoice_id
+    END AS invoice_id,
+    placed.customer_id, placed.subscription_id, placed.currency, placed.cohort, 'control' AS variant, placed.billed,
+    placed.booked, placed.delta,
+    placed.currency || CASE WHEN placed.code = 'KEY_UNMAPPED' THEN '|' || placed.journal_id ELSE '' END AS identity,
+    placed.status = 'compared' AND placed.code <> 'LEDGER_DUPLICATE' AS compared,
+    CASE
+        WHEN placed.code = 'CURRENCY_FX' AND placed.booked IS NULL THEN 'booked_in_other_currency'
+        WHEN placed.code = 'CURRENCY_FX' THEN 'booked_in_unbilled_currency'
+        WHEN placed.code = 'LEDGER_MISSING' THEN 'invoice_not_booked'
+        WHEN placed.code = 'KEY_UNMAPPED' AND starts_with(placed.invoice_id, 'journal ') THEN 'journal_without_invoice'
+        WHEN placed.code = 'KEY_UNMAPPED' THEN 'journal_unmapped'
+        WHEN placed.code = 'RECORD_QUARANTINED' THEN 'entries_quarantined'
+        WHEN placed.code = 'REVERSAL_NOT_PROPAGATED' AND placed.status = 'missing' THEN 'credit_not_booked'
+        WHEN placed.code = 'REVERSAL_NOT_PROPAGATED' THEN 'void_booked'
+        WHEN placed.code = 'LEDGER_DUPLICATE' THEN 'booked_twice'
+        WHEN placed.code = 'LEDGER_AMOUNT' AND placed.billed IS NULL THEN 'batch_rest'
+        WHEN placed.code = 'LEDGER_AMOUNT' AND placed.delta <> 0 THEN 'booked_amount'
+        WHEN placed.code = 'LEDGER_AMOUNT' THEN 'journal_unbalanced'
+        WHEN placed.code = 'LEDGER_PERIOD' THEN 'booked_period'
+        WHEN placed.other_customer IS NOT NULL THEN 'booked_customer'
+        WHEN placed.revenue <> placed.net THEN 'booked_revenue'
+        WHEN placed.booked_tax <> placed.tax THEN 'booked_tax' ELSE 'booked_credits'
+    END AS sentence,
+    to_json(struct_pack(
+        billed := coalesce(placed.billed, 0), booked := coalesce(placed.booked, 0), journals := placed.journals,
+        journal_id := placed.journal_id, in_doubt := doubtful.journal_id IS NOT NULL, issued_on := placed.issued_on,
+        posted_on := placed.posted_on, lag_days := params.ledger_lag_days, other_customer := placed.other_customer,
+        net := placed.net, revenue := placed.revenue, tax := placed.tax, booked_tax := placed.booked_tax,
+        credit := placed.credit, booked_credits := placed.booked_credits, unbalanced := placed.unbalanced
+    )) AS facts,
+    'ledger_entries' AS layer, cited.sources,
+    json_object(
+        'journals', placed.journals, 'first_journal', placed.journal_id,
+        'posted_on', CAST(placed.posted_on AS VARCHAR), 'issued_on', CAST(placed.issued_on AS VARCHAR)
+    ) AS evidence
+FROM booked_placed AS placed
+CROSS JOIN run_params AS params
+LEFT JOIN cited ON cited.invoice_id = placed.invoice_id
+LEFT JOIN doubtful ON doubtful.journal_id = placed.journal_id
+WHERE placed.code IS NOT NULL
+UNION ALL BY NAME
+SELECT
+    'rendered_booked' AS pair, 'invoice' AS level,
+    CASE WHEN placed.booked IS NULL THEN 'CURRENCY_FX' ELSE 'LEDGER_AMOUNT' END AS code, placed.invoice_id,
+    placed.customer_id, placed.currency, 'all' AS cohort, 'control' AS variant, placed.rendered, placed.booked,
+    coalesce(placed.booked, 0) - placed.rendered AS delta, placed.currency AS identity,
+    placed.booked IS NOT NULL AS compared,
+    CASE WHEN placed.booked IS NULL THEN 'unbilled_in_other_currency' ELSE 'unbilled_amount' END AS sentence,
+    to_json(struct_pack(document_id := placed.document_id, booked_currency := placed.booked_currency)) AS facts,
+    'ledger_entries' AS layer, cited.sources,
+    json_object('document_id', placed.document_id, 'first_journal', placed.journal_id) AS evidence
+FROM rendered_booked_placed AS placed
+LEFT JOIN cited ON cited.invoice_id = placed.invoice_id
+WHERE placed.booked IS NULL OR placed.booked <> placed.rendered
+UNION ALL BY NAME
+SELECT * FROM no_finding()

@@ -1,0 +1,45 @@
+-- Money that moved, per invoice and currency, from the latest version of each payment: payments less refunds and
+-- chargebacks. `known_on`: first success; `changed_on`: latest movement; `extras`: sums of repeated payments of one
+-- amount beyond the first; `least`, `most`: of a single payment. A payment that names no invoice pays those that
+-- payment_matches found for it, or stands under its own id.
+-- inputs: latest_payments, payment_matches
+WITH moved AS (
+    SELECT
+        payment.payment_id, coalesce(payment.invoice_id, 'payment ' || payment.payment_id) AS invoice_id,
+        payment.customer_id, payment.currency, payment.amount,
+        CASE WHEN payment.kind = 'payment' THEN payment.amount ELSE -payment.amount END AS signed,
+        payment.kind = 'payment' AS is_payment, payment.status = 'succeeded' AS moves, payment.changed_on AS seen,
+        payment.fee
+    FROM latest_payments AS payment
+    ANTI JOIN (SELECT payment_id FROM payment_matches WHERE invoice_id IS NOT NULL) AS matched
+        ON matched.payment_id = payment.payment_id
+    UNION ALL
+    SELECT
+        payment_id, invoice_id, customer_id, currency, part AS amount, part AS signed, true AS is_payment,
+        true AS moves, changed_on AS seen, NULL AS fee
+    FROM payment_matches WHERE invoice_id IS NOT NULL
+),
+repeats AS (
+    SELECT invoice_id, currency, list(extra) AS extras, list(amount) AS amounts
+    FROM (
+        SELECT invoice_id, currency, amount, sum(amount) - amount AS extra
+        FROM moved WHERE moves AND is_payment GROUP BY invoice_id, currency, amount HAVING count(*) > 1
+    ) AS again
+    GROUP BY invoice_id, currency
+)
+SELECT
+    moved.invoice_id, moved.currency, min(moved.payment_id) AS payment_id,
+    min(moved.customer_id) FILTER (WHERE moved.moves AND moved.is_payment) AS customer_id,
+    max(moved.customer_id) FILTER (WHERE moved.moves AND moved.is_payment) AS last_customer_id,
+    min(moved.seen) FILTER (WHERE moved.moves AND moved.is_payment) AS known_on,
+    max(moved.seen) FILTER (WHERE moved.moves) AS changed_on, count(*) AS attempts,
+    count(*) FILTER (WHERE moved.moves AND moved.is_payment) AS payments,
+    CAST(coalesce(sum(moved.signed) FILTER (WHERE moved.moves), 0) AS amount) AS paid,
+    CAST(coalesce(-sum(moved.signed) FILTER (WHERE moved.moves AND NOT moved.is_payment), 0) AS amount) AS returned,
+    CAST(coalesce(sum(moved.fee) FILTER (WHERE moved.moves AND moved.is_payment), 0) AS amount) AS fees,
+    any_value(again.extras) AS extras, any_value(again.amounts) AS amounts,
+    min(moved.amount) FILTER (WHERE moved.moves AND moved.is_payment) AS least,
+    max(moved.amount) FILTER (WHERE moved.moves AND moved.is_payment) AS most
+FROM moved
+LEFT JOIN repeats AS again ON again.invoice_id = moved.invoice_id AND again.currency = moved.currency
+GROUP BY moved.invoice_id, moved.currency

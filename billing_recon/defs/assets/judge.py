@@ -1,0 +1,62 @@
+"""The gate of a day and its day pack."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import dagster as dg
+
+from billing_recon.core.errors import GateRefused
+from billing_recon.defs import checks
+from billing_recon.defs.step import FINANCE, Setup, day_of, file_result, refusing, selected, spec, wanted
+
+
+def define(setup: Setup) -> dg.AssetsDefinition:
+    """Define both in one step: the pack shows the verdict, and is needed most if the gate stops the run."""
+
+    @dg.multi_asset(
+        name="judge",
+        specs=[
+            spec(
+                "day_gate",
+                "gate",
+                "The policy's verdict on the day: PASS, FAIL or INCONCLUSIVE, bound to its evidence.",
+                deps=("breaks", "control_totals", "metrics"),
+                owner=FINANCE,
+                kinds={"sqlalchemy"},
+            ),
+            spec(
+                "day_pack",
+                "gate",
+                "The day as a page for people, whatever the verdict.",
+                deps=("day_gate", "breaks", "control_totals", "metrics"),
+                owner=FINANCE,
+                kinds={"html"},
+            ),
+        ],
+        check_specs=[checks.gate_spec(setup.calendar.daily)],
+        partitions_def=setup.calendar.daily,
+        can_subset=True,
+        required_resource_keys={"home"},
+    )
+    def judge(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        from billing_recon.day import judge_day
+        from billing_recon.day.gate import DAY_GATE
+        from billing_recon.report.day_pack import write_day_pack
+
+        home, day, chosen = context.resources.home, day_of(context), selected(context)
+        with refusing():
+            if "day_gate" in chosen:
+                record = judge_day(home, day, context.run.run_id)
+                yield dg.MaterializeResult(
+                    "day_gate",
+                    metadata={"verdict": record.verdict.value, "evidence": record.evidence_hash},
+                    data_version=dg.DataVersion(f"{record.verdict}:{record.evidence_hash}"),
+                )
+                yield from (r for r in (checks.gate_result(record),) if wanted(context, r))
+            if "day_pack" in chosen:
+                latest = home.control.latest_verdict(DAY_GATE, str(day))
+                if latest is None:
+                    raise GateRefused(f"{day} has no verdict to report; select day_gate as well, or run the whole day")
+                yield file_result("day_pack", "page", write_day_pack(home, day, latest))
+
+    return judge

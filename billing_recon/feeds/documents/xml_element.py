@@ -1,0 +1,123 @@
+"""Read texts, figures and dates of an XML element as written. Each format knows where its fields are."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from lxml import etree
+
+from billing_recon.core.document import DocumentUnreadable
+
+LONGEST_FIGURE = 40
+"""Characters of a figure. More is not an amount, quantity or price, and arithmetic on it would be slow rather than wrong."""
+
+_FIGURE = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)", re.ASCII)
+_ISO_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:T[\d:.]+)?(?:Z|[+-]\d{2}:\d{2})?", re.ASCII)
+
+
+class Node:
+    """One element, read by paths with the prefixes of its format. `currency` is the document's, once known."""
+
+    __slots__ = ("currency", "element", "prefixes")
+
+    def __init__(self, element: etree._Element, prefixes: dict[str, str], currency: str | None = None) -> None:
+        self.element = element
+        self.prefixes = prefixes
+        self.currency = currency
+
+    def all(self, path: str) -> list[Node]:
+        """Return every element at the path, in document order."""
+        found = self.element.findall(path, namespaces=self.prefixes)
+        return [Node(element, self.prefixes, self.currency) for element in found]
+
+    def at(self, path: str) -> Node | None:
+        """Return the first element at the path."""
+        found = self.element.find(path, namespaces=self.prefixes)
+        return None if found is None else Node(found, self.prefixes, self.currency)
+
+    def own_text(self) -> str | None:
+        """Return the element's text with white space collapsed; None if empty."""
+        return " ".join((self.element.text or "").split()) or None
+
+    def attribute(self, name: str) -> str | None:
+        """Return an attribute of the element; None if missing or blank."""
+        value = self.element.get(name)
+        return str(value).strip() or None if value is not None else None
+
+    def text(self, *paths: str) -> str | None:
+        """Return the text at the first of the paths that has one."""
+        for path in paths:
+            for found in self.element.iterfind(path, namespaces=self.prefixes):
+                if text := " ".join((found.text or "").split()):
+                    return text
+        return None
+
+    def figure(self, *paths: str) -> str | None:
+        """Like `text`, for a decimal number exactly as stated ("1199.00"). Raise DocumentUnreadable for anything else."""
+        found = self.text(*paths)
+        return None if found is None else figure(found, paths[0].rpartition(":")[2])
+
+    def money(self, path: str) -> str | None:
+        """Like `figure`, for an amount in the document's currency. Raise DocumentUnreadable if it is in others only.
+
+        Currencies are never added up, and the sender's intention is not guessed.
+        """
+        found = self.all(path)
+        ours = [amount for amount in found if amount.in_document_currency()]
+        if found and not ours:
+            raise DocumentUnreadable(
+                f"{path.rpartition(':')[2]} is stated in {found[0].attribute('currencyID')}, the document in "
+                f"{self.currency}; ask the sender which one is right"
+            )
+        text = ours[0].own_text() if ours else None
+        return None if text is None else figure(text, path.rpartition(":")[2])
+
+    def in_document_currency(self) -> bool:
+        """Whether this amount is in the document's currency, or names none."""
+        return self.currency is None or self.attribute("currencyID") in (None, self.currency)
+
+
+def figure(text: str, field: str) -> str:
+    """Return `text` if it is a decimal number: digits, a point, a sign; no exponent and no thousands marks.
+
+    >>> figure("-12.50", "PayableAmount")
+    '-12.50'
+    """
+    if len(text) > LONGEST_FIGURE:
+        raise DocumentUnreadable(
+            f"{field} has {len(text)} characters, more than any figure; ask the sender to correct it"
+        )
+    if not _FIGURE.fullmatch(text):
+        raise DocumentUnreadable(
+            f"{field} is '{text}', which is not a decimal number (digits and a point); ask the sender to correct it"
+        )
+    return text
+
+
+def iso_date(text: str, form: str | None = None) -> str:
+    """Return a date as YYYY-MM-DD. `form` is UN/EDIFACT 2379: 102 YYYYMMDD, 203 and 204 with a time, 610 YYYYMM, 616 YYYYWW.
+
+    An ISO date, with or without time and zone, is accepted for any form; a month or week gives its first day.
+    Raise DocumentUnreadable for a day that does not exist.
+
+    >>> iso_date("20240229", "102"), iso_date("2024-02-29Z"), iso_date("202402", "610"), iso_date("202401", "616")
+    ('2024-02-29', '2024-02-29', '2024-02-01', '2024-01-01')
+    """
+    if iso := _ISO_DATE.fullmatch(text):
+        text, form = iso[1].replace("-", ""), "102"
+    try:
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError
+        if form == "610" and len(text) == 6:
+            return date(int(text[:4]), int(text[4:]), 1).isoformat()
+        if form == "616" and len(text) == 6:
+            return date.fromisocalendar(int(text[:4]), int(text[4:]), 1).isoformat()
+        if len(text) not in (8, 12, 14):
+            raise ValueError
+        return date(int(text[:4]), int(text[4:6]), int(text[6:8])).isoformat()
+    except ValueError as error:
+        known = f" (format {form})" if form else ""
+        raise DocumentUnreadable(
+            f"the issue date '{text}'{known} is not a date; ask the sender to correct it"
+        ) from error

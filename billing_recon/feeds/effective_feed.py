@@ -1,0 +1,47 @@
+"""The effective feed of a table: the company's declaration over the defaults of its format or preset."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
+
+from billing_recon.core.company import Company
+from billing_recon.core.errors import LandingRefused
+from billing_recon.core.feed import Feed
+from billing_recon.feeds.documents.document_rows import DEFAULT_COLUMNS
+
+
+def feed_of(company: Company, table: str) -> Feed:
+    """Return the feed of a canonical table, with defaults if company.yaml has none."""
+    feed = company.feeds.get(table)
+    return Feed() if feed is None else completed(feed, table)
+
+
+def completed(feed: Feed, table: str) -> Feed:
+    """Complete a declared feed from its preset, or with the default columns of documents.
+
+    Raise LandingRefused if the preset does not cover the table.
+    """
+    if feed.preset is not None:
+        feeds = preset_feeds(feed.preset)
+        if table not in feeds:
+            raise LandingRefused(
+                f"feeds.{table}: the preset {feed.preset} does not cover {table}; it covers {', '.join(sorted(feeds))}"
+            )
+        given = feed.model_dump(exclude_unset=True)
+        columns = feeds[table].get("columns", {}) | given.get("columns", {})
+        return Feed.model_validate(feeds[table] | given | {"columns": columns})
+    if feed.is_documents:
+        return feed.model_copy(update={"columns": DEFAULT_COLUMNS[table] | feed.columns, "unknown_columns": "ignore"})
+    return feed
+
+
+@cache
+def preset_feeds(preset: str) -> dict[str, dict[str, Any]]:
+    """Return the feeds of a preset, by table: presets/<name>.yaml."""
+    text = files("billing_recon.feeds").joinpath("presets", f"{preset}.yaml").read_text(encoding="utf-8")
+    content: dict[str, dict[str, Any]] = yaml.safe_load(text)
+    return content

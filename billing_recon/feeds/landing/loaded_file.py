@@ -1,0 +1,280 @@
+"""Load one file into the session: type each row exactly, or mark it unreadable. Contracts are checked later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import duckdb
+
+from billing_recon.contracts.quarantine_reasons import Reason
+from billing_recon.core.errors import LandingRefused
+from billing_recon.core.feed import ColumnMap, Feed
+from billing_recon.core.schema import Kind, TableSpec
+from billing_recon.feeds.parse import notation, types
+from billing_recon.feeds.parse.days import (
+    NO_RANGE,
+    DayRange,
+    Partition,
+    day_of_row,
+    faults_of_unknown_days,
+    find_days,
+    lines_of_other_days,
+    only_of_day,
+)
+from billing_recon.feeds.parse.mapping import map_columns
+from billing_recon.feeds.parse.typed_rows import FileRows, rows_at, texts_of, typed, with_values
+from billing_recon.feeds.tables.converted_rows import open_converted
+from billing_recon.feeds.tables.csv_file import open_csv
+from billing_recon.feeds.tables.day_files import TEXT_FORMATS, DayFile
+from billing_recon.feeds.tables.jsonl_file import open_jsonl
+from billing_recon.feeds.tables.parquet_file import open_parquet
+from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, listed, quoted, single
+
+TYPED = "landing_typed"
+"""Rows of the day: file_no, ordinal, source_row, broken (the line if it is not a row), unreadable, and the spec's columns."""
+
+REJECTED = "landing_rejected"
+"""Lines that cannot be split into a row: file_no, source_row, reason, says, line."""
+
+FAULTS = "landing_faults"
+"""Faults of rows: file_no, ordinal, position (the lowest comes first), field, reason, says."""
+
+
+LARGE_BYTES = 100_000_000
+"""A Parquet file of this size is read in place whenever its rows are needed, instead of being copied."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded(FileRows):
+    """A loaded file, or a bundle of files, and how to read it again.
+
+    `rejected` counts lines that are no rows, `unreadable` rows with texts that are no values, `wrong` other faults found so
+    far. `days` is the range of days of a file that holds many.
+    """
+
+    rejected: int = 0
+    unreadable: int = 0
+    wrong: int = 0
+    days: DayRange = NO_RANGE
+
+
+def prepare(con: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
+    """Create the session's tables for one landing, empty."""
+    columns = ", ".join(f"{quoted(column.name)} {column.sql_type}" for column in spec.columns)
+    con.execute(
+        f"CREATE OR REPLACE TABLE {TYPED} (file_no INTEGER, ordinal BIGINT, source_row BIGINT, broken VARCHAR, "
+        f"unreadable BOOLEAN, {columns})"
+    )
+    con.execute(
+        f"CREATE OR REPLACE TABLE {REJECTED} (file_no INTEGER, source_row BIGINT, reason VARCHAR, says VARCHAR, "
+        "line VARCHAR)"
+    )
+    con.execute(
+        f"CREATE OR REPLACE TABLE {FAULTS} (file_no INTEGER, ordinal BIGINT, position INTEGER, field VARCHAR, "
+        "reason VARCHAR, says VARCHAR)"
+    )
+
+
+def load(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    number: int,
+    file: DayFile,
+    spec: TableSpec,
+    feed: Feed,
+    key: str,
+    roles: dict[str, str],
+    partition: Partition | None = None,
+    stays: bool = False,
+) -> Loaded | None:
+    """Append a file's rows to TYPED and its unsplittable lines to REJECTED. Return None if the file has no data.
+
+    Of a file with many days (`feed.day_column`) only the rows of `partition` are loaded. `stays`: the file is the only
+    one and stays in place until the day is stored, so that TYPED may be a view over it.
+
+    Raise LandingRefused if the file as a whole is not what it claims to be.
+    """
+    if _needs_macros(feed):
+        _create_macros(con)
+    raw = _open(con, file, feed)
+    if raw is None:
+        return None
+    raw = raw.with_columns(feed.optional_columns)
+    mapping = map_columns(con, name=file.name, key=key, raw=raw, spec=spec, feed=feed, roles=roles)
+    text_rows = file.format in TEXT_FORMATS
+    if text_rows:
+        con.execute(f"DROP TABLE IF EXISTS {REJECTS}")
+        con.execute(f"DROP TABLE IF EXISTS {REJECTS}_scan")
+    rows = Loaded(number=number, raw=raw, mapping=mapping)
+    days, found = None, NO_RANGE
+    try:
+        if partition is not None and feed.day_column is not None:
+            days = day_of_row(feed, mapping, raw, key, partition, number)
+            values = with_values(rows, texts_of(rows, raw.rows, more=days.more))
+            found = find_days(con, file.name, days, f"SELECT ordinal, {days.sql} AS day FROM ({values})")
+            rows = replace(rows, raw=only_of_day(days, raw))
+        if (
+            stays
+            and days is None
+            and file.format == "parquet"
+            and file.size >= LARGE_BYTES
+            and _view_exact_file(con, rows)
+        ):
+            return rows
+        con.execute(f"INSERT INTO {TYPED} {typed(rows, rows.raw.rows_once, thorough=False)}")
+    except duckdb.InvalidInputException as error:
+        if "CSV" not in str(error):
+            raise
+        raise LandingRefused(
+            f"{file.name}: the lines cannot be separated; either line ends are mixed (CRLF and LF in one file) or "
+            "quotes are not closed: ask for a resend with one kind of line end"
+        ) from None
+    loaded = replace(rows, unreadable=_reparse(con, rows), days=found)
+    if file.format == "jsonl" and not file.ends_with_newline:
+        _refuse_cut_off_json(con, number, file)
+    rejected = _take_rejected(con, number, file, raw) if text_rows else 0
+    if days is not None:
+        con.execute(f"INSERT INTO {FAULTS} {faults_of_unknown_days(days)}")
+        lines = f"SELECT source_row FROM {REJECTED} WHERE file_no = {number}"
+        (others,) = single(
+            con,
+            f"DELETE FROM {REJECTED} WHERE file_no = {number} AND source_row IN ({lines_of_other_days(days, lines)})",
+        )
+        rejected -= others
+        loaded = replace(loaded, wrong=single(con, f"SELECT count(*) FROM {FAULTS} WHERE file_no = {number}")[0])
+    return replace(loaded, rejected=rejected)
+
+
+def _view_exact_file(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
+    """Make TYPED a view over a file whose columns have exactly our types. Return False, changing nothing, if a value needs parsing."""
+    irregular = []
+    for source in rows.mapping.sources:
+        if source.sql == "CAST(NULL AS VARCHAR)" and source.column.default is None:
+            continue  # a column that the file does not have
+        if source.normalised or source.failed or not (source.exact or source.column.kind is Kind.TEXT):
+            return False
+        if not source.exact:
+            irregular.append(f"contains({source.sql}, chr(0)) OR ltrim({source.sql}) = ''")
+        elif source.column.kind in (Kind.DATE, Kind.TIMESTAMP):
+            irregular.append(f"NOT isfinite({source.sql})")
+    if rows.mapping.rules or single(con, f"SELECT count(*) FROM ({rows.raw.rows}) WHERE {' OR '.join(irregular)}")[0]:
+        return False
+    names = listed(source.column.name for source in rows.mapping.sources)
+    plain = typed(rows, rows.raw.rows, thorough=False)
+    con.execute(f"DROP TABLE {TYPED}")
+    con.execute(
+        f"CREATE VIEW {TYPED} AS SELECT file_no, ordinal, source_row, broken, false AS unreadable, {names} FROM ({plain})"
+    )
+    return True
+
+
+def _needs_macros(feed: Feed) -> bool:
+    """Whether the SQL of this feed may call a macro: it has expressions, or a notation other than ours."""
+    entries = [feed, *(entry for entry in feed.columns.values() if isinstance(entry, ColumnMap))]
+    expressions = feed.where or feed.set_aside or feed.report
+    return bool(expressions) or any(
+        (isinstance(entry, ColumnMap) and (entry.sql or entry.computed)) or entry.is_declared for entry in entries
+    )
+
+
+def _create_macros(con: duckdb.DuckDBPyConnection) -> None:
+    for macro in types.MACROS + notation.MACROS:
+        con.execute(macro)
+
+
+def _reparse(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> int:
+    """Parse rows that the fast pass left unreadable with the thorough one. Return how many stay unreadable."""
+    pending = f"SELECT file_no, ordinal FROM {TYPED} WHERE {loaded.condition} AND unreadable"
+    if not single(con, f"SELECT count(*) FROM ({pending})")[0]:
+        return 0
+    _create_macros(con)
+    again = typed(loaded, rows_at(loaded, f"SELECT ordinal FROM ({pending})"), thorough=True)
+    con.execute(f"CREATE OR REPLACE TEMP TABLE landing_reparsed AS {again}")
+    con.execute(f"DELETE FROM {TYPED} WHERE {loaded.condition} AND unreadable")
+    con.execute(f"INSERT INTO {TYPED} SELECT * FROM landing_reparsed")
+    return int(single(con, f"SELECT count(*) FROM ({pending})")[0])
+
+
+def _open(con: duckdb.DuckDBPyConnection, file: DayFile, feed: Feed) -> RawFile | None:
+    match file.format:
+        case "csv":
+            return open_csv(file, feed)
+        case "jsonl":
+            return open_jsonl(con, file) if file.size else None
+        case "parquet":
+            return open_parquet(con, file)
+        case _:
+            return open_converted(con, file)
+
+
+_REJECTION = f"""
+    CASE WHEN bool_or(error_type = 'INVALID ENCODING') THEN '{Reason.BAD_ENCODING}' ELSE '{Reason.BROKEN_ROW}' END,
+    CASE WHEN bool_or(error_type = 'INVALID ENCODING')
+         THEN 'has bytes that are not UTF-8 text; if the whole file is in another encoding, declare it in the feed'
+         WHEN bool_or(error_type = 'UNQUOTED VALUE') THEN 'has text after a closing quote'
+         WHEN bool_or(error_type = 'MISSING COLUMNS') THEN 'has ' || min(column_idx) || ' of {{width}} fields'
+         WHEN bool_or(error_type = 'TOO MANY COLUMNS')
+         THEN 'has ' || max(column_idx) || ' fields, but the header has {{width}}; a value that contains the delimiter '
+              'must be in quotes'
+         WHEN bool_or(error_type = 'LINE SIZE OVER MAXIMUM') THEN 'is longer than 2,000,000 bytes'
+         ELSE 'cannot be split into fields' END
+"""
+
+
+def _take_rejected(con: duckdb.DuckDBPyConnection, number: int, file: DayFile, raw: RawFile) -> int:
+    """Move lines that DuckDB could not split to REJECTED, renumber the other rows, and return the number of lines.
+
+    Raise LandingRefused if rows after a rejected line may be lost: an unclosed quote, or a truncated last line.
+    """
+    try:
+        (rejects,) = single(con, f"SELECT count(*) FROM {REJECTS}")
+    except duckdb.CatalogException:
+        # The file was not scanned, because the feed's condition holds for no row.
+        return 0
+    if not rejects:
+        return 0
+    misquoted, cut_off = single(
+        con,
+        # A quote that spans line ends, or two bad quotes in a line: DuckDB cannot tell where rows begin.
+        f"SELECT (SELECT min(line) FROM (SELECT line FROM {REJECTS} WHERE error_type = 'UNQUOTED VALUE' GROUP BY line "
+        "HAVING count(*) > 1 OR bool_or(contains(ltrim(csv_line, chr(10) || chr(13)), chr(10))))), "
+        f"(SELECT max(line) FROM {REJECTS} WHERE error_type IN ('MISSING COLUMNS', 'UNQUOTED VALUE') "
+        f"AND line_byte_position + strlen(csv_line) >= {file.size})",
+    )
+    if misquoted is not None:
+        raise LandingRefused(
+            f"{file.name}: row {misquoted - raw.lines_before} opens a quote that is not closed, so the rows after it "
+            "cannot be separated; ask for a resend (a quote within a value is written twice)"
+        )
+    if cut_off is not None and not file.ends_with_newline:
+        raise LandingRefused(
+            f"{file.name}: row {cut_off - raw.lines_before}, the last, stops in the middle: the file was cut off "
+            "and later rows may be missing; ask for a resend"
+        )
+    rejection = _REJECTION.format(width=raw.width)
+    con.execute(
+        f"INSERT INTO {REJECTED} SELECT {number}, line - {raw.lines_before}, {rejection}, any_value(csv_line) "
+        f"FROM {REJECTS} GROUP BY line"
+    )
+    # The n-th readable row has the n-th number that no rejected line has: r - i rows precede the i-th rejected line r.
+    con.execute(
+        f"UPDATE {TYPED} SET source_row = numbered.ordinal + numbered.shift FROM ("
+        f"SELECT t.ordinal AS ordinal, g.shift AS shift FROM {TYPED} t ASOF JOIN ("
+        "SELECT max(i) AS shift, before FROM (SELECT i, source_row - i AS before FROM ("
+        f"SELECT source_row, row_number() OVER (ORDER BY source_row) AS i FROM {REJECTED} WHERE file_no = {number})) "
+        f"GROUP BY before) g ON t.ordinal > g.before WHERE t.file_no = {number}) numbered "
+        f"WHERE {TYPED}.file_no = {number} AND {TYPED}.ordinal = numbered.ordinal"
+    )
+    return int(single(con, f"SELECT count(*) FROM {REJECTED} WHERE file_no = {number}")[0])
+
+
+def _refuse_cut_off_json(con: duckdb.DuckDBPyConnection, number: int, file: DayFile) -> None:
+    last, last_broken = single(
+        con,
+        f"SELECT max(ordinal), max(ordinal) FILTER (WHERE broken IS NOT NULL) FROM {TYPED} WHERE file_no = {number}",
+    )
+    if last is not None and last == last_broken:
+        raise LandingRefused(
+            f"{file.name}: line {last}, the last, stops in the middle: the file was cut off and later rows may be "
+            "missing; ask for a resend"
+        )

@@ -1,0 +1,237 @@
+"""The source of one canonical column, as SQL: its text, the text in our notation, and how a figure is computed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import duckdb
+
+from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.errors import LandingRefused
+from billing_recon.core.feed import ColumnMap, Feed, Written
+from billing_recon.core.schema import Column, Kind
+from billing_recon.feeds.parse import notation
+from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
+
+_BINARY = ("DOUBLE", "FLOAT")
+_FIGURES = (Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE)
+
+
+_ALIASES = {"TIMESTAMP WITH TIME ZONE": "TIMESTAMPTZ"}
+"""DuckDB's name of a type -> the name in core.schema, where they differ."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one canonical column comes from, as SQL over the raw file.
+
+    `sql` is its text as delivered. `exact`: the expression already has the column's type (Parquet) and is not parsed.
+    `normalised`: SQL for the text in our notation, if the file uses another, which `expects` describes. `failed`: SQL that
+    is true if an expression of company.yaml could not be computed.
+    """
+
+    column: Column
+    sql: str
+    exact: bool = False
+    failed: str | None = None
+    normalised: str | None = None
+    expects: str | None = None
+
+
+def _as_text(sql: str, kind: str) -> str:
+    return sql if kind == "VARCHAR" else f"CAST({sql} AS VARCHAR)"
+
+
+def mapped(
+    con: duckdb.DuckDBPyConnection,
+    column: Column,
+    entry: ColumnMap,
+    feed: Feed,
+    raw: RawFile,
+    where: str,
+    used: set[str],
+) -> Source:
+    """Return the source of a column with an entry in company.yaml. Adds the columns that it reads to `used`."""
+    if entry.sign is not None:
+        _source_type(entry.sign.column, column, raw, f"{where}.sign", used)
+    if entry.value is not None:
+        return Source(column, _translated(text(entry.value), entry.map))
+    if entry.sql is not None:
+        kind = result_type(con, raw, entry.sql, f"{where}.sql")
+        if kind in _BINARY and column.kind in _FIGURES:
+            raise LandingRefused(
+                f"{where}.sql gives a binary {kind}, which loses cents; compute with figure(...), which is exact"
+            )
+        used |= names_in(con, entry.sql)
+        attempt = f"TRY(struct_pack(v := ({entry.sql})))"
+        computed = _translated(_as_text(f"{attempt}.v", kind), entry.map)
+        return replace(_written(column, computed, None, entry, entry), failed=f"{attempt} IS NULL")
+    assert entry.column is not None
+    kind = _source_type(entry.column, column, raw, where, used)
+    if _ALIASES.get(kind, kind) == column.sql_type and kind != "VARCHAR" and not entry.map and not entry.computed:
+        return Source(column, quoted(entry.column), exact=True)
+    value = _translated(_as_text(quoted(entry.column), kind), entry.map)
+    other = None
+    if entry.minus is not None:
+        other = _as_text(quoted(entry.minus), _source_type(entry.minus, column, raw, f"{where}.minus", used))
+    if kind != "VARCHAR":
+        # A typed column holds figures and days already; only their unit and time zone are a matter of notation.
+        typed, rest = (
+            Written(
+                minor_units=w.minor_units,
+                percent=w.percent,
+                timezone=w.timezone,
+                dates=("iso_day",) if "iso_day" in (w.dates or ()) else None,
+            )
+            for w in (entry, feed)
+        )
+        return _written(column, value, other, entry, typed.over(rest))
+    return _written(column, value, other, entry, entry.over(feed))
+
+
+def _source_type(name: str, column: Column, raw: RawFile, where: str, used: set[str]) -> str:
+    """Return the type of a column of the file. Raise LandingRefused if it is missing, or a binary float for money."""
+    if name not in raw.columns:
+        raise LandingRefused(f"the column '{name}' named by {where} is missing; correct one of the two")
+    if name in raw.binary and column.kind in _FIGURES:
+        raise LandingRefused(
+            f"the column '{name}' named by {where} is a binary float, which loses cents; "
+            "make it NUMERIC, or convert it at the source"
+        )
+    used.add(name)
+    return raw.columns[name]
+
+
+def _written(column: Column, value: str, other: str | None, entry: ColumnMap, written: Written) -> Source:
+    """Return the source of a column whose text `value`, less the text `other`, is in the notation `written`."""
+    value = _without_empty(value, written)
+    declared = notation.is_declared(column.kind, written)
+    if not declared and not entry.computed:
+        return Source(column, value)
+    expects = notation.expects(column.kind, written)
+    trimmed = f"nullif(trim({value}), '')"
+    if column.kind in (Kind.DATE, Kind.TIMESTAMP):
+        return Source(column, value, normalised=notation.date_text(trimmed, column.kind, written), expects=expects)
+    ours = notation.figure_text(trimmed, written)
+    shown = trimmed
+    if other is not None:
+        less = f"nullif(trim({_without_empty(other, written)}), '')"
+        ours, shown = _less(ours, trimmed, notation.figure_text(less, written), less)
+    if entry.sign is not None:
+        shown = f"CASE WHEN {shown} IS NOT NULL THEN concat_ws(' ', {shown}, trim({quoted(entry.sign.column)})) END"
+        expects += f", with {' or '.join(entry.sign.plus + entry.sign.minus + entry.sign.zero)}"
+    ours = notation.computed(ours, entry)
+    if written.percent and column.kind is Kind.RATE:
+        ours = notation.percent(ours)
+    return Source(column, shown, normalised=ours, expects=expects)
+
+
+def _less(figure: str, value: str, other: str, less: str) -> tuple[str, str]:
+    """Return one figure less another, and how that is shown. Each may be empty but must otherwise be a figure."""
+    both = "(p.minuend IS NULL OR p.figure IS NOT NULL) AND (p.less IS NULL OR p.other IS NOT NULL)"
+    return (
+        f"list_transform([struct_pack(minuend := {value}, figure := {figure}, less := {less}, other := {other})], "
+        f"lambda p: CASE WHEN {both} THEN difference(p.figure, p.other) END)[1]",
+        f"CASE WHEN {less} IS NULL THEN {value} ELSE concat_ws(' ', {value}, 'less', {less}) END",
+    )
+
+
+def _without_empty(value: str, written: Written) -> str:
+    """Treat a text that is declared `empty` as no value."""
+    if not written.empty:
+        return value
+    return f"CASE WHEN trim({value}) NOT IN ({', '.join(text(word) for word in written.empty)}) THEN {value} END"
+
+
+def in_whole_units(
+    source: Source, feed: Feed, sources: list[Source], raw: RawFile, key: str, used: set[str], problems: list[str]
+) -> Source:
+    """Convert the source of an amount or price in minor units to whole units."""
+    given = feed.columns.get(source.column.name)
+    if source.column.kind not in (Kind.AMOUNT, Kind.PRICE) or (given is None and source.column.name not in raw.columns):
+        return source
+    entry = given if isinstance(given, ColumnMap) else None
+    of = entry.minor_units if entry is not None and entry.minor_units is not None else feed.minor_units
+    constant = entry is not None and entry.column is None and entry.minor_units is None
+    if not of or constant:
+        return source
+    if isinstance(of, str):
+        if of in raw.columns:
+            used.add(of)
+            currency = f"trim({quoted(of)})"
+        elif of in EXPONENTS:
+            currency = text(of)
+        else:
+            problems.append(f"{key}: minor_units '{of}' is neither a currency nor a column of the file")
+            return source
+    else:
+        stated = next((other.sql for other in sources if other.column.kind is Kind.CURRENCY), None)
+        if stated is None:
+            problems.append(
+                f"{key}: the table has no currency that defines its minor units; name one, or a column: minor_units: EUR"
+            )
+            return source
+        currency = f"trim({stated})"
+    trimmed = f"nullif(trim({_as_text(source.sql, 'DECIMAL') if source.exact else source.sql}), '')"
+    figure = source.normalised or notation.figure_text(trimmed, notation.PLAIN)
+    expects = source.expects or notation.expects(source.column.kind, Written(minor_units=True))
+    return replace(
+        source,
+        sql=_as_text(source.sql, "DECIMAL") if source.exact else source.sql,
+        exact=False,
+        normalised=notation.in_whole_units(figure, currency),
+        expects=expects,
+    )
+
+
+def _translated(sql: str, values: dict[str, str]) -> str:
+    """Translate values by a map. A value that is not listed stays as it is, for the contract to check."""
+    if not values:
+        return sql
+    cases = " ".join(f"WHEN {text(theirs)} THEN {text(ours)}" for theirs, ours in values.items())
+    return f"CASE {sql} {cases} ELSE {sql} END"
+
+
+def result_type(con: duckdb.DuckDBPyConnection, raw: RawFile, expression: str, where: str) -> str:
+    """Return the SQL type of an expression over the file's columns. Raise LandingRefused if it cannot be computed."""
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(theirs)}" for theirs, kind in raw.columns.items())
+    try:
+        row = con.execute(f"SELECT typeof(({expression})) FROM (SELECT {nulls})").fetchone()
+    except (
+        duckdb.BinderException,
+        duckdb.ParserException,
+        duckdb.CatalogException,
+        duckdb.InvalidInputException,
+    ) as error:
+        message = str(error).split("\n")[0].split(": ", 1)[-1]
+        raise LandingRefused(f"{where} cannot be computed on this file's columns: {message}") from None
+    assert row is not None
+    return str(row[0])
+
+
+def names_in(con: duckdb.DuckDBPyConnection, expression: str) -> frozenset[str]:
+    return _parsed_names(str(_parse_tree(con, expression)))
+
+
+def _parse_tree(con: duckdb.DuckDBPyConnection, expression: str) -> str:
+    row = con.execute("SELECT json_serialize_sql(?)", [f"SELECT ({expression})"]).fetchone()
+    assert row is not None
+    return str(row[0])
+
+
+@lru_cache(maxsize=512)
+def _parsed_names(tree: str) -> frozenset[str]:
+    """Return the columns that a parsed expression names."""
+    found: set[str] = set()
+    pending: list[object] = [json.loads(tree)]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            if node.get("class") == "COLUMN_REF":
+                found.add(str(node["column_names"][-1]))
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
+    return frozenset(found)

@@ -1,0 +1,193 @@
+"""The sections of the day pack, in order. A section is a table, or content with a template of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from billing_recon.control import VerdictRecord
+from billing_recon.core import figures
+from billing_recon.core.landing import LandingReport
+from billing_recon.core.reason import STAGE_OF, Code
+from billing_recon.report import day_tables, stored_rows
+from billing_recon.report.stored_rows import Row, Sum
+from billing_recon.report.terminal import Col, Table
+
+if TYPE_CHECKING:
+    from billing_recon.day.home import Home
+
+SHOWN_PER_CODE = 25
+"""Breaks of one code on the page; breaks.csv has all of them."""
+
+MONEY_METRICS = frozenset(
+    {
+        *(
+            "total_billed",
+            "total_rendered",
+            "total_booked",
+            "total_paid",
+            "total_refunded",
+            "total_tax",
+            "total_credits",
+        ),
+        *("unbilled_usage", "outstanding_ar", "money_at_risk_gross", "net_delta", "quarantined_money"),
+    }
+)
+"""Metrics that are amounts; the others are counts, rates and durations, even if they are kept per currency."""
+
+
+@dataclass(frozen=True, slots=True)
+class DayRows:
+    """What the pack's sections and tiles are made from: one judged day, read once."""
+
+    home: Home
+    day: date
+    record: VerdictRecord
+    breaks: list[Row]
+    sums: list[Sum]
+    totals: list[Row]
+    reports: list[LandingReport]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section: `content` of the day, drawn by `template`. Without content it shows `empty`, or is left out.
+
+    For a table: `signed` names columns whose differences are highlighted; `note` may use {title}, the table's title.
+    """
+
+    heading: str
+    content: Callable[[DayRows], Any]
+    caption: str = ""
+    note: str = ""
+    signed: tuple[str, ...] = ()
+    empty: str = ""
+    template: str = "table.html"
+
+
+def _totals(of: DayRows) -> Table:
+    return day_tables.totals(of.totals)
+
+
+def _breaks(of: DayRows) -> dict[str, Any]:
+    """Breaks by code, the most frequent first; within a code the largest differences first, currency by currency."""
+    codes: dict[str, dict[str, Any]] = {}
+    for code, currency, count, net, gross in day_tables.merged(of.sums):
+        one = codes.setdefault(
+            code, {"code": code, "stage": STAGE_OF[Code(code)].value, "count": 0, "sums": [], "rows": [], "owners": []}
+        )
+        one["count"] += count
+        one["sums"].append((currency, net, gross))
+    for row in sorted(of.breaks, key=lambda r: (r["code"], r["currency"] or "", -abs(r["delta"]), r["break_id"])):
+        one = codes[row["code"]]
+        if row["owner"] not in one["owners"]:
+            one["owners"].append(row["owner"])
+        if len(one["rows"]) < SHOWN_PER_CODE:
+            first, second = day_tables.side_amounts(row)
+            one["rows"].append({**row, "first": first, "second": second, "sides": day_tables.sides(row["pair"])})
+    return {"codes": sorted(codes.values(), key=lambda one: (-one["count"], one["code"]))}
+
+
+def _dispositions(of: DayRows) -> Table:
+    return day_tables.dispositions(stored_rows.dispositions(of.home, of.day))
+
+
+def _expected_changes(of: DayRows) -> Table:
+    changes = of.home.policy.expected_changes
+    return day_tables.expected_changes(changes, stored_rows.covered(of.home, of.day) if changes else {}, of.day)
+
+
+def _detections(of: DayRows) -> Table:
+    return day_tables.detections(stored_rows.detections(of.home, of.day))
+
+
+def _landing(of: DayRows) -> Table:
+    return day_tables.landing(of.reports)
+
+
+def _metrics(of: DayRows) -> Table:
+    """Metrics, one column per currency; NO DATA for no population, empty if the metric has no such currency."""
+    import pandas as pd
+
+    frame = stored_rows.metrics_arrow(of.home, of.day).to_pandas(types_mapper=pd.ArrowDtype)
+    table = Table([Col("metric")], title="Metrics")
+    if frame.empty:
+        return table
+    split = frame[["cohort", "variant"]].drop_duplicates().shape[0] > 1
+    name = frame["metric"] + (" (" + frame["cohort"] + ", " + frame["variant"] + ")" if split else "")
+    text = [
+        figures.NO_DATA
+        if pd.isna(value)
+        else figures.amount(value, currency if metric in MONEY_METRICS and currency else None)
+        for metric, value, currency in zip(frame["metric"], frame["value"], frame["currency"].fillna(""), strict=True)
+    ]
+    cells = pd.DataFrame(
+        {"metric": name.astype(str), "currency": frame["currency"].fillna("").astype(str), "text": text}
+    )
+    matrix = cells.pivot(index="metric", columns="currency", values="text").fillna("")
+    table.columns = [Col("metric"), *(Col(c or "count or rate", right=True) for c in matrix.columns)]
+    for metric, *values in matrix.itertuples(name=None):
+        table.add(metric, *values)
+    return table
+
+
+def _drift(of: DayRows) -> Table:
+    return day_tables.drift(stored_rows.drift(of.home, of.day))
+
+
+def _entitlements(of: DayRows) -> dict[str, Any] | None:
+    reached = day_tables.highest_reached(stored_rows.entitlements(of.home, of.day, of.day))
+    shown = [row["sentence"] for row in reached[:SHOWN_PER_CODE]]
+    return {"sentences": shown, "more": len(reached) - len(shown), "day": of.day} if reached else None
+
+
+def _evidence(of: DayRows) -> dict[str, Any]:
+    files = [(report.table, name, digest) for report in of.reports for name, digest in report.files]
+    return {"record": of.record, "conditions": day_tables.in_order(of.record), "files": files}
+
+
+SECTIONS: tuple[Section, ...] = (
+    Section(
+        "Control totals",
+        _totals,
+        caption="Control totals per pair of layers and currency",
+        note="A delta is the second layer of the pair minus the first. Net lets differences cancel, gross does not. "
+        "Currencies are never added.",
+        signed=("delta", "net"),
+        empty="Nothing was assessed on this day.",
+    ),
+    Section("Breaks", _breaks, template="breaks.html"),
+    Section(
+        "",
+        _dispositions,
+        caption="Breaks by disposition, net and gross",
+        note="Gross adds differences without letting them cancel. Breaks that do not count against the gate are listed too.",
+        signed=("net",),
+    ),
+    Section("Expected changes", _expected_changes, caption="Expected changes on this day", signed=("net",)),
+    Section("Findings in the data", _detections, caption="Findings of the detectors, and what to do next"),
+    Section(
+        "Landing",
+        _landing,
+        caption="Rows landed per table",
+        note="For each table, rows in = accepted + quarantined + duplicates collapsed.",
+        empty="Nothing was landed.",
+    ),
+    Section(
+        "Metrics",
+        _metrics,
+        caption="Metrics of the day",
+        note="NO DATA: there was nothing to measure. It never counts as zero or as passed.",
+        empty=figures.NO_DATA,
+    ),
+    Section(
+        "Drift",
+        _drift,
+        caption="Metrics compared with other days and their expected band",
+        note="{title}. NO DATA: too few comparable days.",
+    ),
+    Section("Included units reached", _entitlements, template="entitlements.html"),
+    Section("Evidence", _evidence, template="evidence.html"),
+)
