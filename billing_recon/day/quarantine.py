@@ -31,7 +31,7 @@ _CAME = tuple(name for name in QUARANTINE.names if name not in ("row_id", "table
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class QuarantinedRow:
     """One quarantined row, by its id. `row` has the columns of core.schema.QUARANTINE and `day`.
 
     If its file no longer has the row (LAPSED), `row` is as of the last decision on it.
@@ -48,7 +48,7 @@ class SetAside:
 class Outcome:
     """What a decision does to one row. `new` is False if the same decision is in force already."""
 
-    row: SetAside
+    row: QuarantinedRow
     fate: Fate
     says: str = ""
     new: bool = True
@@ -76,9 +76,9 @@ def rows_sql(home: Home, first: date, last: date, tables: Sequence[str] = tuple(
     )
 
 
-def find(home: Home, *row_ids: str) -> list[SetAside]:
+def find(home: Home, *row_ids: str) -> list[QuarantinedRow]:
     """Find rows by their ids or the beginnings of ids; ConfigurationError lists every one that fits no row, or several."""
-    found: dict[str, dict[str, SetAside]] = {row_id: {} for row_id in row_ids}
+    found: dict[str, dict[str, QuarantinedRow]] = {row_id: {} for row_id in row_ids}
     with scratch() as con:
         cursor = con.execute(
             f"SELECT asked.row_id AS asked, r.* FROM (SELECT unnest(CAST(? AS VARCHAR[])) AS row_id) AS asked "
@@ -90,7 +90,7 @@ def find(home: Home, *row_ids: str) -> list[SetAside]:
             row = dict(zip(names[1:], values, strict=True))
             found[asked][row["row_id"]] = _quarantined(row)
     problems: list[str] = []
-    rows: dict[str, SetAside] = {}
+    rows: dict[str, QuarantinedRow] = {}
     for asked, these in found.items():
         if asked and asked not in these:
             these = {d.row_id: _lapsed(d) for d in home.control.row_decisions(asked)} | these
@@ -107,19 +107,19 @@ def find(home: Home, *row_ids: str) -> list[SetAside]:
     return list(rows.values())
 
 
-def _quarantined(row: Mapping[str, Any]) -> SetAside:
+def _quarantined(row: Mapping[str, Any]) -> QuarantinedRow:
     status = Status(row["decision"]) if row["decision"] else Status.OPEN
-    return SetAside(row["row_id"], row["table_name"], row["day"], status, row)
+    return QuarantinedRow(row["row_id"], row["table_name"], row["day"], status, row)
 
 
-def _lapsed(decision: RowDecision) -> SetAside:
+def _lapsed(decision: RowDecision) -> QuarantinedRow:
     row = json.loads(decision.came) | {
         "row_id": decision.row_id,
         "table_name": decision.table,
         "day": decision.day,
         "decision": None,
     }
-    return SetAside(decision.row_id, decision.table, decision.day, Status.LAPSED, row)
+    return QuarantinedRow(decision.row_id, decision.table, decision.day, Status.LAPSED, row)
 
 
 def decide(
@@ -180,7 +180,7 @@ def decide(
     return replace(decided, recorded=True)
 
 
-def _refuse_unknown_columns(rows: Sequence[SetAside], changes: Sequence[tuple[str, str]]) -> None:
+def _refuse_unknown_columns(rows: Sequence[QuarantinedRow], changes: Sequence[tuple[str, str]]) -> None:
     problems = [
         f"'{name}' is no column of {table}; it has {', '.join(BY_NAME[table].names)}"
         for table in sorted({row.table for row in rows})
