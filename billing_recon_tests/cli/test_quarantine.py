@@ -106,7 +106,7 @@ def test_csv_and_json_say_the_same_with_the_row_as_it_came_and_amounts_as_text(d
         (("list", "--table", "invoices"), "'invoices' is not a table"),
         (("list", "--reason", "BAD"), "'BAD' is not a quarantine reason"),
         (("list", "--to", "2026-03-02"), "--to needs --day"),
-        (("show", "nothing"), "no row 'nothing' was ever set aside"),
+        (("show", "nothing"), "no row 'nothing' was ever quarantined"),
         (("release", "nothing", "--as", "Ana", "--reason", "why"), "no row 'nothing'"),
         (("discard", "nothing"), "takes a name (--as) and a reason (--reason)"),
         (("release", "nothing", "--set", "amount", "--as", "Ana", "--reason", "x"), "write FIELD=VALUE"),

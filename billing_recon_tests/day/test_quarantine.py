@@ -218,7 +218,7 @@ def test_a_decision_needs_a_name_a_reason_a_known_row_and_a_known_column(home: H
             decide(home, Verb.DISCARD, [one], by=by, reason=reason)
     with pytest.raises(ConfigurationError, match="'amuont' is no column of payments"):
         release(home, one, amuont="1")
-    with pytest.raises(ConfigurationError, match="no row 'nothing' was ever set aside"):
+    with pytest.raises(ConfigurationError, match="no row 'nothing' was ever quarantined"):
         find(home, "nothing")
     with pytest.raises(ConfigurationError, match="no row ''"):
         find(home, "")
