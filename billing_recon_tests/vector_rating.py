@@ -13,7 +13,6 @@ import pyarrow as pa
 from pydantic import ValidationError
 
 from billing_recon.compute.engine import build, session
-from billing_recon.compute.expect.periods import own_period
 from billing_recon.compute.rating import price
 from billing_recon.compute.rating.changes import capped, change
 from billing_recon.compute.rating.commitment import commit
@@ -222,9 +221,9 @@ def _shared(con: duckdb.DuckDBPyConnection, cases: Mapping[int, tuple[Shared, st
     _table(con, "parts", _SPAN, rows)
     con.execute(
         "CREATE OR REPLACE TABLE spans AS SELECT item_id, begins, ends, seconds_part, CAST(NULL AS BIGINT) AS seconds_whole, "
-        "CAST(period_start AS TIMESTAMP) AS period_begins, CAST(period_end AS TIMESTAMP) "
+        "CAST(period.starts AS TIMESTAMP) AS period_begins, CAST(period.ends AS TIMESTAMP) "
         "- CASE (SELECT period_ends FROM term_profile) WHEN 'last_instant' THEN INTERVAL 1 SECOND ELSE INTERVAL 0 SECOND END "
-        f"AS period_ends FROM ({own_period('parts', 'item_id, begins, ends, seconds_part')})"
+        "AS period_ends FROM (SELECT *, period_of(billing_anchor, billing_interval, once_start, once_end, probe) AS period FROM parts)"
     )
     build(con, shares("spans", "shares"))
     amounts = {n for n, (case, _currency) in cases.items() if case.amount is not None}

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from billing_recon.compute.fragments import FRAGMENTS
-from billing_recon.compute.money import MACROS, TYPES
+from billing_recon.compute.money import STATEMENTS
 from billing_recon.compute.pairs.shape import SHAPES
+from billing_recon.compute.rating.macros import RATING_MACROS
 
-DEFINITIONS: tuple[str, ...] = (
-    *(f"CREATE TYPE {name} AS {kind}" for name, kind in TYPES.items()),
-    *MACROS,
-    *FRAGMENTS,
-    *SHAPES,
-)
+DEFINITIONS: tuple[str, ...] = (*STATEMENTS, *RATING_MACROS, *FRAGMENTS, *SHAPES)

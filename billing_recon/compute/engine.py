@@ -127,8 +127,11 @@ def _create(con: duckdb.DuckDBPyConnection, relation: Relation, rows: dict[str, 
             shape = _SHAPES[relation.sql] = ", ".join(f'"{column[0]}" {column[1]}' for column in described)
         con.execute(f"CREATE OR REPLACE TABLE {relation.name} ({shape})")
         return
-    what = "TABLE" if relation.kept else "VIEW"
-    con.execute(f"CREATE OR REPLACE {what} {relation.name} AS {relation.sql}")
+    if not relation.kept:
+        con.execute(f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}")
+        return
+    made = con.execute(f"CREATE OR REPLACE TABLE {relation.name} AS {relation.sql}").fetchall()
+    rows[relation.name] = made[0][0] > 0  # DuckDB answers how many rows it wrote
 
 
 class _Plan:

@@ -9,6 +9,27 @@ _CODES = ", ".join(f"'{code.value}'" for codes in STAGE_CODES.values() for code 
 FRAGMENTS: tuple[str, ...] = (
     # The place of a reason code in the order of the stages (core.reason.STAGE_CODES), from 1.
     f"CREATE MACRO stage_place(code) AS list_position([{_CODES}], code)",
+    # What an invoice line adds to the content hash of its invoice: sums of it are equal for equal lines in any order, and for
+    # others once in 2^64.
+    "CREATE MACRO line_hash(line_id, figure) AS hash(line_id, CAST(coalesce(figure, 0) AS amount))",
+    # A prorated charge and a whole one are the same charge: which of the two it is may be the very difference.
+    "CREATE MACRO charge_family(kind) AS CASE WHEN kind = 'proration' THEN 'subscription' ELSE kind END",
+    # How much two figures that differ (or of which one is missing) count towards the unlikeness of two lines.
+    "CREATE MACRO apart(one, other, weight) AS CASE WHEN one = other THEN 0 ELSE weight END",
+    # Whether the larger figures are the smaller ones times 10, 100 or 1000, in total and gross (scaling down cannot overflow).
+    "CREATE MACRO times_ten(total, gross, larger_total, larger_gross) AS "
+    "(total = apply_rate(larger_total, 0.1) AND gross = apply_rate(larger_gross, 0.1)) "
+    "OR (total = apply_rate(larger_total, 0.01) AND gross = apply_rate(larger_gross, 0.01)) "
+    "OR (total = apply_rate(larger_total, 0.001) AND gross = apply_rate(larger_gross, 0.001))",
+    # The reason code of a settled figure that is not what settling `exact` gives: ROUNDING where it is settled in another way,
+    # MINOR_UNIT where it is not settled at all, `otherwise` where it is another figure.
+    "CREATE MACRO settling_code(exact, settled, decimals, otherwise) AS "
+    "CASE WHEN coalesce(abs(exact - settled) >= minor_unit(decimals), true) THEN otherwise "
+    "WHEN settled % minor_unit(decimals) = 0 THEN 'ROUNDING' ELSE 'MINOR_UNIT' END",
+    # What a line that only takes off is: the most that an invoice may come to, or a coupon.
+    "CREATE MACRO deduction_code(meter) AS CASE WHEN meter IN ('cap', 'maximum') THEN 'CAP' ELSE 'DISCOUNT_VALUE' END",
+    # Minimums, discounts and credits are computed from the lines before them, in this order; charges come first.
+    "CREATE MACRO dependence(kind) AS CASE kind WHEN 'minimum' THEN 1 WHEN 'discount' THEN 2 WHEN 'credit' THEN 3 ELSE 0 END",
     # Hashes of the keys that `deliveries` has on more than one day; landing lets a key through once a day. `key_hash` is the hash
     # of its key columns: hash(payment_id). Often one day has most of the rows (a month's invoices), so its keys are compared with
     # those of all other days, and only the others among themselves. Hashes, since nearly no key repeats and texts are slow to

@@ -10,22 +10,20 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from billing_recon.compute import breaks
-from billing_recon.compute.codes import codes, rerating, stages
-from billing_recon.compute.match import LATEST, PAYOUTS, SUMMARY_POSTINGS, bills, engine_output
-from billing_recon.compute.match import lines as matching
-from billing_recon.compute.pairs import BOOKED, METERED, PAID, RENDERED, expected_billed
+from billing_recon.compute.codes import CODES, RERATING
+from billing_recon.compute.match import BILLS, ENGINE_OUTPUT, LATEST, LINES, PAYOUTS, SUMMARY_POSTINGS
+from billing_recon.compute.pairs import BOOKED, EXPECTED_BILLED, METERED, PAID, RENDERED
 from billing_recon.compute.relation import Relation
 from billing_recon.core.reason import Pair
 
 RELATIONS: tuple[Relation, ...] = (
-    *engine_output.RELATIONS,
+    *ENGINE_OUTPUT,
     *LATEST,
-    *bills.RELATIONS,
-    *matching.RELATIONS,
-    *rerating.RELATIONS,
-    *stages.RELATIONS,
-    *codes.RELATIONS,
-    *expected_billed.RELATIONS,
+    *BILLS,
+    *LINES,
+    *RERATING,
+    *CODES,
+    *EXPECTED_BILLED,
     *RENDERED,
     *SUMMARY_POSTINGS,
     *BOOKED,

@@ -13,6 +13,7 @@ import duckdb
 from billing_recon.compute.registration import register
 from billing_recon.core.catalog import Catalog, Charge, Plan, TaxRate
 from billing_recon.core.catalog_file import figures_that_do_not_fit, load_catalog
+from billing_recon.core.charge_models import CHARGE_MODELS
 from billing_recon.core.company import Company
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import ConfigurationError
@@ -58,7 +59,7 @@ def register_terms(con: duckdb.DuckDBPyConnection, catalog: Catalog, company: Co
     tiers = [
         (
             *(plan.plan_id, plan.plan_version, plan.currency, charge.charge_id),
-            *_tier(edges, number, plan.currency, settles[plan.currency]),
+            *_tier(edges, number),
         )
         for number, plan, _, charge in charges
         for edges in tier_edges(charge, profile)
@@ -96,7 +97,7 @@ def _charge(number: int, plan: Plan, position: int, c: Charge) -> tuple[Any, ...
         *(c.aggregation, c.unique, c.bucket),
         *((convert.divide_by, convert.multiply_by, convert.rounding, convert.decimals) if convert else (None,) * 4),
         *(c.prorated, c.due, json.dumps(c.dimensions) if c.dimensions else None, c.by_event, _included(c)),
-        *(c.priced_by_event, c.minimum, c.maximum),
+        *(c.priced_by_event, c.minimum, c.maximum, "free_units" in CHARGE_MODELS[c.model].fields),
     )
 
 
@@ -107,31 +108,20 @@ def _included(charge: Charge) -> Decimal:
     return charge.free_units + ((first.up_to or Decimal(0)) if first is not None and free else Decimal(0))
 
 
-def _tier(edges: TierEdges, term_no: int, currency: str, decimals: int) -> tuple[Any, ...]:
+def _tier(edges: TierEdges, term_no: int) -> tuple[Any, ...]:
     tier, unit = edges.tier, edges.unit
-    unit_said, flat_said = _said(unit, decimals), _said(tier.flat, decimals)
-    price = f"{currency} {unit_said}" if tier.rate is None else f"{_bare(unit * 100)}%"
-    up_to = "null" if edges.upper is None else f'"{_bare(edges.upper)}"'
+    up_to = "null" if edges.upper is None else f'"{_plain(edges.upper)}"'
     return (
         *(edges.tier_no, edges.lower, edges.upper, unit, tier.flat, term_no, edges.counts_from),
-        *(tier.block_size, edges.through, unit_said, flat_said, _bare(tier.flat)),
-        f'{{"tier":{edges.tier_no},"above":"{_bare(edges.lower)}","up_to":{up_to},"units":"',
-        f'","unit_price":"{_bare(unit)}","flat":"',
-        None if edges.tier_no == 1 else f" above the first {_said(edges.lower, 0)}",
-        f" at {price}" if unit else " included",
-        f" at {price} plus {currency} {flat_said}" if unit else f" for {currency} {flat_said}",
+        *(tier.block_size, edges.through),
+        f'{{"tier":{edges.tier_no},"above":"{_plain(edges.lower)}","up_to":{up_to},"units":"',
+        f'","unit_price":"{_plain(unit)}","flat":"',
+        _plain(tier.flat),
     )
 
 
-def _bare(figure: Decimal) -> str:
+def _plain(figure: Decimal) -> str:
     return f"{figure.normalize():f}"
-
-
-def _said(figure: Decimal, decimals: int) -> str:
-    """As the macro `say` words it: at least the currency's decimals."""
-    text = _bare(figure)
-    whole, _, rest = text.partition(".")
-    return f"{int(whole):,}.{rest:0<{decimals}}" if rest or decimals else f"{int(whole):,}"
 
 
 def _taxes(taxes: Sequence[TaxRate]) -> Iterator[tuple[str, Decimal, date, date | None]]:

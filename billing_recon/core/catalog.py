@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
+from billing_recon.core.charge_models import CHARGE_MODELS
 from billing_recon.core.currency import EXPONENTS
 
 
@@ -68,33 +79,19 @@ class Cell(Frozen):
     unit_price: Exact
 
 
-Model = Literal[
-    "flat",
-    "per_unit",
-    "graduated",
-    "volume",
-    "package",
-    "percentage",
-    "graduated_percentage",
-    "dynamic",
-    "matrix",
-    "graduated_blocks",
-    "volume_blocks",
-]
-MODELS: tuple[str, ...] = get_args(Model)
-"""Every charge model; compute.rating has a file for each."""
+def _known(model: str) -> str:
+    if model not in CHARGE_MODELS:
+        *most, last = (f"'{name}'" for name in CHARGE_MODELS)
+        raise PydanticCustomError("literal_error", f"Input should be {', '.join(most)} or {last}")
+    return model
+
+
+Model = Annotated[str, AfterValidator(_known), Field(json_schema_extra={"enum": list(CHARGE_MODELS)})]
 
 Aggregation = Literal["sum", "count", "unique_count", "max", "latest", "time_weighted"]
 
 TIERED = ("graduated", "volume", "graduated_percentage")
 BLOCKS = ("graduated_blocks", "volume_blocks")
-_NEEDS: dict[str, tuple[str, ...]] = {
-    "flat": ("amount",),
-    "per_unit": ("unit_price",),
-    "package": ("package_price",),
-    "percentage": ("rate",),
-    "matrix": ("dimensions", "prices"),
-}
 
 
 class Charge(Frozen):
@@ -168,7 +165,7 @@ class Charge(Frozen):
         return in_parts or bounded or freed or self.event_fee != 0
 
     def _missing(self) -> Iterator[str]:
-        for field in _NEEDS.get(self.model, ()):
+        for field in CHARGE_MODELS[self.model].needs:
             if getattr(self, field) in (None, ()):
                 yield f"model {self.model} needs {field}"
         if self.model == "package" and not (self.package_size and self.package_size > 0):

@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from billing_recon.core.catalog import Catalog, CatalogFile, Charge, Plan, TaxRate, indistinct_charges
+from billing_recon.core.charge_models import RESTRICTED, models_reading
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.schema import LARGEST, Kind
 from billing_recon.core.yaml_text import read_yaml
@@ -34,26 +35,6 @@ TIER_FIGURES: dict[str, Kind] = {
     "rate": Kind.RATE,
 }
 """Figures of a charge and of a tier with the kind whose decimals they must fit."""
-
-USED_BY: dict[str, tuple[str, ...]] = {
-    "amount": ("flat",),
-    "unit_price": ("per_unit", "matrix"),
-    "tiers": ("graduated", "volume", "graduated_percentage", "graduated_blocks", "volume_blocks"),
-    "package_size": ("package",),
-    "package_price": ("package",),
-    "package_rounding": ("package",),
-    "free_units": ("package", "per_unit", "graduated", "volume", "percentage", "dynamic"),
-    "rate": ("percentage",),
-    "event_fee": ("percentage",),
-    "free_events": ("percentage",),
-    "event_minimum": ("percentage",),
-    "event_maximum": ("percentage",),
-    "multiplier": ("dynamic",),
-    "dimensions": ("matrix",),
-    "prices": ("matrix",),
-    "due": ("flat", "per_unit", "graduated", "volume", "package", "graduated_blocks", "volume_blocks"),
-}
-"""Field of a charge -> the models that read it. For any other model it would silently do nothing, so it is refused."""
 
 
 def load_catalog(paths: Iterable[tuple[str, str]]) -> Catalog:
@@ -149,7 +130,8 @@ def _of_plan(plan: Plan) -> Iterator[str]:
 def unused_fields(plan: Plan) -> Iterator[str]:
     """Fields given to a charge whose model does not read them."""
     for charge in plan.charges:
-        for field, models in USED_BY.items():
+        for field in RESTRICTED:
+            models = models_reading(field)
             if getattr(charge, field) != Charge.model_fields[field].default and charge.model not in models:
                 yield (
                     f"{_charge(plan, charge)}: {field} has no effect on model {charge.model}; "

@@ -8,7 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from billing_recon.compute.engine import build
-from billing_recon.compute.match import REVERSALS, engine_output
+from billing_recon.compute.match import ENGINE_OUTPUT, REVERSALS
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.schema import INVOICE_LINES, KEY_MAP
 from billing_recon.day.home import Home
@@ -59,7 +59,7 @@ def credit_lines(home: Home, first: date, last: date) -> Sequence[CreditLine]:
     with open_session(home, last) as con:
         for spec in (INVOICE_LINES, KEY_MAP):
             register_landed(con, home, spec, last, (last - known[0]).days)
-        build(con, [relation for relation in engine_output.RELATIONS if relation.name in _READS])
+        build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READS])
         build(con, REVERSALS)
         names = tuple(CreditLine.__dataclass_fields__)
         rows = con.execute(

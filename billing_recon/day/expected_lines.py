@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date, timedelta
 
 import duckdb
@@ -9,8 +10,7 @@ import duckdb
 from billing_recon.compute import expect as expectation
 from billing_recon.compute import late_usage
 from billing_recon.compute.engine import build
-from billing_recon.compute.expect.late import MOVES
-from billing_recon.compute.expect.runs import LATE_REACH
+from billing_recon.compute.expect import LATE_REACH
 from billing_recon.compute.registration import register
 from billing_recon.core.schema import (
     ENTITLEMENT_SIGNALS,
@@ -28,6 +28,7 @@ from billing_recon.core.schema import (
 from billing_recon.day.home import Home
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
+from billing_recon.explain.withheld import write_withheld
 
 WRITTEN: tuple[TableSpec, ...] = (
     EXPECTED_LINES,
@@ -37,7 +38,10 @@ WRITTEN: tuple[TableSpec, ...] = (
     USAGE_AWAITED,
     LATE_USAGE,
 )
-"""What the step replaces, each from the relation of its name."""
+"""What the step replaces, each from the relation of its name or of SOURCES."""
+
+SOURCES: Mapping[TableSpec, str] = {UNRATED: "withheld"}
+"""`withheld` is `unrated` with its reasons in words (explain.withheld)."""
 
 
 def expect(home: Home, day: date, run_id: str) -> StepResult:
@@ -48,7 +52,8 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         register_landed(con, home, INVOICE_LINES, day, lookback)
         _register_events(con, home, day, reach=LATE_REACH if _register_usage(con, home, day) else 1)
         build(con, (*expectation.RELATIONS, *late_usage.RELATIONS))
-        return StepResult.of(*(home.write(con, table, day, run_id) for table in WRITTEN))
+        write_withheld(con)
+        return StepResult.of(*(home.write(con, table, day, run_id, source=SOURCES.get(table)) for table in WRITTEN))
 
 
 def _register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> bool:
@@ -62,8 +67,10 @@ def _register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> bo
     names = ", ".join(c.name for c in USAGE_ROLLUP.registered)
     register_window(con, home, USAGE_ROLLUP, first, last, name="usage_at_hand")
     con.execute(
-        "CREATE TABLE late_subscriptions AS SELECT DISTINCT u.subscription_id FROM usage_at_hand AS u, run_params AS p "
-        f"WHERE u.day > CAST(u.usage_day + 1 + p.late_window_days AS DATE) AND u.day > p.first_day AND {MOVES}"
+        "CREATE TABLE late_subscriptions AS SELECT DISTINCT change.subscription_id FROM usage_at_hand AS change, run_params AS params "
+        "WHERE change.day > CAST(change.usage_day + 1 + params.late_window_days AS DATE) AND change.day > params.first_day "
+        "AND may_reprice(change.quantity, change.events, change.superseded_events, change.meter IN (SELECT charge.meter "
+        "FROM term_charges AS charge WHERE charge.kind = 'usage' AND (charge.by_event OR charge.aggregation = 'count')))"
     )
     ((late,),) = con.execute("SELECT count(*) FROM late_subscriptions").fetchall()
     earlier = ""

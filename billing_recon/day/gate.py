@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import duckdb
 
 from billing_recon.compute.engine import scratch
-from billing_recon.compute.expect.runs import LATE_REACH
+from billing_recon.compute.expect import LATE_REACH
 from billing_recon.control import VerdictRecord
 from billing_recon.core.detector import Detector
 from billing_recon.core.errors import GateRefused

@@ -103,7 +103,7 @@ def duplicates_report(home: Home, first: date, last: date) -> list[Row]:
             for name in ("source", "customer_id", "meter", "event_id")
         )
         con.execute(
-            f"CREATE VIEW set_aside_duplicates AS SELECT day, {fields}, source_file, source_row FROM quarantined "
+            f"CREATE VIEW quarantined_duplicates AS SELECT day, {fields}, source_file, source_row FROM quarantined "
             f"WHERE reason IN ({reasons})"
         )
         build(con, (DUPLICATES_REPORT,))

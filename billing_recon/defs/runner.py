@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import threading
 import uuid
@@ -62,7 +63,7 @@ def run_days(
     ahead = LandingAhead(days, run_ids)
     job = build_definitions(home_path, lambda: nullcontext(home), ahead.land).resolve_job_def(DAILY_JOB)
     outcomes: list[DayOutcome] = []
-    with open_instance(home.state) as instance, _stoppable(), _few_collections(), ahead:
+    with open_instance(home.state) as instance, _stoppable(), _few_collections(), _events_in_batches(), ahead:
         for number, (day, run_id) in enumerate(zip(days, run_ids, strict=True), start=1):
             outcome = _run_day(job, instance, home, day, run_id)
             if number % _DAYS_PER_COLLECTION == 0:
@@ -102,6 +103,20 @@ def _few_collections() -> Iterator[None]:
     finally:
         gc.enable()
         gc.unfreeze()
+
+
+@contextmanager
+def _events_in_batches() -> Iterator[None]:
+    """Let Dagster store what a run plans to do (an event per asset and check) in one transaction."""
+    name = "DAGSTER_EVENT_BATCH_SIZE"
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = "100"
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def _run_day(job: dg.JobDefinition, instance: dg.DagsterInstance, home: Home, day: date, run_id: str) -> DayOutcome:

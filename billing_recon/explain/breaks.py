@@ -19,13 +19,11 @@ _COLUMNS = (
 def write_explanations(con: duckdb.DuckDBPyConnection) -> None:
     """Create `explanations` (break_id, explanation) with a row per row of `reported`."""
     rows = rows_of(
-        con,
-        f"SELECT break_id, {_COLUMNS}, sentence, facts, agrees_with_rating, templated.explanation FROM reported "
-        "LEFT JOIN templated USING (break_id) ORDER BY break_id",
+        con, f"SELECT break_id, {_COLUMNS}, sentence, facts, agrees_with_rating FROM reported ORDER BY break_id"
     )
     decimals = decimals_of(con) if rows else {}
     texts = [
-        (SENTENCES[row["sentence"]](Facts.read(row, row["facts"], decimals)) if row["sentence"] else row["explanation"])
+        SENTENCES[row["sentence"]](Facts.read(row, row["facts"], decimals))
         + (ODD_ONE_OUT if row["agrees_with_rating"] else "")
         for row in rows
     ]

@@ -1,140 +1,66 @@
-"""Sentences of billed_rendered: what a document lacks, repeats, or shows other than it is billed."""
+"""Sentences about the documents that customers see."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from billing_recon.explain.facts import Facts, Sentence, count
+from billing_recon.explain.facts import Sentence, words
+
+_ASKS = "Document {document_id} asks for {rendered:money} where {invoice_id} bills {billed:money}"
+_ADDRESSED = "Document {document_id} addresses {invoice_id} to customer {other_customer}, not to {customer_id}"
+_OFF_THE_BILL = " off what is billed; the amount payable, {rendered:money}, is right."
 
 
-def in_other_currency(facts: Facts) -> str:
-    return f"{facts['invoice_id']} is billed in {facts.money('amount')}, but its document is in another currency."
-
-
-def in_unbilled_currency(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} shows {facts['invoice_id']} with {facts.money('amount')}, "
-        "but the invoice is billed in another currency."
-    )
-
-
-def missing(facts: Facts) -> str:
-    allowed = count(facts["lag_days"], "day")
-    return (
-        f"{facts['invoice_id']} for {facts.money('amount')} has no document; "
-        f"{allowed} {'is' if facts['lag_days'] == 1 else 'are'} allowed from issue to document."
-    )
-
-
-def quarantined(facts: Facts) -> str:
-    return f"{facts['invoice_id']} for {facts.money('amount')} has no document: its row is in quarantine."
-
-
-def unmapped(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} for {facts.money('amount')} is of {facts['invoice_id']}, "
-        "which the billing engine does not have."
-    )
-
-
-def duplicate(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} shows {facts['invoice_id']} again, with {facts.money('rendered')}; "
-        f"{facts['original']} shows it already."
-    )
-
-
-def line_missing(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} lacks line {facts['line_id']} of {facts['invoice_id']}, "
-        f"{facts.money('billed_net')} before tax: {_payable(facts)}"
-    )
-
-
-def line_unknown(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} shows line {facts['line_id']} with {facts.money('rendered_net')} before tax, "
-        f"which {facts['invoice_id']} does not have: {_payable(facts)}"
-    )
-
-
-def line_tax(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} shows line {facts['line_id']} of {facts['invoice_id']} with a tax that is "
-        f"{facts.signed('tax_delta')} off what is billed: {_payable(facts)}"
-    )
-
-
-def line_amount(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} shows line {facts['line_id']} of {facts['invoice_id']} with "
-        f"{facts.money('rendered_net')} before tax where {facts.money('billed_net')} is billed: {_payable(facts)}"
-    )
-
-
-def _payable(facts: Facts) -> str:
-    """What a line's difference does to the document."""
-    if facts.number("delta") == 0:
-        return "the document's totals do not include the difference."
-    return f"{facts.signed('delta')} in the amount payable."
-
-
-def customer(facts: Facts) -> str:
-    addressed = (
-        f"Document {facts['document_id']} addresses {facts['invoice_id']} to customer {facts['other_customer']}, "
-        f"not to {facts['customer_id']}"
-    )
-    if facts.number("delta") == 0:
-        return f"{addressed}."
-    return (
-        f"{addressed}, and asks for {facts.money('rendered')} where {facts.money('billed')} is billed: "
-        f"{facts.signed('delta')}."
-    )
-
-
-def rest(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} asks for {facts.money('rendered')} where {facts['invoice_id']} bills "
-        f"{facts.money('billed')}; its lines leave {facts.signed('delta')} unexplained."
-    )
-
-
-def payable(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} asks for {facts.money('rendered')} where {facts['invoice_id']} bills "
-        f"{facts.money('billed')}: {facts.signed('delta')}."
-    )
-
-
-def total(facts: Facts) -> str:
-    return (
-        f"Document {facts['document_id']} has a total of {facts.money('rendered_total')} where {facts['invoice_id']} "
-        f"adds up to {facts.money('billed_total')}: {facts.signed('delta')}. The amount payable is right."
-    )
-
-
-def figure(facts: Facts) -> str:
-    name = next(name for name in ("tax", "subtotal", "discount") if facts.number(f"{name}_delta") != 0)
-    return (
-        f"Document {facts['document_id']} has a {name} for {facts['invoice_id']} that is "
-        f"{facts.signed(f'{name}_delta')} off what is billed; the amount payable, {facts.money('rendered')}, is right."
-    )
+def _line(difference: str) -> Sentence:
+    """A line's difference, and what it does to the amount payable."""
+    included = words(f"{difference}: {{delta:signed}} in the amount payable.")
+    ignored = words(f"{difference}: the document's totals do not include the difference.")
+    return lambda facts: (included if facts.number("delta") else ignored)(facts)
 
 
 SENTENCES: Mapping[str, Sentence] = {
-    "document_in_other_currency": in_other_currency,
-    "document_in_unbilled_currency": in_unbilled_currency,
-    "document_missing": missing,
-    "document_quarantined": quarantined,
-    "document_unmapped": unmapped,
-    "document_duplicate": duplicate,
-    "document_line_missing": line_missing,
-    "document_line_unknown": line_unknown,
-    "document_line_tax": line_tax,
-    "document_line_amount": line_amount,
-    "document_customer": customer,
-    "document_rest": rest,
-    "document_payable": payable,
-    "document_total": total,
-    "document_figure": figure,
+    "document_in_other_currency": words(
+        "{invoice_id} is billed in {amount:money}, but its document is in another currency."
+    ),
+    "document_in_unbilled_currency": words(
+        "Document {document_id} shows {invoice_id} with {amount:money}, but the invoice is billed in another currency."
+    ),
+    "document_missing": words("{invoice_id} for {amount:money} has no document within {lag_days:count day} of issue."),
+    "document_quarantined": words("{invoice_id} for {amount:money} has no document: its row is in quarantine."),
+    "document_unmapped": words(
+        "Document {document_id} for {amount:money} is of {invoice_id}, which the billing engine does not have."
+    ),
+    "document_duplicate": words(
+        "Document {document_id} shows {invoice_id} again, with {rendered:money}; {original} shows it already."
+    ),
+    "document_line_missing": _line(
+        "Document {document_id} lacks line {line_id} of {invoice_id}, {billed_net:money} before tax"
+    ),
+    "document_line_unknown": _line(
+        "Document {document_id} shows line {line_id} with {rendered_net:money} before tax, which {invoice_id} does not have"
+    ),
+    "document_line_tax": _line(
+        "Document {document_id} shows line {line_id} of {invoice_id} with a tax {tax_delta:signed} off what is billed"
+    ),
+    "document_line_amount": _line(
+        "Document {document_id} shows line {line_id} of {invoice_id} with {rendered_net:money} before tax where "
+        "{billed_net:money} is billed"
+    ),
+    "document_customer": words(_ADDRESSED + "."),
+    "document_customer_and_amount": words(
+        _ADDRESSED + ", and asks for {rendered:money} where {billed:money} is billed: {delta:signed}."
+    ),
+    "document_rest": words(_ASKS + "; its lines leave {delta:signed} unexplained."),
+    "document_payable": words(_ASKS + ": {delta:signed}."),
+    "document_total": words(
+        "Document {document_id} has a total of {rendered_total:money} where {invoice_id} adds up to "
+        "{billed_total:money}: {delta:signed}. The amount payable is right."
+    ),
+    "document_tax": words("Document {document_id} has a tax for {invoice_id} {tax_delta:signed}" + _OFF_THE_BILL),
+    "document_subtotal": words(
+        "Document {document_id} has a subtotal for {invoice_id} {subtotal_delta:signed}" + _OFF_THE_BILL
+    ),
+    "document_discount": words(
+        "Document {document_id} has a discount for {invoice_id} {discount_delta:signed}" + _OFF_THE_BILL
+    ),
 }

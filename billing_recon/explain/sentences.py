@@ -4,10 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from billing_recon.explain import document, ledger, metering, payment
+from billing_recon.explain import (
+    document,
+    ledger,
+    metering,
+    payment,
+    population,
+    rating_terms,
+    settling,
+    step_order,
+    tax,
+    usage,
+)
 from billing_recon.explain.facts import Sentence
 
 SENTENCES: Mapping[str, Sentence] = {
+    **population.SENTENCES,
+    **usage.SENTENCES,
+    **rating_terms.SENTENCES,
+    **step_order.SENTENCES,
+    **tax.SENTENCES,
+    **settling.SENTENCES,
     **document.SENTENCES,
     **ledger.SENTENCES,
     **payment.SENTENCES,

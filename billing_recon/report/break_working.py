@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from billing_recon.core.figures import amount, delta, with_currency
 from billing_recon.core.reason import STAGE_OF, Code, Pair, Stage
 from billing_recon.core.schema import EXPECTED_LINES, INVOICE_LINES
+from billing_recon.explain.rated_lines import line_sentence
 from billing_recon.report import stored_rows
 from billing_recon.report.break_sql import RELATION_OF_PAIR, SCRIPT
 from billing_recon.report.day_tables import sides
@@ -42,10 +43,10 @@ def show_working(screen: Screen, home: Home, row: Row, hint: str) -> None:
     for table in comparisons(expected, billed):
         screen.table(table)
     evidence = json.loads(row["evidence"] or "{}", parse_float=str)
-    worded = [line for line in expected if line["sentence"]]
-    for line in worded:
-        screen.say(" ".join(filter(None, ["expected", line["kind"], line["meter"]])) + f": {line['sentence']}")
-    if worded:
+    for line in expected:
+        name = " ".join(filter(None, ["expected", line["kind"], line["meter"]]))
+        screen.say(f"{name}: {line_sentence(line, home.catalog)}")
+    if expected:
         screen.say()
     tiers = tiers_of(evidence, expected)
     if tiers.rows:

@@ -29,6 +29,8 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
+from billing_recon.explain.rated_lines import line_sentence
+from billing_recon.explain.withheld import write_withheld
 
 UTC = ZoneInfo("UTC")
 
@@ -139,11 +141,13 @@ class SmallCompany:
         land(con, USAGE_EVENTS, [row for row in self.events if row["observed_on"] <= known])
         con.execute("CREATE VIEW usage_corrections AS SELECT * FROM usage_events WHERE corrects IS NOT NULL")
         build(con, expect.RELATIONS)
+        write_withheld(con)
         return con
 
     def expected(self) -> list[dict[str, Any]]:
-        """The expected lines, in the order of their ids."""
-        return rows(self.rated(), "SELECT * FROM expected_lines ORDER BY expected_line_id")
+        """The expected lines with their sentences, in the order of their ids."""
+        lines = rows(self.rated(), "SELECT * FROM expected_lines ORDER BY expected_line_id")
+        return [{**line, "sentence": line_sentence(line, self.catalog)} for line in lines]
 
 
 def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:

@@ -248,7 +248,7 @@ def test_late_events_are_adjusted_as_the_own_period_rated_with_them_less_without
     )
     adjusted = line(small, "adjustment")
     assert (adjusted["quantity"], adjusted["gross"], str(adjusted["period_start"])) == (1, 10, "2026-04-01")
-    assert adjusted["sentence"].startswith("1 events of 2026-03-01 to 2026-04-01 that came late: 2 events at USD 10.00")
+    assert adjusted["sentence"].startswith("1 events of 2026-03-01 to 2026-04-01 arrived late: 2 events cost USD 20.00")
 
 
 def test_a_late_correction_without_a_unit_more_or_less_can_still_change_the_price() -> None:

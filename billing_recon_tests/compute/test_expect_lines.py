@@ -371,7 +371,7 @@ def test_what_cannot_be_rated_is_named_with_its_cause_and_expected_nowhere(given
     company = due(catalog(BASE))
     company.subscribes(**given)
     con = company.rated()
-    (found,) = rows(con, "SELECT * FROM unrated")
+    (found,) = rows(con, "SELECT * FROM withheld")
     assert (found["subscription_id"], found["reason"]) == ("S1", reason)
     assert "S1" in found["sentence"]
     assert rows(con, "SELECT kind FROM expected_lines") == []

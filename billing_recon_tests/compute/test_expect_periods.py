@@ -11,7 +11,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_recon.compute.engine import session
-from billing_recon.compute.expect.periods import own_period
 from billing_recon.core.period import Interval, Period, billing_period
 from billing_recon_tests.compute.small_company import SmallCompany, catalog, day, rows
 
@@ -27,11 +26,8 @@ def con() -> duckdb.DuckDBPyConnection:
 def periods_in_sql(con: duckdb.DuckDBPyConnection, asked: list[tuple[date, Interval, date]]) -> list[Period]:
     con.execute("CREATE OR REPLACE TABLE asked (n INTEGER, billing_anchor DATE, billing_interval VARCHAR, probe DATE)")
     con.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", [(n, a, i.value, p) for n, (a, i, p) in enumerate(asked)])
-    con.execute(
-        "CREATE OR REPLACE VIEW probes AS SELECT n, billing_anchor, billing_interval, probe, NULL::DATE AS once_start, "
-        "NULL::DATE AS once_end FROM asked"
-    )
-    found = con.execute(f"SELECT period_start, period_end FROM ({own_period('probes', 'n')}) ORDER BY n").fetchall()
+    period = "period_of(billing_anchor, billing_interval, NULL::DATE, NULL::DATE, probe)"
+    found = con.execute(f"SELECT {period}.starts, {period}.ends FROM asked ORDER BY n").fetchall()
     return [Period(*row) for row in found]
 
 

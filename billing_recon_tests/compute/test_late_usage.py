@@ -73,7 +73,7 @@ def test_usage_after_the_window_is_an_adjustment_of_the_next_period_rated_on_top
     (line,) = adjustments(late)
     assert str(line["due_on"]) == "2026-05-03"
     assert (line["plan_version"], line["late_quantity"], line["tax_rate"]) == ("1", Decimal(30), Decimal("0.19"))
-    assert line["sentence"].startswith("30 events of 2026-03-01 to 2026-04-01 that came late: ")
+    assert line["sentence"].startswith("30 events of 2026-03-01 to 2026-04-01 arrived late: ")
 
 
 def test_usage_on_the_last_day_of_the_window_still_counts_in_its_own_period() -> None:

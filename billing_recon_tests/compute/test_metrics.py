@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
-from billing_recon.compute.metrics import NAMES
+from billing_recon.compute.metrics import RELATIONS
 from billing_recon_tests.compute.reconcile.world import DAY, World
 
+DOC = Path(__file__).parents[2] / "docs" / "metrics.md"
 
-def test_every_metric_is_named_and_an_empty_day_has_no_data() -> None:
+
+def test_every_entry_is_a_named_metric_and_documented() -> None:
+    (metrics,) = RELATIONS
+    listed = metrics.sql[: metrics.sql.index("]) AS metric")]
+    named = re.findall(r"'(\w+)'", listed)
+    entries = re.findall(r"(?:figure|rate_of)\(\s*'(\w+)'", metrics.sql)
+    documented = [
+        name
+        for line in DOC.read_text("utf-8").splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    ]
+    assert sorted(named) == sorted(set(entries)) == sorted(documented)
+
+
+def test_an_empty_day_has_a_row_for_every_metric_and_no_data() -> None:
     outcome = World().run().measured()
     rows = outcome.rows("FROM metrics")
-    assert {row["metric"] for row in rows} == set(NAMES)
+    assert len(rows) == len({row["metric"] for row in rows}) == 28
     assert {row["metric"] for row in rows if row["value"] is not None} == {"quarantined_rows", "quarantined_money"}
     types = dict(
         outcome.con.execute(

@@ -12,7 +12,7 @@ import pytest
 from billing_recon.compute.engine import build, session
 from billing_recon.compute.rating import MODELS, rate
 from billing_recon.compute.terms import register_terms
-from billing_recon.core.catalog import MODELS as catalog_models
+from billing_recon.core.charge_models import CHARGE_MODELS
 from billing_recon.core.company import Company, Profile
 from billing_recon_tests.compute.small_company import catalog, rows
 
@@ -134,23 +134,6 @@ def test_the_working_shows_each_tier_with_its_units_price_and_amount_as_text() -
         ("10000", "0", "0"),
         ("12000", "0.015", "180"),
     ]
-    assert row["phrase"] == "10,000 units included + 12,000 above the first 10,000 at USD 0.015"
-
-
-@pytest.mark.parametrize(
-    ("charge", "units", "phrase"),
-    [
-        ('model: flat, amount: "1200"', "1", "flat fee of USD 1,200.00"),
-        ('model: per_unit, unit_price: "12"', "25", "25 units at USD 12.00"),
-        (f"model: volume, tiers: {TIERS}", "1001", "all 1,001 units at USD 0.05 (tier 2)"),
-        (f"model: graduated, tiers: {FEES}", "10", "10 units at USD 1.00 plus USD 5.00"),
-        ('model: package, package_size: 1000, package_price: "5", free_units: 100', "1500",
-         "1,500 units less 100 free in 2 packages of 1,000 at USD 5.00"),
-        ('model: package, package_size: 1000, package_price: "5"', "0", "no units"),
-    ],
-)  # fmt: skip
-def test_the_phrase_reads_like_a_line_of_a_bill(charge: str, units: str, phrase: str) -> None:
-    assert price(charge, units)["phrase"] == phrase
 
 
 @pytest.mark.parametrize(("charge", "price_shown"), [
@@ -166,7 +149,7 @@ def test_a_tiered_line_has_no_single_unit_price(charge: str, price_shown: str | 
 
 def test_every_model_names_itself_and_where_its_rule_is_written() -> None:
     names = [model.name for model in MODELS]
-    assert names == [*catalog_models, "prorated_graduated"]
+    assert names == [*CHARGE_MODELS, "prorated_graduated"]
     assert all(re.search(r"\((ARCHITECTURE 2|docs/rating.md), rule \d+\)$", model.doc) for model in MODELS)
 
 

@@ -153,6 +153,30 @@ def test_what_was_stored_before_watching_arrives_too(instance: dg.DagsterInstanc
     assert arrived.wait(5)
 
 
+def test_an_event_and_its_index_entry_are_stored_together_or_not_at_all(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = instance.event_log_storage
+    assert isinstance(storage, PooledEventLogStorage)
+    run_id = run(instance)
+    events = list(storage.get_logs_for_run(run_id))
+    (planned,) = (e for e in events if e.dagster_event_type == dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    entries = len(storage.get_asset_records([dg.AssetKey("one")]))
+
+    def refused(*_: object) -> None:
+        raise RuntimeError("no index")
+
+    monkeypatch.setattr(storage, "_store_asset_event", refused)
+    for store in (lambda: storage.store_event(planned), lambda: storage.store_event_batch([events[0], planned])):
+        with pytest.raises(RuntimeError, match="no index"):
+            store()
+    monkeypatch.undo()
+    assert len(storage.get_logs_for_run(run_id)) == len(events)
+    storage.store_event_batch([planned, planned])
+    assert len(storage.get_logs_for_run(run_id)) == len(events) + 2
+    assert len(storage.get_asset_records([dg.AssetKey("one")])) == entries == 1
+
+
 def test_an_instance_named_by_the_environment_is_used_instead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = embedded_home(tmp_path / "elsewhere")
     monkeypatch.setenv("DAGSTER_HOME", str(elsewhere))

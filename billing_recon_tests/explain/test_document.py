@@ -25,12 +25,12 @@ WORDS = (
     (
         "document_missing",
         ALONE,
-        "INV-1 for USD 119.00 has no document; 1 day is allowed from issue to document.",
+        "INV-1 for USD 119.00 has no document within 1 day of issue.",
     ),
     (
         "document_missing",
         ALONE.replace('"lag_days": 1', '"lag_days": 2'),
-        "INV-1 for USD 119.00 has no document; 2 days are allowed from issue to document.",
+        "INV-1 for USD 119.00 has no document within 2 days of issue.",
     ),
     ("document_quarantined", ALONE, "INV-1 for USD 119.00 has no document: its row is in quarantine."),
     (
@@ -56,7 +56,7 @@ WORDS = (
     (
         "document_line_tax",
         LINE,
-        "Document D1 shows line 7 of INV-1 with a tax that is USD -1.90 off what is billed: USD -11.90 in the amount payable.",
+        "Document D1 shows line 7 of INV-1 with a tax USD -1.90 off what is billed: USD -11.90 in the amount payable.",
     ),
     (
         "document_line_amount",
@@ -65,7 +65,7 @@ WORDS = (
         "the document's totals do not include the difference.",
     ),
     (
-        "document_customer",
+        "document_customer_and_amount",
         HEADER + ', "other_customer": "C-9"',
         "Document D1 addresses INV-1 to customer C-9, not to C-1, and asks for USD 1,120.50 where USD 1,119.00 is billed: "
         "USD +1.50.",
@@ -87,15 +87,19 @@ WORDS = (
         "Document D1 has a total of USD 1,121.00 where INV-1 adds up to USD 1,119.00: USD +1.50. The amount payable is right.",
     ),
     (
-        "document_figure",
-        HEADER + ', "subtotal_delta": 0.00, "discount_delta": 0.00, "tax_delta": -1.00',
-        "Document D1 has a tax for INV-1 that is USD -1.00 off what is billed; the amount payable, USD 1,120.50, is right.",
+        "document_tax",
+        HEADER + ', "tax_delta": -1.00',
+        "Document D1 has a tax for INV-1 USD -1.00 off what is billed; the amount payable, USD 1,120.50, is right.",
     ),
     (
-        "document_figure",
-        HEADER + ', "subtotal_delta": 2.00, "discount_delta": 2.00, "tax_delta": 0.00',
-        "Document D1 has a subtotal for INV-1 that is USD +2.00 off what is billed; "
-        "the amount payable, USD 1,120.50, is right.",
+        "document_subtotal",
+        HEADER + ', "subtotal_delta": 2.00',
+        "Document D1 has a subtotal for INV-1 USD +2.00 off what is billed; the amount payable, USD 1,120.50, is right.",
+    ),
+    (
+        "document_discount",
+        HEADER + ', "discount_delta": -2.00',
+        "Document D1 has a discount for INV-1 USD -2.00 off what is billed; the amount payable, USD 1,120.50, is right.",
     ),
 )
 

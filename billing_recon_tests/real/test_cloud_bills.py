@@ -14,7 +14,6 @@ import pytest
 from billing_recon.compute.engine import session
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.money import Rounding, settle_at
-from billing_recon.feeds.effective_feed import preset_feeds
 from billing_recon_tests.feeds.desk import Desk
 
 LAST = date(2026, 5, 1)
@@ -211,21 +210,12 @@ def test_an_azure_bill_lands_by_a_plain_mapping(realdata: Path, tmp_path: Path, 
     assert {total for (total,) in desk.rows("total")} == {settle_at(cost, 12, Rounding.HALF_UP) for cost in costs}
 
 
-def test_shipped_mappings_name_their_tables() -> None:
-    assert sorted(preset_feeds("focus-1")) == ["invoice_lines", "subscriptions", "usage_events"]
-    assert (
-        sorted(preset_feeds("aws-cur"))
-        == sorted(preset_feeds("aws-cur-2"))
-        == ["invoice_lines", "price_list", "subscriptions", "usage_events"]
-    )
-
-
 def test_a_preset_without_the_table_is_refused(tmp_path: Path) -> None:
     (tmp_path / "bill.csv").write_text("a\n1\n")
     desk = Desk(tmp_path, feeds={"payments": FOCUS})
     report = _land(desk, "payments")
     assert report.status is LandingStatus.REFUSED
     assert (
-        "the preset focus-1 of feeds.payments has no payments; it has invoice_lines, subscriptions, usage_events"
+        "feeds.payments: the preset focus-1 does not cover payments; it covers invoice_lines, subscriptions, usage_events"
         in report.message
     )

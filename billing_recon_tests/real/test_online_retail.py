@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from billing_recon.compute.engine import build, session
-from billing_recon.compute.match import REVERSALS, engine_output
+from billing_recon.compute.match import ENGINE_OUTPUT, REVERSALS
 from billing_recon.compute.registration import register
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport, LandingStatus
@@ -156,7 +156,7 @@ def test_credit_notes_take_back_earlier_purchases_of_the_same_customer_product_a
     register(con, CURRENCIES, [("GBP", 2, 2)])
     register(con, RUN_PARAMS, [RunParams(day=LAST).row()])
     needed = ("mapped_keys", "engine_superseded", "engine_lines")
-    build(con, [*(r for r in engine_output.RELATIONS if r.name in needed), *REVERSALS])
+    build(con, [*(r for r in ENGINE_OUTPUT if r.name in needed), *REVERSALS])
 
     known = con.execute("SELECT source_row, line_id, line_key FROM engine_lines").fetchall()
     line_ids = {row: line_id for row, line_id, _ in known}

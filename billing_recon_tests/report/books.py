@@ -23,7 +23,10 @@ DAY = date(2026, 3, 2)
 QUIET = date(2026, 3, 3)
 RUN = "run-of-a-test"
 
-TIERS = [{"tier": 1, "units": "1000", "amount": "20"}, {"tier": 2, "units": "500", "amount": "10"}]
+TIERS = [
+    {"tier": 1, "above": "0", "up_to": "1000", "units": "1000", "unit_price": "0.02", "flat": "0", "amount": "20"},
+    {"tier": 2, "above": "1000", "up_to": None, "units": "500", "unit_price": "0.02", "flat": "0", "amount": "10"},
+]
 PERIOD = {"period_start": "2026-02-01", "period_end": "2026-03-01", "currency": "EUR"}
 EXPECTED = {
     "expected_line_id": "S-1|usage|api_calls|2026-02-01|2026-03-01|team",
@@ -55,8 +58,17 @@ EXPECTED = {
     "late_quantity": "0",
     "duplicate_quantity": "0",
     "superseded_quantity": "0",
-    "working": json.dumps({"steps": {"rating": {"model": "graduated", "steps": {"tiers": TIERS}}}}),
-    "sentence": "1500 api_calls at 0.02 are 30.00, tax 19% 5.70.",
+    "working": json.dumps(
+        {
+            "billing_period": ["2026-02-01", "2026-03-01"],
+            "steps": {
+                "rating": {"model": "graduated", "steps": {"tiers": TIERS}, "proration": None},
+                "usage": {},
+                "allowance": None,
+                "bounds": None,
+            },
+        }
+    ),
 }
 BILLED = {
     "invoice_id": "INV-81",

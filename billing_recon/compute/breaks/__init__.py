@@ -10,7 +10,7 @@ from billing_recon.compute.relation import Relation, load
 
 RELATIONS: tuple[Relation, ...] = load(
     __package__,
-    *("findings", "assessments", "expected_changes_met", "tolerances_met", "dispositions", "reported", "templated"),
+    *("findings", "assessments", "expected_changes_met", "tolerances_met", "dispositions", "reported"),
 )
 """From the pairs' findings and items, the policy and people's decisions to `assessments` and `reported`."""
 

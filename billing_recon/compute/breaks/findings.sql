@@ -20,7 +20,7 @@ SELECT
         coalesce(meter, ''), identity
     )), 16) AS break_id,
     pair, level, code, invoice_id, line_id, customer_id, subscription_id, meter, currency, cohort, variant,
-    expected, billed, rendered, booked, paid, delta, stages, compared, sentence, facts, template, figures,
+    expected, billed, rendered, booked, paid, delta, stages, compared, sentence, facts,
     layer, sources, evidence
 FROM found
 SEMI JOIN pairs_compared USING (pair)

@@ -1,56 +1,81 @@
-"""What should have been billed, from contract, catalog and usage alone. One module a step; the rules are in ARCHITECTURE 2.
+"""What should have been billed, from contract, catalog and usage alone. One file per step; the rules are in ARCHITECTURE 2.
 
-Inputs: run_params, currencies, term_plans, term_charges, term_tiers, term_taxes, subscriptions, usage_rollup,
-usage_events and usage_corrections (only for charges that need single events), invoice_lines (only to find which periods need
-a counterpart). Results: `expected_lines` (core.schema.EXPECTED_LINES),
-`unbilled_usage`, `unrated` and `entitlement_signals`.
+Inputs: run_params, currencies, the TERM_TABLES of compute.terms, subscriptions, usage_rollup, usage_events and
+usage_corrections (only for charges that need single events), invoice_lines (only to find which periods need a counterpart).
+Results: `expected_lines` (core.schema.EXPECTED_LINES), `unbilled_usage`, `unrated` and `entitlement_signals`.
 """
 
 from __future__ import annotations
 
-from billing_recon.compute.expect import advance, events, late
-from billing_recon.compute.expect.adjustments import ADJUSTMENTS, COUPON_LINES, CREDIT_LINES, TAX_LINES, TAXED_LINES
-from billing_recon.compute.expect.allowances import ALLOWANCES
+from dataclasses import replace
+
 from billing_recon.compute.expect.bounds import bound
-from billing_recon.compute.expect.charges import CHARGE_LINES, ITEMS, MINIMUM_LINES, UNBILLED, rates
-from billing_recon.compute.expect.entitlements import ENTITLEMENTS
-from billing_recon.compute.expect.lines import EXPECTED
-from billing_recon.compute.expect.periods import INTERVALS, PERIODS
-from billing_recon.compute.expect.runs import PIECES, RUNS, UNRATED
-from billing_recon.compute.expect.tiered import tiered
-from billing_recon.compute.rating import rate
-from billing_recon.compute.relation import Relation
+from billing_recon.compute.rating import price, rate
+from billing_recon.compute.rating.metering import meter
+from billing_recon.compute.relation import Relation, load
+from billing_recon.compute.rollup import ZONES, chain_roots
+
+LATE_REACH = 3
+"""So many lookbacks far back lies the usage at hand of periods that late usage adjusts: an event is at most one lookback
+older than its file, its period may have begun one before it, and the period that adjusts it may be as long as a third."""
+
+_ZONES = replace(ZONES, name="event_zones", rows_from=("single_events",))
+
+
+def _roots(name: str, links: str, doc: str) -> Relation:
+    return Relation(name, chain_roots(links), (links,), doc, rows_from=(links,))
+
+
+_LEVEL_PRICES = tuple(
+    replace(relation, rows_from=("ahead_level_items",))
+    for relation in price("ahead_level_items", "ahead_level_prices", given=("own_price",))
+)
+_BY_EVENT = ("line_id", "tier_units", "events", "cell", "in_bucket", "own_price")
 
 RELATIONS: tuple[Relation, ...] = (
-    INTERVALS,
-    late.ARRIVALS,
-    advance.KNOWN,
-    advance.PROBES,
-    PERIODS,
-    PIECES,
-    RUNS,
-    *advance.RELATIONS,
-    UNRATED,
-    ALLOWANCES,
-    *events.METERED,
-    advance.ITEMS,
-    ITEMS,
-    *rate("charge_items", "charge_rates", given=("own_price", "allowance")),
-    *bound("charge_items", rates("charge_items", "charge_rates"), ("charge_rates", "event_rates"), "charge_bounds"),
-    tiered("charge_items", rates("charge_items", "charge_rates"), ("charge_rates", "event_rates"), "tier_discounts"),
-    CHARGE_LINES,
-    MINIMUM_LINES,
-    *late.RELATIONS,
-    UNBILLED,
-    ENTITLEMENTS,
-    advance.FIRSTS,
-    ADJUSTMENTS,
-    COUPON_LINES,
-    TAXED_LINES,
-    CREDIT_LINES,
-    TAX_LINES,
-    EXPECTED,
+    *load(
+        __package__,
+        "contract_intervals",
+        "late_arrivals",
+        "ahead_known",
+        "ahead_probes",
+        "contract_periods",
+        "run_pieces",
+    ),
+    *load(__package__, "ahead_level_items"),
+    *_LEVEL_PRICES,
+    *load(
+        __package__,
+        "ahead_pieces",
+        "ahead_spans",
+        "contract_terms",
+        "judged_runs",
+        "contract_runs",
+        "ahead_runs",
+        "unrated",
+    ),
+    *load(__package__, "run_allowances", "single_events", "event_corrections"),
+    _ZONES,
+    *load(__package__, "placed_events", "event_asks"),
+    _roots(
+        "event_roots", "event_corrections", "Each of those corrections with the root of its chain, as it is known now."
+    ),
+    *load(__package__, "event_links"),
+    _roots("event_chains", "event_links", "The root of each of them as it was known by the date."),
+    *load(__package__, "outdone_events", "asked_events", "events_to_meter", "event_meters"),
+    *meter("event_meters", "events_to_meter", "metered_events", seconds="seconds"),
+    *load(__package__, "event_units", "event_parts", "part_events"),
+    *rate("event_parts", "event_rates", given=_BY_EVENT, events="part_events"),
+    *load(__package__, "ahead_items", "charge_items", "late_items", "rated_items"),
+    *rate("rated_items", "unit_rates", given=("own_price", "allowance")),
+    *load(__package__, "item_prices"),
+    *bound("rated_items", "item_prices", "charge_bounds"),
+    *load(
+        __package__, "tier_discounts", "charge_lines", "minimum_lines", "late_changes", "late_lines", "unbilled_usage"
+    ),
+    *load(__package__, "entitlement_signals", "ahead_firsts", "contract_adjustments", "coupon_lines", "taxed_lines"),
+    *load(__package__, "credit_lines", "tax_lines", "expected_lines"),
 )
 """Every step in order."""
 
-__all__ = ["RELATIONS"]
+__all__ = ["LATE_REACH", "RELATIONS"]

@@ -4,79 +4,56 @@ from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT, RATE, RAW
 from billing_recon.compute.rating.commitment import commit
-from billing_recon.compute.rating.proration import shared
 from billing_recon.compute.relation import Relation
 
-_AGREED = ("term_charges WHERE minimum IS NOT NULL OR maximum IS NOT NULL",)
 
-
-def _said(figure: str) -> str:
-    return f"currency || ' ' || group_thousands(say({figure}, decimals))"
-
-
-def _share(whole: str) -> str:
-    """SQL for which part of the agreed amount this is, in brackets; nothing where it is all of it."""
-    return (
-        f"CASE WHEN part = whole THEN '' ELSE ' (' || group_thousands(CAST(part AS VARCHAR)) || ' of ' "
-        f"|| group_thousands(CAST(whole AS VARCHAR)) || counted || ' of ' || {_said(whole)} || ')' END"
-    )
-
-
-def bound(items: str, rates: str, reads: tuple[str, ...], into: str) -> tuple[Relation, ...]:
+def bound(items: str, prices: str, into: str) -> tuple[Relation, ...]:
     """Relations that hold priced items to the minimum and maximum of their charge, ending in `into`.
 
     `items`: item_id, currency, decimals, discountable, discount_rate, charge_minimum and charge_maximum AMOUNT (empty: none),
-    run_part and run_whole, the run's share of the period. `rates` is the SQL of their prices, `reads` the relations in it.
+    run_part and run_whole, the run's share of the period. `prices`: item_id, gross_raw, gross and tier_amounts of each.
 
-    `into` has a row for each item whose charge has either: gross, gross_raw, discount and discount_raw after both, in the
-    profile's order; `capped`, the gross without the minimum, for a period that may still come to more; working (JSON text) and
-    `told`, what a sentence says after the price.
+    `into` has a row for each item with a charge that has either: gross, gross_raw, discount and discount_raw after both, in the
+    profile's order; `capped`, the gross without the minimum, for a period that may still come to more; working (JSON text).
     """
     asked, agreed = f"{into}_asked", f"{into}_agreed"
     return (
         Relation(
             name=asked,
-            inputs=(items, *reads, "run_params", "term_profile"),
-            rows_from=_AGREED,
-            doc="Priced items beside the run's share of what their charge comes to at least and at most.",
+            inputs=(items, prices, "run_params", "term_profile"),
+            rows_from=("term_charges WHERE minimum IS NOT NULL OR maximum IS NOT NULL",),
+            doc="Priced items with the run's share of the least and the most that their charge comes to.",
             sql=f"""
-SELECT i.item_id, i.currency, i.decimals, r.gross_raw, r.gross, r.tier_amounts,
-    CASE WHEN i.discountable THEN i.discount_rate ELSE CAST(0 AS {RATE}) END AS discount_rate,
-    CAST({shared("i.charge_minimum", "i.run_part", "i.run_whole", "f.ratio_decimals")} AS {RAW}) AS minimum,
-    CAST({shared("i.charge_maximum", "i.run_part", "i.run_whole", "f.ratio_decimals")} AS {RAW}) AS maximum,
-    CAST(0 AS {AMOUNT}) AS previous, true AS closes, i.charge_minimum, i.charge_maximum, i.run_part AS part, i.run_whole AS whole,
-    CASE p.proration WHEN 'by_second' THEN ' seconds' ELSE ' days' END AS counted, p.rounding
-FROM {items} AS i
-JOIN {rates} AS r ON r.item_id = i.item_id
-CROSS JOIN run_params AS p
-CROSS JOIN term_profile AS f
-WHERE i.charge_minimum IS NOT NULL OR i.charge_maximum IS NOT NULL""",
+SELECT item.item_id, item.currency, item.decimals, priced.gross_raw, priced.gross, priced.tier_amounts,
+    CASE WHEN item.discountable THEN item.discount_rate ELSE CAST(0 AS {RATE}) END AS discount_rate,
+    CAST(share_owed(item.charge_minimum, item.run_part, item.run_whole, profile.ratio_decimals) AS {RAW}) AS minimum,
+    CAST(share_owed(item.charge_maximum, item.run_part, item.run_whole, profile.ratio_decimals) AS {RAW}) AS maximum,
+    CAST(0 AS {AMOUNT}) AS previous, true AS closes, item.run_part AS part, item.run_whole AS whole, params.rounding
+FROM {items} AS item
+JOIN {prices} AS priced ON priced.item_id = item.item_id
+CROSS JOIN run_params AS params
+CROSS JOIN term_profile AS profile
+WHERE item.charge_minimum IS NOT NULL OR item.charge_maximum IS NOT NULL""",
         ),
         *commit(asked, agreed),
         Relation(
             name=into,
             inputs=(asked, agreed),
             rows_from=(asked,),
-            doc="What those items come to, with the words for it.",
+            doc="What those items come to.",
             sql=f"""
-WITH held AS (
-    SELECT i.item_id, i.currency, i.decimals, i.gross_raw, i.gross, i.part, i.whole, i.counted, i.charge_minimum,
-        i.charge_maximum, settle(i.minimum, i.decimals, i.rounding) AS minimum,
-        settle(i.maximum, i.decimals, i.rounding) AS maximum, a.over, a.raised, a.discount, a.discount_raw,
-        CAST(i.gross - a.over + a.raised AS {AMOUNT}) AS held
-    FROM {asked} AS i
-    JOIN {agreed} AS a ON a.item_id = i.item_id
+WITH bounded AS (
+    SELECT asked.item_id, asked.decimals, asked.gross_raw, asked.gross, asked.part, asked.whole, agreed.over, agreed.raised,
+        agreed.discount, agreed.discount_raw, settle(asked.minimum, asked.decimals, asked.rounding) AS minimum,
+        settle(asked.maximum, asked.decimals, asked.rounding) AS maximum,
+        CAST(asked.gross - agreed.over + agreed.raised AS {AMOUNT}) AS bounded
+    FROM {asked} AS asked
+    JOIN {agreed} AS agreed ON agreed.item_id = asked.item_id
 )
-SELECT item_id, held AS gross, CASE WHEN over = 0 AND raised = 0 THEN gross_raw ELSE CAST(held AS {RAW}) END AS gross_raw,
+SELECT item_id, bounded AS gross, CASE WHEN over = 0 AND raised = 0 THEN gross_raw ELSE CAST(bounded AS {RAW}) END AS gross_raw,
     discount, discount_raw, CAST(gross - over AS {AMOUNT}) AS capped,
     CAST(json_object('minimum', say(minimum, decimals), 'maximum', say(maximum, decimals), 'charged', say(gross, decimals),
-        'cut', say(over, decimals), 'raised', say(raised, decimals), 'part', part, 'whole', whole) AS VARCHAR) AS working,
-    CASE WHEN over > 0 THEN ' = ' || {_said("gross")} || '; cut by ' || {_said("over")} || ' to the maximum of '
-            || {_said("maximum")} || {_share("charge_maximum")}
-        WHEN raised > 0 THEN CASE WHEN gross = 0 THEN '' ELSE ' = ' || {_said("gross")} END || '; raised by ' || {_said("raised")}
-            || ' to the minimum of ' || {_said("minimum")} || {_share("charge_minimum")}
-            || CASE WHEN discount <> 0 AND held <> minimum THEN ' after discount' ELSE '' END
-        ELSE '' END AS told
-FROM held""",
+        'cut', say(over, decimals), 'raised', say(raised, decimals), 'part', part, 'whole', whole) AS VARCHAR) AS working
+FROM bounded""",
         ),
     )

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from billing_recon.compute.relation import Relation, load
 
+ENGINE_OUTPUT: tuple[Relation, ...] = load(
+    __package__, "mapped_keys", "engine_superseded", "engine_lines", "engine_invoices", "set_aside"
+)
+"""The billing engine's output as known at the end of the day, other layers' names for ours, and quarantined values."""
+
 LATEST: tuple[Relation, ...] = load(
     __package__,
     *("payment_versions", "latest_payments", "entry_versions", "latest_entries"),
@@ -26,3 +31,13 @@ REVERSALS: tuple[Relation, ...] = load(
 
 No step of the day: they are built on request over all lines known by a day (day.credit_notes).
 """
+
+BILLS: tuple[Relation, ...] = load(
+    __package__,
+    *("issued_lines", "expected_ahead", "issued_ahead", "bills", "billed_periods"),
+    *("charge_parts", "billed_lines", "stray_bills"),
+)
+"""Which bill answers which expected period, which repeats another, and which lines are one charge."""
+
+LINES: tuple[Relation, ...] = load(__package__, "match_expected", "line_matches", "line_items")
+"""Expected and billed lines in pairs. Tolerances are applied later, in breaks."""

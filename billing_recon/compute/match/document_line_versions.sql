@@ -1,5 +1,5 @@
--- Lines of documents delivered more than once, one row per delivery.
--- `holds`: it is the latest; `known_on`: the day of the first.
+-- Lines of documents delivered more than once, one row per delivery. `holds`: it is the latest; `known_on`: the day of
+-- the first.
 -- inputs: rendered_lines
 -- rows from: rendered_lines
 SELECT

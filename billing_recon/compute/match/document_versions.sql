@@ -1,5 +1,5 @@
--- Documents delivered more than once, one row per delivery.
--- `holds`: it is the latest; `known_on`: the day of the first.
+-- Documents delivered more than once, one row per delivery. `holds`: it is the latest; `known_on`: the day of the
+-- first.
 -- inputs: rendered_invoices
 -- rows from: rendered_invoices
 SELECT

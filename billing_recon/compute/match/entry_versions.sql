@@ -1,5 +1,5 @@
--- Ledger entries delivered more than once, one row per delivery.
--- `holds`: it is the latest; `known_on`: the day of the first.
+-- Ledger entries delivered more than once, one row per delivery. `holds`: it is the latest; `known_on`: the day of the
+-- first.
 -- inputs: ledger_entries
 -- rows from: ledger_entries
 SELECT

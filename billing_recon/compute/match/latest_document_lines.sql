@@ -1,5 +1,5 @@
--- Lines of documents, each in its latest version.
--- `known_on`: the day it was first observed; `changed_on`: the day of the version that holds.
+-- Lines of documents, each in its latest version. `known_on`: the day it was first observed; `changed_on`: the day of
+-- the version that holds.
 -- inputs: rendered_lines, document_line_versions
 -- kept: no
 SELECT

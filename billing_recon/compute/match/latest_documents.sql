@@ -1,5 +1,5 @@
--- Documents, each in its latest version, with invoice and customer under our names.
--- `known_on`: the day it was first observed; `changed_on`: the day of the version that holds.
+-- Documents, each in its latest version, with invoice and customer under our names. `known_on`: the day it was first
+-- observed; `changed_on`: the day of the version that holds.
 -- inputs: rendered_invoices, document_versions, mapped_keys
 -- kept: no
 SELECT

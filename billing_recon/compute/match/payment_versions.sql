@@ -1,5 +1,5 @@
--- Payments delivered more than once, one row per delivery.
--- `holds`: it is the latest; `known_on`: the day of the first.
+-- Payments delivered more than once, one row per delivery. `holds`: it is the latest; `known_on`: the day of the
+-- first.
 -- inputs: payments
 -- rows from: payments
 SELECT

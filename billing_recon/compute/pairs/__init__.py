@@ -23,3 +23,9 @@ PAID: tuple[Relation, ...] = load(__package__, "invoice_money", "paid_placed", "
 
 METERED: tuple[Relation, ...] = load(__package__, "metered_placed", "metered_findings", "metered_assessed")
 """Usage against what the engine metered, in units, per subscription and meter."""
+EXPECTED_BILLED: tuple[Relation, ...] = load(
+    __package__,
+    *("wrong_customers", "unbilled_periods", "whole_faults"),
+    *("expected_billed_findings", "expected_billed_assessed"),
+)
+"""Our own rating against the engine's lines, from whole invoices down to single lines."""

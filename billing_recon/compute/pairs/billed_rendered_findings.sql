@@ -79,9 +79,13 @@ SELECT
     header.subscription_id, header.currency, header.cohort, 'control' AS variant, header.billed, header.rendered,
     header.delta, header.document_id AS identity, true AS compared,
     CASE
-        WHEN header.other_customer IS NOT NULL THEN 'document_customer' WHEN header.has_lines THEN 'document_rest'
+        WHEN header.other_customer IS NOT NULL AND header.delta = 0 THEN 'document_customer'
+        WHEN header.other_customer IS NOT NULL THEN 'document_customer_and_amount'
+        WHEN header.has_lines THEN 'document_rest'
         WHEN header.billed <> header.rendered THEN 'document_payable'
-        WHEN header.delta <> 0 THEN 'document_total' ELSE 'document_figure'
+        WHEN header.delta <> 0 THEN 'document_total'
+        WHEN header.tax_delta <> 0 THEN 'document_tax'
+        WHEN header.subtotal_delta <> 0 THEN 'document_subtotal' ELSE 'document_discount'
     END AS sentence,
     to_json(struct_pack(
         document_id := header.document_id, other_customer := header.other_customer,

@@ -39,8 +39,9 @@ SELECT
         WHEN placed.code = 'CURRENCY_FX' AND placed.booked IS NULL THEN 'booked_in_other_currency'
         WHEN placed.code = 'CURRENCY_FX' THEN 'booked_in_unbilled_currency'
         WHEN placed.code = 'LEDGER_MISSING' THEN 'invoice_not_booked'
-        WHEN placed.code = 'KEY_UNMAPPED' AND starts_with(placed.invoice_id, 'journal ') THEN 'journal_without_invoice'
-        WHEN placed.code = 'KEY_UNMAPPED' THEN 'journal_unmapped'
+        WHEN placed.code = 'KEY_UNMAPPED' AND NOT starts_with(placed.invoice_id, 'journal ') THEN 'journal_unmapped'
+        WHEN placed.code = 'KEY_UNMAPPED' AND doubtful.journal_id IS NOT NULL THEN 'journal_in_doubt'
+        WHEN placed.code = 'KEY_UNMAPPED' THEN 'journal_without_invoice'
         WHEN placed.code = 'RECORD_QUARANTINED' THEN 'entries_quarantined'
         WHEN placed.code = 'REVERSAL_NOT_PROPAGATED' AND placed.status = 'missing' THEN 'credit_not_booked'
         WHEN placed.code = 'REVERSAL_NOT_PROPAGATED' THEN 'void_booked'
@@ -55,10 +56,10 @@ SELECT
     END AS sentence,
     to_json(struct_pack(
         billed := coalesce(placed.billed, 0), booked := coalesce(placed.booked, 0), journals := placed.journals,
-        journal_id := placed.journal_id, in_doubt := doubtful.journal_id IS NOT NULL, issued_on := placed.issued_on,
-        posted_on := placed.posted_on, lag_days := params.ledger_lag_days, other_customer := placed.other_customer,
-        net := placed.net, revenue := placed.revenue, tax := placed.tax, booked_tax := placed.booked_tax,
-        credit := placed.credit, booked_credits := placed.booked_credits, unbalanced := placed.unbalanced
+        journal_id := placed.journal_id, issued_on := placed.issued_on, posted_on := placed.posted_on,
+        lag_days := params.ledger_lag_days, other_customer := placed.other_customer, net := placed.net,
+        revenue := placed.revenue, tax := placed.tax, booked_tax := placed.booked_tax, credit := placed.credit,
+        booked_credits := placed.booked_credits, unbalanced := placed.unbalanced
     )) AS facts,
     'ledger_entries' AS layer, cited.sources,
     json_object(

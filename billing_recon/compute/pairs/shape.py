@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from billing_recon.compute.money import AMOUNT
-from billing_recon.core.reason import STAGE_CODES, Code
 
 STAGES = "STRUCT(code VARCHAR, amount DECIMAL(38,12))[]"
 SOURCES = 'STRUCT("table" VARCHAR, file VARCHAR, "row" BIGINT)[]'
@@ -31,8 +30,6 @@ FINDING: dict[str, str] = {
     "compared": "BOOLEAN",
     "sentence": "VARCHAR",
     "facts": "JSON",
-    "template": "VARCHAR",
-    "figures": f"{AMOUNT}[]",
     "layer": "VARCHAR",
     "sources": SOURCES,
     "evidence": "JSON",
@@ -42,8 +39,7 @@ FINDING: dict[str, str] = {
 `identity`: what the break's id needs beyond the ids in the other columns, never the day and never an amount. `stages`: parts
 of the delta by code, empty for one part of the finding's own code. `compared`: both layers have the item, so that a
 tolerance may apply. `sentence`: which sentence of `explain` states the finding, with the figures in `facts`
-(to_json of a struct, amounts exact). `template` and `figures`: the former way, until every pair states facts.
-`layer`: the table at fault. `evidence`: what the break keeps as evidence, an object.
+(to_json of a struct, amounts exact). `layer`: the table at fault. `evidence`: what the break keeps as evidence, an object.
 """
 
 ASSESSED: dict[str, str] = {
@@ -66,42 +62,11 @@ ASSESSED: dict[str, str] = {
 `meter` where the amounts are units of it, which have no currency."""
 
 
-def columns(shape: dict[str, str], given: dict[str, str]) -> str:
-    """A select list of the shape's columns in order, typed; what is not given is NULL.
-
-    >>> columns({"a": "INTEGER", "b": "VARCHAR"}, {"b": "'x'"})
-    "CAST(NULL AS INTEGER) AS a, CAST('x' AS VARCHAR) AS b"
-    """
-    unknown = set(given) - set(shape)
-    assert not unknown, f"not columns of the shape: {sorted(unknown)}"
-    return ", ".join(f"CAST({given.get(name, 'NULL')} AS {kind}) AS {name}" for name, kind in shape.items())
-
-
 def _empty(name: str, shape: dict[str, str]) -> str:
-    return f"CREATE MACRO {name}() AS TABLE SELECT {columns(shape, {})} WHERE false"
+    columns = ", ".join(f"CAST(NULL AS {kind}) AS {column}" for column, kind in shape.items())
+    return f"CREATE MACRO {name}() AS TABLE SELECT {columns} WHERE false"
 
 
 SHAPES: tuple[str, ...] = (_empty("no_finding", FINDING), _empty("no_assessed", ASSESSED))
 """Table macros without rows that end a pair's statement: `UNION ALL BY NAME SELECT * FROM no_finding()`. They give it every
 column of the shape with its type, so that each branch states only what it has."""
-
-
-def source(table: str, file: str, row: str) -> str:
-    """One source row as SQL."""
-    return f'struct_pack("table" := \'{table}\', file := {file}, "row" := {row})'
-
-
-def signed(figure: str, number: int) -> str:
-    """Placeholder `number` of a template with the sign of `figure`, as an SQL string: +6.00 or -6.00."""
-    return f"CASE WHEN {figure} < 0 THEN '{{{number}}}' ELSE '+{{{number}}}' END"
-
-
-def counted(figure: str) -> str:
-    """A quantity for a sentence: 12,400."""
-    return f"group_thousands(say_quantity({figure}))"
-
-
-_ORDER: tuple[Code, ...] = tuple(code for codes in STAGE_CODES.values() for code in codes)
-
-CODE_ORDER = "[" + ", ".join(f"'{code.value}'" for code in _ORDER) + "]"
-"""Every code in the order of the stages, as an SQL list for list_position."""

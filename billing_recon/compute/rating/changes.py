@@ -40,24 +40,28 @@ SELECT item_id, changed_at AS begins, period_ends AS ends, period_begins, period
             inputs=(asked, remaining, "term_profile", "run_params"),
             doc="What is given back for the old and charged for the new.",
             sql=f"""
-SELECT c.item_id, c.ratio, c.credit_raw, settle(c.credit_raw, c.decimals, c.rounding) AS credit, c.charge_raw,
-    settle(c.charge_raw, c.decimals, c.rounding) AS charge,
-    CAST(settle(c.charge_raw, c.decimals, c.rounding) - settle(c.credit_raw, c.decimals, c.rounding) AS {AMOUNT}) AS net
-FROM (
-    SELECT o.item_id, o.decimals, r.rounding, o.ratio, o.charge_raw,
-        CAST(CASE WHEN p.credit_cap = 'none' OR o.paid IS NULL OR o.same_price THEN greatest(o.unused, 0)
-            ELSE {capped("o.unused", "o.paid", "coalesce(o.credited, 0)")} END AS {RAW}) AS credit_raw
-    FROM (
-        SELECT a.item_id, a.decimals, a.paid, a.credited, a.same_price, s.ratio,
-            CASE WHEN a.old_price IS NULL THEN CAST(0 AS {RAW})
-                ELSE part_of(extend(a.old_quantity, a.old_price), s.ratio) END AS unused,
-            CASE WHEN a.new_price IS NULL THEN CAST(0 AS {RAW})
-                ELSE part_of(extend(a.new_quantity, a.new_price), s.ratio) END AS charge_raw
-        FROM {asked} AS a
-        JOIN {remaining} AS s ON s.item_id = a.item_id
-    ) AS o
-    CROSS JOIN term_profile AS p
-    CROSS JOIN run_params AS r
-) AS c""",
+WITH owed AS (
+    SELECT asked.item_id, asked.decimals, asked.paid, coalesce(asked.credited, 0) AS credited, asked.same_price, remaining.ratio,
+        CASE WHEN asked.old_price IS NULL THEN CAST(0 AS {RAW})
+            ELSE part_of(extend(asked.old_quantity, asked.old_price), remaining.ratio) END AS unused,
+        CASE WHEN asked.new_price IS NULL THEN CAST(0 AS {RAW})
+            ELSE part_of(extend(asked.new_quantity, asked.new_price), remaining.ratio) END AS charge_raw
+    FROM {asked} AS asked
+    JOIN {remaining} AS remaining ON remaining.item_id = asked.item_id
+),
+bounded AS (
+    SELECT item_id, decimals, rounding, ratio, charge_raw,
+        CAST(CASE WHEN credit_cap = 'none' OR paid IS NULL OR same_price THEN greatest(unused, 0)
+            ELSE {capped("unused", "paid", "credited")} END AS {RAW}) AS credit_raw
+    FROM owed
+    CROSS JOIN term_profile AS profile
+    CROSS JOIN run_params AS params
+),
+settled AS (
+    SELECT item_id, ratio, credit_raw, charge_raw, settle(credit_raw, decimals, rounding) AS credit,
+        settle(charge_raw, decimals, rounding) AS charge
+    FROM bounded
+)
+SELECT item_id, ratio, credit_raw, credit, charge_raw, charge, CAST(charge - credit AS {AMOUNT}) AS net FROM settled""",
         ),
     )

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from billing_recon.compute.money import AMOUNT, RATE, RAW
+from billing_recon.compute.money import AMOUNT, RAW
 from billing_recon.compute.relation import Relation
-
-STEPS = ("discount", "maximum", "minimum")
 
 
 def discount(gross: str, tier_amounts: str, rate: str, decimals: str, rounding: str) -> str:
@@ -41,12 +39,13 @@ def commit(priced: str, into: str) -> tuple[Relation, ...]:
             doc="Each item after the first of the three adjustments, the second, and the third.",
             sql=f"""
 WITH agreed AS (
-    SELECT i.item_id, i.decimals, i.gross, i.tier_amounts, i.discount_rate, i.previous, i.closes, r.rounding,
-        string_split(p.step_order, ',') AS steps,
-        settle(i.minimum, i.decimals, r.rounding) AS minimum, settle(i.maximum, i.decimals, r.rounding) AS maximum
-    FROM {priced} AS i
-    CROSS JOIN term_profile AS p
-    CROSS JOIN run_params AS r
+    SELECT item.item_id, item.decimals, item.gross, item.tier_amounts, item.discount_rate, item.previous, item.closes,
+        params.rounding, string_split(profile.step_order, ',') AS steps,
+        settle(item.minimum, item.decimals, params.rounding) AS minimum,
+        settle(item.maximum, item.decimals, params.rounding) AS maximum
+    FROM {priced} AS item
+    CROSS JOIN term_profile AS profile
+    CROSS JOIN run_params AS params
 ),
 unadjusted AS (
     SELECT item_id, decimals, tier_amounts, discount_rate, previous, closes, rounding, steps, minimum, maximum, gross AS net0
@@ -92,6 +91,3 @@ def _step(number: int, source: str) -> str:
 
 def _taken(step: str) -> str:
     return f"CASE '{step}' WHEN steps[1] THEN net0 - net1 WHEN steps[2] THEN net1 - net2 ELSE net2 - net3 END"
-
-
-__all__ = ["RATE", "STEPS", "commit"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing_recon.compute.rating.model import Sources, said_units, text
+from billing_recon.compute.rating.model import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,15 +15,9 @@ class Dynamic:
     doc: str = "metered cost x multiplier (docs/rating.md, rule 5)"
 
     unit_price: None = None
-    amount: str = "extend(t.total, t.multiplier)"
-    earlier: str = "extend(t.prior, t.multiplier)"
+    amount: str = "extend(item.total, item.multiplier)"
+    earlier: str = "extend(item.prior, item.multiplier)"
+    working: str = json_text(cost="say_quantity(item.total - item.prior)", multiplier="plain(item.multiplier)")
 
-    def steps(self, at: Sources) -> None:
+    def steps(self, terms: str) -> None:
         return None
-
-    def words(self, at: Sources) -> str:
-        return f"""
-SELECT part_id, '{{"cost":"' || say_quantity(total - prior) || '","multiplier":"' || {text("multiplier")} || '"}}' AS steps,
-    'cost of ' || currency || ' ' || {said_units("total - prior")} || CASE WHEN multiplier = 1 THEN ''
-        ELSE ' times ' || {text("multiplier")} END AS phrase
-FROM {at.terms} WHERE model = '{self.name}'"""

@@ -5,30 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing_recon.compute.money import RAW
-from billing_recon.compute.rating.model import Sources, said_price, text
+from billing_recon.compute.rating.model import json_text
+
+_BILLED = "CASE item.due WHEN 'in_advance' THEN item.opens ELSE item.closes END"
 
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """The amount once a period: with its first part where it is due in advance, with its last where in arrears."""
+    """The amount once a period: with its first part if due in advance, with its last if due in arrears."""
 
     name: str = "flat"
     doc: str = "amount (ARCHITECTURE 2, rule 6)"
 
-    unit_price: str = "t.amount"
-    amount: str = (
-        f"CASE WHEN CASE t.due WHEN 'in_advance' THEN t.opens ELSE t.closes END THEN CAST(t.amount AS {RAW}) "
-        f"ELSE CAST(0 AS {RAW}) END"
-    )
+    unit_price: str = "item.amount"
+    amount: str = f"CASE WHEN {_BILLED} THEN CAST(item.amount AS {RAW}) ELSE CAST(0 AS {RAW}) END"
     earlier: None = None
+    working: str = json_text(amount="plain(item.amount)")
 
-    def steps(self, at: Sources) -> None:
+    def steps(self, terms: str) -> None:
         return None
-
-    def words(self, at: Sources) -> str:
-        return f"""
-SELECT part_id, '{{"amount":"' || {text("amount")} || '"}}' AS steps,
-    CASE WHEN CASE due WHEN 'in_advance' THEN opens ELSE closes END THEN 'flat fee of ' || {said_price("amount")}
-        ELSE 'flat fee billed with the ' || CASE due WHEN 'in_advance' THEN 'first' ELSE 'last' END || ' part of the period'
-    END AS phrase
-FROM {at.terms} WHERE model = '{self.name}'"""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing_recon.compute.rating.model import Sources
-from billing_recon.compute.rating.tiers import graduated_steps, graduated_words, through
+from billing_recon.compute.rating.tiers import GRADUATED_WORKING, graduated_steps, through
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +15,9 @@ class Graduated:
     doc: str = "each tier's units at its own price, plus the flat fee of each tier entered (ARCHITECTURE 2, rule 6)"
 
     unit_price: None = None
-    amount: str = through("t.total", "s")
-    earlier: str = through("t.prior", "p")
+    amount: str = through("item.total", "tier")
+    earlier: str = through("item.prior", "earlier_tier")
+    working: str = GRADUATED_WORKING
 
-    def steps(self, at: Sources) -> str:
-        return graduated_steps(at, self.name)
-
-    def words(self, at: Sources) -> str:
-        return graduated_words(at, self.name)
+    def steps(self, terms: str) -> str:
+        return graduated_steps(terms, self.name)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing_recon.compute.money import PRICE
-from billing_recon.compute.rating.model import Sources, said_price, said_units, text
 
-_PRICE = f"coalesce(k.unit_price, t.unit_price, CAST(0 AS {PRICE}))"
+_PRICE = f"coalesce(cell.unit_price, item.unit_price, CAST(0 AS {PRICE}))"
+_UNITS = "say_quantity(item.total - item.prior)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,22 +18,9 @@ class Matrix:
     doc: str = "for each combination of dimensions, its units x its price (docs/rating.md, rule 5)"
 
     unit_price: str = _PRICE
-    amount: str = f"extend(t.total, {_PRICE})"
-    earlier: str = f"extend(t.prior, {_PRICE})"
+    amount: str = f"extend(item.total, {_PRICE})"
+    earlier: str = f"extend(item.prior, {_PRICE})"
+    working: str = f"CAST(json_object('cell', item.cell, 'units', {_UNITS}, 'unit_price', plain({_PRICE})) AS VARCHAR)"
 
-    def steps(self, at: Sources) -> None:
+    def steps(self, terms: str) -> None:
         return None
-
-    def words(self, at: Sources) -> str:
-        return f"""
-SELECT part_id, CAST(json_object('cell', cell, 'units', say_quantity(total - prior), 'unit_price', {text("price")}) AS VARCHAR)
-        AS steps,
-    {said_units("total - prior")} || ' ' || noun || CASE WHEN cell IS NULL THEN '' ELSE ' (' || array_to_string(list_transform(
-        string_split(cell, '|'), lambda one: coalesce(nullif(one, ''), 'none')), ', ') || ')' END
-        || ' at ' || {said_price("price")} AS phrase
-FROM (
-    SELECT t.part_id, t.total, t.prior, t.noun, t.cell, t.currency, t.decimals, {_PRICE} AS price
-    FROM {at.terms} AS t
-    LEFT JOIN term_cells AS k ON k.term_no = t.term_no AND k.cell = t.cell
-    WHERE t.model = '{self.name}'
-) AS celled"""

@@ -21,7 +21,7 @@ def meter(items: str, events: str, into: str, *, seconds: str | None = None) -> 
     The latest value is the one of the last event in the order given. time_weighted takes each value as a change that holds
     until the period ends: value x seconds left / the period's seconds, kept at the ten decimals of a quantity.
     """
-    whole = f"i.{seconds}" if seconds else "datediff('second', i.begins, i.ends)"
+    whole = f"item.{seconds}" if seconds else "datediff('second', item.begins, item.ends)"
     return (
         Relation(
             name=into,
@@ -29,20 +29,21 @@ def meter(items: str, events: str, into: str, *, seconds: str | None = None) -> 
             rows_from=(events,),
             doc="Units and number of events, per item, bucket and cell.",
             sql=f"""
+WITH placed AS (
+    SELECT item.item_id, item.aggregation, event.event_no, event.counted, event.cell, CAST(event.value AS {QUANTITY}) AS value,
+        CASE item.bucket WHEN 'hour' THEN date_trunc('hour', event.event_time)
+            WHEN 'day' THEN CAST(date_trunc('day', event.event_time) AS TIMESTAMP) END AS bucket,
+        CASE WHEN item.aggregation = 'time_weighted' THEN share(event.value,
+            datediff('second', greatest(event.event_time, item.begins), item.ends), {whole}) END AS weighted
+    FROM {events} AS event
+    JOIN {items} AS item ON item.item_id = event.item_id
+)
 SELECT item_id, bucket, cell,
     CAST(CASE max(aggregation) WHEN 'count' THEN count(*) WHEN 'unique_count' THEN count(DISTINCT counted)
         WHEN 'max' THEN max(value) WHEN 'latest' THEN arg_max(value, event_no) WHEN 'time_weighted' THEN sum(weighted)
         ELSE sum(value) END AS {QUANTITY}) AS quantity,
     count(*) AS events
-FROM (
-    SELECT i.item_id, i.aggregation, e.event_no, e.counted, e.cell, CAST(e.value AS {QUANTITY}) AS value,
-        CASE i.bucket WHEN 'hour' THEN date_trunc('hour', e.event_time) WHEN 'day' THEN CAST(date_trunc('day', e.event_time) AS TIMESTAMP) END
-            AS bucket,
-        CASE WHEN i.aggregation = 'time_weighted' THEN share(e.value,
-            datediff('second', greatest(e.event_time, i.begins), i.ends), {whole}) END AS weighted
-    FROM {events} AS e
-    JOIN {items} AS i ON i.item_id = e.item_id
-) AS placed
+FROM placed
 GROUP BY item_id, bucket, cell""",
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from billing_recon.compute.rating.model import Sources, said_price, said_units, text
+from billing_recon.compute.rating.model import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,16 +14,10 @@ class PerUnit:
     name: str = "per_unit"
     doc: str = "units x unit_price (ARCHITECTURE 2, rule 6)"
 
-    unit_price: str = "t.unit_price"
-    amount: str = "extend(t.total, t.unit_price)"
-    earlier: str = "extend(t.prior, t.unit_price)"
+    unit_price: str = "item.unit_price"
+    amount: str = "extend(item.total, item.unit_price)"
+    earlier: str = "extend(item.prior, item.unit_price)"
+    working: str = json_text(units="say_quantity(item.total - item.prior)", unit_price="plain(item.unit_price)")
 
-    def steps(self, at: Sources) -> None:
+    def steps(self, terms: str) -> None:
         return None
-
-    def words(self, at: Sources) -> str:
-        return f"""
-SELECT part_id, '{{"units":"' || say_quantity(total - prior) || '","unit_price":"' || {text("unit_price")} || '"}}' AS steps,
-    {said_units("total - prior")} || ' ' || noun || CASE WHEN free_units = 0 THEN ''
-        ELSE ' above the ' || {said_units("free_units")} || ' included' END || ' at ' || {said_price("unit_price")} AS phrase
-FROM {at.terms} WHERE model = '{self.name}'"""

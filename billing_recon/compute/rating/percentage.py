@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing_recon.compute.money import QUANTITY, RAW
-from billing_recon.compute.rating.model import Sources, said_price, said_units, text
 
-_UNITS = f"CAST(coalesce(e.paid_units, t.total - t.prior) AS {QUANTITY})"
-_EVENTS = "CAST(CASE WHEN t.total = 0 THEN 0 ELSE coalesce(e.paid_events, t.events, 0) END AS BIGINT)"
-_PERCENT = text("apply_rate(100, rate)")
+_UNITS = f"CAST(coalesce(sums.paid_units, item.total - item.prior) AS {QUANTITY})"
+_EVENTS = "CAST(CASE WHEN item.total = 0 THEN 0 ELSE coalesce(sums.paid_events, item.events, 0) END AS BIGINT)"
+_METERED = "coalesce(CAST(coalesce(sums.events, item.events) AS VARCHAR), 'null')"
+
+
+def _bound(name: str) -> str:
+    return f"""',"event_{name}":' || coalesce('"' || plain(item.event_{name}) || '"', 'null')"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,33 +28,14 @@ class Percentage:
 
     unit_price: None = None
     amount: str = (
-        f"CASE WHEN e.bounded IS NOT NULL THEN e.bounded "
-        f"ELSE CAST(extend({_UNITS}, t.rate) + extend({_EVENTS}, t.event_fee) AS {RAW}) END"
+        f"CASE WHEN sums.bounded IS NOT NULL THEN sums.bounded "
+        f"ELSE CAST(extend({_UNITS}, item.rate) + extend({_EVENTS}, item.event_fee) AS {RAW}) END"
     )
     earlier: None = None
+    working: str = f"""'{{"units":"' || say_quantity(item.total) || '","paid_units":"' || say_quantity({_UNITS})
+        || '","rate":"' || plain(item.rate) || '","events":' || {_METERED}
+        || ',"paid_events":' || CAST({_EVENTS} AS VARCHAR) || ',"event_fee":"' || plain(item.event_fee) || '"'
+        || CASE WHEN sums.bounded IS NULL THEN '' ELSE {_bound("minimum")} || {_bound("maximum")} END || '}}'"""
 
-    def steps(self, at: Sources) -> None:
+    def steps(self, terms: str) -> None:
         return None
-
-    def words(self, at: Sources) -> str:
-        return f"""
-SELECT part_id,
-    '{{"units":"' || say_quantity(total) || '","paid_units":"' || say_quantity(paid_units) || '","rate":"' || {text("rate")}
-        || '","events":' || coalesce(CAST(events AS VARCHAR), 'null') || ',"paid_events":' || CAST(paid_events AS VARCHAR)
-        || ',"event_fee":"' || {text("event_fee")} || '"' || CASE WHEN bounded IS NULL THEN '' ELSE
-            ',"event_minimum":' || coalesce('"' || {text("event_minimum")} || '"', 'null')
-            || ',"event_maximum":' || coalesce('"' || {text("event_maximum")} || '"', 'null') END || '}}' AS steps,
-    {_PERCENT} || '% of ' || {said_units("paid_units")} || CASE WHEN paid_units = total THEN ' ' || noun
-        ELSE ' above the ' || {said_units("total - paid_units")} || ' free ' || noun END
-        || CASE WHEN event_fee = 0 OR paid_events = 0 THEN '' ELSE ' plus ' || group_thousands(CAST(paid_events AS VARCHAR))
-            || CASE WHEN paid_events = 1 THEN ' event' ELSE ' events' END || ' at ' || {said_price("event_fee")} END
-        || CASE WHEN bounded IS NULL THEN '' ELSE ', each' || CASE WHEN event_minimum IS NULL THEN '' ELSE
-            ' at least ' || {said_price("event_minimum")} END || CASE WHEN event_maximum IS NULL THEN '' ELSE
-            ' at most ' || {said_price("event_maximum")} END END AS phrase
-FROM (
-    SELECT t.part_id, t.total, t.noun, t.currency, t.decimals, t.rate, t.event_fee, t.event_minimum, t.event_maximum,
-        coalesce(e.events, t.events) AS events, e.bounded, {_UNITS} AS paid_units, {_EVENTS} AS paid_events
-    FROM {at.terms} AS t
-    LEFT JOIN {at.paid} AS e ON e.part_id = t.part_id
-    WHERE t.model = '{self.name}'
-) AS paid"""

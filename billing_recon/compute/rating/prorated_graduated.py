@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing_recon.compute.money import RAW
-from billing_recon.compute.rating.model import Sources, said_units
+from billing_recon.compute.rating.model import json_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,24 +26,17 @@ class ProratedGraduated:
 
     unit_price: None = None
     amount: str = (
-        f"CAST(CASE WHEN coalesce(e.ends, 0) < 0 THEN 0 WHEN coalesce(e.shared, 0) = 0 THEN e.first_fee "
-        f"ELSE greatest(e.moved, 0) + e.fees END AS {RAW})"
+        "CAST(CASE WHEN coalesce(sums.ends, 0) < 0 THEN 0 WHEN coalesce(sums.shared, 0) = 0 THEN sums.first_fee "
+        f"ELSE greatest(sums.moved, 0) + sums.fees END AS {RAW})"
     )
     earlier: None = None
+    working: str = json_text(
+        full_units="say_quantity(sums.ends)",
+        most_units="say_quantity(sums.most)",
+        prorated_units="say_quantity(sums.shared)",
+        units_amount="plain(sums.moved)",
+        fees="plain(sums.fees)",
+    )
 
-    def steps(self, at: Sources) -> None:
+    def steps(self, terms: str) -> None:
         return None
-
-    def words(self, at: Sources) -> str:
-        return f"""
-SELECT part_id,
-    '{{"full_units":"' || say_quantity(ends) || '","most_units":"' || say_quantity(most) || '","prorated_units":"'
-        || say_quantity(shared) || '","units_amount":"' || rtrim(rtrim(CAST(moved AS VARCHAR), '0'), '.') || '","fees":"'
-        || rtrim(rtrim(CAST(fees AS VARCHAR), '0'), '.') || '"}}' AS steps,
-    {said_units("shared")} || ' prorated ' || noun || ' (' || {said_units("ends")} || ' in full) in graduated tiers' AS phrase
-FROM (
-    SELECT t.part_id, t.noun, e.ends, e.most, e.shared, e.moved, e.fees
-    FROM {at.terms} AS t
-    JOIN {at.weighed} AS e ON e.part_id = t.part_id
-    WHERE t.model = '{self.name}'
-) AS weighed"""

@@ -74,7 +74,6 @@ EXPECTED_LINES = TableSpec(
         Column("duplicate_quantity", Q, doc="collapsed duplicates within the period, not in quantity"),
         Column("superseded_quantity", Q, doc="corrected away within the period, not in quantity"),
         Column("working", J, doc="tiers, proration days, versions"),
-        Column("sentence", doc="how the total is computed, for a reader"),
     ),
     key=("expected_line_id",),
     own_day="due_on",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar
 
 import pytest
 
+from billing_recon.compute.expect import RELATIONS
+from billing_recon.core.catalog import Allowance, Contract, Coupon, Credit, Discount
 from billing_recon.core.company import Profile
+from billing_recon.explain.withheld import REASONS
 from billing_recon_tests.compute.small_company import SmallCompany, catalog, rows
 
 BASE = '{charge_id: base, kind: subscription, model: flat, amount: "100"}'
@@ -45,7 +49,7 @@ def total(known: SmallCompany) -> Decimal:
 
 def withheld(known: SmallCompany) -> tuple[str, str]:
     ((reason, sentence),) = [
-        (r["reason"], r["sentence"]) for r in rows(known.rated(), "SELECT reason, sentence FROM unrated")
+        (r["reason"], r["sentence"]) for r in rows(known.rated(), "SELECT reason, sentence FROM withheld")
     ]
     assert known.expected() == []
     return reason, sentence
@@ -374,3 +378,14 @@ class TestEntitlements:
 
     def test_where_nothing_is_included_nothing_is_told(self) -> None:
         assert self.told("2026-03-02", ("100", "2026-03-02"), charge=USAGE) == []
+
+
+def test_the_terms_that_are_read_are_those_of_the_contract_model() -> None:
+    (terms,) = (relation for relation in RELATIONS if relation.name == "contract_terms")
+    listed = [re.findall(r"'(\w+)'", names) for names in re.findall(r"other_names\([^\[]*\[([^\]]*)\]", terms.sql)]
+    assert listed == [list(model.model_fields) for model in (Contract, Discount, Coupon, Credit, Allowance)]
+
+
+def test_every_reason_for_withholding_has_a_sentence() -> None:
+    (judged,) = (relation for relation in RELATIONS if relation.name == "judged_runs")
+    assert set(re.findall(r"THEN '(\w+)'", judged.sql)) == set(REASONS)

@@ -26,7 +26,7 @@ def company(*charges: str, since: str = "2026-03-01", used: str | None = None, *
 
 
 def unrated(known: SmallCompany) -> list[tuple[str, str]]:
-    return [(row["reason"], row["sentence"]) for row in rows(known.rated(), "SELECT reason, sentence FROM unrated")]
+    return [(row["reason"], row["sentence"]) for row in rows(known.rated(), "SELECT reason, sentence FROM withheld")]
 
 
 def test_under_lago_no_usage_bills_the_first_tiers_fee_and_by_default_nothing() -> None:

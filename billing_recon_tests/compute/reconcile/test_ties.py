@@ -36,11 +36,11 @@ def items(outcome: Outcome, pair: str) -> list[tuple[str, str, str]]:
 def test_equal_figures_tie_and_match_without_further_comparison() -> None:
     world = World()
     in_order(world, "INV-1")
-    outcome = world.run("billed_booked")
-    assert untied(outcome) == {"rendered": [], "booked": []}
-    assert outcome.rows("FROM booked_placed") == outcome.rows("FROM rendered_placed") == []
-    assert items(outcome, "billed_booked") == [("INV-1", "USD", "matched")]
-    assert items(outcome, "billed_rendered") == [("INV-1", "USD", "matched")]
+    booked, rendered = world.run("billed_booked"), world.run("billed_rendered")
+    assert untied(booked) == {"rendered": [], "booked": []}
+    assert booked.rows("FROM booked_placed") == rendered.rows("FROM rendered_placed") == []
+    assert items(booked, "billed_booked") == [("INV-1", "USD", "matched")]
+    assert items(rendered, "billed_rendered") == [("INV-1", "USD", "matched")]
 
 
 def test_an_invoice_that_ties_in_one_currency_only_is_compared_in_both() -> None:
@@ -48,10 +48,11 @@ def test_an_invoice_that_ties_in_one_currency_only_is_compared_in_both() -> None
     in_order(world, "INV-1")
     line = world.rows["invoice_lines"][0]
     world.rows["invoice_lines"].append(line | {"line_id": "other", "currency": "EUR", "source_row": 500})
-    outcome = world.run("billed_booked")
-    assert [item[1] for item in items(outcome, "billed_booked")] == ["EUR", "USD"]
-    assert len(outcome.rows("FROM rendered_placed")) == len(outcome.rows("FROM booked_placed")) == 2
-    assert outcome.foots()
+    booked, rendered = world.run("billed_booked"), world.run("billed_rendered")
+    assert [item[1] for item in items(booked, "billed_booked")] == ["EUR", "USD"]
+    assert len(rendered.rows("FROM rendered_placed")) == len(booked.rows("FROM booked_placed")) == 2
+    assert booked.foots()
+    assert rendered.foots()
 
 
 def test_a_journal_of_two_invoices_is_counted_once_for_each_though_only_one_ties() -> None:

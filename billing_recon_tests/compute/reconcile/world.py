@@ -292,7 +292,6 @@ class World:
             "duplicate_quantity": 0,
             "superseded_quantity": 0,
             "working": json.dumps(working),
-            "sentence": "as the contract says.",
             **figures,
             **more,
         }

@@ -105,7 +105,7 @@ def test_the_day_may_be_in_a_column_of_theirs(desk_of: Desks, written: dict[str,
 
 def test_a_column_that_is_none_is_named(desk_of: Desks) -> None:
     message = whole(desk_of, paid(1, "2026-03-02T00:00:00Z"), day_column="Datum").land(day=FIRST).message
-    assert "feeds.payments.day_column 'Datum' is neither a day of ours nor a column of the file" in message
+    assert "feeds.payments.day_column 'Datum' is neither a date column of ours nor a column of the file" in message
 
 
 def test_several_files_may_share_the_days_between_them(desk_of: Desks) -> None:

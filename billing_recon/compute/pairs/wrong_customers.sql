@@ -1,0 +1,40 @@
+-- Invoices first observed today that bill a due period to a customer who has other contracts and never had this one
+-- (`holder` has it now). A customer without any contract is the engine's own name for somebody and proves nothing.
+-- Whole invoices are checked first; only those that stand out, line by line.
+-- inputs: engine_invoices, issued_lines, bills, subscriptions, mapped_keys, run_params
+-- rows from: engine_invoices AS invoice JOIN run_params AS run ON run.day = invoice.known_on
+WITH held AS (
+    SELECT subscription_id AS sub, customer_id, max(valid_from) AS since
+    FROM subscriptions
+    GROUP BY subscription_id, customer_id
+),
+holders AS (
+    SELECT sub, arg_max(customer_id, struct_pack(since := since, customer_id := customer_id)) AS holder
+    FROM held
+    GROUP BY sub
+),
+suspects AS (
+    SELECT invoice.invoice_id
+    FROM engine_invoices AS invoice
+    JOIN run_params AS run ON run.day = invoice.known_on
+    ANTI JOIN held ON held.sub = invoice.subscription_id AND held.customer_id = invoice.customer_id
+    WHERE invoice.state = 'issued'
+),
+billed AS (
+    SELECT
+        line.variant, line.invoice_id, line.sub, line.currency, line.cohort, line.total,
+        coalesce(key.our_key, line.customer_id) AS customer_id
+    FROM issued_lines AS line
+    SEMI JOIN suspects ON suspects.invoice_id = line.invoice_id
+    JOIN bills AS bill USING (variant, sub, invoice_id)
+    LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = line.customer_id
+    WHERE line.fresh AND bill.due_on IS NOT NULL AND bill.repeats IS NULL
+)
+SELECT
+    billed.variant, billed.invoice_id, billed.sub, billed.currency, billed.customer_id, holders.holder,
+    min(billed.cohort) AS cohort, CAST(sum(billed.total) AS amount) AS total
+FROM billed
+SEMI JOIN held AS known ON known.customer_id = billed.customer_id
+ANTI JOIN held AS own ON own.sub = billed.sub AND own.customer_id = billed.customer_id
+JOIN holders ON holders.sub = billed.sub
+GROUP BY billed.variant, billed.invoice_id, billed.sub, billed.currency, billed.customer_id, holders.holder
