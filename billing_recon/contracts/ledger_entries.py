@@ -16,6 +16,6 @@ RULES: tuple[Rule, ...] = (
         "credit",
         Reason.TABLE_RULE,
         (_DEBIT == 0) | (_CREDIT == 0),
-        "stands beside a debit; a posting is one or the other",
+        "is given together with a debit; a posting is one or the other",
     ),
 )

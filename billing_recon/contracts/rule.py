@@ -174,9 +174,9 @@ def _rules_of(spec: TableSpec, column: Column, currencies: tuple[str, ...]) -> l
     if not column.nullable and column.default is None:
         rule(Reason.MISSING_VALUE, value.is_not_null(), f"is empty and every row of {spec.name} needs it")
     if column.one_of:
-        rule(Reason.NOT_ALLOWED, value.is_in(list(column.one_of)), f"is none of {', '.join(column.one_of)}")
+        rule(Reason.NOT_ALLOWED, value.is_in(list(column.one_of)), f"is not one of {', '.join(column.one_of)}")
     if column.kind is Kind.CURRENCY:
-        rule(Reason.UNKNOWN_CURRENCY, value.is_in(sorted(EXPONENTS)), "is no active ISO 4217 code")
+        rule(Reason.UNKNOWN_CURRENCY, value.is_in(sorted(EXPONENTS)), "is not an active ISO 4217 code")
         if currencies:
             used = f"is not a currency of this company ({', '.join(currencies)}); add it in company.yaml if it is"
             rule(Reason.UNKNOWN_CURRENCY, value.is_in(list(currencies)) | ~value.is_in(sorted(EXPONENTS)), used)

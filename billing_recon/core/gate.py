@@ -158,7 +158,10 @@ def _layers(facts: DayFacts, policy: Policy) -> Iterable[Condition]:
             continue
         observed = f"{report.accepted} rows"
         if report.status is LandingStatus.MISSING:
-            answer, sentence = Verdict.INCONCLUSIVE, f"No file of {table} came; ask its source for {facts.partition}."
+            answer, sentence = (
+                Verdict.INCONCLUSIVE,
+                f"No file of {table} was delivered; ask its source for {facts.partition}.",
+            )
         elif report.status is LandingStatus.REFUSED:
             answer, sentence = (
                 Verdict.INCONCLUSIVE,
@@ -169,11 +172,11 @@ def _layers(facts: DayFacts, policy: Policy) -> Iterable[Condition]:
             answer = Verdict.INCONCLUSIVE
             sentence = f"{table} is empty: {why}; ask for a resend, or add it to gate.may_be_empty if that is normal."
         else:
-            answer, sentence = Verdict.PASS, f"{table} came with {_count(report.accepted, 'row')}."
+            answer, sentence = Verdict.PASS, f"{table} was delivered with {_count(report.accepted, 'row')}."
         yield Condition(name, answer, sentence, observed, "allowed empty" if table in policy.gate.may_be_empty else "")
     for table in sorted(set(reports) - set(policy.gate.required_layers)):
         if reports[table].status is LandingStatus.REFUSED:
-            sentence = f"{table} is optional, but its file came and could not be read: {reports[table].message}"
+            sentence = f"{table} is optional, but its file could not be read: {reports[table].message}"
             yield Condition(f"layer:{table}", Verdict.INCONCLUSIVE, sentence)
 
 
@@ -181,7 +184,7 @@ def _accounted(landing: Iterable[LandingReport]) -> Condition:
     lost = [str(report) for report in landing if not report.equation_holds]
     if lost:
         return Condition("rows_accounted_for", Verdict.FAIL, "Rows were lost while landing: " + "; ".join(lost) + ".")
-    return Condition("rows_accounted_for", Verdict.PASS, "Every row that came was accepted, quarantined or collapsed.")
+    return Condition("rows_accounted_for", Verdict.PASS, "Every row delivered was accepted, quarantined or collapsed.")
 
 
 def _quarantine(rows: int, allowed: int) -> Condition:

@@ -25,8 +25,8 @@ EARLIEST, LATEST = date(1, 1, 1), date(9999, 12, 31)
 
 
 @dataclass(frozen=True, slots=True)
-class Exceptional:
-    """One break as an exception. `row` has the columns of core.schema.BREAKS; `age` is in days as of some day.
+class ExceptionRow:
+    """One break in the exceptions list. `row` has the columns of core.schema.BREAKS; `age` is in days as of some day.
 
     `resolution` is the decision in force. It may be newer than the break's row (`waiting`: the day must be run again), or
     concern another figure than the break has now (`lapsed`). `gone`: the break no longer exists, and the row is as of the
@@ -67,7 +67,7 @@ class Exceptional:
         return not self.gone and decided is not None and decided.counts_against_gate
 
 
-def exceptions(home: Home, first: date, last: date, as_of: date) -> list[Exceptional]:
+def exceptions(home: Home, first: date, last: date, as_of: date) -> list[ExceptionRow]:
     """The breaks of some days with the decisions about them, oldest first, then largest first."""
     decisions = home.control.break_decisions(first, last)
     standing, who = resolutions(decisions), assignees(decisions)
@@ -79,13 +79,13 @@ def exceptions(home: Home, first: date, last: date, as_of: date) -> list[Excepti
         ).fetchall()
     rows = [dict(zip(names, row, strict=True)) for row in found]
     here = [
-        Exceptional(row, (as_of - row["day"]).days, who.get(row["break_id"], ""), standing.get(row["break_id"]))
+        ExceptionRow(row, (as_of - row["day"]).days, who.get(row["break_id"], ""), standing.get(row["break_id"]))
         for row in rows
     ]
     known = {row["break_id"] for row in rows}
     last_of = {decision.break_id: decision for decision in decisions}
     gone = [
-        Exceptional(_came(one), (as_of - one.day).days, who.get(key, ""), standing.get(key), gone=True)
+        ExceptionRow(_came(one), (as_of - one.day).days, who.get(key, ""), standing.get(key), gone=True)
         for key, one in last_of.items()
         if key not in known
     ]
@@ -99,11 +99,11 @@ def _came(decision: BreakDecision) -> dict[str, Any]:
     return row | {"disposition": row["disposition"] or Disposition.OPEN.value}
 
 
-def find(home: Home, *break_ids: str) -> list[Exceptional]:
+def find(home: Home, *break_ids: str) -> list[ExceptionRow]:
     """Find breaks by their ids or the beginnings of ids; ConfigurationError lists every one that fits no break, or several."""
     everything = exceptions(home, EARLIEST, LATEST, EARLIEST + timedelta(days=1))
     problems: list[str] = []
-    chosen: dict[str, Exceptional] = {}
+    chosen: dict[str, ExceptionRow] = {}
     for asked in break_ids:
         these = [e for e in everything if asked and not e.gone and e.row["break_id"].startswith(asked)]
         exact = [e for e in these if e.row["break_id"] == asked] or these
@@ -158,7 +158,7 @@ def resolve(
     )
 
 
-def _about(found: Exceptional, home: Home, by: str, reason: str, actor: str) -> BreakDecision:
+def _about(found: ExceptionRow, home: Home, by: str, reason: str, actor: str) -> BreakDecision:
     row = found.row
     kept = {name: value for name, value in row.items() if value is not None and name not in ("evidence", "day")}
     return BreakDecision(

@@ -38,13 +38,13 @@ def land_all(home: Home, tables: Sequence[str], day: date, run_id: str, side_by_
 
 def land(home: Home, table: str, day: date, run_id: str) -> LandingReport:
     """Land one table's partition and record its row equation. A rerun replaces the partition by the same rows."""
-    with landing_of(home, table, day, home.control.standing_decisions(table, day)) as (con, report):
-        keep(con, home, report, run_id)
+    with open_landing(home, table, day, home.control.standing_decisions(table, day)) as (con, report):
+        write_landing(con, home, report, run_id)
     return report
 
 
 @contextmanager
-def landing_of(
+def open_landing(
     home: Home, table: str, day: date, decisions: Sequence[RowDecision]
 ) -> Iterator[tuple[duckdb.DuckDBPyConnection, LandingReport]]:
     """Land one table's partition in a session, with these decisions on its quarantined rows; nothing is written yet."""
@@ -76,8 +76,8 @@ def landing_of(
         yield con, report
 
 
-def keep(con: duckdb.DuckDBPyConnection, home: Home, report: LandingReport, run_id: str) -> None:
-    """Replace the partition by what `landing_of` landed, and record its row equation."""
+def write_landing(con: duckdb.DuckDBPyConnection, home: Home, report: LandingReport, run_id: str) -> None:
+    """Replace the partition by what `open_landing` landed, and record its row equation."""
     spec, day = BY_NAME[report.table], report.day
     names = ", ".join("day AS usage_day" if c.name == "day" else f'"{c.name}"' for c in spec.columns + LINEAGE)
     con.execute(f"CREATE VIEW landed_stored AS SELECT {names} FROM landed")

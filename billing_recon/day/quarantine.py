@@ -21,7 +21,7 @@ from billing_recon.core.quarantine import Fate, RowDecision, Status, Verb
 from billing_recon.core.schema import BY_NAME, KEY_MAP, METERED_USAGE, QUARANTINE, SUBSCRIPTIONS
 from billing_recon.core.signoff import roles_of
 from billing_recon.day.home import Home
-from billing_recon.day.landing import keep, landing_of
+from billing_recon.day.landing import open_landing, write_landing
 from billing_recon.feeds.landing.decisions import BY_DECISION, FATES
 
 _SENT_AGAIN = (SUBSCRIPTIONS, METERED_USAGE, KEY_MAP)
@@ -31,7 +31,7 @@ _CAME = tuple(name for name in QUARANTINE.names if name not in ("row_id", "table
 
 
 @dataclass(frozen=True, slots=True)
-class SetAside:
+class QuarantinedRow:
     """One quarantined row, by its id. `row` has the columns of core.schema.QUARANTINE and `day`.
 
     If its file no longer has the row (LAPSED), `row` is as of the last decision on it.
@@ -48,7 +48,7 @@ class SetAside:
 class Outcome:
     """What a decision does to one row. `new` is False if the same decision is in force already."""
 
-    row: SetAside
+    row: QuarantinedRow
     fate: Fate
     says: str = ""
     new: bool = True
@@ -76,9 +76,9 @@ def rows_sql(home: Home, first: date, last: date, tables: Sequence[str] = tuple(
     )
 
 
-def find(home: Home, *row_ids: str) -> list[SetAside]:
+def find(home: Home, *row_ids: str) -> list[QuarantinedRow]:
     """Find rows by their ids or the beginnings of ids; ConfigurationError lists every one that fits no row, or several."""
-    found: dict[str, dict[str, SetAside]] = {row_id: {} for row_id in row_ids}
+    found: dict[str, dict[str, QuarantinedRow]] = {row_id: {} for row_id in row_ids}
     with scratch() as con:
         cursor = con.execute(
             f"SELECT asked.row_id AS asked, r.* FROM (SELECT unnest(CAST(? AS VARCHAR[])) AS row_id) AS asked "
@@ -88,9 +88,9 @@ def find(home: Home, *row_ids: str) -> list[SetAside]:
         names = [column[0] for column in cursor.description or ()]
         for asked, *values in cursor.fetchall():
             row = dict(zip(names[1:], values, strict=True))
-            found[asked][row["row_id"]] = _set_aside(row)
+            found[asked][row["row_id"]] = _quarantined(row)
     problems: list[str] = []
-    rows: dict[str, SetAside] = {}
+    rows: dict[str, QuarantinedRow] = {}
     for asked, these in found.items():
         if asked and asked not in these:
             these = {d.row_id: _lapsed(d) for d in home.control.row_decisions(asked)} | these
@@ -107,19 +107,19 @@ def find(home: Home, *row_ids: str) -> list[SetAside]:
     return list(rows.values())
 
 
-def _set_aside(row: Mapping[str, Any]) -> SetAside:
+def _quarantined(row: Mapping[str, Any]) -> QuarantinedRow:
     status = Status(row["decision"]) if row["decision"] else Status.OPEN
-    return SetAside(row["row_id"], row["table_name"], row["day"], status, row)
+    return QuarantinedRow(row["row_id"], row["table_name"], row["day"], status, row)
 
 
-def _lapsed(decision: RowDecision) -> SetAside:
+def _lapsed(decision: RowDecision) -> QuarantinedRow:
     row = json.loads(decision.came) | {
         "row_id": decision.row_id,
         "table_name": decision.table,
         "day": decision.day,
         "decision": None,
     }
-    return SetAside(decision.row_id, decision.table, decision.day, Status.LAPSED, row)
+    return QuarantinedRow(decision.row_id, decision.table, decision.day, Status.LAPSED, row)
 
 
 def decide(
@@ -160,7 +160,7 @@ def decide(
         for table, day in sorted({(d.table, d.day) for d in asked}):
             before = home.control.standing_decisions(table, day)
             mine = [d for d in asked if (d.table, d.day) == (table, day)]
-            con, report = sessions.enter_context(landing_of(home, table, day, [*before, *mine]))
+            con, report = sessions.enter_context(open_landing(home, table, day, [*before, *mine]))
             trials.append((con, report))
             fates |= _fates(con, home, report, [d.row_id for d in mine])
             standing |= {d.row_id: d for d in before}
@@ -176,11 +176,11 @@ def decide(
             return decided
         home.control.decide_rows(asked)
         for con, report in trials:
-            keep(con, home, report, f"quarantine {verb.value} by {by}")
+            write_landing(con, home, report, f"quarantine {verb.value} by {by}")
     return replace(decided, recorded=True)
 
 
-def _refuse_unknown_columns(rows: Sequence[SetAside], changes: Sequence[tuple[str, str]]) -> None:
+def _refuse_unknown_columns(rows: Sequence[QuarantinedRow], changes: Sequence[tuple[str, str]]) -> None:
     problems = [
         f"'{name}' is no column of {table}; it has {', '.join(BY_NAME[table].names)}"
         for table in sorted({row.table for row in rows})

@@ -12,7 +12,7 @@ from billing_recon.report.exports import rows_csv, rows_json, text
 from billing_recon.report.terminal import Col, Table, table_of
 
 if TYPE_CHECKING:
-    from billing_recon.day.exceptions import Exceptional
+    from billing_recon.day.exceptions import ExceptionRow
 
 COLUMNS = (
     *BREAKS.names,
@@ -27,7 +27,7 @@ COLUMNS = (
 )
 
 
-def decided(found: Exceptional) -> str:
+def decided(found: ExceptionRow) -> str:
     """The status of a break, in a few words."""
     made = found.resolution
     if found.gone:
@@ -40,7 +40,7 @@ def decided(found: Exceptional) -> str:
     return f"{by}, in effect once the day is run again" if found.waiting else by
 
 
-def listed(found: Sequence[Exceptional]) -> Table:
+def listed(found: Sequence[ExceptionRow]) -> Table:
     """Exceptions, one per line, the oldest first."""
     columns = (
         Col("break_id", lambda one: one.row["break_id"]),
@@ -55,7 +55,7 @@ def listed(found: Sequence[Exceptional]) -> Table:
     return table_of(found, columns)
 
 
-def sums(found: Sequence[Exceptional]) -> Table:
+def sums(found: Sequence[ExceptionRow]) -> Table:
     """Exceptions by owner and currency: how many, the oldest, net and gross. Currencies are never added."""
     table = Table(
         [
@@ -68,7 +68,7 @@ def sums(found: Sequence[Exceptional]) -> Table:
         ],
         title="By owner",
     )
-    groups: dict[tuple[str, str], list[Exceptional]] = {}
+    groups: dict[tuple[str, str], list[ExceptionRow]] = {}
     for one in found:
         groups.setdefault((one.row["owner"] or "", one.row["currency"] or ""), []).append(one)
     for (owner, currency), ones in sorted(groups.items()):
@@ -85,7 +85,7 @@ def sums(found: Sequence[Exceptional]) -> Table:
     return table
 
 
-def _record(one: Exceptional) -> dict[str, str]:
+def _record(one: ExceptionRow) -> dict[str, str]:
     made = one.resolution
     values = {name: text(one.row.get(name), one.row["currency"]) or "" for name in BREAKS.names}
     return values | {
@@ -100,14 +100,14 @@ def _record(one: Exceptional) -> dict[str, str]:
     }
 
 
-def as_csv(found: Sequence[Exceptional]) -> str:
+def as_csv(found: Sequence[ExceptionRow]) -> str:
     """Every exception with the columns of its break and what was decided."""
     return rows_csv(map(_record, found), COLUMNS)
 
 
-def as_json(found: Sequence[Exceptional]) -> str:
+def as_json(found: Sequence[ExceptionRow]) -> str:
     """One object per line; all its values are strings."""
     return rows_json(map(_record, found), ensure_ascii=False)
 
 
-EXPORTS: dict[str, Callable[[Sequence[Exceptional]], str]] = {"csv": as_csv, "json": as_json}
+EXPORTS: dict[str, Callable[[Sequence[ExceptionRow]], str]] = {"csv": as_csv, "json": as_json}

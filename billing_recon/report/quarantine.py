@@ -18,7 +18,7 @@ from billing_recon.report.terminal import Col, Screen, Table, table_of
 
 if TYPE_CHECKING:
     from billing_recon.day.home import Home
-    from billing_recon.day.quarantine import SetAside
+    from billing_recon.day.quarantine import QuarantinedRow
 
 LISTED: tuple[str, ...] = (
     "row_id",
@@ -169,7 +169,7 @@ def as_json(rows: Iterable[Row]) -> str:
 EXPORTS: dict[str, Callable[[Iterable[Row]], str]] = {"csv": as_csv, "json": as_json}
 
 
-def show_row(screen: Screen, row: SetAside, decisions: Iterable[RowDecision], hint: str) -> None:
+def show_row(screen: Screen, row: QuarantinedRow, decisions: Iterable[RowDecision], hint: str) -> None:
     """Everything about one row: its source, what is wrong, its owner, decisions, and what to do next."""
     kept = row.row
     screen.say(f"{row.row_id}  {row.status.value}: {kept['reason']}", style="bold")
@@ -206,7 +206,7 @@ def _fields(title: str, values: Mapping[str, Any] | str) -> Table:
     return table
 
 
-def _next(row: SetAside, hint: str) -> str:
+def _next(row: QuarantinedRow, hint: str) -> str:
     match row.status:
         case Status.OPEN:
             return (

@@ -12,6 +12,17 @@ from billing_recon.core.schema.catalogue import CATALOGUE
 
 PAGE = Path(__file__).parents[2] / "docs" / "tables.md"
 
+_SESSIONS = (
+    "A landed table holds the rows with `observed_on <= D` from files of at most `lookback_days` before D, so a rerun of an old "
+    "day gives the same result. `usage_rollup` reaches to the end of the late window after D, as far as it has been computed.",
+    "The roll-up reads usage as `new_events` (observed on D) and `known_events` (observed before), and the day's "
+    "`usage_duplicates` as `landing_duplicates`.",
+    "Expected lines read single events only of meters that a charge prices by event: `usage_events` holds those, and "
+    "`usage_corrections` (the same columns) every correction. Both are empty if no charge does.",
+    "The comparison reads one table `quarantine` over all landed tables, without the rows that a decision released.",
+)
+"""What a session of day D sees under a table's name, where that is not simply its partition."""
+
 _TITLE = {
     Part.LANDED: "Landed tables",
     Part.COMPUTED: "Computed tables",
@@ -41,8 +52,11 @@ def page() -> str:
         "",
         *_columns(LINEAGE),
         "",
-        "A landed column `day` (metered_usage) is named `usage_day` in the warehouse, since `day` is the partition. A session "
-        "for day D sees the landed rows with `observed_on <= D` and `day >= D - lookback_days`.",
+        "A landed column `day` (metered_usage) is named `usage_day` in the warehouse, since `day` is the partition.",
+        "",
+        "A session for day D registers these tables under their names:",
+        "",
+        *(f"- {about}" for about in _SESSIONS),
         "",
         "| type | stored as | largest figure |",
         "|---|---|---|",

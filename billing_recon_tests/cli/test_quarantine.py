@@ -97,7 +97,7 @@ def test_csv_and_json_say_the_same_with_the_row_as_it_came_and_amounts_as_text(d
     gift = lines[0]
     assert (gift["money_at_risk"], gift["currency"], gift["payload"]["kind"]) == ("10.50", "EUR", "gift")
     assert lines[1]["money_at_risk"] == "1050"
-    assert gift["faults"][0]["says"] == "is none of payment, refund, chargeback"
+    assert gift["faults"][0]["says"] == "is not one of payment, refund, chargeback"
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_csv_and_json_say_the_same_with_the_row_as_it_came_and_amounts_as_text(d
         (("list", "--table", "invoices"), "'invoices' is not a table"),
         (("list", "--reason", "BAD"), "'BAD' is not a quarantine reason"),
         (("list", "--to", "2026-03-02"), "--to needs --day"),
-        (("show", "nothing"), "no row 'nothing' was ever set aside"),
+        (("show", "nothing"), "no row 'nothing' was ever quarantined"),
         (("release", "nothing", "--as", "Ana", "--reason", "why"), "no row 'nothing'"),
         (("discard", "nothing"), "takes a name (--as) and a reason (--reason)"),
         (("release", "nothing", "--set", "amount", "--as", "Ana", "--reason", "x"), "write FIELD=VALUE"),
@@ -128,7 +128,7 @@ def test_a_row_is_shown_as_it_came_with_what_is_wrong_whose_it_is_and_every_deci
         "landing/payments/2026-03-02.csv row 1",
         "owns it",
         "10.50 EUR",
-        "is none of payment, refund, chargeback",
+        "is not one of payment, refund, chargeback",
         "a test of the bank",
     ):
         assert part in said
@@ -142,7 +142,7 @@ def test_a_release_that_the_contract_refuses_exits_1_names_the_fault_and_changes
     for more in ((), ("--dry-run",)):
         result = typed("quarantine", "release", "--home", home, asked, "--as", "Ana", "--reason", "x", *more)
         assert result.exit_code == 1
-        assert "kind 'gift' is none of payment, refund, chargeback" in result.stdout + result.stderr
+        assert "kind 'gift' is not one of payment, refund, chargeback" in result.stdout + result.stderr
     assert len(listed(typed, home)) == 4
 
 

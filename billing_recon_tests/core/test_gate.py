@@ -31,7 +31,7 @@ GOOD = DayFacts(
 
 
 def instead(report: LandingReport) -> DayFacts:
-    """A good day on which one table came otherwise."""
+    """A good day on which one table was delivered differently."""
     return replace(GOOD, landing=(*(r for r in GOOD.landing if r.table != report.table), report))
 
 
@@ -51,12 +51,15 @@ def test_a_day_without_any_facts_is_inconclusive() -> None:
 @pytest.mark.parametrize(
     ("report", "says"),
     [
-        (landed("invoice_lines", LandingStatus.MISSING, 0), "No file of invoice_lines came"),
+        (landed("invoice_lines", LandingStatus.MISSING, 0), "No file of invoice_lines was delivered"),
         (landed("invoice_lines", LandingStatus.REFUSED, 0, message="no header in a.csv"), "no header in a.csv"),
         (landed("invoice_lines", LandingStatus.EMPTY, 0), "its file has no rows"),
         (landed("invoice_lines", rows=4, accepted=0, quarantined=4), "every row of its file is in quarantine"),
-        (landed("payments", LandingStatus.MISSING, 0), "No file of payments came"),
-        (landed("metered_usage", LandingStatus.REFUSED, 0, message="not UTF-8"), "optional, but its file came"),
+        (landed("payments", LandingStatus.MISSING, 0), "No file of payments was delivered"),
+        (
+            landed("metered_usage", LandingStatus.REFUSED, 0, message="not UTF-8"),
+            "optional, but its file could not be read",
+        ),
     ],
 )
 def test_a_layer_that_cannot_be_looked_at_is_inconclusive(report: LandingReport, says: str) -> None:

@@ -107,7 +107,7 @@ def test_all_rows_of_a_release_are_released_or_none(home: Home) -> None:
     landed(home)
     done = release(home, *set_aside(home), amount="1")
     assert not done.recorded
-    assert [outcome.says for outcome in done.refused] == ["kind 'gift' is none of payment, refund, chargeback"]
+    assert [outcome.says for outcome in done.refused] == ["kind 'gift' is not one of payment, refund, chargeback"]
     assert payments(home) == []
     assert home.control.row_decisions("") == []
 
@@ -218,7 +218,7 @@ def test_a_decision_needs_a_name_a_reason_a_known_row_and_a_known_column(home: H
             decide(home, Verb.DISCARD, [one], by=by, reason=reason)
     with pytest.raises(ConfigurationError, match="'amuont' is no column of payments"):
         release(home, one, amuont="1")
-    with pytest.raises(ConfigurationError, match="no row 'nothing' was ever set aside"):
+    with pytest.raises(ConfigurationError, match="no row 'nothing' was ever quarantined"):
         find(home, "nothing")
     with pytest.raises(ConfigurationError, match="no row ''"):
         find(home, "")

@@ -37,7 +37,7 @@ def test_a_gate_that_is_not_passed_stops_the_release_in_its_own_run_and_in_anoth
     assert "day_release" not in materialized(result)
     assert not works.released(FIRST)
     said = refusal(works.run(FIRST, "day_release"))
-    assert "INCONCLUSIVE: No file of ledger_entries came" in said
+    assert "INCONCLUSIVE: No file of ledger_entries was delivered" in said
     assert f"billing-recon run --day {FIRST}" in said
     assert not works.released(FIRST)
 

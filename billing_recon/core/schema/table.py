@@ -163,7 +163,7 @@ class TableSpec:
 
     @property
     def stored(self) -> tuple[Column, ...]:
-        """The columns that the warehouse keeps beside the partition `day`.
+        """The columns that the warehouse keeps besides the partition `day`.
 
         Landed tables have their lineage too, and a column `day` of theirs is named `usage_day`.
         """

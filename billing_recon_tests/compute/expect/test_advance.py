@@ -363,7 +363,7 @@ def test_terms_without_a_tax_rate_are_withheld_when_they_are_due_ahead() -> None
 
 
 def test_usage_cannot_be_billed_in_advance() -> None:
-    with pytest.raises(ConfigurationError, match="what is used is billed in arrears"):
+    with pytest.raises(ConfigurationError, match="usage is billed in arrears"):
         sold(p=(CALLS.replace("kind: usage", "kind: usage, due: in_advance"),))
 
 

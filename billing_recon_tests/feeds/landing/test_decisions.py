@@ -70,7 +70,7 @@ def test_a_row_with_a_fault_left_stays_open_and_the_report_says_which(desk: Desk
     report = land_under(desk, decide(desk, 1, amount="1.00"))
     assert desk.rows() == []
     assert standing(desk) == [(1, None)]
-    assert "by Ana has no effect: kind 'gift' is none of payment, refund, chargeback" in report.message
+    assert "by Ana has no effect: kind 'gift' is not one of payment, refund, chargeback" in report.message
 
 
 def test_of_two_rows_of_one_key_the_released_one_counts_and_the_other_stays_open(desk: Desk) -> None:
