@@ -7,7 +7,8 @@
 -- item belongs to, whichever invoice it is on.
 -- inputs: contract_runs, run_allowances, ahead_items, term_charges, usage_rollup, event_units, run_params
 WITH charged AS (
-    SELECT run.*, charge.charge_id, charge.position, charge.kind, charge.model, charge.meter, charge.discountable,
+    SELECT
+        run.*, charge.charge_id, charge.position, charge.kind, charge.model, charge.meter, charge.discountable,
         charge.aggregation, charge.by_event, charge.included AS charge_included, charge.minimum AS charge_minimum,
         charge.maximum AS charge_maximum, own_price_in(run.contract, charge.charge_id) AS own_price,
         coalesce(allowance.own, 0) AS own_allowance, coalesce(allowance.rolled, 0) AS rolled_allowance,
@@ -18,31 +19,44 @@ WITH charged AS (
         ) AS item_id
     FROM contract_runs AS run
     CROSS JOIN run_params AS params
-    JOIN term_charges AS charge ON charge.plan_id = run.plan_id AND charge.plan_version = run.plan_version
-        AND charge.currency = run.currency AND (charge.kind = 'subscription' AND charge.model <> 'flat') = run.by_seat
-    LEFT JOIN run_allowances AS allowance ON allowance.subscription_id = run.subscription_id
-        AND allowance.period_start = run.period_start AND allowance.period_end = run.period_end
-        AND allowance.run_start = run.run_start AND allowance.meter = charge.meter AND charge.kind = 'usage'
+    JOIN
+        term_charges
+            AS charge
+        ON charge.plan_id = run.plan_id AND charge.plan_version = run.plan_version
+            AND charge.currency = run.currency
+            AND (charge.kind = 'subscription' AND charge.model <> 'flat') = run.by_seat
+    LEFT JOIN
+        run_allowances
+            AS allowance
+        ON allowance.subscription_id = run.subscription_id
+            AND allowance.period_start = run.period_start AND allowance.period_end = run.period_end
+            AND allowance.run_start = run.run_start AND allowance.meter = charge.meter AND charge.kind = 'usage'
     WHERE run.rateable AND (run.wanted OR (run.is_open AND charge.kind = 'usage'))
         AND NOT (charge.kind = 'subscription' AND charge.due = 'in_advance')
 ),
 used AS (
-    SELECT item.item_id, sum(CASE item.aggregation WHEN 'count' THEN change.events
-        ELSE change.quantity END) AS quantity,
+    SELECT
+        item.item_id, sum(CASE item.aggregation WHEN 'count' THEN change.events
+            ELSE change.quantity
+        END) AS quantity,
         sum(change.late_quantity) AS late_quantity, sum(change.duplicate_quantity) AS duplicate_quantity,
         sum(change.superseded_quantity) AS superseded_quantity
     FROM charged AS item
-    JOIN usage_rollup AS change ON change.subscription_id = item.subscription_id AND change.meter = item.meter
-        AND change.usage_day >= item.run_start AND change.usage_day < item.run_end AND change.day <= item.cutoff
-        AND (change.day <= item.day OR (
-            item.wanted AND change.usage_day <= item.day
+    JOIN
+        usage_rollup
+            AS change
+        ON change.subscription_id = item.subscription_id AND change.meter = item.meter
+            AND change.usage_day >= item.run_start AND change.usage_day < item.run_end AND change.day <= item.cutoff
+            AND (change.day <= item.day OR (
+                item.wanted AND change.usage_day <= item.day
                 AND change.day <= CAST(item.day + item.late_window_days AS DATE)
-        ))
+            ))
     WHERE item.kind = 'usage'
     GROUP BY item.item_id
 ),
 metered AS (
-    SELECT item.item_id, CASE WHEN item.by_event THEN coalesce(single.quantity, 0) ELSE used.quantity END AS quantity,
+    SELECT
+        item.item_id, CASE WHEN item.by_event THEN coalesce(single.quantity, 0) ELSE used.quantity END AS quantity,
         coalesce(single.late_quantity, used.late_quantity) AS late_quantity,
         CASE WHEN single.late_quantity IS NULL THEN used.duplicate_quantity END AS duplicate_quantity,
         coalesce(single.superseded_quantity, used.superseded_quantity) AS superseded_quantity, single.ask,
@@ -63,8 +77,10 @@ SELECT
     item.meter, item.discountable, item.cutoff,
     CAST(CASE
         WHEN item.model = 'flat' AND item.by_event THEN metered.quantity
-        WHEN item.model = 'flat' AND item.kind = 'usage' THEN CASE WHEN coalesce(metered.quantity, 0) = 0 THEN 0
-            ELSE 1 END
+        WHEN item.model = 'flat' AND item.kind = 'usage'
+            THEN CASE WHEN coalesce(metered.quantity, 0) = 0 THEN 0
+                    ELSE 1
+                END
         WHEN item.model = 'flat' THEN 1
         WHEN item.kind = 'usage' THEN coalesce(metered.quantity, 0)
         ELSE item.seats
@@ -79,7 +95,9 @@ SELECT
     item.charge_minimum, item.charge_maximum, CAST(item.part AS INTEGER) AS run_part,
     CAST(item.whole AS INTEGER) AS run_whole,
     CAST(CASE WHEN item.kind = 'usage' AND metered.is_sum
-        THEN item.charge_included + item.own_allowance + item.rolled_allowance ELSE 0 END AS quantity) AS included,
+            THEN item.charge_included + item.own_allowance + item.rolled_allowance
+        ELSE 0
+    END AS quantity) AS included,
     item.period_start AS own_start, item.period_end AS own_end, item.run_no AS own_run, false AS given_back
 FROM charged AS item
 LEFT JOIN metered ON metered.item_id = item.item_id

@@ -3,12 +3,14 @@
 -- period's, `own_*` the period and run that the line belongs to.
 -- inputs: charge_items, item_prices, charge_bounds, tier_discounts, run_params
 WITH priced AS (
-    SELECT item.*, priced.unit_price, priced.working AS rating, bounds.working AS bounds, params.rounding,
+    SELECT
+        item.*, priced.unit_price, priced.working AS rating, bounds.working AS bounds, params.rounding,
         coalesce(bounds.gross_raw, priced.gross_raw) AS owed_raw, coalesce(bounds.gross, priced.gross) AS owed,
         CASE WHEN bounds.gross IS NULL THEN tiered.discount END AS tier_discount,
-            bounds.discount_raw AS bounded_discount_raw,
+        bounds.discount_raw AS bounded_discount_raw,
         CASE WHEN item.kind = 'usage' THEN 'usage' WHEN item.part = item.whole THEN 'subscription'
-            ELSE 'proration' END AS line_kind,
+            ELSE 'proration'
+        END AS line_kind,
         CASE WHEN item.discountable THEN item.discount_rate ELSE CAST(0 AS rate) END AS line_discount
     FROM charge_items AS item
     JOIN item_prices AS priced ON priced.item_id = item.item_id
@@ -18,7 +20,8 @@ WITH priced AS (
     WHERE item.wanted
 ),
 directed AS (
-    SELECT *, CASE WHEN given_back THEN -owed_raw ELSE owed_raw END AS gross_raw,
+    SELECT
+        *, CASE WHEN given_back THEN -owed_raw ELSE owed_raw END AS gross_raw,
         CASE WHEN given_back THEN -owed ELSE owed END AS gross,
         CASE WHEN given_back THEN -tier_discount ELSE tier_discount END AS own_discount,
         CASE WHEN given_back THEN -bounded_discount_raw ELSE bounded_discount_raw END AS own_discount_raw
@@ -38,13 +41,15 @@ SELECT
     CAST(json_object(
         'rating', CAST(rating AS JSON),
         'usage', CASE WHEN line_kind = 'usage' THEN json_object(
-            'observed_by', CAST(cutoff AS VARCHAR), 'late', say_quantity(late_quantity),
-            'duplicates', say_quantity(duplicate_quantity), 'superseded', say_quantity(superseded_quantity)
-        ) END,
+                    'observed_by', CAST(cutoff AS VARCHAR), 'late', say_quantity(late_quantity),
+                    'duplicates', say_quantity(duplicate_quantity), 'superseded', say_quantity(superseded_quantity)
+                )
+        END,
         'allowance', CASE WHEN own_allowance + rolled_allowance > 0 THEN json_object(
-            'own', say_quantity(own_allowance), 'rolled', say_quantity(rolled_allowance),
-            'units', say_quantity(own_allowance + rolled_allowance)
-        ) END,
+                    'own', say_quantity(own_allowance), 'rolled', say_quantity(rolled_allowance),
+                    'units', say_quantity(own_allowance + rolled_allowance)
+                )
+        END,
         'bounds', CAST(bounds AS JSON)
     ) AS VARCHAR) AS working, own_start, own_end, own_run
 FROM discounted

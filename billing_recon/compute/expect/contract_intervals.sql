@@ -6,7 +6,8 @@ WITH newest AS (
     SELECT subscription_id, valid_from, max(day) AS day FROM subscriptions GROUP BY subscription_id, valid_from
 ),
 ranked AS (
-    SELECT subscription.*, row_number() OVER (
+    SELECT
+        subscription.*, row_number() OVER (
             PARTITION BY subscription.subscription_id, subscription.valid_from
             ORDER BY subscription.source_file DESC, subscription.source_row DESC
         ) AS place
@@ -15,7 +16,8 @@ ranked AS (
         AND newest.day = subscription.day
 ),
 dated AS (
-    SELECT *, CAST(timezone(ranked.timezone, ranked.valid_from) AS DATE) AS start_day,
+    SELECT
+        *, CAST(timezone(ranked.timezone, ranked.valid_from) AS DATE) AS start_day,
         coalesce(CAST(timezone(ranked.timezone, ranked.valid_to) AS DATE), DATE '9999-12-31') AS own_end
     FROM ranked WHERE place = 1
 ),
@@ -25,14 +27,17 @@ followed AS (
     WINDOW later AS (PARTITION BY subscription_id ORDER BY valid_from)
 ),
 cut AS (
-    SELECT *, valid_from AS starts_at,
+    SELECT
+        *, valid_from AS starts_at,
         CASE WHEN next_from <= coalesce(valid_to, next_from) THEN next_from ELSE valid_to END AS ends_at,
         CASE WHEN next_from <= coalesce(valid_to, next_from) THEN next_start
-            ELSE least(own_end, coalesce(next_start, DATE '9999-12-31')) END AS end_day
+            ELSE least(own_end, coalesce(next_start, DATE '9999-12-31'))
+        END AS end_day
     FROM followed
 ),
 lasting AS (
-    SELECT *, list(start_day) FILTER (WHERE start_day >= end_day AND starts_at < ends_at AND status = 'active')
+    SELECT
+        *, list(start_day) FILTER (WHERE start_day >= end_day AND starts_at < ends_at AND status = 'active')
             OVER (PARTITION BY subscription_id) AS brief_days
     FROM cut
 )

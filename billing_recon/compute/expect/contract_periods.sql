@@ -28,8 +28,11 @@ probes AS (
     UNION ALL
     SELECT term.*, arrival.usage_day AS probe, 'late' AS why
     FROM contract_intervals AS term
-    JOIN late_arrivals AS arrival ON arrival.subscription_id = term.subscription_id
-        AND term.start_day <= arrival.usage_day AND arrival.usage_day < term.end_day
+    JOIN
+        late_arrivals
+            AS arrival
+        ON arrival.subscription_id = term.subscription_id
+            AND term.start_day <= arrival.usage_day AND arrival.usage_day < term.end_day
     WHERE arrival.wanted OR arrival.is_open
     UNION ALL
     SELECT term.*, ahead.probe, ahead.why
@@ -43,7 +46,8 @@ bounded AS (
     ) AS held
 ),
 overlapping AS (
-    SELECT subscription_id, period_start, period_end, probe, why, rank() OVER (
+    SELECT
+        subscription_id, period_start, period_end, probe, why, rank() OVER (
             PARTITION BY subscription_id, probe, why
             ORDER BY CASE WHEN why = 'line' AND NOT (start_day <= probe AND probe < end_day) THEN 1 ELSE 0 END
         ) AS preference
@@ -59,9 +63,9 @@ SELECT
 FROM overlapping AS period
 CROSS JOIN run_params AS params
 WHERE period.preference = 1 AND (
-    period.why <> 'due' OR (
-        period.period_end = period.probe + 1
-        AND CAST(period.period_end + params.issue_after_days AS DATE) >= params.first_day
+        period.why <> 'due' OR (
+            period.period_end = period.probe + 1
+            AND CAST(period.period_end + params.issue_after_days AS DATE) >= params.first_day
+        )
     )
-)
 GROUP BY period.subscription_id, period.period_start, period.period_end, params.issue_after_days

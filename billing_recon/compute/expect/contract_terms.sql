@@ -6,36 +6,58 @@ WITH texts AS (
     SELECT DISTINCT nullif(trim(contract), '') AS stated FROM run_pieces
 ),
 opened AS (
-    SELECT stated, CASE WHEN json_valid(stated) THEN CASE WHEN json_type(stated) IN ('OBJECT', 'NULL')
-        THEN stated END END AS contract
+    SELECT
+        stated, CASE WHEN json_valid(stated) THEN CASE WHEN json_type(stated) IN ('OBJECT', 'NULL')
+                        THEN stated
+                END
+        END AS contract
     FROM texts WHERE stated IS NOT NULL
 ),
 listed AS (
-    SELECT stated, contract, json_extract(contract, '$.coupons[*]') AS coupons, json_extract(contract,
-        '$.credits[*]') AS credits,
+    SELECT
+        stated, contract, json_extract(
+            contract, '$.coupons[*]') AS coupons, json_extract(
+            contract,
+            '$.credits[*]'
+        ) AS credits,
         json_extract(contract, '$.allowances[*]') AS allowances, json_extract(contract, '$.overrides.*') AS overrides
     FROM opened
 ),
 unread AS (
-    SELECT *,
-        contract IS NULL OR no_list(contract, '$.coupons') OR no_list(contract, '$.credits') OR no_list(contract,
-            '$.allowances')
-            OR inexact(contract, '$.discount.rate') OR inexact(contract, '$.minimum') OR inexact(contract, '$.cap')
-            OR (json_extract_string(contract, '$.cap') IS NOT NULL AND not_amount(contract, '$.cap'))
-            OR undated(contract, '$.discount.valid_from') OR undated(contract, '$.discount.valid_to')
-            OR coalesce(len(list_filter(coupons, lambda one: not_amount(one, '$.amount') OR inexact(one, '$.amount')
-                OR not_date(one, '$.valid_from') OR not_date(one, '$.valid_to'))) > 0, false)
-            OR coalesce(len(list_filter(credits, lambda one: not_amount(one, '$.amount') OR inexact(one, '$.amount')
-                OR not_date(one, '$.granted_on') OR undated(one, '$.expires_on'))) > 0, false)
-            OR coalesce(len(list_filter(allowances, lambda one: not_amount(one, '$.units') OR inexact(one, '$.units')
-                OR json_extract_string(one, '$.meter') IS NULL
-                OR coalesce(json_extract_string(one, '$.rollover'), 'none') NOT IN ('none', 'next_period')
-                OR (json_extract_string(one, '$.rollover') = 'next_period' AND not_date(one, '$.since')))) > 0, false)
-            OR coalesce(len(list_filter(overrides, lambda one: inexact(one, '$') OR not_amount(one, '$'))) > 0,
-                false) AS garbled,
+    SELECT
+        *,
+        contract IS NULL OR no_list(
+            contract, '$.coupons') OR no_list(contract, '$.credits') OR no_list(
+            contract,
+            '$.allowances'
+        )
+        OR inexact(contract, '$.discount.rate') OR inexact(contract, '$.minimum') OR inexact(contract, '$.cap')
+        OR (json_extract_string(contract, '$.cap') IS NOT NULL AND not_amount(contract, '$.cap'))
+        OR undated(contract, '$.discount.valid_from') OR undated(contract, '$.discount.valid_to')
+        OR coalesce(len(list_filter(
+            coupons, LAMBDA one: not_amount(one, '$.amount') OR inexact(one, '$.amount')
+            OR not_date(one, '$.valid_from') OR not_date(one, '$.valid_to')
+        )) > 0, false)
+        OR coalesce(len(list_filter(
+            credits, LAMBDA one: not_amount(one, '$.amount') OR inexact(one, '$.amount')
+            OR not_date(one, '$.granted_on') OR undated(one, '$.expires_on')
+        )) > 0, false)
+        OR coalesce(len(list_filter(
+            allowances, LAMBDA one: not_amount(one, '$.units') OR inexact(one, '$.units')
+            OR json_extract_string(one, '$.meter') IS NULL
+            OR coalesce(json_extract_string(one, '$.rollover'), 'none') NOT IN ('none', 'next_period')
+            OR (json_extract_string(one, '$.rollover') = 'next_period' AND not_date(one, '$.since'))
+        )) > 0, false)
+        OR coalesce(
+            len(list_filter(overrides, LAMBDA one: inexact(one, '$') OR not_amount(one, '$'))) > 0,
+            false
+        ) AS garbled,
         array_to_string(
-            other_names(json_keys(contract), ['discount', 'coupons', 'credits', 'allowances', 'minimum', 'overrides',
-                'cap'])
+            other_names(json_keys(
+                contract), [
+                'discount', 'coupons', 'credits', 'allowances', 'minimum', 'overrides',
+                'cap'
+            ])
             || other_names(json_keys(contract, '$.discount'), ['rate', 'valid_from', 'valid_to'])
             || other_names(names_of_all(coupons), ['coupon_id', 'amount', 'valid_from', 'valid_to', 'charges'])
             || other_names(names_of_all(credits), ['credit_id', 'amount', 'granted_on', 'expires_on'])
@@ -54,11 +76,11 @@ SELECT
     json_extract_string(contract, '$.allowances[*].meter') AS allowed,
     coalesce(list_contains(json_extract_string(contract, '$.allowances[*].rollover'), 'next_period'), false) AS rolls,
     list_transform(
-        list_filter(allowances, lambda one: json_extract_string(one, '$.rollover') = 'next_period'),
-        lambda one: json_extract_string(one, '$.meter')
+        list_filter(allowances, LAMBDA one: json_extract_string(one, '$.rollover') = 'next_period'),
+        LAMBDA one: json_extract_string(one, '$.meter')
     ) AS rolling,
     list_min(list_transform(
-        list_filter(credits, lambda one: json_extract_string(one, '$.expires_on') IS NOT NULL),
-        lambda one: TRY_CAST(json_extract_string(one, '$.granted_on') AS DATE)
+        list_filter(credits, LAMBDA one: json_extract_string(one, '$.expires_on') IS NOT NULL),
+        LAMBDA one: TRY_CAST(json_extract_string(one, '$.granted_on') AS DATE)
     )) AS prepaid_from
 FROM unread
