@@ -7,20 +7,16 @@ WITH texts AS (
 ),
 opened AS (
     SELECT
-        stated, CASE WHEN json_valid(stated) THEN CASE WHEN json_type(stated) IN ('OBJECT', 'NULL')
-                        THEN stated
-                END
-        END AS contract
+        stated,
+        CASE WHEN NOT json_valid(stated) THEN NULL
+            WHEN json_type(stated) IN ('OBJECT', 'NULL') THEN stated END AS contract
     FROM texts WHERE stated IS NOT NULL
 ),
 listed AS (
     SELECT
-        stated, contract, json_extract(
-            contract, '$.coupons[*]') AS coupons, json_extract(
-            contract,
-            '$.credits[*]'
-        ) AS credits,
-        json_extract(contract, '$.allowances[*]') AS allowances, json_extract(contract, '$.overrides.*') AS overrides
+        stated, contract, json_extract(contract, '$.coupons[*]') AS coupons,
+        json_extract(contract, '$.credits[*]') AS credits, json_extract(contract, '$.allowances[*]') AS allowances,
+        json_extract(contract, '$.overrides.*') AS overrides
     FROM opened
 ),
 unread AS (
