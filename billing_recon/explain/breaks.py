@@ -19,7 +19,7 @@ def write_explanations(con: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     ids, texts = [], []
     for break_id, currency, name, facts, agrees, legacy in rows:
-        said = sentence(name, Facts.read(facts, currency, decimals)) if name else legacy
+        said = sentence(name, Facts.read({"currency": currency}, facts, decimals)) if name else legacy
         ids.append(break_id)
         texts.append(said + (ODD_ONE_OUT if agrees else ""))
     table = pa.table({"break_id": pa.array(ids, pa.string()), "explanation": pa.array(texts, pa.string())})

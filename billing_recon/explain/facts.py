@@ -1,4 +1,4 @@
-"""The facts of one break, and how each kind of fact is written for a reader. Which facts a sentence uses is the sentence's matter."""
+"""The facts of one finding, and how each kind of fact is written for a reader. Which facts a sentence uses is in its own module."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a finding states, by name (`values`), and its currency; `decimals` at which each currency's amounts settle.
+    """What a finding states, by name (`values`): its own columns, and what only its sentence needs.
+
+    `decimals`: at how many decimals each currency's amounts settle.
 
     Figures are exact decimals. A fact that is absent or NULL is None.
     """
 
     values: Mapping[str, Any]
-    currency: str | None
     decimals: Mapping[str, int]
 
     @classmethod
-    def read(cls, facts: str | None, currency: str | None, decimals: Mapping[str, int]) -> Facts:
-        """Facts as the relations state them: a JSON object whose figures keep every digit."""
-        return cls(json.loads(facts or "{}", parse_float=Decimal), currency, decimals)
+    def read(cls, columns: Mapping[str, Any], facts: str | None, decimals: Mapping[str, int]) -> Facts:
+        """Columns with what `facts` adds to them or states otherwise: a JSON object whose figures keep every digit."""
+        return cls({**columns, **json.loads(facts or "{}", parse_float=Decimal)}, decimals)
+
+    @property
+    def currency(self) -> str | None:
+        return self.values.get("currency")
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
@@ -63,6 +68,45 @@ class Facts:
 
 Sentence = Callable[[Facts], str]
 """Facts in words. It computes no money."""
+
+
+def words(template: str) -> Sentence:
+    """A sentence with facts in their places, each written as its kind; without a kind, as plain text.
+
+    The kinds: {paid:money}, {delta:signed}, {used:units}, {off:size} (units without sign), {rate:percent}, {n:count line}.
+
+    >>> words("{id} bills {paid:money} in {n:count line}.")(Facts({"id": "A", "paid": 5, "n": 2, "currency": "USD"}, {}))
+    'A bills USD 5 in 2 lines.'
+    """
+    return lambda facts: template.format_map({name: _Fact(facts, name) for name in facts.values})
+
+
+@dataclass(frozen=True, slots=True)
+class _Fact:
+    facts: Facts
+    name: str
+
+    def __format__(self, kind: str) -> str:
+        match kind.partition(" "):
+            case "", _, _:
+                return str(self.facts[self.name])
+            case "money", _, _:
+                return self.facts.money(self.name)
+            case "signed", _, _:
+                return self.facts.signed(self.name)
+            case "units", _, _:
+                return self.facts.units(self.name)
+            case "size", _, _:
+                return units(abs(self.facts.number(self.name)))
+            case "percent", _, _:
+                return percent(self.facts.number(self.name))
+            case "count", _, noun:
+                return count(self.facts[self.name], noun)
+        raise ValueError(f"{{{self.name}:{kind}}}: no such kind of fact")
+
+
+IN_DOUBT = "; more than one match fits, so none is made."
+"""How a sentence ends about a posting or payment that could be matched in several ways."""
 
 
 def grouped(value: Decimal, decimals: int) -> str:
