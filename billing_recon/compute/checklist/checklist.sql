@@ -99,7 +99,7 @@ landed AS (
     FROM entries
 ),
 faults AS (
-    SELECT table_name, reading, decision IS DISTINCT FROM 'released' AS held,
+    SELECT table_name, reading, coalesce(decision, '') <> 'released' AS held,
         CAST(json_extract_string(faults, '$[*].field') AS VARCHAR[]) AS fields
     FROM quarantine
 ),
