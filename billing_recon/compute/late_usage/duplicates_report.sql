@@ -2,19 +2,22 @@
 -- their quantity and the first row kept, and rows quarantined because they contradict another row of the same id.
 -- inputs: usage_duplicates, quarantined_duplicates
 WITH removed AS (
-    SELECT day, source, customer_id, meter, count(*) AS rows, count(DISTINCT event_id) AS events,
+    SELECT
+        day, source, customer_id, meter, count(*) AS rows, count(DISTINCT event_id) AS events,
         CAST(coalesce(sum(quantity), 0) AS quantity) AS quantity,
         min(struct_pack(day := kept_on, file := kept_file, place := kept_row, event := event_id)) AS kept
     FROM usage_duplicates
     GROUP BY day, source, customer_id, meter
 ),
 contradicting AS (
-    SELECT day, source, customer_id, meter, count(*) AS rows, count(DISTINCT event_id) AS events,
+    SELECT
+        day, source, customer_id, meter, count(*) AS rows, count(DISTINCT event_id) AS events,
         min(struct_pack(file := source_file, place := source_row, event := event_id)) AS first_row
     FROM quarantined_duplicates
     GROUP BY day, source, customer_id, meter
 )
-SELECT coalesce(removed.day, clash.day) AS day, coalesce(removed.source, clash.source) AS source,
+SELECT
+    coalesce(removed.day, clash.day) AS day, coalesce(removed.source, clash.source) AS source,
     coalesce(removed.customer_id, clash.customer_id) AS customer_id, coalesce(removed.meter, clash.meter) AS meter,
     coalesce(removed.rows, 0) AS collapsed_rows, coalesce(removed.events, 0) AS collapsed_events,
     CAST(coalesce(removed.quantity, 0) AS quantity) AS collapsed_quantity,
