@@ -1,6 +1,6 @@
 """Matching, classifying and explaining: which layers part, where first, and by how much. One module a pair or a step.
 
-Inputs: the tables of ARCHITECTURE 4 and `expected_lines`. Results: `assessments`, from which compute.totals makes the
+Inputs: the tables of docs/tables.md and `expected_lines`. Results: `assessments`, from which compute.totals makes the
 control totals, and `reported`: the breaks with their cohort and variant, as facts. `explain` puts these into words, and
 EXPLAINED makes `breaks` (core.schema.BREAKS) of both.
 """

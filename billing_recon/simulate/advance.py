@@ -1,4 +1,4 @@
-"""What the simulated engine bills in advance: rule 15 of ARCHITECTURE 2 in plain Python, independent of compute.expect."""
+"""What the simulated engine bills in advance: rule D15 of docs/rating.md in plain Python, independent of compute.expect."""
 
 from __future__ import annotations
 

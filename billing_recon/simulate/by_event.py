@@ -1,6 +1,6 @@
 """Charges that need single events, in plain Python: which events count, how many units they make, what they cost.
 
-Written from docs/rating.md (rules 1, 5, 11 and 12) and ARCHITECTURE section 2, without code shared with compute, so that the two
+Written from docs/rating.md (rules D5, 1, 5, 11 and 12), without code shared with compute, so that the two
 check each other.
 """
 

@@ -1,6 +1,6 @@
 """The simulated billing engine's pricing: one subscription's one period in plain decimals.
 
-Written from ARCHITECTURE.md section 2 and sharing no code with compute/rating, so that the two check each other; tests
+Written from docs/rating.md and sharing no code with compute/rating, so that the two check each other; tests
 use it as an oracle. It knows no invoices, files or faults.
 """
 

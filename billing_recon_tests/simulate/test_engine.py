@@ -1,4 +1,4 @@
-"""The simulator's engine against small bills worked out by hand from ARCHITECTURE.md section 2."""
+"""The simulator's engine against small bills worked out by hand from docs/rating.md."""
 
 from __future__ import annotations
 

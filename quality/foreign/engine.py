@@ -1,4 +1,4 @@
-"""A billing engine in plain Python, written from ARCHITECTURE section 2. Its methods are what an engine with a bug does otherwise."""
+"""A billing engine in plain Python, written from docs/rating.md. Its methods are what an engine with a bug does otherwise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What should have been billed, from contract, catalog and usage alone. One file per step; the rules are in ARCHITECTURE 2.
+"""What should have been billed, from contract, catalog and usage alone. One file per step; the rules are in docs/rating.md.
 
 Inputs: run_params, currencies, the TERM_TABLES of compute.terms, subscriptions, usage_rollup, usage_events and
 usage_corrections (only for charges that need single events), invoice_lines (only to find which periods need a counterpart).

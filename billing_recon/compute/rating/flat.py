@@ -15,7 +15,7 @@ class Flat:
     """The amount once a period: with its first part if due in advance, with its last if due in arrears."""
 
     name: str = "flat"
-    doc: str = "amount (ARCHITECTURE 2, rule 6)"
+    doc: str = "amount (docs/rating.md, rule 4)"
 
     unit_price: str = "item.amount"
     amount: str = f"CASE WHEN {_BILLED} THEN CAST(item.amount AS {RAW}) ELSE CAST(0 AS {RAW}) END"

@@ -12,7 +12,7 @@ class Graduated:
     """Sum over tiers of the units in it x its price, plus the flat fee of each tier entered."""
 
     name: str = "graduated"
-    doc: str = "each tier's units at its own price, plus the flat fee of each tier entered (ARCHITECTURE 2, rule 6)"
+    doc: str = "each tier's units at its own price, plus the flat fee of each tier entered (docs/rating.md, rule 6)"
 
     unit_price: None = None
     amount: str = through("item.total", "tier")

@@ -26,7 +26,7 @@ class Package:
     """
 
     name: str = "package"
-    doc: str = "ceil(max(units - free_units, 0) / package_size) x package_price (ARCHITECTURE 2, rule 6)"
+    doc: str = "ceil(max(units - free_units, 0) / package_size) x package_price (docs/rating.md, rule 8)"
 
     unit_price: str = "item.package_price"
     amount: str = f"extend({_ALL}, item.package_price)"

@@ -12,7 +12,7 @@ class PerUnit:
     """Units above the free ones times the unit price; no rounding before the line's own."""
 
     name: str = "per_unit"
-    doc: str = "units x unit_price (ARCHITECTURE 2, rule 6)"
+    doc: str = "units x unit_price (docs/rating.md, rule 5)"
 
     unit_price: str = "item.unit_price"
     amount: str = "extend(item.total, item.unit_price)"

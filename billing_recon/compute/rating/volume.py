@@ -18,7 +18,7 @@ class Volume:
     """
 
     name: str = "volume"
-    doc: str = "all units at the price of the tier that holds them, plus its flat fee (ARCHITECTURE 2, rule 6)"
+    doc: str = "all units at the price of the tier that holds them, plus its flat fee (docs/rating.md, rule 7)"
 
     unit_price: None = None
     amount: str = f"CASE WHEN item.closes THEN {_COST} ELSE CAST(0 AS {RAW}) END"
