@@ -1,3 +1,3 @@
 """billing_recon proves every day that usage, bills, invoices, ledger and payments agree, and explains every cent that does not."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

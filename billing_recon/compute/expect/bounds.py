@@ -1,4 +1,4 @@
-"""The least and the most that a charge's own line may come to: what its price becomes. docs/rating.md, rule 22a."""
+"""The least and the most that a charge's own line may come to: what its price becomes. docs/rating.md, rule 22."""
 
 from __future__ import annotations
 
