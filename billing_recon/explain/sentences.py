@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from billing_recon.explain import (
+    contract_terms,
     document,
     ledger,
-    metering,
+    metered_usage,
     payment,
     population,
-    rating_terms,
-    settling,
+    settlement,
     step_order,
     tax,
     usage,
@@ -21,13 +21,13 @@ from billing_recon.explain.facts import Sentence
 SENTENCES: Mapping[str, Sentence] = {
     **population.SENTENCES,
     **usage.SENTENCES,
-    **rating_terms.SENTENCES,
+    **contract_terms.SENTENCES,
     **step_order.SENTENCES,
     **tax.SENTENCES,
-    **settling.SENTENCES,
+    **settlement.SENTENCES,
     **document.SENTENCES,
     **ledger.SENTENCES,
     **payment.SENTENCES,
-    **metering.SENTENCES,
+    **metered_usage.SENTENCES,
 }
 """Name -> sentence. A test holds the names to those that the relations can state, both ways."""

@@ -10,7 +10,8 @@ from typing import BinaryIO
 
 from billing_recon.core.document import Document, DocumentUnreadable
 from billing_recon.core.journal import LedgerFile, LedgerOptions
-from billing_recon.feeds import documents, ledgers
+from billing_recon.feeds import ledgers
+from billing_recon.feeds.documents import formats as documents
 from billing_recon.feeds.documents import html_page, pdf_reader, stripe_json, template_page
 from billing_recon.feeds.documents.facturx_pdf import is_pdf
 from billing_recon.feeds.documents.template import Template

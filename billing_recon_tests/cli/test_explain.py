@@ -21,7 +21,7 @@ def test_explain_shows_both_computations_and_where_they_part(kept: Path, typed: 
     assert ["total", "35.70", "53.55", "+17.85"] in lines
     assert ["plan", "version", "2026-01", "2025-07", "differs"] in lines
     assert ["invoice_lines", "landing/invoice_lines/2026-03-02.csv", "17"] in lines
-    assert ["2", "500", "10"] in lines, "the tiers of the expected side"
+    assert ["2", "1000", "500", "0.02", "0", "10"] in lines, "the tiers of the expected side"
     assert "billing-platform owns this" in output
 
 

@@ -82,7 +82,7 @@ def test_no_file_and_no_such_folder_of_templates_are_usage_errors(put: Callable[
     assert typed("read").exit_code == 2
     result = typed("read", "--templates", "nowhere", put("ubl"))
     assert result.exit_code == 2
-    assert "there is no such folder" in result.stderr
+    assert "no such folder" in result.stderr
 
 
 def test_templates_are_those_of_the_home_or_of_the_folder_given(

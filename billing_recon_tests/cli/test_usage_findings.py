@@ -47,8 +47,8 @@ def test_usage_says_how_final_days_are_and_what_reopened_them(landed: Path, type
     assert f"{LAST}" in said.stdout
     assert "Usage by day" in said.stdout
     assert f"on {LAST + timedelta(days=2)}" in said.stdout, "the window of the last day is open"
-    assert "Days re-opened by what arrived" in said.stdout
-    assert "no usage came after the window of its period" in said.stdout
+    assert "Usage days re-opened by arrivals" in said.stdout
+    assert "no usage arrived after the late window of its period" in said.stdout
 
 
 def test_each_part_has_an_export_and_all_together_only_as_json(landed: Path, typed: Typed) -> None:

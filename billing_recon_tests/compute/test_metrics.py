@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def test_a_days_figures() -> None:
         ("ticket", "open"),
         ("invoice_generation", "succeeded"),
     ):
-        world.add("signals", kind=kind, subject=status, status=status, at=DAY)
+        world.add("signals", kind=kind, subject=status, status=status, at=datetime.combine(DAY, time(12), UTC))
     world.quarantine("payments", money_at_risk="12.50", currency="USD")
     day = world.run().measured()
     assert {

@@ -125,7 +125,7 @@ def test_a_breach_is_shown_paged_once_and_resolved_when_the_day_recovers(
             said = sensor.evaluate_tick(context)
             return said.cursor, str(said.skip_message)
 
-        assert "set BILLING_RECON_PAGE_URL" in tick(None)[1]
+        assert "BILLING_RECON_PAGE_URL is not set" in tick(None)[1]
         monkeypatch.setenv("BILLING_RECON_PAGE_URL", pager.url)
         cursor, _ = tick(None)
         assert pager.take() == [("trigger", f"day_gate.gate/{FIRST}")]

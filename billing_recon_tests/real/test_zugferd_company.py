@@ -15,8 +15,8 @@ from billing_recon.core.document import Document, FindingCode
 from billing_recon.core.schema import CONTROL_TOTALS, INVOICE_LINES
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
-from billing_recon.feeds.documents import read, recognise
 from billing_recon.feeds.documents.document_rows import rows_of
+from billing_recon.feeds.documents.formats import read, recognise
 from billing_recon_tests.day.run import breaks, rows, run_day
 
 HOME = Path(__file__).parent / "zugferd_home"

@@ -16,8 +16,8 @@ from lxml import etree
 from pypdf import PdfReader
 
 from billing_recon.core.document import Document, FindingCode
-from billing_recon.feeds.documents import read, recognise
 from billing_recon.feeds.documents.document_rows import rows_of
+from billing_recon.feeds.documents.formats import read, recognise
 from billing_recon.feeds.documents.template import read_templates
 from billing_recon.feeds.documents.template_page import read_html
 from billing_recon.simulate import documents, simulate

@@ -148,7 +148,7 @@ def test_the_command_takes_forms_and_refuses_others(tmp_path: Path) -> None:
     assert list((tmp_path / "a" / "landing" / "ledger_entries").glob("2026-01-01.*.xml"))
     refused = CliRunner().invoke(app, [*words, "--ledger", "sap", "--out", str(tmp_path / "b")])
     assert refused.exit_code == 2
-    assert "--ledger sap: this form cannot be written; choose csv, saft-no" in refused.output
+    assert "--ledger sap: unknown form; choose one of csv, saft-no" in refused.output
     assert not (tmp_path / "b").exists()
 
 

@@ -87,7 +87,7 @@ WITH edged AS (
 measured AS (
     SELECT item_id, ratio_decimals, CAST(CASE WHEN fixed_days IS NULL THEN stops - begins
             ELSE fixed_days_between(begins, stops, fixed_days) END AS BIGINT) AS part,
-        CAST(coalesce(fixed_days, period_ends - period_begins) AS BIGINT) AS whole
+        CAST(coalesce(fixed_days, edged.period_ends - edged.period_begins) AS BIGINT) AS whole
     FROM edged
     CROSS JOIN term_profile AS profile
 )

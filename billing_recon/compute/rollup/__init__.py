@@ -14,9 +14,6 @@ ZONES, REPEATED, LINKS, KNOWN_LINKS, ROOTS = load(
 )
 ROOTS_BEFORE = ROOTS.over("rollup_known_links", name="rollup_roots_before", doc="The roots as known before today.")
 
-OUTRANKS = "received_at DESC, event_id DESC, observed_on"
-"""SQL order of a chain's corrections: the first of them counts, and no other."""
-
 RELATIONS: tuple[Relation, ...] = (
     ZONES,
     REPEATED,

@@ -120,7 +120,7 @@ class _Reader:
 def _reader(home: Path, feed: Feed) -> _Reader:
     """Return the reader of a feed's documents. Raise LandingRefused if the home's templates cannot be used."""
     # Imported here: a company without documents loads no XML library.
-    from billing_recon.feeds import documents
+    from billing_recon.feeds.documents import formats as documents
     from billing_recon.feeds.documents import stripe_json, template_page
     from billing_recon.feeds.documents.template import read_templates
     from billing_recon.feeds.file_reader import documents_in

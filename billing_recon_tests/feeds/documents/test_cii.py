@@ -7,7 +7,7 @@ from dataclasses import fields
 import pytest
 
 from billing_recon.core.document import Document, DocumentKind, DocumentUnreadable
-from billing_recon.feeds.documents import read, recognise
+from billing_recon.feeds.documents.formats import read, recognise
 from billing_recon_tests.feeds.documents.invoices import CII, MINIMUM, UBL, as_zugferd1, swap
 
 
@@ -131,7 +131,7 @@ def test_an_order_and_an_unknown_version_are_refused_by_name():
     order = order.replace("rsm:CrossIndustryInvoice", "rsm:SCRDMCCBDACIOMessageStructure")
     with pytest.raises(DocumentUnreadable, match="an order, not an invoice"):
         _read(order)
-    with pytest.raises(DocumentUnreadable, match="a version of the Cross Industry Invoice that is not read"):
+    with pytest.raises(DocumentUnreadable, match="an unsupported version of the Cross Industry Invoice"):
         _read(CII.replace("CrossIndustryInvoice:100", "CrossIndustryInvoice:2"))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from billing_recon.core.document import DocumentUnreadable
-from billing_recon.feeds.documents import read, recognise, safe_xml
+from billing_recon.feeds.documents import safe_xml
+from billing_recon.feeds.documents.formats import read, recognise
 from billing_recon_tests.feeds.documents.invoices import UBL, swap
 
 BOM = "\ufeff"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing_recon.core.document import DocumentKind, DocumentUnreadable
-from billing_recon.feeds.documents import read, recognise
+from billing_recon.feeds.documents.formats import read, recognise
 from billing_recon_tests.feeds.documents.invoices import UBL, swap
 
 
@@ -156,5 +156,5 @@ def test_an_invoice_in_a_networks_envelope_is_the_invoice():
 
 @pytest.mark.parametrize(("documents", "number"), [((), 0), ((UBL, UBL), 2)])
 def test_an_envelope_without_one_document_is_refused(documents: tuple[str, ...], number: int):
-    with pytest.raises(DocumentUnreadable, match=f"carries {number} documents"):
+    with pytest.raises(DocumentUnreadable, match=f"contains {number} documents"):
         read(_enveloped(*documents), "a", "ubl")

@@ -164,7 +164,7 @@ def test_another_format_than_the_declared_one_is_broken(desk_of: Desks) -> None:
     desk = documents(desk_of, format="cii")
     put(desk, "INV-1.xml", ubl())
     desk.land("rendered_invoices")
-    assert "it is ubl, and the feed's format is cii" in desk.messages()[0]
+    assert "it is ubl, but the feed's format is cii" in desk.messages()[0]
 
 
 def test_names_that_are_alike_are_told_apart(desk_of: Desks) -> None:

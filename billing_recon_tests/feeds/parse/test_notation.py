@@ -178,7 +178,7 @@ def test_a_table_without_currency_names_one_or_a_column(desk_of: Desks, minor_un
 
 @pytest.mark.parametrize(
     ("minor_units", "says"),
-    [(True, "the table has no currency to count minor units by"), ("XYZ", "is neither a currency nor a column")],
+    [(True, "the table has no currency that defines its minor units"), ("XYZ", "is neither a currency nor a column")],
 )
 def test_minor_units_of_nothing_refuse_the_file(desk_of: Desks, minor_units: object, says: str) -> None:
     desk = desk_of(feeds={"rendered_lines": {"minor_units": minor_units}})

@@ -140,7 +140,7 @@ def test_naive_timestamps_are_in_the_feeds_time_zone(desk_of: Desks, received: s
         ),
         (
             {"table": "received", "day_column": "status"},
-            "status is text, in UTC, and the company's days are in Europe/Berlin",
+            "status is text in UTC, but the company's days are in Europe/Berlin",
         ),
         ({"query": "SELECT * FROM received"}, "the query has no day"),
         ({"query": "SELECT * FROM received WHERE processed_at > :when"}, "the query uses :when"),

@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from billing_recon.explain.facts import Facts
-from billing_recon.explain.metering import SENTENCES
+from billing_recon.explain.metered_usage import SENTENCES
 
 
 @pytest.mark.parametrize(
