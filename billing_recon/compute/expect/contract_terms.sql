@@ -9,7 +9,8 @@ opened AS (
     SELECT
         stated,
         CASE WHEN NOT json_valid(stated) THEN NULL
-            WHEN json_type(stated) IN ('OBJECT', 'NULL') THEN stated END AS contract
+            WHEN json_type(stated) IN ('OBJECT', 'NULL') THEN stated
+        END AS contract
     FROM texts WHERE stated IS NOT NULL
 ),
 listed AS (

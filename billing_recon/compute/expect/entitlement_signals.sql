@@ -3,20 +3,26 @@
 -- inputs: charge_items, usage_rollup, run_params
 -- rows from: charge_items WHERE is_open AND included > 0
 WITH used AS (
-    SELECT item.subscription_id, item.customer_id, item.charge_id, item.meter, item.period_start, item.period_end,
-    item.included,
+    SELECT
+        item.subscription_id, item.customer_id, item.charge_id, item.meter, item.period_start, item.period_end,
+        item.included,
         item.quantity AS used,
         coalesce(sum(CASE item.aggregation WHEN 'count' THEN change.events ELSE change.quantity END), 0) AS today
     FROM charge_items AS item
     CROSS JOIN run_params AS params
-    LEFT JOIN usage_rollup AS change ON change.subscription_id = item.subscription_id AND change.meter = item.meter
-        AND change.day = params.day AND change.usage_day >= item.run_start AND change.usage_day < item.run_end
+    LEFT JOIN
+        usage_rollup
+            AS change
+        ON change.subscription_id = item.subscription_id AND change.meter = item.meter
+            AND change.day = params.day AND change.usage_day >= item.run_start AND change.usage_day < item.run_end
     WHERE item.is_open AND item.included > 0
-    GROUP BY item.subscription_id, item.customer_id, item.charge_id, item.meter, item.period_start, item.period_end,
+    GROUP BY
+        item.subscription_id, item.customer_id, item.charge_id, item.meter, item.period_start, item.period_end,
         item.included, item.quantity
 ),
 thresholds AS (
-    SELECT *, used - today AS before, unnest([
+    SELECT
+        *, used - today AS before, unnest([
             struct_pack(percent := 50, rate := 0.5), struct_pack(percent := 90, rate := 0.9),
             struct_pack(percent := 100, rate := 1.0)
         ]) AS reached

@@ -22,6 +22,7 @@ SELECT
     ask.bucket IS NOT NULL AND metered.item_id IS NOT NULL AS in_bucket
 FROM event_asks AS ask
 LEFT JOIN metered_events AS metered ON metered.item_id = ask.ask
-LEFT JOIN shares ON shares.ask = ask.ask AND shares.bucket IS NOT DISTINCT FROM metered.bucket
-    AND shares.cell IS NOT DISTINCT FROM metered.cell
+LEFT JOIN shares
+    ON shares.ask = ask.ask AND shares.bucket IS NOT DISTINCT FROM metered.bucket
+        AND shares.cell IS NOT DISTINCT FROM metered.cell
 WHERE ask.priced_by_event

@@ -13,12 +13,18 @@ changed AS (
 SELECT
     ask.ask, ask.subscription_id, ask.period_start, ask.period_end, ask.run_start, ask.side, ask.adjusted_start,
     ask.charge_id,
-    CAST(CASE WHEN ask.model = 'flat' THEN coalesce(metered.parts, 0) ELSE coalesce(metered.quantity,
-        0) END AS quantity) AS quantity,
+    CAST(CASE WHEN ask.model = 'flat' THEN
+            coalesce(metered.parts, 0) ELSE coalesce(
+                metered.quantity,
+                0
+            )
+    END AS quantity) AS quantity,
     CAST(CASE WHEN changed.has_late THEN metered.quantity - coalesce(in_time.quantity, 0)
-        WHEN ask.aggregation NOT IN ('sum', 'count') THEN 0 END AS quantity) AS late_quantity,
+        WHEN ask.aggregation NOT IN ('sum', 'count') THEN 0
+    END AS quantity) AS late_quantity,
     CAST(CASE WHEN changed.has_corrections THEN coalesce(stated.quantity, 0) - coalesce(metered.quantity, 0)
-        WHEN ask.aggregation NOT IN ('sum', 'count') THEN 0 END AS quantity) AS superseded_quantity
+        WHEN ask.aggregation NOT IN ('sum', 'count') THEN 0
+    END AS quantity) AS superseded_quantity
 FROM event_asks AS ask
 LEFT JOIN summed AS metered ON metered.item_id = ask.ask
 LEFT JOIN changed ON changed.ask = ask.ask

@@ -5,7 +5,8 @@ WITH stated AS (
     SELECT * FROM taxed_lines UNION ALL BY NAME SELECT * FROM credit_lines UNION ALL BY NAME SELECT * FROM tax_lines
 ),
 lines AS (
-    SELECT * REPLACE (
+    SELECT
+        * REPLACE (
             CAST(coalesce(quantity, 1) AS quantity) AS quantity, CAST(coalesce(gross_raw, 0) AS raw) AS gross_raw,
             CAST(coalesce(gross, 0) AS amount) AS gross, CAST(coalesce(discount_rate, 0) AS rate) AS discount_rate,
             CAST(coalesce(discount_raw, 0) AS raw) AS discount_raw, CAST(coalesce(discount, 0) AS amount) AS discount,
@@ -19,9 +20,10 @@ lines AS (
 SELECT
     subscription_id || '|' || kind || '|' || coalesce(meter, '') || '|' || CAST(line_start AS VARCHAR) || '|'
     || CAST(line_end AS VARCHAR) || '|' || plan_id || CASE
-        WHEN kind = 'adjustment' AND position < 2000000 THEN '|' || json_extract_string(working, '$.adjusts.charge')
-            || '|'
-            || json_extract_string(working, '$.adjusts.from')
+        WHEN kind = 'adjustment' AND position < 2000000
+            THEN '|' || json_extract_string(working, '$.adjusts.charge')
+                || '|'
+                || json_extract_string(working, '$.adjusts.from')
         WHEN kind = 'proration' AND position > 500000 THEN '|given back'
         ELSE ''
     END AS expected_line_id,

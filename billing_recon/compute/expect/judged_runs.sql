@@ -8,30 +8,36 @@
 -- inputs: run_pieces, ahead_spans, contract_terms, term_plans, term_charges, term_taxes, term_profile, currencies,
 -- run_params
 WITH gathered AS (
-    SELECT piece.subscription_id, piece.period_start, piece.period_end, piece.due_on, piece.wanted, piece.is_open,
-    piece.late,
+    SELECT
+        piece.subscription_id, piece.period_start, piece.period_end, piece.due_on, piece.wanted, piece.is_open,
+        piece.late,
         charged.by_seat, max(piece.run_no) AS run_no, piece.plan_id, piece.plan_version, piece.currency,
         piece.tax_region,
         min(piece.from_day) AS run_start, max(piece.to_day) AS run_end, max(piece.quantity) AS seats,
         min(piece.starts_at) AS starts_at,
-        arg_max(struct_pack(customer_id := piece.customer_id, segment := piece.segment, contract := piece.contract,
-            timezone := piece.timezone, ends_at := piece.ends_at, brief_days := piece.brief_days),
-                piece.from_day) AS agreed
+        arg_max(struct_pack(
+            customer_id := piece.customer_id, segment := piece.segment, contract := piece.contract,
+            timezone := piece.timezone, ends_at := piece.ends_at, brief_days := piece.brief_days
+        ),
+        piece.from_day) AS agreed
     FROM run_pieces AS piece
     CROSS JOIN (SELECT unnest([false, true]) AS by_seat) AS charged
     WHERE NOT charged.by_seat OR piece.wanted OR piece.late
-    GROUP BY piece.subscription_id, piece.period_start, piece.period_end, piece.due_on, piece.wanted, piece.is_open,
-    piece.late,
+    GROUP BY
+        piece.subscription_id, piece.period_start, piece.period_end, piece.due_on, piece.wanted, piece.is_open,
+        piece.late,
         charged.by_seat, piece.plan_id, piece.plan_version, piece.currency, piece.tax_region,
         CASE WHEN charged.by_seat THEN piece.seat_no ELSE piece.run_no END
 ),
 runs AS (
-    SELECT *, false AS is_ahead, period_end AS taxed_on, wanted OR late AS needs_tax, false AS ahead_asked,
+    SELECT
+        *, false AS is_ahead, period_end AS taxed_on, wanted OR late AS needs_tax, false AS ahead_asked,
         false AS given_back, CAST(NULL AS DATE) AS moment, run_no AS own_run
     FROM gathered
     UNION ALL BY NAME
-    SELECT subscription_id, period_start, period_end, CAST(moment + issue_after_days AS DATE) AS due_on,
-    false AS wanted,
+    SELECT
+        subscription_id, period_start, period_end, CAST(moment + issue_after_days AS DATE) AS due_on,
+        false AS wanted,
         false AS is_open, false AS late, by_seat, run_no, plan_id, plan_version, currency, tax_region, run_start,
         period_end AS run_end, seats, starts_at, agreed, true AS is_ahead, taxed_on, true AS needs_tax, ahead_asked,
         given_back,
@@ -39,11 +45,14 @@ runs AS (
     FROM ahead_spans
 ),
 shared AS (
-    SELECT run.*, run.agreed.customer_id AS customer_id, run.agreed.segment AS segment, run.agreed.timezone AS zone,
+    SELECT
+        run.*, run.agreed.customer_id AS customer_id, run.agreed.segment AS segment, run.agreed.timezone AS zone,
         nullif(trim(run.agreed.contract), '') AS stated,
         run.run_end - run.run_start < run.period_end - run.period_start AND params.proration <> 'none' AS is_shared,
-        len(list_filter(coalesce(run.agreed.brief_days, []), lambda one: one >= run.period_start
-            AND one < run.period_end)) > 0
+        len(list_filter(
+            coalesce(run.agreed.brief_days, []), LAMBDA one: one >= run.period_start
+            AND one < run.period_end
+        )) > 0
             AS has_brief,
         CASE WHEN run.run_start = run.period_start THEN midnight(run.period_start, run.agreed.timezone)
             ELSE run.starts_at END
@@ -57,7 +66,8 @@ shared AS (
     CROSS JOIN term_profile AS profile
 ),
 metered AS (
-    SELECT plan_id, plan_version, currency, bool_or(kind = 'usage') AS meters,
+    SELECT
+        plan_id, plan_version, currency, bool_or(kind = 'usage') AS meters,
         bool_or(kind = 'usage' AND (
             (bucket IS NOT NULL AND aggregation = 'time_weighted')
             OR (aggregation IN ('max', 'latest', 'time_weighted') AND (prorated OR (model = 'percentage' AND (
@@ -70,12 +80,16 @@ metered AS (
     FROM term_charges GROUP BY plan_id, plan_version, currency
 ),
 judged AS (
-    SELECT run.*, terms.contract, terms.unknown, money.decimals, tax.rate AS tax_rate,
+    SELECT
+        run.*, terms.contract, terms.unknown, money.decimals, tax.rate AS tax_rate,
         CASE
             WHEN NOT run.is_shared THEN 1
             WHEN params.proration = 'by_second' THEN datediff('second', run.begins_at, run.stops_at)
-            WHEN profile.fixed_days IS NOT NULL THEN greatest(fixed_days_between(run.run_start, run.run_end,
-                profile.fixed_days), 0)
+            WHEN profile.fixed_days IS NOT NULL
+                THEN greatest(fixed_days_between(
+                        run.run_start, run.run_end,
+                        profile.fixed_days
+                    ), 0)
             WHEN run.last_day_counts AND run.run_end = run.period_end THEN run.run_end - run.run_start + 1
             ELSE run.run_end - run.run_start
         END AS part,
@@ -88,7 +102,9 @@ judged AS (
             ELSE run.period_end - run.period_start
         END AS whole,
         CASE WHEN terms.rate_from > run.period_start OR terms.rate_to <= run.period_start OR terms.discount_rate IS NULL
-            THEN CAST(0 AS rate) ELSE terms.discount_rate END AS discount_rate,
+                THEN CAST(0 AS rate)
+            ELSE terms.discount_rate
+        END AS discount_rate,
         CASE WHEN terms.minimum_text IS NULL THEN plan.minimum ELSE terms.minimum END AS minimum,
         CASE
             WHEN plan.plan_id IS NULL OR money.currency IS NULL THEN 'plan_not_in_catalog'
@@ -99,10 +115,10 @@ judged AS (
             WHEN profile.step_order = 'maximum,discount,minimum' AND coalesce(terms.minimum, plan.minimum) > 0
                 AND terms.cap IS NOT NULL AND terms.discount_rate <> 0 THEN 'order_not_rated'
             WHEN run.needs_tax AND tax.rate IS NULL THEN 'no_tax_rate'
-            WHEN len(list_filter(terms.allowed, lambda one: NOT list_contains(coalesce(metered.by_units, []), one))) > 0
+            WHEN len(list_filter(terms.allowed, LAMBDA one: NOT list_contains(coalesce(metered.by_units, []), one))) > 0
                 THEN 'allowance_without_charge'
             WHEN metered.unpriced THEN 'priced_by_event'
-            WHEN terms.rolls AND len(list_filter(terms.rolling, lambda one: list_contains(metered.by_event, one))) > 0
+            WHEN terms.rolls AND len(list_filter(terms.rolling, LAMBDA one: list_contains(metered.by_event, one))) > 0
                 THEN 'rollover_by_event'
             WHEN run.is_shared AND params.proration = 'by_second' AND run.has_brief THEN 'changed_twice_a_day'
             WHEN run.is_shared AND params.proration = 'by_day' AND profile.fixed_days IS NOT NULL
@@ -113,8 +129,8 @@ judged AS (
                 >= params.lookback_days THEN 'usage_out_of_reach'
             WHEN run.wanted AND terms.prepaid_from <= params.day - params.lookback_days THEN 'balance_out_of_reach'
             WHEN run.late AND run.period_start <= params.day - (
-                params.lookback_days + params.lookback_days + params.lookback_days
-            )
+                    params.lookback_days + params.lookback_days + params.lookback_days
+                )
                 THEN 'usage_out_of_reach'
         END AS reason
     FROM shared AS run
@@ -122,10 +138,14 @@ judged AS (
     CROSS JOIN term_profile AS profile
     LEFT JOIN contract_terms AS terms ON terms.stated = run.stated
     LEFT JOIN currencies AS money ON money.currency = run.currency
-    LEFT JOIN term_plans AS plan ON plan.plan_id = run.plan_id AND plan.plan_version = run.plan_version
-        AND plan.currency = run.currency
-    LEFT JOIN metered ON metered.plan_id = run.plan_id AND metered.plan_version = run.plan_version
-        AND metered.currency = run.currency
+    LEFT JOIN
+        term_plans
+            AS plan
+        ON plan.plan_id = run.plan_id AND plan.plan_version = run.plan_version
+            AND plan.currency = run.currency
+    LEFT JOIN metered
+        ON metered.plan_id = run.plan_id AND metered.plan_version = run.plan_version
+            AND metered.currency = run.currency
     LEFT JOIN term_taxes AS tax ON tax.tax_region = run.tax_region AND tax.effective_from <= run.taxed_on
         AND (tax.effective_to IS NULL OR run.taxed_on < tax.effective_to)
 )

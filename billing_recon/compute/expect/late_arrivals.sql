@@ -4,7 +4,8 @@
 -- day) or no_period (the contract has none any more). `wanted`, `is_open`: as of the adjusting period.
 -- inputs: usage_rollup, contract_intervals, invoice_lines, term_charges, run_params
 WITH candidates AS (
-    SELECT change.subscription_id, change.meter, change.usage_day, change.day AS arrived, change.quantity,
+    SELECT
+        change.subscription_id, change.meter, change.usage_day, change.day AS arrived, change.quantity,
         CAST(change.day - params.late_window_days - 1 AS DATE) AS closed_day
     FROM usage_rollup AS change
     CROSS JOIN run_params AS params
@@ -15,7 +16,8 @@ WITH candidates AS (
         ))
 ),
 own AS (
-    SELECT candidates.*, period_of(
+    SELECT
+        candidates.*, period_of(
             term.billing_anchor, term.billing_interval, term.once_start, term.once_end, candidates.usage_day
         ) AS own
     FROM candidates
@@ -23,15 +25,17 @@ own AS (
         AND term.start_day <= candidates.usage_day AND candidates.usage_day < term.end_day
 ),
 latest AS (
-    SELECT own.*, term.billing_anchor, term.billing_interval, term.once_start, term.once_end, row_number() OVER (
+    SELECT
+        own.*, term.billing_anchor, term.billing_interval, term.once_start, term.once_end, row_number() OVER (
             PARTITION BY own.subscription_id, own.meter, own.usage_day, own.arrived ORDER BY term.start_day DESC
         ) AS place
     FROM own
     JOIN contract_intervals AS term ON term.subscription_id = own.subscription_id AND term.start_day <= own.closed_day
 ),
 adjusting AS (
-    SELECT * EXCLUDE (own), own.starts AS own_start, own.ends AS own_end, period.starts AS period_start,
-    period.ends AS period_end
+    SELECT
+        * EXCLUDE (own), own.starts AS own_start, own.ends AS own_end, period.starts AS period_start,
+        period.ends AS period_end
     FROM (
         SELECT *, period_of(billing_anchor, billing_interval, once_start, once_end, closed_day) AS period
         FROM latest WHERE place = 1
@@ -40,12 +44,16 @@ adjusting AS (
 billed AS (
     SELECT DISTINCT adjusting.subscription_id, adjusting.period_start
     FROM adjusting
-    JOIN invoice_lines AS line ON line.subscription_id = adjusting.subscription_id
-        AND line.period_start >= adjusting.period_start AND line.period_start < adjusting.period_end
+    JOIN
+        invoice_lines
+            AS line
+        ON line.subscription_id = adjusting.subscription_id
+            AND line.period_start >= adjusting.period_start AND line.period_start < adjusting.period_end
     JOIN run_params AS params ON params.day = line.observed_on
 ),
 placed AS (
-    SELECT adjusting.*, params.day, params.issue_grace_days, billed.period_start IS NOT NULL AS has_lines,
+    SELECT
+        adjusting.*, params.day, params.issue_grace_days, billed.period_start IS NOT NULL AS has_lines,
         CAST(adjusting.period_end + params.issue_after_days AS DATE) AS due_on,
         CASE
             WHEN adjusting.arrived <= CAST(adjusting.own_end + params.late_window_days AS DATE) THEN 'in_time'

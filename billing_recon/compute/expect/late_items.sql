@@ -4,48 +4,71 @@
 -- inputs: late_arrivals, contract_runs, run_allowances, term_charges, usage_rollup, event_units
 -- rows from: late_arrivals WHERE wanted OR is_open
 WITH late AS (
-    SELECT subscription_id, own_start, own_end, adjusted_start, adjusted_end, due_on AS adjusted_due,
-    bool_or(wanted) AS adjusts,
+    SELECT
+        subscription_id, own_start, own_end, adjusted_start, adjusted_end, due_on AS adjusted_due,
+        bool_or(wanted) AS adjusts,
         bool_or(is_open) AS is_late_open, min(arrived) AS first_arrived, max(arrived) AS last_arrived
     FROM late_arrivals
     WHERE wanted OR is_open
     GROUP BY subscription_id, own_start, own_end, adjusted_start, adjusted_end, due_on
 ),
 charged AS (
-    SELECT run.*, late.* EXCLUDE (subscription_id), charge.charge_id, charge.position, charge.kind, charge.model,
-    charge.meter,
+    SELECT
+        run.*, late.* EXCLUDE (subscription_id), charge.charge_id, charge.position, charge.kind, charge.model,
+        charge.meter,
         charge.discountable, charge.aggregation, charge.by_event, charge.minimum AS charge_minimum,
         charge.maximum AS charge_maximum, own_price_in(run.contract, charge.charge_id) AS own_price,
         CAST(coalesce(allowance.own, 0) + coalesce(allowance.rolled, 0) AS quantity) AS allowance,
         row_number() OVER (
-            ORDER BY run.subscription_id, run.period_start, late.adjusted_start, run.run_start, run.by_seat,
+            ORDER BY
+                run.subscription_id, run.period_start, late.adjusted_start, run.run_start, run.by_seat,
                 charge.position
         ) AS number
     FROM late
-    JOIN contract_runs AS run ON run.subscription_id = late.subscription_id AND run.period_start = late.own_start
-        AND run.period_end = late.own_end
-    JOIN term_charges AS charge ON charge.plan_id = run.plan_id AND charge.plan_version = run.plan_version
-        AND charge.currency = run.currency AND (charge.kind = 'subscription' AND charge.model <> 'flat') = run.by_seat
-    LEFT JOIN run_allowances AS allowance ON allowance.subscription_id = run.subscription_id
-        AND allowance.period_start = run.period_start AND allowance.period_end = run.period_end
-        AND allowance.run_start = run.run_start AND allowance.meter = charge.meter AND charge.kind = 'usage'
+    JOIN
+        contract_runs
+            AS run
+        ON run.subscription_id = late.subscription_id AND run.period_start = late.own_start
+            AND run.period_end = late.own_end
+    JOIN
+        term_charges
+            AS charge
+        ON charge.plan_id = run.plan_id AND charge.plan_version = run.plan_version
+            AND charge.currency = run.currency
+            AND (charge.kind = 'subscription' AND charge.model <> 'flat') = run.by_seat
+    LEFT JOIN
+        run_allowances
+            AS allowance
+        ON allowance.subscription_id = run.subscription_id
+            AND allowance.period_start = run.period_start AND allowance.period_end = run.period_end
+            AND allowance.run_start = run.run_start AND allowance.meter = charge.meter AND charge.kind = 'usage'
     WHERE run.rateable
 ),
 used AS (
-    SELECT item.number,
-        coalesce(sum(CASE item.aggregation WHEN 'count' THEN change.events ELSE change.quantity END)
-            FILTER (WHERE change.day < item.first_arrived), 0) AS before,
+    SELECT
+        item.number,
+        coalesce(
+            sum(CASE item.aggregation WHEN 'count' THEN change.events ELSE change.quantity END)
+            FILTER (WHERE change.day < item.first_arrived), 0
+        ) AS before,
         sum(CASE item.aggregation WHEN 'count' THEN change.events ELSE change.quantity END) AS after
     FROM charged AS item
-    JOIN usage_rollup AS change ON change.subscription_id = item.subscription_id AND change.meter = item.meter
-        AND change.usage_day >= item.run_start AND change.usage_day < item.run_end AND change.day <= item.last_arrived
+    JOIN
+        usage_rollup
+            AS change
+        ON change.subscription_id = item.subscription_id AND change.meter = item.meter
+            AND change.usage_day >= item.run_start
+            AND change.usage_day < item.run_end
+            AND change.day <= item.last_arrived
     WHERE item.kind = 'usage'
     GROUP BY item.number
 ),
 known AS (
-    SELECT item.*, compared.side, single.ask,
+    SELECT
+        item.*, compared.side, single.ask,
         CASE WHEN item.by_event THEN single.quantity WHEN compared.side = 'before' THEN used.before
-            ELSE used.after END AS used
+            ELSE used.after
+        END AS used
     FROM charged AS item
     CROSS JOIN (SELECT unnest(['before', 'after']) AS side) AS compared
     LEFT JOIN used ON used.number = item.number

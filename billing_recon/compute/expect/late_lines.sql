@@ -3,12 +3,14 @@
 -- inputs: late_changes, contract_runs
 -- rows from: late_changes WHERE adjusts
 WITH hosts AS (
-    SELECT subscription_id, period_start, period_end,
+    SELECT
+        subscription_id, period_start, period_end,
         arg_max(struct_pack(customer_id := customer_id, segment := segment), run_no) AS host
     FROM contract_runs WHERE NOT by_seat GROUP BY subscription_id, period_start, period_end
 ),
 numbered AS (
-    SELECT *, row_number() OVER (
+    SELECT
+        *, row_number() OVER (
             PARTITION BY subscription_id, adjusted_start ORDER BY period_start, run_start, position
         ) AS place
     FROM late_changes WHERE adjusts
@@ -17,8 +19,11 @@ SELECT
     change.subscription_id, change.adjusted_start AS period_start, change.adjusted_end AS period_end,
     change.adjusted_due AS due_on,
     CAST(0 AS HUGEINT) AS run_no, change.plan_id, change.plan_version, change.currency, change.tax_region,
-    coalesce(hosts.host.customer_id, change.customer_id) AS customer_id, coalesce(hosts.host.segment,
-        change.segment) AS segment,
+    coalesce(
+        hosts.host.customer_id, change.customer_id) AS customer_id, coalesce(
+        hosts.host.segment,
+        change.segment
+    ) AS segment,
     change.decimals, change.tax_rate, change.charge_id, 1500000 + change.place AS position, 'adjustment' AS kind,
     change.meter,
     change.adjusted_start AS line_start, change.adjusted_end AS line_end, change.quantity, change.unit_price,

@@ -7,14 +7,16 @@ WITH charged AS (
     GROUP BY subscription_id, own_start, own_end, own_run
 ),
 due AS (
-    SELECT run.*, share_owed(run.minimum, run.part, run.whole, profile.ratio_decimals) AS minimum_raw, params.rounding,
+    SELECT
+        run.*, share_owed(run.minimum, run.part, run.whole, profile.ratio_decimals) AS minimum_raw, params.rounding,
         coalesce(CASE WHEN minimum_first(profile.step_order) THEN charged.gross ELSE charged.net END, 0) AS charged,
         CASE WHEN minimum_first(profile.step_order) THEN run.discount_rate ELSE CAST(0 AS rate) END AS line_discount
     FROM contract_runs AS run
     CROSS JOIN run_params AS params
     CROSS JOIN term_profile AS profile
-    LEFT JOIN charged ON charged.subscription_id = run.subscription_id AND charged.own_start = run.period_start
-        AND charged.own_end = run.period_end AND charged.own_run = run.run_no
+    LEFT JOIN charged
+        ON charged.subscription_id = run.subscription_id AND charged.own_start = run.period_start
+            AND charged.own_end = run.period_end AND charged.own_run = run.run_no
     WHERE run.wanted AND run.rateable AND NOT run.by_seat AND run.minimum > 0
 ),
 settled AS (

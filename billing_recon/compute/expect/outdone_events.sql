@@ -2,7 +2,8 @@
 -- inputs: event_links, event_chains
 -- rows from: event_links
 WITH ranked AS (
-    SELECT link.known_by, link.sent_by, link.event_id, chain.root, row_number() OVER (
+    SELECT
+        link.known_by, link.sent_by, link.event_id, chain.root, row_number() OVER (
             PARTITION BY link.source, chain.root ORDER BY link.received_at DESC, link.event_id DESC, link.observed_on
         ) AS place
     FROM event_links AS link

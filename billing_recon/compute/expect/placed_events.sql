@@ -3,7 +3,8 @@
 -- inputs: single_events, event_zones, run_params
 -- rows from: single_events
 WITH zoned AS (
-    SELECT event.*, params.company_timezone, params.first_day,
+    SELECT
+        event.*, params.company_timezone, params.first_day,
         timezone(coalesce(zone.timezone, params.company_timezone), event.event_time) AS local_time,
         CAST(timezone(params.company_timezone, event.event_time) AS DATE) AS company_day
     FROM single_events AS event

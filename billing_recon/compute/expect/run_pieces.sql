@@ -2,12 +2,16 @@
 -- currency and tax region; `seat_no` while they share the seats too.
 -- inputs: contract_intervals, contract_periods
 WITH bounded AS (
-    SELECT period.*, term.* EXCLUDE (subscription_id), period_of(
+    SELECT
+        period.*, term.* EXCLUDE (subscription_id), period_of(
             term.billing_anchor, term.billing_interval, term.once_start, term.once_end, period.period_start
         ) AS own
     FROM contract_periods AS period
-    JOIN contract_intervals AS term ON term.subscription_id = period.subscription_id
-        AND term.start_day < period.period_end AND term.end_day > period.period_start
+    JOIN
+        contract_intervals
+            AS term
+        ON term.subscription_id = period.subscription_id
+            AND term.start_day < period.period_end AND term.end_day > period.period_start
     WHERE term.status = 'active'
 ),
 pieces AS (
@@ -15,10 +19,13 @@ pieces AS (
     FROM bounded WHERE own.starts = period_start AND own.ends = period_end
 ),
 broken AS (
-    SELECT *,
+    SELECT
+        *,
         CASE WHEN lag(to_day) OVER period = from_day AND lag(plan_id) OVER period = plan_id
-            AND lag(plan_version) OVER period = plan_version AND lag(currency) OVER period = currency
-            AND lag(tax_region) OVER period = tax_region THEN 0 ELSE 1 END AS new_run,
+                AND lag(plan_version) OVER period = plan_version AND lag(currency) OVER period = currency
+                AND lag(tax_region) OVER period = tax_region THEN 0
+            ELSE 1
+        END AS new_run,
         CASE WHEN lag(quantity) OVER period = quantity THEN 0 ELSE 1 END AS new_seats
     FROM pieces
     WINDOW period AS (PARTITION BY subscription_id, period_start, period_end ORDER BY from_day)

@@ -10,7 +10,8 @@ WITH charged AS (
         AND charge.currency = subscription.currency AND charge.by_event
 ),
 ranked AS (
-    SELECT event.*, row_number() OVER (
+    SELECT
+        event.*, row_number() OVER (
             PARTITION BY event.source, event.event_id ORDER BY event.observed_on, event.source_file, event.source_row
         ) AS place
     FROM usage_events AS event

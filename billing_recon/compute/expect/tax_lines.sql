@@ -5,8 +5,9 @@ WITH lines AS (
     SELECT * FROM taxed_lines UNION ALL BY NAME SELECT * FROM credit_lines
 ),
 sums AS (
-    SELECT line.subscription_id, line.period_start, line.period_end, line.due_on, line.currency,
-    line.region_rate AS tax_rate,
+    SELECT
+        line.subscription_id, line.period_start, line.period_end, line.due_on, line.currency,
+        line.region_rate AS tax_rate,
         max(line.run_no) AS run_no, arg_max(line.plan_id, line.run_no) AS plan_id,
         arg_max(line.plan_version, line.run_no) AS plan_version, arg_max(line.tax_region, line.run_no) AS tax_region,
         arg_max(line.customer_id, line.run_no) AS customer_id, arg_max(line.segment, line.run_no) AS segment,

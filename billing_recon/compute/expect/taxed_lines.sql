@@ -6,7 +6,8 @@ WITH lines AS (
     UNION ALL BY NAME SELECT * FROM coupon_lines
 ),
 rated AS (
-    SELECT line.* EXCLUDE (tax_rate), line.tax_rate AS region_rate, params.rounding, profile.tax_included,
+    SELECT
+        line.* EXCLUDE (tax_rate), line.tax_rate AS region_rate, params.rounding, profile.tax_included,
         CAST(line.gross - line.discount AS amount) AS net,
         CASE WHEN params.tax_point = 'invoice' THEN CAST(0 AS rate) ELSE line.tax_rate END AS tax_rate
     FROM lines AS line

@@ -4,7 +4,7 @@
 -- rows from: term_profile WHERE rounding_point = 'tier'
 SELECT
     item.item_id, CAST(coalesce(list_sum(list_transform(
-        priced.tier_amounts, lambda one: settle(apply_rate(one, item.discount_rate), item.decimals, params.rounding)
+        priced.tier_amounts, LAMBDA one: settle(apply_rate(one, item.discount_rate), item.decimals, params.rounding)
     )), 0) AS amount) AS discount
 FROM rated_items AS item
 JOIN item_prices AS priced ON priced.item_id = item.item_id

@@ -2,7 +2,8 @@
 -- late for its own period and waits for the open one to end.
 -- inputs: charge_items, item_prices, charge_bounds, late_changes
 WITH parts AS (
-    SELECT item.subscription_id, item.customer_id, item.meter, item.currency, item.quantity,
+    SELECT
+        item.subscription_id, item.customer_id, item.meter, item.currency, item.quantity,
         coalesce(bounds.capped, priced.gross) AS gross
     FROM charge_items AS item
     JOIN item_prices AS priced ON priced.item_id = item.item_id
