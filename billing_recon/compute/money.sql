@@ -234,11 +234,3 @@ CREATE MACRO say(amount, decimals) AS list_transform(
 
 -- A quantity as text, exact, without trailing zeros.
 CREATE MACRO say_quantity(quantity) AS rtrim(rtrim(CAST(CAST(quantity AS quantity) AS VARCHAR), '0'), '.');
-
--- A figure's text with its thousands separated: 12000.5 becomes 12,000.5. The second replacement drops the commas of
--- unused groups.
-CREATE MACRO group_thousands(figure) AS regexp_replace(
-    regexp_replace(
-        figure, '^(-?\d{1,3})(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\d{3})?(\.|$)', '\1,\2,\3,\4,\5,\6\7'
-    ), ',+(\.|$)', '\1'
-);

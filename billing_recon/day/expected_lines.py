@@ -28,6 +28,7 @@ from billing_recon.core.schema import (
 from billing_recon.day.home import Home
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
+from billing_recon.explain.entitlements import write_entitlements
 from billing_recon.explain.withheld import write_withheld
 
 WRITTEN: tuple[TableSpec, ...] = (
@@ -40,8 +41,8 @@ WRITTEN: tuple[TableSpec, ...] = (
 )
 """What the step replaces, each from the relation of its name or of SOURCES."""
 
-SOURCES: Mapping[TableSpec, str] = {UNRATED: "withheld"}
-"""`withheld` is `unrated` with its reasons in words (explain.withheld)."""
+SOURCES: Mapping[TableSpec, str] = {UNRATED: "withheld", ENTITLEMENT_SIGNALS: "entitlements_reached"}
+"""`withheld` is `unrated`, and `entitlements_reached` is `entitlement_signals`, in words (explain)."""
 
 
 def expect(home: Home, day: date, run_id: str) -> StepResult:
@@ -53,6 +54,7 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         _register_events(con, home, day, reach=LATE_REACH if _register_usage(con, home, day) else 1)
         build(con, (*expectation.RELATIONS, *late_usage.RELATIONS))
         write_withheld(con)
+        write_entitlements(con)
         return StepResult.of(*(home.write(con, table, day, run_id, source=SOURCES.get(table)) for table in WRITTEN))
 
 

@@ -29,6 +29,7 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
+from billing_recon.explain.entitlements import write_entitlements
 from billing_recon.explain.rated_lines import line_sentence
 from billing_recon.explain.withheld import write_withheld
 
@@ -142,6 +143,7 @@ class SmallCompany:
         con.execute("CREATE VIEW usage_corrections AS SELECT * FROM usage_events WHERE corrects IS NOT NULL")
         build(con, expect.RELATIONS)
         write_withheld(con)
+        write_entitlements(con)
         return con
 
     def expected(self) -> list[dict[str, Any]]:

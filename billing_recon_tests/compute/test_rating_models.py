@@ -151,29 +151,3 @@ def test_every_model_names_itself_and_where_its_rule_is_written() -> None:
     names = [model.name for model in MODELS]
     assert names == [*CHARGE_MODELS, "prorated_graduated"]
     assert all(re.search(r"\(docs/rating.md, rule \d+\)$", model.doc) for model in MODELS)
-
-
-@pytest.mark.parametrize(
-    ("amount", "decimals", "said"),
-    [
-        ("350", 2, "350.00"),
-        ("1050", 0, "1,050"),
-        ("1050.4", 0, "1,050.4"),
-        ("0.015", 2, "0.015"),
-        ("-0.5", 2, "-0.50"),
-        ("-123", 2, "-123.00"),
-        ("-1234.5", 3, "-1,234.500"),
-        ("1234567.891", 2, "1,234,567.891"),
-        ("999999999999999", 2, "999,999,999,999,999.00"),
-        ("0", 2, "0.00"),
-    ],
-)
-def test_an_amount_is_said_at_its_currencys_decimals_with_thousands_apart(
-    amount: str, decimals: int, said: str
-) -> None:
-    query = "SELECT group_thousands(say(?::DECIMAL(38,12), ?::INTEGER))"
-    assert session().execute(query, [Decimal(amount), decimals]).fetchall() == [(said,)]
-
-
-def test_an_amount_of_nothing_is_not_said() -> None:
-    assert session().execute("SELECT group_thousands(say(NULL, 2))").fetchall() == [(None,)]

@@ -31,9 +31,6 @@ thresholds AS (
 SELECT
     subscription_id, customer_id, charge_id, meter, period_start, period_end,
     CAST(reached.percent AS BIGINT) AS percent,
-    CAST(included AS quantity) AS included, CAST(used AS quantity) AS used,
-    subscription_id || ' has used ' || group_thousands(say_quantity(used)) || ' of the '
-    || group_thousands(say_quantity(included)) || ' ' || replace(meter, '_', ' ') || ' included from '
-    || CAST(period_start AS VARCHAR) || ': ' || CAST(reached.percent AS VARCHAR) || '% are reached.' AS sentence
+    CAST(included AS quantity) AS included, CAST(used AS quantity) AS used
 FROM thresholds
 WHERE used >= apply_rate(included, reached.rate) AND before < apply_rate(included, reached.rate)

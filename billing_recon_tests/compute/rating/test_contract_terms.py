@@ -356,7 +356,7 @@ class TestEntitlements:
         known = company(charge, contract=contract, on=on)
         for units, usage_day in used:
             known.uses(units, usage_day)
-        found = rows(known.rated(), "SELECT percent, sentence FROM entitlement_signals ORDER BY percent")
+        found = rows(known.rated(), "SELECT percent, sentence FROM entitlements_reached ORDER BY percent")
         return [(row["percent"], row["sentence"]) for row in found]
 
     def test_each_threshold_is_told_on_the_day_that_reaches_it(self) -> None:
