@@ -148,6 +148,8 @@ class Warehouse:
                     reader,
                     mode="overwrite",
                     predicate=f"day = '{day}'",
+                    # A table of an earlier version may have columns that are gone, or lack new ones: those stay empty.
+                    schema_mode="merge",
                     commit_properties=CommitProperties(custom_metadata={"digest": digest}),
                 )
         return Written(name, day, rows, digest)

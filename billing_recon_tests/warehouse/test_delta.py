@@ -1,0 +1,38 @@
+"""Partitions are replaced one at a time, in tables of this version and of earlier ones."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from billing_recon.compute.engine import session
+from billing_recon.core.schema import Column, Kind, TableSpec
+from billing_recon.core.schema.table import Part
+from billing_recon.warehouse import Warehouse
+
+FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
+
+
+def table(*columns: Column) -> TableSpec:
+    return TableSpec("lines", columns, key=("line_id",), part=Part.COMPUTED, daily=True)
+
+
+BEFORE = table(Column("line_id"), Column("amount", Kind.AMOUNT), Column("sentence"))
+NOW = table(Column("line_id"), Column("amount", Kind.AMOUNT), Column("unit", nullable=True))
+
+
+def test_a_table_of_an_earlier_version_takes_new_partitions_and_keeps_its_old_ones(tmp_path: Path) -> None:
+    warehouse, con = Warehouse(tmp_path), session()
+    con.execute("CREATE TABLE lines AS SELECT 'a' AS line_id, 1.5 AS amount, 'as it was' AS sentence")
+    warehouse.replace(con, BEFORE, FIRST, "lines")
+    con.execute("CREATE OR REPLACE TABLE lines AS SELECT 'b' AS line_id, 2.5 AS amount, 'GB' AS unit")
+    warehouse.replace(con, NOW, SECOND, "lines")
+    warehouse.replace(con, NOW, SECOND, "lines")
+    query = "SELECT line_id, CAST(amount AS VARCHAR) FROM ({}) ORDER BY line_id"
+    assert con.execute(query.format(warehouse.scan(BEFORE, FIRST, FIRST))).fetchall() == [("a", "1.500000000000")]
+    assert con.execute(query.format(warehouse.scan(NOW, SECOND, SECOND))).fetchall() == [("b", "2.500000000000")]
+    both = table(*NOW.columns[:2])
+    assert con.execute(query.format(warehouse.scan(both, FIRST, SECOND))).fetchall() == [
+        ("a", "1.500000000000"),
+        ("b", "2.500000000000"),
+    ]
