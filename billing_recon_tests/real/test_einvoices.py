@@ -14,7 +14,8 @@ from xml.etree import ElementTree
 import pytest
 
 from billing_recon.core.document import Document, FindingCode
-from billing_recon.feeds.documents import page_check, read, recognise
+from billing_recon.feeds.documents import page_check
+from billing_recon.feeds.documents.formats import read, recognise
 
 SETS = ("peppol/*.xml", "en16931-ubl/*.xml", "zugferd-three-forms/*/*")
 CENT = Fraction(1, 100)

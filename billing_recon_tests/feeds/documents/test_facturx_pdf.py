@@ -14,7 +14,8 @@ from pypdf.generic import ArrayObject, NameObject
 from reportlab.pdfgen.canvas import Canvas
 
 from billing_recon.core.document import Document, DocumentKind, DocumentUnreadable, Finding
-from billing_recon.feeds.documents import page_check, pdf_child, pdf_reader, read, recognise
+from billing_recon.feeds.documents import page_check, pdf_child, pdf_reader
+from billing_recon.feeds.documents.formats import read, recognise
 from billing_recon_tests.feeds.documents.invoices import CII, UBL, as_zugferd1, swap
 
 PAGE = (
