@@ -21,7 +21,7 @@ from billing_recon.compute.rating.proration import counted, shares, stubs
 from billing_recon.compute.rating.registry import OPTIONAL
 from billing_recon.compute.terms import register_terms
 from billing_recon.core.catalog import Catalog, Plan
-from billing_recon.core.catalog_file import figures_that_do_not_fit, unused_fields
+from billing_recon.core.catalog_file import unused_fields
 from billing_recon.core.company import Company, Profile
 from billing_recon.core.currency import EXPONENTS
 from billing_recon_tests.vector_cases import (
@@ -62,7 +62,7 @@ def plan_of(number: int, case: Case, currency: str) -> Plan | None:
     except ValidationError as error:
         told = (e["msg"].removeprefix("Value error, ") for e in error.errors())
         raise VectorError("; ".join(told)) from None
-    problems = [*unused_fields(plan), *figures_that_do_not_fit((plan,), ())]
+    problems = list(unused_fields(plan))
     if problems:
         raise VectorError("; ".join(problems))
     return plan

@@ -12,11 +12,10 @@ import duckdb
 
 from billing_recon.compute.registration import register
 from billing_recon.core.catalog import Catalog, Charge, Plan, TaxRate
-from billing_recon.core.catalog_file import figures_that_do_not_fit, load_catalog
+from billing_recon.core.catalog_file import load_catalog
 from billing_recon.core.charge_models import CHARGE_MODELS
 from billing_recon.core.company import Company
 from billing_recon.core.currency import EXPONENTS
-from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.profile import Profile
 from billing_recon.core.schema import (
     CURRENCIES,
@@ -39,12 +38,8 @@ def register_terms(con: duckdb.DuckDBPyConnection, catalog: Catalog, company: Co
     """Create the tables of core.schema.TERMS in the session, under the company's profile.
 
     Figures go through Arrow decimals, never through a float. `currencies` holds every active ISO 4217 code, settling at
-    the profile's `decimals` where it names one; `exponent` is always the currency's own. Raises ConfigurationError for a
-    figure that its type cannot hold exactly.
+    the profile's `decimals` where it names one; `exponent` is always the currency's own.
     """
-    problems = list(figures_that_do_not_fit(catalog.plans, catalog.taxes))
-    if problems:
-        raise ConfigurationError(problems)
     profile = company.profile
     settles = {c: exponent if profile.decimals is None else profile.decimals for c, exponent in EXPONENTS.items()}
     charges = [
@@ -98,6 +93,7 @@ def _charge(number: int, plan: Plan, position: int, c: Charge) -> tuple[Any, ...
         *((convert.divide_by, convert.multiply_by, convert.rounding, convert.decimals) if convert else (None,) * 4),
         *(c.prorated, c.due, json.dumps(c.dimensions) if c.dimensions else None, c.by_event, _included(c)),
         *(c.priced_by_event, c.minimum, c.maximum, "free_units" in CHARGE_MODELS[c.model].fields),
+        c.agreed_price is not None,
     )
 
 

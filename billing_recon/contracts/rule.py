@@ -32,6 +32,9 @@ POLARS_TYPE: dict[Kind, Any] = {
 """The frame's type of each kind; the counterpart of core.schema.SQL_TYPE, exact for decimals."""
 
 
+DETAILS = pl.Struct({"reason": pl.String, "says": pl.String})
+"""What `Rule.details` gives for a row."""
+
 # pandera keeps the settings of the running validation in a global, and tables are landed in parallel threads.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -40,14 +43,16 @@ _ONE_AT_A_TIME = threading.Lock()
 class Rule:
     """One condition on every row. If `holds` is null (a value is empty), the rule does not apply.
 
-    `field` is the column to look at. `says` completes the sentence "<field> '<value>' ...": what is wrong and what to do.
-    A rule over several columns is a table rule.
+    `field` is the column to look at. `says` completes the sentence "<field> '<value>' ...": what is wrong and what to do;
+    `details` (DETAILS) gives both from the row's own values, if they depend on them. A rule over several columns is a
+    table rule.
     """
 
     field: str
     reason: Reason
     holds: pl.Expr
     says: str
+    details: pl.Expr | None = None
 
     @property
     def label(self) -> str:
@@ -117,6 +122,17 @@ class Contract:
             schema={"position": pl.Int32, "field": pl.String, "reason": pl.String, "says": pl.String},
             orient="row",
         )
+
+    def worded(self, faults: pl.DataFrame, suspects: pl.DataFrame) -> pl.DataFrame:
+        """The faults of `suspects` with the field, reason and sentence of their rules."""
+        found = faults.join(self.sentences, on="position")
+        for position in faults["position"].unique().to_list():
+            details = self.rules[position].details
+            if details is not None:
+                mine = found.filter(pl.col("position") == position)
+                own = suspects[mine["index"]].select(details.alias("own")).unnest("own")
+                found = pl.concat([found.filter(pl.col("position") != position), mine.with_columns(own)])
+        return found
 
     def suspects(self, frame: pl.DataFrame) -> pl.DataFrame:
         """The rows that break at least one rule."""

@@ -7,36 +7,12 @@ from datetime import date
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from billing_recon.core.charge_models import CHARGE_MODELS
+from billing_recon.core.charge_models import AGREED_PRICES, CHARGE_MODELS
 from billing_recon.core.currency import EXPONENTS
-
-
-def _exact(value: object) -> object:
-    if isinstance(value, float):
-        raise ValueError(f'write the figure in quotes ("{value}"): a YAML float is binary and loses cents')
-    return value
-
-
-Exact = Annotated[Decimal, BeforeValidator(_exact)]
-"""A decimal that was never a float: quoted in YAML, or an integer."""
-
-
-class Frozen(BaseModel):
-    """Configuration is frozen once read, and an unknown field is an error rather than a silent no-op."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from billing_recon.core.exact import Amount, Day, Fee, Frozen, Name, Price, Share, Units
 
 
 class Tier(Frozen):
@@ -47,22 +23,24 @@ class Tier(Frozen):
     `max_blocks` (empty: never).
     """
 
-    up_to: Exact | None = None
-    unit: Exact = Decimal(0)
-    flat: Exact = Decimal(0)
-    rate: Exact | None = Field(default=None, description="of graduated_percentage, as a fraction: 0.013 is 1.3%")
-    first_unit: Exact | None = None
-    block_size: Exact | None = None
-    max_blocks: int | None = Field(default=None, ge=1)
+    up_to: Units | None = Field(default=None, description="the tier's last unit, inclusive; empty: no end")
+    unit: Price = Field(default=Decimal(0), description="price of a unit, or of a block")
+    flat: Price = Field(default=Decimal(0), description="fee for entering the tier")
+    rate: Share | None = Field(default=None, description="of graduated_percentage, as a fraction: 0.013 is 1.3%")
+    first_unit: Units | None = Field(
+        default=None, description="the tier's first unit, if tiers are written 0-10, 11-20"
+    )
+    block_size: Units | None = Field(default=None, description="units sold together")
+    max_blocks: int | None = Field(default=None, ge=1, description="blocks after which the tier ends; empty: never")
 
 
 class Conversion(Frozen):
     """How metered units become billed ones: divided or multiplied, then rounded to `decimals`."""
 
-    divide_by: Exact | None = None
-    multiply_by: Exact | None = None
-    rounding: Literal["none", "ceiling", "floor", "half_up"] = "none"
-    decimals: int = Field(default=0, ge=0, le=10)
+    divide_by: Units | None = Field(default=None, description="metered units in a billed one")
+    multiply_by: Units | None = Field(default=None, description="billed units in a metered one")
+    rounding: Literal["none", "ceiling", "floor", "half_up"] = Field(default="none", description="of the billed units")
+    decimals: int = Field(default=0, ge=0, le=10, description="decimals to which billed units are rounded")
 
     @model_validator(mode="after")
     def _one_way(self) -> Conversion:
@@ -76,7 +54,7 @@ class Cell(Frozen):
     """The price of one combination of a matrix's dimensions."""
 
     values: tuple[str, ...] = Field(description="one for each dimension, in their order")
-    unit_price: Exact
+    unit_price: Price = Field(description="price of a unit")
 
 
 def _known(model: str) -> str:
@@ -105,31 +83,31 @@ class Charge(Frozen):
     whole period, whatever the model.
     """
 
-    charge_id: str
-    kind: Literal["subscription", "usage"]
-    model: Model
-    meter: str | None = None
-    amount: Exact | None = None
-    unit_price: Exact | None = None
-    tiers: tuple[Tier, ...] = ()
-    package_size: Exact | None = None
-    package_price: Exact | None = None
-    package_rounding: Literal["up", "down"] = "up"
-    free_units: Exact = Decimal(0)
-    rate: Exact | None = None
-    event_fee: Exact = Decimal(0)
-    free_events: int = Field(default=0, ge=0)
-    event_minimum: Exact | None = None
-    event_maximum: Exact | None = None
-    multiplier: Exact = Decimal(1)
-    dimensions: tuple[str, ...] = ()
-    prices: tuple[Cell, ...] = ()
-    aggregation: Aggregation = "sum"
-    unique: str | None = Field(default=None, description="the dimension whose values unique_count counts")
+    charge_id: Name = Field(description="the charge's own name, unique in its plan; contracts refer to it")
+    kind: Literal["subscription", "usage"] = Field(description="for the period itself, or for a meter's usage in it")
+    model: Model = Field(description="how units become money")
+    meter: Name | None = Field(default=None, description="the meter of usage_events; usage charges need one")
+    amount: Price | None = Field(default=None, description="flat: the fee of a period")
+    unit_price: Price | None = Field(default=None, description="per_unit: price of a unit; matrix: of any other cell")
+    tiers: tuple[Tier, ...] = Field(default=(), description="of the tiered models, the lowest first")
+    package_size: Units | None = Field(default=None, description="package: units in a package")
+    package_price: Price | None = Field(default=None, description="package: price of a package")
+    package_rounding: Literal["up", "down"] = Field(default="up", description="package: how a begun one is counted")
+    free_units: Units = Field(default=Decimal(0), description="units of a period that are not billed")
+    rate: Share | None = Field(default=None, description="percentage: the fraction of the metered amount")
+    event_fee: Fee = Field(default=Decimal(0), description="percentage: fee for each event")
+    free_events: int = Field(default=0, ge=0, description="percentage: events without a fee")
+    event_minimum: Fee | None = Field(default=None, description="percentage: the least that one event costs")
+    event_maximum: Fee | None = Field(default=None, description="percentage: the most that one event costs")
+    multiplier: Fee = Field(default=Decimal(1), description="dynamic: factor of the metered cost")
+    dimensions: tuple[Name, ...] = Field(default=(), description="matrix: the dimensions by which prices differ")
+    prices: tuple[Cell, ...] = Field(default=(), description="matrix: prices by the values of the dimensions")
+    aggregation: Aggregation = Field(default="sum", description="how events become units")
+    unique: Name | None = Field(default=None, description="the dimension whose values unique_count counts")
     bucket: Literal["hour", "day"] | None = Field(
         default=None, description="price each hour or day separately, then sum"
     )
-    convert: Conversion | None = None
+    convert: Conversion | None = Field(default=None, description="how metered units become billed ones")
     prorated: bool = Field(
         default=False, description="each event counts for the part of the period in which it was in effect"
     )
@@ -138,11 +116,11 @@ class Charge(Frozen):
         description="when a subscription charge is billed: when its period ends, or ahead for the coming one. Of a flat "
         "usage charge: with the last or the first of a period's parts",
     )
-    discountable: bool = True
-    minimum: Exact | None = Field(
+    discountable: bool = Field(default=True, description="whether a contract's discount applies")
+    minimum: Amount | None = Field(
         default=None, description="the least that a period's line amounts to, with or without usage"
     )
-    maximum: Exact | None = Field(default=None, description="the most that a period's line amounts to")
+    maximum: Amount | None = Field(default=None, description="the most that a period's line amounts to")
 
     @model_validator(mode="after")
     def _complete(self) -> Charge:
@@ -150,6 +128,17 @@ class Charge(Frozen):
         if problems:
             raise ValueError("; ".join(f"charge '{self.charge_id}': {problem}" for problem in problems))
         return self
+
+    @property
+    def agreed_price(self) -> str | None:
+        """The field that a contract's override replaces; None if the charge has no single price."""
+        return AGREED_PRICES.get(self.model)
+
+    @property
+    def takes_allowance(self) -> bool:
+        """Whether units that a contract includes can be left out of the charge's own."""
+        reads = "free_units" in CHARGE_MODELS[self.model].fields and self.model != "percentage"
+        return self.kind == "usage" and reads and not self.priced_by_event
 
     @property
     def by_event(self) -> bool:
@@ -174,6 +163,12 @@ class Charge(Frozen):
             yield "a usage charge needs a meter"
         if self.aggregation == "unique_count" and not self.unique:
             yield "aggregation unique_count needs unique, the dimension whose values are counted"
+        if self.unique and self.aggregation != "unique_count":
+            yield f"unique has no effect on aggregation {self.aggregation}; remove it, or write aggregation: unique_count"
+        if self.kind == "subscription" and self.aggregation != "sum":
+            yield f"a subscription charge has no events for aggregation {self.aggregation}; remove it"
+        if self.convert and self.model == "flat":
+            yield "convert has no effect on model flat; remove it"
 
     def _contradicting(self) -> Iterator[str]:
         if (
@@ -184,15 +179,10 @@ class Charge(Frozen):
             yield (
                 f"event_minimum {self.event_minimum} is above event_maximum {self.event_maximum}; swap or correct them"
             )
-        for field in ("minimum", "maximum"):
-            if (getattr(self, field) or 0) < 0:
-                yield f"{field} must not be negative"
         if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
             yield f"minimum {self.minimum} is above maximum {self.maximum}; swap or correct them"
-        if self.kind == "subscription" and self.by_event:
-            yield "a subscription charge has no events to meter; remove aggregation, bucket and prorated, or make it kind usage"
-        if self.free_units < 0:
-            yield "free_units must not be negative"
+        if self.kind == "subscription" and self.priced_by_event:
+            yield "a subscription charge has no events to meter; remove bucket and prorated, or make it kind usage"
         if self.prorated and self.model not in ("graduated", "volume"):
             yield "prorated events are priced by model graduated or volume only"
         if self.due == "in_advance" and self.kind == "usage" and self.model != "flat":
@@ -208,6 +198,14 @@ class Charge(Frozen):
 
 
 def _tier_problems(charge: Charge) -> Iterator[str]:
+    read = CHARGE_MODELS[charge.model].tier
+    for number, tier in enumerate(charge.tiers, start=1):
+        for field in sorted(tier.model_fields_set.difference(read)) if read else ():
+            if getattr(tier, field) not in (None, 0):
+                yield (
+                    f"tier {number}: {field} has no effect on model {charge.model}, whose tiers have "
+                    f"{', '.join(read)}; remove it"
+                )
     if charge.model in BLOCKS:
         if not charge.tiers:
             yield f"model {charge.model} needs tiers with block_size"
@@ -245,14 +243,14 @@ def _tier_problems(charge: Charge) -> Iterator[str]:
 class Plan(Frozen):
     """One version of a plan in one currency. A version is never edited; a new price is a new version."""
 
-    plan_id: str
-    plan_version: str
-    currency: str
-    name: str = ""
-    effective_from: date | None = None
-    effective_to: date | None = Field(default=None, description="day from which it is no longer sold; for readers")
-    charges: tuple[Charge, ...]
-    minimum: Exact | None = Field(default=None, description="per period and subscription, after discounts")
+    plan_id: Name = Field(description="as in the plan_id column of subscriptions")
+    plan_version: Name = Field(description="as in the plan_version column of subscriptions")
+    currency: str = Field(description="ISO 4217 code; one entry per currency")
+    name: str = Field(default="", description="for readers")
+    effective_from: Day | None = Field(default=None, description="day from which it is sold; for readers")
+    effective_to: Day | None = Field(default=None, description="day from which it is no longer sold; for readers")
+    charges: tuple[Charge, ...] = Field(description="each becomes one line per period")
+    minimum: Amount | None = Field(default=None, description="per period and subscription, after discounts")
 
     @field_validator("currency")
     @classmethod
@@ -297,16 +295,16 @@ def indistinct_charges(charges: Sequence[Charge]) -> Iterator[str]:
 class TaxRate(Frozen):
     """The rate of one tax region from a day until the region's next entry."""
 
-    tax_region: str
-    rate: Exact
-    effective_from: date = date(1970, 1, 1)
+    tax_region: Name = Field(description="as in the tax_region column of subscriptions")
+    rate: Share = Field(description="as a fraction: 0.19 is 19%")
+    effective_from: Day = Field(default=date(1970, 1, 1), description="the first day on which it holds")
 
 
 class CatalogFile(Frozen):
     """One file of catalog/; all files together are the catalog."""
 
-    plans: tuple[Plan, ...] = ()
-    taxes: tuple[TaxRate, ...] = ()
+    plans: tuple[Plan, ...] = Field(default=(), description="plans, one entry per version and currency")
+    taxes: tuple[TaxRate, ...] = Field(default=(), description="tax rates by region")
 
 
 class Catalog(Frozen):
@@ -328,19 +326,25 @@ class Catalog(Frozen):
 class Discount(Frozen):
     """A percentage off the gross of every discountable line, while valid on the period's first day."""
 
-    rate: Exact
-    valid_from: date | None = None
-    valid_to: date | None = None
+    rate: Share = Field(description="as a fraction: 0.10 is 10%")
+    valid_from: Day | None = Field(
+        default=None, description="the first day on which it is valid; empty: from the beginning"
+    )
+    valid_to: Day | None = Field(
+        default=None, description="the first day on which it is no longer valid; empty: no end"
+    )
 
 
 class Coupon(Frozen):
     """A fixed amount off an invoice, for periods that end within its validity; never below zero."""
 
-    coupon_id: str
-    amount: Exact
-    valid_from: date
-    valid_to: date
-    charges: tuple[str, ...] = Field(default=(), description="charge_ids that it reduces; none: the whole invoice")
+    coupon_id: Name = Field(description="its own name, unique in the contract; the meter of its line")
+    amount: Amount = Field(description="the most that it takes off one invoice")
+    valid_from: Day = Field(description="the first day on which a period may end")
+    valid_to: Day | None = Field(default=None, description="the first day on which it has expired; empty: no end")
+    charges: tuple[Name, ...] = Field(
+        default=(), description="charge_ids of the plan that it reduces; none: the whole invoice"
+    )
 
 
 class Credit(Frozen):
@@ -350,10 +354,12 @@ class Credit(Frozen):
     begin before that day.
     """
 
-    credit_id: str
-    amount: Exact
-    granted_on: date
-    expires_on: date | None = None
+    credit_id: Name = Field(description="its own name, unique in the contract; the meter of its line")
+    amount: Amount = Field(description="the most that it pays")
+    granted_on: Day = Field(description="the day of the grant")
+    expires_on: Day | None = Field(
+        default=None, description="makes it a prepaid balance: the first day on which no period may begin that uses it"
+    )
 
 
 class Allowance(Frozen):
@@ -363,22 +369,26 @@ class Allowance(Frozen):
     before are added and expire when the period ends; the first period that can leave any begins on or after `since`.
     """
 
-    meter: str
-    units: Exact
-    rollover: Literal["none", "next_period"] = "none"
-    since: date | None = None
+    meter: Name = Field(description="a meter that the plan charges by its units")
+    units: Units = Field(description="units that each period includes")
+    rollover: Literal["none", "next_period"] = Field(default="none", description="what happens to units left over")
+    since: Day | None = Field(
+        default=None,
+        description="rollover next_period needs it: the first day on which a period may begin that leaves any",
+    )
 
 
 class Contract(Frozen):
-    """The `contract` column of subscriptions, as JSON. Figures are strings."""
+    """The `contract` column of subscriptions, as JSON: what a customer agreed besides the plan."""
 
-    discount: Discount | None = None
-    coupons: tuple[Coupon, ...] = ()
-    credits: tuple[Credit, ...] = ()
-    allowances: tuple[Allowance, ...] = ()
-    minimum: Exact | None = Field(default=None, description="replaces the plan's")
-    overrides: dict[str, Exact] = Field(
+    discount: Discount | None = Field(default=None, description="a percentage off")
+    coupons: tuple[Coupon, ...] = Field(default=(), description="fixed amounts off, used in their order")
+    credits: tuple[Credit, ...] = Field(default=(), description="granted and prepaid credits, used in their order")
+    allowances: tuple[Allowance, ...] = Field(default=(), description="included units, at most one entry per meter")
+    minimum: Amount | None = Field(default=None, description="replaces the plan's minimum of a period")
+    overrides: dict[Name, Price] = Field(
         default_factory=dict,
-        description="charge_id -> its price for this customer: the amount, unit price or package price; not of tiers",
+        description="charge_id of the plan -> its price for this customer: the amount of a flat charge, the unit price of "
+        "a per_unit one, the package price of a package; no other model has one price to replace",
     )
-    cap: Exact | None = Field(default=None, description="the most that a period amounts to, before coupons and tax")
+    cap: Amount | None = Field(default=None, description="the most that a period amounts to, before coupons and tax")

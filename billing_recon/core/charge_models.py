@@ -8,32 +8,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """Fields of core.catalog.Charge: those that a model needs, and those it reads if they are given."""
+    """Fields of core.catalog.Charge: those that a model needs, and those it reads if they are given; and those of its tiers."""
 
     needs: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    tier: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[str, ...]:
         return (*self.needs, *self.reads)
 
 
+_STEPS = ("up_to", "first_unit", "unit", "flat")
+_RATES = ("up_to", "first_unit", "rate", "flat")
+_BLOCKS = ("block_size", "max_blocks", "unit")
 _PERCENTAGE = ("free_units", "event_fee", "free_events", "event_minimum", "event_maximum")
 
 CHARGE_MODELS: Mapping[str, Terms] = {
     "flat": Terms(needs=("amount",), reads=("due",)),
     "per_unit": Terms(needs=("unit_price",), reads=("free_units", "due")),
-    "graduated": Terms(reads=("tiers", "free_units", "due")),
-    "volume": Terms(reads=("tiers", "free_units", "due")),
+    "graduated": Terms(reads=("tiers", "free_units", "due"), tier=_STEPS),
+    "volume": Terms(reads=("tiers", "free_units", "due"), tier=_STEPS),
     "package": Terms(needs=("package_price",), reads=("package_size", "package_rounding", "free_units", "due")),
     "percentage": Terms(needs=("rate",), reads=_PERCENTAGE),
-    "graduated_percentage": Terms(reads=("tiers",)),
+    "graduated_percentage": Terms(reads=("tiers",), tier=_RATES),
     "dynamic": Terms(reads=("free_units", "multiplier")),
     "matrix": Terms(needs=("dimensions", "prices"), reads=("unit_price",)),
-    "graduated_blocks": Terms(reads=("tiers", "due")),
-    "volume_blocks": Terms(reads=("tiers", "due")),
+    "graduated_blocks": Terms(reads=("tiers", "due"), tier=_BLOCKS),
+    "volume_blocks": Terms(reads=("tiers", "due"), tier=_BLOCKS),
 }
 """Every charge model by its name in the catalog, in the order of the rule book. Tiers are checked by core.catalog."""
+
+AGREED_PRICES: Mapping[str, str] = {"flat": "amount", "per_unit": "unit_price", "package": "package_price"}
+"""The field of a charge that a contract's `overrides` replaces, for the models that have one price."""
 
 RESTRICTED: tuple[str, ...] = tuple(dict.fromkeys(field for terms in CHARGE_MODELS.values() for field in terms.fields))
 """Fields that only some models read."""

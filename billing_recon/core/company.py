@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from billing_recon.core.catalog import Frozen
 from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.exact import Frozen
 from billing_recon.core.feed import ColumnMap, Feed, feed_problems
 from billing_recon.core.profile import Profile
 from billing_recon.core.schema import BY_NAME, ROLES

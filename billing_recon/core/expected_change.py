@@ -11,8 +11,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from billing_recon.core.catalog import Exact, Frozen
 from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.exact import Exact, Frozen
 from billing_recon.core.reason import Code, Pair
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, model_validator
 
-from billing_recon.core.catalog import Frozen
+from billing_recon.core.exact import Frozen
 from billing_recon.core.journal import LedgerOptions
 
 TableForm = Literal["csv", "jsonl", "parquet"]

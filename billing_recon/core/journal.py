@@ -16,8 +16,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from billing_recon.core.catalog import Frozen
 from billing_recon.core.errors import LandingRefused
+from billing_recon.core.exact import Frozen
 
 ZERO = Decimal(0)
 EXACT = Context(prec=400, Emax=9999, Emin=-9999, traps=[Inexact, InvalidOperation, Overflow])

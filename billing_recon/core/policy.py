@@ -8,8 +8,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from billing_recon.core.catalog import Exact, Frozen
 from billing_recon.core.detector import Detector
+from billing_recon.core.exact import Exact, Frozen
 from billing_recon.core.expected_change import ExpectedChange, repeated_ids
 from billing_recon.core.reason import Code, Pair
 from billing_recon.core.schema import BY_NAME

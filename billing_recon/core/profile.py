@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from billing_recon.core.catalog import Frozen
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.exact import Frozen
 from billing_recon.core.money import Rounding
 from billing_recon.core.yaml_text import read_yaml
 

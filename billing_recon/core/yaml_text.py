@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from billing_recon.core.config_problems import problems_of
 from billing_recon.core.errors import ConfigurationError
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -23,24 +24,7 @@ def read_yaml(model: type[Model], text: str, name: str) -> Model:
     try:
         return model.model_validate(content or {})
     except ValidationError as error:
-        raise ConfigurationError(
-            [
-                f"{name}: {path_of(problem['loc'])}: {problem['msg'].removeprefix('Value error, ')}"
-                for problem in error.errors()
-            ]
-        ) from error
-
-
-def path_of(loc: tuple[int | str, ...]) -> str:
-    """A position in a file: plans[0].charges[2].amount.
-
-    >>> path_of(("plans", 0, "charges", 2, "amount"))
-    'plans[0].charges[2].amount'
-    """
-    path = ""
-    for part in loc:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
-    return path or "file"
+        raise ConfigurationError([f"{name}: {path}: {says}" for _, path, says in problems_of(error, model)]) from error
 
 
 class _UniqueKeys(yaml.SafeLoader):

@@ -70,6 +70,7 @@ def open_landing(
             known_usage=known,
             owner=home.policy.owner_of(Code.RECORD_QUARANTINED),
             decisions=decisions,
+            catalog=home.catalog,
         )
         if not report.equation_holds:
             raise AssertionError(f"landing lost rows: {report}")

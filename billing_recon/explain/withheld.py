@@ -31,7 +31,16 @@ REASONS: Mapping[str, Callable[[Withheld], str]] = {
     ),
     "contract_term_unknown": lambda row: (
         f"The contract of {row['subscription_id']} has terms that rating does not know ({row['unknown']}), so what it owes is "
-        "unknown; name them as in docs/rating.md section 7, or take them out."
+        "unknown; name them as in docs/contracts.md, or take them out."
+    ),
+    "contract_term_impossible": lambda row: (
+        f"The contract of {row['subscription_id']} has terms that cannot be meant ({row['unknown']}): a rate is a fraction from 0 "
+        "to 1, no amount is below zero, and no coupon, credit or meter is given twice; correct them and have the contract sent "
+        "again."
+    ),
+    "term_without_charge": lambda row: (
+        f"The contract of {row['subscription_id']} has terms for charges ({row['unknown']}) that {_plan(row)} does not have, or "
+        "that have no single price to replace, so they would count for nothing; correct the charge_id, or take them out."
     ),
     "minimum_above_cap": lambda row: (
         f"The contract of {row['subscription_id']} has a minimum above its cap, so one of the two cannot be meant; correct the "

@@ -536,7 +536,7 @@ def _coupon_lines(
         left -= over
     for coupon in run.last.contract.coupons:
         off = min(settled(coupon.amount, run.last.currency, profile), left)
-        if coupon.valid_from <= period.end < coupon.valid_to and off > 0:
+        if coupon.valid_from <= period.end < (coupon.valid_to or date.max) and off > 0:
             found.append(_derived("discount", coupon.coupon_id, run, period, book, profile, discount=off))
             left -= off
     return found

@@ -108,7 +108,7 @@ def test_a_template_with_problems_is_a_configuration_error(
     (folder / "bad.yaml").write_text("form: pdf\nmatch: []\n")
     result = typed("read", "--templates", folder, put("pdf"))
     assert (result.exit_code, result.stdout) == (2, "")
-    assert "error: templates/bad.yaml: fields: Field required" in result.stderr
+    assert "error: templates/bad.yaml: fields: is missing; add it" in result.stderr
 
 
 def test_a_folder_is_all_its_files_in_order(put: Callable[..., Path], typed: Typed, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def tiered(*tiers: dict[str, Any], model: str = "graduated") -> dict[str, Any]:
             {"model": "percentage", "unit_price": None, "rate": "0.1", "event_minimum": "5", "event_maximum": "3"},
             "event_minimum 5 is above event_maximum 3; swap or correct them",
         ),
-        ({"free_units": "-5"}, "free_units must not be negative"),
+        ({"free_units": "-5"}, "free_units: -5 is below 0, the least that it can be"),
         ({"aggregation": "unique_count"}, "needs unique, the dimension whose values are counted"),
         ({"convert": {"divide_by": "10", "multiply_by": "2"}}, "give either divide_by or multiply_by, above 0"),
         ({"convert": {"divide_by": "0"}}, "give either divide_by or multiply_by, above 0"),
@@ -78,6 +78,22 @@ def tiered(*tiers: dict[str, Any], model: str = "graduated") -> dict[str, Any]:
             },
             "['x'] must have one value for each of ['a', 'b']",
         ),
+        (tiered({"unit": "1", "rate": "0.1"}), "tier 1: rate has no effect on model graduated, whose tiers have up_to"),
+        (
+            tiered({"block_size": 5, "unit": "1", "up_to": 9}, model="volume_blocks"),
+            "tier 1: up_to has no effect on model volume_blocks, whose tiers have block_size, max_blocks, unit; remove it",
+        ),
+        ({"unique": "user"}, "unique has no effect on aggregation sum; remove it, or write aggregation: unique_count"),
+        ({"quantitiy": "1"}, "quantitiy: is no key here; the keys are charge_id"),
+        ({"unit_prize": "1"}, "unit_prize: is no key here; did you mean 'unit_price'?"),
+        ({"currency": "EUR"}, "currency: is no key here; the keys are charge_id"),
+        ({"model": "percentage", "unit_price": None, "rate": "20"}, "rate: 20 is above 1, the most that it can be"),
+        (
+            {"model": "package", "unit_price": None, "package_price": "1", "package_size": "-5"},
+            "package_size: -5 is below 0",
+        ),
+        ({"charge_id": " c"}, "charge_id: ' c' is empty or has spaces around it"),
+        ({"unit_price": "1.000,00"}, "unit_price: '1.000,00' is not a figure"),
         ({"due": "in_advance"}, "usage is billed in arrears; remove due: in_advance"),
         ({"rate": "0.1"}, "rate has no effect on model per_unit; remove it, or use model percentage"),
     ],
@@ -105,6 +121,21 @@ def test_a_charge_that_could_bill_wrongly_is_refused_with_its_place(charge: dict
 )
 def test_a_plan_that_cannot_be_is_refused_with_its_place(plan: dict[str, Any], says: str) -> None:
     assert any(problem.startswith(says) for problem in problems(**plan))
+
+
+@pytest.mark.parametrize(
+    ("tax", "says"),
+    [
+        ('{tax_region: DE, rate: "19"}', 'taxes[0].rate: 19 is above 1, the most that it can be; it is a fraction, so write 19% as "0.19"'),
+        ('{tax_region: DE, rate: "-0.1"}', "taxes[0].rate: -0.1 is below 0"),
+        ('{tax_region: DE, rate: "0.1", effective_from: 20210101}', "'20210101' is not a day between 1900 and 2199; write it as YYYY-MM-DD"),
+        ('{tax_region: DE, rate: "0.1", since: 2021-01-01}', "taxes[0].since: is no key here; the keys are tax_region, rate, effective_from"),
+    ],
+)  # fmt: skip
+def test_a_tax_rate_that_cannot_be_meant_is_refused(tax: str, says: str) -> None:
+    with pytest.raises(ConfigurationError, match="taxes") as refused:
+        load_catalog([("taxes.yaml", f"taxes:\n  - {tax}\n")])
+    assert says in str(refused.value)
 
 
 def test_every_problem_of_a_catalog_is_told_at_once() -> None:
@@ -159,7 +190,7 @@ def test_all_faults_of_all_files_are_told_at_once_each_with_its_file_and_place()
         ("bad.yaml: plans[0].charges[3].model: ", "Input should be 'flat', 'per_unit'"),
         ("bad.yaml: plans[0].charges[4]: ", "event_minimum 5 is above event_maximum 3"),
         ("bad.yaml: plan 'a' version '1': charge 'idle': ", "rate has no effect on model per_unit; remove it"),
-        ("bad.yaml: plan 'a' version '1': charge 'fine': ", "has more than the 12 decimals kept"),
+        ("bad.yaml: plans[0].charges[6].unit_price: ", "has more than the 12 decimals kept of a price"),
         ("bad.yaml: plan 'a' version '1': ", "charge_id must be unique within the plan; fine is given twice"),
         ("bad.yaml: plan 'a' version '1': ", "two charges share kind and meter"),
         ("bad.yaml: taxes[0].rate: ", 'write the figure in quotes ("0.19")'),

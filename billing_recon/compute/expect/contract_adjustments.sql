@@ -38,7 +38,7 @@ dated AS (
             '$.credit_id'
         )) AS id,
         CAST(json_extract_string(one, '$.valid_from') AS DATE) AS valid_from,
-        CAST(json_extract_string(one, '$.valid_to') AS DATE) AS valid_to,
+        coalesce(CAST(json_extract_string(one, '$.valid_to') AS DATE), DATE '9999-12-31') AS valid_to,
         CAST(json_extract_string(one, '$.granted_on') AS DATE) AS granted_on,
         CAST(json_extract_string(one, '$.expires_on') AS DATE) AS expires_on
     FROM listed

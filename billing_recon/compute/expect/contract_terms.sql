@@ -1,6 +1,7 @@
 -- Each text of a contract, read: its terms, or why they cannot be relied on. `garbled`: a term is no exact figure or no
 -- date. `unknown`: names of terms that rating does not read (core.catalog.Contract has those it does), which would
--- silently do nothing.
+-- silently do nothing. `unbounded`: terms with figures that cannot be meant, or given twice. Landing refuses all of
+-- these (core.contract_terms); what landed under other rules is withheld here.
 -- inputs: run_pieces
 WITH texts AS (
     SELECT DISTINCT nullif(trim(contract), '') AS stated FROM run_pieces
@@ -33,7 +34,7 @@ unread AS (
         OR undated(contract, '$.discount.valid_from') OR undated(contract, '$.discount.valid_to')
         OR coalesce(len(list_filter(
             coupons, LAMBDA one: not_amount(one, '$.amount') OR inexact(one, '$.amount')
-            OR not_date(one, '$.valid_from') OR not_date(one, '$.valid_to')
+            OR not_date(one, '$.valid_from') OR undated(one, '$.valid_to')
         )) > 0, false)
         OR coalesce(len(list_filter(
             credits, LAMBDA one: not_amount(one, '$.amount') OR inexact(one, '$.amount')
@@ -59,11 +60,32 @@ unread AS (
             || other_names(names_of_all(coupons), ['coupon_id', 'amount', 'valid_from', 'valid_to', 'charges'])
             || other_names(names_of_all(credits), ['credit_id', 'amount', 'granted_on', 'expires_on'])
             || other_names(names_of_all(allowances), ['meter', 'units', 'rollover', 'since']), ', '
-        ) AS unknown
+        ) AS unknown,
+        concat_ws(
+            ', ',
+            CASE WHEN TRY_CAST(json_extract_string(contract, '$.discount.rate') AS rate) NOT BETWEEN 0 AND 1
+                    THEN 'discount.rate'
+            END,
+            CASE WHEN below_zero(contract, '$.minimum') THEN 'minimum' END,
+            CASE WHEN below_zero(contract, '$.cap') THEN 'cap' END,
+            CASE WHEN len(list_filter(coupons, LAMBDA one: below_zero(one, '$.amount'))) > 0
+                    OR repeats(coupons, '$.coupon_id')
+                    THEN 'coupons'
+            END,
+            CASE WHEN len(list_filter(credits, LAMBDA one: below_zero(one, '$.amount'))) > 0
+                    OR repeats(credits, '$.credit_id')
+                    THEN 'credits'
+            END,
+            CASE WHEN len(list_filter(allowances, LAMBDA one: below_zero(one, '$.units'))) > 0
+                    OR repeats(allowances, '$.meter') THEN 'allowances'
+            END
+        ) AS unbounded
     FROM listed
 )
 SELECT
-    stated, contract, garbled, unknown, json_extract_string(contract, '$.discount.rate') AS rate_text,
+    stated, contract, garbled, unknown, unbounded, coalesce(json_keys(contract, '$.overrides'), []) AS overridden,
+    coalesce(json_extract_string(contract, '$.coupons[*].charges[*]'), []) AS coupon_charges,
+    json_extract_string(contract, '$.discount.rate') AS rate_text,
     TRY_CAST(json_extract_string(contract, '$.discount.rate') AS rate) AS discount_rate,
     TRY_CAST(json_extract_string(contract, '$.discount.valid_from') AS DATE) AS rate_from,
     TRY_CAST(json_extract_string(contract, '$.discount.valid_to') AS DATE) AS rate_to,

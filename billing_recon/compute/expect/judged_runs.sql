@@ -76,12 +76,17 @@ metered AS (
         )) AS unpriced,
         list(meter) FILTER (WHERE kind = 'usage' AND takes_free_units AND model <> 'percentage' AND NOT priced_by_event)
             AS by_units,
-        list(meter) FILTER (WHERE by_event) AS by_event
+        list(meter) FILTER (WHERE by_event) AS by_event, list(charge_id) AS charge_ids,
+        list(charge_id) FILTER (WHERE agreed_price) AS priced
     FROM term_charges GROUP BY plan_id, plan_version, currency
 ),
 judged AS (
     SELECT
-        run.*, terms.contract, terms.unknown, money.decimals, tax.rate AS tax_rate,
+        run.*, terms.contract, concat_ws(', ', nullif(terms.unknown, ''), nullif(terms.unbounded, '')) AS unknown,
+        array_to_string(list_distinct(
+            other_names(terms.overridden, coalesce(metered.priced, []))
+            || other_names(terms.coupon_charges, coalesce(metered.charge_ids, []))
+        ), ', ') AS idle, money.decimals, tax.rate AS tax_rate,
         CASE
             WHEN NOT run.is_shared THEN 1
             WHEN params.proration = 'by_second' THEN datediff('second', run.begins_at, run.stops_at)
@@ -111,6 +116,7 @@ judged AS (
             WHEN terms.garbled OR (terms.rate_text IS NOT NULL AND terms.discount_rate IS NULL)
                 OR (terms.minimum_text IS NOT NULL AND terms.minimum IS NULL) THEN 'contract_unreadable'
             WHEN terms.unknown <> '' THEN 'contract_term_unknown'
+            WHEN terms.unbounded <> '' THEN 'contract_term_impossible'
             WHEN coalesce(terms.minimum, plan.minimum) > terms.cap THEN 'minimum_above_cap'
             WHEN profile.step_order = 'maximum,discount,minimum' AND coalesce(terms.minimum, plan.minimum) > 0
                 AND terms.cap IS NOT NULL AND terms.discount_rate <> 0 THEN 'order_not_rated'
@@ -148,6 +154,12 @@ judged AS (
             AND metered.currency = run.currency
     LEFT JOIN term_taxes AS tax ON tax.tax_region = run.tax_region AND tax.effective_from <= run.taxed_on
         AND (tax.effective_to IS NULL OR run.taxed_on < tax.effective_to)
+),
+named AS (
+    SELECT
+        * EXCLUDE (reason, unknown), coalesce(reason, CASE WHEN idle <> '' THEN 'term_without_charge' END) AS reason,
+        CASE WHEN reason IS NULL THEN idle ELSE unknown END AS unknown
+    FROM judged
 )
 SELECT
     subscription_id, period_start, period_end, due_on, wanted, is_open, late, is_ahead, by_seat, run_no, plan_id,
@@ -157,4 +169,4 @@ SELECT
     segment, contract, discount_rate, minimum, decimals, tax_rate, unknown, reason, ahead_asked, given_back, moment,
     own_run,
     NOT bool_or(reason IS NOT NULL) OVER (PARTITION BY is_ahead, subscription_id, period_start, period_end) AS rateable
-FROM judged
+FROM named

@@ -57,6 +57,10 @@ RATING_MACROS: tuple[str, ...] = (
     "CREATE MACRO not_date(term, path) AS TRY_CAST(json_extract_string(term, path) AS DATE) IS NULL",
     "CREATE MACRO undated(term, path) AS "
     "json_extract_string(term, path) IS NOT NULL AND TRY_CAST(json_extract_string(term, path) AS DATE) IS NULL",
+    f"CREATE MACRO below_zero(term, path) AS coalesce(TRY_CAST(json_extract_string(term, path) AS {AMOUNT}) < 0, false)",
+    # Whether two members of a list of objects have the same id.
+    "CREATE MACRO repeats(terms, path) AS coalesce(len(terms) > "
+    "len(list_distinct(list_transform(terms, lambda one: coalesce(json_extract_string(one, path), 'none')))), false)",
     # The names of all members of a list of objects; those of them that are not known.
     "CREATE MACRO names_of_all(terms) AS flatten(list_transform(terms, lambda one: coalesce(json_keys(one), [])))",
     "CREATE MACRO other_names(names, known) AS "

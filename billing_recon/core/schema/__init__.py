@@ -43,6 +43,7 @@ from billing_recon.core.schema.landed import (
     USAGE_EVENTS,
 )
 from billing_recon.core.schema.table import (
+    DECIMALS,
     LARGEST,
     LINEAGE,
     PARTITION,
@@ -69,6 +70,7 @@ __all__ = [
     "CANONICAL",
     "CONTROL_TOTALS",
     "CURRENCIES",
+    "DECIMALS",
     "DETECTIONS",
     "DIAGNOSTICS",
     "DRIFT",

@@ -64,7 +64,7 @@ SUBSCRIPTIONS = TableSpec(
         Column("billing_interval", one_of=("day", "week", "month", "quarter", "year", "once")),
         Column("valid_from", TS, doc="start of the interval"),
         Column("valid_to", TS, nullable=True, doc="exclusive; empty while it holds"),
-        optional("contract", J, doc="terms that differ from the plan: discount, minimum, coupons, credits"),
+        optional("contract", J, doc="terms that differ from the plan, see docs/contracts.md"),
     ),
     key=("subscription_id", "valid_from"),
     own_day="valid_from",

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import Field
 from pydantic.fields import FieldInfo
 
-from billing_recon.core.catalog import Frozen
+from billing_recon.core.exact import Frozen
 from billing_recon.core.policy import Drift, Windows
 from billing_recon.core.profile import Profile
 from billing_recon.core.schema.table import Column, Kind, Part, TableSpec, nullable

@@ -72,6 +72,9 @@ LARGEST: dict[Kind, str] = {
 }
 """Absolute bounds beyond which a figure is a data fault, chosen so that every product and sum stays within 38 digits."""
 
+DECIMALS: dict[Kind, int] = {Kind.QUANTITY: 10, Kind.PRICE: 12, Kind.AMOUNT: 12, Kind.RATE: 8}
+"""Decimals that computing keeps of a figure of each kind (SQL_TYPE)."""
+
 
 class Part(StrEnum):
     """Which part of the catalogue a table belongs to."""

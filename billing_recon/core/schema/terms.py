@@ -74,6 +74,7 @@ TERM_CHARGES = TableSpec(
         nullable("minimum", A, doc="per period"),
         nullable("maximum", A, doc="per period"),
         Column("takes_free_units", FLAG, doc="the model leaves out free units, so an allowance can be added to them"),
+        Column("agreed_price", FLAG, doc="the charge has one price, which a contract may replace"),
     ),
     key=("term_no",),
     doc="Charges of every plan.",

@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 import regex  # type: ignore[import-untyped]  # it ships no types
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from billing_recon.core.catalog import Frozen
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.document import DocumentKind
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.exact import Frozen
 from billing_recon.core.yaml_text import read_yaml
 from billing_recon.feeds.documents.css_selectors import parsed
 from billing_recon.feeds.documents.month_names import MONTHS

@@ -19,6 +19,7 @@ import duckdb
 from billing_recon.compute.engine import beside
 from billing_recon.compute.quarantine_rows import IN_QUARANTINE, OPEN, named
 from billing_recon.contracts.quarantine_reasons import Reason
+from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
@@ -64,6 +65,7 @@ class LandingContext:
     day: date
     lookback_days: int
     known_usage: str | None
+    catalog: Catalog | None
 
 
 def apply_decisions(
@@ -153,7 +155,7 @@ def _release(con: duckdb.DuckDBPyConnection, context: LandingContext) -> None:
             con.execute(f"UPDATE {FATES} SET says = ? WHERE fate = '{Fate.REFUSED}'", [str(error)])
             return
         assert loaded is not None, "there is a line for each candidate"
-        check_contract(side, contract_of_day(spec, company, context.day, context.lookback_days))
+        check_contract(side, contract_of_day(spec, company, context.day, context.lookback_days, context.catalog))
         _rows_of_same_key(side, context, here)
         deduplicate(side, spec, "landing_same_key")
         fill_quarantine(side, spec, [loaded], [opened], "")

@@ -11,6 +11,7 @@ from pathlib import Path
 import duckdb
 
 from billing_recon.contracts.quarantine_reasons import Reason
+from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.landing import LandingReport, LandingStatus
@@ -55,6 +56,7 @@ def land(
     known_usage: str | None,
     owner: str,
     decisions: Sequence[RowDecision] = (),
+    catalog: Catalog | None = None,
 ) -> LandingReport:
     """Read the delivery of a table's day and create in the session:
 
@@ -64,7 +66,7 @@ def land(
     - `landed_warnings` (feeds for which `warns` holds): source_file, source_row, code and says of rows to review
     - `landed_decisions`: the outcome of each of the day's `decisions` on quarantined rows (landing.decisions)
 
-    `known_usage` names a relation of earlier days' usage_events with their location (deduplication.KEPT). A file that
+    `catalog` is what contracts are held to; without it they are only held to themselves. `known_usage` names a relation of earlier days' usage_events with their location (deduplication.KEPT). A file that
     is not what it claims to be is REFUSED with a message and lands nothing; faulty data never raises. The result
     depends on the files, the company and the arguments only: a rerun gives the same tables.
     """
@@ -107,11 +109,11 @@ def land(
             wrong += sum(_apply_rules(con, one) for one in loaded if one.mapping.rules)
             notes += [note for note in (summarise_warnings(con, delivery.files),) if note]
         if rows_in:
-            wrong += check_contract(con, contract_of_day(spec, company, day, lookback_days), rows_in)
+            wrong += check_contract(con, contract_of_day(spec, company, day, lookback_days, catalog), rows_in)
             duplicates = deduplicate(con, spec, known_usage)
         _create_views(con, spec, company, day, delivery.files, all_accepted=not wrong and not duplicates)
         fill_quarantine(con, spec, loaded if wrong or duplicates else [], delivery.files, owner)
-    decided = apply_decisions(con, LandingContext(spec, company, day, lookback_days, known_usage), decisions)
+    decided = apply_decisions(con, LandingContext(spec, company, day, lookback_days, known_usage, catalog), decisions)
     notes += _day_notes(day, loaded)
     return _counted_report(con, spec, day, delivery, rows_in, replace(decided, notes=(*notes, *decided.notes)), loaded)
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from billing_recon.compute.engine import beside
+from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.period import day_bounds
-from billing_recon.core.schema import USAGE_EVENTS, TableSpec
+from billing_recon.core.schema import SUBSCRIPTIONS, USAGE_EVENTS, TableSpec
 from billing_recon.feeds.landing.loaded_file import FAULTS, TYPED
 from billing_recon.feeds.tables.raw_rows import listed
 
@@ -21,13 +22,20 @@ _BATCH_ROWS = 250_000
 """Rows per frame."""
 
 
-def contract_of_day(spec: TableSpec, company: Company, day: date, lookback_days: int) -> Contract:
-    """Return a table's contract for one day's file: the rules for each row, and the days that it may have."""
+def contract_of_day(
+    spec: TableSpec, company: Company, day: date, lookback_days: int, catalog: Catalog | None
+) -> Contract:
+    """Return a table's contract for one day's file: the rules for each row, the days and the terms that it may have."""
     # Imported here: contracts load polars, which a Dagster code location must not wait for.
     from billing_recon.contracts.day_rules import day_rules
     from billing_recon.contracts.registry import contract_of
 
-    return contract_of(spec.name, company.currencies).on_day(day_rules(spec, day, lookback_days, company.timezone))
+    rules = day_rules(spec, day, lookback_days, company.timezone)
+    if spec is SUBSCRIPTIONS:
+        from billing_recon.contracts.subscriptions import catalog_rules
+
+        rules += catalog_rules(catalog, day, lookback_days, company.timezone)
+    return contract_of(spec.name, company.currencies).on_day(rules)
 
 
 def check_contract(con: duckdb.DuckDBPyConnection, contract: Contract, rows_in: int | None = None) -> int:
@@ -52,10 +60,8 @@ def check_contract(con: duckdb.DuckDBPyConnection, contract: Contract, rows_in: 
         if faults["index"].n_unique() != suspects.height:
             raise AssertionError(f"{contract.spec.name}: the contract's two forms disagree on {suspects.height} rows")
         located = (
-            faults.join(
-                suspects.select("file_no", "ordinal").with_row_index("index").cast({"index": pl.Int64}), on="index"
-            )
-            .join(contract.sentences, on="position")
+            contract.worded(faults, suspects)
+            .join(suspects.select("file_no", "ordinal").with_row_index("index").cast({"index": pl.Int64}), on="index")
             .select("file_no", "ordinal", "position", "field", "reason", "says")
         )
         con.register("landing_batch", located.to_arrow())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from billing_recon.contracts.quarantine_reasons import Reason
-from billing_recon.core.catalog_file import DECIMALS
-from billing_recon.core.schema import SQL_TYPE, Kind
+from billing_recon.core.schema import DECIMALS, SQL_TYPE, Kind
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _TIME = _DATE + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)? ?(Z|z|UTC|[+-](0[0-9]|1[0-4])(:?[0-9]{2})?)?"

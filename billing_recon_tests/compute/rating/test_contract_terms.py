@@ -380,6 +380,39 @@ class TestEntitlements:
         assert self.told("2026-03-02", ("100", "2026-03-02"), charge=USAGE) == []
 
 
+@pytest.mark.parametrize(
+    ("contract", "reason", "named"),
+    [
+        ({"discount": {"rate": "10"}}, "contract_term_impossible", "discount.rate"),
+        ({"minimum": "-1"}, "contract_term_impossible", "minimum"),
+        (
+            {"allowances": [{"meter": "events", "units": "5"}, {"meter": "events", "units": "6"}]},
+            "contract_term_impossible",
+            "allowances",
+        ),
+        ({"overrides": {"setup": "5"}}, "term_without_charge", "setup"),
+        (
+            {"coupons": [{"coupon_id": "A", "amount": "5", "valid_from": "2026-01-01", "charges": ["setup"]}]},
+            "term_without_charge",
+            "setup",
+        ),
+    ],
+)
+def test_terms_that_landed_before_the_catalog_changed_are_withheld_by_name(
+    contract: dict[str, Any], reason: str, named: str
+) -> None:
+    """Landing refuses them; a row that landed under another catalog is not computed as if the term were not there."""
+    found, sentence = withheld(company(BASE, USAGE, contract=contract))
+    assert found == reason
+    assert f"({named})" in sentence
+
+
+def test_a_coupon_without_an_end_keeps_holding_and_an_expired_one_does_not() -> None:
+    coupon = {"coupon_id": "A", "amount": "5", "valid_from": "2020-01-01"}
+    assert total(company(BASE, contract={"coupons": [coupon]})) == Decimal("95")
+    assert total(company(BASE, contract={"coupons": [{**coupon, "valid_to": "2026-04-01"}]})) == Decimal("100")
+
+
 def test_the_terms_that_are_read_are_those_of_the_contract_model() -> None:
     (terms,) = (relation for relation in RELATIONS if relation.name == "contract_terms")
     listed = [re.findall(r"'(\w+)'", names) for names in re.findall(r"other_names\([^\[]*\[([^\]]*)\]", terms.sql)]

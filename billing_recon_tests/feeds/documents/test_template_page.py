@@ -266,7 +266,7 @@ lines: {row: '(?P<amount>x)', columns: {amount: b}}
     for part in (
         "templates/bad.yaml: numbers.decimal",
         "'((' is not a regular expression",
-        "fields.foo: Extra inputs are not permitted",
+        "fields.foo: is no key here",
         "'td..x' is not a CSS selector",
         "lines: give exactly one of row, columns, and rows with cells",
         "no such column 'qty'",
