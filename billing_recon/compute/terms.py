@@ -80,6 +80,7 @@ def _profile(profile: Profile) -> tuple[Any, ...]:
         profile.prices_include_tax,
         profile.on_change,
         profile.changes_due,
+        profile.changes_take_effect,
     )
 
 

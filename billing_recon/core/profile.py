@@ -110,6 +110,11 @@ class Profile(Frozen):
         default="at_once",
         description="when the credits and charges of a change are due: at once, or when the period ends",
     )
+    changes_take_effect: Literal["instant", "date"] = Field(
+        default="instant",
+        description="to which terms usage on the day of a change belongs. instant: to the old ones until the change's time "
+        "of day, to the new ones from then; date: all of it to the terms that hold at the end of the day",
+    )
     issue_after_days: int = Field(
         default=2,
         ge=0,

@@ -51,6 +51,7 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         lookback = home.policy.windows.lookback_days
         register_landed(con, home, SUBSCRIPTIONS, day, lookback)
         register_landed(con, home, INVOICE_LINES, day, lookback)
+        build(con, expectation.INTERVALS)
         _register_events(con, home, day, reach=LATE_REACH if _register_usage(con, home, day) else 1)
         build(con, (*expectation.RELATIONS, *late_usage.RELATIONS))
         write_withheld(con)
@@ -88,25 +89,34 @@ def _register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> bo
 
 
 def _register_events(con: duckdb.DuckDBPyConnection, home: Home, day: date, reach: int) -> None:
-    """`usage_events` of the meters that the catalog charges by single events, and `usage_corrections` of all meters.
+    """`usage_events` of the meters that the catalog charges by single events, and of subscriptions whose terms change within
+    a day, around those days; `usage_corrections` of all meters.
 
     They cover `reach` lookbacks, and the days of the late window after `day` that have been rolled up. They are views that
-    the files' own statistics answer, so events of other meters are hardly read; empty tables if no charge needs events.
+    the files' own statistics answer, so other events are hardly read; empty tables if no charge needs events.
     """
     meters = sorted({c.meter for p in home.catalog.plans for c in p.charges if c.by_event and c.meter})
-    if not meters:
+    windows = home.policy.windows
+    first, last = day - timedelta(days=reach * windows.lookback_days), day + timedelta(days=windows.late_window_days)
+    ((cut_from, cut_to),) = con.execute(
+        "SELECT min(cut_day) - 1, max(cut_day) + 2 FROM cut_days WHERE cut_day >= ?", [first]
+    ).fetchall()
+    if not meters and cut_from is None:
         for name in ("usage_events", "usage_corrections"):
             register(con, USAGE_EVENTS, name=name)
         return
-    windows = home.policy.windows
-    first, last = day - timedelta(days=reach * windows.lookback_days), day + timedelta(days=windows.late_window_days)
     later = home.control.partition_states((USAGE_ROLLUP.name,), day + timedelta(days=1), last)
     known = ", ".join(f"DATE '{state.day}'" for state in later) or "NULL"
-    listed = ", ".join("'" + meter.replace("'", "''") + "'" for meter in meters)
+    listed = ", ".join("'" + meter.replace("'", "''") + "'" for meter in meters) or "''"
     source, _ = window(con, home, USAGE_EVENTS, first, last)
     names = ", ".join(c.name for c in USAGE_EVENTS.registered)
-    for view, condition in (("usage_events", f"meter IN ({listed})"), ("usage_corrections", "corrects IS NOT NULL")):
-        con.execute(
-            f"CREATE VIEW {view} AS SELECT {names} FROM ({source}) "
-            f"WHERE {condition} AND (observed_on <= DATE '{day}' OR observed_on IN ({known}))"
+    arrived = f"SELECT {names} FROM ({source}) WHERE (observed_on <= DATE '{day}' OR observed_on IN ({known}))"
+    needed = f"{arrived} AND meter IN ({listed})"
+    if cut_from is not None:
+        needed += (
+            f" UNION ALL SELECT {names} FROM ({arrived}) AS event SEMI JOIN cut_days USING (subscription_id) "
+            f"WHERE meter NOT IN ({listed}) AND event_time >= TIMESTAMPTZ '{cut_from:%Y-%m-%d} 00:00+00' "
+            f"AND event_time < TIMESTAMPTZ '{cut_to:%Y-%m-%d} 00:00+00'"
         )
+    con.execute(f"CREATE VIEW usage_events AS {needed}")
+    con.execute(f"CREATE VIEW usage_corrections AS {arrived} AND corrects IS NOT NULL")

@@ -64,11 +64,6 @@ REASONS: Mapping[str, Callable[[Withheld], str]] = {
         f"The contract of {row['subscription_id']} rolls over units of a meter that {_plan(row)} charges by single events, and "
         "what a period left of them is not kept, so it is not rated; set rollover: none, or charge the meter by its sum."
     ),
-    "changed_twice_a_day": lambda row: (
-        f"{row['subscription_id']} was active for less than a day within its period from {row['period_start']}, and the profile "
-        "prorates by the second, for which lines by day have no place, so it is not rated; send that interval as a whole day, "
-        "or set proration: by_day in company.yaml."
-    ),
     "no_fixed_days": lambda row: (
         f"The profile gives every month the same days, and the period of {row['subscription_id']} from {row['period_start']} is "
         "no month, so its change within the period is not rated; set fixed_days: null in company.yaml, or bill it monthly."

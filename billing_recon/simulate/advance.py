@@ -22,6 +22,7 @@ from billing_recon.simulate.engine import (
     rate_charge,
     retotal,
     share,
+    with_own_days,
 )
 
 
@@ -66,7 +67,7 @@ def _held(period: Period, spans: Iterable[Span]) -> list[Span]:
     """The active spans cut at the period, in order."""
     cut = [
         replace(span, start=max(span.start, period.start), end=min(span.end, period.end))
-        for span in sorted(spans, key=lambda s: s.start)
+        for span in with_own_days(spans)
         if span.status == "active"
     ]
     return [span for span in cut if span.start < span.end]
@@ -162,9 +163,7 @@ def changes(period: Period, spans: Sequence[Span], book: PriceBook, profile: Pro
 
 def _first(day: date, period: Period, spans: Iterable[Span]) -> Run | None:
     """The run that begins a subscription, if it does so on `day`: its invoice closes no period and has coupons."""
-    active = [
-        span for span in sorted(spans, key=lambda s: s.start) if span.status == "active" and span.start < span.end
-    ]
+    active = [span for span in with_own_days(spans) if span.status == "active" and span.start < span.end]
     return Run(day, period.end, active[0]) if active and active[0].start == day else None
 
 

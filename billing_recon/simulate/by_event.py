@@ -64,13 +64,18 @@ class Singles(dict[str, Mapping[date, Decimal]]):
         """The same events with other sums, as known at the end of a day."""
         return Singles(days, self.events, self.timezone, self.window_days, self.first_day, until or self.until)
 
-    def counting(self, meter: str, start: date, end: date, period: Period) -> list[Single]:
-        """The events of the local days `start` to `end` (not counted) that count, in the order of their times."""
+    def counting(self, meter: str, held: Sequence[tuple[datetime, datetime]], period: Period) -> list[Single]:
+        """The events of a period that count and lie between the instants given, in the order of their times."""
         known_by = self.until or max(period.end + timedelta(days=self.window_days), self.first_day)
-        zone = ZoneInfo(self.timezone)
         known = {e.event_id: e for e in self.events.get(meter, ()) if e.arrived <= known_by}
+        begins, ends = _midnight(period.start, self.timezone), _midnight(period.end, self.timezone)
         return sorted(
-            (e for e in last_words(known) if start <= e.at.astimezone(zone).date() < end), key=lambda e: e.order
+            (
+                e
+                for e in last_words(known)
+                if begins <= e.at < ends and any(since <= e.at < until for since, until in held)
+            ),
+            key=lambda e: e.order,
         )
 
 
@@ -102,13 +107,16 @@ class Metered:
 def rate_events(
     charge: Charge,
     events: Sequence[Single],
-    run: tuple[date, date],
+    held: tuple[datetime, datetime],
+    run_end: date,
     period: Period,
     zone: str,
     proration: str,
     price: Pricing,
 ) -> Metered:
-    """Units and unrounded price of a run's events under a charge by event."""
+    """Units and unrounded price of a run's events under a charge by event. `held`: the run's instants; `run_end`: its last day,
+    not counted."""
+    run = (max(held[0], _midnight(period.start, zone)), min(held[1], _midnight(period.end, zone)))
     slices: dict[Slice, list[Single]] = {}
     for event in events:
         slices.setdefault(_slice(charge, event, ZoneInfo(zone)), []).append(event)
@@ -116,7 +124,7 @@ def rate_events(
     for (_, cell), inside in sorted(slices.items(), key=lambda item: str(item[0])):
         metered = _units(charge, inside, run, period, zone)
         units += (Decimal(1) if metered else ZERO) if charge.model == "flat" else metered
-        raw += Fraction(_price(charge, cell, inside, metered, run, period, zone, proration, price))
+        raw += Fraction(_price(charge, cell, inside, metered, run, run_end, period, zone, proration, price))
     if not slices and charge.prorated and charge.model == "graduated":
         raw = Fraction(charge.tiers[0].flat)
     return Metered(units, _decimal(raw, 22))
@@ -136,14 +144,16 @@ def _midnight(day: date, zone: str) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
-def _seconds_left(at: datetime, run: tuple[date, date], period: Period, zone: str) -> Fraction:
+def _seconds_left(at: datetime, run: tuple[datetime, datetime], period: Period, zone: str) -> Fraction:
     """The share of the period's real seconds that are left of the run at an instant."""
     whole = (_midnight(period.end, zone) - _midnight(period.start, zone)).total_seconds()
-    left = (_midnight(run[1], zone) - max(at, _midnight(run[0], zone))).total_seconds()
+    left = (run[1] - max(at, run[0])).total_seconds()
     return Fraction(int(left), int(whole))
 
 
-def _units(charge: Charge, events: Sequence[Single], run: tuple[date, date], period: Period, zone: str) -> Decimal:
+def _units(
+    charge: Charge, events: Sequence[Single], run: tuple[datetime, datetime], period: Period, zone: str
+) -> Decimal:
     """Rule 1."""
     match charge.aggregation:
         case "count":
@@ -166,7 +176,8 @@ def _price(
     cell: tuple[str, ...],
     events: Sequence[Single],
     units: Decimal,
-    run: tuple[date, date],
+    run: tuple[datetime, datetime],
+    run_end: date,
     period: Period,
     zone: str,
     proration: str,
@@ -179,7 +190,7 @@ def _price(
     if charge.model == "percentage":
         return _percentage(charge, worth)
     if charge.prorated:
-        shares = [_there(event, run, period, zone, proration) for event in events]
+        shares = [_there(event, run, run_end, period, zone, proration) for event in events]
         there = [_decimal(value * part, 10) for value, part in zip(map(Fraction, worth), shares, strict=True)]
         if charge.model == "graduated":
             return _laid_end_to_end(charge.tiers, worth, there)
@@ -202,13 +213,15 @@ def _worth(charge: Charge, events: Sequence[Single]) -> Iterable[Decimal]:
             yield event.units
 
 
-def _there(event: Single, run: tuple[date, date], period: Period, zone: str, proration: str) -> Fraction:
+def _there(
+    event: Single, run: tuple[datetime, datetime], run_end: date, period: Period, zone: str, proration: str
+) -> Fraction:
     """The share of the period for which an event was there: from its day or second to the run's end."""
     if proration == "none":
         return Fraction(1)
     if proration == "by_second":
         return _seconds_left(event.at, run, period, zone)
-    return Fraction((run[1] - event.at.astimezone(ZoneInfo(zone)).date()).days, period.days)
+    return Fraction(max((run_end - event.at.astimezone(ZoneInfo(zone)).date()).days, 0), period.days)
 
 
 def _percentage(charge: Charge, worth: Sequence[Decimal]) -> Decimal:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
 from typing import Any, Protocol
 
@@ -17,7 +17,7 @@ from billing_recon.core.company import Profile
 from billing_recon.core.currency import exponent
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.money import Rounding, settle_at
-from billing_recon.core.period import Period
+from billing_recon.core.period import Period, day_bounds
 from billing_recon.simulate.by_event import Metered, Singles, rate_events
 
 ZERO = Decimal(0)
@@ -30,7 +30,8 @@ Usage = Mapping[str, Mapping[date, Decimal]]
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A subscription's terms from `start` until `end` (excluded), in its own local dates."""
+    """A subscription's terms from `start` until `end` (excluded), in its own local dates; `begins` and `ends` are the instants
+    of a start and an end within a day."""
 
     start: date
     end: date
@@ -42,6 +43,16 @@ class Span:
     customer_id: str
     status: str = "active"
     contract: Contract = field(default_factory=Contract)
+    begins: datetime | None = None
+    ends: datetime | None = None
+
+    def held(self, zone: str) -> tuple[datetime, datetime]:
+        """The instants from which and until which the terms hold."""
+        return self.begins or day_bounds(self.start, zone)[0], self.ends or day_bounds(self.end, zone)[0]
+
+    @property
+    def order(self) -> tuple[date, datetime]:
+        return self.start, self.begins or datetime.min.replace(tzinfo=UTC)
 
     @property
     def terms(self) -> tuple[str, str, str, str]:
@@ -75,11 +86,12 @@ class Late:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Adjacent active spans within a period; `last` gives contract and customer."""
+    """Adjacent active spans within a period; `last` gives contract and customer. One without a day has only usage."""
 
     start: date
     end: date
     last: Span
+    spans: tuple[Span, ...] = ()
 
     @property
     def days(self) -> int:
@@ -219,10 +231,23 @@ def share(amount: Decimal, part: int, whole: int) -> Decimal:
         return (amount * part / whole).quantize(_RAW, rounding=ROUND_HALF_EVEN)
 
 
-def active_runs(period: Period, spans: Iterable[Span], *, by_seats: bool = False) -> list[Run]:
-    """The maximal runs of adjacent active spans with the same terms (rule 3), cut at the period, in order."""
+def with_own_days(spans: Iterable[Span]) -> list[Span]:
+    """The spans in order. An active one within a day has that day if no other active one holds it or ends on it (rule D2)."""
+    found = sorted(spans, key=lambda s: s.order)
+    active = [s for s in found if s.status == "active"]
+    for place, span in enumerate(found):
+        others = [o for o in active if o.start < o.end and o.start <= span.start <= o.end]
+        later = [o for o in active if o.start == o.end == span.start and o.order > span.order]
+        if span in active and span.start == span.end and not others and not later:
+            found[place] = replace(span, end=span.start + timedelta(days=1), ends=span.ends)
+    return found
+
+
+def active_runs(period: Period, spans: Sequence[Span], *, by_seats: bool = False) -> list[Run]:
+    """The maximal runs of adjacent active spans with the same terms (rule D3), cut at the period: those without a day, then
+    the others in order."""
     found: list[Run] = []
-    for span in sorted(spans, key=lambda s: s.start):
+    for span in with_own_days(spans):
         start, end = max(span.start, period.start), min(span.end, period.end)
         if span.status != "active" or start >= end:
             continue
@@ -233,10 +258,32 @@ def active_runs(period: Period, spans: Iterable[Span], *, by_seats: bool = False
             and before.last.terms == span.terms
             and (not by_seats or before.last.quantity == span.quantity)
         ):
-            found[-1] = Run(before.start, end, span)
+            found[-1] = Run(before.start, end, span, (*before.spans, span))
         else:
-            found.append(Run(start, end, span))
-    return found
+            found.append(Run(start, end, span, (span,)))
+    return found if by_seats else _with_dayless(found, period, spans)
+
+
+def _with_dayless(runs: list[Run], period: Period, spans: Sequence[Span]) -> list[Run]:
+    """The runs with the spans that have an instant but no day of the period: each with the run of its terms that it touches."""
+    dayless: dict[tuple[date, tuple[str, str, str, str]], Run] = {}
+    own = {(s.start, s.begins) for s in with_own_days(spans) if s.start < s.end}
+    for span in sorted(spans, key=lambda s: s.order):
+        day = span.end
+        if span.status != "active" or span.ends is None or not period.start <= day < period.end:
+            continue
+        if max(span.start, period.start) < day or (span.start == day and (span.start, span.begins) in own):
+            continue
+        touched = next((n for n, r in enumerate(runs) if r.last.terms == span.terms and day in (r.end, r.start)), None)
+        if touched is None:
+            known = dayless.get((day, span.terms))
+            dayless[day, span.terms] = Run(day, day, span, (*(known.spans if known else ()), span))
+        else:
+            run = runs[touched]
+            ends = span.order > run.last.order
+            held = tuple(sorted((*run.spans, span), key=lambda s: s.order))
+            runs[touched] = replace(run, last=span if ends else run.last, spans=held)
+    return [dayless[key] for key in sorted(dayless, reverse=True)] + runs
 
 
 def bill_period(
@@ -264,7 +311,7 @@ def bill_period(
             of_run = [
                 line
                 for charge in plan.charges
-                if not is_ahead(charge)
+                if not is_ahead(charge) and (run.days or charge.kind == "usage")
                 for line in _charge_lines(charge, run, within, period, usage, book, profile)
             ]
             before = ahead.of_run(run) if ahead else []
@@ -314,7 +361,7 @@ def _charge_lines(
     charge = agreed(charge, run.last.contract)
     if charge.kind == "usage":
         metered = _metered(usage, charge, run, period, profile)
-        if not metered.units and not metered.raw and not charge.minimum:
+        if not metered.units and not metered.raw and not (charge.minimum and run.days):
             return []
         return [priced_line("usage", charge, run, metered.units, metered.raw, period, book, profile)]
     lines = []
@@ -378,6 +425,9 @@ def _held(
     charge: Charge, gross: Decimal, rate: Decimal, run: Run, period: Period, profile: Profile
 ) -> tuple[Decimal, Decimal, bool]:
     """Gross and discount of a line within its charge's minimum and maximum, in the profile's order; and whether they changed."""
+
+    if not run.days:
+        charge = charge.model_copy(update={"minimum": None, "maximum": None})
 
     def of_run(agreed: Decimal) -> Decimal:
         part = share(agreed, run.days, period.days) if profile.proration == "by_day" else agreed
@@ -448,6 +498,7 @@ def _late_lines(
                 [
                     line
                     for charge in plan.charges
+                    if run.days or charge.kind == "usage"
                     for line in _charge_lines(charge, run, within, own, known, book, profile)
                 ]
                 for known in (before, after)
@@ -509,18 +560,24 @@ def _metered(usage: Usage, charge: Charge, run: Run, period: Period, profile: Pr
     if charge.by_event:
         if not isinstance(usage, Singles):
             return Metered(ZERO, ZERO)
-        events = usage.counting(charge.meter or "", run.start, run.end, period)
-        days = (run.start, run.end)
-        return rate_events(charge, events, days, period, usage.timezone, profile.proration, rate_charge)
-    units = _units(usage, charge, run)
+        held = [span.held(usage.timezone) for span in run.spans]
+        events = usage.counting(charge.meter or "", held, period)
+        return rate_events(
+            charge, events, (held[0][0], held[-1][1]), run.end, period, usage.timezone, profile.proration, rate_charge
+        )
+    units = _units(usage, charge, run, period)
     if charge.model == "flat":
         units = Decimal(1) if units else ZERO
     return Metered(units, rate_charge(charge, units) if units else ZERO)
 
 
-def _units(usage: Usage, charge: Charge, run: Run) -> Decimal:
-    days = usage.get(charge.meter or "", {})
-    return sum((units for day, units in days.items() if run.start <= day < run.end), ZERO)
+def _units(usage: Usage, charge: Charge, run: Run, period: Period) -> Decimal:
+    """The run's sum of a meter: by its days, or by the instants of its events where those are known."""
+    meter = charge.meter or ""
+    if isinstance(usage, Singles) and meter in usage.events:
+        events = usage.counting(meter, [span.held(usage.timezone) for span in run.spans], period)
+        return sum((Decimal(1) if charge.aggregation == "count" else e.units for e in events), ZERO)
+    return sum((units for day, units in usage.get(meter, {}).items() if run.start <= day < run.end), ZERO)
 
 
 def _coupon_lines(
@@ -573,7 +630,7 @@ def _derived(
         currency=span.currency,
         tax_region=span.tax_region,
         period_start=run.start,
-        period_end=run.end,
+        period_end=max(run.end, run.start + timedelta(days=1)),
         quantity=figures.pop("quantity", Decimal(1)),
         unit_price=figures.pop("unit_price", None),
         gross_raw=figures.pop("gross_raw", nothing),

@@ -136,7 +136,7 @@ def run(home: Path, cases: Iterable[Case]) -> list[dict[str, Any]]:
 def _contract(terms: Mapping[str, Any]) -> Row:
     text = {name: str(terms.get(name, "")) for name in SUBSCRIPTIONS.names}
     for name in ("valid_from", "valid_to"):
-        text[name] += "T00:00:00Z" if text[name] else ""
+        text[name] += "T00:00:00Z" if text[name] and "T" not in text[name] else ""
     return text | {"contract": json.dumps(terms["contract"], default=str) if "contract" in terms else ""}
 
 

@@ -99,8 +99,17 @@ class SmallCompany:
         meter: str = "events",
         subscription: str = "S1",
         arrived: str | None = None,
+        lands: bool = True,
     ) -> None:
-        """Roll up a quantity of a usage day, as arrived on a day (its own, if not given)."""
+        """Land one event at noon (UTC) of a usage day, as arrived on a day (its own, if not given), and roll it up."""
+        landed = day(arrived or usage_day)
+        if lands:
+            self.events.append(
+                event(
+                    f"used-{len(self.events)}", quantity, at(f"{usage_day}T12:00"), arrived=landed, meter=meter,
+                    subscription_id=subscription,
+                )
+            )  # fmt: skip
         self.usage.append(
             {
                 "usage_day": day(usage_day),
@@ -109,7 +118,7 @@ class SmallCompany:
                 "meter": meter,
                 "quantity": Decimal(quantity),
                 "events": 1,
-                "day": day(arrived or usage_day),
+                "day": landed,
             }
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from random import Random
 from typing import Any
@@ -43,6 +43,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "licences": {"model": "graduated", "tiers": TIERS, "prorated": True},
     "joined": {"model": "graduated", "tiers": TIERS, "prorated": True, "aggregation": "unique_count", "unique": "who"},
     "leased": {"model": "volume", "tiers": TIERS, "prorated": True},
+    "summed": {"model": "graduated", "tiers": TIERS},
+    "numbered": {"model": "per_unit", "unit_price": "0.35", "free_units": 2, "aggregation": "count"},
 }  # fmt: skip
 ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata")
 
@@ -106,19 +108,28 @@ def changes(events: dict[str, list[Single]], zone: str) -> list[tuple[str, date,
     return found
 
 
-def spans(random: Random, start: date, names: int) -> list[Span]:
+def spans(random: Random, start: date, names: int, zone: str) -> list[Span]:
+    """A history with changes at midnight and within days, some of them hours after the one before."""
     found: list[Span] = []
-    for _ in range(random.randrange(1, 4)):
-        end = start + timedelta(days=random.choice((9, 20, 90)))
+    begins = datetime.combine(start, time(), ZoneInfo(zone)).astimezone(UTC)
+    for _ in range(random.randrange(1, 7)):
+        ends = begins + timedelta(
+            hours=random.choice((2, 5, 26, 9 * 24, 20 * 24, 60 * 24)), minutes=random.choice((0, 20))
+        )
+        if random.random() < 0.3:
+            day = ends.astimezone(ZoneInfo(zone)).date() + timedelta(days=1)
+            ends = datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
+        first, last = (moment.astimezone(ZoneInfo(zone)) for moment in (begins, ends))
         contract = Contract(discount=Discount(rate=Decimal("0.105"))) if random.random() < 0.5 else Contract()
         found.append(
             Span(
-                start=start, end=end, plan_id=f"p{random.randrange(names)}", plan_version="1", currency="USD",
+                start=first.date(), end=last.date(), plan_id=f"p{random.randrange(names)}", plan_version="1", currency="USD",
                 tax_region="DE", quantity=Decimal(1), customer_id="C1", contract=contract,
                 status=random.choice(("active", "active", "active", "paused")),
+                begins=begins if first.time() > time() else None, ends=ends if last.time() > time() else None,
             )
         )  # fmt: skip
-        start = end
+        begins = ends
     return found
 
 
@@ -145,9 +156,10 @@ def test_both_computations_price_single_events_alike(seed: int, proration: str) 
         name, zone = f"S{number}", random.choice(ZONES)
         anchor = date(2026, 1, 1) + timedelta(days=random.randrange(0, 45))
         interval = random.choice((Interval.MONTH, Interval.MONTH, Interval.WEEK))
-        history = spans(random, date(2026, 2, 1) + timedelta(days=random.randrange(20)), len(plans))
+        history = spans(random, date(2026, 2, 1) + timedelta(days=random.randrange(20)), len(plans), zone)
         if proration == "by_second":
-            history = [replace(history[0], start=date(2026, 1, 1), end=date(2026, 7, 1), status="active")]
+            start, end = date(2026, 1, 1), date(2026, 7, 1)
+            history = [replace(history[0], start=start, end=end, status="active", begins=None, ends=None)]
         periods = [billing_period(anchor, interval, index) for index in range(-20, 40)]
 
         def period_of(when: date, periods: list[Period] = periods) -> Period:
@@ -157,7 +169,9 @@ def test_both_computations_price_single_events_alike(seed: int, proration: str) 
         events = stream(random, meters, name)
         arrivals = []
         for meter, day, arrived, units, count in changes(events, zone):
-            small.uses(str(units), day.isoformat(), meter=meter, subscription=name, arrived=arrived.isoformat())
+            small.uses(
+                str(units), day.isoformat(), meter=meter, subscription=name, arrived=arrived.isoformat(), lands=False
+            )
             small.usage[-1] |= {"events": count, "superseded_events": 1}
             if arrived > period_of(day).end + timedelta(days=2):
                 arrivals.append(LateUsage(meter, day, arrived, units))
@@ -176,7 +190,7 @@ def test_both_computations_price_single_events_alike(seed: int, proration: str) 
                 subscription_id=name, plan_id=span.plan_id, tax_region="DE", status=span.status, timezone=zone,
                 billing_anchor=anchor, billing_interval=interval.value,
                 contract=json.dumps(span.contract.model_dump(mode="json", exclude_none=True)),
-                since=span.start.isoformat(), until=span.end.isoformat(), landed=date(2026, 1, 1),
+                valid_from=span.held(zone)[0], valid_to=span.held(zone)[1], landed=date(2026, 1, 1),
             )  # fmt: skip
         usage = Singles({}, events, zone, 2)
         late = Late(arrivals, 2, period_of)

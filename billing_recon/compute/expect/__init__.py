@@ -32,10 +32,13 @@ _LEVEL_PRICES = tuple(
 )
 _BY_EVENT = ("line_id", "tier_units", "events", "cell", "in_bucket", "own_price")
 
+INTERVALS: tuple[Relation, ...] = load(__package__, "contract_intervals", "cut_days")
+"""The first steps: they say of which subscriptions and days single events are needed."""
+
 RELATIONS: tuple[Relation, ...] = (
+    *INTERVALS,
     *load(
         __package__,
-        "contract_intervals",
         "late_arrivals",
         "ahead_known",
         "ahead_probes",
@@ -78,4 +81,4 @@ RELATIONS: tuple[Relation, ...] = (
 )
 """Every step in order."""
 
-__all__ = ["LATE_REACH", "RELATIONS"]
+__all__ = ["INTERVALS", "LATE_REACH", "RELATIONS"]

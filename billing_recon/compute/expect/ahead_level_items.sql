@@ -2,13 +2,13 @@
 -- inputs: run_pieces, term_charges, term_profile
 -- rows from: term_profile WHERE on_change = 'at_period_end'
 WITH pieces AS (
-    SELECT *, CASE WHEN json_valid(contract) THEN contract END AS readable FROM run_pieces WHERE ahead
+    SELECT *, CASE WHEN json_valid(contract) THEN contract END AS readable FROM run_pieces WHERE ahead AND has_days
 )
 SELECT
     row_number() OVER (
-        ORDER BY piece.subscription_id, piece.period_start, piece.period_end, piece.from_day, charge.position
+        ORDER BY piece.subscription_id, piece.period_start, piece.period_end, piece.starts_at, charge.position
     ) AS item_id,
-    piece.subscription_id, piece.period_start, piece.period_end, piece.from_day, piece.plan_id, piece.plan_version,
+    piece.subscription_id, piece.period_start, piece.period_end, piece.starts_at, piece.plan_id, piece.plan_version,
     piece.currency, charge.charge_id, CAST(CASE WHEN charge.model = 'flat' THEN 1
         ELSE piece.quantity
     END AS quantity) AS quantity,

@@ -11,10 +11,10 @@ WITH due_from AS (
     FROM run_params
 ),
 levels AS (
-    SELECT item.subscription_id, item.period_start, item.period_end, item.from_day, sum(priced.gross_raw) AS level
+    SELECT item.subscription_id, item.period_start, item.period_end, item.starts_at, sum(priced.gross_raw) AS level
     FROM ahead_level_items AS item
     JOIN ahead_level_prices AS priced ON priced.item_id = item.item_id
-    GROUP BY item.subscription_id, item.period_start, item.period_end, item.from_day
+    GROUP BY item.subscription_id, item.period_start, item.period_end, item.starts_at
 ),
 live AS (
     SELECT piece.subscription_id, piece.period_start, piece.period_end
@@ -45,7 +45,7 @@ placed AS (
         row_number() OVER period AS place, coalesce(levels.level, 0) AS level,
         max(coalesce(levels.level, 0)) OVER (
             PARTITION BY piece.subscription_id, piece.period_start, piece.period_end, piece.currency
-            ORDER BY piece.from_day ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+            ORDER BY piece.from_day, piece.starts_at ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
         ) AS billed_level
     FROM run_pieces AS piece
     SEMI JOIN live
@@ -55,9 +55,12 @@ placed AS (
     CROSS JOIN run_params AS params
     LEFT JOIN levels
         ON levels.subscription_id = piece.subscription_id AND levels.period_start = piece.period_start
-            AND levels.period_end = piece.period_end AND levels.from_day = piece.from_day
-    WHERE piece.ahead
-    WINDOW period AS (PARTITION BY piece.subscription_id, piece.period_start, piece.period_end ORDER BY piece.from_day)
+            AND levels.period_end = piece.period_end AND levels.starts_at = piece.starts_at
+    WHERE piece.ahead AND piece.has_days
+    WINDOW period AS (
+        PARTITION BY piece.subscription_id, piece.period_start, piece.period_end
+        ORDER BY piece.from_day, piece.starts_at
+    )
 ),
 kept AS (
     SELECT * FROM placed
@@ -69,7 +72,7 @@ lasting AS (
         CASE WHEN on_change = 'prorate' THEN to_day ELSE coalesce(lead(from_day) OVER period, period_end) END AS to_day,
         CASE WHEN on_change = 'prorate' THEN ends_at ELSE lead(starts_at) OVER period END AS ends_at
     FROM kept
-    WINDOW period AS (PARTITION BY subscription_id, period_start, period_end ORDER BY from_day)
+    WINDOW period AS (PARTITION BY subscription_id, period_start, period_end ORDER BY from_day, starts_at)
 ),
 broken AS (
     SELECT
@@ -82,16 +85,16 @@ broken AS (
         CASE WHEN lag(quantity) OVER period = quantity THEN 0 ELSE 1 END AS new_seats,
         period_end = DATE '9999-12-31' AS is_endless
     FROM lasting
-    WINDOW period AS (PARTITION BY subscription_id, period_start, period_end ORDER BY from_day)
+    WINDOW period AS (PARTITION BY subscription_id, period_start, period_end ORDER BY from_day, starts_at)
 )
 SELECT
     subscription_id, CASE WHEN is_endless THEN from_day ELSE period_start END AS period_start,
     CASE WHEN is_endless THEN from_day + 1 ELSE period_end END AS period_end, ahead_asked, customer_id, plan_id,
     plan_version,
-    quantity, currency, tax_region, segment, contract, timezone, starts_at, ends_at, brief_days, own_run, from_day,
+    quantity, currency, tax_region, segment, contract, timezone, starts_at, ends_at, own_run, from_day,
     CASE WHEN is_endless THEN from_day + 1 ELSE to_day END AS to_day, sum(new_run) OVER period AS run_no,
     sum(greatest(new_run, new_seats)) OVER period AS seat_no
 FROM broken
 WINDOW period AS (
-    PARTITION BY subscription_id, period_start, period_end ORDER BY from_day ROWS UNBOUNDED PRECEDING
+    PARTITION BY subscription_id, period_start, period_end ORDER BY from_day, starts_at ROWS UNBOUNDED PRECEDING
 )

@@ -12,9 +12,9 @@ WITH gathered AS (
         min(piece.starts_at) AS starts_at, max(piece.ends_at) AS ends_at,
         arg_min(struct_pack(
             customer_id := piece.customer_id, segment := piece.segment, contract := piece.contract,
-            timezone := piece.timezone, ends_at := piece.ends_at, brief_days := piece.brief_days
+            timezone := piece.timezone, ends_at := piece.ends_at
         ),
-        piece.from_day) AS agreed
+        piece.starts_at) AS agreed
     FROM ahead_pieces AS piece
     CROSS JOIN (SELECT unnest([false, true]) AS by_seat) AS charged
     GROUP BY
@@ -27,7 +27,7 @@ WITH gathered AS (
 following AS (
     SELECT
         *, coalesce(lag(stops) OVER (
-            PARTITION BY subscription_id, period_start, period_end, by_seat ORDER BY begins
+            PARTITION BY subscription_id, period_start, period_end, by_seat ORDER BY begins, starts_at
         ) = begins, false) AS is_change
     FROM gathered
 ),

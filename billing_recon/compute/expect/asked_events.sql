@@ -5,9 +5,21 @@
 -- rows from: single_events
 WITH asked AS (
     SELECT
-        ask.ask, ask.side, ask.aggregation, ask.bucket AS bucketed, ask.prorated AS is_prorated, ask.priced_by_event,
+        ask.ask,
+        ask.side,
+        ask.by_event,
+        ask.aggregation,
+        ask.bucket AS bucketed,
+        ask.prorated AS is_prorated,
+        ask.priced_by_event,
         ask.run_end, ask.period_start, ask.period_end, ask.begins, ask.ends, ask.seconds, event.source, event.event_id,
-        event.quantity, event.utc_time, event.usage_day, event.received_at, event.corrects, event.is_late,
+        event.quantity,
+        event.utc_time,
+        event.usage_day,
+        event.observed_on,
+        event.received_at,
+        event.corrects,
+        event.is_late,
         outdone.event_id IS NULL AS counts,
         CASE ask.bucket WHEN 'day' THEN event.local_time
             WHEN 'hour' THEN event.utc_time - (event.local_time - date_trunc('hour', event.local_time))
@@ -27,8 +39,12 @@ WITH asked AS (
         placed_events
             AS event
         ON event.subscription_id = ask.subscription_id AND event.meter = ask.meter
-            AND event.usage_day >= ask.run_start
-            AND event.usage_day < ask.run_end
+            AND CASE
+                WHEN event.is_cut
+                    THEN event.run_no = ask.run_no AND event.period_start = ask.period_start
+                        AND event.period_end = ask.period_end
+                ELSE ask.by_event AND event.usage_day >= ask.run_start AND event.usage_day < ask.run_end
+            END
             AND event.observed_on <= ask.known_by
             AND (event.observed_on <= params.day OR event.usage_day <= params.day)
     LEFT JOIN outdone_events AS outdone ON outdone.known_by = ask.known_by AND outdone.source = event.source
@@ -58,8 +74,8 @@ valued AS (
     FROM numbered
 )
 SELECT
-    event.ask, event.side, event.aggregation, event.priced_by_event, event.quantity, event.corrects, event.is_late,
-    event.counts,
+    event.ask, event.side, event.aggregation, event.by_event, event.priced_by_event, event.quantity, event.corrects,
+    event.is_late, event.counts, event.observed_on,
     event.at_time, event.counted, event.cell, event.bucket, event.event_no, event.worth,
     CAST(CASE
         WHEN event.is_prorated AND params.proration = 'by_second'
@@ -68,7 +84,7 @@ SELECT
                     event.seconds
                 )
         WHEN event.is_prorated AND params.proration = 'by_day'
-            THEN share(event.worth, event.run_end - event.usage_day, event.period_end - event.period_start)
+            THEN share(event.worth, greatest(event.run_end - event.usage_day, 0), event.period_end - event.period_start)
         ELSE event.worth
     END AS quantity) AS prorated
 FROM valued AS event

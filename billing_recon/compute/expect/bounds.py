@@ -27,7 +27,8 @@ def bound(items: str, prices: str, into: str) -> tuple[Relation, ...]:
 SELECT item.item_id, item.currency, item.decimals, priced.gross_raw, priced.gross, priced.tier_amounts,
     CASE WHEN item.discountable THEN item.discount_rate ELSE CAST(0 AS {RATE}) END AS discount_rate,
     CAST(share_owed(item.charge_minimum, item.run_part, item.run_whole, profile.ratio_decimals) AS {RAW}) AS minimum,
-    CAST(share_owed(item.charge_maximum, item.run_part, item.run_whole, profile.ratio_decimals) AS {RAW}) AS maximum,
+    CASE WHEN item.run_part > 0
+        THEN CAST(share_owed(item.charge_maximum, item.run_part, item.run_whole, profile.ratio_decimals) AS {RAW}) END AS maximum,
     CAST(0 AS {AMOUNT}) AS previous, true AS closes, item.run_part AS part, item.run_whole AS whole, params.rounding
 FROM {items} AS item
 JOIN {prices} AS priced ON priced.item_id = item.item_id

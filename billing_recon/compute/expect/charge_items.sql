@@ -30,9 +30,9 @@ WITH charged AS (
             AS allowance
         ON allowance.subscription_id = run.subscription_id
             AND allowance.period_start = run.period_start AND allowance.period_end = run.period_end
-            AND allowance.run_start = run.run_start AND allowance.meter = charge.meter AND charge.kind = 'usage'
+            AND allowance.run_no = run.run_no AND allowance.meter = charge.meter AND charge.kind = 'usage'
     WHERE run.rateable AND (run.wanted OR (run.is_open AND charge.kind = 'usage'))
-        AND NOT (charge.kind = 'subscription' AND charge.due = 'in_advance')
+        AND NOT (charge.kind = 'subscription' AND (charge.due = 'in_advance' OR (run.part = 0 AND run.run_no < 0)))
 ),
 used AS (
     SELECT
@@ -47,6 +47,7 @@ used AS (
             AS change
         ON change.subscription_id = item.subscription_id AND change.meter = item.meter
             AND change.usage_day >= item.run_start AND change.usage_day < item.run_end AND change.day <= item.cutoff
+            AND NOT is_cut(item.cut_days, change.usage_day, change.usage_day)
             AND (change.day <= item.day OR (
                 item.wanted AND change.usage_day <= item.day
                 AND change.day <= CAST(item.day + item.late_window_days AS DATE)
@@ -56,17 +57,26 @@ used AS (
 ),
 metered AS (
     SELECT
-        item.item_id, CASE WHEN item.by_event THEN coalesce(single.quantity, 0) ELSE used.quantity END AS quantity,
-        coalesce(single.late_quantity, used.late_quantity) AS late_quantity,
-        CASE WHEN single.late_quantity IS NULL THEN used.duplicate_quantity END AS duplicate_quantity,
-        coalesce(single.superseded_quantity, used.superseded_quantity) AS superseded_quantity, single.ask,
-        single.late_quantity IS NULL AS is_sum
+        item.item_id,
+        CASE WHEN item.by_event THEN coalesce(single.quantity, 0)
+            ELSE also(used.quantity, single.quantity)
+        END AS quantity,
+        CASE WHEN item.by_event THEN coalesce(single.late_quantity, used.late_quantity)
+            ELSE also(used.late_quantity, single.late_quantity)
+        END AS late_quantity,
+        CASE WHEN item.by_event AND single.late_quantity IS NOT NULL THEN NULL
+            ELSE used.duplicate_quantity
+        END AS duplicate_quantity,
+        CASE WHEN item.by_event THEN coalesce(single.superseded_quantity, used.superseded_quantity)
+            ELSE also(used.superseded_quantity, single.superseded_quantity)
+        END AS superseded_quantity,
+        single.ask, NOT item.by_event OR single.late_quantity IS NULL AS is_sum
     FROM charged AS item
     LEFT JOIN used ON used.item_id = item.item_id
-    LEFT JOIN event_units AS single ON item.by_event AND single.side = 'period'
+    LEFT JOIN event_units AS single ON item.kind = 'usage' AND single.side = 'period'
         AND single.subscription_id = item.subscription_id
         AND single.period_start = item.period_start AND single.period_end = item.period_end
-        AND single.run_start = item.run_start AND single.charge_id = item.charge_id
+        AND single.run_no = item.run_no AND single.charge_id = item.charge_id
 )
 SELECT
     item.subscription_id, item.period_start, item.period_end, item.due_on, item.wanted, item.is_open, item.run_no,
@@ -98,7 +108,8 @@ SELECT
             THEN item.charge_included + item.own_allowance + item.rolled_allowance
         ELSE 0
     END AS quantity) AS included,
-    item.period_start AS own_start, item.period_end AS own_end, item.run_no AS own_run, false AS given_back
+    item.period_start AS own_start, item.period_end AS own_end, item.run_no AS own_run, false AS given_back,
+    item.cut_days
 FROM charged AS item
 LEFT JOIN metered ON metered.item_id = item.item_id
 WHERE item.wanted OR metered.quantity <> 0
@@ -115,5 +126,5 @@ SELECT
     CAST(NULL AS VARCHAR) AS ask,
     charge_minimum, charge_maximum, part AS run_part, whole AS run_whole, CAST(0 AS quantity) AS included, own_start,
     own_end,
-    own_run, given_back
+    own_run, given_back, CAST(NULL AS DATE[]) AS cut_days
 FROM ahead_items

@@ -32,7 +32,7 @@ probes AS (
         late_arrivals
             AS arrival
         ON arrival.subscription_id = term.subscription_id
-            AND term.start_day <= arrival.usage_day AND arrival.usage_day < term.end_day
+            AND term.start_day <= arrival.usage_day AND arrival.usage_day <= term.last_day
     WHERE arrival.wanted OR arrival.is_open
     UNION ALL
     SELECT term.*, ahead.probe, ahead.why
@@ -40,7 +40,15 @@ probes AS (
     JOIN ahead_probes AS ahead ON ahead.subscription_id = term.subscription_id
 ),
 bounded AS (
-    SELECT subscription_id, start_day, end_day, probe, why, period.starts AS period_start, period.ends AS period_end
+    SELECT
+        subscription_id,
+        start_day,
+        end_day,
+        last_day,
+        probe,
+        why,
+        period.starts AS period_start,
+        period.ends AS period_end
     FROM (
         SELECT *, period_of(billing_anchor, billing_interval, once_start, once_end, probe) AS period FROM probes
     ) AS held
@@ -49,9 +57,12 @@ overlapping AS (
     SELECT
         subscription_id, period_start, period_end, probe, why, rank() OVER (
             PARTITION BY subscription_id, probe, why
-            ORDER BY CASE WHEN why = 'line' AND NOT (start_day <= probe AND probe < end_day) THEN 1 ELSE 0 END
+            ORDER BY CASE WHEN why <> 'line' OR (start_day <= probe AND probe < end_day) THEN 0
+                WHEN start_day <= probe AND probe <= last_day THEN 1
+                ELSE 2
+            END
         ) AS preference
-    FROM bounded WHERE start_day < period_end AND end_day > period_start
+    FROM bounded WHERE start_day < period_end AND last_day >= period_start
 )
 SELECT
     period.subscription_id, period.period_start, period.period_end,

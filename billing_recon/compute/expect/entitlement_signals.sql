@@ -1,13 +1,21 @@
 -- One row per charge and threshold of its included units (free units, a free first tier, the contract's allowance) that
 -- is reached by what arrived on the day; none on any other day, so that each is reported once per run.
--- inputs: charge_items, usage_rollup, run_params
+-- inputs: charge_items, usage_rollup, asked_events, run_params
 -- rows from: charge_items WHERE is_open AND included > 0
-WITH used AS (
+WITH cut AS (
+    SELECT event.ask, sum(event.worth) AS today
+    FROM asked_events AS event
+    JOIN run_params AS params ON params.day = event.observed_on
+    WHERE event.counts AND NOT event.by_event
+    GROUP BY event.ask
+),
+used AS (
     SELECT
         item.subscription_id, item.customer_id, item.charge_id, item.meter, item.period_start, item.period_end,
         item.included,
         item.quantity AS used,
-        coalesce(sum(CASE item.aggregation WHEN 'count' THEN change.events ELSE change.quantity END), 0) AS today
+        coalesce(sum(CASE item.aggregation WHEN 'count' THEN change.events ELSE change.quantity END), 0)
+        + coalesce(max(cut.today), 0) AS today
     FROM charge_items AS item
     CROSS JOIN run_params AS params
     LEFT JOIN
@@ -15,6 +23,8 @@ WITH used AS (
             AS change
         ON change.subscription_id = item.subscription_id AND change.meter = item.meter
             AND change.day = params.day AND change.usage_day >= item.run_start AND change.usage_day < item.run_end
+            AND NOT is_cut(item.cut_days, change.usage_day, change.usage_day)
+    LEFT JOIN cut ON cut.ask = item.ask
     WHERE item.is_open AND item.included > 0
     GROUP BY
         item.subscription_id, item.customer_id, item.charge_id, item.meter, item.period_start, item.period_end,

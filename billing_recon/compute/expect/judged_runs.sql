@@ -1,7 +1,9 @@
 -- Runs, in arrears and ahead (`is_ahead`), with everything needed to price them. A run that cannot be rated says why in
 -- `reason`, and its whole invoice is withheld: `rateable` is false for all its runs. `by_seat` runs are for charges by
 -- seat, the others for all else. Contract, segment and customer are those of the run's last piece (ahead: its first).
--- `part` of `whole` is the share of the period that a run is, as the profile counts it; 1 of 1 for a whole period. By
+-- `part` of `whole` is the share of the period that a run is, as the profile counts it; 1 of 1 for a whole period, and
+-- 0 for a run that has no day of its own, whose lines show the day that it lies in. `usage_from` and `usage_to` are the
+-- instants between which usage belongs to it, for subscriptions with `cut_days`; `zone` is that of its first piece. By
 -- the second, a run that begins or ends with its period does so at midnight. Where both ends are counted up to the next
 -- period's first day, the last run has that day: it is what a change half-way charges for the days that are left. Usage
 -- at hand reaches one lookback back, for late usage three (expect.LATE_REACH).
@@ -14,15 +16,16 @@ WITH gathered AS (
         charged.by_seat, max(piece.run_no) AS run_no, piece.plan_id, piece.plan_version, piece.currency,
         piece.tax_region,
         min(piece.from_day) AS run_start, max(piece.to_day) AS run_end, max(piece.quantity) AS seats,
-        min(piece.starts_at) AS starts_at,
+        min(piece.starts_at) AS starts_at, min(piece.from_at) AS usage_from, max(piece.to_at) AS usage_to,
+        arg_min(piece.timezone, piece.starts_at) AS first_zone, any_value(piece.cut_days) AS cut_days,
         arg_max(struct_pack(
             customer_id := piece.customer_id, segment := piece.segment, contract := piece.contract,
-            timezone := piece.timezone, ends_at := piece.ends_at, brief_days := piece.brief_days
+            timezone := piece.timezone, ends_at := piece.ends_at
         ),
-        piece.from_day) AS agreed
+        piece.starts_at) AS agreed
     FROM run_pieces AS piece
     CROSS JOIN (SELECT unnest([false, true]) AS by_seat) AS charged
-    WHERE NOT charged.by_seat OR piece.wanted OR piece.late
+    WHERE NOT charged.by_seat OR ((piece.wanted OR piece.late) AND piece.has_days)
     GROUP BY
         piece.subscription_id, piece.period_start, piece.period_end, piece.due_on, piece.wanted, piece.is_open,
         piece.late,
@@ -49,11 +52,6 @@ shared AS (
         run.*, run.agreed.customer_id AS customer_id, run.agreed.segment AS segment, run.agreed.timezone AS zone,
         nullif(trim(run.agreed.contract), '') AS stated,
         run.run_end - run.run_start < run.period_end - run.period_start AND params.proration <> 'none' AS is_shared,
-        len(list_filter(
-            coalesce(run.agreed.brief_days, []), LAMBDA one: one >= run.period_start
-            AND one < run.period_end
-        )) > 0
-            AS has_brief,
         CASE WHEN run.run_start = run.period_start THEN midnight(run.period_start, run.agreed.timezone)
             ELSE run.starts_at END
             AS begins_at,
@@ -88,6 +86,8 @@ judged AS (
             || other_names(terms.coupon_charges, coalesce(metered.charge_ids, []))
         ), ', ') AS idle, money.decimals, tax.rate AS tax_rate,
         CASE
+            WHEN run.run_start = run.run_end AND (params.proration <> 'by_second' OR run.run_start = run.period_start)
+                THEN 0
             WHEN NOT run.is_shared THEN 1
             WHEN params.proration = 'by_second' THEN datediff('second', run.begins_at, run.stops_at)
             WHEN profile.fixed_days IS NOT NULL
@@ -126,7 +126,6 @@ judged AS (
             WHEN metered.unpriced THEN 'priced_by_event'
             WHEN terms.rolls AND len(list_filter(terms.rolling, LAMBDA one: list_contains(metered.by_event, one))) > 0
                 THEN 'rollover_by_event'
-            WHEN run.is_shared AND params.proration = 'by_second' AND run.has_brief THEN 'changed_twice_a_day'
             WHEN run.is_shared AND params.proration = 'by_day' AND profile.fixed_days IS NOT NULL
                 AND run.period_end - run.period_start NOT BETWEEN 28 AND 31 THEN 'no_fixed_days'
             WHEN run.wanted AND metered.meters AND run.period_start <= params.day - params.lookback_days
@@ -164,9 +163,15 @@ named AS (
 SELECT
     subscription_id, period_start, period_end, due_on, wanted, is_open, late, is_ahead, by_seat, run_no, plan_id,
     plan_version,
-    currency, tax_region, run_start, run_end, CAST(part AS BIGINT) AS part, CAST(whole AS BIGINT) AS whole, seats,
+    currency,
+    tax_region,
+    run_start,
+    greatest(run_end, CAST(run_start + 1 AS DATE)) AS run_end,
+    CAST(part AS BIGINT) AS part,
+    CAST(whole AS BIGINT) AS whole,
+    seats,
     customer_id,
     segment, contract, discount_rate, minimum, decimals, tax_rate, unknown, reason, ahead_asked, given_back, moment,
-    own_run,
+    own_run, usage_from, usage_to, first_zone AS zone, cut_days,
     NOT bool_or(reason IS NOT NULL) OVER (PARTITION BY is_ahead, subscription_id, period_start, period_end) AS rateable
 FROM named

@@ -21,8 +21,15 @@ own AS (
             term.billing_anchor, term.billing_interval, term.once_start, term.once_end, candidates.usage_day
         ) AS own
     FROM candidates
-    JOIN contract_intervals AS term ON term.subscription_id = candidates.subscription_id
-        AND term.start_day <= candidates.usage_day AND candidates.usage_day < term.end_day
+    JOIN
+        contract_intervals
+            AS term
+        ON term.subscription_id = candidates.subscription_id
+            AND term.start_day <= candidates.usage_day AND candidates.usage_day <= term.last_day
+    QUALIFY row_number() OVER (
+            PARTITION BY candidates.subscription_id, candidates.meter, candidates.usage_day, candidates.arrived
+            ORDER BY term.start_day DESC, term.end_day DESC
+        ) = 1
 ),
 latest AS (
     SELECT

@@ -41,8 +41,8 @@ charged AS (
             AS allowance
         ON allowance.subscription_id = run.subscription_id
             AND allowance.period_start = run.period_start AND allowance.period_end = run.period_end
-            AND allowance.run_start = run.run_start AND allowance.meter = charge.meter AND charge.kind = 'usage'
-    WHERE run.rateable
+            AND allowance.run_no = run.run_no AND allowance.meter = charge.meter AND charge.kind = 'usage'
+    WHERE run.rateable AND NOT (charge.kind = 'subscription' AND run.part = 0 AND run.run_no < 0)
 ),
 used AS (
     SELECT
@@ -59,6 +59,7 @@ used AS (
         ON change.subscription_id = item.subscription_id AND change.meter = item.meter
             AND change.usage_day >= item.run_start
             AND change.usage_day < item.run_end
+            AND NOT is_cut(item.cut_days, change.usage_day, change.usage_day)
             AND change.day <= item.last_arrived
     WHERE item.kind = 'usage'
     GROUP BY item.number
@@ -66,16 +67,16 @@ used AS (
 known AS (
     SELECT
         item.*, compared.side, single.ask,
-        CASE WHEN item.by_event THEN single.quantity WHEN compared.side = 'before' THEN used.before
-            ELSE used.after
+        CASE WHEN item.by_event THEN single.quantity
+            ELSE also(CASE compared.side WHEN 'before' THEN used.before ELSE used.after END, single.quantity)
         END AS used
     FROM charged AS item
     CROSS JOIN (SELECT unnest(['before', 'after']) AS side) AS compared
     LEFT JOIN used ON used.number = item.number
-    LEFT JOIN event_units AS single ON item.by_event AND single.side = compared.side
+    LEFT JOIN event_units AS single ON item.kind = 'usage' AND single.side = compared.side
         AND single.adjusted_start = item.adjusted_start AND single.subscription_id = item.subscription_id
         AND single.period_start = item.period_start AND single.period_end = item.period_end
-        AND single.run_start = item.run_start AND single.charge_id = item.charge_id
+        AND single.run_no = item.run_no AND single.charge_id = item.charge_id
 )
 SELECT
     1000000000000 + number + number + CASE side WHEN 'after' THEN 1 ELSE 0 END AS item_id, number, side,

@@ -1,6 +1,7 @@
 -- Each event on its subscription's own clock. `is_late`: it was received or arrived after its own day, as in the roll-
--- up; of the opening load only if it was received so.
--- inputs: single_events, event_zones, run_params
+-- up; of the opening load only if it was received so. On a day within which terms change (`is_cut`) it belongs to the
+-- run that holds its instant, if any does.
+-- inputs: single_events, event_zones, cut_days, run_pieces, run_params
 -- rows from: single_events
 WITH zoned AS (
     SELECT
@@ -13,11 +14,16 @@ WITH zoned AS (
         AND event.observed_on < zone.until
 )
 SELECT
-    source, event_id, subscription_id, meter, quantity, timezone('UTC', event_time) AS utc_time, received_at, corrects,
-    dimensions,
-    observed_on, local_time, CAST(local_time AS DATE) AS usage_day,
+    event.source, event.event_id, event.subscription_id, event.meter, event.quantity,
+    timezone('UTC', event.event_time) AS utc_time, event.received_at, event.corrects, event.dimensions,
+    event.observed_on, event.local_time, CAST(event.local_time AS DATE) AS usage_day,
     coalesce(
-        received_at >= midnight(company_day + 1, company_timezone)
-        OR (observed_on > company_day AND observed_on > first_day), false
-    ) AS is_late
-FROM zoned
+        event.received_at >= midnight(event.company_day + 1, event.company_timezone)
+        OR (event.observed_on > event.company_day AND event.observed_on > event.first_day), false
+    ) AS is_late,
+    cut.cut_day IS NOT NULL AS is_cut, held.period_start, held.period_end, held.run_no
+FROM zoned AS event
+LEFT JOIN cut_days AS cut
+    ON cut.subscription_id = event.subscription_id AND cut.cut_day = CAST(event.local_time AS DATE)
+LEFT JOIN run_pieces AS held ON held.subscription_id = cut.subscription_id AND held.from_at <= event.event_time
+    AND event.event_time < held.to_at

@@ -5,14 +5,21 @@
 -- rows from: contract_runs WHERE contract LIKE '%"allowances"%'
 WITH runs AS (
     SELECT
-        subscription_id, period_start, period_end, run_start, part, whole, plan_id, plan_version, currency,
+        subscription_id, period_start, period_end, run_no, run_start, part, whole, plan_id, plan_version, currency,
         unnest(json_extract(contract, '$.allowances[*]')) AS one
     FROM contract_runs
     WHERE rateable AND NOT by_seat AND json_array_length(contract, '$.allowances') > 0
 ),
 agreed AS (
     SELECT
-        run.subscription_id, run.period_start, run.period_end, run.run_start, run.part, run.whole, charge.meter,
+        run.subscription_id,
+        run.period_start,
+        run.period_end,
+        run.run_no,
+        run.run_start,
+        run.part,
+        run.whole,
+        charge.meter,
         charge.aggregation, CAST(json_extract_string(run.one, '$.units') AS quantity) AS units,
         coalesce(json_extract_string(run.one, '$.rollover') = 'next_period', false)
         AND run.run_start = run.period_start AS rolls,
@@ -41,7 +48,7 @@ before AS (
 ),
 left_over AS (
     SELECT
-        before.subscription_id, before.period_start, before.run_start, before.meter,
+        before.subscription_id, before.period_start, before.run_no, before.meter,
         greatest(before.units - greatest(coalesce(sum(
             CASE before.aggregation WHEN 'count' THEN change.events ELSE change.quantity END
         ), 0), 0), 0) AS rolled
@@ -55,13 +62,13 @@ left_over AS (
             AND change.day
             <= greatest(CAST(before.previous.ends + params.late_window_days AS DATE), params.first_day)
     WHERE before.previous.starts >= before.since
-    GROUP BY before.subscription_id, before.period_start, before.run_start, before.meter, before.units
+    GROUP BY before.subscription_id, before.period_start, before.run_no, before.meter, before.units
 )
 SELECT
-    agreed.subscription_id, agreed.period_start, agreed.period_end, agreed.run_start, agreed.meter,
+    agreed.subscription_id, agreed.period_start, agreed.period_end, agreed.run_no, agreed.meter,
     CAST(rounded_units(share(CAST(agreed.units AS raw), agreed.part, agreed.whole), 'half_up', 10) AS quantity) AS own,
     CAST(coalesce(left_over.rolled, 0) AS quantity) AS rolled
 FROM agreed
 LEFT JOIN left_over ON left_over.subscription_id = agreed.subscription_id
     AND left_over.period_start = agreed.period_start
-    AND left_over.run_start = agreed.run_start AND left_over.meter = agreed.meter
+    AND left_over.run_no = agreed.run_no AND left_over.meter = agreed.meter

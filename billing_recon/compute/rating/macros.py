@@ -43,6 +43,11 @@ RATING_MACROS: tuple[str, ...] = (
     # Whether a change of the roll-up can change a price. Of a meter charged by events one can without a unit more or less.
     "CREATE MACRO may_reprice(quantity, events, superseded_events, by_event) AS "
     "quantity <> 0 OR ((events <> 0 OR superseded_events <> 0) AND by_event)",
+    # Whether terms change within one of the days from one to another, both counted.
+    "CREATE MACRO is_cut(cut_days, first_day, last_day) AS CASE WHEN cut_days IS NULL THEN false "
+    "ELSE len(list_filter(cut_days, lambda one: one >= first_day AND one <= last_day)) > 0 END",
+    # The sum of what there is of two figures; empty if there is neither.
+    "CREATE MACRO also(one, other) AS CASE WHEN other IS NULL THEN one ELSE coalesce(one, 0) + other END",
     # The price that a contract agrees for a charge; empty where it leaves the list price.
     f"CREATE MACRO own_price_in(contract, charge_id) AS "
     f"TRY_CAST(json_extract_string(contract, '$.overrides.\"' || charge_id || '\"') AS {PRICE})",

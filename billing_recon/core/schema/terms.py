@@ -140,6 +140,7 @@ TERM_PROFILE = TableSpec(
         Column("tax_included", FLAG, doc="whether prices include the tax"),
         Column("on_change", doc="what a change inside a period does to charges billed in advance"),
         Column("changes_due", doc="at_once or next_invoice"),
+        Column("changes_take_effect", doc="instant or date"),
     ),
     doc="One row: settings of the profile that rating reads besides run_params. Meanings: core.profile.Profile.",
     part=Part.TERMS,
