@@ -34,6 +34,7 @@ COMMANDS: tuple[str, ...] = (
     "quarantine",
     "exceptions",
     "policy",
+    "catalog",
 )
 """Modules of this package; a command is named after its module."""
 

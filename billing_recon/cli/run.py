@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing_recon.cli.options import HomeOption, ToOption, days_asked, home_hint, open_home
+from billing_recon.cli.options import HomeOption, ToOption, actor, days_asked, home_hint, open_home
 from billing_recon.core.figures import count
 from billing_recon.report.terminal import Screen
 
@@ -32,17 +32,19 @@ def run(
 
     Exits 0 if every day's gate is PASS, 1 if one is FAIL or INCONCLUSIVE, 3 if a run itself failed.
     """
+    from billing_recon.day import admit_catalog
     from billing_recon.report.summary import Progress, run_summary
 
     days = days_asked(day, to)
     opened = open_home(ctx, home)
+    admit_catalog(opened, actor())  # here, so that an edit is refused before Dagster is loaded
     screen = Screen()
     what = f"reconciling {days[0]}" if len(days) == 1 else f"reconciling {count(len(days), 'day')}"
     with screen.progress(what, total=len(days)) as shown:
         from billing_recon.defs.runner import run_days
 
         progress = Progress(shown)
-        outcomes = run_days(opened.path, days, progress)
+        outcomes = run_days(opened.path, days, progress, actor=actor())
     screen.table(run_summary(opened, outcomes, progress.seconds))
     failed = [o for o in outcomes if not o.success]
     for outcome in failed:

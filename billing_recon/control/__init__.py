@@ -4,6 +4,7 @@ from billing_recon.control.database import control_url
 from billing_recon.control.records import (
     Baseline,
     BaselineValue,
+    CatalogVersion,
     MonthState,
     PartitionState,
     PolicyVersion,
@@ -15,6 +16,7 @@ from billing_recon.control.store import ControlStore, month_of
 __all__ = [
     "Baseline",
     "BaselineValue",
+    "CatalogVersion",
     "ControlStore",
     "MonthState",
     "PartitionState",

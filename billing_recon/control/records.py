@@ -36,6 +36,17 @@ class PolicyVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogVersion:
+    """One recorded change of the catalog. `changes` is JSON: entry -> its terms, or null if it was removed."""
+
+    number: int
+    changes: str
+    actor: str
+    note: str
+    decided_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictRecord:
     """A gate's answer for one partition, bound to its evidence. `decided_at` is set by the store."""
 

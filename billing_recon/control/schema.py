@@ -59,6 +59,16 @@ policies = Table(
     _text("note"),
     _text("decided_at"),
 )
+catalog_versions = Table(
+    "catalog_versions",
+    metadata,
+    _id(),
+    Column("number", Integer, nullable=False, unique=True),
+    _text("changes"),
+    _text("actor"),
+    _text("note"),
+    _text("decided_at"),
+)
 verdicts = Table(
     "verdicts",
     metadata,
@@ -184,6 +194,7 @@ audit_events = Table(
 
 DECISIONS: tuple[Table, ...] = (
     policies,
+    catalog_versions,
     verdicts,
     baselines,
     releases,

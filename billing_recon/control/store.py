@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -23,6 +23,7 @@ from billing_recon.control.migrate import upgrade
 from billing_recon.control.records import (
     Baseline,
     BaselineValue,
+    CatalogVersion,
     MonthState,
     PartitionState,
     PolicyVersion,
@@ -33,6 +34,7 @@ from billing_recon.control.schema import (
     baseline_values,
     baselines,
     break_decisions,
+    catalog_versions,
     landing_reports,
     month_events,
     partition_states,
@@ -172,6 +174,32 @@ class ControlStore:
         """Every version, the first first."""
         with reading(self._engine) as connection:
             return [_policy(row) for row in connection.execute(select(policies).order_by(policies.c.number))]
+
+    def apply_catalog(self, changes: Mapping[str, str | None], actor: str, note: str) -> CatalogVersion | None:
+        """Record entries of the catalog that are new, other or gone (None). Those recorded already are no change."""
+        with writing(self._engine) as connection:
+            known = _recorded_entries(self._catalog_versions(connection))
+            real = {entry: text for entry, text in changes.items() if known.get(entry) != text}
+            if not real:
+                return None
+            number = len(self._catalog_versions(connection)) + 1
+            version = CatalogVersion(number, audit.canonical(real), actor, note, self._now())
+            audit.decide(connection, catalog_versions, asdict(version))
+        return version
+
+    @staticmethod
+    def _catalog_versions(connection: Connection) -> list[CatalogVersion]:
+        rows = connection.execute(select(catalog_versions).order_by(catalog_versions.c.number))
+        return [CatalogVersion(r.number, r.changes, r.actor, r.note, r.decided_at) for r in rows]
+
+    def catalog_history(self) -> list[CatalogVersion]:
+        """Every recorded change of the catalog, the first first."""
+        with reading(self._engine) as connection:
+            return self._catalog_versions(connection)
+
+    def catalog_entries(self) -> dict[str, str]:
+        """The catalog as recorded: each entry with its terms."""
+        return _recorded_entries(self.catalog_history())
 
     def record_verdict(self, record: VerdictRecord) -> VerdictRecord:
         """Append a gate's verdict and return it with `decided_at`."""
@@ -526,6 +554,13 @@ def _row_decision(row: dict[str, Any]) -> RowDecision:
         came=row["came"],
         decided_at=row["decided_at"],
     )
+
+
+def _recorded_entries(versions: Iterable[CatalogVersion]) -> dict[str, str]:
+    known: dict[str, str | None] = {}
+    for version in versions:
+        known |= json.loads(version.changes)
+    return {entry: text for entry, text in known.items() if text is not None}
 
 
 def _policy(row: Row[Any]) -> PolicyVersion:

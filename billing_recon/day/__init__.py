@@ -1,6 +1,7 @@
 """One day, in order: land, roll up, expect, reconcile, judge, release. Reads the warehouse, calls compute, writes back."""
 
 from billing_recon.day.baselines import capture_baseline
+from billing_recon.day.catalog_versions import admit_catalog
 from billing_recon.day.expected_lines import expect
 from billing_recon.day.gate import evidence_now, judge_day, require_pass
 from billing_recon.day.home import Home
@@ -17,6 +18,7 @@ __all__ = [
     "Home",
     "LandingAhead",
     "StepResult",
+    "admit_catalog",
     "capture_baseline",
     "close_month",
     "evidence_now",

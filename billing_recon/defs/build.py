@@ -42,10 +42,11 @@ def _build(home: Path, open_home: OpenHome | None, land_tables: LandTables | Non
 
     @contextmanager
     def opened() -> Iterator["Home"]:
-        from billing_recon.day import Home
+        from billing_recon.day import Home, admit_catalog
 
         made = Home.open(home, actor="dagster")
         try:
+            admit_catalog(made, "dagster")
             yield made
         finally:
             made.control.close()

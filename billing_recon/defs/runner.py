@@ -17,7 +17,7 @@ import dagster as dg
 from dagster_shared.error import SerializableErrorInfo
 
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.day import Home, LandingAhead
+from billing_recon.day import Home, LandingAhead, admit_catalog
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.defs.build import DAILY_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
@@ -42,15 +42,21 @@ class DayOutcome:
 
 
 def run_days(
-    home_path: Path, days: Sequence[date], on_progress: Callable[[DayOutcome], None] | None = None
+    home_path: Path,
+    days: Sequence[date],
+    on_progress: Callable[[DayOutcome], None] | None = None,
+    *,
+    actor: str = "billing-recon",
 ) -> list[DayOutcome]:
     """Run the daily job for each of `days`, in order; a day that fails does not stop the next one.
 
     All of them see the configuration as it was at the start. KeyboardInterrupt if the process is interrupted or terminated.
-    ConfigurationError if the home cannot be used or does not have one of the days.
+    ConfigurationError if the home cannot be used, edits a catalog version in use, or does not have one of the days. `actor`
+    is who runs them, for the audit chain.
     """
     calendar = read_calendar(home_path)
     home = Home.open(home_path)
+    admit_catalog(home, actor)
     known = calendar.daily
     unknown = [day for day in days if not known.has_partition_key(day.isoformat())]
     if unknown:

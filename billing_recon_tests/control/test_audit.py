@@ -34,6 +34,7 @@ def engine(url: str, control: ControlStore) -> Iterator[Engine]:
     control.decide_rows([RowDecision("r1", "payments", DAY, Verb.DISCARD, "test data", "Ana")])
     control.decide_breaks([BreakDecision("B1", DAY, BreakVerb.ASSIGN, "Ana", Decimal(1), "EUR", assignee="Bo")])
     control.close_month("2026-03", "e1")
+    control.apply_catalog({"plan 'a'": "{}"}, "ana", "")
     engine = connect(url)
     yield engine
     engine.dispose()
@@ -116,4 +117,4 @@ def test_every_decision_is_in_the_chain(control: ControlStore, engine: Engine) -
     with engine.connect() as connection:
         rows = sum(connection.execute(text(f"SELECT count(*) FROM {t.name}")).scalar_one() for t in DECISIONS)
         events = connection.execute(text("SELECT count(*) FROM audit_events")).scalar_one()
-    assert rows == events == 10
+    assert rows == events == 11

@@ -49,6 +49,18 @@ def test_a_write_that_was_cut_off_is_never_taken_for_current(control: ControlSto
     ]
 
 
+def test_the_catalog_is_what_its_versions_add_up_to(control: ControlStore) -> None:
+    assert control.catalog_entries() == {}
+    first = control.apply_catalog({"plan 'a'": "{1}", "plan 'b'": "{1}"}, "ana", "start")
+    assert control.apply_catalog({"plan 'a'": "{1}"}, "bo", "again") is None
+    second = control.apply_catalog({"plan 'a'": "{2}", "plan 'b'": None, "plan 'c'": "{1}"}, "bo", "corrected")
+    assert first is not None
+    assert second is not None
+    assert (first.number, second.number) == (1, 2)
+    assert control.catalog_entries() == {"plan 'a'": "{2}", "plan 'c'": "{1}"}
+    assert control.catalog_history() == [first, second]
+
+
 def test_the_same_policy_applied_twice_is_one_version(control: ControlStore) -> None:
     assert control.current_policy() is None
     first = control.apply_policy("gate: {max_breaks: 0}", "ana", "start")
