@@ -10,6 +10,7 @@ import typer
 
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.schema import CANONICAL, TableSpec
+from billing_recon.core.terms_schema import SCHEMAS, schema_text
 from billing_recon.report.terminal import Screen
 
 EXAMPLES = """
@@ -27,6 +28,9 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or
             target = directory / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_text((templates / name).read_text(encoding="utf-8"), encoding="utf-8")
+    for name in SCHEMAS:
+        (directory / "schemas").mkdir(exist_ok=True)
+        (directory / "schemas" / name).write_text(schema_text(name), encoding="utf-8")
     for spec in CANONICAL:
         folder = directory / "landing" / spec.name
         folder.mkdir(parents=True)

@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from billing_recon.core.charge_models import AGREED_PRICES, CHARGE_MODELS
 from billing_recon.core.currency import EXPONENTS
-from billing_recon.core.exact import Amount, Day, Fee, Frozen, Name, Price, Share, Units
+from billing_recon.core.exact import NAMED, Amount, Day, Fee, Frozen, Name, Price, Share, Units
 
 
 class Tier(Frozen):
@@ -390,5 +390,6 @@ class Contract(Frozen):
         default_factory=dict,
         description="charge_id of the plan -> its price for this customer: the amount of a flat charge, the unit price of "
         "a per_unit one, the package price of a package; no other model has one price to replace",
+        json_schema_extra={"propertyNames": NAMED},
     )
     cap: Amount | None = Field(default=None, description="the most that a period amounts to, before coupons and tax")

@@ -8,7 +8,16 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetCoreSchemaHandler, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    JsonValue,
+    WithJsonSchema,
+)
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from billing_recon.core.schema.table import DECIMALS, LARGEST, Kind
@@ -55,7 +64,7 @@ class Figure:
         return figure
 
     def _out_of_bounds(self, figure: Decimal) -> str:
-        if self.least is not None and figure < Decimal(self.least):
+        if self.least is not None and (figure < Decimal(self.least) or figure.is_signed()):
             return f"{figure} is below {self.least}, the least that it can be; leave out the sign or correct it"
         if self.most is not None and figure > Decimal(self.most):
             share = f'; it is a fraction, so write {figure}% as "{figure / 100}"' if self.kind is Kind.RATE else ""
@@ -132,5 +141,6 @@ def _named(name: str) -> str:
     return name
 
 
-Name = Annotated[str, AfterValidator(_named), Field(json_schema_extra={"pattern": r"^\S(.*\S)?$"})]
+NAMED: dict[str, JsonValue] = {"pattern": r"^\S(.*\S)?$"}
+Name = Annotated[str, AfterValidator(_named), Field(json_schema_extra=NAMED)]
 """An id or a name that others refer to."""

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
+import yaml
 from typer.testing import Result
 
 from billing_recon import cli
@@ -107,6 +111,24 @@ def test_init_makes_a_valid_home_that_explains_every_table(tmp_path: Path, typed
         readme = (path / "landing" / spec.name / "README.md").read_text(encoding="utf-8")
         for column in spec.columns:
             assert f"| {column.name} |" in readme
+
+
+def test_init_writes_schemas_that_its_own_catalog_satisfies(tmp_path: Path, typed: Typed) -> None:
+    typed("init", tmp_path / "acme")
+    schema = json.loads((tmp_path / "acme" / "schemas" / "catalog.schema.json").read_text(encoding="utf-8"))
+    for name in ("plans.yaml", "taxes.yaml"):
+        text = (tmp_path / "acme" / "catalog" / name).read_text(encoding="utf-8")
+        jsonschema.validate(yaml.load(text, yaml.BaseLoader), _of_texts(schema))
+    assert (tmp_path / "acme" / "schemas" / "contract.schema.json").is_file()
+
+
+def _of_texts(schema: Any) -> Any:
+    """The schema for YAML of which every value was read as text."""
+    if isinstance(schema, list):
+        return [_of_texts(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {k: _of_texts(v) for k, v in schema.items() if (k, v) not in (("type", "boolean"), ("type", "integer"))}
 
 
 def test_init_explains_every_field_of_the_configuration(tmp_path: Path, typed: Typed) -> None:
@@ -223,6 +245,25 @@ def test_a_baseline_is_kept_in_versions_and_shown(books: Path, typed: Typed) -> 
         line.split() for line in shown.splitlines()
     ]
     assert "NO DATA" in shown, "a metric without a population is not zero"
+
+
+def test_a_correction_of_the_catalog_is_shown_recorded_with_its_reason_and_listed(
+    books: Path, typed: Callable[..., Result]
+) -> None:
+    assert "catalog version 1 is recorded" in typed("catalog", "apply", "--home", books, "--note", "as sold").stdout
+    plans = books / "catalog" / "plans.yaml"
+    plans.write_text(plans.read_text(encoding="utf-8").replace('amount: "10.00"', 'amount: "12.00"'), encoding="utf-8")
+    edit = "plan 'team' version '2026-01' in USD: charges[base].amount 10 -> 12"
+    assert edit in typed("catalog", "show", "--home", books).stdout
+    assert typed("catalog", "apply", "--home", books, "--note", " ").exit_code == 2
+    recorded = typed("catalog", "apply", "--home", books, "--note", "base fee was mistyped").stdout
+    assert "catalog version 2 is recorded" in recorded
+    assert edit in recorded
+    listed = " ".join(typed("catalog", "history", "--home", books).stdout.split())
+    assert "as sold" in listed
+    assert "base fee was mistyped" in listed
+    assert edit in listed
+    assert "nothing differs" in typed("catalog", "apply", "--home", books, "--note", "again").stdout
 
 
 def test_an_edited_policy_takes_effect_only_when_applied(books: Path, typed: Typed) -> None:
