@@ -121,8 +121,9 @@ def _default(info: FieldInfo) -> str:
 
 
 def _written(info: FieldInfo, names: dict[type[Frozen], str]) -> str:
-    if "enum" in (extra := info.json_schema_extra or {}) and isinstance(extra, dict):
-        return " or ".join(f"`{one}`" for one in extra["enum"])  # type: ignore[union-attr]
+    extra = info.json_schema_extra
+    if isinstance(extra, dict) and isinstance(choices := extra.get("enum"), list):
+        return " or ".join(f"`{one}`" for one in choices)
     figure = next((one for one in info.metadata if isinstance(one, Figure)), None)
     return _of_figure(figure) if figure else _of_type(info.annotation, names)
 
