@@ -30,6 +30,16 @@ FRAGMENTS: tuple[str, ...] = (
     "CREATE MACRO deduction_code(meter) AS CASE WHEN meter IN ('cap', 'maximum') THEN 'CAP' ELSE 'DISCOUNT_VALUE' END",
     # Minimums, discounts and credits are computed from the lines before them, in this order; charges come first.
     "CREATE MACRO dependence(kind) AS CASE kind WHEN 'minimum' THEN 1 WHEN 'discount' THEN 2 WHEN 'credit' THEN 3 ELSE 0 END",
+    # Whether two or three of so many possible faults prove anything by adding up to a difference: their sums lie within two
+    # or three times the largest (in minor units), and at most one in fifty of the figures there may be such a sum.
+    "CREATE MACRO proves(differences, faults, largest) AS CASE differences "
+    "WHEN 2 THEN faults * (faults - 1) * 25 <= largest + largest "
+    "ELSE faults * (faults - 1) * (faults - 2) * 25 <= largest * 9 END",
+    # Whether a summary posting is over an invoice: one that states its invoices over these, any other over the open invoices
+    # of its days (of its customer, if it has one).
+    "CREATE MACRO in_batch(stated, journal_id, scope, first_day, last_day, stated_in, is_open, customer_id, issued_on) AS "
+    "CASE WHEN stated THEN coalesce(stated_in = journal_id, false) ELSE is_open AND issued_on >= first_day "
+    "AND issued_on <= last_day AND scope IN ('', customer_id) END",
     # Hashes of the keys that `deliveries` has on more than one day; landing lets a key through once a day. `key_hash` is the hash
     # of its key columns: hash(payment_id). Often one day has most of the rows (a month's invoices), so its keys are compared with
     # those of all other days, and only the others among themselves. Hashes, since nearly no key repeats and texts are slow to

@@ -3,10 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 
-from billing_recon.explain.facts import IN_DOUBT, Sentence, words
+from billing_recon.explain.facts import IN_DOUBT, Facts, Sentence, words
 
 _JOURNAL = "Journal {journal_id} books {booked:money}"
+_KINDS: Mapping[str, str] = {
+    "left_out": "left out",
+    "twice": "booked twice",
+    "also": "booked here as well",
+    "reversed": "reversed here as well",
+    "opposite": "booked with the wrong sign",
+    "times_10": "booked at {amount}",
+    "times_100": "booked at {amount}",
+    "times_1000": "booked at {amount}",
+    "a_tenth": "booked at {amount}",
+    "a_hundredth": "booked at {amount}",
+    "a_thousandth": "booked at {amount}",
+    "untaxed": "booked without its tax",
+    "uncredited": "booked without its credit",
+    "tax_as_revenue": "its tax booked as revenue",
+    "revenue_as_tax": "its revenue booked as tax",
+    "revenue_elsewhere": "its revenue on another account",
+    "tax_elsewhere": "its tax on another account",
+    "credit_elsewhere": "its credit on another account",
+}
+"""What may be wrong with an invoice in a summary posting (compute.match.share_changes)."""
+
+
+def _batch(facts: Facts) -> str:
+    """Which invoices a summary posting is over: how many, of which days, and their sum."""
+    if not facts.has("invoices"):
+        return "several invoices at once"
+    first, last = facts["first_day"], facts["last_day"]
+    days = f"of {first}" if first == last else f"of {first} to {last}"
+    return f"{facts['invoices']:,} invoices {days} ({facts.money('invoices_total')}) at once"
+
+
+def _candidates(facts: Facts) -> str:
+    """What would make the posting equal to the cent."""
+    ways = facts.get("ways") or 0
+    if not ways:
+        return " No invoice left out, doubled or booked otherwise explains it alone."
+    sets: dict[int, list[str]] = {}
+    for one in facts["candidates"]:
+        kind = _KINDS[one["kind"]].format(amount=facts.figure(Decimal(one["amount"])))
+        sets.setdefault(one["way"], []).append(f"{one['invoice_id']} {kind}")
+    listed = "; ".join(" and ".join(parts) for parts in sets.values())
+    more = f"; and {ways - len(sets):,} more" if ways > len(sets) else ""
+    return f" {ways:,} explanations fit it to the cent, so none is chosen: {listed}{more}."
+
+
+def _batch_rest(facts: Facts) -> str:
+    return f"Journal {facts['journal_id']} books {_batch(facts)} and is {facts.signed('delta')} off." + _candidates(
+        facts
+    )
+
+
+def _batch_accounts(facts: Facts) -> str:
+    return (
+        f"Journal {facts['journal_id']} books {_batch(facts)} at the right amount, but revenue is "
+        f"{facts.signed('revenue')}, tax payable {facts.signed('booked_tax')} and credits used "
+        f"{facts.signed('booked_credits')} off." + _candidates(facts)
+    )
+
+
+def _left_out(facts: Facts) -> str:
+    return (
+        f"{facts['invoice_id']} for {facts.money('billed')}, issued on {facts['issued_on']}, is left out of journal "
+        f"{facts['journal_id']}, which books {_batch(facts)}."
+    )
+
+
 _RIGHT = "{invoice_id} is booked at the right amount, {booked:money}, but "
 
 SENTENCES: Mapping[str, Sentence] = {
@@ -26,7 +94,10 @@ SENTENCES: Mapping[str, Sentence] = {
     "booked_twice": words(
         "{invoice_id} for {billed:money} is booked by {journals:count journal}, {booked:money} in all: {delta:signed}."
     ),
-    "batch_rest": words("Journal {journal_id} books several invoices at once and is {delta:signed} off their sum."),
+    "left_out_of_batch": _left_out,
+    "batch_rest": _batch_rest,
+    "batch_accounts": _batch_accounts,
+    "batch_repeated": words("Journal {journal_id} books {booked:money} again, which journal {repeats} books already."),
     "booked_amount": words("{invoice_id} is booked at {booked:money} where {billed:money} is billed: {delta:signed}."),
     "journal_unbalanced": words(
         "A journal of {invoice_id} does not balance: debits and credits are {unbalanced:money} apart."

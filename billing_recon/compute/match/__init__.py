@@ -17,9 +17,12 @@ LATEST: tuple[Relation, ...] = load(
 """Payments, ledger entries, documents and their lines, each in its latest version. After mapped_keys."""
 
 SUMMARY_POSTINGS: tuple[Relation, ...] = load(
-    __package__, "nameless_journals", "journal_references", "journal_matches", "journal_shares"
+    __package__,
+    *("nameless_journals", "journal_references", "unnamed_invoices", "journal_matches", "day_batches"),
+    *("batch_offers", "share_changes", "single_changes", "batches", "batch_changes", "journal_shares"),
 )
-"""Journals that name no invoice, and the invoices that they book: by reference, by amount, or as a sum."""
+"""Journals that name no invoice, and the invoices that they book: by reference, by amount, as a sum, or
+as a sum but for the fewest faults that make it equal to the cent."""
 
 PAYOUTS: tuple[Relation, ...] = load(__package__, "nameless_payments", "payment_matches")
 """Payments that name no invoice, and the invoices that they pay: by amount, split over several payments, or paid out together."""

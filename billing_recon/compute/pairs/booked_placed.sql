@@ -3,7 +3,7 @@
 -- the engine in quarantine is pending. So is what a journal of several books beyond its invoices, while engine rows of
 -- a day that it may book are in quarantine. `booked_again`: one of two journals books the invoice as it is billed, and
 -- the other is nearer to that than to nothing.
--- inputs: booked_ties, booked_invoices, engine_invoices, set_aside, run_params
+-- inputs: booked_ties, booked_invoices, engine_invoices, batch_changes, set_aside, run_params
 -- rows from: booked_ties WHERE NOT tied; booked_invoices
 WITH billed AS (
     SELECT
@@ -38,7 +38,7 @@ sides AS (
         billed.invoice_kind, CAST(billed.gross - billed.discount AS amount) AS net, billed.tax, billed.credit,
         billed.total AS billed, booked.ar AS booked, booked.revenue, booked.tax AS booked_tax,
         booked.credits AS booked_credits, booked.unbalanced, booked.journals, booked.repeated_ar,
-        booked.repeated_within_ar, booked.is_rest, booked.posted_on, booked.journal_id,
+        booked.repeated_within_ar, booked.is_rest, booked.repeats, booked.posted_on, booked.journal_id,
         booked.journals = 2 AND billed.total IN (booked.least_ar, booked.most_ar)
         AND sign(booked.ar - billed.total) = sign(billed.total)
         AND abs(booked.ar - billed.total) > abs(billed.total) - abs(booked.ar - billed.total) AS booked_again,
@@ -47,6 +47,7 @@ sides AS (
             ELSE CAST(coalesce(booked.ar, 0) - coalesce(billed.total, 0) AS amount)
         END AS delta,
         CASE
+            WHEN booked.changed_on > params.day THEN 'pending'
             WHEN billed.state = 'void' AND CAST(billed.changed_on + params.ledger_lag_days AS DATE) > params.day
                 THEN 'pending'
             WHEN billed.invoice_id IS NOT NULL AND booked.invoice_id IS NOT NULL THEN 'compared'
@@ -63,7 +64,7 @@ sides AS (
     CROSS JOIN run_params AS params
     LEFT JOIN crossed ON crossed.invoice_id = coalesce(billed.invoice_id, booked.invoice_id)
     WHERE (billed.state IS DISTINCT FROM 'void' AND (billed.invoice_id IS NULL OR booked.invoice_id IS NULL))
-        OR greatest(billed.changed_on, booked.changed_on) = params.day
+        OR greatest(billed.changed_on, booked.changed_on) >= params.day
         OR (billed.state = 'void' AND CAST(billed.changed_on + params.ledger_lag_days AS DATE) >= params.day)
 ),
 quarantined AS (
@@ -72,6 +73,7 @@ quarantined AS (
         bool_or(table_name = 'ledger_entries') AS by_ledger
     FROM set_aside GROUP BY named
 ),
+agreed AS (SELECT DISTINCT journal_id, currency, agreed_code AS code FROM batch_changes WHERE ways > 1),
 waiting AS (
     SELECT DISTINCT side.invoice_id
     FROM sides AS side
@@ -87,6 +89,7 @@ SELECT
     side.invoice_id, side.currency, side.customer_id, side.subscription_id, side.cohort, side.state, side.issued_on,
     side.net, side.tax, side.credit, side.billed, side.booked, side.revenue, side.booked_tax, side.booked_credits,
     side.unbalanced, side.journals, side.posted_on, side.journal_id, side.other_customer, side.delta,
+    coalesce(side.is_rest AND side.billed IS NULL, false) AS is_rest, side.repeats,
     CASE WHEN (quarantined.by_engine AND side.delta <> 0) OR waiting.invoice_id IS NOT NULL THEN 'pending'
         ELSE side.status
     END AS status,
@@ -100,7 +103,9 @@ SELECT
         WHEN side.status = 'missing' AND (side.invoice_kind = 'credit_note' OR side.billed < 0)
             THEN 'REVERSAL_NOT_PROPAGATED'
         WHEN side.status = 'missing' THEN 'LEDGER_MISSING'
-        WHEN side.status = 'unmapped' AND side.is_rest THEN 'LEDGER_AMOUNT'
+        WHEN side.status = 'unmapped' AND side.repeats IS NOT NULL THEN 'LEDGER_DUPLICATE'
+        WHEN side.status = 'unmapped' AND side.is_rest AND side.delta = 0 AND side.unbalanced = 0 THEN 'LEDGER_ACCOUNT'
+        WHEN side.status = 'unmapped' AND side.is_rest THEN coalesce(agreed.code, 'LEDGER_AMOUNT')
         WHEN side.status = 'unmapped' THEN 'KEY_UNMAPPED'
         WHEN side.state = 'void' THEN CASE WHEN side.delta <> 0 THEN 'REVERSAL_NOT_PROPAGATED' END
         WHEN side.delta <> 0 AND (side.delta IN (side.repeated_ar, side.repeated_within_ar) OR side.booked_again)
@@ -117,4 +122,5 @@ FROM sides AS side
 CROSS JOIN run_params AS params
 LEFT JOIN quarantined ON quarantined.invoice_id = side.invoice_id
 LEFT JOIN waiting ON waiting.invoice_id = side.invoice_id
+LEFT JOIN agreed ON agreed.journal_id = side.journal_id AND agreed.currency = side.currency
 WHERE side.status IS NOT NULL AND (side.state = 'issued' OR (side.state = 'void' AND side.booked IS NOT NULL))

@@ -50,10 +50,11 @@ posted AS (
 SELECT
     journal_id, invoice_id, currency, invoices, customer_id, posted_on, known_on, changed_on, CAST(ar AS amount) AS ar,
     CAST(revenue AS amount) AS revenue, CAST(tax AS amount) AS tax, CAST(credits AS amount) AS credits,
-    CAST(unbalanced AS amount) AS unbalanced, CAST(repeated_ar AS amount) AS repeated_ar, false AS is_rest
+    CAST(unbalanced AS amount) AS unbalanced, CAST(repeated_ar AS amount) AS repeated_ar, false AS is_rest,
+    CAST(NULL AS VARCHAR) AS repeats
 FROM posted ANTI JOIN booked_tied USING (invoice_id, currency)
 UNION ALL
 SELECT
     journal_id, invoice_id, currency, invoices, customer_id, posted_on, known_on, changed_on, ar, revenue, tax, credits,
-    CAST(ar + credits + others - revenue - tax AS amount) AS unbalanced, CAST(0 AS amount) AS repeated_ar, is_rest
+    unbalanced, CAST(0 AS amount) AS repeated_ar, is_rest, repeats
 FROM journal_shares

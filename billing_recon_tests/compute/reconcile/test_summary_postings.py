@@ -141,7 +141,10 @@ def test_a_batch_with_a_wrong_sum_is_a_break_of_the_rest_and_its_invoices_are_bo
     posting(world, "BATCH", invoices(world, "119.00", "238.00", customer=None), off=13, customer_id=None, on=THEN)
     found = run(world).the_break(PAIR)
     assert (found["code"], found["delta"]) == ("LEDGER_AMOUNT", Decimal("13.00"))
-    assert found["explanation"] == "Journal BATCH books several invoices at once and is USD +13.00 off their sum."
+    assert found["explanation"] == (
+        "Journal BATCH books 2 invoices of 2026-03-01 (USD 357.00) at once and is USD +13.00 off. "
+        "No invoice left out, doubled or booked otherwise explains it alone."
+    )
 
 
 @pytest.mark.parametrize(("off", "breaks"), [(13, 0), (-13, 1)])
