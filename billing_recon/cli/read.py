@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -50,7 +51,7 @@ def read(
 ) -> None:
     """Read invoices and ledgers as JSON lines.
 
-    Writes one line per document: header, lines, and any arithmetic errors. Reads UBL, CII, ZUGFeRD and Factur-X;
+    Writes one line per document: header, effect on what is owed, lines, and any arithmetic errors. Reads UBL, CII, ZUGFeRD and Factur-X;
     PDF and HTML by template; Stripe's JSON; SAF-T, DATEV, beancount, hledger, QuickBooks and Xero journals.
 
     Exits 0 if every file was read, 1 if one could not be (its line then has an error).
@@ -94,7 +95,7 @@ def _shown(part: Document | LedgerFile) -> dict[str, object]:
 
 
 def document_json(document: Document) -> dict[str, object]:
-    """A document with the fixed keys in their fixed order. Figures are texts, as stated."""
+    """A document with the fixed keys in their fixed order. Figures are texts, as stated; a percentage's amount is computed."""
     return {
         "file": document.file,
         "format": document.format,
@@ -122,6 +123,12 @@ def document_json(document: Document) -> dict[str, object]:
                 "unit_price": line.unit_price,
                 "amount": line.amount,
                 "tax_rate": line.tax_rate,
+                "tax": line.tax,
+                "adjustments": [asdict(part) for part in line.adjustments],
+                "summed": line.summed,
+                "object_id": line.object_id,
+                "period_start": line.period_start,
+                "period_end": line.period_end,
             }
             for line in document.lines
         ],
@@ -135,6 +142,20 @@ def document_json(document: Document) -> dict[str, object]:
             }
             for finding in document.findings
         ],
+        "effect": document.effect.value,
+        "effect_reason": document.effect_reason,
+        "type_code": document.type_code or None,
+        "status": document.status,
+        "marks": list(document.marks),
+        "customer": document.customer,
+        "period_start": document.period_start,
+        "period_end": document.period_end,
+        "withheld": document.withheld,
+        "collected": document.collected,
+        "adjustments": [asdict(part) for part in document.adjustments],
+        "taxes": [asdict(part) for part in document.taxes],
+        "references": list(document.references),
+        "extra": dict(document.extra),
     }
 
 

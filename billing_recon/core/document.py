@@ -1,8 +1,7 @@
 """One invoice or credit note as its sender stated it. Every document format is read into this.
 
 Figures stay the text of the document ("1199.00", never 1199.0), so findings can quote them and reading rounds nothing. A
-credit note keeps the signs it states; `kind` says what it is, and only the canonical rows reverse the signs. The names
-follow EN 16931 (BT: business term).
+credit note keeps the signs it states; only the canonical rows reverse them. The names follow EN 16931 (BT: business term).
 """
 
 from __future__ import annotations
@@ -14,10 +13,27 @@ from billing_recon.core.errors import BillingReconError
 
 
 class DocumentKind(StrEnum):
-    """Whether a document raises or lowers what the customer owes."""
+    """What a document calls itself. What it does to the amount owed is its Effect."""
 
     INVOICE = "invoice"
+    """Debit notes too."""
     CREDIT_NOTE = "credit_note"
+    OTHER = "other"
+    """Neither, such as an answer to an invoice."""
+
+
+class Effect(StrEnum):
+    """What a document does to the amount that the customer owes. documents.effect decides it, once per document."""
+
+    BILLS = "bills"
+    CREDITS = "credits"
+    """It lowers the amount: a credit note, or an invoice whose total is negative."""
+    REPLACES = "replaces"
+    """It states the invoice that it refers to anew (384, corrected invoice), with the signs of an invoice."""
+    NOTHING = "nothing"
+    """It bills nothing: a test, a copy, a draft, a pro forma invoice. It is counted and never a row."""
+    UNKNOWN = "unknown"
+    """Its type code or status is not known. It is quarantined, and never taken for an invoice."""
 
 
 class FindingCode(StrEnum):
@@ -33,7 +49,9 @@ class FindingCode(StrEnum):
     TAX_INCLUSIVE = "TAX_INCLUSIVE"
     """BT-109 + BT-110 is not BT-112."""
     PAYABLE = "PAYABLE"
-    """BT-112 - prepaid + rounding + what is collected for third parties is not BT-115."""
+    """BT-112 - prepaid - withheld + rounding + what is collected for third parties is not BT-115."""
+    EFFECT = "EFFECT"
+    """The signs contradict the type: a credit note whose total is negative, or a credit note with an invoice's type code."""
     PAGE_TEXT = "PAGE_TEXT"
     """The visible page shows another number or amount than the embedded data."""
 
@@ -42,23 +60,26 @@ class FindingCode(StrEnum):
 class Adjustment:
     """An allowance (taken off) or a charge (added), of a line or of the document. `amount` is as stated.
 
-    It usually has no sign; a negative invoice may state it below zero, so that subtracting it adds.
+    It usually has no sign; a negative invoice may state it below zero, so that subtracting it adds. `percent`: the document
+    states a percentage and no amount, so that `amount` is computed.
     """
 
     charge: bool
     amount: str
     reason: str | None = None
     tax_rate: str | None = None
+    percent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentLine:
     """One line. `amount` is its net amount (BT-131), after its adjustments; `tax_rate` is in percent as stated.
 
-    `summed` is False if the amount is not part of the subtotal because other lines contain it: the grouping and information
-    lines of Factur-X EXTENDED, the sub-lines of XRechnung. Leave these out when adding up lines or billing them.
-    `tax` is the line's own tax if stated (UBL and CII allow it, EN 16931 does not require it); `object_id` is the object that
-    the line bills (BT-128), such as the billing engine's line.
+    `summed` is False if the line is not part of the subtotal: other lines contain it (the grouping and information lines of
+    Factur-X EXTENDED, the sub-lines of XRechnung), or it has no money (a comment). Leave these out when adding up lines or
+    billing them. `tax` is the line's own tax if stated (UBL and CII allow it, EN 16931 does not require it); `object_id` is
+    the object that the line bills (BT-128), such as the billing engine's line. `period_start` and `period_end` are the first
+    and last day of its billing period (BG-26).
     """
 
     line_no: str
@@ -72,6 +93,8 @@ class DocumentLine:
     summed: bool = True
     tax: str | None = None
     object_id: str | None = None
+    period_start: str | None = None
+    period_end: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +124,10 @@ class Document:
 
     subtotal BT-106, allowances BT-107, charges BT-108, tax_exclusive BT-109, tax BT-110, tax_inclusive BT-112,
     prepaid BT-113, rounding BT-114, payable BT-115. `collected` is an amount collected for third parties: part of payable but
-    of no total (extensions of XRechnung and Factur-X). `references` are the numbers of invoices that the document corrects
+    of no total (extensions of XRechnung and Factur-X). `withheld` is tax that the buyer keeps back and pays to the state
+    itself. `type_code` is the raw code of the type, `status` that of the sender's system; `marks` are "test" and "copy".
+    `effect` follows from these and the signs, `effect_reason` says why if it is not plain. `period_start` and `period_end`
+    are the first and last day of the billing period (BG-14). `references` are the numbers of invoices that the document corrects
     (BT-25); `customer` is the buyer's identifier, if stated. `totals_only` is set if the format has no place for lines, rates
     and prepaid amounts (Factur-X MINIMUM), so their absence is not a fault. `extra` holds further fields of a template or an
     API object, as (name, text). `page` is the text of the visible pages: None for formats without pages, "" for pages
@@ -126,6 +152,7 @@ class Document:
     prepaid: str | None = None
     rounding: str | None = None
     collected: str | None = None
+    withheld: str | None = None
     payable: str | None = None
     lines: tuple[DocumentLine, ...] = ()
     adjustments: tuple[Adjustment, ...] = ()
@@ -135,6 +162,13 @@ class Document:
     extra: tuple[tuple[str, str], ...] = ()
     page: str | None = None
     findings: tuple[Finding, ...] = ()
+    type_code: str | None = None
+    status: str | None = None
+    marks: tuple[str, ...] = ()
+    period_start: str | None = None
+    period_end: str | None = None
+    effect: Effect = Effect.BILLS
+    effect_reason: str | None = None
 
 
 class DocumentUnreadable(BillingReconError):

@@ -17,7 +17,7 @@ from billing_recon.core.exact import Frozen
 from billing_recon.core.journal import LedgerOptions
 
 TableForm = Literal["csv", "jsonl", "parquet"]
-DocumentForm = Literal["documents", "ubl", "cii", "zugferd1", "facturx", "pdf", "html", "stripe"]
+DocumentForm = Literal["documents", "ubl", "cii", "zugferd1", "facturx", "fatturapa", "pdf", "html", "stripe"]
 LedgerForm = Literal["ledger", "saft", "datev", "xero", "quickbooks", "beancount", "hledger"]
 TABLE_FORMS: tuple[str, ...] = get_args(TableForm)
 DOCUMENT_FORMS: tuple[str, ...] = get_args(DocumentForm)
@@ -178,7 +178,9 @@ class Feed(Written):
         default=None, description="one of templates/*.yaml, for pdf and html; empty: by content"
     )
     adjustments_as_lines: bool = Field(
-        default=False, description="documents: also make lines of rendered_lines from allowances and charges"
+        default=False,
+        description="documents: also make lines of rendered_lines from allowances and charges; default if invoice_lines are "
+        "documents too",
     )
     ledger: LedgerOptions = Field(default=LedgerOptions(), description="how a ledger format is read")
 

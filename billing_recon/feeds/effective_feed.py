@@ -17,7 +17,26 @@ from billing_recon.feeds.documents.document_rows import DEFAULT_COLUMNS
 def feed_of(company: Company, table: str) -> Feed:
     """Return the feed of a canonical table, with defaults if company.yaml has none."""
     feed = company.feeds.get(table)
-    return Feed() if feed is None else completed(feed, table)
+    if feed is None:
+        return Feed()
+    if table == "rendered_lines" and feed.is_documents and _engine_is_documents(company):
+        feed = _with_the_engines_lines(feed)
+    return completed(feed, table)
+
+
+def _engine_is_documents(company: Company) -> bool:
+    billed = company.feeds.get("invoice_lines")
+    return billed is not None and billed.is_documents
+
+
+def _with_the_engines_lines(feed: Feed) -> Feed:
+    """Give rendered_lines the lines and ids that invoice_lines takes from documents, unless the feed says otherwise."""
+    changes: dict[str, Any] = {}
+    if "adjustments_as_lines" not in feed.model_fields_set:
+        changes["adjustments_as_lines"] = True
+    if "line_id" not in feed.columns:
+        changes["columns"] = feed.columns | {"line_id": "row_line_id"}
+    return feed.model_copy(update=changes)
 
 
 def completed(feed: Feed, table: str) -> Feed:

@@ -76,20 +76,22 @@ def documents_in(data: bytes, name: str, templates: tuple[Template, ...] = ()) -
         raise DocumentUnreadable(f"it is not a supported ledger and exceeds the {limit} MB limit for documents")
     form = documents.recognise(data, name)
     if form is not None:
-        return [documents.read(data, name, form)]
+        return documents.read_all(data, name, form)
     if is_pdf(data):
         return [template_page.read_pdf(data, name, templates)]
     if html_page.is_html(data, name):
         return [template_page.read_html(data, name, templates)]
     if stripe_json.recognise(data):
         return stripe_json.read(data, name)
-    raise DocumentUnreadable(_unknown(data))
+    raise DocumentUnreadable(_unknown(data, name))
 
 
-def _unknown(data: bytes) -> str:
+def _unknown(data: bytes, name: str) -> str:
     for magic, what in _ARCHIVES.items():
         if data.startswith(magic):
             return f"it is {what}; unpack it first"
+    if name.lower().endswith(".p7m") and data[:1] in (b"0", b"M"):
+        return "it is an invoice inside a signature (.p7m); extract its XML first, for example with openssl cms -verify"
     known = ", ".join((*documents.FORMS, template_page.PDF, template_page.HTML, stripe_json.FORM, *ledgers.FORMS))
     return f"its format is not supported ({known}); to land a table of your own, map its columns in a feed"
 

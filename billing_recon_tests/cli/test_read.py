@@ -21,8 +21,13 @@ Typed = Callable[..., Result]
 KEYS = [
     "file", "format", "kind", "number", "issued_on", "currency", "seller", "buyer", "subtotal", "allowances", "charges",
     "tax_exclusive", "tax", "tax_inclusive", "prepaid", "rounding", "payable", "lines", "findings",
+    "effect", "effect_reason", "type_code", "status", "marks", "customer", "period_start", "period_end", "withheld", "collected",
+    "adjustments", "taxes", "references", "extra",
 ]  # fmt: skip
-LINE_KEYS = ["line_no", "description", "quantity", "base_quantity", "unit_price", "amount", "tax_rate"]
+LINE_KEYS = [
+    "line_no", "description", "quantity", "base_quantity", "unit_price", "amount", "tax_rate",
+    "tax", "adjustments", "summed", "object_id", "period_start", "period_end",
+]  # fmt: skip
 FINDING_KEYS = ["code", "line_no", "stated", "computed", "sentence"]
 
 
@@ -55,6 +60,18 @@ def test_an_invoice_is_a_line_with_the_fixed_keys_in_order(put: Callable[..., Pa
     assert row["lines"][1]["base_quantity"] == "100"
     assert row["lines"][0]["base_quantity"] is None
     assert row["findings"] == []
+
+
+def test_what_findings_compute_with_is_shown(put: Callable[..., Path], typed: Typed) -> None:
+    (row,) = rows(typed("read", put("ubl")))
+    assert (row["effect"], row["type_code"], row["references"]) == ("bills", "380", ["INV-3"])
+    assert [(part["charge"], part["amount"], part["reason"]) for part in row["adjustments"]] == [
+        (False, "5.00", "Loyalty"),
+        (True, "4.00", "Freight"),
+    ]
+    assert row["taxes"][0] == {"base": "27.00", "amount": "5.13", "rate": "19", "category": "S"}
+    assert row["lines"][0]["adjustments"][0]["amount"] == "2.00"
+    assert [line["summed"] for line in row["lines"]] == [True, True]
 
 
 def test_a_finding_is_said_and_does_not_fail_the_command(put: Callable[..., Path], typed: Typed) -> None:

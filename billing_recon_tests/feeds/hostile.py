@@ -24,7 +24,7 @@ from typing import Any
 
 from pypdf import PdfWriter
 
-from billing_recon_tests.feeds.documents.invoices import CII, UBL, as_zugferd1
+from billing_recon_tests.feeds.documents.invoices import CII, FATTURAPA, UBL, as_zugferd1
 from billing_recon_tests.feeds.documents.pages import HTML, HTML_TEMPLATE, INVOICE, TEMPLATE, pdf
 from billing_recon_tests.feeds.ledgers.books import FORMS as LEDGERS
 from billing_recon_tests.feeds.ledgers.books import Posting, Voucher
@@ -54,6 +54,7 @@ def samples() -> dict[str, tuple[str, bytes]]:
         "ubl": ("invoice.xml", UBL.encode()),
         "cii": ("invoice.xml", CII.encode()),
         "zugferd1": ("invoice.xml", as_zugferd1(CII).encode()),
+        "fatturapa": ("invoice.xml", FATTURAPA.encode()),
         "facturx": ("invoice.pdf", with_file(pdf([(40, 40, "Invoice INV-7 of 25.00, 35.34")]), CII.encode())),
         "pdf": ("page.pdf", pdf(INVOICE, compress=False)),
         "html": ("page.html", HTML.encode()),
@@ -83,7 +84,7 @@ def mutated(form: str, data: bytes, seed: int, canary: Path, port: int) -> bytes
 
 
 def _family(form: str) -> str:
-    if form in ("ubl", "cii", "zugferd1", "saft"):
+    if form in ("ubl", "cii", "zugferd1", "fatturapa", "saft"):
         return "xml"
     return form if form in ("facturx", "pdf", "html", "stripe") else "text"
 
@@ -415,6 +416,7 @@ def main(form: str, first: int, count: int, folder: Path, canary: Path, port: in
     from billing_recon.core.errors import BillingReconError
     from billing_recon.core.journal import LedgerOptions
     from billing_recon.core.yaml_text import read_yaml
+    from billing_recon.feeds.documents.document_rows import rows_of
     from billing_recon.feeds.documents.template import Template
     from billing_recon.feeds.file_reader import read_file
     from billing_recon.feeds.ledgers import as_json
@@ -435,6 +437,8 @@ def main(form: str, first: int, count: int, folder: Path, canary: Path, port: in
         try:
             for part in read_file(path, templates, options):
                 json.dumps(document_json(part) if isinstance(part, Document) else as_json(part))
+                if isinstance(part, Document):
+                    rows_of(part)
             told["read"] += 1
         except BillingReconError as error:
             told["refused"] += 1

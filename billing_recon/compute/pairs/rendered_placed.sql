@@ -10,8 +10,8 @@ WITH untied AS (
 ),
 billed AS (
     SELECT
-        invoice_id, currency, customer_id, subscription_id, cohort, state, known_on, changed_on, gross, discount, tax,
-        total
+        invoice_id, currency, customer_id, subscription_id, cohort, state, known_on, changed_on, gross, discount,
+        credit, tax, total
     FROM engine_invoices SEMI JOIN untied USING (invoice_id)
 ),
 document AS (
@@ -44,7 +44,7 @@ sides AS (
         CAST(billed.gross - billed.discount + billed.tax AS amount) AS billed_total, document.payable AS rendered,
         document.total AS rendered_total,
         CAST(coalesce(document.payable, 0) - coalesce(billed.total, 0) AS amount) AS payable_delta,
-        CAST(CASE WHEN document.total = billed.total THEN 0
+        CAST(CASE WHEN document.total IN (billed.total, billed.total + billed.credit) THEN 0
             ELSE document.total - (billed.gross - billed.discount + billed.tax)
         END AS amount) AS total_delta,
         CAST(document.subtotal - billed.gross AS amount) AS subtotal_delta,

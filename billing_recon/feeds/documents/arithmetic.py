@@ -1,13 +1,14 @@
 """Check the arithmetic of a document of any format, exactly, on the figures that it states.
 
 The rules are EN 16931's BR-CO-10 to BR-CO-17, and for a line quantity x price / base quantity - allowances + charges. A
-figure that is not stated gives no finding; a missing summand counts as zero. A stated figure may differ by half of its last
-place (a cent, or finer if more decimals are stated), so that any rounding of the exact figure is accepted.
+figure that is not stated gives no finding: what stands above it is held to the figures below it, from which it is computed.
+A stated figure may differ by half of the currency's minor unit, so that any rounding of the exact figure is accepted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 
@@ -25,11 +26,19 @@ from billing_recon.core.document import (
 EXACT = Context(prec=400)
 """Wide enough that no sum or product of stated figures is ever rounded."""
 
+BY_TEMPLATE = ("pdf", "html")
+"""Formats that state only what a template reads: the absence of a tax says nothing, and lines may include tax."""
+
+SIGNS = {"prepaid": -1, "withheld": -1, "rounding": 1, "collected": 1}
+"""Figures between the total with tax and the amount payable, with the sign that each has there."""
+_NAMES = {"collected": "collected for third parties"}
+
 
 def findings(document: Document) -> tuple[Finding, ...]:
     """Return every arithmetic error: those of lines first, then in the order of a bill.
 
-    Figures are decimal texts ("1199.00"); raise DocumentUnreadable for another text. PAGE_TEXT findings are page_check's.
+    Figures are decimal texts ("1199.00"); raise DocumentUnreadable for another text. PAGE_TEXT findings are page_check's,
+    EFFECT findings are effect's.
     """
     return (
         *(found for line in document.lines for found in _line_amount(line, document.currency)),
@@ -52,25 +61,183 @@ def total_of(figures: Iterable[str]) -> str | None:
         return stated[0] if stated else None
     total = Decimal(0)
     for text in stated:
-        total = EXACT.add(total, _decimal(text))
+        total = EXACT.add(total, decimal_of(text))
     return f"{total:f}"
+
+
+def percent_of(base: str | Decimal, percent: str) -> str:
+    """Return the exact percentage of an amount.
+
+    >>> percent_of("100.00", "7.5")
+    '7.50000'
+    """
+    return f"{EXACT.multiply(decimal_of(base), decimal_of(percent)).scaleb(-2, EXACT):f}"
+
+
+def decimal_of(text: str | Decimal) -> Decimal:
+    """Return a stated figure as a number. Raise DocumentUnreadable if it is not one."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation as error:
+        raise DocumentUnreadable(f"'{text}' is not a decimal number; ask the sender to correct it") from error
+    if not value.is_finite():
+        raise DocumentUnreadable(f"'{text}' is not an amount; ask the sender to correct it")
+    return value
+
+
+def as_decimal(figure: Fraction) -> Decimal:
+    """Return a sum or percentage of stated figures, which always ends."""
+    return EXACT.divide(Decimal(figure.numerator), Decimal(figure.denominator))
+
+
+def settlement(document: Document) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return which of the figures in `SIGNS` are inside the stated total with tax, and which lead from it to the payable.
+
+    Rounding to cash and tax withheld may be stated in either place, and withheld tax for information only. The first
+    placement that holds is taken; if none does, the standard's: all of them lead to the amount payable.
+    """
+    inside = _inside(document)
+    outside = tuple(name for name in SIGNS if getattr(document, name) is not None and name not in inside)
+    if document.payable is None:
+        return inside, outside
+    for total in _inclusive(document):
+        for names in (outside, tuple(name for name in outside if name != "withheld")):
+            if _is_close(document.payable, _with(document, total, names).exact, document.currency):
+                return inside, names
+    return inside, outside
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A figure that others are held to, stated or computed, and how it is computed from what is stated."""
+
+    exact: Fraction
+    working: str
+
+    def plus(self, sign: int, amount: Fraction, says: str) -> _Link:
+        return _Link(self.exact + sign * amount, f"{self.working} {'+' if sign > 0 else '-'} {says}")
 
 
 def _line_amount(line: DocumentLine, currency: str | None) -> Iterator[Finding]:
     if line.amount is None or line.quantity is None or line.unit_price is None:
         return
-    base = Fraction(1) if line.base_quantity is None else _exact(line.base_quantity)
     working = f"Line {line.line_no}: {line.quantity} x {line.unit_price}"
-    if base != 1:
+    if line.base_quantity is not None and _exact(line.base_quantity) != 1:
         working += f" / {line.base_quantity}"
     working += "".join(f" {'+' if part.charge else '-'} {part.amount}" for part in line.adjustments)
     place = "the line's amount"
-    if base == 0:
+    exact = _computed(line)
+    if exact is None:
         sentence = f"{working} cannot be computed, because its price is for a quantity of 0; {place} is stated as {line.amount}."
         yield Finding(FindingCode.LINE_AMOUNT, line.line_no, line.amount, "", sentence)
         return
-    exact = _exact(line.quantity) * _exact(line.unit_price) / base + _net(line.adjustments)
-    yield from _unless_equal(FindingCode.LINE_AMOUNT, line.amount, exact, currency, working, place, line.line_no)
+    link = _Link(exact, working)
+    yield from _unless_equal(FindingCode.LINE_AMOUNT, line.amount, (link,), currency, place, line.line_no)
+
+
+def _computed(line: DocumentLine) -> Fraction | None:
+    """Return quantity x price / base quantity with the line's adjustments; None for a base quantity of 0."""
+    base = Fraction(1) if line.base_quantity is None else _exact(line.base_quantity)
+    if base == 0:
+        return None
+    return _exact(line.quantity or "0") * _exact(line.unit_price or "0") / base + _net(line.adjustments)
+
+
+def _lines(document: Document) -> _Link | None:
+    """Return the sum of the lines' amounts; that of a line without one is computed."""
+    summed = [line for line in document.lines if line.summed]
+    amounts = [_computed(line) if line.amount is None else _exact(line.amount) for line in summed]
+    known = [amount for amount in amounts if amount is not None]
+    if not known or len(known) < len(amounts):
+        return None
+    return _Link(total := sum(known, Fraction(0)), f"Lines {_shown(total, document.currency)}")
+
+
+def _net_total(document: Document) -> _Link | None:
+    """Return BT-106."""
+    if document.subtotal is None:
+        return None if document.format in BY_TEMPLATE else _lines(document)
+    return _Link(_exact(document.subtotal), f"Subtotal {document.subtotal}")
+
+
+def _computed_exclusive(document: Document) -> _Link | None:
+    """Return BT-106 - BT-107 + BT-108."""
+    link = _net_total(document)
+    if link is None:
+        return None
+    allowances = document.allowances or total_of(part.amount for part in document.adjustments if not part.charge)
+    charges = document.charges or total_of(part.amount for part in document.adjustments if part.charge)
+    link = link.plus(-1, _exact(allowances), f"allowances {allowances}") if allowances else link
+    return link.plus(1, _exact(charges), f"charges {charges}") if charges else link
+
+
+def _exclusive(document: Document) -> _Link | None:
+    """Return BT-109."""
+    if document.tax_exclusive is None:
+        return _computed_exclusive(document)
+    return _Link(_exact(document.tax_exclusive), f"Total without tax {document.tax_exclusive}")
+
+
+def taxes(document: Document) -> tuple[Fraction, ...]:
+    """Return BT-110, or what it can be: the taxes by rate; those of the lines; those of the lines' rates, or nothing."""
+    if document.tax is not None:
+        return (_exact(document.tax),)
+    if document.taxes:
+        by_rate = [tax_amount(part) for part in document.taxes]
+        return () if None in by_rate else (sum((one for one in by_rate if one is not None), Fraction(0)),)
+    if document.format in BY_TEMPLATE:
+        return ()
+    lines = [line for line in document.lines if line.summed]
+    if lines and all(line.tax is not None for line in lines):
+        return (_sum(line.tax for line in lines if line.tax is not None),)
+    parts = [(_exact(line.amount or "0"), line.tax_rate) for line in lines]
+    parts += [(_net((part,)), part.tax_rate) for part in document.adjustments]
+    by_rates = sum((amount * _exact(rate or "0") / 100 for amount, rate in parts), Fraction(0))
+    return (by_rates, Fraction(0)) if by_rates else (Fraction(0),)
+
+
+def tax_amount(part: TaxSubtotal) -> Fraction | None:
+    """Return the tax of a rate, computed if only its base and rate are stated."""
+    if part.amount is not None:
+        return _exact(part.amount)
+    return None if part.base is None or part.rate is None else _exact(part.base) * _exact(part.rate) / 100
+
+
+def _computed_inclusive(document: Document) -> tuple[_Link, ...]:
+    """Return BT-109 + BT-110, for each tax that it can be."""
+    link = _exclusive(document)
+    if link is None:
+        return ()
+    return tuple(
+        link.plus(1, tax, f"tax {document.tax or _shown(tax, document.currency)}") if tax or document.tax else link
+        for tax in taxes(document)
+    )
+
+
+def _inclusive(document: Document) -> tuple[_Link, ...]:
+    """Return BT-112."""
+    if document.tax_inclusive is None:
+        return _computed_inclusive(document)
+    return (_Link(_exact(document.tax_inclusive), f"Total with tax {document.tax_inclusive}"),)
+
+
+def _inside(document: Document) -> tuple[str, ...]:
+    stated = [name for name in ("rounding", "withheld") if getattr(document, name) is not None]
+    if document.tax_inclusive is None or not stated:
+        return ()
+    for link in _computed_inclusive(document):
+        for names in ((), *((name,) for name in stated), tuple(stated)):
+            if _is_close(document.tax_inclusive, _with(document, link, names).exact, document.currency):
+                return names
+    return ()
+
+
+def _with(document: Document, link: _Link, names: tuple[str, ...]) -> _Link:
+    """Add some of the figures between the total with tax and the amount payable."""
+    for name in names:
+        amount = getattr(document, name)
+        link = link.plus(SIGNS[name], _exact(amount), f"{_NAMES.get(name, name)} {amount}")
+    return link
 
 
 def _subtotal(document: Document) -> Iterator[Finding]:
@@ -79,18 +246,19 @@ def _subtotal(document: Document) -> Iterator[Finding]:
     Senders differ in the sign of an allowance on a negative invoice, so these two are compared without sign; the total
     without tax shows which sign applies.
     """
-    amounts = [line.amount for line in document.lines if line.summed and line.amount is not None]
-    if document.subtotal is not None and amounts:
-        working = f"The sum of the line amounts ({len(amounts)})"
-        place, code = "the subtotal", FindingCode.SUBTOTAL
-        yield from _unless_equal(code, document.subtotal, _sum(amounts), document.currency, working, place)
+    lines = _lines(document)
+    code, currency = FindingCode.SUBTOTAL, document.currency
+    if document.subtotal is not None and lines is not None:
+        count = sum(line.summed for line in document.lines)
+        link = _Link(lines.exact, f"The sum of the line amounts ({count})")
+        yield from _unless_equal(code, document.subtotal, (link,), currency, "the subtotal")
     for stated, name, charge in ((document.allowances, "allowances", False), (document.charges, "charges", True)):
         parts = [part.amount for part in document.adjustments if part.charge is charge]
         exact = _sum(parts)
         if stated is None or not parts or exact == -_exact(stated):
             continue
-        working, place = f"The sum of the {name} on the document ({len(parts)})", f"the total of {name}"
-        yield from _unless_equal(FindingCode.SUBTOTAL, stated, exact, document.currency, working, place)
+        link = _Link(exact, f"The sum of the {name} on the document ({len(parts)})")
+        yield from _unless_equal(code, stated, (link,), currency, f"the total of {name}")
 
 
 def _tax_exclusive(document: Document) -> Iterator[Finding]:
@@ -99,18 +267,12 @@ def _tax_exclusive(document: Document) -> Iterator[Finding]:
     If the sum with tax fails too, BT-109 is the wrong figure and the finding belongs to it; otherwise the subtotal, the
     allowances or the charges are wrong.
     """
-    if document.tax_exclusive is None or document.subtotal is None:
+    link = _computed_exclusive(document)
+    if document.tax_exclusive is None or link is None:
         return
-    allowances = document.allowances or total_of(part.amount for part in document.adjustments if not part.charge)
-    charges = document.charges or total_of(part.amount for part in document.adjustments if part.charge)
-    exact = _exact(document.subtotal) - _exact(allowances or "0") + _exact(charges or "0")
-    working = f"Subtotal {document.subtotal}"
-    working += f" - allowances {allowances}" if allowances else ""
-    working += f" + charges {charges}" if charges else ""
     wrong_total = any(_tax_inclusive(document)) and not any(_subtotal(document))
     code = FindingCode.TAX_INCLUSIVE if wrong_total else FindingCode.SUBTOTAL
-    place = "the total without tax"
-    yield from _unless_equal(code, document.tax_exclusive, exact, document.currency, working, place)
+    yield from _unless_equal(code, document.tax_exclusive, (link,), document.currency, "the total without tax")
 
 
 def _tax(document: Document) -> Iterator[Finding]:
@@ -119,82 +281,73 @@ def _tax(document: Document) -> Iterator[Finding]:
         if part.base is not None and part.amount is not None and part.rate is not None:
             if _settled_by_line(document, part):
                 continue
-            exact = _exact(part.base) * _exact(part.rate) / 100
-            working, place = f"{part.rate}% of {part.base}", f"the tax at {part.rate}%"
-            yield from _unless_equal(FindingCode.TAX, part.amount, exact, document.currency, working, place)
-    amounts = [part.amount for part in document.taxes if part.amount is not None]
-    if document.tax is not None and amounts and len(amounts) == len(document.taxes):
-        working = f"The sum of the taxes by rate ({len(amounts)})"
-        yield from _unless_equal(
-            FindingCode.TAX, document.tax, _sum(amounts), document.currency, working, "the total tax"
-        )
+            link = _Link(_exact(part.base) * _exact(part.rate) / 100, f"{part.rate}% of {part.base}")
+            place = f"the tax at {part.rate}%"
+            yield from _unless_equal(FindingCode.TAX, part.amount, (link,), document.currency, place)
+    amounts = [tax_amount(part) for part in document.taxes]
+    known = [amount for amount in amounts if amount is not None]
+    if document.tax is not None and known and len(known) == len(amounts):
+        link = _Link(sum(known, Fraction(0)), f"The sum of the taxes by rate ({len(known)})")
+        yield from _unless_equal(FindingCode.TAX, document.tax, (link,), document.currency, "the total tax")
 
 
 def _settled_by_line(document: Document, part: TaxSubtotal) -> bool:
     """Whether every line of the rate states its correct tax and these add up to the rate's tax.
 
-    Tax rounded per line may differ from base x rate by half a place per line, which is not an error.
+    Tax rounded per line may differ from base x rate by half a unit per line, which is not an error.
     """
     rate = _exact(part.rate or "0")
     lines = [line for line in document.lines if line.summed and line.tax_rate and _exact(line.tax_rate) == rate]
     for line in lines:
         if line.tax is None or line.amount is None:
             return False
-        exact = _exact(line.amount) * rate / 100
-        if any(_unless_equal(FindingCode.TAX, line.tax, exact, document.currency, "", "")):
+        if not _is_close(line.tax, _exact(line.amount) * rate / 100, document.currency):
             return False
     taxes = [line.tax for line in lines if line.tax is not None]
     return bool(taxes) and part.amount is not None and _sum(taxes) == _exact(part.amount)
 
 
 def _tax_inclusive(document: Document) -> Iterator[Finding]:
-    """Check BT-109 + BT-110 against BT-112 (BR-CO-15). Without a total tax, the taxes by rate are added."""
-    tax = document.tax or total_of(part.amount for part in document.taxes if part.amount is not None)
-    if document.tax_inclusive is None or document.tax_exclusive is None or tax is None:
+    """Check BT-109 + BT-110 against BT-112 (BR-CO-15), with what is inside BT-112."""
+    if document.tax_inclusive is None:
         return
-    exact = _exact(document.tax_exclusive) + _exact(tax)
-    working = f"Total without tax {document.tax_exclusive} + tax {tax}"
+    inside = _inside(document)
+    links = tuple(_with(document, link, inside) for link in _computed_inclusive(document))
     place = "the total with tax"
-    code = FindingCode.TAX_INCLUSIVE
-    yield from _unless_equal(code, document.tax_inclusive, exact, document.currency, working, place)
+    yield from _unless_equal(FindingCode.TAX_INCLUSIVE, document.tax_inclusive, links, document.currency, place)
 
 
 def _payable(document: Document) -> Iterator[Finding]:
-    """Check BT-112 - BT-113 + BT-114 against BT-115 (BR-CO-16), with amounts collected for third parties (BR-FXEXT-CO-16)."""
-    if document.payable is None or document.tax_inclusive is None or document.totals_only:
+    """Check BT-112 - BT-113 + BT-114 against BT-115 (BR-CO-16), with tax withheld and amounts collected (BR-FXEXT-CO-16)."""
+    if document.payable is None or document.totals_only:
         return  # a document of totals only does not state prepayments
-    exact = _exact(document.tax_inclusive)
-    working = f"Total with tax {document.tax_inclusive}"
-    for sign, amount, name in (
-        (-1, document.prepaid, "prepaid"),
-        (1, document.rounding, "rounding"),
-        (1, document.collected, "collected for third parties"),
-    ):
-        if amount is not None:
-            exact += sign * _exact(amount)
-            working += f" {'+' if sign > 0 else '-'} {name} {amount}"
-    place = "the amount payable"
-    yield from _unless_equal(FindingCode.PAYABLE, document.payable, exact, document.currency, working, place)
+    _, outside = settlement(document)
+    links = tuple(_with(document, link, outside) for link in _inclusive(document))
+    yield from _unless_equal(FindingCode.PAYABLE, document.payable, links, document.currency, "the amount payable")
 
 
 def _unless_equal(
     code: FindingCode,
     stated: str,
-    exact: Fraction,
+    links: tuple[_Link, ...],
     currency: str | None,
-    working: str,
     place: str,
     line_no: str | None = None,
 ) -> Iterator[Finding]:
-    """Yield a finding unless some rounding of `exact` gives `stated`."""
-    decimals = max(_decimals(stated), EXPONENTS.get(currency or "", 2))
-    more = _exact(stated) - exact
-    if abs(more) * 2 <= Fraction(1, 10**decimals):
+    """Yield a finding with the first link unless some rounding of one of them gives `stated`."""
+    if not links or any(_is_close(stated, link.exact, currency) for link in links):
         return
-    computed, money = _rounded(exact, decimals), f" {currency}" if currency else ""
+    decimals = max(_decimals(stated), EXPONENTS.get(currency or "", 2))
+    computed, money = _rounded(links[0].exact, decimals), f" {currency}" if currency else ""
+    more = _exact(stated) - _exact(computed)
     apart = f"{_rounded(abs(more), decimals)} {'more' if more > 0 else 'less'}"
-    sentence = f"{working} is {computed}{money}; {place} is stated as {stated}{money}, {apart}."
+    sentence = f"{links[0].working} is {computed}{money}; {place} is stated as {stated}{money}, {apart}."
     yield Finding(code, line_no, stated, computed, sentence)
+
+
+def _is_close(stated: str, exact: Fraction, currency: str | None) -> bool:
+    """Whether a stated figure is within half a minor unit: less is no difference in money."""
+    return abs(_exact(stated) - exact) * 2 <= Fraction(1, 10 ** EXPONENTS.get(currency or "", 2))
 
 
 def _net(adjustments: tuple[Adjustment, ...]) -> Fraction:
@@ -206,22 +359,16 @@ def _sum(figures: Iterable[str]) -> Fraction:
 
 
 def _exact(text: str) -> Fraction:
-    return Fraction(_decimal(text))
-
-
-def _decimal(text: str) -> Decimal:
-    try:
-        value = Decimal(text)
-    except InvalidOperation as error:
-        raise DocumentUnreadable(f"'{text}' is not a decimal number; ask the sender to correct it") from error
-    if not value.is_finite():
-        raise DocumentUnreadable(f"'{text}' is not an amount; ask the sender to correct it")
-    return value
+    return Fraction(decimal_of(text))
 
 
 def _decimals(text: str) -> int:
     """Return the number of significant decimals: 2 for "10.120"."""
     return len(text.partition(".")[2].rstrip("0"))
+
+
+def _shown(exact: Fraction, currency: str | None) -> str:
+    return _rounded(exact, EXPONENTS.get(currency or "", 2))
 
 
 def _rounded(exact: Fraction, decimals: int) -> str:

@@ -20,8 +20,9 @@ from billing_recon.core.document import (
     TaxSubtotal,
 )
 from billing_recon.feeds.documents.arithmetic import EXACT, total_of
-from billing_recon.feeds.documents.type_codes import kind_of
-from billing_recon.feeds.documents.xml_element import Node, figure, iso_date
+from billing_recon.feeds.documents.effect import kind_of
+from billing_recon.feeds.documents.stated_figures import adjustment, gross_of
+from billing_recon.feeds.documents.xml_element import Node, currency_of, figure, iso_date
 
 FORM = "cii"
 FORM_1 = "zugferd1"
@@ -41,6 +42,7 @@ class Vocabulary:
     form: str
     root: str
     parts: str
+    context: str = "ExchangedDocumentContext"
     header: str = "ExchangedDocument"
     transaction: str = "SupplyChainTradeTransaction"
     agreement: str = "ApplicableHeaderTradeAgreement"
@@ -63,6 +65,7 @@ ZUGFERD_1 = Vocabulary(
     form=FORM_1,
     root="urn:ferd:CrossIndustryDocument:invoice:1p0",
     parts="urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:12",
+    context="SpecifiedExchangedDocumentContext",
     header="HeaderExchangedDocument",
     transaction="SpecifiedSupplyChainTradeTransaction",
     agreement="ApplicableSupplyChainTradeAgreement",
@@ -96,8 +99,8 @@ def read(root: etree._Element, name: str) -> Document:
         raise DocumentUnreadable(_refusal(root))
     prefixes = {"rsm": words.root, "ram": words.parts}
     settled = f"rsm:{words.transaction}/ram:{words.settlement}"
-    currency = (root.findtext(f"{settled}/ram:InvoiceCurrencyCode", namespaces=prefixes) or "").strip() or None
-    here = Node(root, prefixes, currency)
+    stated = root.findtext(f"{settled}/ram:InvoiceCurrencyCode", namespaces=prefixes)
+    here = Node(root, prefixes, currency_of(root, stated))
     header, transaction = here.at(f"rsm:{words.header}"), here.at(f"rsm:{words.transaction}")
     settlement, totals = here.at(settled), here.at(f"{settled}/ram:{words.totals}")
     if header is None or transaction is None or settlement is None or totals is None:
@@ -106,18 +109,28 @@ def read(root: etree._Element, name: str) -> Document:
             "ask the sender for the whole document"
         )
     rates = settlement.all("ram:ApplicableTradeTax")
+    code = header.text("ram:TypeCode") or ""
+    lines = tuple(_lines(transaction, words))
+    subtotal = totals.money("ram:LineTotalAmount")
+    base = subtotal or total_of(line.amount for line in lines if line.summed and line.amount is not None)
+    marks = {
+        "test": here.is_true(
+            f"rsm:{words.context}/ram:TestIndicator/{{*}}Indicator", f"rsm:{words.context}/ram:TestIndicator"
+        ),
+        "copy": header.is_true("ram:CopyIndicator/{*}Indicator", "ram:CopyIndicator"),
+    }
     buyer = f"ram:{words.agreement}/ram:BuyerTradeParty/"
     return Document(
         file=name,
         format=words.form,
-        kind=kind_of(header.text("ram:TypeCode"), otherwise=DocumentKind.INVOICE),
+        kind=kind_of(code, otherwise=DocumentKind.INVOICE),
         number=header.text("ram:ID"),
         issued_on=_issue_date(header),
-        currency=currency,
+        currency=here.currency,
         seller=_party_name(transaction, f"ram:{words.agreement}/ram:SellerTradeParty/"),
         buyer=_party_name(transaction, buyer),
         customer=transaction.text(f"{buyer}ram:ID", f"{buyer}ram:GlobalID"),
-        subtotal=totals.money("ram:LineTotalAmount"),
+        subtotal=subtotal,
         allowances=totals.money("ram:AllowanceTotalAmount"),
         charges=totals.money("ram:ChargeTotalAmount"),
         tax_exclusive=totals.money("ram:TaxBasisTotalAmount"),
@@ -131,8 +144,8 @@ def read(root: etree._Element, name: str) -> Document:
             if (amount := part.money("ram:ActualAmount"))
         ),
         payable=totals.money("ram:DuePayableAmount"),
-        lines=tuple(_lines(transaction, words)),
-        adjustments=(*_adjustments(settlement, words), *_logistics(settlement, words)),
+        lines=lines,
+        adjustments=(*_adjustments(settlement, words, base), *_logistics(settlement, words)),
         taxes=tuple(
             TaxSubtotal(
                 base=part.money("ram:BasisAmount"),
@@ -148,6 +161,10 @@ def read(root: etree._Element, name: str) -> Document:
             if (number := part.text(f"ram:{words.referenced}"))
         ),
         totals_only=not rates and totals.at("ram:LineTotalAmount") is None,  # every level but MINIMUM has both
+        type_code=code,
+        marks=tuple(mark for mark, marked in marks.items() if marked),
+        period_start=settlement.date("ram:BillingSpecifiedPeriod/ram:StartDateTime"),
+        period_end=settlement.date("ram:BillingSpecifiedPeriod/ram:EndDateTime"),
     )
 
 
@@ -192,7 +209,8 @@ def _lines(transaction: Node, words: Vocabulary) -> Iterator[DocumentLine]:
     about = "ram:AssociatedDocumentLineDocument/ram:"
     for position, item in enumerate(transaction.all("ram:IncludedSupplyChainTradeLineItem"), start=1):
         price, base = _price(item, f"ram:{words.line_agreement}/ram:")
-        settlement = item.at(f"ram:{words.line_settlement}")
+        quantity = item.figure(f"ram:{words.line_delivery}/ram:BilledQuantity")
+        settlement = item.at(f"ram:{words.line_settlement}") or item
         yield DocumentLine(
             line_no=item.text(f"{about}LineID") or str(position),
             description=item.text(
@@ -200,36 +218,36 @@ def _lines(transaction: Node, words: Vocabulary) -> Iterator[DocumentLine]:
                 "ram:SpecifiedTradeProduct/ram:Description",
                 f"{about}IncludedNote/ram:Content",
             ),
-            quantity=item.figure(f"ram:{words.line_delivery}/ram:BilledQuantity"),
+            quantity=quantity,
             base_quantity=base,
             unit_price=price,
             amount=item.money(f"ram:{words.line_settlement}/ram:{words.line_totals}/ram:LineTotalAmount"),
             tax_rate=item.figure(f"ram:{words.line_settlement}/ram:ApplicableTradeTax/ram:{words.percent}"),
-            adjustments=_adjustments(settlement, words) if settlement is not None else (),
+            adjustments=_adjustments(settlement, words, gross_of(quantity, price, base)),
             summed=(item.text(f"{about}LineStatusReasonCode") or "").upper() not in UNSUMMED,
             tax=item.money(f"ram:{words.line_settlement}/ram:ApplicableTradeTax/ram:CalculatedAmount"),
-            object_id=_object_of(settlement, words) if settlement is not None else None,
+            object_id=_object_of(settlement, words),
+            period_start=settlement.date("ram:BillingSpecifiedPeriod/ram:StartDateTime"),
+            period_end=settlement.date("ram:BillingSpecifiedPeriod/ram:EndDateTime"),
         )
 
 
 def _price(item: Node, agreement: str) -> tuple[str | None, str | None]:
-    """Return the net price (BT-146) and its base quantity (BT-149), which may be under the gross price only.
+    """Return the net price (BT-146) and the base quantity stated with it (BT-149).
 
     Without a net price, it is the gross price less its allowance (or plus its charge), in exact decimals.
     """
     net, gross = item.at(f"{agreement}NetPriceProductTradePrice"), item.at(f"{agreement}GrossPriceProductTradePrice")
-    price = net.money("ram:ChargeAmount") if net is not None else None
-    base = net.figure("ram:BasisQuantity") if net is not None else None
-    if gross is not None:
-        base = base or gross.figure("ram:BasisQuantity")
-        stated = gross.money("ram:ChargeAmount")
-        if price is None and stated is not None:
-            net_price = Decimal(stated)
-            for part in gross.all("ram:AppliedTradeAllowanceCharge"):
-                amount = Decimal(part.money("ram:ActualAmount") or "0")
-                net_price = EXACT.add(net_price, amount if _is_charge(part) else -amount)
-            price = f"{net_price:f}"
-    return price, base
+    if net is not None and (price := net.money("ram:ChargeAmount")) is not None:
+        return price, net.figure("ram:BasisQuantity")
+    stated = gross.money("ram:ChargeAmount") if gross is not None else None
+    if gross is None or stated is None:
+        return None, None
+    net_price = Decimal(stated)
+    for part in gross.all("ram:AppliedTradeAllowanceCharge"):
+        amount = Decimal(part.money("ram:ActualAmount") or "0")
+        net_price = EXACT.add(net_price, amount if _is_charge(part) else -amount)
+    return f"{net_price:f}", gross.figure("ram:BasisQuantity")
 
 
 def _object_of(settlement: Node, words: Vocabulary) -> str | None:
@@ -241,19 +259,24 @@ def _object_of(settlement: Node, words: Vocabulary) -> str | None:
 
 def _is_charge(part: Node) -> bool:
     """Return the indicator's value; its namespace differs between generations."""
-    return (part.text("ram:ChargeIndicator/{*}Indicator", "ram:ChargeIndicator") or "").lower() in ("true", "1")
+    return part.is_true("ram:ChargeIndicator/{*}Indicator", "ram:ChargeIndicator")
 
 
-def _adjustments(settlement: Node, words: Vocabulary) -> tuple[Adjustment, ...]:
+def _adjustments(settlement: Node, words: Vocabulary, base: str | None) -> tuple[Adjustment, ...]:
+    """Return allowances and charges. One with a percentage and no amount is computed, from its own base or else `base`."""
     return tuple(
-        Adjustment(
-            charge=_is_charge(part),
-            amount=amount,
-            reason=part.text("ram:Reason", "ram:ReasonCode"),
-            tax_rate=part.figure(f"ram:CategoryTradeTax/ram:{words.percent}"),
-        )
+        found
         for part in settlement.all("ram:SpecifiedTradeAllowanceCharge")
-        if (amount := part.money("ram:ActualAmount"))
+        if (
+            found := adjustment(
+                charge=_is_charge(part),
+                amount=part.money("ram:ActualAmount"),
+                percent=part.figure("ram:CalculationPercent"),
+                base=part.money("ram:BasisAmount") or base,
+                reason=part.text("ram:Reason", "ram:ReasonCode"),
+                tax_rate=part.figure(f"ram:CategoryTradeTax/ram:{words.percent}"),
+            )
+        )
     )
 
 

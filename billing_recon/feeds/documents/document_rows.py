@@ -1,45 +1,39 @@
-"""Convert a Document to rows of texts: the fields that it states, and our columns by the conventions of docs/feeds.md.
+"""Convert a Document to rows of texts: the fields that it states, and our columns by the conventions of docs/documents.md.
 
-All arithmetic on stated figures is exact; a text that is not a figure is kept as stated.
+Our columns come from document_parts. Figures of a credit note change their sign here.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from decimal import Context, Decimal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from decimal import Decimal
 
-from billing_recon.core.document import Document, DocumentLine
+from billing_recon.core.document import Document, DocumentLine, Effect
 from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.journal import EXACT
-from billing_recon.feeds.documents.billed_lines import BILLED_LINE, billed_lines, of_whole
-from billing_recon.feeds.documents.stated_figures import (
-    FIGURES,
-    ZERO,
-    as_text,
-    figure,
-    first_known,
-    negated,
-    net_discount,
-    plus,
-    rate,
-    sum_of_all,
-    total,
-)
+from billing_recon.feeds.documents.document_parts import Part, Totals, parts_of, totals_of
+from billing_recon.feeds.documents.effect import reverses_signs
+from billing_recon.feeds.documents.stated_figures import FIGURES, QUOTIENT, figure, rate
 
-_INVOICE_FIELDS = (
+_HEADER = (
     "format",
     "kind",
+    "type_code",
+    "effect",
+    "status",
     "number",
     "issued_on",
     "currency",
     "seller",
     "buyer",
     "customer",
-    *FIGURES,
 )
+"""Fields that an invoice has, and each of its lines too."""
+_INVOICE_FIELDS = (*_HEADER, *FIGURES, "period_start", "period_end")
 _LINE_FIELDS = (
     "line_no",
     "description",
@@ -50,6 +44,8 @@ _LINE_FIELDS = (
     "tax_rate",
     "tax",
     "object_id",
+    "period_start",
+    "period_end",
 )
 INVOICE_COLUMNS: tuple[str, ...] = (
     "file",
@@ -68,12 +64,11 @@ INVOICE_COLUMNS: tuple[str, ...] = (
     "row_payable",
 )
 """Columns of a feed of documents for rendered_invoices: the stated fields, then the `row_*` defaults of our columns."""
-_LINE_HEADER = ("format", "kind", "number", "issued_on", "currency", "seller", "buyer", "customer")
 LINE_COLUMNS: tuple[str, ...] = (
     "file",
     "stem",
     "sha256",
-    *_LINE_HEADER,
+    *_HEADER,
     *_LINE_FIELDS,
     "row_document_id",
     "row_line_no",
@@ -83,13 +78,32 @@ LINE_COLUMNS: tuple[str, ...] = (
     "row_amount",
     "row_tax_rate",
     "row_tax",
+    "row_reason",
 )
 """The same for rendered_lines."""
+_BILLED = (
+    "row_customer",
+    "row_line_id",
+    "row_kind",
+    "row_meter",
+    "row_period_start",
+    "row_period_end",
+    "row_quantity",
+    "row_unit_price",
+    "row_gross",
+    "row_discount",
+    "row_credit",
+    "row_taxable",
+    "row_tax_rate",
+    "row_tax",
+    "row_total",
+    "row_calculated_at",
+    "row_reason",
+)
 BILLED_COLUMNS: tuple[str, ...] = (
     *(name for name in LINE_COLUMNS if not name.startswith("row_")),
     "row_document_id",
-    "row_customer",
-    *BILLED_LINE,
+    *_BILLED,
 )
 """The same for invoice_lines, if documents are the billing engine's output."""
 COLUMNS: dict[str, tuple[str, ...]] = {
@@ -151,122 +165,174 @@ DEFAULT_COLUMNS: dict[str, dict[str, ColumnMap | str]] = {
 }
 """Table -> our column -> column of the document, unless the feed maps it."""
 
-_OF_FILE = ("file", "stem", "sha256", "row_document_id")
-_CONTEXT = Context(prec=40)
 _PRICE_DECIMALS = 12
+Texts = dict[str, str | None]
+Signed = Callable[[Decimal | None], str | None]
+"""Writes a figure with the sign that it has in our rows."""
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentRows:
     """One document's rows: `header` has INVOICE_COLUMNS, each of `lines` LINE_COLUMNS, each of `billed` BILLED_COLUMNS.
 
-    `whole` are the allowances and charges of the whole document as lines. File, SHA-256 and document id are missing: they
-    belong to the file. `findings` are (code, sentence).
+    `parts` are `lines` as billed, and every other part with an amount before tax. File, SHA-256 and document id are missing:
+    they belong to the file. `findings` are (code, sentence). `nothing` and `unknown` say why the document has no rows, or
+    why it is quarantined.
     """
 
     number: str | None
-    header: dict[str, str | None]
-    lines: tuple[dict[str, str | None], ...]
-    whole: tuple[dict[str, str | None], ...]
-    billed: tuple[dict[str, str | None], ...]
+    header: Texts
+    lines: tuple[Texts, ...]
+    parts: tuple[Texts, ...]
+    billed: tuple[Texts, ...]
     findings: tuple[tuple[str, str], ...]
+    nothing: str | None = None
+    unknown: str | None = None
 
-    def of(self, table: str, feed: Feed) -> tuple[dict[str, str | None], ...]:
+    def of(self, table: str, feed: Feed) -> tuple[Texts, ...]:
         """Return the rows of a table."""
-        lines = self.lines + self.whole if feed.adjustments_as_lines else self.lines
+        lines = self.parts if feed.adjustments_as_lines else self.lines
         return {"rendered_invoices": (self.header,), "rendered_lines": lines, "invoice_lines": self.billed}[table]
 
 
 def rows_of(document: Document) -> DocumentRows:
     """Convert a document."""
-    stated: dict[str, str | None] = {name: getattr(document, name) for name in _INVOICE_FIELDS}
-    stated["kind"] = document.kind.value
+    stated: Texts = {name: getattr(document, name) for name in _INVOICE_FIELDS}
+    stated |= {"kind": document.kind.value, "effect": document.effect.value}
+    if document.effect in (Effect.NOTHING, Effect.UNKNOWN):
+        reason = document.effect_reason or document.effect.value
+        is_unknown = document.effect is Effect.UNKNOWN
+        return DocumentRows(
+            document.number, stated, (), (), (), (), None if is_unknown else reason, reason if is_unknown else None
+        )
+    totals, signed = totals_of(document), _signed(document)
+    lines = [line for line in document.lines if line.summed]
+    numbers, line_ids = _numbers(lines)
+    parts = parts_of(document, totals, line_ids)
     header = stated | {
         "references": ", ".join(document.references) or None,
         "extra": json.dumps(dict(document.extra), ensure_ascii=False) if document.extra else None,
         "findings": str(len(document.findings)),
         "row_customer": document.customer or document.buyer,
-        **_totals(document),
+        **{f"row_{one.name}": signed(getattr(totals, one.name)) for one in fields(Totals)},
     }
-    lines = tuple(_lines(document, stated))
-    of_document = {name: None for name in BILLED_COLUMNS if name not in _OF_FILE} | {
-        name: header[name] for name in (*_LINE_HEADER, "row_customer")
-    }
+    of_document = {name: stated[name] for name in _HEADER}
+    no_line: Texts = of_document | dict.fromkeys((*_LINE_FIELDS, "row_quantity", "row_unit_price"))
+    of_lines = [
+        no_line | {name: getattr(line, name) for name in _LINE_FIELDS} | _line(line, number, line_id, signed)
+        for line, number, line_id in zip(lines, numbers, line_ids, strict=True)
+    ]
+    texts = dict(zip(map(id, lines), of_lines, strict=True))
     return DocumentRows(
         number=document.number,
         header=header,
-        lines=lines,
-        whole=tuple(_as_line(line, len(lines) + n, of_document) for n, line in enumerate(of_whole(document), 1)),
-        billed=tuple(of_document | line for line in billed_lines(document, lines)),
+        lines=tuple(of_lines),
+        parts=tuple(_shown(parts, texts, no_line, signed)),
+        billed=tuple(
+            texts.get(id(part.line), no_line)
+            | _billed(part, document, signed)
+            | {"row_customer": header["row_customer"]}
+            for part in parts
+        ),
         findings=tuple((finding.code.value, finding.sentence) for finding in document.findings),
     )
 
 
-def _totals(document: Document) -> dict[str, str | None]:
-    """Return subtotal (the lines' gross), discount, tax, total and payable, negated for a credit note.
+def _signed(document: Document) -> Signed:
+    reverses = reverses_signs(document)
 
-    A discount is the allowances of lines and document less their charges. A figure that is not stated is derived from the
-    others. If stated figures disagree they are kept; that they do not add up is a finding.
+    def text(known: Decimal | None) -> str | None:
+        if known is None:
+            return None
+        return f"{known.copy_negate() if reverses and known else known:f}"
+
+    return text
+
+
+def _numbers(lines: list[DocumentLine]) -> tuple[list[str], list[str]]:
+    """Return numbers and ids of lines. Numbers that are not distinct are replaced by positions; ids are the lines' objects,
+    if each line has one of its own, else the numbers.
     """
-    d = document
-    lines = [line for line in d.lines if line.summed]
-    of_lines = total(net_discount(line.adjustments) for line in lines)
-    of_document = plus(figure(d.allowances) or ZERO, negated(figure(d.charges) or ZERO))
-    after_tax = total([figure(d.rounding), figure(d.collected), negated(figure(d.prepaid))])
-    exclusive, inclusive, payable = figure(d.tax_exclusive), figure(d.tax_inclusive), figure(d.payable)
-    net = first_known(
-        figure(d.subtotal), plus(exclusive, of_document), sum_of_all(figure(line.amount) for line in lines)
-    )
-    exclusive = first_known(exclusive, plus(net, negated(of_document)))
-    gross = first_known(inclusive, plus(exclusive, figure(d.tax)), plus(payable, negated(after_tax)))
-    tax = first_known(figure(d.tax), plus(gross, negated(exclusive)))
-    net = first_known(net, plus(gross, negated(tax), of_document))
-    stated: dict[str, tuple[str | None, Decimal | None]] = {
-        "row_subtotal": (d.subtotal, plus(net, of_lines)),
-        "row_discount": (d.allowances, plus(of_lines, of_document)),
-        "row_tax": (d.tax, tax),
-        "row_total": (d.tax_inclusive, gross),
-        "row_payable": (d.payable, first_known(payable, plus(gross, after_tax))),
-    }
-    return {name: as_text(text, known, d) for name, (text, known) in stated.items()}
-
-
-def _lines(document: Document, stated: dict[str, str | None]) -> Iterable[dict[str, str | None]]:
-    """Yield the lines that add up to the subtotal. Line numbers that are not distinct are replaced by positions."""
-    lines = [line for line in document.lines if line.summed]
     numbers = [line.line_no for line in lines]
-    usable = all(re.fullmatch(r"[0-9]{1,9}", number) for number in numbers) and len(set(map(_bare, numbers))) == len(
-        lines
-    )
-    objects = [line.object_id for line in lines]
-    line_ids = objects if None not in objects and len(set(objects)) == len(objects) else [None] * len(objects)
-    header = {name: stated[name] for name in _LINE_HEADER}
-    for place, line in enumerate(lines, 1):
-        of_line: dict[str, str | None] = {name: getattr(line, name) for name in _LINE_FIELDS}
-        yield (
-            header
-            | of_line
-            | {
-                "row_line_no": line.line_no if usable else str(place),
-                "row_line_id": line_ids[place - 1] or (line.line_no if usable else str(place)),
-                "row_quantity": as_text(line.quantity, figure(line.quantity), document),
-                "row_unit_price": _unit_price(line),
-                "row_amount": as_text(line.amount, figure(line.amount), document),
-                "row_tax_rate": rate(line.tax_rate),
-                "row_tax": as_text(line.tax, figure(line.tax), document),
+    usable = all(re.fullmatch(r"[0-9]{1,9}", number) for number in numbers)
+    if not usable or len({number.lstrip("0") for number in numbers}) < len(lines):
+        numbers = [str(place) for place in range(1, len(lines) + 1)]
+    objects = [line.object_id for line in lines if line.object_id is not None]
+    return numbers, objects if len(set(objects)) == len(lines) else numbers
+
+
+def _line(line: DocumentLine, number: str, line_id: str, signed: Signed) -> Texts:
+    return {
+        "row_line_no": number,
+        "row_line_id": line_id,
+        "row_quantity": signed(figure(line.quantity)),
+        "row_unit_price": _unit_price(line),
+        "row_amount": signed(figure(line.amount)),
+        "row_tax_rate": rate(line.tax_rate),
+        "row_tax": signed(figure(line.tax)),
+        "row_reason": None,
+    }
+
+
+def _shown(parts: tuple[Part, ...], texts: dict[int, Texts], no_line: Texts, signed: Signed) -> Iterator[Texts]:
+    """Yield the parts with an amount before tax as rows of rendered_lines."""
+    place = len(texts)
+    for part in parts:
+        if part.line is not None:
+            of_line = texts[id(part.line)]
+            own_tax = part.tax_rate is not None or bool(part.tax)
+            yield of_line if own_tax else of_line | {"row_tax": None}
+        elif part.net is None or part.net:
+            place += 1
+            yield no_line | {
+                "description": part.reason,
+                "row_line_no": str(place),
+                "row_line_id": part.line_id,
+                "row_amount": signed(part.net),
+                "row_tax_rate": None,
+                "row_tax": None,
+                "row_reason": part.reason,
             }
-        )
 
 
-def _as_line(billed: dict[str, str | None], place: int, of_document: dict[str, str | None]) -> dict[str, str | None]:
-    """Return an allowance (negative) or charge of the whole document as a row of rendered_lines."""
-    nothing: dict[str, str | None] = dict.fromkeys(name for name in LINE_COLUMNS if name not in _OF_FILE)
-    of_line = {"description": billed["row_meter"], "row_amount": billed["row_taxable"], "row_line_no": str(place)}
-    return nothing | of_document | of_line | {"row_line_id": billed["row_line_id"]}
+def _billed(part: Part, document: Document, signed: Signed) -> Texts:
+    """Return a part as a line of the billing engine. Its period is the line's, else the document's, else the day of issue."""
+    known = part.gross is not None
+    return {
+        "row_line_id": part.line_id,
+        "row_kind": part.kind,
+        "row_meter": part.meter,
+        "row_gross": signed(part.gross),
+        "row_discount": signed(part.discount) if known else None,
+        "row_credit": signed(part.credit) if known else None,
+        "row_taxable": signed(part.net),
+        "row_tax_rate": part.tax_rate,
+        "row_tax": signed(part.tax) if known else None,
+        "row_total": signed(part.total),
+        "row_reason": part.reason,
+        **_period(part.line, document),
+    }
 
 
-def _bare(number: str) -> str:
-    return number.lstrip("0")
+def _period(line: DocumentLine | None, document: Document) -> Texts:
+    """Return the period, whose end is not included, and the day of issue as the time of calculation."""
+    issued = _day(document.issued_on)
+    periods = ((line.period_start, line.period_end) if line is not None else (None, None),
+               (document.period_start, document.period_end), (document.issued_on, document.issued_on))  # fmt: skip
+    found = ((_day(start), _day(end)) for start, end in periods)
+    start, end = next(((one, other) for one, other in found if one and other and one <= other < date.max), (None, None))
+    return {
+        "row_period_start": start.isoformat() if start else None,
+        "row_period_end": (end + timedelta(days=1)).isoformat() if end else None,
+        "row_calculated_at": f"{issued.isoformat()}T00:00:00Z" if issued else None,
+    }
+
+
+def _day(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(text or "")
+    except ValueError:
+        return None
 
 
 def _unit_price(line: DocumentLine) -> str | None:
@@ -276,7 +342,7 @@ def _unit_price(line: DocumentLine) -> str | None:
         return line.unit_price
     if base == 0 or base == figure(line.quantity):
         return None
-    whole = _CONTEXT.divide(price, base)
+    whole = QUOTIENT.divide(price, base)
     places = -int(whole.as_tuple().exponent)
     exact = EXACT.multiply(whole, base) == price and places <= _PRICE_DECIMALS
     return f"{whole:f}" if exact else None

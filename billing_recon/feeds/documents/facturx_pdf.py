@@ -42,7 +42,9 @@ def read(data: bytes, name: str) -> Document:
             f"the PDF carries {inside}: an Order-X document is an order, not an invoice; it bills nothing"
         )
     try:
-        document = xml_invoice.read(content, name)
+        document, *more = xml_invoice.read(content, name)
+        if more:
+            raise DocumentUnreadable(f"it contains {len(more) + 1} documents instead of one")
     except DocumentUnreadable as error:
         raise DocumentUnreadable(f"{inside} inside the PDF: {error}") from error
     found = page_check.findings(document, pdf.page)

@@ -2,12 +2,12 @@
 
 Others need two functions, and both take the file's bytes:
 
-    recognise(data, name) -> "ubl" | "cii" | "zugferd1" | "facturx" | None
-    read(data, name, form) -> Document    raises DocumentUnreadable
+    recognise(data, name) -> "ubl" | "cii" | "zugferd1" | "facturx" | "fatturapa" | None
+    read_all(data, name, form) -> [Document]    raises DocumentUnreadable
 
 `recognise` never raises and returns None for anything but a supported electronic invoice (a PDF is "facturx" only with an
 embedded invoice). An Order-X, a UBL order or a broken invoice is recognised, and `read` reports the problem. The Document
-includes its findings; `Document.file` is `name`.
+includes its findings; `Document.file` is `name`. A file has one document, except for FatturaPA; `read` returns this one.
 
 PDFs are opened by `pdf_reader.open_pdf(data)`, which works in a child process with bounded memory and time.
 """
@@ -29,9 +29,17 @@ def recognise(data: bytes, name: str = "") -> str | None:
 
 
 def read(data: bytes, name: str, form: str) -> Document:
-    """Read the document with its findings. `form` is the result of `recognise`."""
+    """Read a file's only document with its findings. `form` is the result of `recognise`."""
+    document, *more = read_all(data, name, form)
+    if more:
+        raise DocumentUnreadable(f"the file contains {len(more) + 1} documents")
+    return document
+
+
+def read_all(data: bytes, name: str, form: str) -> list[Document]:
+    """Read every document of a file with its findings. `form` is the result of `recognise`."""
     if form == facturx_pdf.FORM:
-        return facturx_pdf.read(data, name)
+        return [facturx_pdf.read(data, name)]
     if form in xml_invoice.FORMS:
         return xml_invoice.read(data, name)
     raise DocumentUnreadable(f"'{form}' is not a format of electronic invoices; use one of {', '.join(FORMS)}")

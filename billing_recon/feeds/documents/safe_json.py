@@ -10,7 +10,7 @@ from billing_recon.core.document import DocumentUnreadable
 from billing_recon.feeds.documents.xml_element import LONGEST_FIGURE
 
 LARGEST_BYTES = 32 * 1024 * 1024
-_BLANKS = " \t\r\n"
+_BLANKS = " \t\r\n\ufeff"
 
 
 def values(data: bytes) -> list[Any]:

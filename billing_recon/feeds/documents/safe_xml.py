@@ -28,7 +28,7 @@ def parse(data: bytes) -> etree._Element:
     """
     if _declares_a_type(data):
         raise DocumentUnreadable(_TYPED)
-    data = _ATTACHMENT.sub(rb"\1", data.lstrip(_BLANKS))
+    data = _ATTACHMENT.sub(rb"\1", _trimmed(data))
     if len(data) > LARGEST_BYTES:
         raise DocumentUnreadable(
             f"the XML has {len(data) // 1024 // 1024} MB without attachments, more than the {LARGEST_BYTES // 1024 // 1024} MB "
@@ -54,7 +54,7 @@ def root_tag(data: bytes, envelope: str = "") -> str | None:
 
     For a document in an envelope, whose elements have the namespace `envelope`, return the tag of the document inside.
     """
-    parser, head = _parser("start"), data[:_HEAD_BYTES].lstrip(_BLANKS)
+    parser, head = _parser("start"), _trimmed(data[:_HEAD_BYTES])
     with suppress(etree.XMLSyntaxError, ValueError, LookupError):
         for start in range(0, len(head), _BITE_BYTES):  # piecewise: an error further on must not hide the root
             parser.feed(head[start : start + _BITE_BYTES])
@@ -76,8 +76,12 @@ _TYPED = (
     "the XML declares a document type (<!DOCTYPE>), which no invoice format uses; "
     "ask the sender for the invoice without it"
 )
-_BLANKS = b" \t\r\n"
-"""Not allowed before the XML declaration, but some senders leave blank lines there."""
+_BEFORE_DECLARATION = {
+    b"\xff\xfe": re.compile(rb"(?:\xff\xfe|[ \t\r\n]\x00)+"),
+    b"\xfe\xff": re.compile(rb"(?:\xfe\xff|\x00[ \t\r\n])+"),
+    b"": re.compile(rb"(?:\xef\xbb\xbf|[ \t\r\n])*"),
+}
+"""Byte order mark -> what may be left out before the XML declaration: some senders leave blank lines there."""
 _HEAD_BYTES = 64 * 1024
 _BITE_BYTES = 512
 
@@ -95,6 +99,13 @@ def _parser(*events: Literal["start"]) -> etree.XMLPullParser:
         remove_comments=True,
         remove_pis=True,
     )
+
+
+def _trimmed(data: bytes) -> bytes:
+    """Return the bytes from the XML declaration or root on, after a UTF-16 byte order mark if it had one."""
+    mark, blanks = next((mark, blanks) for mark, blanks in _BEFORE_DECLARATION.items() if data.startswith(mark))
+    found = blanks.match(data)
+    return data if found is None or found.end() == len(mark) else mark + data[found.end() :]
 
 
 def _declares_a_type(data: bytes) -> bool:

@@ -1,37 +1,53 @@
-"""Exact arithmetic on figures that a document states as texts, for document_rows and billed_lines."""
+"""Exact arithmetic on figures that a document states as texts, for the readers, document_parts and document_rows."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import TypeVar
 
-from billing_recon.core.document import Adjustment, Document, DocumentKind
+from billing_recon.core.document import Adjustment
 from billing_recon.core.journal import EXACT
+from billing_recon.feeds.documents.arithmetic import decimal_of, percent_of
 
 FIGURES = (
-    "subtotal", "allowances", "charges", "tax_exclusive", "tax", "tax_inclusive", "prepaid", "rounding", "collected", "payable",
+    "subtotal", "allowances", "charges", "tax_exclusive", "tax", "tax_inclusive", "prepaid", "rounding", "collected", "withheld",
+    "payable",
 )  # fmt: skip
 """Fields of a Document that are amounts."""
 ZERO = Decimal(0)
-_FIGURE = re.compile(r"[+-]?(?:\d{1,30}(?:\.\d{0,30})?|\.\d{1,30})", re.ASCII)
+QUOTIENT = Context(prec=40)
 Figure = TypeVar("Figure", Decimal, Decimal | None)
 
 
 def figure(text: str | None) -> Decimal | None:
-    """Return a stated figure; None if the text is missing or is not a figure."""
-    return Decimal(text) if text is not None and _FIGURE.fullmatch(text) else None
+    """Return a stated figure; None if it is not stated. Raise DocumentUnreadable for a text that is not a figure."""
+    return None if text is None else decimal_of(text)
 
 
-def as_text(text: str | None, known: Decimal | None, document: Document) -> str | None:
-    """Return a figure as text, negated for a credit note; a stated text that is not a figure is returned as it is."""
-    if text is not None and figure(text) is None:
-        return text
-    if known is None:
+def adjustment(
+    *, charge: bool, amount: str | None, percent: str | None, base: str | None, reason: str | None, tax_rate: str | None
+) -> Adjustment | None:
+    """Return an allowance or charge, computed from its percentage if it states no amount; None without either.
+
+    >>> adjustment(charge=False, amount=None, percent="10", base="50.00", reason=None, tax_rate=None).amount
+    '5.0000'
+    """
+    if amount is not None:
+        return Adjustment(charge, amount, reason, tax_rate)
+    if percent is None or base is None:
         return None
-    ours = known.copy_negate() if document.kind is DocumentKind.CREDIT_NOTE and known else known
-    return f"{ours:f}"
+    return Adjustment(charge, percent_of(base, percent), reason, tax_rate, percent)
+
+
+def gross_of(quantity: str | None, unit_price: str | None, base_quantity: str | None) -> str | None:
+    """Return quantity x price / base quantity; None if it cannot be computed."""
+    if quantity is None or unit_price is None:
+        return None
+    whole, base = EXACT.multiply(decimal_of(quantity), decimal_of(unit_price)), decimal_of(base_quantity or "1")
+    if base == 1:
+        return f"{whole:f}"
+    return f"{QUOTIENT.divide(whole, base):f}" if base else None
 
 
 def rate(percent: str | None) -> str | None:

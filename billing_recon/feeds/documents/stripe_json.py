@@ -10,6 +10,7 @@
 | tax | total_taxes, total_tax_amounts, or tax | the same |
 | prepaid | pre_payment_credit_notes_amount and what the customer's balance paid (starting to ending balance) | - |
 | payable | amount_due | total |
+| marks | test, if livemode is false | the same |
 
 An earlier debt of the customer makes `prepaid` negative, because it is added to the amount due. Figures of a credit note are
 positive, as stated. Amounts that Stripe states with tax included are converted to amounts without tax.
@@ -19,17 +20,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from billing_recon.core.document import Document, DocumentKind, DocumentLine, DocumentUnreadable, TaxSubtotal
-from billing_recon.feeds.documents import arithmetic, safe_json
+from billing_recon.feeds.documents import arithmetic, effect, safe_json
 from billing_recon.feeds.documents.stripe_line import Line, Tax, credits_of, document_line, line_of, rates_of, taxes_of
 from billing_recon.feeds.documents.stripe_money import (
     Json,
     Money,
+    day_of,
     identifier,
     minor_units,
     objects,
@@ -40,13 +41,14 @@ from billing_recon.feeds.documents.stripe_money import (
 )
 
 FORM = "stripe"
-_OBJECT = re.compile(rb'"object"\s*:\s*"(?:invoice|credit_note|event|list)"')
+_OBJECT = re.compile(rb'"object"\s*:\s*"(?:invoice|credit_note|event|list|search_result)"')
+_LISTS = ("list", "search_result")
 _ZERO = Decimal(0)
 
 
 def recognise(data: bytes) -> bool:
     """Whether JSON is a Stripe object that may contain an invoice."""
-    return data[:64].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") and _OBJECT.search(data) is not None
+    return data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[") and _OBJECT.search(data) is not None
 
 
 def read(data: bytes, name: str) -> list[Document]:
@@ -56,8 +58,7 @@ def read(data: bytes, name: str) -> list[Document]:
     for number, value in enumerate(values, 1):
         for where, stated in _unwrapped(value, f"object {number}" if len(values) > 1 else ""):
             try:
-                document = _document(stated, name)
-                found.append(replace(document, findings=arithmetic.findings(document)))
+                found.append(effect.decided(_document(stated, name)))
             except DocumentUnreadable as error:
                 raise DocumentUnreadable(f"{where}: {error}" if where else str(error)) from error
     return found
@@ -69,8 +70,13 @@ def _unwrapped(value: Any, where: str) -> Iterator[tuple[str, Json]]:
     while pending:
         where, value = pending.pop(0)
         kind = value.get("object") if isinstance(value, dict) else None
-        inside = value if isinstance(value, list) else value.get("data") if kind == "list" else None
+        inside = value if isinstance(value, list) else value.get("data") if kind in _LISTS else None
         if isinstance(inside, list):
+            if isinstance(value, dict) and value.get("has_more") is True:
+                raise DocumentUnreadable(
+                    f"{where + ' ' if where else ''}it is one page of a list that has more (has_more is true): the rest would be "
+                    "missing; export all pages"
+                )
             pending[:0] = [(f"{where} [{index}]".strip(), part) for index, part in enumerate(inside)]
         elif kind == "event":
             pending.insert(0, (where, part(value, "data", "object")))
@@ -94,8 +100,11 @@ class _Figures:
 
 
 def _document(stated: Json, name: str) -> Document:
-    money = Money.of(stated)
     is_note = stated["object"] == "credit_note"
+    kind = DocumentKind.CREDIT_NOTE if is_note else DocumentKind.INVOICE
+    if stated.get("deleted") is True:
+        return Document(name, FORM, kind, identifier(stated), None, None, status="deleted")
+    money = Money.of(stated)
     listed = objects(stated, "lines")
     rates = rates_of(stated, listed)
     taxes = taxes_of(stated, rates)
@@ -106,7 +115,7 @@ def _document(stated: Json, name: str) -> Document:
     return Document(
         file=name,
         format=FORM,
-        kind=DocumentKind.CREDIT_NOTE if is_note else DocumentKind.INVOICE,
+        kind=kind,
         number=text(stated, "number"),
         issued_on=_issued_on(stated),
         currency=money.currency,
@@ -125,6 +134,8 @@ def _document(stated: Json, name: str) -> Document:
         taxes=tuple(_tax_subtotal(tax, lines, money) for tax in taxes),
         references=_references(stated) if is_note else (),
         extra=tuple((key, value) for key in ("id", "status") if (value := text(stated, key)) is not None),
+        status=text(stated, "status"),
+        marks=("test",) if stated.get("livemode") is False else (),
     )
 
 
@@ -238,14 +249,7 @@ def _issued_on(stated: Json) -> str | None:
         (stated, "created"),
         (stated, "date"),
     )
-    for holder, name in holders:
-        seconds = minor_units(holder, name)
-        if seconds is not None:
-            try:
-                return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(seconds))).date().isoformat()
-            except OverflowError as error:
-                raise DocumentUnreadable(f"{name} is {seconds}, which is not a time in seconds since 1970") from error
-    return None
+    return next((found for holder, name in holders if (found := day_of(minor_units(holder, name), name))), None)
 
 
 def _references(stated: Json) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from billing_recon.feeds.documents.arithmetic import EXACT
 from billing_recon.feeds.documents.stripe_money import (
     Json,
     Money,
+    day_of,
     decimal_text,
     identifier,
     minor_units,
@@ -113,6 +114,7 @@ def document_line(line: Line, position: int, net: Decimal, taken_off: Decimal, m
     price, base = _price(line, quantity, net + taken_off)
     tax = sum((tax.amount for tax in line.taxes), Decimal(0))
     rates = [tax.rate for tax in line.taxes]
+    start, end = (minor_units(part(line.stated, "period"), name) for name in ("start", "end"))
     return DocumentLine(
         line_no=str(position),
         description=text(line.stated, "description"),
@@ -124,6 +126,8 @@ def document_line(line: Line, position: int, net: Decimal, taken_off: Decimal, m
         adjustments=(Adjustment(charge=False, amount=money.text(taken_off) or "0"),) if taken_off else (),
         tax=money.text(tax) if line.taxes else None,
         object_id=identifier(line.stated),
+        period_start=day_of(start, "period.start"),
+        period_end=day_of(end if end is None or end == start else end - 1, "period.end"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -64,6 +65,16 @@ def minor_units(stated: Json, name: str) -> Decimal | None:
     if amount.copy_abs() > LARGEST:
         raise DocumentUnreadable(f"{name} is {quoted(value)}, which is more than any amount; ask for another export")
     return amount
+
+
+def day_of(seconds: Decimal | None, name: str) -> str | None:
+    """Return the day in UTC of an instant in seconds since 1970; None if missing."""
+    if seconds is None:
+        return None
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=int(seconds))).date().isoformat()
+    except OverflowError as error:
+        raise DocumentUnreadable(f"{name} is {seconds}, which is not a time in seconds since 1970") from error
 
 
 def needed(stated: Json, name: str) -> Decimal:

@@ -218,6 +218,10 @@ class Fields(Frozen):
     issued_on: Rule
     currency: Rule
     kind: Rule | None = None
+    type_code: Rule | None = None
+    status: Rule | None = None
+    period_start: Rule | None = None
+    period_end: Rule | None = None
     seller: Rule | None = None
     buyer: Rule | None = None
     customer: Rule | None = None
@@ -230,6 +234,7 @@ class Fields(Frozen):
     prepaid: Rule | None = None
     rounding: Rule | None = None
     collected: Rule | None = None
+    withheld: Rule | None = None
     payable: Rule | None = None
     references: Rule | None = None
 

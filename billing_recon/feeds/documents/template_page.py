@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
-from decimal import Decimal
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.document import (
@@ -15,10 +13,10 @@ from billing_recon.core.document import (
     DocumentUnreadable,
     TaxSubtotal,
 )
-from billing_recon.feeds.documents import arithmetic, html_page, pdf_text
+from billing_recon.feeds.documents import arithmetic, effect, html_page, pdf_text
 from billing_recon.feeds.documents.html_page import HtmlPage
 from billing_recon.feeds.documents.page_figures import day, figure, signed
-from billing_recon.feeds.documents.stated_figures import FIGURES
+from billing_recon.feeds.documents.stated_figures import FIGURES, gross_of
 from billing_recon.feeds.documents.table_rows import Row, rows_of
 from billing_recon.feeds.documents.template import LINE_FIGURES, Numbers, Rule, TableRule, Template
 from billing_recon.feeds.documents.template_patterns import Search
@@ -83,11 +81,11 @@ class _Reading:
             document = self._document(name)
         except DocumentUnreadable as error:
             raise DocumentUnreadable(f"template {self.template.name}: {error}") from error
-        return replace(document, findings=arithmetic.findings(document))
+        return effect.decided(document)
 
     def _document(self, name: str) -> Document:
         fields = {field: self._field(field, rule) for field, rule in self.template.fields.rules()}
-        currency = fields.get("currency")
+        currency = (fields.get("currency") or "").upper() or None
         if currency is not None and currency not in EXPONENTS:
             raise DocumentUnreadable(
                 f"currency: '{currency}' is not an ISO 4217 code; map it, for example map: {{\"$\": USD}}"
@@ -96,10 +94,15 @@ class _Reading:
         if kind not in tuple(DocumentKind):
             raise DocumentUnreadable(f"kind: '{kind}' is neither invoice nor credit_note; add it to the field's map")
         references = fields.get("references")
+        code = fields.get("type_code")
         return Document(
             file=name,
             format=self.template.form,
-            kind=DocumentKind(kind),
+            kind=effect.kind_of(code, DocumentKind(kind)),
+            type_code=code,
+            status=fields.get("status"),
+            period_start=fields.get("period_start"),
+            period_end=fields.get("period_end"),
             number=fields.get("number"),
             issued_on=fields.get("issued_on"),
             currency=currency,
@@ -115,6 +118,7 @@ class _Reading:
             prepaid=fields.get("prepaid"),
             rounding=fields.get("rounding"),
             collected=fields.get("collected"),
+            withheld=fields.get("withheld"),
             payable=fields.get("payable"),
             lines=tuple(self._lines()),
             taxes=tuple(self._taxes()),
@@ -239,7 +243,8 @@ def _line(position: str, row: Row) -> DocumentLine:
     if "charge" in row:
         adjustments.append(Adjustment(charge=True, amount=row["charge"]))
     if {"allowance_percent", "quantity", "unit_price"} <= row.keys():
-        adjustments.append(Adjustment(charge=False, amount=_percent_of(row)))
+        gross = gross_of(row["quantity"], row["unit_price"], row.get("base_quantity")) or "0"
+        adjustments.append(Adjustment(charge=False, amount=arithmetic.percent_of(gross, row["allowance_percent"])))
     return DocumentLine(
         line_no=row.get("line_no", position),
         description=row.get("description"),
@@ -252,13 +257,6 @@ def _line(position: str, row: Row) -> DocumentLine:
         tax=row.get("tax"),
         object_id=row.get("object_id"),
     )
-
-
-def _percent_of(row: Row) -> str:
-    """Return the exact amount of a discount in percent."""
-    exact = arithmetic.EXACT
-    gross = exact.multiply(Decimal(row["quantity"]), Decimal(row["unit_price"]))
-    return f"{exact.multiply(gross, Decimal(row['allowance_percent'])).scaleb(-2, exact):f}"
 
 
 def _figure(text: str, numbers: Numbers) -> str:

@@ -1,4 +1,4 @@
-"""UBL 2.1 Invoice and CreditNote (Peppol BIS 3, EN 16931, XRechnung): the element of each field of a Document."""
+"""UBL 2.1 Invoice, CreditNote and DebitNote (Peppol BIS 3, EN 16931, XRechnung): the element of each field of a Document."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from billing_recon.core.document import (
     TaxSubtotal,
 )
 from billing_recon.feeds.documents.arithmetic import total_of
-from billing_recon.feeds.documents.type_codes import kind_of
-from billing_recon.feeds.documents.xml_element import Node, iso_date
+from billing_recon.feeds.documents.effect import kind_of
+from billing_recon.feeds.documents.stated_figures import adjustment, gross_of
+from billing_recon.feeds.documents.xml_element import Node, currency_of, iso_date
 
 FORM = "ubl"
 FAMILY = "{urn:oasis:names:specification:ubl:schema:xsd:"
@@ -27,7 +28,11 @@ KINDS: dict[str, DocumentKind] = {
     "SelfBilledInvoice": DocumentKind.INVOICE,
     "CreditNote": DocumentKind.CREDIT_NOTE,
     "SelfBilledCreditNote": DocumentKind.CREDIT_NOTE,
+    "DebitNote": DocumentKind.INVOICE,
+    "ApplicationResponse": DocumentKind.OTHER,
 }
+_TOTALS = ("cac:LegalMonetaryTotal", "cac:RequestedMonetaryTotal")
+"""The second is a debit note's."""
 
 _PREFIXES = {
     "cac": "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
@@ -40,50 +45,53 @@ def read(root: etree._Element, name: str) -> Document:
     local = etree.QName(root).localname
     if local not in KINDS:
         raise DocumentUnreadable(f"a UBL {local} is neither an invoice nor a credit note; remove it from the invoices")
-    here = Node(
-        root, _PREFIXES, (root.findtext("cbc:DocumentCurrencyCode", namespaces=_PREFIXES) or "").strip() or None
-    )
+    stated = root.findtext("cbc:DocumentCurrencyCode", namespaces=_PREFIXES)
+    here = Node(root, _PREFIXES, currency_of(root, stated))
     issued = here.text("cbc:IssueDate")
-    total = here.at("cac:LegalMonetaryTotal")
+    number, issued_on = here.text("cbc:ID"), iso_date(issued) if issued else None
+    if KINDS[local] is DocumentKind.OTHER:
+        return Document(name, FORM, DocumentKind.OTHER, number, issued_on, None)
+    total = next((found for path in _TOTALS if (found := here.at(path))), None)
     if total is None:
         raise DocumentUnreadable(f"this UBL {local} has no LegalMonetaryTotal; ask the sender for the whole document")
+    code = here.text("cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode")
+    lines = tuple(_lines(here))
+    subtotal = total.money("cbc:LineExtensionAmount")
+    base = subtotal or total_of(line.amount for line in lines if line.summed and line.amount is not None)
+    taxes = _parts_and_total(here.all("cac:TaxTotal"))
     return Document(
         file=name,
         format=FORM,
-        kind=kind_of(here.text("cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode"), otherwise=KINDS[local]),
-        number=here.text("cbc:ID"),
-        issued_on=iso_date(issued) if issued else None,
+        kind=kind_of(code, otherwise=KINDS[local]),
+        number=number,
+        issued_on=issued_on,
         currency=here.currency,
         seller=_party_name(here, "cac:AccountingSupplierParty/cac:Party/"),
         buyer=_party_name(here, "cac:AccountingCustomerParty/cac:Party/"),
         customer=here.text("cac:AccountingCustomerParty/cac:Party/cac:PartyIdentification/cbc:ID"),
-        subtotal=total.money("cbc:LineExtensionAmount"),
+        subtotal=subtotal,
         allowances=total.money("cbc:AllowanceTotalAmount"),
         charges=total.money("cbc:ChargeTotalAmount"),
         tax_exclusive=total.money("cbc:TaxExclusiveAmount"),
-        tax=_tax(here),
+        tax=taxes[1],
         tax_inclusive=total.money("cbc:TaxInclusiveAmount"),
         prepaid=total.money("cbc:PrepaidAmount"),
         rounding=total.money("cbc:PayableRoundingAmount"),
         collected=_collected(here),
+        withheld=_parts_and_total(here.all("cac:WithholdingTaxTotal"))[1],
         payable=total.money("cbc:PayableAmount"),
-        lines=tuple(_lines(here)),
-        adjustments=_adjustments(here),
-        taxes=tuple(
-            TaxSubtotal(
-                base=part.money("cbc:TaxableAmount"),
-                amount=part.money("cbc:TaxAmount"),
-                rate=part.figure("cac:TaxCategory/cbc:Percent", "cbc:Percent"),
-                category=part.text("cac:TaxCategory/cbc:ID"),
-            )
-            for tax_total in _tax_totals(here)
-            for part in tax_total.all("cac:TaxSubtotal")
-        ),
+        lines=lines,
+        adjustments=_adjustments(here, base),
+        taxes=taxes[0],
         references=tuple(
             number
             for part in here.all("cac:BillingReference/cac:InvoiceDocumentReference")
             if (number := part.text("cbc:ID"))
         ),
+        type_code=code,
+        marks=("copy",) if here.is_true("cbc:CopyIndicator") else (),
+        period_start=here.date("cac:InvoicePeriod/cbc:StartDate"),
+        period_end=here.date("cac:InvoicePeriod/cbc:EndDate"),
     )
 
 
@@ -96,15 +104,27 @@ def _party_name(here: Node, party: str) -> str | None:
     )
 
 
-def _tax_totals(here: Node) -> list[Node]:
-    """Return the TaxTotals in the document's currency; that in the accounting currency (BT-111) is another figure."""
-    totals = [(total, total.at("cbc:TaxAmount")) for total in here.all("cac:TaxTotal")]
-    return [total for total, amount in totals if amount is None or amount.in_document_currency()]
+def _parts_and_total(totals: list[Node]) -> tuple[tuple[TaxSubtotal, ...], str | None]:
+    """Return the taxes by rate and their total (BT-110) in the document's currency.
 
-
-def _tax(here: Node) -> str | None:
-    """Return BT-110, or the sum of several totals (plain UBL has one per kind of tax)."""
-    return total_of(amount for total in _tax_totals(here) if (amount := total.money("cbc:TaxAmount")))
+    Totals with a breakdown add up, since plain UBL has one per kind of tax. One without restates the others, such as in the
+    accounting currency (BT-111), which may be the same currency.
+    """
+    ours = [total for total in totals if (amount := total.at("cbc:TaxAmount")) is None or amount.in_document_currency()]
+    itemised = [total for total in ours if total.at("cac:TaxSubtotal") is not None]
+    parts = tuple(
+        TaxSubtotal(
+            base=part.money("cbc:TaxableAmount"),
+            amount=part.money("cbc:TaxAmount"),
+            rate=part.figure("cac:TaxCategory/cbc:Percent", "cbc:Percent"),
+            category=part.text("cac:TaxCategory/cbc:ID"),
+        )
+        for total in itemised
+        for part in total.all("cac:TaxSubtotal")
+    )
+    amounts = [total.money("cbc:TaxAmount") for total in itemised or ours[:1]]
+    known = [stated for stated in amounts if stated is not None]
+    return parts, total_of(known) if len(known) == len(amounts) else None
 
 
 def _collected(here: Node) -> str | None:
@@ -115,24 +135,29 @@ def _collected(here: Node) -> str | None:
 
 
 def _lines(here: Node) -> Iterator[DocumentLine]:
-    for position, line in enumerate(here.all("cac:InvoiceLine") + here.all("cac:CreditNoteLine"), start=1):
+    names = ("cac:InvoiceLine", "cac:CreditNoteLine", "cac:DebitNoteLine")
+    for position, line in enumerate((line for name in names for line in here.all(name)), start=1):
         yield from _line_with_parts(line, str(position), summed=True)
 
 
 def _line_with_parts(here: Node, position: str, *, summed: bool) -> Iterator[DocumentLine]:
     """Yield a line and then its sub lines, whose amounts it already includes (XRechnung's extension)."""
+    quantity = here.figure("cbc:InvoicedQuantity", "cbc:CreditedQuantity", "cbc:DebitedQuantity")
+    price, base = here.money("cac:Price/cbc:PriceAmount"), here.figure("cac:Price/cbc:BaseQuantity")
     yield DocumentLine(
         line_no=here.text("cbc:ID") or position,
-        description=here.text("cac:Item/cbc:Name", "cac:Item/cbc:Description"),
-        quantity=here.figure("cbc:InvoicedQuantity", "cbc:CreditedQuantity"),
-        base_quantity=here.figure("cac:Price/cbc:BaseQuantity"),
-        unit_price=here.money("cac:Price/cbc:PriceAmount"),
+        description=here.text("cac:Item/cbc:Name", "cac:Item/cbc:Description", "cbc:Note"),
+        quantity=quantity,
+        base_quantity=base,
+        unit_price=price,
         amount=here.money("cbc:LineExtensionAmount"),
         tax_rate=here.figure("cac:Item/cac:ClassifiedTaxCategory/cbc:Percent"),
-        adjustments=_adjustments(here),
+        adjustments=_adjustments(here, gross_of(quantity, price, base)),
         summed=summed,
-        tax=here.money("cac:TaxTotal/cbc:TaxAmount"),
+        tax=_parts_and_total(here.all("cac:TaxTotal"))[1],
         object_id=_object_of(here),
+        period_start=here.date("cac:InvoicePeriod/cbc:StartDate"),
+        period_end=here.date("cac:InvoicePeriod/cbc:EndDate"),
     )
     for number, part in enumerate(here.all("cac:SubInvoiceLine") + here.all("cac:SubCreditNoteLine"), start=1):
         yield from _line_with_parts(part, f"{position}.{number}", summed=False)
@@ -144,15 +169,22 @@ def _object_of(here: Node) -> str | None:
     return next((r.text("cbc:ID") for r in references if r.text("cbc:DocumentTypeCode") == "130"), None)
 
 
-def _adjustments(here: Node) -> tuple[Adjustment, ...]:
-    """Return allowances and charges directly on a line or document; those under cac:Price are part of the price."""
+def _adjustments(here: Node, base: str | None) -> tuple[Adjustment, ...]:
+    """Return allowances and charges directly on a line or document; those under cac:Price are part of the price.
+
+    One with a percentage and no amount is computed, from its own base amount or else from `base`.
+    """
     return tuple(
-        Adjustment(
-            charge=(part.text("cbc:ChargeIndicator") or "").lower() in ("true", "1"),
-            amount=amount,
-            reason=part.text("cbc:AllowanceChargeReason", "cbc:AllowanceChargeReasonCode"),
-            tax_rate=part.figure("cac:TaxCategory/cbc:Percent"),
-        )
+        found
         for part in here.all("cac:AllowanceCharge")
-        if (amount := part.money("cbc:Amount"))
+        if (
+            found := adjustment(
+                charge=part.is_true("cbc:ChargeIndicator"),
+                amount=part.money("cbc:Amount"),
+                percent=part.figure("cbc:MultiplierFactorNumeric"),
+                base=part.money("cbc:BaseAmount") or base,
+                reason=part.text("cbc:AllowanceChargeReason", "cbc:AllowanceChargeReasonCode"),
+                tax_rate=part.figure("cac:TaxCategory/cbc:Percent"),
+            )
+        )
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from datetime import date
 
 from lxml import etree
@@ -75,7 +76,33 @@ class Node:
 
     def in_document_currency(self) -> bool:
         """Whether this amount is in the document's currency, or names none."""
-        return self.currency is None or self.attribute("currencyID") in (None, self.currency)
+        named = self.attribute("currencyID")
+        return self.currency is None or named is None or named.upper() == self.currency
+
+    def is_true(self, *paths: str) -> bool:
+        """Whether the indicator at the first of the paths that has one is true."""
+        return (self.text(*paths) or "").lower() in ("true", "1")
+
+    def date(self, path: str) -> str | None:
+        """Return a day of a billing period as YYYY-MM-DD; None if it is missing or is no day."""
+        for found in self.all(path):
+            for place in (*found.all("{*}DateTimeString"), *found.all("{*}DateTime"), found):
+                with suppress(DocumentUnreadable):
+                    if text := place.own_text():
+                        return iso_date(text, place.attribute("format"))
+        return None
+
+
+def currency_of(root: etree._Element, stated: str | None) -> str | None:
+    """Return the document's currency code in upper case: as stated, else the one that every amount names.
+
+    >>> currency_of(etree.fromstring('<a><b currencyID="eur">1</b><b currencyID="EUR">2</b></a>'), None)
+    'EUR'
+    """
+    if code := (stated or "").strip().upper():
+        return code
+    named = {str(found).strip().upper() for found in root.xpath("//@currencyID")}  # type: ignore[union-attr]
+    return named.pop() if len(named) == 1 else None
 
 
 def figure(text: str, field: str) -> str:

@@ -1,15 +1,13 @@
-"""Recognise and read an XML invoice with its findings. The formats are in ubl and cii."""
+"""Recognise and read an XML invoice with its findings. The formats are in ubl, cii and fatturapa."""
 
 from __future__ import annotations
-
-from dataclasses import replace
 
 from lxml import etree
 
 from billing_recon.core.document import Document, DocumentUnreadable
-from billing_recon.feeds.documents import arithmetic, cii, safe_xml, ubl
+from billing_recon.feeds.documents import cii, effect, fatturapa, safe_xml, ubl
 
-FORMS: tuple[str, ...] = (ubl.FORM, cii.FORM, cii.FORM_1)
+FORMS: tuple[str, ...] = (ubl.FORM, cii.FORM, cii.FORM_1, fatturapa.FORM)
 
 
 ENVELOPE = "{http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader}"
@@ -21,14 +19,22 @@ def recognise(data: bytes) -> str | None:
     return _form_of(safe_xml.root_tag(data, ENVELOPE))
 
 
-def read(data: bytes, name: str) -> Document:
-    """Read the document with its findings. Raise DocumentUnreadable with the cause and the next step."""
+def read(data: bytes, name: str) -> list[Document]:
+    """Read the document with its findings, or each body of a FatturaPA. Raise DocumentUnreadable with the next step."""
     root = _unwrapped(safe_xml.parse(data))
     form = _form_of(str(root.tag))
     if form is None:
-        raise DocumentUnreadable(f"its root element is {root.tag}, which is not a UBL, CII or ZUGFeRD invoice")
-    document = ubl.read(root, name) if form == ubl.FORM else cii.read(root, name)
-    return replace(document, findings=arithmetic.findings(document))
+        raise DocumentUnreadable(
+            f"its root element is {root.tag}, which is not a UBL, CII, ZUGFeRD or FatturaPA invoice"
+        )
+    match form:
+        case ubl.FORM:
+            found = [ubl.read(root, name)]
+        case fatturapa.FORM:
+            found = fatturapa.read(root, name)
+        case _:
+            found = [cii.read(root, name)]
+    return [effect.decided(document) for document in found]
 
 
 def _unwrapped(root: etree._Element) -> etree._Element:
@@ -47,6 +53,8 @@ def _form_of(tag: str | None) -> str | None:
         return None
     if tag.startswith(ubl.FAMILY):
         return ubl.FORM
+    if fatturapa.is_fatturapa(tag):
+        return fatturapa.FORM
     if tag.startswith(cii.FAMILIES):
         return cii.VOCABULARIES[tag].form if tag in cii.VOCABULARIES else cii.FORM
     return None

@@ -30,6 +30,8 @@ DOCUMENT_BYTES_MAX = 1 << 26
 """A larger file (64 MiB) is no invoice and is not read."""
 _HEAD_BYTES = 1 << 16
 _CACHED_FILES = 5_000
+_NAMED = 10
+"""Documents that a note names."""
 Read = tuple[DocumentRows, ...] | str
 """The documents of a file, or the reason why it cannot be read."""
 
@@ -39,8 +41,9 @@ def convert_documents(
 ) -> Conversion:
     """Convert documents to rows of `table`. A document that cannot be read is one broken row with the reader's message.
 
-    If several tables read the same documents, only the one that `quarantines` has a row for a broken document. Arithmetic
-    findings are reported with the invoice.
+    So is one whose effect is not known. A document that bills nothing has no row; notes count and name them. If several
+    tables read the same documents, only the one that `quarantines` has a row for a broken document, and these notes.
+    Arithmetic findings are reported with the invoice.
     """
     invoices = table == "rendered_invoices"
     columns = COLUMNS[table]
@@ -48,6 +51,7 @@ def convert_documents(
     files: list[DayFile] = []
     warnings: list[RowWarning] = []
     unread = 0
+    nothing: list[str] = []
     out = scratch / f"{table}.parquet"
     with ConvertedRowsWriter(out, columns) as target:
         for number, (path, named) in enumerate(zip(paths, _names(paths), strict=True), 1):
@@ -65,6 +69,16 @@ def convert_documents(
                 continue
             row = 0
             for document in found:
+                if document.nothing is not None:
+                    nothing.append(f"{name} ({document.number or 'without number'}: {document.nothing})")
+                    continue
+                if document.unknown is not None:
+                    unread += 1
+                    row += 1
+                    if quarantines:
+                        known = dict.fromkeys(columns) | of_file | document.header
+                        target.add(number, row, [known[column] for column in columns], broken=document.unknown)
+                    continue
                 of_file["row_document_id"] = _document_id(document, named)
                 for texts in document.of(table, feed):
                     row += 1
@@ -74,16 +88,25 @@ def convert_documents(
                     warnings += [
                         RowWarning(number, row, code, f"{name}: {sentence}") for code, sentence in document.findings
                     ]
-    notes = (
-        ()
-        if quarantines or not unread
-        else (f"{unread} document{'' if unread == 1 else 's'} cannot be read: see rendered_invoices",)
-    )
+    notes = []
+    if nothing and quarantines:
+        notes.append(_bill_nothing(nothing))
+    if unread and not quarantines:
+        notes.append(f"{unread} document{'' if unread == 1 else 's'} cannot be read: see rendered_invoices")
     return Conversion(
         tuple(files),
         _converted(out, feed, Reason.BROKEN_DOCUMENT, "'cannot be read: ' || broken"),
         tuple(warnings),
-        notes,
+        tuple(notes),
+    )
+
+
+def _bill_nothing(named: list[str]) -> str:
+    """Return a note that counts and names documents without rows."""
+    many = len(named) > 1
+    rest = f"; and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return f"{len(named)} document{'s bill' if many else ' bills'} nothing and ha{'ve' if many else 's'} no row: " + (
+        "; ".join(named[:_NAMED]) + rest
     )
 
 
@@ -156,7 +179,7 @@ def _reader(home: Path, feed: Feed) -> _Reader:
                     raise DocumentUnreadable(
                         f"it is {found or 'no electronic invoice'}, but the feed's format is {form}"
                     )
-                return (documents.read(data, name, form),)
+                return documents.read_all(data, name, form)
 
     return _Reader(key, read)
 

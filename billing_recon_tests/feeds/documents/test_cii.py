@@ -63,12 +63,15 @@ def test_a_price_without_a_net_one_is_the_gross_less_its_allowance():
     assert got.lines[0].unit_price == "3.00"
 
 
-def test_the_base_quantity_may_stand_under_the_gross_price():
+def test_a_base_quantity_belongs_to_the_price_that_it_stands_with():
     gross = "<ram:ChargeAmount>3.50</ram:ChargeAmount>"
-    based = f"{gross}<ram:BasisQuantity>5</ram:BasisQuantity>"
-    got = _read(swap(CII, (gross, based), (">10</ram:BilledQuantity>", ">50</ram:BilledQuantity>")))
-    assert got.lines[0].base_quantity == "5"
-    assert got.findings == ()
+    of_gross = _read(swap(CII, (gross, f"{gross}<ram:BasisQuantity>5</ram:BasisQuantity>")))
+    assert (of_gross.lines[0].base_quantity, of_gross.findings) == (None, ())
+    net = "<ram:ChargeAmount>3.00</ram:ChargeAmount>"
+    of_net = _read(
+        swap(CII, (net, f"{net}<ram:BasisQuantity>5</ram:BasisQuantity>"), (">10</ram:Billed", ">50</ram:Billed"))
+    )
+    assert (of_net.lines[0].base_quantity, of_net.findings) == ("5", ())
 
 
 @pytest.mark.parametrize("code", ["GROUP", "INFORMATION"])

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from billing_recon.core.document import DocumentKind, DocumentUnreadable
+from billing_recon.feeds.documents.document_rows import rows_of
 from billing_recon.feeds.documents.formats import read, recognise
 from billing_recon_tests.feeds.documents.invoices import UBL, swap
 
@@ -100,6 +101,89 @@ def test_what_is_collected_for_third_parties_is_payable_in_xrechnungs_extension_
     assert _read(extended.encode()).collected == "3.00"
     assert [f.code.value for f in _read(extended.encode()).findings] == ["PAYABLE"]
     assert _read(swap(extended, (">25.00<", ">28.00<"))).findings == ()
+
+
+def test_a_total_tax_without_a_breakdown_restates_the_tax_in_any_currency():
+    restated = '<cac:TaxTotal><cbc:TaxAmount currencyID="EUR">5.34</cbc:TaxAmount></cac:TaxTotal>'
+    got = _read(swap(UBL, ("<cac:LegalMonetaryTotal>", restated + "<cac:LegalMonetaryTotal>")))
+    assert (got.tax, len(got.taxes), got.findings) == ("5.34", 2, ())
+    alone = UBL[: UBL.index("    <cac:TaxSubtotal>")] + UBL[UBL.index("  </cac:TaxTotal>\n  <cac:Legal") :]
+    assert _read(swap(alone, ("<cac:LegalMonetaryTotal>", restated + "<cac:LegalMonetaryTotal>"))).tax == "5.34"
+
+
+def test_two_kinds_of_tax_with_a_breakdown_each_add_up():
+    kind = (
+        '<cac:TaxTotal><cbc:TaxAmount currencyID="EUR">3.00</cbc:TaxAmount><cac:TaxSubtotal>'
+        '<cbc:TaxableAmount currencyID="EUR">30.00</cbc:TaxableAmount><cbc:TaxAmount currencyID="EUR">3.00</cbc:TaxAmount>'
+        "<cac:TaxCategory><cbc:ID>S</cbc:ID><cbc:Percent>10</cbc:Percent></cac:TaxCategory></cac:TaxSubtotal></cac:TaxTotal>"
+    )
+    changes = (">35.34<", ">38.34<"), (">25.00<", ">28.00<")
+    got = _read(swap(UBL, ("<cac:LegalMonetaryTotal>", kind + "<cac:LegalMonetaryTotal>"), *changes))
+    assert (got.tax, len(got.taxes), got.findings) == ("8.34", 3, ())
+
+
+def test_tax_that_the_buyer_withholds_is_read_and_explains_the_payable():
+    withheld = '<cac:WithholdingTaxTotal><cbc:TaxAmount currencyID="EUR">3.00</cbc:TaxAmount></cac:WithholdingTaxTotal>'
+    got = _read(swap(UBL, ("<cac:LegalMonetaryTotal>", withheld + "<cac:LegalMonetaryTotal>"), (">25.00<", ">22.00<")))
+    assert (got.withheld, got.findings) == ("3.00", ())
+
+
+def test_an_allowance_with_a_percentage_and_no_amount_is_computed():
+    line = swap(
+        UBL,
+        ("<cbc:Amount currencyID=\"EUR\">2.00</cbc:Amount></cac:AllowanceCharge>\n    <cac:Item>",
+         "<cbc:MultiplierFactorNumeric>10</cbc:MultiplierFactorNumeric></cac:AllowanceCharge><cac:Item>"),
+        (">28.00<", ">27.00<"), (">31.00<", ">30.00<"), (">30.00</cbc:TaxExclusive", ">29.00</cbc:TaxExclusive"),
+    )  # fmt: skip
+    (adjustment,) = _read(line).lines[0].adjustments
+    assert (adjustment.amount, adjustment.percent) == ("3.0000", "10")
+    assert "LINE_AMOUNT" not in [finding.code.value for finding in _read(line).findings]
+    whole = "<cbc:MultiplierFactorNumeric>50</cbc:MultiplierFactorNumeric>"
+    base = '<cbc:BaseAmount currencyID="EUR">10.00</cbc:BaseAmount>'
+    got = _read(swap(UBL, ('<cbc:Amount currencyID="EUR">5.00</cbc:Amount>', whole + base)))
+    assert (got.adjustments[0].amount, got.findings) == ("5.0000", ())
+
+
+def test_currency_codes_are_read_in_any_case_and_one_named_on_every_amount_is_the_documents():
+    lower = UBL.replace('currencyID="EUR"', 'currencyID="eur"').replace(">EUR<", ">Eur<")
+    assert (_read(lower.encode()).currency, _read(lower.encode()).tax) == ("EUR", "5.34")
+    unnamed = swap(lower, ("<cbc:DocumentCurrencyCode>Eur</cbc:DocumentCurrencyCode>", ""))
+    assert _read(unnamed).currency is None, "SEK is named too"
+    assert _read(unnamed.replace(b'"SEK"', b'"EUR"')).currency == "EUR"
+
+
+def test_comments_are_no_lines_and_a_line_that_lacks_its_amount_stays_one():
+    start, end = UBL.index("  <cac:InvoiceLine>\n    <cbc:ID>2<"), UBL.index("</Invoice>")
+    for figures, summed in (
+        ("", False),
+        ("<cbc:InvoicedQuantity/><cbc:LineExtensionAmount/>", False),
+        ('<cbc:InvoicedQuantity>1</cbc:InvoicedQuantity><cbc:LineExtensionAmount currencyID="EUR">0.00</cbc:LineExtensionAmount>'
+         '<cac:Price><cbc:PriceAmount currencyID="EUR">0</cbc:PriceAmount></cac:Price>', False),
+        ('<cbc:InvoicedQuantity>2</cbc:InvoicedQuantity><cac:Price><cbc:PriceAmount currencyID="EUR">1.50</cbc:PriceAmount></cac:Price>', True),
+    ):  # fmt: skip
+        line = f"<cac:InvoiceLine><cbc:ID>2</cbc:ID><cbc:Note>As agreed</cbc:Note>{figures}</cac:InvoiceLine>"
+        got = _read((UBL[:start] + line + UBL[end:]).encode())
+        assert (got.lines[1].summed, got.lines[1].description) == (summed, "As agreed")
+
+
+def test_billing_periods_of_the_document_and_its_lines_are_read():
+    period = "<cac:InvoicePeriod><cbc:StartDate>{}</cbc:StartDate><cbc:EndDate>{}</cbc:EndDate></cac:InvoicePeriod>"
+    whole = "  <cac:BillingReference>"
+    line = '<cbc:LineExtensionAmount currencyID="EUR">28.00</cbc:LineExtensionAmount>'
+    got = _read(swap(
+        UBL, (whole, period.format("2026-02-01", "2026-02-28") + whole), (line, line + period.format("2026-01-15", "2026-02-14"))
+    ))  # fmt: skip
+    assert (got.period_start, got.period_end) == ("2026-02-01", "2026-02-28")
+    assert [(one.period_start, one.period_end) for one in got.lines] == [("2026-01-15", "2026-02-14"), (None, None)]
+    first, second, *_ = rows_of(got).billed
+    assert (first["row_period_start"], first["row_period_end"]) == ("2026-01-15", "2026-02-15")
+    assert (second["row_period_start"], second["row_period_end"]) == ("2026-02-01", "2026-03-01")
+
+
+@pytest.mark.parametrize("before", [b"\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\r\n ", b"\n\xef\xbb\xbf"])
+def test_blanks_and_a_byte_order_mark_before_the_declaration_are_no_hindrance(before: bytes):
+    assert _read(before + UBL.encode()).number == "INV-7"
+    assert _read(("\ufeff\n" + UBL.replace("UTF-8", "UTF-16")).encode("utf-16-le")).number == "INV-7"
 
 
 def test_a_date_may_carry_a_zone():

@@ -107,6 +107,77 @@ def test_a_broken_document_is_set_aside_alone_and_once(desk_of: Desks) -> None:
     assert report.message == "2 documents cannot be read: see rendered_invoices"
 
 
+COPY = "<cbc:CopyIndicator>true</cbc:CopyIndicator>"
+UNKNOWN = "<cbc:InvoiceTypeCode>999</cbc:InvoiceTypeCode>"
+
+
+def typed(text: str, element: str) -> str:
+    """The invoice with an element before its currency."""
+    return text.replace("<cbc:DocumentCurrencyCode>", f"{element}<cbc:DocumentCurrencyCode>")
+
+
+def test_documents_that_bill_nothing_are_counted_and_named_and_are_no_rows(desk_of: Desks) -> None:
+    desk = documents(desk_of)
+    put(desk, "INV-1.xml", ubl())
+    put(desk, "INV-1-copy.xml", typed(ubl(), COPY))
+    report = desk.land("rendered_invoices")
+    assert (report.rows_in, report.accepted) == (1, 1)
+    assert report.message == (
+        f"1 document bills nothing and has no row: landing/documents/{DAY}/INV-1-copy.xml "
+        "(INV-1: it is marked as a copy of a document sent before)"
+    )
+    report = desk.land("rendered_lines")
+    assert (report.accepted, report.message) == (1, ""), "it is said once"
+
+
+def test_a_day_of_documents_that_bill_nothing_is_empty(desk_of: Desks) -> None:
+    desk = documents(desk_of)
+    for number in range(12):
+        put(desk, f"INV-{number}.xml", typed(ubl(f"INV-{number}"), COPY))
+    report = desk.land("rendered_invoices")
+    assert (report.status, report.rows_in) == (LandingStatus.EMPTY, 0)
+    assert report.message.startswith("12 documents bill nothing and have no row: ")
+    assert report.message.endswith("; and 2 more")
+
+
+def test_a_document_of_an_unknown_type_is_set_aside_alone(desk_of: Desks) -> None:
+    desk = documents(desk_of)
+    put(desk, "INV-1.xml", ubl())
+    put(desk, "INV-2.xml", typed(ubl("INV-2"), UNKNOWN))
+    report = desk.land("rendered_invoices")
+    assert (report.rows_in, report.accepted, report.reasons) == (2, 1, {"BROKEN_DOCUMENT": 1})
+    assert "its type code is '999'" in desk.messages()[0]
+    assert desk.land("rendered_lines").message == "1 document cannot be read: see rendered_invoices"
+
+
+def test_what_a_document_does_is_a_column_for_mappings(desk_of: Desks) -> None:
+    columns = {"format": {"sql": "effect || ' ' || coalesce(type_code, '-')"}}
+    desk = documents(desk_of, columns=columns, where="effect <> 'credits'")
+    desk = desk_of(feeds={"rendered_invoices": desk.company.feeds["rendered_invoices"]})
+    put(desk, "CN-1.xml", ubl("CN-1", "CreditNote"))
+    put(desk, "INV-1.xml", typed(ubl(), UNKNOWN.replace("999", "384")))
+    desk.land("rendered_invoices")
+    assert desk.rows("invoice_id, format") == [("INV-1", "replaces 384")]
+
+
+def test_documents_as_the_engines_lines_show_the_same_lines_with_the_same_ids(desk_of: Desks) -> None:
+    declared = {"format": "documents"}
+    desk = desk_of(feeds=dict.fromkeys(("invoice_lines", "rendered_invoices", "rendered_lines"), declared))
+    put(desk, "INV-1.xml", ubl().replace("<cac:TaxTotal>", ALLOWANCE + "<cac:TaxTotal>"))
+    desk.land("invoice_lines")
+    billed = desk.rows("line_id, gross - discount AS net")
+    assert billed == [("1", 100), ("allowance/1", -20), ("rest", 0), ("tax", 0)]
+    desk.land("rendered_lines")
+    assert desk.rows("line_id, amount") == billed[:2]
+
+
+ALLOWANCE = (
+    "<cac:AllowanceCharge><cbc:ChargeIndicator>false</cbc:ChargeIndicator>"
+    '<cbc:Amount currencyID="EUR">20.00</cbc:Amount></cac:AllowanceCharge>'
+)
+"""It is in no total of the invoice, so the rest makes up for it in the amount payable."""
+
+
 def test_lines_alone_set_their_broken_documents_aside_themselves(desk_of: Desks) -> None:
     desk = documents(desk_of, lines=False)
     put(desk, "notes.txt", "call them back")
@@ -272,11 +343,20 @@ LINE = DocumentLine("1", quantity="2", unit_price="60", amount="100.00", adjustm
             ("129.50", "0", "0", "129.50", "119.00"),
         ),
         (stated(payable="119.00"), (None, "0", None, "119.00", "119.00")),
-        (stated(subtotal="100", tax="x", tax_inclusive="119"), ("100", "0", "x", "119", "119")),
+        (stated(subtotal="100", tax="19", tax_inclusive="120", payable="120"), ("100", "0", "19", "120", "120")),
         (stated(subtotal="100", tax="19", tax_inclusive="120", payable="121"), ("100", "0", "19", "120", "121")),
         (
             stated(kind=DocumentKind.CREDIT_NOTE, subtotal="-100", tax="0", tax_inclusive="-100", payable="-100"),
-            ("100", "0", "0", "100", "100"),
+            ("-100", "0", "0", "-100", "-100"),
+        ),
+        (
+            stated(kind=DocumentKind.CREDIT_NOTE, subtotal="100", tax="0", tax_inclusive="100", payable="100"),
+            ("-100", "0", "0", "-100", "-100"),
+        ),
+        (stated(format="ubl", payable="119.00", lines=(LINE,)), ("120.00", "20.00", "0", "100.00", "119.00")),
+        (
+            stated(allowances="5.00", tax_exclusive="95.00", tax="19.00"),
+            ("100.00", "5.00", "19.00", "114.00", "114.00"),
         ),
     ],
 )
