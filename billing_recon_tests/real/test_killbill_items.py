@@ -1,4 +1,4 @@
-"""Kill Bill's integration tests: what they expect for parts of a period, against our daily lines under its profile.
+"""Kill Bill's integration tests: what they expect for parts of a period and for usage, against our daily lines under its profile.
 
 The tests were read for the plan, its price, the account's bill cycle day and the dates of each change; these facts are below,
 the expected amounts are in the file. What is left out, and why, is in docs/quality.md.
@@ -94,6 +94,43 @@ TestUsageInArrear 731: 2399.95 year 2012-05-01
 """Test class and lines of its expected items (r: only what is given back): price of a period, its length, a day on which one
 begins."""
 
+USED = """
+TestInArrearChangeCancel 158: 0 at 1 each 2025-03-31
+TestInArrearChangeCancel 189: 10 at 1 each 2025-03-31
+TestCatalogWithEffectiveDateForExistingSubscriptions 219 230 241 253: 20 at 1.50 each 2018-01-01
+TestCatalogWithEffectiveDateForExistingSubscriptions 266 279 294: 20 at 2.50 each 2018-01-01
+TestCatalogWithEffectiveDateForExistingSubscriptions 306: 20 at 3.50 each 2018-01-01
+TestCatalogWithEffectiveDateForExistingSubscriptions2 75 86 97 109 121 134 149: 20 at 1.50 each 2018-01-01
+TestCatalogWithEffectiveDateForExistingSubscriptions2 161: 20 at 3.50 each 2018-01-01
+TestChangeUsagePlanWithDateTime 78 186: 10 at 1 each 2018-01-01
+TestChangeUsagePlanWithDateTime 91 139: 20 at 2 each 2018-01-01
+TestInArrearUsagePST 86: 0 at 2.95 bullets 2024-01-31
+TestInArrearWithCatalogVersions 123: 200 at 1.50 each 2016-04-01
+TestInArrearWithCatalogVersions 140 261 278: 100 at 1.50 each 2016-04-01
+TestInArrearWithCatalogVersions 150: 100 at 1 each 2016-04-01
+TestInArrearWithCatalogVersions 280: 0 at 2.50 each 2016-04-01
+TestInArrearWithCatalogVersions 298: 10 at 2.50 each 2016-05-09
+TestUnknownUsageUnits 249 263 282: 99 at 1 each 2012-04-01
+TestUsageInArrear 242 313 355 717: 199 at 2.95 bullets 2012-04-01
+TestUsageInArrear 268: 50 at 2.95 bullets 2012-04-01
+TestUsageInArrear 277: 300 at 2.95 bullets 2012-04-01
+TestUsageInArrear 322: 0 at 2.95 bullets 2012-04-01
+TestUsageInArrear 333 356: 350 at 2.95 bullets 2012-04-01
+TestUsagePriceOverride 106: 10 at 1.25 each 2024-11-14
+TestUsagePriceOverride 134: 20 at 2.25 each 2024-11-14
+TestWithBCDUpdate 833: 200 at 2.95 bullets 2012-04-01
+TestWithBCDUpdate 850: 0 at 2.95 bullets 2012-04-01
+TestWithBCDUpdate 867: 200 at 2.95 bullets 2012-05-05
+TestWithInvoiceOptimization 530 559: 199 at 2.95 bullets 2021-04-01
+TestWithInvoiceOptimization 540: 0 at 2.95 bullets 2021-04-01
+TestWithInvoiceOptimization 557: 350 at 2.95 bullets 2021-04-01
+TestWithInvoiceOptimization 943 992 1015: 1 at 100 each 2021-01-01
+TestWithInvoiceOptimization 970: 2 at 100 each 2021-01-01
+TestWithUsagePlugin 139: 199 at 2.95 bullets 2012-04-01
+"""
+"""Test class and lines of its usage items: units recorded in the item's days, the price of a unit or a block, a day on which a
+month begins. Bullets are sold in blocks of 100 up to 1,000."""
+
 ON = date(2026, 1, 1)
 
 
@@ -111,28 +148,40 @@ class Item:
     fixed_days: int | None
 
 
-def items(file: Path) -> Iterator[Item]:
-    facts = {}
-    for line in READ.strip().splitlines():
+def facts(text: str) -> dict[tuple[str, str], list[str]]:
+    """Test class and line -> what the test says of the item."""
+    found = {}
+    for line in text.strip().splitlines():
         where, _, terms = line.partition(": ")
         test, *lines = where.split()
-        facts |= {(test, number): terms.split() for number in lines}
+        found |= {(test, number): terms.split() for number in lines}
+    return found
+
+
+def stated(file: Path, kinds: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    """Name and row of every expected item of some kinds."""
     with file.open(newline="", encoding="utf-8") as rows:
         for number, row in enumerate(csv.DictReader(rows)):
-            test = Path(row["path"]).stem
-            given_back = row["item_type"] == "REPAIR_ADJ"
-            terms = facts.get((test, row["line"] + "r") if given_back else ()) or facts.get((test, row["line"]))
-            if terms and (given_back or row["item_type"] == "RECURRING"):
-                sign = -1 if given_back else 1
-                yield Item(
-                    f"{test} {row['line']} {number}",
-                    row["start"],
-                    row["end"],
-                    sign * Decimal(row["amount"]),
-                    *terms[:2],
-                    date.fromisoformat(terms[2]),
-                    int(terms[4]) if len(terms) > 3 else None,
-                )
+            if row["item_type"] in kinds:
+                yield f"{Path(row['path']).stem} {row['line']} {number}", row
+
+
+def items(file: Path) -> Iterator[Item]:
+    read = facts(READ)
+    for name, row in stated(file, ("RECURRING", "REPAIR_ADJ")):
+        test, line, _ = name.split()
+        given_back = row["item_type"] == "REPAIR_ADJ"
+        terms = read.get((test, line + "r") if given_back else ("", "")) or read.get((test, line))
+        if terms:
+            yield Item(
+                name,
+                row["start"],
+                row["end"],
+                (-1 if given_back else 1) * Decimal(row["amount"]),
+                *terms[:2],
+                date.fromisoformat(terms[2]),
+                int(terms[4]) if len(terms) > 3 else None,
+            )
 
 
 @pytest.mark.parametrize("fixed_days", [None, 30])
@@ -173,3 +222,41 @@ def test_parts_of_a_period_cost_what_kill_bill_expects(realdata: Path, fixed_day
     )
     found, expected = set(lines.fetchall()), {(i.name, i.start, i.end, i.amount) for i in wanted}
     assert (sorted(expected - found), sorted(found - expected)) == ([], [])
+
+
+def test_usage_of_a_period_costs_what_kill_bill_expects(realdata: Path) -> None:
+    file, read = realdata / "rating" / "killbill_expected_invoice_items_half.csv", facts(USED)
+    wanted = [(n, row, t) for n, row in stated(file, ("USAGE",)) if (t := read.get((n.split()[0], row["line"])))]
+    plans = {}
+    for _, _, (_, _, price, sold, _) in wanted:
+        terms: dict[str, object] = {"model": "per_unit", "unit_price": price}
+        if sold == "bullets":
+            tiers = [{"block_size": 100, "max_blocks": 10, "unit": price}, {"block_size": 1000, "unit": "5.95"}]
+            terms = {"model": "graduated_blocks", "tiers": tiers}
+        charge = {"charge_id": "used", "kind": "usage", "meter": "events"} | terms
+        plans[price] = {"plan_id": "p", "plan_version": price, "currency": "USD", "charges": [charge]}
+    taxes = [{"tax_region": "none", "rate": 0}]
+    company = SmallCompany(
+        load_catalog([("plans.yaml", yaml.safe_dump({"plans": list(plans.values()), "taxes": taxes}))]),
+        ON,
+        profile=Profile.model_validate({"engine": "killbill"}),
+        first_day=date(2010, 1, 1),
+        lookback_days=6000,
+    )
+    for name, row, (units, _, price, _, anchor) in wanted:
+        company.subscribes(
+            subscription_id=name,
+            plan_version=price,
+            billing_anchor=date.fromisoformat(anchor),
+            since=row["start"],
+            until=row["end"],
+        )
+        company.uses(units, row["start"], subscription=name)
+        company.billed(row["start"], observed=str(ON), subscription=name, period_end=row["end"])
+    lines = company.rated().execute(
+        "SELECT subscription_id, CAST(period_start AS VARCHAR), CAST(period_end AS VARCHAR), total FROM expected_lines"
+    )
+    found = set(lines.fetchall())
+    expected = {(n, r["start"], r["end"], Decimal(r["amount"])) for n, r, _ in wanted}
+    assert (sorted(expected - found), sorted(found - expected)) == ([], [])
+    assert len(wanted) == 56
