@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.document import (
@@ -98,7 +99,7 @@ def settlement(document: Document) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """
     inside = _inside(document)
     outside = tuple(name for name in SIGNS if getattr(document, name) is not None and name not in inside)
-    if document.payable is None:
+    if document.payable is None or "withheld" not in outside:
         return inside, outside
     for total in _inclusive(document):
         for names in (outside, tuple(name for name in outside if name != "withheld")):
@@ -268,7 +269,11 @@ def _tax_exclusive(document: Document) -> Iterator[Finding]:
     allowances or the charges are wrong.
     """
     link = _computed_exclusive(document)
-    if document.tax_exclusive is None or link is None:
+    if (
+        document.tax_exclusive is None
+        or link is None
+        or _is_close(document.tax_exclusive, link.exact, document.currency)
+    ):
         return
     wrong_total = any(_tax_inclusive(document)) and not any(_subtotal(document))
     code = FindingCode.TAX_INCLUSIVE if wrong_total else FindingCode.SUBTOTAL
@@ -347,7 +352,12 @@ def _unless_equal(
 
 def _is_close(stated: str, exact: Fraction, currency: str | None) -> bool:
     """Whether a stated figure is within half a minor unit: less is no difference in money."""
-    return abs(_exact(stated) - exact) * 2 <= Fraction(1, 10 ** EXPONENTS.get(currency or "", 2))
+    return abs(_exact(stated) - exact) <= _half_a_unit(currency)
+
+
+@lru_cache(maxsize=256)
+def _half_a_unit(currency: str | None) -> Fraction:
+    return Fraction(1, 2 * 10 ** EXPONENTS.get(currency or "", 2))
 
 
 def _net(adjustments: tuple[Adjustment, ...]) -> Fraction:

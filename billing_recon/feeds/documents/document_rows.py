@@ -281,7 +281,7 @@ def _shown(parts: tuple[Part, ...], texts: dict[int, Texts], no_line: Texts, sig
         if part.line is not None:
             of_line = texts[id(part.line)]
             own_tax = part.tax_rate is not None or bool(part.tax)
-            yield of_line if own_tax else of_line | {"row_tax": None}
+            yield of_line if own_tax else of_line | {"row_tax": None, "row_tax_rate": None}
         elif part.net is None or part.net:
             place += 1
             yield no_line | {

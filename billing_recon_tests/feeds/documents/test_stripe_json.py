@@ -356,3 +356,22 @@ def test_lines_that_are_not_all_there_are_refused() -> None:
     stated["lines"]["has_more"] = True
     with pytest.raises(DocumentUnreadable, match="only some of them"):
         only(stated)
+
+
+@pytest.mark.parametrize("kind", ["list", "search_result"])
+def test_one_page_of_a_list_that_has_more_is_refused(kind: str) -> None:
+    page = {"object": kind, "data": [invoice(line(100))], "has_more": False}
+    assert len(read(page)) == 1
+    with pytest.raises(DocumentUnreadable, match="one page of a list that has more"):
+        read(page | {"has_more": True})
+
+
+def test_the_period_of_a_line_ends_before_its_last_instant() -> None:
+    months = {"period": {"start": 1769904000, "end": 1772323200}}  # 1 February to 1 March
+    moment = {"period": {"start": 1769904000, "end": 1769904000}}
+    document = only(invoice(line(100, **months), line(200, **moment), line(300)))
+    assert [(one.period_start, one.period_end) for one in document.lines] == [
+        ("2026-02-01", "2026-02-28"),
+        ("2026-02-01", "2026-02-01"),
+        (None, None),
+    ]

@@ -326,3 +326,13 @@ def test_text_turned_against_the_page_is_left_out_and_a_turned_page_is_read() ->
             ["Item", "Amount"],
             ["Disk", "4.00"],
         ]
+
+
+def test_a_template_may_state_type_code_and_status_which_decide_what_the_page_does() -> None:
+    for field, value, effect in (
+        ("type_code", "325", "nothing"), ("type_code", "381", "credits"), ("type_code", "x", "unknown"),
+        ("status", "void", "nothing"), ("status", "paid", "bills"), ("kind", "other", "nothing"),
+    ):  # fmt: skip
+        stated = without("kind:") if field == "kind" and "\n  kind:" in TEMPLATE else TEMPLATE
+        document = by(stated.replace("fields:\n", f"fields:\n  {field}: {{value: '{value}'}}\n"))
+        assert document.effect.value == effect, (field, value)
