@@ -14,6 +14,7 @@ import typer
 from billing_recon import __version__
 from billing_recon.cli.options import MARKUP, HomeOption
 from billing_recon.core.errors import BillingReconError, CloseRefused, ConfigurationError, GateRefused
+from billing_recon.core.shown_text import visible
 
 COMMANDS: tuple[str, ...] = (
     "init",
@@ -57,7 +58,7 @@ class Commands(typer.core.TyperGroup):
         except BillingReconError as error:
             sys.stdout.flush()
             lines = str(error).splitlines() or [type(error).__name__]
-            sys.stderr.write("".join(f"error: {line}\n" for line in lines))
+            sys.stderr.write("".join(f"error: {visible(line)}\n" for line in lines))
             raise typer.Exit(exit_code_of(error)) from error
 
 

@@ -13,6 +13,7 @@ import typer
 
 from billing_recon.cli.options import HomeOption, home_path
 from billing_recon.core.errors import BillingReconError, ConfigurationError
+from billing_recon.core.shown_text import visible, visible_json
 
 if TYPE_CHECKING:
     from billing_recon.core.document import Document
@@ -160,8 +161,10 @@ def document_json(document: Document) -> dict[str, object]:
 
 
 def _put(line: dict[str, object]) -> None:
-    """Write one line and flush. Characters that UTF-8 cannot encode (half a surrogate pair, a file name's) are escaped."""
-    text = json.dumps(line, ensure_ascii=False)
+    """Write one line and flush. What UTF-8 cannot encode (half a surrogate pair, a file name's) and control characters
+    are escaped.
+    """
+    text = visible_json(json.dumps(line, ensure_ascii=False))
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace") + b"\n")
     sys.stdout.buffer.flush()
 
@@ -171,6 +174,6 @@ def _show_text(files: list[Path], order: Order) -> None:
 
     for given in files:
         for path in files_of(given):
-            shown = shown_text(path, order.value)
+            shown = visible(shown_text(path, order.value))
             sys.stdout.buffer.write(shown.encode("utf-8", "backslashreplace") + b"\n")
     sys.stdout.buffer.flush()

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from billing_recon.control import VerdictRecord
 from billing_recon.core import figures
 from billing_recon.core.errors import GateRefused
+from billing_recon.core.shown_text import visible
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.report import day_tables, stored_rows
@@ -83,12 +84,17 @@ def write_index(home: Home) -> Path:
 
 @lru_cache(maxsize=1)
 def _environment() -> jinja2.Environment:
-    """Templates, compiled once per process. Everything is escaped, since names come from files."""
+    """Templates, compiled once per process. Everything is escaped, since names come from files, and nothing hides."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+
+    def shown(value: object) -> object:
+        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = Environment(
         loader=PackageLoader("billing_recon.report"),
         autoescape=True,
+        finalize=shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -1,4 +1,7 @@
-"""Rows as CSV and as JSON lines: columns in a fixed order, amounts as exact text, the same bytes each time."""
+"""Rows as CSV and as JSON lines: columns in a fixed order, amounts as exact text, the same bytes each time.
+
+All CSV is written here: a spreadsheet runs none of its cells.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import Any
 
 from billing_recon.core.money import plain
 from billing_recon.core.schema import BREAKS, Kind
+from billing_recon.core.shown_text import inert, visible, visible_json
 
 Record = Mapping[str, Any]
 
@@ -25,12 +29,20 @@ def text(value: object, currency: str | None = None) -> str | None:
 
 
 def rows_csv(rows: Iterable[Record], names: Sequence[str]) -> str:
-    """CSV with a header. Amounts have the decimals of their row's `currency`; JSON columns are as stored."""
+    """CSV with a header. Amounts have the decimals of their row's `currency`; JSON columns are as stored.
+
+    Texts that a spreadsheet would run begin with an apostrophe; control and bidirectional characters are escaped.
+    """
     out = StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
-    writer.writerows([text(row.get(name), row.get("currency")) for name in names] for row in rows)
+    writer.writerows([_cell(row.get(name), row.get("currency")) for name in names] for row in rows)
     return out.getvalue()
+
+
+def _cell(value: object, currency: str | None) -> str | None:
+    written = text(value, currency)
+    return inert(visible(written)) if isinstance(value, str) and written is not None else written
 
 
 def rows_json(
@@ -54,7 +66,7 @@ def rows_json(
                 fields[name] = json.loads(row[name], parse_float=str, parse_int=parse_int)
         return fields
 
-    return "".join(json.dumps(record(row), ensure_ascii=ensure_ascii) + "\n" for row in rows)
+    return "".join(visible_json(json.dumps(record(row), ensure_ascii=ensure_ascii)) + "\n" for row in rows)
 
 
 def breaks_csv(rows: Iterable[Record]) -> str:

@@ -1,4 +1,4 @@
-"""Tables and lines: drawn on a terminal, plain aligned text in a pipe or a file."""
+"""Tables and lines: drawn on a terminal, plain aligned text in a pipe or a file. Control characters are escaped."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from billing_recon.core.shown_text import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -55,7 +57,7 @@ class Table:
         """Add one row; as many cells as there are columns."""
         if len(cells) != len(self.columns):
             raise ValueError(f"{len(cells)} cells for {len(self.columns)} columns in '{self.title}'")
-        self.rows.append(cells)
+        self.rows.append(tuple(visible(cell, cell=True) for cell in cells))
 
 
 def is_terminal() -> bool:
@@ -81,6 +83,7 @@ class Screen:
 
     def say(self, text: str = "", style: str = "") -> None:
         """One line of text."""
+        text = visible(text)
         if self.rich:
             self.console.print(text, style=style or None, markup=False)
         else:
@@ -88,6 +91,7 @@ class Screen:
 
     def verdict(self, verdict: str, text: str) -> None:
         """A line that begins with a verdict."""
+        text = visible(text)
         if self.rich:
             from rich.text import Text
 
@@ -105,7 +109,7 @@ class Screen:
 
     def warn(self, text: str) -> None:
         """One line to stderr: progress in a pipe, or an error."""
-        sys.stderr.write(text + "\n")
+        sys.stderr.write(visible(text) + "\n")
 
     def _draw(self, table: Table) -> None:
         from rich import box
@@ -155,7 +159,10 @@ class Screen:
 
 def table_of(rows: Iterable[Any], columns: Sequence[Col], title: str = "", *, last_is_total: bool = False) -> Table:
     """A table with one line per row, each cell as its column says."""
-    return Table(columns, [tuple(col.text(row) for col in columns) for row in rows], title, last_is_total)
+    table = Table(columns, title=title, last_is_total=last_is_total)
+    for row in rows:
+        table.add(*(col.text(row) for col in columns))
+    return table
 
 
 def plain_table(table: Table) -> str:
