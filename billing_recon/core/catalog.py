@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -82,6 +82,12 @@ class Charge(Frozen):
     subscription's own quantity, or 1 for flat. Rates are fractions: 0.013 is 1.3%. `minimum` and `maximum` are amounts of a
     whole period, whatever the model.
     """
+
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {
+        "currency": "a plan has one currency; sell it in another one as an entry of its own, with its charges and prices",
+        "plan_version": "it is the plan's, for all of its charges",
+        "tax_rate": "tax follows the subscription's tax_region; see taxes",
+    }
 
     charge_id: Name = Field(description="the charge's own name, unique in its plan; contracts refer to it")
     kind: Literal["subscription", "usage"] = Field(description="for the period itself, or for a meter's usage in it")
@@ -278,7 +284,8 @@ class Plan(Frozen):
 
 
 def _name(plan: Mapping[str, object]) -> str:
-    return f"plan '{plan.get('plan_id')}' version '{plan.get('plan_version')}'"
+    version = f" version '{plan['plan_version']}'" if "plan_version" in plan else ""
+    return f"plan '{plan.get('plan_id')}'{version}"
 
 
 def indistinct_charges(charges: Sequence[Charge]) -> Iterator[str]:

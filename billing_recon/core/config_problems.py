@@ -9,6 +9,8 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from billing_recon.core.exact import Frozen
+
 _WORDS = {
     "extra_forbidden": "is no key here",
     "missing": "is missing",
@@ -47,11 +49,13 @@ def _keys(model: type[BaseModel], at: tuple[int | str, ...], *, missing: bool) -
     if missing:
         meaning = known[key].description if key in known else None
         return f"; add it: {meaning}" if meaning else "; add it"
+    if key in owner.ELSEWHERE:
+        return f"; {owner.ELSEWHERE[key]}"
     near = difflib.get_close_matches(key.lower(), known, n=1, cutoff=0.6)
     return f"; did you mean '{near[0]}'?" if near else f"; the keys are {', '.join(known)}"
 
 
-def _model_at(model: type[BaseModel], at: tuple[int | str, ...]) -> type[BaseModel] | None:
+def _model_at(model: type[BaseModel], at: tuple[int | str, ...]) -> type[Frozen] | None:
     """The model that a position in a text is read as; None if a position does not decide it."""
     found: Any = model
     for part in at:
@@ -63,7 +67,7 @@ def _model_at(model: type[BaseModel], at: tuple[int | str, ...]) -> type[BaseMod
         else:
             found = _inner(found, (dict,))
         found = _plain(found)
-    return found if isinstance(found, type) and issubclass(found, BaseModel) else None
+    return found if isinstance(found, type) and issubclass(found, Frozen) else None
 
 
 def _inner(annotation: Any, containers: tuple[type, ...]) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -33,6 +34,9 @@ class Frozen(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    ELSEWHERE: ClassVar[Mapping[str, str]] = {}
+    """Keys that readers look for here and that belong elsewhere, each with where."""
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -52,6 +56,9 @@ class Figure:
         if isinstance(value, bool) or not isinstance(value, int | str | Decimal):
             raise ValueError('is not a figure; write a decimal number in quotes, such as "12.50"')
         if isinstance(value, str) and not _PLAIN.fullmatch(value):
+            percent = value.removesuffix("%").strip()
+            if self.kind is Kind.RATE and value.endswith("%") and _PLAIN.fullmatch(percent):
+                raise ValueError(f"'{value}' is not a figure; write the fraction \"{Decimal(percent) / 100}\"")
             raise ValueError(
                 f"'{value}' is not a figure; write digits with a point and nothing else, such as \"1234.50\""
             )

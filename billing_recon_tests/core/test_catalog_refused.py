@@ -86,7 +86,7 @@ def tiered(*tiers: dict[str, Any], model: str = "graduated") -> dict[str, Any]:
         ({"unique": "user"}, "unique has no effect on aggregation sum; remove it, or write aggregation: unique_count"),
         ({"quantitiy": "1"}, "quantitiy: is no key here; the keys are charge_id"),
         ({"unit_prize": "1"}, "unit_prize: is no key here; did you mean 'unit_price'?"),
-        ({"currency": "EUR"}, "currency: is no key here; the keys are charge_id"),
+        ({"currency": "EUR"}, "currency: is no key here; a plan has one currency; sell it in another one as an entry"),
         ({"model": "percentage", "unit_price": None, "rate": "20"}, "rate: 20 is above 1, the most that it can be"),
         (
             {"model": "package", "unit_price": None, "package_price": "1", "package_size": "-5"},
@@ -127,6 +127,7 @@ def test_a_plan_that_cannot_be_is_refused_with_its_place(plan: dict[str, Any], s
     ("tax", "says"),
     [
         ('{tax_region: DE, rate: "19"}', 'taxes[0].rate: 19 is above 1, the most that it can be; it is a fraction, so write 19% as "0.19"'),
+        ('{tax_region: DE, rate: "19%"}', "taxes[0].rate: '19%' is not a figure; write the fraction \"0.19\""),
         ('{tax_region: DE, rate: "-0.1"}', "taxes[0].rate: -0.1 is below 0"),
         ('{tax_region: DE, rate: "0.1", effective_from: 20210101}', "'20210101' is not a day between 1900 and 2199; write it as YYYY-MM-DD"),
         ('{tax_region: DE, rate: "0.1", since: 2021-01-01}', "taxes[0].since: is no key here; the keys are tax_region, rate, effective_from"),
