@@ -251,7 +251,7 @@ class Fields(Frozen):
             for wanted, right in (
                 ("a decimal number such as 12.50", name not in FIGURES or is_figure(text)),
                 (f"one of {', '.join(DocumentKind)}", name != "kind" or text in tuple(DocumentKind)),
-                ("an ISO 4217 currency", name != "currency" or text in EXPONENTS),
+                ("an ISO 4217 currency", name != "currency" or text.upper() in EXPONENTS),
                 ("a date YYYY-MM-DD", name != "issued_on" or is_iso_date(text)),
             )
             if not right

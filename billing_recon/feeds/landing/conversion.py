@@ -69,6 +69,7 @@ def convert_documents(
                 continue
             row = 0
             for document in found:
+                of_file["row_document_id"] = _document_id(document, named)
                 if document.nothing is not None:
                     nothing.append(f"{name} ({document.number or 'without number'}: {document.nothing})")
                     continue
@@ -79,7 +80,6 @@ def convert_documents(
                         known = dict.fromkeys(columns) | of_file | document.header
                         target.add(number, row, [known[column] for column in columns], broken=document.unknown)
                     continue
-                of_file["row_document_id"] = _document_id(document, named)
                 for texts in document.of(table, feed):
                     row += 1
                     known = of_file | texts
