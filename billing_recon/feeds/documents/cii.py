@@ -88,6 +88,7 @@ VOCABULARIES: dict[str, Vocabulary] = {
 }
 """Root tag -> vocabulary: all that `read` accepts."""
 
+_PERIOD = ("ram:BillingSpecifiedPeriod", "ram:StartDateTime", "ram:EndDateTime")
 UNSUMMED = ("GROUP", "GRUPPIERUNG", "INFORMATION")
 """Line status reason codes (BT-X-8; the second is ZUGFeRD 2.0's) of lines whose amount is in other lines (BR-FXEXT-CO-10)."""
 
@@ -111,6 +112,7 @@ def read(root: etree._Element, name: str) -> Document:
     rates = settlement.all("ram:ApplicableTradeTax")
     code = header.text("ram:TypeCode") or ""
     lines = tuple(_lines(transaction, words))
+    start, end = settlement.period(*_PERIOD)
     subtotal = totals.money("ram:LineTotalAmount")
     base = subtotal or total_of(line.amount for line in lines if line.summed and line.amount is not None)
     marks = {
@@ -163,8 +165,8 @@ def read(root: etree._Element, name: str) -> Document:
         totals_only=not rates and totals.at("ram:LineTotalAmount") is None,  # every level but MINIMUM has both
         type_code=code,
         marks=tuple(mark for mark, marked in marks.items() if marked),
-        period_start=settlement.date("ram:BillingSpecifiedPeriod/ram:StartDateTime"),
-        period_end=settlement.date("ram:BillingSpecifiedPeriod/ram:EndDateTime"),
+        period_start=start,
+        period_end=end,
     )
 
 
@@ -211,6 +213,7 @@ def _lines(transaction: Node, words: Vocabulary) -> Iterator[DocumentLine]:
         price, base = _price(item, f"ram:{words.line_agreement}/ram:")
         quantity = item.figure(f"ram:{words.line_delivery}/ram:BilledQuantity")
         settlement = item.at(f"ram:{words.line_settlement}") or item
+        start, end = settlement.period(*_PERIOD)
         yield DocumentLine(
             line_no=item.text(f"{about}LineID") or str(position),
             description=item.text(
@@ -227,8 +230,8 @@ def _lines(transaction: Node, words: Vocabulary) -> Iterator[DocumentLine]:
             summed=(item.text(f"{about}LineStatusReasonCode") or "").upper() not in UNSUMMED,
             tax=item.money(f"ram:{words.line_settlement}/ram:ApplicableTradeTax/ram:CalculatedAmount"),
             object_id=_object_of(settlement, words),
-            period_start=settlement.date("ram:BillingSpecifiedPeriod/ram:StartDateTime"),
-            period_end=settlement.date("ram:BillingSpecifiedPeriod/ram:EndDateTime"),
+            period_start=start,
+            period_end=end,
         )
 
 

@@ -59,6 +59,7 @@ def read(root: etree._Element, name: str) -> Document:
     subtotal = total.money("cbc:LineExtensionAmount")
     base = subtotal or total_of(line.amount for line in lines if line.summed and line.amount is not None)
     taxes = _parts_and_total(here.all("cac:TaxTotal"))
+    start, end = here.period("cac:InvoicePeriod", "cbc:StartDate", "cbc:EndDate")
     return Document(
         file=name,
         format=FORM,
@@ -90,8 +91,8 @@ def read(root: etree._Element, name: str) -> Document:
         ),
         type_code=code,
         marks=("copy",) if here.is_true("cbc:CopyIndicator") else (),
-        period_start=here.date("cac:InvoicePeriod/cbc:StartDate"),
-        period_end=here.date("cac:InvoicePeriod/cbc:EndDate"),
+        period_start=start,
+        period_end=end,
     )
 
 
@@ -144,6 +145,7 @@ def _line_with_parts(here: Node, position: str, *, summed: bool) -> Iterator[Doc
     """Yield a line and then its sub lines, whose amounts it already includes (XRechnung's extension)."""
     quantity = here.figure("cbc:InvoicedQuantity", "cbc:CreditedQuantity", "cbc:DebitedQuantity")
     price, base = here.money("cac:Price/cbc:PriceAmount"), here.figure("cac:Price/cbc:BaseQuantity")
+    start, end = here.period("cac:InvoicePeriod", "cbc:StartDate", "cbc:EndDate")
     yield DocumentLine(
         line_no=here.text("cbc:ID") or position,
         description=here.text("cac:Item/cbc:Name", "cac:Item/cbc:Description", "cbc:Note"),
@@ -156,8 +158,8 @@ def _line_with_parts(here: Node, position: str, *, summed: bool) -> Iterator[Doc
         summed=summed,
         tax=_parts_and_total(here.all("cac:TaxTotal"))[1],
         object_id=_object_of(here),
-        period_start=here.date("cac:InvoicePeriod/cbc:StartDate"),
-        period_end=here.date("cac:InvoicePeriod/cbc:EndDate"),
+        period_start=start,
+        period_end=end,
     )
     for number, part in enumerate(here.all("cac:SubInvoiceLine") + here.all("cac:SubCreditNoteLine"), start=1):
         yield from _line_with_parts(part, f"{position}.{number}", summed=False)

@@ -83,8 +83,13 @@ class Node:
         """Whether the indicator at the first of the paths that has one is true."""
         return (self.text(*paths) or "").lower() in ("true", "1")
 
+    def period(self, path: str, start: str, end: str) -> tuple[str | None, str | None]:
+        """Return the first and last day of the billing period at the path."""
+        found = self.at(path)
+        return (None, None) if found is None else (found.date(start), found.date(end))
+
     def date(self, path: str) -> str | None:
-        """Return a day of a billing period as YYYY-MM-DD; None if it is missing or is no day."""
+        """Return a day as YYYY-MM-DD; None if it is missing or is no day."""
         for found in self.all(path):
             for place in (*found.all("{*}DateTimeString"), *found.all("{*}DateTime"), found):
                 with suppress(DocumentUnreadable):

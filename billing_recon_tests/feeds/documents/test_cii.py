@@ -141,3 +141,24 @@ def test_an_order_and_an_unknown_version_are_refused_by_name():
 def test_an_invoice_without_its_totals_is_refused():
     with pytest.raises(DocumentUnreadable, match="lacks its ExchangedDocument or its SpecifiedTradeSettlement"):
         _read(CII.replace("HeaderMonetarySummation", "HeaderSummation"))
+
+
+def test_billing_periods_of_the_document_and_its_lines_are_read():
+    day = '<ram:{0}><udt:DateTimeString format="102">{1}</udt:DateTimeString></ram:{0}>'
+    period = "<ram:BillingSpecifiedPeriod>{}{}</ram:BillingSpecifiedPeriod>"
+    whole = period.format(day.format("StartDateTime", "20260201"), day.format("EndDateTime", "20260228"))
+    of_line = period.format(day.format("StartDateTime", "20260115"), "")
+    totals = "<ram:SpecifiedTradeSettlementHeaderMonetarySummation>"
+    line = "<ram:SpecifiedTradeSettlementLineMonetarySummation><ram:LineTotalAmount>28.00"
+    got = _read(swap(CII, (totals, whole + totals), (line, of_line + line)))
+    assert (got.period_start, got.period_end) == ("2026-02-01", "2026-02-28")
+    assert [(one.period_start, one.period_end) for one in got.lines] == [("2026-01-15", None), (None, None)]
+
+
+def test_an_allowance_with_a_percentage_and_no_amount_is_computed():
+    stated = "<ram:ActualAmount>5.00</ram:ActualAmount>"
+    percent = "<ram:CalculationPercent>50</ram:CalculationPercent><ram:BasisAmount>10.00</ram:BasisAmount>"
+    got = _read(swap(CII, (stated, percent)))
+    assert ((got.adjustments[0].amount, got.adjustments[0].percent), got.findings) == (("5.0000", "50"), ())
+    no_base = _read(swap(CII, (stated, "<ram:CalculationPercent>10</ram:CalculationPercent>")))
+    assert no_base.adjustments[0].amount == "3.1000", "of the subtotal"
