@@ -16,16 +16,26 @@ FRAGMENTS: tuple[str, ...] = (
     "CREATE MACRO charge_family(kind) AS CASE WHEN kind = 'proration' THEN 'subscription' ELSE kind END",
     # How much two figures that differ (or of which one is missing) count towards the unlikeness of two lines.
     "CREATE MACRO apart(one, other, weight) AS CASE WHEN one = other THEN 0 ELSE weight END",
-    # Whether the larger figures are the smaller ones times 10, 100 or 1000, in total and gross (scaling down cannot overflow).
-    "CREATE MACRO times_ten(total, gross, larger_total, larger_gross) AS "
+    # Whether the larger figures are the smaller ones times 100 or 1000, in gross and total. Either side may have been settled after
+    # it was scaled: then a gross of ten minor units or more is off by less than one, and a total by that of its tax as well.
+    # Scaling down cannot overflow.
+    "CREATE MACRO times_hundred(total, gross, larger_total, larger_gross, unit) AS list_bool_or(list_transform("
+    "[CAST(0.01 AS rate), CAST(0.001 AS rate)], LAMBDA part: "
+    "abs(total - apply_rate(larger_total, part)) < unit + unit AND (gross = apply_rate(larger_gross, part) "
+    "OR (abs(gross - apply_rate(larger_gross, part)) < unit AND apply_rate(abs(gross), 0.1) >= unit))))",
+    # The same times 10, 100 or 1000; 10 only to the cent, since figures that differ so little may do so by chance.
+    "CREATE MACRO times_ten(total, gross, larger_total, larger_gross, unit) AS "
     "(total = apply_rate(larger_total, 0.1) AND gross = apply_rate(larger_gross, 0.1)) "
-    "OR (total = apply_rate(larger_total, 0.01) AND gross = apply_rate(larger_gross, 0.01)) "
-    "OR (total = apply_rate(larger_total, 0.001) AND gross = apply_rate(larger_gross, 0.001))",
-    # The reason code of a settled figure that is not what settling `exact` gives: ROUNDING where it is settled in another way,
-    # MINOR_UNIT where it is not settled at all, `otherwise` where it is another figure.
+    "OR times_hundred(total, gross, larger_total, larger_gross, unit)",
+    # The reason code of a settled figure that is not what settling `exact` gives: ROUNDING where it is settled in another way, or
+    # at fewer decimals (two where the currency has more, none where it has two); MINOR_UNIT where it is not settled at all,
+    # `otherwise` where it is another figure.
     "CREATE MACRO settling_code(exact, settled, decimals, otherwise) AS "
-    "CASE WHEN coalesce(abs(exact - settled) >= minor_unit(decimals), true) THEN otherwise "
-    "WHEN settled % minor_unit(decimals) = 0 THEN 'ROUNDING' ELSE 'MINOR_UNIT' END",
+    "CASE WHEN coalesce(abs(exact - settled) < minor_unit(decimals), false) "
+    "THEN CASE WHEN settled % minor_unit(decimals) = 0 THEN 'ROUNDING' ELSE 'MINOR_UNIT' END "
+    "WHEN decimals > 2 AND settled % minor_unit(2) = 0 AND abs(exact - settled) < minor_unit(2) THEN 'ROUNDING' "
+    "WHEN decimals = 2 AND settled <> 0 AND settled % minor_unit(0) = 0 "
+    "AND abs(exact - settled) + abs(exact - settled) <= minor_unit(0) THEN 'ROUNDING' ELSE otherwise END",
     # What a line that only takes off is: the most that an invoice may come to, or a coupon.
     "CREATE MACRO deduction_code(meter) AS CASE WHEN meter IN ('cap', 'maximum') THEN 'CAP' ELSE 'DISCOUNT_VALUE' END",
     # Minimums, discounts and credits are computed from the lines before them, in this order; charges come first.

@@ -28,5 +28,9 @@ SENTENCES: Mapping[str, Sentence] = {
         _BILLED + " and only {paid:money} of what was paid is left: {returned:money} was refunded or charged back."
     ),
     "payment_duplicate": words(_BILLED + " and was paid {payments} times, {paid:money} in total: {delta:signed}."),
+    "payment_unit": words(
+        _BILLED + " and paid with {paid:money}, a hundred or a thousand times too much or too little: {delta:signed}. "
+        "The payment is not in the currency's unit."
+    ),
     "payment_amount": words(_BILLED + " and paid with {paid:money}: {delta:signed}."),
 }

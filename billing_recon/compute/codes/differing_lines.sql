@@ -45,8 +45,8 @@ SELECT
     coalesce(
         expected.currency = billed.currency AND billed.total <> expected.total
         AND coalesce(billed.quantity = expected.quantity, true) AND (
-            times_ten(expected.total, expected.gross, billed.total, billed.gross)
-            OR times_ten(billed.total, billed.gross, expected.total, expected.gross) OR (
+            times_ten(expected.total, expected.gross, billed.total, billed.gross, minor_unit(expected.decimals))
+            OR times_ten(billed.total, billed.gross, expected.total, expected.gross, minor_unit(expected.decimals)) OR (
                 abs(billed.total - expected.total) < minor_unit(expected.decimals) AND (
                     billed.gross % minor_unit(expected.decimals) <> 0
                     OR billed.tax % minor_unit(expected.decimals) <> 0

@@ -36,6 +36,7 @@ SELECT
         WHEN placed.code = 'REVERSAL_NOT_PROPAGATED' THEN 'payment_for_void_invoice'
         WHEN placed.code = 'REFUND_DISPUTE' THEN 'payment_returned'
         WHEN placed.code = 'PAYMENT_DUPLICATE' THEN 'payment_duplicate'
+        WHEN placed.code = 'MINOR_UNIT' THEN 'payment_unit'
         ELSE 'payment_amount'
     END AS sentence,
     to_json(struct_pack(

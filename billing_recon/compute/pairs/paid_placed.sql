@@ -3,7 +3,7 @@
 -- can be compared. An invoice with quarantined engine rows waits for them. `paid`: with the fees that a provider kept,
 -- if they are exactly what is missing. `paid_again`: one of two payments equals the invoice, and the other is nearer to
 -- it than to 0.
--- inputs: invoice_money, engine_invoices, payments, payment_matches, set_aside, run_params
+-- inputs: invoice_money, engine_invoices, payments, payment_matches, set_aside, currencies, run_params
 WITH sides AS (
     SELECT
         coalesce(billed.invoice_id, money.invoice_id) AS invoice_id,
@@ -101,9 +101,14 @@ SELECT
                 coalesce(list_contains(dated.extras, dated.off), false)
                 OR coalesce(list_contains(dated.amounts, dated.off), false) OR dated.paid_again
             ) THEN 'PAYMENT_DUPLICATE'
+        WHEN dated.payments = 1 AND dated.billed <> 0 AND dated.paid <> 0 AND (
+                times_hundred(dated.billed, dated.billed, dated.paid, dated.paid, minor_unit(money.decimals))
+                OR times_hundred(dated.paid, dated.paid, dated.billed, dated.billed, minor_unit(money.decimals))
+            ) THEN 'MINOR_UNIT'
         ELSE 'PAYMENT_AMOUNT'
     END AS code
 FROM dated
 LEFT JOIN quarantined AS held ON held.invoice_id = dated.invoice_id
+LEFT JOIN currencies AS money ON money.currency = dated.currency
 WHERE dated.decided_on = dated.day OR (dated.decided_on < dated.day AND dated.changed_on = dated.day)
     OR ((dated.decided_on > dated.day OR dated.decided_on IS NULL) AND dated.billed > 0 AND dated.state = 'issued')
