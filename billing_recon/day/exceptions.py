@@ -70,7 +70,6 @@ class ExceptionRow:
 def exceptions(home: Home, first: date, last: date, as_of: date) -> list[ExceptionRow]:
     """The breaks of some days with the decisions about them, oldest first, then largest first."""
     decisions = home.control.break_decisions(first, last)
-    standing, who = resolutions(decisions), assignees(decisions)
     names = BREAKS.names
     with scratch() as con:
         found = con.execute(
@@ -78,6 +77,8 @@ def exceptions(home: Home, first: date, last: date, as_of: date) -> list[Excepti
             "ORDER BY day, currency NULLS LAST, abs(delta) DESC, break_id"
         ).fetchall()
     rows = [dict(zip(names, row, strict=True)) for row in found]
+    decisions = followed(decisions, rows)
+    standing, who = resolutions(decisions), assignees(decisions)
     here = [
         ExceptionRow(row, (as_of - row["day"]).days, who.get(row["break_id"], ""), standing.get(row["break_id"]))
         for row in rows
@@ -90,6 +91,22 @@ def exceptions(home: Home, first: date, last: date, as_of: date) -> list[Excepti
         if key not in known
     ]
     return [*here, *sorted(gone, key=lambda e: (e.day, e.row["break_id"]))]
+
+
+def followed(decisions: Sequence[BreakDecision], rows: Sequence[dict[str, Any]]) -> list[BreakDecision]:
+    """The decisions, those about an id of an earlier version under the id that the same difference has now."""
+    known = {row["break_id"] for row in rows}
+    now = {}
+    for row in rows:
+        former = json.loads(row["evidence"] or "{}").get("former_id")
+        if former:
+            now[former, row["day"], row["delta"], row["currency"]] = row["break_id"]
+    return [
+        one
+        if one.break_id in known
+        else replace(one, break_id=now.get((one.break_id, one.day, one.delta, one.currency), one.break_id))
+        for one in decisions
+    ]
 
 
 def _came(decision: BreakDecision) -> dict[str, Any]:

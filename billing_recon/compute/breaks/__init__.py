@@ -18,6 +18,6 @@ EXPLAINED: tuple[Relation, ...] = load(__package__, "breaks")
 """`breaks`: `reported` with the explanations that `explain` writes of it."""
 
 FOUND_IN, ASSESSED_IN = (
-    tuple(name for name in relation.inputs if name != "pairs_compared") for relation in RELATIONS[:2]
+    tuple(name for name in relation.inputs if name.endswith(("_findings", "_assessed"))) for relation in RELATIONS[:2]
 )
 """The relations in which the pairs hand in their findings, and their assessed items."""

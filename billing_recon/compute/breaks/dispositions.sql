@@ -1,11 +1,27 @@
 -- Breaks with a disposition or grounds for one: a person's decision first, then an expected change, then a tolerance. A
 -- decision holds for the difference that it was made about; if the figure has changed since, the break is open again.
--- `disposed_by`: the grounds as JSON, for the evidence of the break.
+-- One about the id that the break had in an earlier version (`former_id`) follows it. `disposed_by`: the grounds as
+-- JSON, for the evidence of the break.
 -- inputs: findings, expected_changes_met, tolerances_met, break_decisions, currencies
 -- rows from: expected_changes_met; tolerances_met; break_decisions
-WITH standing AS (
-    SELECT decision.break_id
+WITH own AS (
+    SELECT finding.break_id, decision.* EXCLUDE (break_id)
     FROM break_decisions AS decision
+    JOIN findings AS finding ON finding.break_id = decision.break_id
+),
+decided AS (
+    SELECT * FROM own
+    UNION ALL
+    SELECT finding.break_id, decision.* EXCLUDE (break_id)
+    FROM break_decisions AS decision
+    JOIN findings AS finding
+        ON finding.former_id = decision.break_id AND finding.delta = decision.delta
+            AND finding.currency IS NOT DISTINCT FROM decision.currency
+    ANTI JOIN own ON own.break_id = finding.break_id
+),
+standing AS (
+    SELECT decision.break_id
+    FROM decided AS decision
     SEMI JOIN findings AS finding
         ON finding.break_id = decision.break_id AND finding.delta = decision.delta
             AND finding.currency IS NOT DISTINCT FROM decision.currency
@@ -39,7 +55,7 @@ SELECT
         END
     ) AS disposed_by
 FROM findings AS finding
-LEFT JOIN break_decisions AS decision ON decision.break_id = finding.break_id
+LEFT JOIN decided AS decision ON decision.break_id = finding.break_id
 LEFT JOIN standing ON standing.break_id = finding.break_id
 LEFT JOIN expected_changes_met AS change ON change.break_id = finding.break_id
 LEFT JOIN tolerances_met AS tolerance ON tolerance.break_id = finding.break_id

@@ -96,7 +96,9 @@ SELECT
             coalesce(journal.customer_id, share.customer_id)
     END
         AS customer_id,
-    journal.posted_on, journal.known_on,
+    journal.posted_on, CASE
+        WHEN share.kind IS NULL THEN journal.known_on ELSE CAST(journal.known_on + params.ledger_lag_days AS DATE)
+    END AS known_on,
     CASE
         WHEN share.kind IS NULL THEN journal.changed_on
         ELSE greatest(journal.changed_on, CAST(journal.known_on + params.ledger_lag_days AS DATE))

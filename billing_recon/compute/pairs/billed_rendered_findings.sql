@@ -11,7 +11,8 @@ SELECT
     END AS code,
     document.invoice_id, document.customer_id, document.subscription_id, document.currency, document.cohort,
     'control' AS variant, document.billed, document.rendered, document.payable_delta AS delta,
-    coalesce(document.document_id, '') || '|' || document.currency AS identity, false AS compared,
+    coalesce(document.document_id, '') || '|' || document.currency AS identity,
+    document.again, false AS compared,
     CASE
         WHEN document.status = 'currency' AND document.document_id IS NULL THEN 'document_in_other_currency'
         WHEN document.status = 'currency' THEN 'document_in_unbilled_currency'
@@ -57,7 +58,7 @@ SELECT
     'billed_rendered' AS pair, 'line' AS level, 'RENDER_VALUE' AS code, line.invoice_id, line.line_id,
     line.customer_id, line.subscription_id, line.currency, line.cohort, 'control' AS variant,
     line.billed_total AS billed, coalesce(line.billed_total, 0) + line.delta AS rendered, line.delta,
-    line.document_id AS identity, line.is_billed AND line.is_rendered AS compared,
+    line.document_id AS identity, placed.again, line.is_billed AND line.is_rendered AS compared,
     CASE
         WHEN NOT line.is_rendered THEN 'document_line_missing' WHEN NOT line.is_billed THEN 'document_line_unknown'
         WHEN line.amount_delta = 0 THEN 'document_line_tax' ELSE 'document_line_amount'
@@ -73,11 +74,13 @@ SELECT
     END AS sources,
     json_object('document_id', line.document_id) AS evidence
 FROM rendered_differences AS line
+LEFT JOIN rendered_placed AS placed
+    ON placed.document_id = line.document_id AND placed.invoice_id = line.invoice_id AND placed.currency = line.currency
 UNION ALL BY NAME
 SELECT
     'billed_rendered' AS pair, 'invoice' AS level, 'RENDER_VALUE' AS code, header.invoice_id, header.customer_id,
     header.subscription_id, header.currency, header.cohort, 'control' AS variant, header.billed, header.rendered,
-    header.delta, header.document_id AS identity, true AS compared,
+    header.delta, header.document_id AS identity, header.again, true AS compared,
     CASE
         WHEN header.other_customer IS NOT NULL AND header.delta = 0 THEN 'document_customer'
         WHEN header.other_customer IS NOT NULL THEN 'document_customer_and_amount'

@@ -59,7 +59,7 @@ SELECT
     placed.booked, placed.delta,
     placed.currency
     || CASE WHEN placed.is_rest OR placed.code = 'KEY_UNMAPPED' THEN '|' || placed.journal_id ELSE '' END AS identity,
-    placed.status = 'compared' AND placed.code <> 'LEDGER_DUPLICATE' AS compared,
+    placed.again, placed.status = 'compared' AND placed.code <> 'LEDGER_DUPLICATE' AS compared,
     CASE
         WHEN placed.code = 'CURRENCY_FX' AND placed.booked IS NULL THEN 'booked_in_other_currency'
         WHEN placed.code = 'CURRENCY_FX' THEN 'booked_in_unbilled_currency'
@@ -114,7 +114,7 @@ SELECT
     CASE WHEN placed.booked IS NULL THEN 'CURRENCY_FX' ELSE 'LEDGER_AMOUNT' END AS code, placed.invoice_id,
     placed.customer_id, placed.currency, 'all' AS cohort, 'control' AS variant, placed.rendered, placed.booked,
     coalesce(placed.booked, 0) - placed.rendered AS delta, placed.currency AS identity,
-    placed.booked IS NOT NULL AS compared,
+    placed.again, placed.booked IS NOT NULL AS compared,
     CASE WHEN placed.booked IS NULL THEN 'unbilled_in_other_currency' ELSE 'unbilled_amount' END AS sentence,
     to_json(struct_pack(document_id := placed.document_id, booked_currency := placed.booked_currency)) AS facts,
     'ledger_entries' AS layer, cited.sources,

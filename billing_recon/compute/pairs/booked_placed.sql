@@ -21,11 +21,11 @@ WITH billed AS (
     FROM engine_invoices SEMI JOIN (SELECT invoice_id FROM booked_ties WHERE NOT tied) AS untied USING (invoice_id)
 ),
 crossed AS (
-    SELECT invoice_id, max(changed_on) AS changed_on
+    SELECT invoice_id, max(known_on) AS known_on, max(changed_on) AS changed_on
     FROM (
-        SELECT invoice_id, currency, changed_on FROM billed SEMI JOIN booked_invoices USING (invoice_id)
+        SELECT invoice_id, currency, known_on, changed_on FROM billed SEMI JOIN booked_invoices USING (invoice_id)
         UNION ALL
-        SELECT invoice_id, currency, changed_on FROM booked_invoices SEMI JOIN billed USING (invoice_id)
+        SELECT invoice_id, currency, known_on, changed_on FROM booked_invoices SEMI JOIN billed USING (invoice_id)
     ) AS both_sides
     GROUP BY invoice_id HAVING min(currency) <> max(currency)
 ),
@@ -46,6 +46,11 @@ sides AS (
         CASE WHEN billed.state = 'void' THEN booked.ar
             ELSE CAST(coalesce(booked.ar, 0) - coalesce(billed.total, 0) AS amount)
         END AS delta,
+        CASE
+            WHEN billed.state = 'void' THEN CAST(billed.changed_on + params.ledger_lag_days AS DATE)
+            WHEN billed.invoice_id IS NULL OR booked.invoice_id IS NULL THEN crossed.known_on
+            ELSE booked.known_on
+        END AS compared_on,
         CASE
             WHEN booked.changed_on > params.day THEN 'pending'
             WHEN billed.state = 'void' AND CAST(billed.changed_on + params.ledger_lag_days AS DATE) > params.day
@@ -90,6 +95,7 @@ SELECT
     side.net, side.tax, side.credit, side.billed, side.booked, side.revenue, side.booked_tax, side.booked_credits,
     side.unbalanced, side.journals, side.posted_on, side.journal_id, side.other_customer, side.delta,
     coalesce(side.is_rest AND side.billed IS NULL, false) AS is_rest, side.repeats,
+    CASE WHEN side.compared_on < params.day THEN params.day END AS again,
     CASE WHEN (quarantined.by_engine AND side.delta <> 0) OR waiting.invoice_id IS NOT NULL THEN 'pending'
         ELSE side.status
     END AS status,

@@ -23,7 +23,7 @@ SELECT
         AS invoice_id,
     placed.cohort, 'control' AS variant, placed.billed, placed.paid, placed.off AS delta, 'payments' AS layer,
     placed.currency || CASE WHEN placed.has_left THEN '' ELSE '|' || placed.payment_id END AS identity,
-    placed.has_left AND placed.has_right AND placed.code <> 'PAYMENT_DUPLICATE' AS compared,
+    placed.again, placed.has_left AND placed.has_right AND placed.code <> 'PAYMENT_DUPLICATE' AS compared,
     CASE WHEN placed.code = 'CURRENCY_FX' AND placed.has_left THEN 'paid_in_another_currency'
         WHEN placed.code = 'CURRENCY_FX' THEN 'billed_in_another_currency'
         WHEN placed.code = 'RECORD_QUARANTINED' THEN 'payment_quarantined'

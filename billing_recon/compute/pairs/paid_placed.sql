@@ -59,6 +59,7 @@ dated AS (
             WHEN side.has_left AND coalesce(side.attempts, 0) = 0
                 THEN CAST(side.billed_on + params.payment_terms_days AS DATE)
         END AS decided_on,
+        CAST(side.known_on + params.payment_settle_days AS DATE) AS settled_on,
         greatest(side.changed_on, CASE WHEN side.known_on IS NOT NULL THEN side.rebilled_on END) AS changed_on
     FROM sides AS side
     CROSS JOIN run_params AS params
@@ -82,7 +83,7 @@ SELECT
     dated.state,
     dated.issued_on,
     dated.billed, dated.paid, dated.returned, dated.payments, dated.attempts, dated.payment_id, dated.other_customer,
-    dated.off, dated.has_left, dated.has_right,
+    dated.off, dated.has_left, dated.has_right, CASE WHEN dated.settled_on < dated.day THEN dated.day END AS again,
     CASE WHEN dated.decided_on > dated.day OR dated.decided_on IS NULL OR (dated.off <> 0 AND held.billed_rows)
             THEN 'pending'
         ELSE 'compared'

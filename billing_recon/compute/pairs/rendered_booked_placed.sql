@@ -11,15 +11,18 @@ WITH document AS (
     WHERE document.place = 1
 ),
 booked AS (
-    SELECT invoice_id, currency, ar, journal_id, changed_on FROM booked_invoices SEMI JOIN document USING (invoice_id)
+    SELECT invoice_id, currency, ar, journal_id, known_on, changed_on
+    FROM booked_invoices SEMI JOIN document USING (invoice_id)
 )
 SELECT
     document.invoice_id, document.currency, document.document_id, document.customer_id, document.payable AS rendered,
-    booked.ar AS booked, booked.journal_id, ledger.currency AS booked_currency
+    booked.ar AS booked, booked.journal_id, ledger.currency AS booked_currency,
+    CASE WHEN greatest(ledger.known_on, document.known_on) < params.day THEN params.day END AS again
 FROM document
 CROSS JOIN run_params AS params
 JOIN (
-    SELECT invoice_id, max(currency) AS currency, max(changed_on) AS changed_on FROM booked GROUP BY invoice_id
+    SELECT invoice_id, max(currency) AS currency, min(known_on) AS known_on, max(changed_on) AS changed_on
+    FROM booked GROUP BY invoice_id
 ) AS ledger
     ON ledger.invoice_id = document.invoice_id AND greatest(ledger.changed_on, document.known_on) = params.day
 LEFT JOIN booked ON booked.invoice_id = document.invoice_id AND booked.currency = document.currency

@@ -6,7 +6,7 @@ SELECT
     document.invoice_id, document.currency, document.document_id, document.customer_id, document.subscription_id,
     document.cohort, document.billed, document.billed_total, document.rendered, document.rendered_total,
     document.subtotal_delta, document.discount_delta, document.tax_delta, document.other_customer,
-    document.source_file, document.source_row, line.document_id IS NOT NULL AS has_lines,
+    document.source_file, document.source_row, document.again, line.document_id IS NOT NULL AS has_lines,
     CAST(CASE WHEN line.document_id IS NULL AND document.payable_delta = 0 THEN document.total_delta
         ELSE document.payable_delta - coalesce(line.delta, 0)
     END AS amount) AS delta

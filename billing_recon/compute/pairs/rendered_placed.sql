@@ -21,11 +21,11 @@ document AS (
     FROM documents SEMI JOIN untied USING (invoice_id) WHERE place = 1
 ),
 crossed AS (
-    SELECT invoice_id, max(changed_on) AS changed_on
+    SELECT invoice_id, max(known_on) AS known_on, max(changed_on) AS changed_on
     FROM (
-        SELECT invoice_id, currency, changed_on FROM billed SEMI JOIN document USING (invoice_id)
+        SELECT invoice_id, currency, known_on, changed_on FROM billed SEMI JOIN document USING (invoice_id)
         UNION ALL
-        SELECT invoice_id, currency, known_on AS changed_on FROM document SEMI JOIN billed USING (invoice_id)
+        SELECT invoice_id, currency, known_on, known_on AS changed_on FROM document SEMI JOIN billed USING (invoice_id)
     ) AS both_sides
     GROUP BY invoice_id HAVING min(currency) <> max(currency)
 ),
@@ -53,6 +53,10 @@ sides AS (
         CASE WHEN document.customer_id <> billed.customer_id THEN document.customer_id END AS other_customer,
         document.source_file, document.source_row,
         CASE
+            WHEN billed.invoice_id IS NULL OR document.invoice_id IS NULL THEN crossed.known_on
+            ELSE document.known_on
+        END AS compared_on,
+        CASE
             WHEN billed.invoice_id IS NOT NULL AND document.invoice_id IS NOT NULL THEN 'compared'
             WHEN crossed.invoice_id IS NOT NULL THEN CASE WHEN crossed.changed_on = params.day THEN 'currency' END
             WHEN CAST(coalesce(billed.known_on, document.known_on) + params.render_lag_days AS DATE) > params.day
@@ -74,7 +78,9 @@ SELECT
     sides.subtotal_delta, sides.discount_delta, sides.tax_delta, sides.other_customer, sides.source_file,
     sides.source_row,
     CASE WHEN quarantined.by_engine AND sides.payable_delta <> 0 THEN 'pending' ELSE sides.status END AS status,
-    coalesce(quarantined.by_document AND sides.status = 'missing', false) AS document_quarantined
+    coalesce(quarantined.by_document AND sides.status = 'missing', false) AS document_quarantined,
+    CASE WHEN sides.compared_on < params.day THEN params.day END AS again
 FROM sides
+CROSS JOIN run_params AS params
 LEFT JOIN quarantined ON quarantined.invoice_id = sides.invoice_id
 WHERE sides.status IS NOT NULL AND sides.state = 'issued'

@@ -27,6 +27,7 @@ FINDING: dict[str, str] = {
     "delta": AMOUNT,
     "stages": STAGES,
     "identity": "VARCHAR",
+    "again": "DATE",
     "compared": "BOOLEAN",
     "sentence": "VARCHAR",
     "facts": "JSON",
@@ -36,7 +37,9 @@ FINDING: dict[str, str] = {
 }
 """Column -> type of a pair's findings.
 
-`identity`: what the break's id needs beyond the ids in the other columns, never the day and never an amount. `stages`: parts
+`identity`: what the break's id needs beyond the ids in the other columns, never the day and never an amount. `again`: the day, if
+the second layer had the item before (expected_billed leaves it empty): if the first had it too, it was compared before, and this is
+a break of its own. `stages`: parts
 of the delta by code, empty for one part of the finding's own code. `compared`: both layers have the item, so that a
 tolerance may apply. `sentence`: which sentence of `explain` states the finding, with the figures in `facts`
 (to_json of a struct, amounts exact). `layer`: the table at fault. `evidence`: what the break keeps as evidence, an object.
