@@ -42,7 +42,7 @@ _HEADER, _BODY = "{*}FatturaElettronicaHeader", "{*}FatturaElettronicaBody"
 def is_fatturapa(tag: str) -> bool:
     """Whether a root tag in Clark notation is FatturaPA's; its namespace differs between versions."""
     namespace, _, local = tag.rpartition("}")
-    return local in (ROOT, SIMPLIFIED) and ("fatturapa" in namespace or "agenziaentrate" in namespace)
+    return local in (ROOT, SIMPLIFIED) and (not namespace or "fatturapa" in namespace or "agenziaentrate" in namespace)
 
 
 def read(root: etree._Element, name: str) -> list[Document]:
@@ -144,13 +144,17 @@ def _off_the_price(line: Node, price: str, quantity: str) -> Iterator[Adjustment
     unit = Decimal(price)
     for part in line.all("{*}ScontoMaggiorazione"):
         percent, each = part.figure("{*}Percentuale"), part.figure("{*}Importo")
-        if each is None and percent is None:
+        if percent is not None and (each is None or not Decimal(each)):
+            each = percent_of(unit, percent)
+        elif each is None:
             continue
-        change = Decimal(each if each is not None else percent_of(unit, percent or "0"))
+        else:
+            percent = None
+        change = Decimal(each)
         charge = part.text("{*}Tipo") == "MG"
         unit = EXACT.add(unit, change) if charge else EXACT.subtract(unit, change)
         amount = f"{EXACT.multiply(change, Decimal(quantity)):f}"
-        yield Adjustment(charge, amount, percent=percent if each is None else None)
+        yield Adjustment(charge, amount, percent=percent)
 
 
 def _of_document(general: Node, goods: Node) -> Iterator[Adjustment]:

@@ -59,6 +59,12 @@ def test_lines_have_their_periods_and_their_discounts_times_the_quantity():
     assert (comment.description, comment.summed) == ("Come da contratto", False)
 
 
+def test_a_percentage_beside_an_amount_of_zero_is_the_discount():
+    got = _read(("<Percentuale>10.00</Percentuale>", "<Percentuale>10.00</Percentuale><Importo>0.00</Importo>"))
+    assert [(a.charge, Decimal(a.amount)) for a in got.lines[0].adjustments] == [(False, 3), (True, 1)]
+    assert got.findings == ()
+
+
 def test_every_part_leads_to_what_is_to_be_paid():
     assert billed(_read()) == {
         "1": Decimal(28),
@@ -113,6 +119,10 @@ def test_older_versions_are_read_and_other_forms_refused_by_name():
         "http://www.fatturapa.gov.it/sdi/fatturapa/v1.1",
     )
     assert _all(older.encode())[0].number == "INV-7"
+    bare = FATTURAPA.replace("p:Fattura", "Fattura").replace(
+        ' xmlns:p="http://ivaservizi.agenziaentrate.gov.it/docs/xsd/fatture/v1.2"', ""
+    )
+    assert _all(bare.encode())[0].number == "INV-7"
     simplified = FATTURAPA.replace("p:FatturaElettronica", "p:FatturaElettronicaSemplificata")
     with pytest.raises(DocumentUnreadable, match="a simplified FatturaPA"):
         documents_in(simplified.encode(), "a.xml")
