@@ -94,3 +94,24 @@ def test_a_tied_document_is_a_break_if_its_lines_differ() -> None:
     assert outcome.rows("SELECT tied FROM rendered_ties") == [{"tied": True}]
     assert items(outcome, "billed_rendered") == [("INV-1", "USD", "break")]
     assert outcome.codes("billed_rendered") == [("RENDER_VALUE", Decimal(0))]
+
+
+def test_a_documents_total_is_the_invoices_before_or_after_its_credits_whatever_else_its_lines_hold() -> None:
+    """A document may state 3.00 in its total that is neither net nor tax; as the engine's lines it holds them too."""
+    for stated, tied in (("3.00", True), ("4.00", False)):
+        world = World()
+        in_order(world, "INV-1")
+        line, document = world.rows["invoice_lines"][0], world.rows["rendered_invoices"][0]
+        nothing = dict.fromkeys(("gross", "discount", "credit", "taxable", "tax"), Decimal(0))
+        for line_id, changed in (
+            ("rest", {"total": Decimal("3.00")}),
+            ("prepaid", {"credit": Decimal("2.00"), "total": Decimal("-2.00")}),
+        ):
+            world.rows["invoice_lines"].append(
+                line | nothing | {"line_id": line_id, "kind": "credit", "source_row": 500} | changed
+            )
+        document["total"] += Decimal(stated)
+        document["payable"] += Decimal("1.00")
+        outcome = world.run("billed_rendered")
+        assert [row["tied"] for row in outcome.rows("SELECT tied FROM rendered_ties")] == [tied]
+        assert items(outcome, "billed_rendered") == [("INV-1", "USD", "matched" if tied else "break")]
