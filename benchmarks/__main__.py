@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import big_day, daily_loop, rating, reconcile, start_up, usage_day
+from benchmarks import batches, big_day, daily_loop, rating, reconcile, start_up, usage_day
 from benchmarks.measure import Measurement, table
 
 BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
@@ -15,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
     "usage_day": usage_day.run,
     "rating": rating.run,
     "reconcile": reconcile.run,
+    "batches": batches.run,
 }
 
 if __name__ == "__main__":

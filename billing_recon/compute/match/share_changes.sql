@@ -63,38 +63,42 @@ near AS (
     JOIN around
         ON around.currency = invoice.currency AND invoice.issued_on >= around.since AND invoice.issued_on <= around.upto
 ),
+own AS (SELECT * FROM near WHERE is_open OR stated_in IS NOT NULL),
 changed AS (
     SELECT
         *, false AS is_scale,
         unnest([
-            'also', 'reversed', 'left_out', 'twice', 'opposite', 'untaxed', 'uncredited', 'tax_as_revenue',
-            'revenue_as_tax', 'revenue_elsewhere', 'tax_elsewhere', 'credit_elsewhere'
+            'left_out', 'twice', 'opposite', 'untaxed', 'uncredited', 'tax_as_revenue', 'revenue_as_tax',
+            'revenue_elsewhere', 'tax_elsewhere', 'credit_elsewhere'
         ]) AS kind,
+        unnest([-total, total, -total - total, -booked_tax, credit, 0, 0, 0, 0, 0]) AS ar,
+        unnest([-net, net, -net - net, 0, 0, booked_tax, -net, -net, 0, 0]) AS revenue,
         unnest([
-            total, -total, -total, total, -total - total, -booked_tax, credit, 0, 0, 0, 0, 0
-        ]) AS ar,
-        unnest([net, -net, -net, net, -net - net, 0, 0, booked_tax, -net, -net, 0, 0]) AS revenue,
-        unnest([
-            booked_tax, -booked_tax, -booked_tax, booked_tax, -booked_tax - booked_tax, -booked_tax, 0, -booked_tax,
-            net, 0, -booked_tax, 0
+            -booked_tax, booked_tax, -booked_tax - booked_tax, -booked_tax, 0, -booked_tax, net, 0, -booked_tax, 0
         ]) AS tax,
-        unnest([
-            credit, -credit, -credit, credit, -credit - credit, 0, -credit, 0, 0, 0, 0, -credit
-        ]) AS credits
-    FROM near
+        unnest([-credit, credit, -credit - credit, 0, -credit, 0, 0, 0, 0, -credit]) AS credits
+    FROM own
     UNION ALL BY NAME
     SELECT
-        near.*, scale.kind, true AS is_scale, CAST(apply_rate(near.total, factor) AS amount) AS ar,
-        CAST(apply_rate(near.net, factor) AS amount) AS revenue,
-        CAST(apply_rate(near.booked_tax, factor) AS amount) AS tax,
-        CAST(apply_rate(near.credit, factor) AS amount) AS credits
-    FROM near
+        own.*, scale.kind, true AS is_scale, CAST(apply_rate(own.total, factor) AS amount) AS ar,
+        CAST(apply_rate(own.net, factor) AS amount) AS revenue,
+        CAST(apply_rate(own.booked_tax, factor) AS amount) AS tax,
+        CAST(apply_rate(own.credit, factor) AS amount) AS credits
+    FROM own
     CROSS JOIN (
         SELECT
             unnest(['times_10', 'times_100', 'times_1000', 'a_tenth', 'a_hundredth', 'a_thousandth']) AS kind,
             unnest([9, 99, 999, -0.9, -0.99, -0.999]) AS factor
     ) AS scale
-    WHERE abs(near.total) < 1000000000000
+    WHERE abs(own.total) < 1000000000000
+    UNION ALL BY NAME
+    SELECT
+        *, false AS is_scale, 'also' AS kind, total AS ar, net AS revenue, booked_tax AS tax, credit AS credits
+    FROM near
+    UNION ALL BY NAME
+    SELECT
+        *, false AS is_scale, 'reversed' AS kind, -total AS ar, -net AS revenue, -booked_tax AS tax, -credit AS credits
+    FROM near WHERE is_void
 )
 SELECT
     invoice_id, currency, customer_id, issued_on, is_open, is_booked, stated_in, total, net, booked_tax, credit, kind,
@@ -104,5 +108,4 @@ SELECT
         WHEN is_void THEN 0 WHEN kind IN ('left_out', 'twice') THEN 1 WHEN kind = 'also' AND NOT is_booked THEN 1 ELSE 2
     END AS rank
 FROM changed
-WHERE (ar <> 0 OR revenue <> 0 OR tax <> 0 OR credits <> 0)
-    AND CASE kind WHEN 'also' THEN true WHEN 'reversed' THEN is_void ELSE is_open OR stated_in IS NOT NULL END
+WHERE ar <> 0 OR revenue <> 0 OR tax <> 0 OR credits <> 0
