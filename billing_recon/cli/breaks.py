@@ -7,8 +7,8 @@ import sys
 import typer
 
 from billing_recon.cli import options
-from billing_recon.core.figures import count
-from billing_recon.core.schema import CONTROL_TOTALS
+from billing_recon.core.figures import and_open, count, listed
+from billing_recon.core.reason import Disposition
 from billing_recon.report.terminal import Screen
 
 EXAMPLES = """
@@ -32,26 +32,39 @@ def breaks(
     """
     options.require_code(code)
     options.require_first_day(day, to)
+    from billing_recon.day.overview import undecided
     from billing_recon.report import day_tables, exports, stored_rows
 
     opened = options.open_home(ctx, home)
     days = options.days_or_latest(opened, day, to)
     found = stored_rows.breaks(opened, days[0], days[-1], code)
+    screen = Screen()
+    # No breaks proves nothing about a day that was not compared, in whatever format.
+    never, unproved = undecided(opened, days)
+    doubts = [
+        f"{count(len(of), 'day')} of {options.range_text(days)} {what} ({listed(map(str, of))}); "
+        f"see: billing-recon status{options.home_hint(ctx, home)} --day {of[0]}"
+        for what, of in (
+            ("not reconciled yet, so nothing was compared there", never),
+            ("INCONCLUSIVE: not everything was compared there", unproved),
+        )
+        if of
+    ]
     if form is not options.Format.TABLE:
+        for doubt in doubts:
+            screen.warn(f"warning: {doubt}")
         sys.stdout.write(exports.EXPORTS[form.value](found))
         return
-    screen = Screen()
+    counted = sum(Disposition(row["disposition"]).counts_against_gate for row in found)
     screen.say(
-        f"{count(len(found), 'break')} {options.when_text(days)}" + (f" with code {code}" if code else ""), style="bold"
+        f"{and_open(len(found), counted)} {'break' if len(found) == 1 else 'breaks'} {options.when_text(days)}"
+        + (f" with code {code}" if code else ""),
+        style="bold",
     )
+    for doubt in doubts:
+        screen.say(doubt)
     if not found:
-        # No breaks proves nothing about a day that was not compared.
-        not_run = len(set(days) - set(opened.warehouse.days(CONTROL_TOTALS.name)))
-        if not_run:
-            screen.say(
-                f"{count(not_run, 'day')} of {options.range_text(days)} not reconciled yet, so nothing was compared there"
-            )
-        else:
+        if not doubts:
             screen.say("everything compared agrees; billing-recon status shows what each gate decided")
         return
     screen.table(day_tables.breaks(found))

@@ -40,7 +40,7 @@ HomeOption = Annotated[
     typer.Option("--home", metavar="DIR", help=f"The company's home; default ${HOME_ENV}, else {DEFAULT_HOME}."),
 ]
 DayOption = Annotated[
-    str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day; default: the latest judged day.")
+    str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day; default: the newest day with a verdict.")
 ]
 AnyDayOption = Annotated[str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="The day; default: all days.")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="The last day of a range.")]
@@ -75,12 +75,10 @@ def actor() -> str:
 
 
 def latest_judged_day(home: Home) -> date:
-    """The latest day with a verdict; ConfigurationError if there is none."""
-    from billing_recon.core.schema import CONTROL_TOTALS
+    """The latest day with a verdict, whatever the verdict; ConfigurationError if there is none."""
     from billing_recon.day.gate import DAY_GATE
 
-    known = home.warehouse.days(CONTROL_TOTALS.name)
-    judged = home.control.verdicts(DAY_GATE, [str(day) for day in known])
+    judged = home.control.answers(DAY_GATE)
     if not judged:
         raise ConfigurationError(
             f"no day of {home.path} has a verdict yet; run one first: billing-recon run --day YYYY-MM-DD"

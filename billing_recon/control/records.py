@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from billing_recon.core.gate import Condition
+from billing_recon.core.gate import Condition, Unknown
 from billing_recon.core.verdict import Verdict
+
+ROWS_DECIDED, BREAKS_DECIDED, USAGE_BEFORE = "quarantine", "exceptions", "earlier usage"
+WAITING: dict[str, Unknown] = {
+    ROWS_DECIDED: Unknown.ROWS_DECIDED,
+    BREAKS_DECIDED: Unknown.BREAKS_DECIDED,
+    USAGE_BEFORE: Unknown.LANDED_TOO_EARLY,
+}
+"""What an incomplete partition waits for, by the word that stands in the place of its run."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionState:
-    """The content of one partition of one table. Not `complete`: a write began and did not end, so nothing of it is valid."""
+    """The content of one partition of one table. Not `complete`: it must be written again before anything rests on it.
+
+    `run_id` is the run that wrote it; of an incomplete one the run that began to, or the word of a decision (WAITING).
+    `made_from` is the digest of what a computed partition was made from; empty: not recorded. `held` is the digest of the
+    rows that it held when it was last written, complete or not; empty: none.
+    """
 
     table: str
     day: date
     rows: int
     digest: str
     complete: bool
+    run_id: str = field(default="", compare=False)
+    made_from: str = field(default="", compare=False)
+    held: str = field(default="", compare=False)
+
+    @property
+    def waits_for(self) -> Unknown:
+        """Of an incomplete partition: what has to happen before it is complete."""
+        return WAITING.get(self.run_id, Unknown.BEING_WRITTEN)
 
 
 @dataclass(frozen=True, slots=True)

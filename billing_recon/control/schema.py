@@ -47,6 +47,7 @@ partition_states = Table(
     _text("digest"),
     Column("complete", Boolean, nullable=False),
     _text("run_id"),
+    Column("made_from", Text, nullable=False, server_default=""),
 )
 policies = Table(
     "policies",

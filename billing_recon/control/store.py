@@ -21,6 +21,9 @@ from billing_recon.control import audit, break_records
 from billing_recon.control.database import close_here, connect, reading, writing
 from billing_recon.control.migrate import upgrade
 from billing_recon.control.records import (
+    BREAKS_DECIDED,
+    ROWS_DECIDED,
+    USAGE_BEFORE,
     Baseline,
     BaselineValue,
     CatalogVersion,
@@ -108,6 +111,20 @@ class ControlStore:
             rows = connection.execute(select(t).where(t.c.id.in_(latest)).order_by(t.c.table_name)).all()
         return [_landing_report(row) for row in rows]
 
+    def landing_statuses(self, first: date, last: date) -> dict[tuple[str, date], LandingStatus]:
+        """The latest status of each table and day from `first` to `last`."""
+        t = landing_reports
+        latest = select(func.max(t.c.id)).where(t.c.day.between(first, last)).group_by(t.c.day, t.c.table_name)
+        query = select(t.c.table_name, t.c.day, t.c.status).where(t.c.id.in_(latest))
+        with reading(self._engine) as connection:
+            return {(row.table_name, row.day): LandingStatus(row.status) for row in connection.execute(query)}
+
+    def landed_days(self) -> list[date]:
+        """Every day with a landing report, in order."""
+        t = landing_reports
+        with reading(self._engine) as connection:
+            return list(connection.execute(select(t.c.day).distinct().order_by(t.c.day)).scalars())
+
     def begin_write(self, table: str, day: date, run_id: str) -> None:
         """Mark a partition incomplete before it is replaced, so that a killed write is never taken for current.
 
@@ -122,12 +139,30 @@ class ControlStore:
                         f"billing-recon reopen {month_of(day)} --reason ... opens it again"
                     ]
                 )
-            self._put_state(connection, table, day, rows=0, digest="", complete=False, run_id=run_id)
+            self._put_incomplete(connection, table, day, run_id)
 
-    def end_write(self, table: str, day: date, rows: int, digest: str, run_id: str) -> None:
-        """Record what the partition holds now."""
+    def end_write(self, table: str, day: date, rows: int, digest: str, run_id: str, made_from: str = "") -> None:
+        """Record what the partition holds now, and the digest of what it was made from."""
         with writing(self._engine, durable=False) as connection:
-            self._put_state(connection, table, day, rows=rows, digest=digest, complete=True, run_id=run_id)
+            self._put_state(
+                connection, table, day, rows=rows, digest=digest, complete=True, run_id=run_id, made_from=made_from
+            )
+
+    def land_again(self, table: str, day: date) -> None:
+        """Mark a landed partition incomplete: earlier usage was landed after it, so it must be landed again."""
+        with writing(self._engine, durable=False) as connection:
+            self._put_incomplete(connection, table, day, USAGE_BEFORE)
+
+    @staticmethod
+    def _put_incomplete(connection: Connection, table: str, day: date, run_id: str) -> None:
+        """What the partition held last stays on record, so that what was made from it is still known to be."""
+        t = partition_states
+        done = connection.execute(
+            update(t).where(t.c.table_name == table, t.c.day == day).values(complete=False, run_id=run_id)
+        )
+        if done.rowcount == 0:
+            values = {"rows": 0, "digest": "", "complete": False, "run_id": run_id}
+            connection.execute(insert(t).values(table_name=table, day=day, **values))
 
     @staticmethod
     def _put_state(connection: Connection, table: str, day: date, **values: Any) -> None:
@@ -146,7 +181,7 @@ class ControlStore:
         )
         with reading(self._engine) as connection:
             rows = connection.execute(query).all()
-        return [PartitionState(r.table_name, r.day, r.rows, r.digest, r.complete) for r in rows]
+        return [_partition_state(row) for row in rows]
 
     def apply_policy(self, text: str, actor: str, note: str) -> PolicyVersion:
         """Make `text` the policy in force. A text equal to the current one is no new version."""
@@ -234,6 +269,14 @@ class ControlStore:
                 found.update({row["partition"]: _verdict(dict(row)) for row in rows})
         return dict(sorted(found.items()))
 
+    def answers(self, gate: str) -> dict[str, Verdict]:
+        """The last answer of a gate for every partition that it was asked about, by partition."""
+        t = verdicts
+        latest = select(func.max(t.c.id)).where(t.c.gate == gate).group_by(t.c.partition)
+        query = select(t.c.partition, t.c.verdict).where(t.c.id.in_(latest)).order_by(t.c.partition)
+        with reading(self._engine) as connection:
+            return {row.partition: Verdict(row.verdict) for row in connection.execute(query)}
+
     def record_release(self, partition: str, evidence_hash: str, run_id: str) -> Release:
         """Append that a partition was released on this evidence. The caller has asked the gate."""
         row = {"partition": partition, "evidence_hash": evidence_hash, "run_id": run_id, "decided_at": self._now()}
@@ -273,7 +316,7 @@ class ControlStore:
                 audit.decide(connection, quarantine_decisions, row)
                 made.append(_row_decision(row))
             for table, day in sorted({(f"quarantine_{d.table}", d.day) for d in made}):
-                self._put_state(connection, table, day, rows=0, digest="", complete=False, run_id="quarantine")
+                self._put_incomplete(connection, table, day, ROWS_DECIDED)
         return made
 
     def standing_decisions(self, table: str, day: date) -> list[RowDecision]:
@@ -321,7 +364,7 @@ class ControlStore:
                 audit.decide(connection, break_decisions, row)
                 made.append(break_records.decision_of(row))
             for day in sorted({d.day for d in made if d.verb is BreakVerb.RESOLVE}):
-                self._put_state(connection, "breaks", day, rows=0, digest="", complete=False, run_id="exceptions")
+                self._put_incomplete(connection, "breaks", day, BREAKS_DECIDED)
         return made
 
     def break_decisions(self, first: date, last: date) -> list[BreakDecision]:
@@ -506,6 +549,12 @@ def _latest(connection: Connection, table: Table, **key: str) -> Row[Any] | None
 def _baseline_order(row: tuple[str, str | None, str, str, date, Decimal | None]) -> tuple[str, str, str, str, date]:
     metric, currency, cohort, variant, day, _ = row
     return metric, currency or "", cohort, variant, day
+
+
+def _partition_state(row: Row[Any]) -> PartitionState:
+    rows, digest = (row.rows, row.digest) if row.complete else (0, "")
+    held = row.digest if row.rows else ""
+    return PartitionState(row.table_name, row.day, rows, digest, row.complete, row.run_id, row.made_from, held)
 
 
 def _landing_report(row: Row[Any]) -> LandingReport:

@@ -73,6 +73,15 @@ def count(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
+def and_open(number: int, counted: int) -> str:
+    """A number of breaks, with how many of them are open, that is count against the gate, if not all are.
+
+    >>> and_open(1200, 1200), and_open(3, 1)
+    ('1,200', '3 (1 open)')
+    """
+    return f"{number:,}" if number == counted else f"{number:,} ({counted:,} open)"
+
+
 def listed(items: Iterable[str], limit: int = 5) -> str:
     """The first few of a list, and how many more there are.
 

@@ -6,8 +6,11 @@ Nothing is read or stored here: `judge` depends only on its two arguments.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
+from enum import StrEnum
+from typing import assert_never
 
 from billing_recon.core.detector import Detector
 from billing_recon.core.landing import LandingReport, LandingStatus
@@ -90,16 +93,58 @@ class MetricFact:
         return f"{self.metric} ({', '.join(scope)})" if scope else self.metric
 
 
+class Unknown(StrEnum):
+    """Why something that a day rests on is not known. It is then not compared, since not known is not zero."""
+
+    NEVER_LANDED = "never_landed"
+    """The day was never landed."""
+    REFUSED = "refused"
+    """The day's file was delivered and could not be read."""
+    NOT_DELIVERED = "not_delivered"
+    """The day's usage was not delivered."""
+    NOT_ROLLED_UP = "not_rolled_up"
+    """The day's usage is landed, but its roll-up was made from other rows."""
+    LANDED_TOO_EARLY = "landed_too_early"
+    """The day's usage was landed before earlier usage that repeats it."""
+    ROWS_DECIDED = "rows_decided"
+    """A decision about the day's quarantined rows has not taken effect yet."""
+    BREAKS_DECIDED = "breaks_decided"
+    """A decision about the day's breaks has not taken effect yet."""
+    BEING_WRITTEN = "being_written"
+    """A write of the day was cut off, or is in progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotKnown:
+    """Earlier days that are not known, of one table; no table: the days as a whole."""
+
+    why: Unknown
+    table: str
+    days: tuple[date, ...]
+
+    @property
+    def shown(self) -> str:
+        """The days, as a reader needs them."""
+        first, last = self.days[0], self.days[-1]
+        if len(self.days) == (last - first).days + 1 > 2:
+            return f"{first} to {last}"
+        return _some(tuple(map(str, self.days)))
+
+
 @dataclass(frozen=True, slots=True)
 class DayFacts:
     """Everything that a day's gate considers.
 
+    `not_known` is what the day rests on and is not known, so that what reads it was not compared; `compared_now`: what was
+    computed of the day was computed from what is landed and configured now.
     `layer_rows` counts the rows of computed tables; `footing_failures` has one sentence per failure;
     `unrated_subscriptions` are ids without terms in the catalog; `baseline_found`: the policy's baseline exists.
     """
 
     partition: str
     landing: tuple[LandingReport, ...] = ()
+    not_known: tuple[NotKnown, ...] = ()
+    compared_now: bool = True
     layer_rows: Mapping[str, int] = field(default_factory=dict)
     quarantined_rows: int = 0
     open_breaks: tuple[OpenBreaks, ...] = ()
@@ -123,17 +168,19 @@ class Judgement:
 def judge(facts: DayFacts, policy: Policy) -> Judgement:
     """Judge one day's facts by the policy.
 
-    INCONCLUSIVE if something could not be checked: a required layer is missing, refused, or empty and may not be; a
-    subscription has no terms; a threshold's metric has no value; the baseline was never captured.
+    INCONCLUSIVE if something could not be checked: a required layer is missing, refused, or empty and may not be; a day
+    that this one rests on is not known; a subscription has no terms; a threshold's metric has no value; the baseline was never captured.
     """
     gate = policy.gate
+    quiet = _quiet(facts, policy)
     conditions = (
         *_layers(facts, policy),
+        *_history(facts.not_known, facts.partition),
         _accounted(facts.landing),
         _quarantine(facts.quarantined_rows, gate.max_quarantined_rows),
         *_too_much_quarantined(facts.landing, gate.quarantine_share_stops),
         _rated(facts.unrated_subscriptions),
-        _compared(facts.layer_rows),
+        _compared(facts, quiet),
         _footing(facts.footing_failures),
         _breaks(facts.open_breaks, gate.max_breaks),
         *_settled(facts.settled_breaks),
@@ -141,7 +188,12 @@ def judge(facts: DayFacts, policy: Policy) -> Judgement:
         *_expired(policy, facts.partition),
         *_detectors(facts.detected, policy),
         *_baseline(facts.baseline_found, gate.baseline),
-        *(c for threshold in gate.thresholds for c in _threshold(threshold, facts.metrics, gate.baseline)),
+        # On a quiet day a threshold without a value is shown and does not decide.
+        *(
+            replace(c, blocking=False) if quiet and c.verdict is Verdict.INCONCLUSIVE else c
+            for threshold in gate.thresholds
+            for c in _threshold(threshold, facts.metrics, gate.baseline)
+        ),
     )
     return Judgement(combine(c.verdict for c in conditions if c.blocking), conditions)
 
@@ -178,6 +230,42 @@ def _layers(facts: DayFacts, policy: Policy) -> Iterable[Condition]:
         if reports[table].status is LandingStatus.REFUSED:
             sentence = f"{table} is optional, but its file could not be read: {reports[table].message}"
             yield Condition(f"layer:{table}", Verdict.INCONCLUSIVE, sentence)
+
+
+def _history(not_known: Iterable[NotKnown], partition: str) -> Iterable[Condition]:
+    """Earlier days that are not known, each kind with what to do. The first day needs none: it opens with its history."""
+    for one in not_known:
+        rerun = f"billing-recon run --day {one.days[0]} --to {partition}"
+        of = f"{one.table} of {one.shown}" if one.table else one.shown
+        match one.why:
+            case Unknown.NEVER_LANDED:
+                sentence = (
+                    f"{of} was never landed, so what rests on it was not compared. Run from there on: {rerun}; or, if the "
+                    f"files of a later day carry the history, make that day the first_day of company.yaml."
+                )
+            case Unknown.REFUSED:
+                sentence = (
+                    f"{of} could not be read, so what rests on it was not compared. Have it sent again, then: {rerun}"
+                )
+            case Unknown.NOT_DELIVERED:
+                sentence = (
+                    f"{of} was not delivered, so what rests on it was not compared. Ask for it, or deliver a file without "
+                    f"rows if there was no usage, then: {rerun}"
+                )
+            case Unknown.NOT_ROLLED_UP:
+                sentence = f"The usage of {one.shown} is not rolled up from what is landed now. Run again: {rerun}"
+            case Unknown.LANDED_TOO_EARLY:
+                sentence = f"{of} repeats events of an earlier day that was landed after it. Run again: {rerun}"
+            case Unknown.ROWS_DECIDED:
+                sentence = f"Decisions about quarantined rows ({of}) take effect when the day is run again: {rerun}"
+            case Unknown.BREAKS_DECIDED:
+                sentence = f"Decisions about breaks ({of}) take effect when the day is run again: {rerun}"
+            case Unknown.BEING_WRITTEN:
+                sentence = f"A write of {of} was cut off or is in progress. Once it is over, run again: {rerun}"
+            case _:
+                assert_never(one.why)
+        name = f"history:{one.why.value}" + (f":{one.table}" if one.table else "")
+        yield Condition(name, Verdict.INCONCLUSIVE, sentence, _count(len(one.days), "day"), "0 days")
 
 
 def _accounted(landing: Iterable[LandingReport]) -> Condition:
@@ -219,9 +307,41 @@ def _rated(unrated: tuple[str, ...]) -> Condition:
     return Condition("rated", Verdict.INCONCLUSIVE, sentence, str(len(unrated)), "0")
 
 
-def _compared(layer_rows: Mapping[str, int]) -> Condition:
-    if layer_rows.get("control_totals", 0) == 0:
-        return Condition("compared", Verdict.INCONCLUSIVE, "No pair of layers was compared: there is no control total.")
+def _quiet(facts: DayFacts, policy: Policy) -> tuple[str, ...]:
+    """The layers that were delivered empty on a day with nothing to compare; none if it is not such a day.
+
+    It is one if it was computed and has no control total, if everything it rests on is known, and if each required layer
+    other than usage and contracts is empty and may be.
+    """
+    if facts.layer_rows.get("control_totals") != 0 or facts.not_known or not facts.compared_now:
+        return ()
+    accepted = {report.table: report.accepted for report in facts.landing if report.status in _DELIVERED}
+    layers = [table for table in policy.gate.required_layers if table not in ("usage_events", "subscriptions")]
+    return tuple(layers) if all(accepted.get(t) == 0 and t in policy.gate.may_be_empty for t in layers) else ()
+
+
+_DELIVERED = (LandingStatus.PRESENT, LandingStatus.EMPTY)
+
+
+def _compared(facts: DayFacts, quiet: tuple[str, ...]) -> Condition:
+    if not facts.compared_now:
+        sentence = (
+            "The layers were compared before the data or settings became what they are now. Run the day again: "
+            f"billing-recon run --day {facts.partition}"
+        )
+        return Condition("compared", Verdict.INCONCLUSIVE, sentence)
+    if quiet:
+        sentence = (
+            f"A quiet day: nothing was due and nothing was billed, so there was nothing to compare. {', '.join(quiet)} "
+            f"{'was' if len(quiet) == 1 else 'were'} delivered empty, which gate.may_be_empty allows."
+        )
+        return Condition("compared", Verdict.PASS, sentence)
+    if facts.layer_rows.get("control_totals", 0) == 0:
+        sentence = (
+            "No pair of layers was compared: there is no control total. Where days without any bill, document, posting or "
+            "payment are normal, have empty files delivered and list those layers in gate.may_be_empty."
+        )
+        return Condition("compared", Verdict.INCONCLUSIVE, sentence)
     return Condition("compared", Verdict.PASS, "The layers were compared.")
 
 

@@ -8,7 +8,7 @@ from billing_recon.day.home import Home
 from billing_recon.day.landing import LANDED, land, land_all
 from billing_recon.day.landing_ahead import LandingAhead
 from billing_recon.day.month_close import close_month, sign_off
-from billing_recon.day.reconciliation import reconcile
+from billing_recon.day.reconciliation import reconcile, withdraw
 from billing_recon.day.releases import release
 from billing_recon.day.step import StepResult
 from billing_recon.day.usage_rollup import roll_up
@@ -31,4 +31,5 @@ __all__ = [
     "require_pass",
     "roll_up",
     "sign_off",
+    "withdraw",
 ]

@@ -18,7 +18,7 @@ def capture_baseline(home: Home, name: str, first: date, last: date, actor: str)
     ConfigurationError if a day of the range has not been reconciled: a baseline with gaps would hide drift.
     """
     days = days_between(first, last)
-    reconciled = set(home.warehouse.days(METRICS.name))
+    reconciled = {state.day for state in home.control.partition_states((METRICS.name,), first, last) if state.rows}
     missing = [day for day in days if day not in reconciled]
     if missing:
         shown = ", ".join(str(day) for day in missing[:5]) + (" ..." if len(missing) > 5 else "")

@@ -25,6 +25,7 @@ from billing_recon.core.schema import (
     USAGE_ROLLUP,
     TableSpec,
 )
+from billing_recon.day.history import computed_from, known_rollups, later_rollups
 from billing_recon.day.home import Home
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
@@ -47,6 +48,7 @@ SOURCES: Mapping[TableSpec, str] = {UNRATED: "withheld", ENTITLEMENT_SIGNALS: "e
 
 def expect(home: Home, day: date, run_id: str) -> StepResult:
     """Write every line that the contracts make due, and the counterpart of every line issued."""
+    made_from = computed_from(home, day)
     with open_session(home, day) as con:
         lookback = home.policy.windows.lookback_days
         register_landed(con, home, SUBSCRIPTIONS, day, lookback)
@@ -56,7 +58,9 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         build(con, (*expectation.RELATIONS, *late_usage.RELATIONS))
         write_withheld(con)
         write_entitlements(con)
-        return StepResult.of(*(home.write(con, table, day, run_id, source=SOURCES.get(table)) for table in WRITTEN))
+        return StepResult.of(
+            *(home.write(con, table, day, run_id, source=SOURCES.get(table), made_from=made_from) for table in WRITTEN)
+        )
 
 
 def _register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> bool:
@@ -68,7 +72,7 @@ def _register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> bo
     windows = home.policy.windows
     first, last = day - timedelta(days=windows.lookback_days), day + timedelta(days=windows.late_window_days)
     names = ", ".join(c.name for c in USAGE_ROLLUP.registered)
-    register_window(con, home, USAGE_ROLLUP, first, last, name="usage_at_hand")
+    register_window(con, home, USAGE_ROLLUP, first, last, name="usage_at_hand", where=known_rollups(home, day))
     con.execute(
         "CREATE TABLE late_subscriptions AS SELECT DISTINCT change.subscription_id FROM usage_at_hand AS change, run_params AS params "
         "WHERE change.day > CAST(change.usage_day + 1 + params.late_window_days AS DATE) AND change.day > params.first_day "
@@ -105,8 +109,7 @@ def _register_events(con: duckdb.DuckDBPyConnection, home: Home, day: date, reac
         for name in ("usage_events", "usage_corrections"):
             register(con, USAGE_EVENTS, name=name)
         return
-    later = home.control.partition_states((USAGE_ROLLUP.name,), day + timedelta(days=1), last)
-    known = ", ".join(f"DATE '{state.day}'" for state in later) or "NULL"
+    known = ", ".join(f"DATE '{later}'" for later in later_rollups(home, day)) or "NULL"
     listed = ", ".join("'" + meter.replace("'", "''") + "'" for meter in meters) or "''"
     source, _ = window(con, home, USAGE_EVENTS, first, last)
     names = ", ".join(c.name for c in USAGE_EVENTS.registered)

@@ -12,7 +12,7 @@ from billing_recon.control import VerdictRecord
 from billing_recon.core.detector import Detector
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.evidence import evidence_hash
-from billing_recon.core.gate import DayFacts, Detected, Judgement, MetricFact, OpenBreaks, SettledBreaks, judge
+from billing_recon.core.gate import DayFacts, Detected, Judgement, MetricFact, OpenBreaks, SettledBreaks, Unknown, judge
 from billing_recon.core.period import parse_day
 from billing_recon.core.reason import Code, Disposition
 from billing_recon.core.schema import (
@@ -23,29 +23,19 @@ from billing_recon.core.schema import (
     EXPECTED_LINES,
     LATE_USAGE,
     METRICS,
-    QUARANTINE,
     UNBILLED_USAGE,
     UNRATED,
     USAGE_AWAITED,
-    USAGE_DUPLICATES,
     USAGE_ROLLUP,
     TableSpec,
 )
 from billing_recon.core.verdict import Verdict
+from billing_recon.day.history import READ_BACK, WITHDRAWN, computed_from, digest_of, not_known
 from billing_recon.day.home import CODE_VERSION, Home
-from billing_recon.day.landing import LANDED
 from billing_recon.day.usage import UsageSince, usage_since
 
 DAY_GATE = "day"
 """The gate of one day's release."""
-
-READ_BACK: tuple[str, ...] = (
-    *LANDED,
-    *(QUARANTINE.of(table).name for table in LANDED),
-    USAGE_DUPLICATES.name,
-    USAGE_ROLLUP.name,
-)
-"""Tables whose whole lookback a day reads."""
 
 OF_THE_DAY: tuple[str, ...] = (
     EXPECTED_LINES.name,
@@ -63,7 +53,10 @@ OF_THE_DAY: tuple[str, ...] = (
 
 
 def evidence_now(home: Home, day: date) -> str | None:
-    """The evidence hash of the warehouse as it is now; None if a partition that counts is incomplete."""
+    """The evidence hash of the warehouse as it is now; None if a partition of the day itself is incomplete.
+
+    That one of an earlier day is incomplete is part of the evidence, like every day that is not known.
+    """
     return _evidence(home, day, usage_since(home, day))
 
 
@@ -77,13 +70,18 @@ def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
     if any(state.table == LATE_USAGE.name and state.rows for state in states):
         reach = day - timedelta(days=LATE_REACH * home.policy.windows.lookback_days)
         states += home.control.partition_states((USAGE_ROLLUP.name,), reach, first - timedelta(days=1))
-    if not all(state.complete for state in states):
+    if not all(state.complete for state in states if state.day == day):
         return None
     later = {f"{USAGE_ROLLUP.name}/since": since.digest} if since else {}
     reports = {f"landing/{r.table}": f"{r.status.value}:{r.files}" for r in home.control.landing_reports(day)}
     return evidence_hash(
         str(day),
-        {**{f"{s.table}/{s.day}": s.digest for s in states if s.rows}, **reports, **later},
+        {
+            **{f"{s.table}/{s.day}": digest_of(s) for s in states if s.rows or not s.complete},
+            **{f"not known/{one.why}/{one.table}": one.shown for one in not_known(home, day)},
+            **reports,
+            **later,
+        },
         home.policy_digest,
         home.catalog.digest,
         home.company_digest,
@@ -97,9 +95,12 @@ def day_judgement(home: Home, day: date) -> Judgement:
         facts = DayFacts(
             partition=str(day),
             landing=tuple(home.control.landing_reports(day)),
+            not_known=not_known(home, day),
+            compared_now=_compared_now(home, day),
             layer_rows={
                 s.table: s.rows
                 for s in home.control.partition_states((CONTROL_TOTALS.name, EXPECTED_LINES.name), day, day)
+                if s.made_from != WITHDRAWN
             },
             quarantined_rows=sum(r.open_rows for r in home.control.landing_reports(day)),
             open_breaks=_open_breaks(con, home, day),
@@ -118,9 +119,7 @@ def judge_day(home: Home, day: date, run_id: str) -> VerdictRecord:
     """Judge the day and persist the verdict with its evidence hash and policy version."""
     evidence = evidence_now(home, day)
     if evidence is None:
-        raise GateRefused(
-            f"a partition that {day} reads is incomplete; run the day again: billing-recon run --day {day}"
-        )
+        raise GateRefused(f"{day}: {_incomplete(home, day)}; run the day again: billing-recon run --day {day}")
     judgement = day_judgement(home, day)
     return home.control.record_verdict(
         VerdictRecord(
@@ -140,7 +139,7 @@ def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
     """Why a verdict no longer holds, or None while it does."""
     evidence = evidence_now(home, parse_day(verdict.partition))
     if evidence is None:
-        return "a partition that it depends on is incomplete: a write was interrupted or is in progress"
+        return _incomplete(home, parse_day(verdict.partition))
     if evidence != verdict.evidence_hash:
         since = usage_since(home, parse_day(verdict.partition))
         if since and verdict.evidence_hash == _evidence(home, parse_day(verdict.partition), None):
@@ -149,6 +148,27 @@ def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
             f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: data, policy, catalog or code changed"
         )
     return None
+
+
+def _incomplete(home: Home, day: date) -> str:
+    """Why a partition of the day itself is incomplete, one reason per kind."""
+    states = home.control.partition_states((*READ_BACK, *OF_THE_DAY), day, day)
+    return "; ".join(dict.fromkeys(_INCOMPLETE[state.waits_for] for state in states if not state.complete))
+
+
+_INCOMPLETE = {
+    Unknown.ROWS_DECIDED: "a decision about its quarantined rows takes effect when it is run again",
+    Unknown.BREAKS_DECIDED: "a decision about its breaks takes effect when it is run again",
+    Unknown.LANDED_TOO_EARLY: "its usage repeats events of an earlier day that was landed after it",
+    Unknown.BEING_WRITTEN: "one of its partitions is incomplete: a write was cut off or is in progress",
+}
+
+
+def _compared_now(home: Home, day: date) -> bool:
+    """Whether expected lines and control totals were computed from what there is now; if they do not say it, they were."""
+    states = home.control.partition_states((EXPECTED_LINES.name, CONTROL_TOTALS.name), day, day)
+    now = computed_from(home, day)
+    return all(state.made_from in ("", WITHDRAWN, now) for state in states)
 
 
 def require_pass(home: Home, gate: str, partition: str) -> VerdictRecord:

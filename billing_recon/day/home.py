@@ -96,7 +96,14 @@ class Home:
         return parse_day(self.company.first_day) if self.company.first_day else None
 
     def write(
-        self, con: duckdb.DuckDBPyConnection, table: TableSpec, day: date, run_id: str, *, source: str | None = None
+        self,
+        con: duckdb.DuckDBPyConnection,
+        table: TableSpec,
+        day: date,
+        run_id: str,
+        *,
+        source: str | None = None,
+        made_from: str = "",
     ) -> Written | None:
         """Replace the table's partition by the rows of the relation of its name, or of `source`; register what it holds.
 
@@ -114,7 +121,7 @@ class Home:
         self.refuse_if_closed(day)
         self.control.begin_write(table.name, day, run_id)
         written = self.warehouse.replace(con, table, day, source)
-        self.control.end_write(table.name, day, written.rows, written.digest, run_id)
+        self.control.end_write(table.name, day, written.rows, written.digest, run_id, made_from)
         return written
 
     def refuse_if_closed(self, day: date) -> None:

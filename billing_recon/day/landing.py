@@ -13,17 +13,17 @@ from billing_recon.compute.engine import scratch
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.quarantine import RowDecision
 from billing_recon.core.reason import Code
-from billing_recon.core.schema import BY_NAME, CANONICAL, LINEAGE, QUARANTINE, USAGE_DUPLICATES, USAGE_EVENTS, WARNINGS
+from billing_recon.core.schema import BY_NAME, LINEAGE, QUARANTINE, USAGE_DUPLICATES, USAGE_EVENTS, WARNINGS
+from billing_recon.day.history import LANDED
 from billing_recon.day.home import Home
 from billing_recon.day.session import window
 from billing_recon.feeds import bytes_of_day, warns
 from billing_recon.feeds import land as land_from_feed
 from billing_recon.feeds.landing.deduplication import KEPT
 
-LANDED: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
-"""Every table that a day lands, in the order of the layers."""
-
 BYTES_PER_ROW = 100
+
+__all__ = ["LANDED", "land", "land_all", "open_landing", "write_landing"]
 
 
 def land_all(home: Home, tables: Sequence[str], day: date, run_id: str, side_by_side: int = 2) -> list[LandingReport]:

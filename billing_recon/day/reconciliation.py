@@ -10,7 +10,7 @@ import duckdb
 
 from billing_recon.compute import detect, drift, metrics, totals
 from billing_recon.compute import reconcile as comparison
-from billing_recon.compute.engine import build
+from billing_recon.compute.engine import build, scratch
 from billing_recon.compute.quarantine_rows import IN_QUARANTINE
 from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
@@ -38,6 +38,8 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.core.schema.parameters import PAIRS_COMPARED
+from billing_recon.day.expected_lines import WRITTEN as EXPECTED
+from billing_recon.day.history import WITHDRAWN, computed_from, known_rollups, not_known, unknown_tables
 from billing_recon.day.home import Home
 from billing_recon.day.landing import LANDED
 from billing_recon.day.parameters import day_tables
@@ -77,23 +79,34 @@ def prepared(home: Home, day: date) -> Iterator[tuple[duckdb.DuckDBPyConnection,
             register_landed(con, home, table, day, lookback)
         first = day - timedelta(days=lookback)
         later = day + timedelta(days=home.policy.windows.late_window_days)
-        register_window(con, home, USAGE_ROLLUP, first, later)
+        register_window(con, home, USAGE_ROLLUP, first, later, where=known_rollups(home, day))
         for table in (EXPECTED_LINES, UNBILLED_USAGE, UNRATED):
             register_window(con, home, table, day, day)
         _register_quarantine(con, home, first, day)
-        absent, unread = _absent(con, reports), _unread(reports)
+        absent, unread = _absent(con, reports), unknown_tables(home, day, not_known(home, day))
         register(con, PAIRS_COMPARED, [(pair,) for pair in comparison.pairs_compared(absent, unread)])
         yield con, (*comparison.RELATIONS, *AFTER)
 
 
 def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     """Compare every pair of layers as of the end of `day`; breaks, totals, metrics and drift are replaced together."""
+    made_from = computed_from(home, day)
     with prepared(home, day) as (con, relations):
         build(con, relations)
         write_explanations(con)
         write_detections(con)
         build(con, (*comparison.EXPLAINED, *detect.EXPLAINED))
-        return StepResult.of(*(home.write(con, table, day, run_id) for table in WRITTEN))
+        return StepResult.of(*(home.write(con, table, day, run_id, made_from=made_from) for table in WRITTEN))
+
+
+def withdraw(home: Home, day: date, run_id: str) -> None:
+    """Empty everything that an earlier run computed of `day`: it is not about the files that are landed now."""
+    tables = {table.name: table for table in (*EXPECTED, *WRITTEN)}
+    with scratch() as con:
+        for state in home.control.partition_states(tables, day, day):
+            if state.rows or not state.complete:
+                register(con, tables[state.table])
+                home.write(con, tables[state.table], day, run_id, made_from=WITHDRAWN)
 
 
 def _absent(con: duckdb.DuckDBPyConnection, reports: list[LandingReport]) -> list[str]:
@@ -105,11 +118,6 @@ def _absent(con: duckdb.DuckDBPyConnection, reports: list[LandingReport]) -> lis
     layers = sorted(set().union(*comparison.COMPARES.values()) - delivered)
     rows = "(SELECT 1 FROM {0} LIMIT 1) UNION ALL (SELECT 1 FROM quarantine WHERE table_name = '{0}' LIMIT 1)"
     return [name for name in layers if not con.execute(rows.format(name)).fetchall()]
-
-
-def _unread(reports: list[LandingReport]) -> list[str]:
-    """Layers whose file of the day was delivered and refused as a whole."""
-    return [report.table for report in reports if report.status is LandingStatus.REFUSED]
 
 
 def _register_quarantine(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> None:

@@ -25,6 +25,7 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.core.schema.parameters import RUN_PARAMS
+from billing_recon.day.history import known_rollups, later_rollups
 from billing_recon.day.home import Home
 from billing_recon.day.parameters import run_params
 from billing_recon.day.session import open_session, register_window
@@ -50,13 +51,14 @@ class UsageSince:
 def usage_since(home: Home, day: date) -> UsageSince | None:
     """What has re-opened `day`, or None. Bills issued after their late window are never re-opened."""
     awaited = home.control.partition_states((USAGE_AWAITED.name,), day, day)
-    first, last = day + timedelta(days=1), day + timedelta(days=home.policy.windows.late_window_days)
-    if not any(state.rows for state in awaited) or not home.control.partition_states((USAGE_ROLLUP.name,), first, last):
+    later = later_rollups(home, day) if any(state.rows for state in awaited) else []
+    if not later:
         return None
     with scratch() as con:
         register(con, RUN_PARAMS, [run_params(home, day).row()])
         register_window(con, home, USAGE_AWAITED, day, day)
-        register_window(con, home, USAGE_ROLLUP, first, last, name="later_usage")
+        where = known_rollups(home, day)
+        register_window(con, home, USAGE_ROLLUP, later[0], later[-1], name="later_usage", where=where)
         build(con, (SINCE,))
         columns = [c for c in USAGE_ROLLUP.columns if c.name in ("usage_day", "subscription_id", "meter", "quantity")]
         rows, digest = content_digest(con, "SELECT * FROM usage_since", columns)

@@ -8,18 +8,15 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from billing_recon.core.money import plain
-from billing_recon.core.reason import Disposition, Pair
+from billing_recon.core.reason import Pair
 from billing_recon.core.schema import BREAKS, CONTROL_TOTALS
-from billing_recon.report.stored_rows import Row, rows_of, scan
+from billing_recon.report.stored_rows import COUNTING, Row, rows_of, scan
 
 if TYPE_CHECKING:
     from billing_recon.day import Home
 
 Cells = list[dict[str, str]]
 """A small table: rows of named cells, amounts as exact text."""
-
-_COUNTING = ", ".join(f"'{d.value}'" for d in Disposition if d.counts_against_gate)
-
 
 SHOWN = 20
 """Breaks shown by a check; `billing-recon breaks` lists all of them."""
@@ -48,7 +45,7 @@ def tie_outs(home: Home, day: date) -> list[TieOut]:
         f"FROM ({scan(home, CONTROL_TOTALS, day, day)}) GROUP BY pair ORDER BY pair"
     )
     sums = rows_of(
-        f"SELECT pair, code, disposition, disposition IN ({_COUNTING}) AS counts, currency, count(*) AS count, "
+        f"SELECT pair, code, disposition, disposition IN ({COUNTING}) AS counts, currency, count(*) AS count, "
         f"sum(abs(delta)) AS gross, sum(delta) AS net FROM ({scan(home, BREAKS, day, day)}) "
         "GROUP BY pair, code, disposition, currency ORDER BY pair, code, disposition, currency NULLS LAST"
     )
@@ -91,7 +88,7 @@ def _largest_breaks(home: Home, day: date) -> list[Row]:
     """The SHOWN most important breaks of each pair: those that count against the gate first, then by size."""
     return rows_of(
         "SELECT pair, code, delta, currency, explanation, owner, disposition, break_id, row_number() OVER "
-        f"(PARTITION BY pair ORDER BY disposition IN ({_COUNTING}) DESC, abs(delta) DESC, break_id) AS turn "
+        f"(PARTITION BY pair ORDER BY disposition IN ({COUNTING}) DESC, abs(delta) DESC, break_id) AS turn "
         f"FROM ({scan(home, BREAKS, day, day)}) QUALIFY turn <= {SHOWN} ORDER BY pair, turn"
     )
 

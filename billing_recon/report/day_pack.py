@@ -38,6 +38,8 @@ HEADLINES = {
     Verdict.INCONCLUSIVE: "Not enough data arrived to decide. This day is held back, and nothing is proved either way.",
 }
 
+QUIET = "A quiet day: nothing was due, billed, booked or paid, as the policy allows. This day may be released."
+
 
 def write_day_pack(home: Home, day: date, record: VerdictRecord | None = None) -> Path:
     """Write `<state>/reports/<day>/day_pack.html` and breaks.csv, update the index, and return the page's path.
@@ -123,10 +125,10 @@ def _page(of: DayRows, invoices: int) -> str:
             timezone=of.home.company.timezone,
             day=of.day,
             record=of.record,
-            headline=HEADLINES[of.record.verdict],
+            headline=HEADLINES[of.record.verdict] if of.totals or of.record.verdict is not Verdict.PASS else QUIET,
             conditions=of.record.conditions,
             invoices=invoices,
-            breaks=len(of.breaks),
+            breaks=_broken(of.sums),
             gross=_per_currency(of.sums),
             quarantined=sum(report.quarantined for report in of.reports),
             pending=sum(row["pending"] for row in of.totals),
@@ -145,6 +147,10 @@ def _sections(of: DayRows) -> Iterator[tuple[Section, Any]]:
             yield section, content
 
 
+def _broken(sums: list[Sum]) -> str:
+    return figures.and_open(sum(s.count for s in sums), sum(s.open for s in sums))
+
+
 def _per_currency(sums: list[Sum]) -> list[tuple[str | None, Decimal]]:
     """Gross money in breaks, without units of usage."""
     gross: dict[str | None, Decimal] = {}
@@ -160,7 +166,7 @@ def _summary(day: date, record: VerdictRecord, sums: list[Sum], invoices: int) -
         "day": str(day),
         "verdict": record.verdict.value,
         "invoices": invoices,
-        "breaks": sum(s.count for s in sums),
+        "breaks": _broken(sums),
         "gross": gross,
         "codes": sorted({s.code for s in sums}),
         "evidence_hash": record.evidence_hash,

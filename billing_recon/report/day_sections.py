@@ -74,7 +74,7 @@ def _totals(of: DayRows) -> Table:
 def _breaks(of: DayRows) -> dict[str, Any]:
     """Breaks by code, the most frequent first; within a code the largest differences first, currency by currency."""
     codes: dict[str, dict[str, Any]] = {}
-    for code, currency, count, net, gross in day_tables.merged(of.sums):
+    for code, currency, count, _, net, gross in day_tables.merged(of.sums):
         one = codes.setdefault(
             code, {"code": code, "stage": STAGE_OF[Code(code)].value, "count": 0, "sums": [], "rows": [], "owners": []}
         )

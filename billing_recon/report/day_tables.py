@@ -115,20 +115,29 @@ def totals(rows: Sequence[Row]) -> Table:
 def break_sums(sums: Sequence[Sum], title: str = "Breaks by code") -> Table:
     """Breaks per code and currency, the most frequent first."""
     table = Table(
-        [Col("code"), Col("breaks", right=True), Col("currency"), Col("net", right=True), Col("gross", right=True)],
+        [
+            Col("code"),
+            Col("breaks", right=True),
+            Col("open", right=True),
+            Col("currency"),
+            Col("net", right=True),
+            Col("gross", right=True),
+        ],
         title=title,
     )
-    for code, currency, number, net, gross in merged(sums):
-        table.add(code, f"{number:,}", currency or "units", delta(net, currency), amount(gross, currency))
+    for code, currency, number, counted, net, gross in merged(sums):
+        table.add(
+            code, f"{number:,}", f"{counted:,}", currency or "units", delta(net, currency), amount(gross, currency)
+        )
     return table
 
 
-def merged(sums: Sequence[Sum]) -> list[tuple[str, str | None, int, Decimal, Decimal]]:
-    """Sums over days: (code, currency, count, net, gross), the most frequent first."""
-    found: dict[tuple[str, str | None], tuple[int, Decimal, Decimal]] = {}
+def merged(sums: Sequence[Sum]) -> list[tuple[str, str | None, int, int, Decimal, Decimal]]:
+    """Sums over days: (code, currency, count, open, net, gross), the most frequent first."""
+    found: dict[tuple[str, str | None], tuple[int, int, Decimal, Decimal]] = {}
     for s in sums:
-        number, net, gross = found.get((s.code, s.currency), (0, Decimal(0), Decimal(0)))
-        found[s.code, s.currency] = (number + s.count, net + s.net, gross + s.gross)
+        number, counted, net, gross = found.get((s.code, s.currency), (0, 0, Decimal(0), Decimal(0)))
+        found[s.code, s.currency] = (number + s.count, counted + s.open, net + s.net, gross + s.gross)
     ordered = sorted(found.items(), key=lambda item: (-item[1][0], item[0][0], item[0][1] or ""))
     return [(code, currency, *figures) for (code, currency), figures in ordered]
 

@@ -66,6 +66,31 @@ def show_day(screen: Screen, home: Home, day: date, hint: str) -> bool:
     return record is not None and record.verdict is Verdict.PASS and stale is None
 
 
+def show_latest(screen: Screen, home: Home, through: date | None, hint: str) -> bool:
+    """Show the newest judged day and the other days that are not green; return whether every day is a current PASS."""
+    from billing_recon.day.overview import overview
+
+    found = overview(home, through)
+    if found.newest is None:
+        run = f"billing-recon run{hint} --day {found.not_run[0] if found.not_run else 'YYYY-MM-DD'}"
+        screen.verdict("NOT RUN", f"{home.company.name}: no day has a verdict yet")
+        screen.say(f"next: {run}")
+        return False
+    show_day(screen, home, found.newest, hint)
+    others = {
+        **{day: verdict.value for day, verdict in found.red.items()},
+        **dict.fromkeys(found.stale, "no longer PASS"),
+        **dict.fromkeys(found.not_run, "not run"),
+    }
+    others.pop(found.newest, None)
+    for what in dict.fromkeys(others.values()):
+        days = [day for day in sorted(others) if others[day] == what]
+        screen.say(f"also {what}: {count(len(days), 'day')} ({listed(map(str, days), 8)})")
+    if others:
+        screen.say(f"next: billing-recon status{hint} --day {min(others)}")
+    return found.green
+
+
 def _watched(home: Home, day: date) -> tuple[Table, ...]:
     """Expected changes, the detectors' findings, and metrics outside their band."""
     changes = home.policy.expected_changes

@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from billing_recon.core.reason import Disposition
 from billing_recon.core.schema import (
     BREAKS,
     CONTROL_TOTALS,
@@ -30,6 +31,9 @@ _PAIR_ORDER = (
     "list_position(['metered_used', 'expected_billed', 'billed_rendered', 'billed_booked', 'rendered_booked', "
     "'billed_paid'], pair)"
 )
+
+COUNTING = ", ".join(f"'{d.value}'" for d in Disposition if d.counts_against_gate)
+"""SQL for the dispositions that count against the gate."""
 
 Row = dict[str, Any]
 """One row by column name; amounts are Decimal, days are date."""
@@ -88,12 +92,16 @@ def breaks_like(home: Home, break_id: str) -> list[Row]:
 
 @dataclass(frozen=True, slots=True)
 class Sum:
-    """Breaks of one code in one currency (None: units). Gross adds absolute deltas, net lets them cancel."""
+    """Breaks of one code in one currency (None: units). Gross adds absolute deltas, net lets them cancel.
+
+    `open` counts those that count against the gate, as the gate itself does.
+    """
 
     day: date
     code: str
     currency: str | None
     count: int
+    open: int
     gross: Decimal
     net: Decimal
 
@@ -101,7 +109,8 @@ class Sum:
 def break_sums(home: Home, first: date, last: date) -> list[Sum]:
     """Breaks counted and added per day, code and currency; currencies are never added."""
     found = rows_of(
-        "SELECT day, code, currency, count(*) AS count, sum(abs(delta)) AS gross, sum(delta) AS net "
+        f"SELECT day, code, currency, count(*) AS count, count(*) FILTER (WHERE disposition IN ({COUNTING})) AS open, "
+        "sum(abs(delta)) AS gross, sum(delta) AS net "
         f"FROM ({scan(home, BREAKS, first, last)}) GROUP BY day, code, currency ORDER BY day, code, currency NULLS LAST"
     )
     return [Sum(**row) for row in found]

@@ -9,7 +9,7 @@ from datetime import date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
-from billing_recon.core.figures import count, per_currency
+from billing_recon.core.figures import and_open, count, per_currency
 from billing_recon.report.stored_rows import Sum, break_sums, invoices_issued
 from billing_recon.report.terminal import Col, Table
 
@@ -63,10 +63,13 @@ def run_summary(home: Home, outcomes: Sequence[Outcome], seconds: dict[date, flo
         ]
     )
     days = [outcome.day for outcome in outcomes]
+    # What an earlier run found is not what this one did.
+    judged = {outcome.day for outcome in outcomes if outcome.verdict}
     invoices = invoices_issued(home, min(days), max(days))
     by_day: dict[date, list[Sum]] = defaultdict(list)
     for found in break_sums(home, min(days), max(days)):
-        by_day[found.day].append(found)
+        if found.day in judged:
+            by_day[found.day].append(found)
     quarantined = {day: sum(r.quarantined for r in home.control.landing_reports(day)) for day in days}
 
     def line(name: str, verdict: str, of: Sequence[date]) -> None:
@@ -75,7 +78,7 @@ def run_summary(home: Home, outcomes: Sequence[Outcome], seconds: dict[date, flo
             name,
             verdict,
             f"{sum(invoices.get(day, 0) for day in of):,}",
-            f"{sum(s.count for s in sums):,}",
+            and_open(sum(s.count for s in sums), sum(s.open for s in sums)),
             per_currency(_added(sums, "net"), signed=True),
             per_currency(_added(sums, "gross")),
             f"{sum(quarantined[day] for day in of):,}",

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from billing_recon.core.detector import Detector
-from billing_recon.core.gate import Condition, DayFacts, Detected, MetricFact, OpenBreaks, SettledBreaks, judge
+from billing_recon.core.gate import (
+    Condition,
+    DayFacts,
+    Detected,
+    MetricFact,
+    NotKnown,
+    OpenBreaks,
+    SettledBreaks,
+    Unknown,
+    judge,
+)
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.policy import Gate, Policy, Threshold
 from billing_recon.core.verdict import Verdict
@@ -127,6 +137,64 @@ def test_as_many_breaks_as_policy_allows_pass(allowed: int, verdict: Verdict) ->
 def test_each_condition_alone_keeps_the_gate_shut(facts: DayFacts, name: str, verdict: Verdict) -> None:
     found, conditions = decisive(facts)
     assert (found, [c.name for c in conditions]) == (verdict, [name])
+
+
+QUIET = tuple(
+    landed(table, LandingStatus.EMPTY, 0) if table not in ("usage_events", "subscriptions") else landed(table)
+    for table in POLICY.gate.required_layers
+)
+QUIET_LAYERS = ("invoice_lines", "rendered_invoices", "rendered_lines", "ledger_entries", "payments")
+NOTHING = replace(GOOD, landing=QUIET, layer_rows={"control_totals": 0})
+
+
+def quiet_policy(*layers: str, **gate: Any) -> Policy:
+    return Policy(gate=Gate(may_be_empty=layers or QUIET_LAYERS, **gate))
+
+
+def test_a_day_with_nothing_to_compare_passes_if_every_quiet_layer_may_be_empty_and_says_so() -> None:
+    judgement = judge(NOTHING, quiet_policy(thresholds=(Threshold(metric="mismatch_rate", max=Decimal(0)),)))
+    assert judgement.verdict is Verdict.PASS
+    said = {condition.name: condition for condition in judgement.conditions}
+    assert said["compared"].sentence.startswith("A quiet day: nothing was due and nothing was billed")
+    assert not said["threshold:mismatch_rate:max"].blocking, "a rate of nothing is shown and does not decide"
+
+
+@pytest.mark.parametrize(
+    ("facts", "policy"),
+    [
+        (NOTHING, quiet_policy(*QUIET_LAYERS[1:])),
+        (replace(NOTHING, layer_rows={}), quiet_policy()),
+        (replace(NOTHING, compared_now=False), quiet_policy()),
+        (replace(NOTHING, not_known=(NotKnown(Unknown.REFUSED, "payments", (DAY,)),)), quiet_policy()),
+        (replace(NOTHING, landing=(*QUIET[:2], landed("invoice_lines"), *QUIET[3:])), quiet_policy()),
+        (replace(NOTHING, landing=QUIET[:-1]), quiet_policy()),
+    ],
+    ids=[
+        "not declared",
+        "never computed",
+        "computed on other data",
+        "a day not known",
+        "bills and no totals",
+        "absent",
+    ],
+)
+def test_a_day_on_which_nothing_was_compared_for_another_reason_is_inconclusive(
+    facts: DayFacts, policy: Policy
+) -> None:
+    assert judge(facts, policy).verdict is Verdict.INCONCLUSIVE
+
+
+def test_days_that_are_not_known_are_named_with_what_to_run() -> None:
+    days = tuple(DAY - timedelta(days=n) for n in (4, 3, 2))
+    never = NotKnown(Unknown.NEVER_LANDED, "", days)
+    decided = NotKnown(Unknown.ROWS_DECIDED, "usage_events", days[1:2])
+    verdict, conditions = decisive(replace(GOOD, not_known=(never, decided)))
+    assert verdict is Verdict.INCONCLUSIVE
+    assert [c.name for c in conditions] == ["history:never_landed", "history:rows_decided:usage_events"]
+    assert "2026-02-26 to 2026-02-28 was never landed" in conditions[0].sentence
+    assert "run --day 2026-02-26 --to 2026-03-02" in conditions[0].sentence
+    assert "cut off" not in conditions[1].sentence
+    assert "(usage_events of 2026-02-27) take effect when the day is run again" in conditions[1].sentence
 
 
 def with_threshold(**bounds: Any) -> Policy:

@@ -1,6 +1,7 @@
 -- Gaps in a series of invoice numbers (what stands before and after the last digits is the series; it must hold at
--- least half of its numbers), reported once the invoices on both sides are as old as the grace for issuing.
--- inputs: invoice_numbers, policy_detectors, run_params
+-- least half of its numbers), reported once the invoices on both sides are as old as the grace for issuing. None while
+-- no pair of the engine's invoices is compared: what is not known may hold the missing numbers.
+-- inputs: invoice_numbers, policy_detectors, pairs_compared, run_params
 -- rows from: (SELECT 1 FROM invoice_numbers GROUP BY prefix, suffix
 -- HAVING max(number) - min(number) + 1 <> count(DISTINCT number) AND count(known_on) > 0) AS uneven
 WITH series AS (
@@ -29,3 +30,4 @@ SELECT
 FROM steps AS step
 JOIN run_params AS params ON greatest(step.known_on, step.next_known) = params.day - params.issue_grace_days
 WHERE step.next_number - step.number > 1
+    AND EXISTS (SELECT 1 FROM pairs_compared WHERE pair LIKE 'billed%' OR pair = 'expected_billed')

@@ -31,7 +31,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         required_resource_keys={"home"},
     )
     def land(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        from billing_recon.day import judge_day, land_all
+        from billing_recon.day import judge_day, land_all, withdraw
         from billing_recon.report.day_pack import write_day_pack
 
         home, day, run_id = context.resources.home, day_of(context), context.run.run_id
@@ -58,6 +58,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
                         yield result
             if stopped:
                 # The run ends here, so the day is judged here: its gate must state why, and finance needs the page.
+                withdraw(home, day, run_id)
                 write_day_pack(home, day, judge_day(home, day, run_id))
 
     return land

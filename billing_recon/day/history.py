@@ -1,0 +1,189 @@
+"""What a day rests on: the earlier days it reads, which of them are not known, and from what a partition was computed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable
+from datetime import date, timedelta
+
+from billing_recon.control import PartitionState
+from billing_recon.core.gate import NotKnown, Unknown
+from billing_recon.core.landing import LandingStatus
+from billing_recon.core.period import days_between
+from billing_recon.core.schema import (
+    CANONICAL,
+    QUARANTINE,
+    SUBSCRIPTIONS,
+    USAGE_DUPLICATES,
+    USAGE_EVENTS,
+    USAGE_ROLLUP,
+)
+from billing_recon.day.home import CODE_VERSION, Home
+
+LANDED: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
+"""Every table that a day lands, in the order of the layers."""
+
+READ_BACK: tuple[str, ...] = (
+    *LANDED,
+    *(QUARANTINE.of(table).name for table in LANDED),
+    USAGE_DUPLICATES.name,
+    USAGE_ROLLUP.name,
+)
+"""Tables whose whole lookback a day reads."""
+
+WITHDRAWN = "withdrawn"
+"""What a partition of results was made from that was emptied, since the day's run stopped before it."""
+_ROLLED_UP = (USAGE_EVENTS.name, SUBSCRIPTIONS.name)
+"""Landed tables that a roll-up reads over the whole lookback."""
+_DAY_IN_NAME = re.compile(r"^\d{4}-\d{2}-\d{2}(?=\.)")
+
+
+def opening_day(home: Home) -> date | None:
+    """The company's first day: as declared, else the earliest that was landed or has a file at a default path."""
+    if home.first_day:
+        return home.first_day
+    known = home.control.landed_days()[:1]
+    return min([*known, *set().union(*delivered(home))], default=None)
+
+
+def delivered(home: Home) -> list[set[date]]:
+    """For each required layer that is read from its default path: the days with a file."""
+    found = []
+    for table in home.policy.gate.required_layers:
+        if table not in home.company.feeds:
+            names = (path.name for path in (home.path / "landing" / table).glob("*.*"))
+            found.append({date.fromisoformat(match[0]) for name in names if (match := _DAY_IN_NAME.match(name))})
+    return found
+
+
+def not_known(home: Home, day: date) -> tuple[NotKnown, ...]:
+    """What `day` rests on and is not known: earlier days within its lookback, and its own usage.
+
+    A file of the day itself that was not delivered or could not be read is for the gate's condition on its layer.
+    """
+    opening = opening_day(home)
+    first = max(opening or day, day - timedelta(days=home.policy.windows.lookback_days))
+    if first > day:
+        return ()
+    required = home.policy.gate.required_layers
+    status = home.control.landing_statuses(first, day)
+    landed_days = {known for _, known in status}
+    found: dict[tuple[Unknown, str], list[date]] = {}
+    for other in days_between(first, day)[:-1]:
+        if other not in landed_days:
+            found.setdefault((Unknown.NEVER_LANDED, ""), []).append(other)
+            continue
+        for table in LANDED:
+            landed = status.get((table, other))
+            if landed is None and table in required:
+                found.setdefault((Unknown.NEVER_LANDED, table), []).append(other)
+            elif landed is LandingStatus.REFUSED:
+                found.setdefault((Unknown.REFUSED, table), []).append(other)
+            elif landed is LandingStatus.MISSING and table in required and table == USAGE_EVENTS.name:
+                found.setdefault((Unknown.NOT_DELIVERED, table), []).append(other)
+    for state in home.control.partition_states(READ_BACK, first, day - timedelta(days=1)):
+        if not state.complete and state.table != USAGE_ROLLUP.name:
+            table = state.table.removeprefix(f"{QUARANTINE.name}_")
+            found.setdefault(
+                (state.waits_for, USAGE_EVENTS.name if table == USAGE_DUPLICATES.name else table), []
+            ).append(state.day)
+    behind = [other for other in rollups_behind(home, first, day) if other in landed_days]
+    if behind:
+        found[Unknown.NOT_ROLLED_UP, USAGE_EVENTS.name] = behind
+    return tuple(NotKnown(kind, table, tuple(sorted(set(days)))) for (kind, table), days in found.items())
+
+
+def unknown_tables(home: Home, day: date, unknown: Iterable[NotKnown]) -> set[str]:
+    """The landed tables of which something that `day` reads is not known."""
+    found = {one.table for one in unknown}
+    if "" in found:
+        return set(LANDED)
+    own = home.control.landing_statuses(day, day)
+    refused = {table for (table, _), status in own.items() if status is LandingStatus.REFUSED}
+    absent = own.get((USAGE_EVENTS.name, day)) is LandingStatus.MISSING
+    if absent and USAGE_EVENTS.name in home.policy.gate.required_layers:
+        refused.add(USAGE_EVENTS.name)
+    return found | refused
+
+
+def rollups_behind(home: Home, first: date, last: date) -> list[date]:
+    """The days whose usage is not rolled up, or was rolled up from other landed rows than there are now.
+
+    Days of closed months are not among them: nothing of them is landed or written again. A roll-up that does not say
+    what it was made from was written by an earlier version and is taken as it is.
+    """
+    landed = home.control.partition_states((USAGE_EVENTS.name, USAGE_DUPLICATES.name), first, last)
+    rolled_up = {s.day: s for s in home.control.partition_states((USAGE_ROLLUP.name,), first, last)}
+    behind = []
+    for day, inputs in rollup_inputs(home, {*rolled_up, *(s.day for s in landed)}).items():
+        state = rolled_up.get(day)
+        done = state is not None and state.complete and state.made_from in ("", inputs)
+        if not done and not home.control.is_closed(day):
+            behind.append(day)
+    return behind
+
+
+def rollup_inputs(home: Home, days: Collection[date]) -> dict[date, str]:
+    """For each day, the digest of what its roll-up reads: landed rows, as they were last written."""
+    if not days:
+        return {}
+    lookback = timedelta(days=home.policy.windows.lookback_days)
+    states = home.control.partition_states((*_ROLLED_UP, USAGE_DUPLICATES.name), min(days) - lookback, max(days))
+    read = [(s.day, f"{s.table}/{s.day}={s.held}") for s in states if s.table in _ROLLED_UP and s.held]
+    own = {s.day: s.held for s in states if s.table == USAGE_DUPLICATES.name}
+    return {
+        day: _digest([*(text for at, text in read if day - lookback <= at <= day), own.get(day, "")])
+        for day in sorted(days)
+    }
+
+
+def rollups_to_make(home: Home, day: date) -> list[date]:
+    """The other days whose usage is rolled up before `day` is computed: those before it that are behind.
+
+    Left out are days of which the landed rows are themselves not complete, and days that were never landed.
+    """
+    lookback = timedelta(days=home.policy.windows.lookback_days)
+    before = day - timedelta(days=1)
+    behind = rollups_behind(home, day - lookback, before)
+    if not behind:
+        return []
+    states = home.control.partition_states(_ROLLED_UP, day - lookback - lookback, before)
+    open_days = [state.day for state in states if not state.complete]
+    return [one for one in behind if not any(one - lookback <= other <= one for other in open_days)]
+
+
+def later_rollups(home: Home, day: date) -> list[date]:
+    """The days of the late window after `day` whose roll-up is made from what is landed now; others say nothing yet."""
+    first, last = day + timedelta(days=1), day + timedelta(days=home.policy.windows.late_window_days)
+    made = [s.day for s in home.control.partition_states((USAGE_ROLLUP.name,), first, last) if s.complete]
+    behind = set(rollups_behind(home, first, last)) if made else set()
+    return [one for one in made if one not in behind]
+
+
+def known_rollups(home: Home, day: date) -> str:
+    """SQL for the roll-ups that `day` reads: its own and earlier ones, and those of `later_rollups`."""
+    later = "".join(f", DATE '{one}'" for one in later_rollups(home, day))
+    return f"(day <= DATE '{day}' OR day IN (NULL{later}))"
+
+
+def computed_from(home: Home, day: date, tables: Iterable[str] = ()) -> str:
+    """The digest of everything that a day's computation reads: landed rows, roll-ups, settings, and its own `tables`."""
+    first = day - timedelta(days=home.policy.windows.lookback_days)
+    states = [*home.control.partition_states(READ_BACK, first, day), *home.control.partition_states(tables, day, day)]
+    return _digest(
+        [
+            *(f"{s.table}/{s.day}={digest_of(s)}" for s in states if s.rows or not s.complete),
+            *(str(one) for one in not_known(home, day)),
+            *(home.policy_digest, home.catalog.digest, home.company_digest, CODE_VERSION),
+        ]
+    )
+
+
+def digest_of(state: PartitionState) -> str:
+    """The digest of a partition for evidence; of an incomplete one only that it is incomplete is known."""
+    return state.digest if state.complete else "incomplete"
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
