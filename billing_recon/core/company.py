@@ -23,6 +23,10 @@ class Company(Frozen):
     timezone: str = "UTC"
     currencies: tuple[str, ...]
     first_day: str | None = Field(default=None, description="first partition, YYYY-MM-DD")
+    history_from: str | None = Field(
+        default=None,
+        description="first usage that the files of first_day carry, YYYY-MM-DD; by default all that open periods need",
+    )
     last_day: str | None = Field(
         default=None,
         description="last partition, YYYY-MM-DD, if the company's data ends; otherwise yesterday",
@@ -33,7 +37,7 @@ class Company(Frozen):
     feeds: dict[str, Feed] = Field(default_factory=dict)
     price_lists: dict[str, Feed] = Field(default_factory=dict, description="per-unit prices read from a table")
 
-    @field_validator("first_day", "last_day", mode="before")
+    @field_validator("first_day", "history_from", "last_day", mode="before")
     @classmethod
     def _day(cls, value: object) -> object:
         """Accept a date as well as text: YAML reads 2026-01-01 without quotes as a date."""
@@ -61,6 +65,8 @@ class Company(Frozen):
         problems += [f"account {a}: unknown role '{r}'" for a, r in self.roles.items() if r not in ROLES]
         if self.first_day and self.last_day and self.last_day < self.first_day:
             problems.append(f"last_day {self.last_day} lies before first_day {self.first_day}")
+        if self.history_from and not self.history_from <= (self.first_day or ""):
+            problems.append(f"history_from {self.history_from} needs a first_day, and does not lie after it")
         if problems:
             raise ValueError("; ".join(problems))
         return self

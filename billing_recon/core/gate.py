@@ -97,7 +97,9 @@ class Unknown(StrEnum):
     """Why something that a day rests on is not known. It is then not compared, since not known is not zero."""
 
     NEVER_LANDED = "never_landed"
-    """The day was never landed."""
+    """The day was never landed, and files of it are there."""
+    LEFT_OUT = "left_out"
+    """The day was never landed, and nothing of it was delivered: there is nothing to wait for, so others are compared."""
     REFUSED = "refused"
     """The day's file was delivered and could not be read."""
     NOT_DELIVERED = "not_delivered"
@@ -138,7 +140,8 @@ class DayFacts:
     `not_known` is what the day rests on and is not known, so that what reads it was not compared; `compared_now`: what was
     computed of the day was computed from what is landed and configured now.
     `layer_rows` counts the rows of computed tables; `footing_failures` has one sentence per failure;
-    `unrated_subscriptions` are ids without terms in the catalog; `baseline_found`: the policy's baseline exists.
+    `unrated_subscriptions` are ids without terms in the catalog, `before_history` those with a period that began before the
+    history that the company declares; `baseline_found`: the policy's baseline exists.
     """
 
     partition: str
@@ -153,6 +156,7 @@ class DayFacts:
     unexplained: int = 0
     footing_failures: tuple[str, ...] = ()
     unrated_subscriptions: tuple[str, ...] = ()
+    before_history: tuple[str, ...] = ()
     metrics: tuple[MetricFact, ...] = ()
     baseline_found: bool = False
 
@@ -180,6 +184,7 @@ def judge(facts: DayFacts, policy: Policy) -> Judgement:
         _quarantine(facts.quarantined_rows, gate.max_quarantined_rows),
         *_too_much_quarantined(facts.landing, gate.quarantine_share_stops),
         _rated(facts.unrated_subscriptions),
+        *_before_history(facts.before_history),
         _compared(facts, quiet),
         _footing(facts.footing_failures),
         _breaks(facts.open_breaks, gate.max_breaks),
@@ -243,6 +248,11 @@ def _history(not_known: Iterable[NotKnown], partition: str) -> Iterable[Conditio
                     f"{of} was never landed, so what rests on it was not compared. Run from there on: {rerun}; or, if the "
                     f"files of a later day carry the history, make that day the first_day of company.yaml."
                 )
+            case Unknown.LEFT_OUT:
+                sentence = (
+                    f"{of} was never run. Nothing was delivered for it as far as files show, so the other days were compared. "
+                    f"Run from there on: {rerun}"
+                )
             case Unknown.REFUSED:
                 sentence = (
                     f"{of} could not be read, so what rests on it was not compared. Have it sent again, then: {rerun}"
@@ -305,6 +315,16 @@ def _rated(unrated: tuple[str, ...]) -> Condition:
         f"{_some(unrated)}; add their plan version or tax region to the catalog."
     )
     return Condition("rated", Verdict.INCONCLUSIVE, sentence, str(len(unrated)), "0")
+
+
+def _before_history(subscriptions: tuple[str, ...]) -> Iterable[Condition]:
+    """Bills that the company's declared opening leaves out, stated with the verdict so that nothing is passed over."""
+    if subscriptions:
+        sentence = (
+            f"{_count(len(subscriptions), 'subscription')} not compared: a period with usage began before history_from of "
+            f"company.yaml ({_some(subscriptions)})."
+        )
+        yield Condition("before_history", Verdict.PASS, sentence, str(len(subscriptions)), "", blocking=False)
 
 
 def _quiet(facts: DayFacts, policy: Policy) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ from billing_recon.day.history import READ_BACK, WITHDRAWN, computed_from, diges
 from billing_recon.day.home import CODE_VERSION, Home
 from billing_recon.day.usage import UsageSince, usage_since
 
+BEFORE_HISTORY = "usage_before_history"
+"""The reason of compute/expect/judged_runs.sql for periods that the declared opening leaves out."""
 DAY_GATE = "day"
 """The gate of one day's release."""
 
@@ -108,7 +110,8 @@ def day_judgement(home: Home, day: date) -> Judgement:
             detected=_detected(con, home, day),
             unexplained=_unexplained(con, home, day),
             footing_failures=_footing_failures(con, home, day),
-            unrated_subscriptions=_unrated(con, home, day),
+            unrated_subscriptions=_withheld(con, home, day, f"<> '{BEFORE_HISTORY}'"),
+            before_history=_withheld(con, home, day, f"= '{BEFORE_HISTORY}'"),
             metrics=_metrics(con, home, day),
             baseline_found=bool(home.policy.gate.baseline and home.control.baseline(home.policy.gate.baseline)),
         )
@@ -235,8 +238,10 @@ def _footing_failures(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> 
     return tuple(row[0] for row in rows)
 
 
-def _unrated(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[str, ...]:
-    rows = con.execute(f"SELECT DISTINCT subscription_id FROM ({_scan(home, UNRATED, day)}) ORDER BY ALL").fetchall()
+def _withheld(con: duckdb.DuckDBPyConnection, home: Home, day: date, reason: str) -> tuple[str, ...]:
+    rows = con.execute(
+        f"SELECT DISTINCT subscription_id FROM ({_scan(home, UNRATED, day)}) WHERE reason {reason} ORDER BY ALL"
+    ).fetchall()
     return tuple(row[0] for row in rows)
 
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
 
 from billing_recon.control import PartitionState
+from billing_recon.core.feed import Feed
 from billing_recon.core.gate import NotKnown, Unknown
 from billing_recon.core.landing import LandingStatus
 from billing_recon.core.period import days_between
 from billing_recon.core.schema import (
     CANONICAL,
+    LEDGER_ENTRIES,
+    METERED_USAGE,
+    PAYMENTS,
     QUARANTINE,
+    RENDERED_INVOICES,
+    RENDERED_LINES,
     SUBSCRIPTIONS,
     USAGE_DUPLICATES,
     USAGE_EVENTS,
     USAGE_ROLLUP,
 )
 from billing_recon.day.home import CODE_VERSION, Home
+from billing_recon.feeds import bytes_of_day
 
 LANDED: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
 """Every table that a day lands, in the order of the layers."""
@@ -43,68 +50,90 @@ def opening_day(home: Home) -> date | None:
     """The company's first day: as declared, else the earliest that was landed or has a file at a default path."""
     if home.first_day:
         return home.first_day
-    known = home.control.landed_days()[:1]
-    return min([*known, *set().union(*delivered(home))], default=None)
+    layers = [table for table in home.policy.gate.required_layers if table not in home.company.feeds]
+    days = (day for table in layers for day in file_days(home, table))
+    return min([*home.control.landed_days()[:1], *days], default=None)
 
 
-def delivered(home: Home) -> list[set[date]]:
-    """For each required layer that is read from its default path: the days with a file."""
-    found = []
-    for table in home.policy.gate.required_layers:
-        if table not in home.company.feeds:
-            names = (path.name for path in (home.path / "landing" / table).glob("*.*"))
-            found.append({date.fromisoformat(match[0]) for name in names if (match := _DAY_IN_NAME.match(name))})
-    return found
+def file_days(home: Home, table: str) -> set[date]:
+    """The days for which a table has a file at its default path."""
+    names = (path.name for path in (home.path / "landing" / table).glob("*.*"))
+    return {date.fromisoformat(match[0]) for name in names if (match := _DAY_IN_NAME.match(name))}
 
 
 def not_known(home: Home, day: date) -> tuple[NotKnown, ...]:
-    """What `day` rests on and is not known: earlier days within its lookback, and its own usage.
+    """What `day` rests on and is not known, or may not be: earlier days within its reach, and its own roll-up.
 
-    A file of the day itself that was not delivered or could not be read is for the gate's condition on its layer.
+    A file of the day itself that could not be read is for the gate's condition on its layer.
     """
-    opening = opening_day(home)
-    first = max(opening or day, day - timedelta(days=home.policy.windows.lookback_days))
+    first = max(opening_day(home) or day, day - timedelta(days=home.policy.windows.lookback_days))
     if first > day:
         return ()
-    required = home.policy.gate.required_layers
-    status = home.control.landing_statuses(first, day)
+    known_by_then = home.control.landing_statuses(first, day)
+    status = {place: landed for place, landed in known_by_then.items() if place[1] < day}
     landed_days = {known for _, known in status}
-    found: dict[tuple[Unknown, str], list[date]] = {}
-    for other in days_between(first, day)[:-1]:
-        if other not in landed_days:
-            found.setdefault((Unknown.NEVER_LANDED, ""), []).append(other)
-            continue
-        for table in LANDED:
-            landed = status.get((table, other))
-            if landed is None and table in required:
-                found.setdefault((Unknown.NEVER_LANDED, table), []).append(other)
-            elif landed is LandingStatus.REFUSED:
-                found.setdefault((Unknown.REFUSED, table), []).append(other)
-            elif landed is LandingStatus.MISSING and table in required and table == USAGE_EVENTS.name:
-                found.setdefault((Unknown.NOT_DELIVERED, table), []).append(other)
+    found: dict[tuple[Unknown, str], set[date]] = {}
+    left_out = [other for other in days_between(first, day)[:-1] if other not in landed_days]
+    delivered = {other for table in LANDED for other in _delivered(home, table, left_out)} if left_out else set()
+    found[Unknown.NEVER_LANDED, ""] = delivered
+    found[Unknown.LEFT_OUT, ""] = set(left_out) - delivered
+    reach = _reach(home, day)
+    for table in LANDED:
+        mine = {other: landed for (of, other), landed in status.items() if of == table}
+        found[Unknown.REFUSED, table] = {d for d, landed in mine.items() if landed is LandingStatus.REFUSED}
+        if table in home.policy.gate.required_layers:
+            found[Unknown.NEVER_LANDED, table] = _delivered(home, table, sorted(landed_days - set(mine)))
+        if table == USAGE_EVENTS.name and table in home.policy.gate.required_layers:
+            every = {other: landed for (of, other), landed in known_by_then.items() if of == table}
+            found[Unknown.NOT_DELIVERED, table] = _interruptions(every) - {day}
     for state in home.control.partition_states(READ_BACK, first, day - timedelta(days=1)):
         if not state.complete and state.table != USAGE_ROLLUP.name:
-            table = state.table.removeprefix(f"{QUARANTINE.name}_")
-            found.setdefault(
-                (state.waits_for, USAGE_EVENTS.name if table == USAGE_DUPLICATES.name else table), []
-            ).append(state.day)
-    behind = [other for other in rollups_behind(home, first, day) if other in landed_days]
-    if behind:
-        found[Unknown.NOT_ROLLED_UP, USAGE_EVENTS.name] = behind
-    return tuple(NotKnown(kind, table, tuple(sorted(set(days)))) for (kind, table), days in found.items())
+            table = state.table.removeprefix(f"{QUARANTINE.name}_").replace(USAGE_DUPLICATES.name, USAGE_EVENTS.name)
+            found.setdefault((state.waits_for, table), set()).add(state.day)
+    found[Unknown.NOT_ROLLED_UP, USAGE_EVENTS.name] = set(rollups_behind(home, first, day)) - set(left_out)
+    within = {key: sorted(one for one in days if one >= reach.get(key[1], first)) for key, days in found.items()}
+    return tuple(NotKnown(why, table, tuple(days)) for (why, table), days in within.items() if days)
+
+
+def _reach(home: Home, day: date) -> dict[str, date]:
+    """The earliest day whose file of a table may hold what `day` finds missing; for tables left out the whole lookback."""
+    windows = home.policy.windows
+    days = {
+        RENDERED_INVOICES.name: windows.render_lag_days,
+        RENDERED_LINES.name: windows.render_lag_days,
+        LEDGER_ENTRIES.name: windows.ledger_lag_days,
+        PAYMENTS.name: max(windows.payment_terms_days, windows.payment_settle_days),
+        METERED_USAGE.name: windows.late_window_days,
+    }
+    return {table: day - timedelta(days=back) for table, back in days.items()}
+
+
+def _delivered(home: Home, table: str, days: Collection[date]) -> set[date]:
+    """Those of `days` for which something of the table was delivered, as far as files show; a database may hold any day."""
+    feed = home.company.feeds.get(table, Feed())
+    if not days or feed.is_database:
+        return set(days)
+    if not feed.path and not feed.is_documents:
+        return file_days(home, table) & set(days)
+    return {day for day in days if bytes_of_day(home.path, home.company, table, day)}
+
+
+def _interruptions(statuses: Mapping[date, LandingStatus]) -> set[date]:
+    """The days without a file between days with one, if files are the rule: more days with than without.
+
+    Where files are rare, their absence is the rule and says nothing.
+    """
+    there = {day for day, status in statuses.items() if status is not LandingStatus.MISSING}
+    between = {day for day in statuses if there and min(there) < day}
+    return between - there if len(there) > len(between - there) else set()
 
 
 def unknown_tables(home: Home, day: date, unknown: Iterable[NotKnown]) -> set[str]:
     """The landed tables of which something that `day` reads is not known."""
-    found = {one.table for one in unknown}
-    if "" in found:
-        return set(LANDED)
+    found = {one.table for one in unknown if one.why is not Unknown.LEFT_OUT}
     own = home.control.landing_statuses(day, day)
     refused = {table for (table, _), status in own.items() if status is LandingStatus.REFUSED}
-    absent = own.get((USAGE_EVENTS.name, day)) is LandingStatus.MISSING
-    if absent and USAGE_EVENTS.name in home.policy.gate.required_layers:
-        refused.add(USAGE_EVENTS.name)
-    return found | refused
+    return set(LANDED) if "" in found else found | refused
 
 
 def rollups_behind(home: Home, first: date, last: date) -> list[date]:

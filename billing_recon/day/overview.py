@@ -9,7 +9,7 @@ from datetime import date
 from billing_recon.core.period import days_between, parse_day
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE, stale_reason
-from billing_recon.day.history import delivered, opening_day
+from billing_recon.day.history import file_days, opening_day
 from billing_recon.day.home import Home
 
 
@@ -37,7 +37,9 @@ def overview(home: Home, through: date | None = None) -> Overview:
     judged = {parse_day(partition): verdict for partition, verdict in home.control.answers(DAY_GATE).items()}
     newest = max(judged, default=None)
     last = parse_day(home.company.last_day) if home.company.last_day else date.max
-    complete = {day for day in set.intersection(*(delivered(home) or [set()])) if (newest or date.min) < day <= last}
+    layers = [table for table in home.policy.gate.required_layers if table not in home.company.feeds]
+    complete = set.intersection(*([file_days(home, table) for table in layers] or [set()]))
+    complete = {day for day in complete if (newest or date.min) < day <= last}
     known = {*judged, *home.control.landed_days(), *complete, *([through] if through else ())}
     first = opening_day(home)
     expected = days_between(first, max(known)) if first and known and max(known) >= first else []

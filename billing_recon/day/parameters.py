@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from billing_recon.control import month_of
 from billing_recon.core.break_decision import BreakDecision, resolutions
 from billing_recon.core.landing import LandingReport
+from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy
 from billing_recon.core.reason import Code
 from billing_recon.core.schema import BY_NAME, TableSpec
@@ -37,6 +38,7 @@ def run_params(home: Home, day: date) -> RunParams:
     return RunParams(
         day=day,
         first_day=home.first_day or WITHOUT_FIRST_DAY,
+        history_from=parse_day(home.company.history_from) if home.company.history_from else WITHOUT_FIRST_DAY,
         windows=home.policy.windows,
         profile=home.company.profile,
         company_timezone=home.company.timezone,

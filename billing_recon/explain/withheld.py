@@ -68,6 +68,10 @@ REASONS: Mapping[str, Callable[[Withheld], str]] = {
         f"The profile gives every month the same days, and the period of {row['subscription_id']} from {row['period_start']} is "
         "no month, so its change within the period is not rated; set fixed_days: null in company.yaml, or bill it monthly."
     ),
+    "usage_before_history": lambda row: (
+        f"The period of {row['subscription_id']} from {row['period_start']} began before history_from of company.yaml, so not "
+        "all of its usage is known and it is not compared; nothing to do, or deliver that usage with the files of first_day."
+    ),
     "usage_out_of_reach": lambda row: (
         f"The period of {row['subscription_id']} from {row['period_start']} began before the lookback, so not all of its usage "
         "is at hand; raise lookback_days in the policy."

@@ -54,6 +54,7 @@ class SmallCompany:
     profile: Profile = field(default_factory=Profile)
     timezone: str = "UTC"
     first_day: date = date(2020, 1, 1)
+    history_from: date = date(2020, 1, 1)
     issue_grace_days: int = 1
     late_window_days: int = 2
     lookback_days: int = 62
@@ -172,6 +173,7 @@ def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:
     params = RunParams(
         day=company.on,
         first_day=company.first_day,
+        history_from=company.history_from,
         windows=windows,
         profile=company.profile,
         company_timezone=company.timezone,

@@ -386,6 +386,17 @@ def test_an_invoice_of_which_one_run_cannot_be_rated_is_withheld_whole() -> None
     assert [row["plan_version"] for row in rows(con, "SELECT plan_version FROM unrated")] == ["9"]
 
 
+def test_a_period_that_began_before_the_declared_history_is_rated_only_where_no_usage_is_needed() -> None:
+    for history, charges, withheld in (
+        ("2026-03-02", (BASE, EVENTS), ["usage_before_history"]),
+        ("2026-03-01", (BASE, EVENTS), []),
+        ("2026-03-02", (BASE,), []),
+    ):
+        company = due(catalog(*charges), history_from=day(history))
+        company.subscribes()
+        assert [row["reason"] for row in rows(company.rated(), "SELECT reason FROM unrated")] == withheld
+
+
 def test_a_period_that_began_before_the_lookback_is_rated_only_where_no_usage_is_needed() -> None:
     company = due(catalog(BASE, EVENTS), lookback_days=20)
     company.subscribes()

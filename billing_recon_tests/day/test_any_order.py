@@ -151,6 +151,18 @@ def test_a_day_that_stopped_after_landing_takes_no_usage_from_later_days(company
     assert state.rows, "the next day rolled up what was landed"
 
 
+def test_days_of_which_nothing_was_delivered_are_named_and_the_others_compared(company: Callable[..., Path]) -> None:
+    path = company()
+    for day in DAYS[:2]:
+        for file in (path / "landing").glob(f"*/{day}.*"):
+            file.unlink()
+    home = Home.open(path)
+    record = run_day(home, DAYS[2])
+    assert record.verdict is Verdict.INCONCLUSIVE
+    assert "2026-01-28, 2026-01-29 was never run" in conditions(record)["history:left_out"]
+    assert {row["pair"] for row in rows(home, CONTROL_TOTALS, DAYS[2])} >= {"expected_billed", "billed_booked"}
+
+
 def test_usage_that_was_not_delivered_is_not_known_on_later_days(company: Callable[..., Path]) -> None:
     home = Home.open(company())
     (home.path / "landing" / "usage_events" / f"{DAYS[1]}.csv").unlink()
@@ -174,3 +186,26 @@ def test_a_verdict_on_what_was_compared_before_the_files_changed_is_no_pass(comp
     record = steps.judge_day(home, FIRST, "only the gate")
     assert record.verdict is Verdict.INCONCLUSIVE
     assert "compared" in conditions(record)
+
+
+def test_an_opening_without_history_is_declared_and_bills_that_need_it_are_not_compared(
+    company: Callable[..., Path],
+) -> None:
+    path = company(customers=15)
+    events = path / "landing" / "usage_events" / f"{FIRST}.csv"
+    header, *lines = events.read_text(encoding="utf-8").splitlines()
+    at = header.split(",").index("event_time")
+    kept = [line for line in lines if line.split(",")[at] >= str(FIRST)]
+    assert len(kept) < len(lines), "the simulated opening carries history"
+    events.write_text("\n".join([header, *kept]) + "\n", encoding="utf-8")
+    settings = path / "company.yaml"
+    declared = f"first_day: '{FIRST}'"
+    settings.write_text(
+        settings.read_text(encoding="utf-8").replace(declared, f"{declared}\nhistory_from: '{FIRST}'"), encoding="utf-8"
+    )
+    home = Home.open(path)
+    record = run_day(home, FIRST)
+    assert breaks(home, FIRST) == []
+    assert record.verdict is Verdict.PASS
+    (said,) = [c.sentence for c in record.conditions if c.name == "before_history"]
+    assert "a period with usage began before history_from of company.yaml" in said

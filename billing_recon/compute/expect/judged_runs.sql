@@ -128,6 +128,8 @@ judged AS (
                 THEN 'rollover_by_event'
             WHEN run.is_shared AND params.proration = 'by_day' AND profile.fixed_days IS NOT NULL
                 AND run.period_end - run.period_start NOT BETWEEN 28 AND 31 THEN 'no_fixed_days'
+            WHEN (run.wanted OR run.late) AND metered.meters AND run.period_start < params.history_from
+                THEN 'usage_before_history'
             WHEN run.wanted AND metered.meters AND run.period_start <= params.day - params.lookback_days
                 THEN 'usage_out_of_reach'
             WHEN run.wanted AND terms.rolls AND params.day - run.period_start + (run.period_end - run.period_start) + 3

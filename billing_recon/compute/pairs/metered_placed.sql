@@ -1,5 +1,5 @@
 -- Used and metered units of the one usage day whose late window ends today. Empty if the billing engine metered nothing
--- at all on it: then it says nothing about that day.
+-- at all on it: then it says nothing about that day. Empty too if the day lies before the company's history.
 -- inputs: metered_usage, usage_rollup, run_params
 WITH used AS (
     SELECT
@@ -36,4 +36,4 @@ SELECT
 FROM used
 FULL JOIN metered ON metered.subscription_id = used.subscription_id AND metered.meter = used.meter
 CROSS JOIN run_params AS params
-WHERE EXISTS (SELECT 1 FROM metered)
+WHERE EXISTS (SELECT 1 FROM metered) AND CAST(params.day - params.late_window_days AS DATE) >= params.history_from

@@ -42,6 +42,9 @@ class RunParams(Frozen):
     first_day: date = Field(
         default=WITHOUT_FIRST_DAY, description="the company's first partition; nothing is due before"
     )
+    history_from: date = Field(
+        default=WITHOUT_FIRST_DAY, description="usage of earlier days is not known; periods that need it are withheld"
+    )
     windows: Windows = Windows()
     profile: Profile = Profile()
     company_timezone: str = Field(default="UTC", description="in which the company counts its days")
@@ -49,7 +52,7 @@ class RunParams(Frozen):
     def row(self) -> dict[str, Any]:
         """The row by column name."""
         settings = {column: getattr(self.profile, field) for field, column in PROFILE_COLUMNS.items()}
-        own = {name: getattr(self, name) for name in ("day", "first_day", "company_timezone")}
+        own = {name: getattr(self, name) for name in ("day", "first_day", "history_from", "company_timezone")}
         return {**own, **self.windows.model_dump(), **settings}
 
 
@@ -78,7 +81,7 @@ def _kind(info: FieldInfo) -> Kind:
 RUN_PARAMS = TableSpec(
     "run_params",
     (
-        *(c for c in _columns(RunParams, {"day": "day", "first_day": "first_day"})),
+        *(c for c in _columns(RunParams, {"day": "day", "first_day": "first_day", "history_from": "history_from"})),
         *_columns(Windows),
         *_columns(Profile, PROFILE_COLUMNS),
         *_columns(RunParams, {"company_timezone": "company_timezone"}),
