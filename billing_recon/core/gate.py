@@ -238,44 +238,46 @@ def _layers(facts: DayFacts, policy: Policy) -> Iterable[Condition]:
 
 
 def _history(not_known: Iterable[NotKnown], partition: str) -> Iterable[Condition]:
-    """Earlier days that are not known, each kind with what to do. The first day needs none: it opens with its history."""
     for one in not_known:
-        rerun = f"billing-recon run --day {one.days[0]} --to {partition}"
-        of = f"{one.table} of {one.shown}" if one.table else one.shown
-        match one.why:
-            case Unknown.NEVER_LANDED:
-                sentence = (
-                    f"{of} was never landed, so what rests on it was not compared. Run from there on: {rerun}; or, if the "
-                    f"files of a later day carry the history, make that day the first_day of company.yaml."
-                )
-            case Unknown.LEFT_OUT:
-                sentence = (
-                    f"{of} was never run. Nothing was delivered for it as far as files show, so the other days were compared. "
-                    f"Run from there on: {rerun}"
-                )
-            case Unknown.REFUSED:
-                sentence = (
-                    f"{of} could not be read, so what rests on it was not compared. Have it sent again, then: {rerun}"
-                )
-            case Unknown.NOT_DELIVERED:
-                sentence = (
-                    f"{of} was not delivered, so what rests on it was not compared. Ask for it, or deliver a file without "
-                    f"rows if there was no usage, then: {rerun}"
-                )
-            case Unknown.NOT_ROLLED_UP:
-                sentence = f"The usage of {one.shown} is not rolled up from what is landed now. Run again: {rerun}"
-            case Unknown.LANDED_TOO_EARLY:
-                sentence = f"{of} repeats events of an earlier day that was landed after it. Run again: {rerun}"
-            case Unknown.ROWS_DECIDED:
-                sentence = f"Decisions about quarantined rows ({of}) take effect when the day is run again: {rerun}"
-            case Unknown.BREAKS_DECIDED:
-                sentence = f"Decisions about breaks ({of}) take effect when the day is run again: {rerun}"
-            case Unknown.BEING_WRITTEN:
-                sentence = f"A write of {of} was cut off or is in progress. Once it is over, run again: {rerun}"
-            case _:
-                assert_never(one.why)
         name = f"history:{one.why.value}" + (f":{one.table}" if one.table else "")
-        yield Condition(name, Verdict.INCONCLUSIVE, sentence, _count(len(one.days), "day"), "0 days")
+        said = why_not_known(one, partition)
+        yield Condition(name, Verdict.INCONCLUSIVE, said, _count(len(one.days), "day"), "0 days")
+
+
+def why_not_known(one: NotKnown, partition: str) -> str:
+    """Which earlier days are not known, why, and what to run."""
+    rerun = f"billing-recon run --day {one.days[0]} --to {partition}"
+    of = f"{one.table} of {one.shown}" if one.table else one.shown
+    match one.why:
+        case Unknown.NEVER_LANDED:
+            return (
+                f"{of} was never landed, so what rests on it was not compared. Run from there on: {rerun}; or, if the "
+                f"files of a later day carry the history, make that day the first_day of company.yaml."
+            )
+        case Unknown.LEFT_OUT:
+            return (
+                f"{of} was never run. Nothing was delivered for it as far as files show, so the other days were compared. "
+                f"Run from there on: {rerun}"
+            )
+        case Unknown.REFUSED:
+            return f"{of} could not be read, so what rests on it was not compared. Have it sent again, then: {rerun}"
+        case Unknown.NOT_DELIVERED:
+            return (
+                f"{of} was not delivered, so what rests on it was not compared. Ask for it, or deliver a file without "
+                f"rows if there was no usage, then: {rerun}"
+            )
+        case Unknown.NOT_ROLLED_UP:
+            return f"The usage of {one.shown} is not rolled up from what is landed now. Run again: {rerun}"
+        case Unknown.LANDED_TOO_EARLY:
+            return f"{of} repeats events of an earlier day that was landed after it. Run again: {rerun}"
+        case Unknown.ROWS_DECIDED:
+            return f"Decisions about quarantined rows ({of}) take effect when the day is run again: {rerun}"
+        case Unknown.BREAKS_DECIDED:
+            return f"Decisions about breaks ({of}) take effect when the day is run again: {rerun}"
+        case Unknown.BEING_WRITTEN:
+            return f"A write of {of} was cut off or is in progress. Once it is over, run again: {rerun}"
+        case _:
+            assert_never(one.why)
 
 
 def _accounted(landing: Iterable[LandingReport]) -> Condition:

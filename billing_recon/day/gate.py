@@ -12,7 +12,17 @@ from billing_recon.control import VerdictRecord
 from billing_recon.core.detector import Detector
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.evidence import evidence_hash
-from billing_recon.core.gate import DayFacts, Detected, Judgement, MetricFact, OpenBreaks, SettledBreaks, Unknown, judge
+from billing_recon.core.gate import (
+    DayFacts,
+    Detected,
+    Judgement,
+    MetricFact,
+    OpenBreaks,
+    SettledBreaks,
+    Unknown,
+    judge,
+    why_not_known,
+)
 from billing_recon.core.period import parse_day
 from billing_recon.core.reason import Code, Disposition
 from billing_recon.core.schema import (
@@ -147,6 +157,9 @@ def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
         since = usage_since(home, parse_day(verdict.partition))
         if since and verdict.evidence_hash == _evidence(home, parse_day(verdict.partition), None):
             return f"{since}, which re-opens it: the usage of bills that it decided about has changed"
+        waits = [one for one in not_known(home, parse_day(verdict.partition)) if one.why is not Unknown.LEFT_OUT]
+        if waits and not any(condition.name.startswith("history:") for condition in verdict.conditions):
+            return why_not_known(waits[0], verdict.partition)
         return (
             f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: data, policy, catalog or code changed"
         )

@@ -58,7 +58,16 @@ def opening_day(home: Home) -> date | None:
 def file_days(home: Home, table: str) -> set[date]:
     """The days for which a table has a file at its default path."""
     names = (path.name for path in (home.path / "landing" / table).glob("*.*"))
-    return {date.fromisoformat(match[0]) for name in names if (match := _DAY_IN_NAME.match(name))}
+    found = {match[0] for name in names if (match := _DAY_IN_NAME.match(name))}
+    return {date.fromisoformat(day) for day in found if _is_day(day)}
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def not_known(home: Home, day: date) -> tuple[NotKnown, ...]:
