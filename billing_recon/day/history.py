@@ -71,9 +71,9 @@ def _is_day(text: str) -> bool:
 
 
 def not_known(home: Home, day: date) -> tuple[NotKnown, ...]:
-    """What `day` rests on and is not known, or may not be: earlier days within its reach, and its own roll-up.
+    """What `day` rests on and is not known, or may not be: earlier days within its reach.
 
-    A file of the day itself that could not be read is for the gate's condition on its layer.
+    The day itself is for other conditions of the gate: on its layers, and on what it was compared from.
     """
     first = max(opening_day(home) or day, day - timedelta(days=home.policy.windows.lookback_days))
     if first > day:
@@ -99,7 +99,9 @@ def not_known(home: Home, day: date) -> tuple[NotKnown, ...]:
         if not state.complete and state.table != USAGE_ROLLUP.name:
             table = state.table.removeprefix(f"{QUARANTINE.name}_").replace(USAGE_DUPLICATES.name, USAGE_EVENTS.name)
             found.setdefault((state.waits_for, table), set()).add(state.day)
-    found[Unknown.NOT_ROLLED_UP, USAGE_EVENTS.name] = set(rollups_behind(home, first, day)) - set(left_out)
+    found[Unknown.NOT_ROLLED_UP, USAGE_EVENTS.name] = set(rollups_behind(home, first, day - timedelta(days=1))) - set(
+        left_out
+    )
     within = {key: sorted(one for one in days if one >= reach.get(key[1], first)) for key, days in found.items()}
     return tuple(NotKnown(why, table, tuple(days)) for (why, table), days in within.items() if days)
 
