@@ -183,6 +183,28 @@ class ControlStore:
             rows = connection.execute(query).all()
         return [_partition_state(row) for row in rows]
 
+    def incomplete_partitions(self, tables: Iterable[str], first: date, last: date) -> list[PartitionState]:
+        """Those of `partition_states` that are not complete."""
+        t = partition_states
+        query = select(t).where(t.c.complete.is_(False), t.c.day.between(first, last)).order_by(t.c.table_name, t.c.day)
+        wanted = set(tables)
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return [_partition_state(row) for row in rows if row.table_name in wanted]
+
+    def partition_digests(self, tables: Iterable[str], first: date, last: date) -> dict[str, str]:
+        """The digests of `partition_states` with rows, by table/day; of an incomplete one only that it is incomplete."""
+        t = partition_states
+        query = (
+            select(t.c.table_name, t.c.day, t.c.digest, t.c.complete)
+            .where(t.c.table_name.in_(sorted(set(tables))), t.c.day.between(first, last))
+            .where((t.c.rows > 0) | t.c.complete.is_(False))
+            .order_by(t.c.table_name, t.c.day)
+        )
+        with reading(self._engine) as connection:
+            rows = connection.execute(query).all()
+        return {f"{table}/{day}": digest if complete else "incomplete" for table, day, digest, complete in rows}
+
     def apply_policy(self, text: str, actor: str, note: str) -> PolicyVersion:
         """Make `text` the policy in force. A text equal to the current one is no new version."""
         digest = hashlib.sha256(text.encode()).hexdigest()

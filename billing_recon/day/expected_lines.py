@@ -25,7 +25,7 @@ from billing_recon.core.schema import (
     USAGE_ROLLUP,
     TableSpec,
 )
-from billing_recon.day.history import computed_from, known_rollups, later_rollups
+from billing_recon.day.history import computed_from, known_rollups, later_rollups, not_known
 from billing_recon.day.home import Home
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
@@ -48,7 +48,7 @@ SOURCES: Mapping[TableSpec, str] = {UNRATED: "withheld", ENTITLEMENT_SIGNALS: "e
 
 def expect(home: Home, day: date, run_id: str) -> StepResult:
     """Write every line that the contracts make due, and the counterpart of every line issued."""
-    made_from = computed_from(home, day)
+    made_from = computed_from(home, day, not_known(home, day))
     with open_session(home, day) as con:
         lookback = home.policy.windows.lookback_days
         register_landed(con, home, SUBSCRIPTIONS, day, lookback)

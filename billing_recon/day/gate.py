@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 import duckdb
@@ -17,6 +18,7 @@ from billing_recon.core.gate import (
     Detected,
     Judgement,
     MetricFact,
+    NotKnown,
     OpenBreaks,
     SettledBreaks,
     Unknown,
@@ -40,7 +42,7 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.core.verdict import Verdict
-from billing_recon.day.history import READ_BACK, WITHDRAWN, computed_from, digest_of, not_known
+from billing_recon.day.history import READ_BACK, WITHDRAWN, computed_from, not_known
 from billing_recon.day.home import CODE_VERSION, Home
 from billing_recon.day.usage import UsageSince, usage_since
 
@@ -74,22 +76,20 @@ def evidence_now(home: Home, day: date) -> str | None:
 
 def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
     """The evidence hash with the usage that has re-opened the day since, or without any."""
-    first = day - timedelta(days=home.policy.windows.lookback_days)
-    states = [
-        *home.control.partition_states(READ_BACK, first, day),
-        *home.control.partition_states(OF_THE_DAY, day, day),
-    ]
-    if any(state.table == LATE_USAGE.name and state.rows for state in states):
-        reach = day - timedelta(days=LATE_REACH * home.policy.windows.lookback_days)
-        states += home.control.partition_states((USAGE_ROLLUP.name,), reach, first - timedelta(days=1))
-    if not all(state.complete for state in states if state.day == day):
+    if home.control.incomplete_partitions((*READ_BACK, *OF_THE_DAY), day, day):
         return None
+    first = day - timedelta(days=home.policy.windows.lookback_days)
+    digests = home.control.partition_digests(READ_BACK, first, day)
+    digests |= home.control.partition_digests(OF_THE_DAY, day, day)
+    if f"{LATE_USAGE.name}/{day}" in digests:
+        reach = day - timedelta(days=LATE_REACH * home.policy.windows.lookback_days)
+        digests |= home.control.partition_digests((USAGE_ROLLUP.name,), reach, first - timedelta(days=1))
     later = {f"{USAGE_ROLLUP.name}/since": since.digest} if since else {}
     reports = {f"landing/{r.table}": f"{r.status.value}:{r.files}" for r in home.control.landing_reports(day)}
     return evidence_hash(
         str(day),
         {
-            **{f"{s.table}/{s.day}": digest_of(s) for s in states if s.rows or not s.complete},
+            **digests,
             **{f"not known/{one.why}/{one.table}": one.shown for one in not_known(home, day)},
             **reports,
             **later,
@@ -103,12 +103,13 @@ def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
 
 def day_judgement(home: Home, day: date) -> Judgement:
     """Gather the day's facts and judge them. The result depends only on what is stored, so it is the same for everyone."""
+    unknown = not_known(home, day)
     with scratch() as con:
         facts = DayFacts(
             partition=str(day),
             landing=tuple(home.control.landing_reports(day)),
-            not_known=not_known(home, day),
-            compared_now=_compared_now(home, day),
+            not_known=unknown,
+            compared_now=_compared_now(home, day, unknown),
             layer_rows={
                 s.table: s.rows
                 for s in home.control.partition_states((CONTROL_TOTALS.name, EXPECTED_LINES.name), day, day)
@@ -168,8 +169,8 @@ def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
 
 def _incomplete(home: Home, day: date) -> str:
     """Why a partition of the day itself is incomplete, one reason per kind."""
-    states = home.control.partition_states((*READ_BACK, *OF_THE_DAY), day, day)
-    return "; ".join(dict.fromkeys(_INCOMPLETE[state.waits_for] for state in states if not state.complete))
+    states = home.control.incomplete_partitions((*READ_BACK, *OF_THE_DAY), day, day)
+    return "; ".join(dict.fromkeys(_INCOMPLETE[state.waits_for] for state in states))
 
 
 _INCOMPLETE = {
@@ -180,10 +181,10 @@ _INCOMPLETE = {
 }
 
 
-def _compared_now(home: Home, day: date) -> bool:
+def _compared_now(home: Home, day: date, unknown: Sequence[NotKnown]) -> bool:
     """Whether expected lines and control totals were computed from what there is now; if they do not say it, they were."""
     states = home.control.partition_states((EXPECTED_LINES.name, CONTROL_TOTALS.name), day, day)
-    now = computed_from(home, day)
+    now = computed_from(home, day, unknown)
     return all(state.made_from in ("", WITHDRAWN, now) for state in states)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date, timedelta
 
-from billing_recon.control import PartitionState
 from billing_recon.core.feed import Feed
 from billing_recon.core.gate import NotKnown, Unknown
 from billing_recon.core.landing import LandingStatus
@@ -95,8 +95,8 @@ def not_known(home: Home, day: date) -> tuple[NotKnown, ...]:
         if table == USAGE_EVENTS.name and table in home.policy.gate.required_layers:
             every = {other: landed for (of, other), landed in known_by_then.items() if of == table}
             found[Unknown.NOT_DELIVERED, table] = _interruptions(every) - {day}
-    for state in home.control.partition_states(READ_BACK, first, day - timedelta(days=1)):
-        if not state.complete and state.table != USAGE_ROLLUP.name:
+    for state in home.control.incomplete_partitions(READ_BACK, first, day - timedelta(days=1)):
+        if state.table != USAGE_ROLLUP.name:
             table = state.table.removeprefix(f"{QUARANTINE.name}_").replace(USAGE_DUPLICATES.name, USAGE_EVENTS.name)
             found.setdefault((state.waits_for, table), set()).add(state.day)
     found[Unknown.NOT_ROLLED_UP, USAGE_EVENTS.name] = set(rollups_behind(home, first, day - timedelta(days=1))) - set(
@@ -170,10 +170,19 @@ def rollup_inputs(home: Home, days: Collection[date]) -> dict[date, str]:
         return {}
     lookback = timedelta(days=home.policy.windows.lookback_days)
     states = home.control.partition_states((*_ROLLED_UP, USAGE_DUPLICATES.name), min(days) - lookback, max(days))
-    read = [(s.day, f"{s.table}/{s.day}={s.held}") for s in states if s.table in _ROLLED_UP and s.held]
+    read: dict[date, str] = {}
+    for s in states:
+        if s.table in _ROLLED_UP and s.held:
+            read[s.day] = read.get(s.day, "") + f"{s.table}/{s.day}={s.held} "
     own = {s.day: s.held for s in states if s.table == USAGE_DUPLICATES.name}
+    known = sorted(read)
     return {
-        day: _digest([*(text for at, text in read if day - lookback <= at <= day), own.get(day, "")])
+        day: _digest(
+            [
+                *(read[other] for other in known[bisect_left(known, day - lookback) : bisect_right(known, day)]),
+                own.get(day, ""),
+            ]
+        )
         for day in sorted(days)
     }
 
@@ -207,22 +216,16 @@ def known_rollups(home: Home, day: date) -> str:
     return f"(day <= DATE '{day}' OR day IN (NULL{later}))"
 
 
-def computed_from(home: Home, day: date, tables: Iterable[str] = ()) -> str:
-    """The digest of everything that a day's computation reads: landed rows, roll-ups, settings, and its own `tables`."""
+def computed_from(home: Home, day: date, unknown: Iterable[NotKnown]) -> str:
+    """The digest of everything that a day's computation reads: landed rows, roll-ups, settings, and what is not known."""
     first = day - timedelta(days=home.policy.windows.lookback_days)
-    states = [*home.control.partition_states(READ_BACK, first, day), *home.control.partition_states(tables, day, day)]
     return _digest(
         [
-            *(f"{s.table}/{s.day}={digest_of(s)}" for s in states if s.rows or not s.complete),
-            *(str(one) for one in not_known(home, day)),
+            *(f"{name}={digest}" for name, digest in home.control.partition_digests(READ_BACK, first, day).items()),
+            *map(str, unknown),
             *(home.policy_digest, home.catalog.digest, home.company_digest, CODE_VERSION),
         ]
     )
-
-
-def digest_of(state: PartitionState) -> str:
-    """The digest of a partition for evidence; of an incomplete one only that it is incomplete is known."""
-    return state.digest if state.complete else "incomplete"
 
 
 def _digest(parts: Iterable[str]) -> str:

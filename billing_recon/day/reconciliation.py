@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, timedelta
 
@@ -14,6 +14,7 @@ from billing_recon.compute.engine import build, scratch
 from billing_recon.compute.quarantine_rows import IN_QUARANTINE
 from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
+from billing_recon.core.gate import NotKnown
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.schema import (
     BREAKS,
@@ -68,8 +69,13 @@ WRITTEN: tuple[TableSpec, ...] = (BREAKS, CONTROL_TOTALS, METRICS, DRIFT, DETECT
 
 
 @contextmanager
-def prepared(home: Home, day: date) -> Iterator[tuple[duckdb.DuckDBPyConnection, tuple[Relation, ...]]]:
-    """A session with everything that the day's comparison reads, and the relations that compare it, in order."""
+def prepared(
+    home: Home, day: date, unknown: Sequence[NotKnown]
+) -> Iterator[tuple[duckdb.DuckDBPyConnection, tuple[Relation, ...]]]:
+    """A session with everything that the day's comparison reads, and the relations that compare it, in order.
+
+    `unknown` is what the day rests on and is not known: the pairs that read it are not compared.
+    """
     with open_session(home, day) as con:
         reports = home.control.landing_reports(day)
         for table, rows in day_tables(home, day, reports):
@@ -83,15 +89,16 @@ def prepared(home: Home, day: date) -> Iterator[tuple[duckdb.DuckDBPyConnection,
         for table in (EXPECTED_LINES, UNBILLED_USAGE, UNRATED):
             register_window(con, home, table, day, day)
         _register_quarantine(con, home, first, day)
-        absent, unread = _absent(con, reports), unknown_tables(home, day, not_known(home, day))
+        absent, unread = _absent(con, reports), unknown_tables(home, day, unknown)
         register(con, PAIRS_COMPARED, [(pair,) for pair in comparison.pairs_compared(absent, unread)])
         yield con, (*comparison.RELATIONS, *AFTER)
 
 
 def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     """Compare every pair of layers as of the end of `day`; breaks, totals, metrics and drift are replaced together."""
-    made_from = computed_from(home, day)
-    with prepared(home, day) as (con, relations):
+    unknown = not_known(home, day)
+    made_from = computed_from(home, day, unknown)
+    with prepared(home, day, unknown) as (con, relations):
         build(con, relations)
         write_explanations(con)
         write_detections(con)

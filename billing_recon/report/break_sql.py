@@ -25,13 +25,14 @@ def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
     The script creates types, money macros, inputs and each relation in order, and selects the break. The explanation is an
     input: SQL states the facts, and `explain` words them. ConfigurationError if the folder is not empty.
     """
+    from billing_recon.day.history import not_known
     from billing_recon.day.reconciliation import prepared
 
     if folder.exists() and any(folder.iterdir()):
         raise ConfigurationError(f"{folder} is not empty; name a new folder for the inputs and the SQL")
     inputs = folder / "inputs"
     inputs.mkdir(parents=True, exist_ok=True)
-    with prepared(home, day) as (con, relations):
+    with prepared(home, day, not_known(home, day)) as (con, relations):
         steps = leading_to("breaks", (*relations, *EXPLAINED))
         words = home.warehouse.scan(BREAKS, day, day)
         con.execute(f"CREATE TABLE explanations AS SELECT break_id, explanation FROM ({words}) AS stored")
