@@ -25,6 +25,8 @@ from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks, rows, run_day
 
 DAYS = [FIRST + timedelta(days=n) for n in range(4)]
+SPAN = DAYS[:3]
+"""The days that run in any order: one of them is left out at first, another stops."""
 
 
 def conditions(record: VerdictRecord) -> dict[str, str]:
@@ -49,7 +51,7 @@ def garble(path: Path) -> None:
 def settle(home: Home, order: random.Random) -> None:
     """Run every day that has no current verdict, in any order, until all have one."""
     for _ in range(6):
-        judged = {day: home.control.latest_verdict("day", str(day)) for day in DAYS}
+        judged = {day: home.control.latest_verdict("day", str(day)) for day in SPAN}
         due = [
             day
             for day, record in judged.items()
@@ -65,7 +67,7 @@ def settle(home: Home, order: random.Random) -> None:
 def results(home: Home) -> dict[date, tuple[Any, ...]]:
     """What each day decided, on which evidence, with all its breaks and totals."""
     found = {}
-    for day in DAYS:
+    for day in SPAN:
         record = home.control.latest_verdict("day", str(day))
         assert record is not None
         computed = [rows(home, table, day) for table in (BREAKS, CONTROL_TOTALS, EXPECTED_LINES, USAGE_ROLLUP)]
@@ -79,17 +81,18 @@ def entangled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     late usage, and two billing faults."""
     path = tmp_path_factory.mktemp("entangled") / "home"
     faults = {Code.PRICE_VERSION: 1, Code.LEDGER_AMOUNT: 1}
-    simulate(seed=11, first=FIRST, last=DAYS[-1], customers=8, faults=faults, out=path, late_events=3)
-    files = {day: path / "landing" / "usage_events" / f"{day}.csv" for day in DAYS}
+    simulate(seed=11, first=FIRST, last=SPAN[-1], customers=8, faults=faults, out=path, late_events=3)
+    files = {day: path / "landing" / "usage_events" / f"{day}.csv" for day in SPAN}
     with files[DAYS[1]].open(newline="", encoding="utf-8") as file:
         mine = list(csv.DictReader(file))
+    with files[DAYS[0]].open(newline="", encoding="utf-8") as file:
+        again = next(csv.DictReader(file))
     columns = list(mine[0])
-    again = mine[0]
     amended = mine[-1] | {
         "event_id": "amended", "corrects": mine[-1]["event_id"], "received_at": f"{DAYS[2]}T01:00:00Z",
         "quantity": str(Decimal(mine[-1]["quantity"]) + 5),
     }  # fmt: skip
-    for day, row in ((DAYS[3], again), (DAYS[2], amended)):
+    for day, row in ((DAYS[2], again), (DAYS[2], amended)):
         with files[day].open("a", newline="", encoding="utf-8") as file:
             csv.DictWriter(file, columns, lineterminator="\n").writerow(row)
     return path
@@ -98,7 +101,7 @@ def entangled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def in_order(entangled: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[date, tuple[Any, ...]]:
     home = Home.open(shutil.copytree(entangled, tmp_path_factory.mktemp("in_order") / "home"))
-    for day in DAYS:
+    for day in SPAN:
         run_day(home, day)
     settle(home, random.Random(0))
     return results(home)
@@ -110,13 +113,13 @@ def test_days_in_any_order_with_a_gap_and_a_stop_end_as_the_ordered_run(
 ) -> None:
     order = random.Random(seed)
     home = Home.open(shutil.copytree(entangled, tmp_path / "home"))
-    true = {row["break_id"] for day in DAYS for row in in_order[day][2]}
+    true = {row["break_id"] for day in SPAN for row in in_order[day][2]}
     assert true, "a company without a break would prove little"
-    left_out, stopped = order.sample(DAYS[:-1], 2)
+    left_out, stopped = order.sample(SPAN[:-1], 2)
     ledger = home.path / "landing" / "ledger_entries" / f"{stopped}.csv"
     kept = ledger.read_text(encoding="utf-8")
     garble(ledger)
-    for day in order.sample([day for day in DAYS if day != left_out], 3):
+    for day in order.sample([day for day in SPAN if day != left_out], 2):
         record = stop(home, day) if day == stopped else run_day(home, day)
         assert record.verdict is not Verdict.PASS or day < left_out
         false = {row["break_id"] for row in breaks(home, day)} - true
@@ -125,7 +128,7 @@ def test_days_in_any_order_with_a_gap_and_a_stop_end_as_the_ordered_run(
     run_day(home, left_out)
     settle(home, order)
     found = results(home)
-    for day in DAYS:
+    for day in SPAN:
         assert found[day] == in_order[day], day
 
 
