@@ -27,6 +27,7 @@ COMMANDS: tuple[str, ...] = (
     "checklist",
     "usage",
     "findings",
+    "release",
     "read",
     "baseline",
     "signoff",

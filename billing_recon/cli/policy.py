@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from billing_recon.cli.options import MARKUP, HomeOption, actor, open_home
+from billing_recon.cli.options import MARKUP, HomeOption, actor, open_home, range_text
 from billing_recon.report.terminal import Col, Screen, Table
 
 app = typer.Typer(
@@ -51,6 +51,7 @@ def apply(
     Verdicts under the old version become stale.
     """
     from billing_recon.day.configuration import parse_policy, policy_text
+    from billing_recon.day.releases import withdraw_unsettled
 
     opened = open_home(ctx, home)
     text = policy_text(opened.path)
@@ -61,6 +62,11 @@ def apply(
         screen.say(f"policy version {applied.number} is in force already; policies/ is unchanged")
     else:
         screen.say(f"policy version {applied.number} is in force", style="bold")
+        withdrawn = withdraw_unsettled(open_home(ctx, home))
+        if withdrawn:
+            screen.say(
+                f"{len(withdrawn)} release{'s' if len(withdrawn) > 1 else ''} withdrawn: {range_text(withdrawn)}"
+            )
         screen.say("next: run the days that it should judge again; their verdicts are stale until then")
 
 

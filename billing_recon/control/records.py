@@ -25,6 +25,7 @@ class PartitionState:
     """The content of one partition of one table. Not `complete`: it must be written again before anything rests on it.
 
     `run_id` is the run that wrote it; of an incomplete one the run that began to, or the word of a decision (WAITING).
+    `files` identifies the files that held it when it was written; empty: not recorded.
     `made_from` is the digest of what a computed partition was made from; empty: not recorded. `held` is the digest of the
     rows that it held when it was last written, complete or not; empty: none.
     """
@@ -37,6 +38,7 @@ class PartitionState:
     run_id: str = field(default="", compare=False)
     made_from: str = field(default="", compare=False)
     held: str = field(default="", compare=False)
+    files: str = field(default="", compare=False)
 
     @property
     def waits_for(self) -> Unknown:

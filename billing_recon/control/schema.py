@@ -48,6 +48,7 @@ partition_states = Table(
     Column("complete", Boolean, nullable=False),
     _text("run_id"),
     Column("made_from", Text, nullable=False, server_default=""),
+    Column("files", Text, nullable=False, server_default=""),
 )
 policies = Table(
     "policies",
@@ -119,6 +120,16 @@ releases = Table(
     _text("run_id"),
     _text("decided_at"),
     Index("releases_latest", "partition", "id"),
+)
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    _id(),
+    _text("partition"),
+    _text("evidence_hash"),
+    _text("reason"),
+    _text("decided_at"),
+    Index("withdrawals_latest", "partition", "id"),
 )
 sign_offs = Table(
     "sign_offs",
@@ -199,6 +210,7 @@ DECISIONS: tuple[Table, ...] = (
     verdicts,
     baselines,
     releases,
+    withdrawals,
     sign_offs,
     month_events,
     quarantine_decisions,

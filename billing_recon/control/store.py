@@ -46,6 +46,7 @@ from billing_recon.control.schema import (
     releases,
     sign_offs,
     verdicts,
+    withdrawals,
 )
 from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.errors import CloseRefused
@@ -141,12 +142,13 @@ class ControlStore:
                 )
             self._put_incomplete(connection, table, day, run_id)
 
-    def end_write(self, table: str, day: date, rows: int, digest: str, run_id: str, made_from: str = "") -> None:
-        """Record what the partition holds now, and the digest of what it was made from."""
+    def end_write(
+        self, table: str, day: date, rows: int, digest: str, run_id: str, made_from: str = "", files: str = ""
+    ) -> None:
+        """Record what the partition holds now, the digest of what it was made from, and which files hold it."""
+        values = {"rows": rows, "digest": digest, "run_id": run_id, "made_from": made_from, "files": files}
         with writing(self._engine, durable=False) as connection:
-            self._put_state(
-                connection, table, day, rows=rows, digest=digest, complete=True, run_id=run_id, made_from=made_from
-            )
+            self._put_state(connection, table, day, complete=True, **values)
 
     def land_again(self, table: str, day: date) -> None:
         """Mark a landed partition incomplete: earlier usage was landed after it, so it must be landed again."""
@@ -311,6 +313,12 @@ class ControlStore:
         with reading(self._engine) as connection:
             row = _latest(connection, releases, partition=partition)
         return Release(row.partition, row.evidence_hash, row.run_id, row.decided_at) if row else None
+
+    def record_withdrawal(self, partition: str, evidence_hash: str, reason: str) -> None:
+        """Append that the release of a partition on this evidence no longer holds, and why."""
+        row = {"partition": partition, "evidence_hash": evidence_hash, "reason": reason, "decided_at": self._now()}
+        with writing(self._engine) as connection:
+            audit.decide(connection, withdrawals, row)
 
     def decide_rows(self, decisions: Sequence[RowDecision]) -> list[RowDecision]:
         """Append decisions on quarantined rows, all or none; return the new ones with `decided_at`.
@@ -576,7 +584,9 @@ def _baseline_order(row: tuple[str, str | None, str, str, date, Decimal | None])
 def _partition_state(row: Row[Any]) -> PartitionState:
     rows, digest = (row.rows, row.digest) if row.complete else (0, "")
     held = row.digest if row.rows else ""
-    return PartitionState(row.table_name, row.day, rows, digest, row.complete, row.run_id, row.made_from, held)
+    return PartitionState(
+        row.table_name, row.day, rows, digest, row.complete, row.run_id, row.made_from, held, row.files
+    )
 
 
 def _landing_report(row: Row[Any]) -> LandingReport:

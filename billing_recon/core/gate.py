@@ -138,7 +138,8 @@ class DayFacts:
     """Everything that a day's gate considers.
 
     `not_known` is what the day rests on and is not known, so that what reads it was not compared; `compared_now`: what was
-    computed of the day was computed from what is landed and configured now.
+    computed of the day was computed from what is landed and configured now; `damaged` has a sentence for each partition that is
+    not what was written.
     `layer_rows` counts the rows of computed tables; `footing_failures` has one sentence per failure;
     `unrated_subscriptions` are ids without terms in the catalog, `before_history` those with a period that began before the
     history that the company declares; `baseline_found`: the policy's baseline exists.
@@ -148,6 +149,7 @@ class DayFacts:
     landing: tuple[LandingReport, ...] = ()
     not_known: tuple[NotKnown, ...] = ()
     compared_now: bool = True
+    damaged: tuple[str, ...] = ()
     layer_rows: Mapping[str, int] = field(default_factory=dict)
     quarantined_rows: int = 0
     open_breaks: tuple[OpenBreaks, ...] = ()
@@ -180,6 +182,7 @@ def judge(facts: DayFacts, policy: Policy) -> Judgement:
     conditions = (
         *_layers(facts, policy),
         *_history(facts.not_known, facts.partition),
+        *_warehouse(facts.damaged),
         _accounted(facts.landing),
         _quarantine(facts.quarantined_rows, gate.max_quarantined_rows),
         *_too_much_quarantined(facts.landing, gate.quarantine_share_stops),
@@ -278,6 +281,12 @@ def why_not_known(one: NotKnown, partition: str) -> str:
             return f"A write of {of} was cut off or is in progress. Once it is over, run again: {rerun}"
         case _:
             assert_never(one.why)
+
+
+def _warehouse(damaged: tuple[str, ...]) -> Iterable[Condition]:
+    if damaged:
+        more = f" (and {len(damaged) - 1} more)" if len(damaged) > 1 else ""
+        yield Condition("warehouse", Verdict.INCONCLUSIVE, f"{damaged[0]}{more}.", str(len(damaged)), "0")
 
 
 def _accounted(landing: Iterable[LandingReport]) -> Condition:

@@ -20,6 +20,7 @@ from billing_recon.core.reason import Disposition
 from billing_recon.core.schema import BREAKS
 from billing_recon.core.signoff import roles_of
 from billing_recon.day.home import Home
+from billing_recon.day.releases import withdraw_stale
 
 EARLIEST, LATEST = date(1, 1, 1), date(9999, 12, 31)
 
@@ -170,9 +171,12 @@ def resolve(
         )
     if problems:
         raise ConfigurationError(problems)
-    return home.control.decide_breaks(
+    made = home.control.decide_breaks(
         [replace(_about(e, home, by, reason, actor), disposition=disposition) for e in find(home, *break_ids)]
     )
+    for day in {decision.day for decision in made}:
+        withdraw_stale(home, day, day)
+    return made
 
 
 def _about(found: ExceptionRow, home: Home, by: str, reason: str, actor: str) -> BreakDecision:

@@ -29,18 +29,19 @@ from billing_recon.day.history import computed_from, known_rollups, later_rollup
 from billing_recon.day.home import Home
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
+from billing_recon.day.usage import made_from_with_usage_since
 from billing_recon.explain.entitlements import write_entitlements
 from billing_recon.explain.withheld import write_withheld
 
 WRITTEN: tuple[TableSpec, ...] = (
-    EXPECTED_LINES,
     UNBILLED_USAGE,
     UNRATED,
     ENTITLEMENT_SIGNALS,
     USAGE_AWAITED,
     LATE_USAGE,
+    EXPECTED_LINES,
 )
-"""What the step replaces, each from the relation of its name or of SOURCES."""
+"""What the step replaces, in this order, each from the relation of its name or of SOURCES."""
 
 SOURCES: Mapping[TableSpec, str] = {UNRATED: "withheld", ENTITLEMENT_SIGNALS: "entitlements_reached"}
 """`withheld` is `unrated`, and `entitlements_reached` is `entitlement_signals`, in words (explain)."""
@@ -48,7 +49,7 @@ SOURCES: Mapping[TableSpec, str] = {UNRATED: "withheld", ENTITLEMENT_SIGNALS: "e
 
 def expect(home: Home, day: date, run_id: str) -> StepResult:
     """Write every line that the contracts make due, and the counterpart of every line issued."""
-    made_from = computed_from(home, day, not_known(home, day))
+    made_from, later = computed_from(home, day, not_known(home, day)), later_rollups(home, day)
     with open_session(home, day) as con:
         lookback = home.policy.windows.lookback_days
         register_landed(con, home, SUBSCRIPTIONS, day, lookback)
@@ -58,9 +59,13 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         build(con, (*expectation.RELATIONS, *late_usage.RELATIONS))
         write_withheld(con)
         write_entitlements(con)
-        return StepResult.of(
-            *(home.write(con, table, day, run_id, source=SOURCES.get(table), made_from=made_from) for table in WRITTEN)
-        )
+        done = [
+            home.write(con, table, day, run_id, source=SOURCES.get(table), made_from=made_from)
+            for table in WRITTEN[:-1]
+        ]
+        # Which later usage re-opens the day depends on the bills that await it, which are stored only now.
+        known = made_from_with_usage_since(home, day, made_from) if later == later_rollups(home, day) else "a race"
+        return StepResult.of(*done, home.write(con, WRITTEN[-1], day, run_id, made_from=known))
 
 
 def _register_usage(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> bool:

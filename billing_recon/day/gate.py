@@ -9,7 +9,7 @@ import duckdb
 
 from billing_recon.compute.engine import scratch
 from billing_recon.compute.expect import LATE_REACH
-from billing_recon.control import VerdictRecord
+from billing_recon.control import PartitionState, VerdictRecord
 from billing_recon.core.detector import Detector
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.evidence import evidence_hash
@@ -43,8 +43,10 @@ from billing_recon.core.schema import (
 )
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.history import READ_BACK, WITHDRAWN, computed_from, not_known
-from billing_recon.day.home import CODE_VERSION, Home
-from billing_recon.day.usage import UsageSince, usage_since
+from billing_recon.day.home import Home
+from billing_recon.day.settings import code_version, settings
+from billing_recon.day.stored import damaged
+from billing_recon.day.usage import UsageSince, made_from_with_usage_since, usage_since
 
 BEFORE_HISTORY = "usage_before_history"
 """The reason of compute/expect/judged_runs.sql for periods that the declared opening leaves out."""
@@ -74,6 +76,15 @@ def evidence_now(home: Home, day: date) -> str | None:
     return _evidence(home, day, usage_since(home, day))
 
 
+def _states(home: Home, day: date) -> list[PartitionState]:
+    """The partitions that a verdict of the day rests on."""
+    first = day - timedelta(days=home.policy.windows.lookback_days)
+    return [
+        *home.control.partition_states(READ_BACK, first, day),
+        *home.control.partition_states(OF_THE_DAY, day, day),
+    ]
+
+
 def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
     """The evidence hash with the usage that has re-opened the day since, or without any."""
     if home.control.incomplete_partitions((*READ_BACK, *OF_THE_DAY), day, day):
@@ -86,6 +97,7 @@ def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
         digests |= home.control.partition_digests((USAGE_ROLLUP.name,), reach, first - timedelta(days=1))
     later = {f"{USAGE_ROLLUP.name}/since": since.digest} if since else {}
     reports = {f"landing/{r.table}": f"{r.status.value}:{r.files}" for r in home.control.landing_reports(day)}
+    given = settings(home)
     return evidence_hash(
         str(day),
         {
@@ -93,11 +105,12 @@ def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
             **{f"not known/{one.why}/{one.table}": one.shown for one in not_known(home, day)},
             **reports,
             **later,
+            "baseline": given["baseline"],
         },
-        home.policy_digest,
-        home.catalog.digest,
-        home.company_digest,
-        CODE_VERSION,
+        given["policy"],
+        given["catalog"],
+        given["company"],
+        given["code"],
     )
 
 
@@ -110,6 +123,7 @@ def day_judgement(home: Home, day: date) -> Judgement:
             landing=tuple(home.control.landing_reports(day)),
             not_known=unknown,
             compared_now=_compared_now(home, day, unknown),
+            damaged=damaged(home, _states(home, day), OF_THE_DAY),
             layer_rows={
                 s.table: s.rows
                 for s in home.control.partition_states((CONTROL_TOTALS.name, EXPECTED_LINES.name), day, day)
@@ -142,15 +156,15 @@ def judge_day(home: Home, day: date, run_id: str) -> VerdictRecord:
             verdict=judgement.verdict,
             evidence_hash=evidence,
             policy_version=home.policy_number,
-            code_version=CODE_VERSION,
+            code_version=code_version(),
             conditions=judgement.conditions,
             run_id=run_id,
         )
     )
 
 
-def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
-    """Why a verdict no longer holds, or None while it does."""
+def stale_reason(home: Home, verdict: VerdictRecord, *, stored: bool = True) -> str | None:
+    """Why a verdict no longer holds, or None while it does. Not `stored`: what the warehouse holds is taken as registered."""
     evidence = evidence_now(home, parse_day(verdict.partition))
     if evidence is None:
         return _incomplete(home, parse_day(verdict.partition))
@@ -164,7 +178,8 @@ def stale_reason(home: Home, verdict: VerdictRecord) -> str | None:
         return (
             f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: data, policy, catalog or code changed"
         )
-    return None
+    lost = damaged(home, _states(home, parse_day(verdict.partition)), OF_THE_DAY) if stored else ()
+    return lost[0] if lost else None
 
 
 def _incomplete(home: Home, day: date) -> str:
@@ -182,13 +197,13 @@ _INCOMPLETE = {
 
 
 def _compared_now(home: Home, day: date, unknown: Sequence[NotKnown]) -> bool:
-    """Whether expected lines and control totals were computed from what there is now; if they do not say it, they were."""
+    """Whether expected lines and control totals were computed from what there is now; not if they do not say from what."""
     states = home.control.partition_states((EXPECTED_LINES.name, CONTROL_TOTALS.name), day, day)
-    now = computed_from(home, day, unknown)
-    return all(state.made_from in ("", WITHDRAWN, now) for state in states)
+    now = made_from_with_usage_since(home, day, computed_from(home, day, unknown))
+    return all(state.made_from in (WITHDRAWN, now) for state in states)
 
 
-def require_pass(home: Home, gate: str, partition: str) -> VerdictRecord:
+def require_pass(home: Home, gate: str, partition: str, *, stored: bool = True) -> VerdictRecord:
     """Return the partition's verdict if it is a current PASS; otherwise raise GateRefused with the reason and what to do next."""
     verdict = home.control.latest_verdict(gate, partition)
     again = f"billing-recon run --day {partition}"
@@ -200,7 +215,7 @@ def require_pass(home: Home, gate: str, partition: str) -> VerdictRecord:
             f"gate '{gate}' of {partition} is {verdict.verdict}: {because} "
             f"See: billing-recon status --day {partition}; after the fix run: {again}"
         )
-    stale = stale_reason(home, verdict)
+    stale = stale_reason(home, verdict, stored=stored)
     if stale:
         raise GateRefused(f"gate '{gate}' of {partition} was PASS, but {stale}. Judge it again: {again}")
     return verdict

@@ -25,7 +25,8 @@ from billing_recon.core.schema import (
     USAGE_EVENTS,
     USAGE_ROLLUP,
 )
-from billing_recon.day.home import CODE_VERSION, Home
+from billing_recon.day.home import Home
+from billing_recon.day.settings import settings
 from billing_recon.feeds import bytes_of_day
 
 LANDED: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
@@ -223,7 +224,7 @@ def computed_from(home: Home, day: date, unknown: Iterable[NotKnown]) -> str:
         [
             *(f"{name}={digest}" for name, digest in home.control.partition_digests(READ_BACK, first, day).items()),
             *map(str, unknown),
-            *(home.policy_digest, home.catalog.digest, home.company_digest, CODE_VERSION),
+            *(f"{name}={value}" for name, value in settings(home).items()),
         ]
     )
 

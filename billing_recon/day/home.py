@@ -121,7 +121,7 @@ class Home:
         self.refuse_if_closed(day)
         self.control.begin_write(table.name, day, run_id)
         written = self.warehouse.replace(con, table, day, source)
-        self.control.end_write(table.name, day, written.rows, written.digest, run_id, made_from)
+        self.control.end_write(table.name, day, written.rows, written.digest, run_id, made_from, written.files)
         return written
 
     def refuse_if_closed(self, day: date) -> None:

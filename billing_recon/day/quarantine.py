@@ -22,6 +22,7 @@ from billing_recon.core.schema import BY_NAME, KEY_MAP, METERED_USAGE, QUARANTIN
 from billing_recon.core.signoff import roles_of
 from billing_recon.day.home import Home
 from billing_recon.day.landing import open_landing, write_landing
+from billing_recon.day.releases import withdraw_after
 from billing_recon.feeds.landing.decisions import BY_DECISION, FATES
 
 _SENT_AGAIN = (SUBSCRIPTIONS, METERED_USAGE, KEY_MAP)
@@ -177,6 +178,8 @@ def decide(
         home.control.decide_rows(asked)
         for con, report in trials:
             write_landing(con, home, report, f"quarantine {verb.value} by {by}")
+        for day in {decision.day for decision in asked}:
+            withdraw_after(home, day)
     return replace(decided, recorded=True)
 
 

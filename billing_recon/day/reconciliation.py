@@ -46,6 +46,7 @@ from billing_recon.day.landing import LANDED
 from billing_recon.day.parameters import day_tables
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
+from billing_recon.day.usage import made_from_with_usage_since
 from billing_recon.explain import write_detections, write_explanations
 
 COMPARED: tuple[TableSpec, ...] = (
@@ -97,7 +98,7 @@ def prepared(
 def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     """Compare every pair of layers as of the end of `day`; breaks, totals, metrics and drift are replaced together."""
     unknown = not_known(home, day)
-    made_from = computed_from(home, day, unknown)
+    made_from = made_from_with_usage_since(home, day, computed_from(home, day, unknown))
     with prepared(home, day, unknown) as (con, relations):
         build(con, relations)
         write_explanations(con)

@@ -70,6 +70,12 @@ def usage_since(home: Home, day: date) -> UsageSince | None:
     return UsageSince(rows, int(subscriptions), latest, digest)
 
 
+def made_from_with_usage_since(home: Home, day: date, made_from: str) -> str:
+    """What results of a day were made from, with the usage that re-opened the day before they were made."""
+    since = usage_since(home, day)
+    return f"{made_from} {since.digest}" if since else made_from
+
+
 def usage_freshness(home: Home, as_of: date) -> list[Row]:
     """How final each usage day of the lookback is, per meter (compute.late_usage.FRESHNESS)."""
     with open_session(home, as_of) as con:

@@ -19,6 +19,7 @@ from dagster_shared.error import SerializableErrorInfo
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.day import Home, LandingAhead, admit_catalog
 from billing_recon.day.gate import DAY_GATE
+from billing_recon.day.releases import withdraw_unsettled
 from billing_recon.defs.build import DAILY_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.instance import open_instance
@@ -65,6 +66,7 @@ def run_days(
             f"{known.get_last_partition_key()}. The first is first_day of company.yaml; the last is its last_day, or else yesterday in "
             f"{home.company.timezone}, or the newest landed file"
         )
+    withdraw_unsettled(home)
     run_ids = [str(uuid.uuid4()) for _ in days]
     ahead = LandingAhead(days, run_ids)
     job = build_definitions(home_path, lambda: nullcontext(home), ahead.land).resolve_job_def(DAILY_JOB)

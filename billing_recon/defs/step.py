@@ -42,6 +42,18 @@ def refusing() -> Iterator[None]:
         raise dg.Failure(description=str(error), allow_retries=False) from error
 
 
+@contextmanager
+def rewriting(home: "Home", day: date) -> Iterator[None]:
+    """The same for a step that may replace tables of `day`: releases that no longer hold are withdrawn when it ends."""
+    from billing_recon.day.releases import withdraw_after
+
+    with refusing():
+        try:
+            yield
+        finally:
+            withdraw_after(home, day)
+
+
 def spec(
     name: str, group: str, doc: str, *, deps: Sequence[Any] = (), owner: str = BILLING, **more: Any
 ) -> dg.AssetSpec:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -27,12 +28,13 @@ the data in memory (20 million events: 2.9 GB against 0.3)."""
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One partition as it is now. `digest` depends on the rows alone, not on order, file or version."""
+    """One partition as it is now. `digest` depends on the rows alone, not on order, file or version; `files` on those alone."""
 
     table: str
     day: date
     rows: int
     digest: str
+    files: str = ""
 
 
 class _Opened:
@@ -121,6 +123,24 @@ class Warehouse:
         listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
         return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = true, hive_types = {{'day': DATE}})"
 
+    def fingerprints(self, name: str, first: date, last: date) -> dict[date, str]:
+        """What identifies the files of each day that has rows: their names, which never repeat, and their sizes.
+
+        A file that the table lists and that is not there any more has no size, so the day's fingerprint differs.
+        """
+        with self._opened(name) as table:
+            return {day: self._fingerprint(files) for day, files in table.files_of_days() if first <= day <= last}
+
+    @staticmethod
+    def _fingerprint(files: Iterable[str]) -> str:
+        sizes = {Path(file).name: os.stat(file).st_size if os.path.exists(file) else None for file in files}
+        return hashlib.sha256(repr(sorted(sizes.items())).encode()).hexdigest()
+
+    def digest(self, con: duckdb.DuckDBPyConnection, table: TableSpec, day: date) -> str:
+        """The digest of a partition's rows, read again; it fails to read if a file is gone or damaged."""
+        names = ", ".join(f'"{c.name}"' for c in table.stored)
+        return content_digest(con, f"SELECT {names} FROM ({self.scan(table, day, day)})", table.stored)[1]
+
     def days(self, name: str) -> list[date]:
         """Days that have at least one row, in order."""
         with self._opened(name) as table:
@@ -139,7 +159,7 @@ class Warehouse:
                 query = f"SELECT DATE '{day}' AS day, {typed} FROM {source}"
                 if rows > LARGE_ROWS:
                     self._write_large(con, opened, query, Written(name, day, rows, digest))
-                    return Written(name, day, rows, digest)
+                    return self._written(opened, name, day, rows, digest)
                 reader = beside(con).sql(query).to_arrow_reader(100_000)
                 if opened.delta is None:
                     opened.delta = self._create(name, reader.schema)
@@ -152,7 +172,11 @@ class Warehouse:
                     schema_mode="merge",
                     commit_properties=CommitProperties(custom_metadata={"digest": digest}),
                 )
-        return Written(name, day, rows, digest)
+            return self._written(opened, name, day, rows, digest)
+
+    def _written(self, opened: _Opened, name: str, day: date, rows: int, digest: str) -> Written:
+        files = dict(opened.files_of_days()).get(day)
+        return Written(name, day, rows, digest, self._fingerprint(files) if files else "")
 
     def _write_large(
         self,

@@ -30,6 +30,7 @@ def engine(url: str, control: ControlStore) -> Iterator[Engine]:
     control.record_verdict(verdict(Verdict.PASS))
     control.capture_baseline("b", DAY, DAY, [("m", None, "all", "control", DAY, Decimal(1))], "ana")
     control.record_release(str(DAY), "e1", "run-1")
+    control.record_withdrawal(str(DAY), "e1", "landed again")
     control.sign_off("2026-03", "Ana", Role.FINANCE, "e1")
     control.decide_rows([RowDecision("r1", "payments", DAY, Verb.DISCARD, "test data", "Ana")])
     control.decide_breaks([BreakDecision("B1", DAY, BreakVerb.ASSIGN, "Ana", Decimal(1), "EUR", assignee="Bo")])

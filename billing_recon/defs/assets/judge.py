@@ -7,7 +7,7 @@ import dagster as dg
 
 from billing_recon.core.errors import GateRefused
 from billing_recon.defs import checks
-from billing_recon.defs.step import FINANCE, Setup, day_of, file_result, refusing, selected, spec, wanted
+from billing_recon.defs.step import FINANCE, Setup, day_of, file_result, rewriting, selected, spec, wanted
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -44,7 +44,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.report.day_pack import write_day_pack
 
         home, day, chosen = context.resources.home, day_of(context), selected(context)
-        with refusing():
+        with rewriting(home, day):
             if "day_gate" in chosen:
                 record = judge_day(home, day, context.run.run_id)
                 yield dg.MaterializeResult(

@@ -7,7 +7,7 @@ import dagster as dg
 
 from billing_recon.core.schema import BY_NAME
 from billing_recon.defs import checks
-from billing_recon.defs.step import Setup, day_of, refusing, selected, spec, wanted
+from billing_recon.defs.step import Setup, day_of, rewriting, selected, spec, wanted
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -36,7 +36,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
 
         home, day, run_id = context.resources.home, day_of(context), context.run.run_id
         chosen, stopped = selected(context), False
-        with refusing():
+        with rewriting(home, day):
             tables = [table for table in checks.LAYERS if table in chosen]
             for report in (setup.land_tables or land_all)(home, tables, day, run_id):
                 states = home.control.partition_states((report.table,), day, day)

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from billing_recon.defs.step import Setup, day_of, materialized, refusing, spec
+from billing_recon.defs.step import Setup, day_of, materialized, rewriting, spec
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -30,10 +30,12 @@ def define(setup: Setup) -> dg.AssetsDefinition:
     )
     def rate(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.day import expect, roll_up
+        from billing_recon.day.releases import withdraw_reopened
 
         home, day = context.resources.home, day_of(context)
-        with refusing():
+        with rewriting(home, day):
             yield from materialized(roll_up(home, day, context.run.run_id), "usage_rollup")
             yield from materialized(expect(home, day, context.run.run_id), "expected_lines")
+            withdraw_reopened(home, day)
 
     return rate

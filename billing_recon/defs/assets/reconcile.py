@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from billing_recon.defs import checks
-from billing_recon.defs.step import FINANCE, Setup, day_of, materialized, refusing, spec, wanted
+from billing_recon.defs.step import FINANCE, Setup, day_of, materialized, rewriting, spec, wanted
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -49,7 +49,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.day import reconcile
 
         home, day = context.resources.home, day_of(context)
-        with refusing():
+        with rewriting(home, day):
             yield from materialized(reconcile(home, day, context.run.run_id), "breaks", "control_totals", "metrics")
             yield from (r for r in checks.reconcile_results(home, day) if wanted(context, r))
 

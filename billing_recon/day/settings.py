@@ -1,0 +1,44 @@
+"""What is set rather than delivered, as digests: policy, catalog, company, baseline, and the code itself."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+
+from billing_recon import __version__
+from billing_recon.day.home import Home
+
+
+@cache
+def code_version() -> str:
+    """The version and the digest of the code that computes and judges: all that is in core, compute and day, SQL included."""
+    digest = hashlib.sha256()
+    for package in ("core", "compute", "day"):
+        for path, file in sorted(_sources(files("billing_recon") / package, package), key=lambda source: source[0]):
+            digest.update(f"{path}\n".encode() + file.read_bytes())
+    return f"{__version__}+{digest.hexdigest()[:12]}"
+
+
+def _sources(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]]:
+    for entry in folder.iterdir():
+        below = f"{path}/{entry.name}"
+        if entry.is_dir():
+            yield from _sources(entry, below)
+        elif entry.name.endswith((".py", ".sql")):
+            yield below, entry
+
+
+def settings(home: Home) -> dict[str, str]:
+    """The digests by name. Results, verdicts and releases rest on all of them."""
+    name = home.policy.gate.baseline
+    versions = [baseline.version for baseline in home.control.baselines() if baseline.name == name] if name else []
+    return {
+        "policy": home.policy_digest,
+        "catalog": home.catalog.digest,
+        "company": home.company_digest,
+        "code": code_version(),
+        "baseline": f"{name} {versions[-1]}" if versions else "",
+    }

@@ -1,0 +1,62 @@
+"""Whether the warehouse still holds what was registered when it was written: nothing lost, restored, or half copied."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from datetime import date
+from itertools import groupby
+from operator import attrgetter
+
+import duckdb
+
+from billing_recon.compute.engine import scratch
+from billing_recon.control import PartitionState
+from billing_recon.core.schema import CANONICAL, DIAGNOSTICS, QUARANTINE, RESULTS, TableSpec
+from billing_recon.day.home import Home
+
+_TABLES: Mapping[str, TableSpec] = {
+    table.name: table
+    for table in (*CANONICAL, *RESULTS, *DIAGNOSTICS, *(QUARANTINE.of(landed.name) for landed in CANONICAL))
+}
+
+
+def damaged(home: Home, states: Iterable[PartitionState], read_again: Collection[str] = ()) -> tuple[str, ...]:
+    """One sentence for each partition that is not what was registered.
+
+    The files of every partition are compared with those that were written; where they are others, and for the tables of
+    `read_again` always, the rows are read and their digest is compared. So a compaction changes nothing, and a byte that
+    was changed in one of those tables is found.
+    """
+    with scratch() as con:
+        return tuple(_damaged(con, home, states, read_again))
+
+
+def _damaged(
+    con: duckdb.DuckDBPyConnection, home: Home, states: Iterable[PartitionState], read_again: Collection[str]
+) -> Iterator[str]:
+    for table, group in groupby(sorted(states, key=attrgetter("table", "day")), key=attrgetter("table")):
+        partitions = [state for state in group if state.complete]
+        if not partitions:
+            continue
+        held = home.warehouse.fingerprints(table, partitions[0].day, partitions[-1].day)
+        for state in partitions:
+            files = held.get(state.day, "")
+            if not state.rows and not files:
+                continue
+            if files and files == state.files and table not in read_again:
+                continue
+            if not files or (problem := _changed(con, home, _TABLES[table], state.day, state.digest)):
+                what = problem if files else f"its {state.rows} rows are gone"
+                yield (
+                    f"{table} of {state.day} is not what was written: {what}; restore the warehouse from a copy made with "
+                    f"the control database, or run the day again: billing-recon run --day {state.day}"
+                )
+
+
+def _changed(con: duckdb.DuckDBPyConnection, home: Home, table: TableSpec, day: date, digest: str) -> str:
+    """Why the rows of a partition are not those with this digest; empty if they are."""
+    try:
+        now = home.warehouse.digest(con, table, day)
+    except duckdb.Error as error:
+        return f"it cannot be read ({str(error).splitlines()[0]})"
+    return "" if now == digest else "its rows were changed"
