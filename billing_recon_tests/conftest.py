@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from billing_recon.control.one_time_codes import KEY_ENV, new_key
 from billing_recon.core.reason import Code
 
 FIRST = date(2026, 1, 28)
@@ -18,9 +19,10 @@ FIRST = date(2026, 1, 28)
 
 @pytest.fixture(autouse=True, scope="session")
 def _no_settings_from_outside() -> Iterator[None]:
-    """Tests see only what they set: no home, state or database of the developer's shell."""
+    """Tests see only what they set: no home, state or database of the developer's shell, and a key for approvers' secrets."""
     names = [name for name in os.environ if name.startswith(("BILLING_RECON_", "DAGSTER_"))]
     kept = {name: os.environ.pop(name) for name in names if name != "BILLING_RECON_REALDATA"}
+    os.environ[KEY_ENV] = new_key()
     yield
     os.environ.update(kept)
 

@@ -30,6 +30,7 @@ COMMANDS: tuple[str, ...] = (
     "release",
     "read",
     "baseline",
+    "approvers",
     "signoff",
     "close",
     "reopen",
@@ -37,6 +38,7 @@ COMMANDS: tuple[str, ...] = (
     "exceptions",
     "policy",
     "catalog",
+    "audit",
 )
 """Modules of this package; a command is named after its module."""
 

@@ -10,13 +10,22 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, insert, select
 
 from billing_recon.control.schema import DECISIONS, audit_events, baseline_values, baselines
 
 GENESIS = "0" * 64
+
+
+class AuditEvent(NamedTuple):
+    """One link: `payload` is the JSON that was hashed, after `prev_hash` and a line feed."""
+
+    seq: int
+    payload: str
+    prev_hash: str
+    hash: str
 
 
 def canonical(payload: Mapping[str, Any]) -> str:
@@ -49,6 +58,14 @@ def decide(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
         insert(audit_events).values(seq=seq, payload=payload, prev_hash=prev_hash, hash=link(prev_hash, payload))
     )
     return identity
+
+
+def events(connection: Connection) -> list[AuditEvent]:
+    """The chain, in order."""
+    return [
+        AuditEvent(row.seq, row.payload, row.prev_hash, row.hash)
+        for row in connection.execute(select(audit_events).order_by(audit_events.c.seq))
+    ]
 
 
 def verify(connection: Connection) -> list[str]:

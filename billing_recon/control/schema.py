@@ -145,6 +145,38 @@ sign_offs = Table(
     _text("decided_at"),
     Index("sign_offs_month", "month", "id"),
 )
+enrolments = Table(
+    "enrolments",
+    metadata,
+    _id(),
+    _text("person"),
+    _text("name"),
+    _text("verb"),
+    _text("approved_by"),
+    _text("actor"),
+    _text("reason"),
+    _text("secret_digest"),
+    _text("decided_at"),
+    Index("enrolments_person", "person", "id"),
+)
+approver_secrets = Table(
+    "approver_secrets",
+    metadata,
+    _id(),
+    Column("enrolment_id", Integer, ForeignKey("enrolments.id"), nullable=False, unique=True),
+    _text("secret"),
+)
+code_uses = Table(
+    "code_uses",
+    metadata,
+    _id(),
+    _text("person"),
+    Column("step", Integer, nullable=False),
+    Column("good", Boolean, nullable=False),
+    _text("purpose"),
+    _text("tried_at"),
+    Index("code_uses_person", "person", "id"),
+)
 month_events = Table(
     "month_events",
     metadata,
@@ -212,8 +244,9 @@ DECISIONS: tuple[Table, ...] = (
     releases,
     withdrawals,
     sign_offs,
+    enrolments,
     month_events,
     quarantine_decisions,
     break_decisions,
 )
-APPEND_ONLY: tuple[Table, ...] = (*DECISIONS, baseline_values, audit_events)
+APPEND_ONLY: tuple[Table, ...] = (*DECISIONS, baseline_values, approver_secrets, code_uses, audit_events)

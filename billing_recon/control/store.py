@@ -17,7 +17,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, func, insert, select, update
 
-from billing_recon.control import audit, break_records
+from billing_recon.control import approvers, audit, break_records
+from billing_recon.control.approvers import Enrolment
+from billing_recon.control.audit import AuditEvent
 from billing_recon.control.database import close_here, connect, reading, writing
 from billing_recon.control.migrate import upgrade
 from billing_recon.control.records import (
@@ -464,6 +466,28 @@ class ControlStore:
             rows = connection.execute(select(baselines).order_by(baselines.c.name, baselines.c.version)).all()
         return [_baseline(row, ()) for row in rows]
 
+    def enrolled(self) -> list[Enrolment]:
+        """The people who are enrolled with a one-time password, by name."""
+        with reading(self._engine) as connection:
+            return approvers.enrolled(connection)
+
+    def enrol(self, name: str, secret: str, *, approved_by: str, actor: str, reason: str) -> None:
+        """Append that a person is enrolled with this secret from now on; an earlier one of theirs is void."""
+        with writing(self._engine) as connection:
+            approvers.record(connection, Enrolment(name, "enrol", approved_by, actor, reason, self._now()), secret)
+
+    def remove_approver(self, name: str, *, approved_by: str, actor: str, reason: str) -> None:
+        """Append that a person is enrolled no more."""
+        with writing(self._engine) as connection:
+            approvers.record(connection, Enrolment(name, "remove", approved_by, actor, reason, self._now()))
+
+    def use_code(self, name: str, code: str, purpose: str) -> None:
+        """Use up a person's one-time code. CloseRefused, and the attempt recorded, if it is wrong, used, or one guess too many."""
+        with writing(self._engine) as connection:
+            refused = approvers.try_code(connection, name, code, purpose, self._clock().astimezone(UTC))
+        if refused:
+            raise CloseRefused([refused])
+
     def sign_off(
         self, month: str, approver: str, role: Role, evidence_hash: str, actor: str = "", note: str = ""
     ) -> SignOff:
@@ -561,6 +585,16 @@ class ControlStore:
         """Every problem of the audit chain, as sentences; empty if all is well."""
         with reading(self._engine) as connection:
             return audit.verify(connection)
+
+    def audit_events(self) -> list[AuditEvent]:
+        """The whole chain, in order."""
+        with reading(self._engine) as connection:
+            return audit.events(connection)
+
+    def audit_head(self) -> tuple[int, str]:
+        """How many events the chain has, and the hash of the last; 64 zeros if there is none."""
+        events = self.audit_events()
+        return (events[-1].seq, events[-1].hash) if events else (0, audit.GENESIS)
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from billing_recon.core.detector import Detector
 from billing_recon.core.exact import Exact, Frozen
 from billing_recon.core.expected_change import ExpectedChange, repeated_ids
+from billing_recon.core.person import confusable, person_name
 from billing_recon.core.reason import Code, Pair
 from billing_recon.core.schema import BY_NAME
 
@@ -161,7 +162,7 @@ class Gate(Frozen):
 class Approver(Frozen):
     """A person who may sign a month off, in one role."""
 
-    name: str
+    name: Annotated[str, AfterValidator(person_name)]
     role: Literal["finance", "product", "engineering"]
 
 
@@ -196,6 +197,8 @@ class Policy(Frozen):
         unknown = sorted(set(self.owners) - {code.value for code in Code} - {"default"})
         if unknown:
             problems.append(f"owners for unknown reason codes {unknown}")
+        for one, other in confusable(approver.name for approver in self.approvers):
+            problems.append(f"approvers '{one}' and '{other}' look like one person; write one of them differently")
         repeated = repeated_ids(self.expected_changes)
         if repeated:
             problems.append(f"expected_changes with one id: {', '.join(repeated)}")

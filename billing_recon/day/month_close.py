@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import date
 
 from billing_recon.control import MonthState
+from billing_recon.core.break_decision import BreakVerb
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.evidence import evidence_hash
 from billing_recon.core.period import add_months, days_of_month, parse_month
+from billing_recon.core.person import same_person
 from billing_recon.core.signoff import Role, SignOff, missing_sign_offs, roles_of
 from billing_recon.core.verdict import Verdict
+from billing_recon.day.approvers import approver as person
+from billing_recon.day.approvers import prove
 from billing_recon.day.gate import DAY_GATE, stale_reason
 from billing_recon.day.home import CODE_VERSION, Home
 
@@ -60,22 +64,55 @@ def days_not_green(home: Home, month: str) -> list[str]:
 
 
 def sign_off(
-    home: Home, month: str, approver: str, actor: str, role: str | None = None, note: str = ""
+    home: Home, month: str, name: str, actor: str, *, code: str, role: str | None = None, note: str = ""
 ) -> list[SignOff]:
-    """Record `approver`'s signature under the month's evidence, in each role that policy gives them (or only `role`).
+    """Record an approver's signature under the month's evidence, in each role that policy gives them (or only `role`).
 
-    ConfigurationError if the policy does not name them; CloseRefused if a day of the month is not a current PASS.
+    `code` is their one-time code. ConfigurationError if the policy does not name them; CloseRefused if a day of the month
+    is not a current PASS, if they decided about something in the month themselves, or if the code is not good.
     """
     parse_month(month)
+    approver = person(home, name).name
     roles = [r for r in roles_of(approver, home.policy.approvers) if role is None or r.value == role]
     if not roles:
-        known = ", ".join(f"{a.name} ({a.role})" for a in home.policy.approvers) or "nobody"
-        raise ConfigurationError(f"'{approver}' may not sign{f' for {role}' if role else ''}; policy names {known}")
-    problems = days_not_green(home, month)
+        raise ConfigurationError(f"'{approver}' may not sign for {role}; policy does not name them in that role")
+    problems = days_not_green(home, month) + _own_decisions(home, month, approver)
     if problems:
         raise CloseRefused([f"{month} cannot be signed yet: {problem}" for problem in problems])
+    prove(home, approver, code, f"sign {month}")
     evidence = month_evidence(home, month)
     return [home.control.sign_off(month, approver, r, evidence, actor=actor, note=note) for r in roles]
+
+
+def _own_decisions(home: Home, month: str, approver: str) -> list[str]:
+    """Why a person may not sign: nobody signs what they decided themselves."""
+    days = days_of_month(month)
+    breaks = [
+        d.break_id
+        for d in home.control.break_decisions(days[0], days[-1])
+        if d.verb is BreakVerb.RESOLVE and same_person(d.decided_by) == same_person(approver)
+    ]
+    rows = [
+        d.row_id
+        for d in home.control.row_decisions("")
+        if days[0] <= d.day <= days[-1] and same_person(d.decided_by) == same_person(approver)
+    ]
+    found = [("break", len(set(breaks)), breaks), ("quarantined row", len(set(rows)), rows)]
+    return [
+        f"{approver} decided about {count} {what}{'s' if count > 1 else ''} of {month} ({ids[0]}{' ...' if count > 1 else ''}); "
+        "somebody else has to sign for that role"
+        for what, count, ids in found
+        if count
+    ]
+
+
+def reopen_month(home: Home, month: str, name: str, *, code: str, reason: str, actor: str) -> None:
+    """Open a closed month again, on the word of an approver who proves it with a code. CloseRefused without a reason."""
+    parse_month(month)
+    if not reason.strip(" .-"):
+        raise CloseRefused([f"reopening {month} needs a reason, which is recorded in the audit chain"])
+    approver = prove(home, name, code, f"reopen {month}")
+    home.control.reopen_month(month, reason, f"{approver} (entered by {actor})")
 
 
 def close_month(home: Home, month: str, run_id: str) -> str:

@@ -164,7 +164,9 @@ def show_month(screen: Screen, home: Home, month: str, hint: str) -> bool:
     for sentence in missing_sign_offs(signed, evidence, home.policy.approvers):
         screen.say(f"sign-off: {sentence}")
     if not problems:
-        screen.say(f"next: billing-recon signoff{hint} {month} --as APPROVER, then billing-recon close{hint} {month}")
+        screen.say(
+            f"next: billing-recon signoff{hint} {month} --as APPROVER --code NNNNNN, then billing-recon close{hint} {month}"
+        )
     return not problems
 
 

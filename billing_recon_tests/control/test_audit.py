@@ -14,6 +14,7 @@ from billing_recon.control import ControlStore
 from billing_recon.control.database import connect, writing
 from billing_recon.control.schema import APPEND_ONLY, DECISIONS
 from billing_recon.core.break_decision import BreakDecision, BreakVerb
+from billing_recon.core.errors import CloseRefused
 from billing_recon.core.quarantine import RowDecision, Verb
 from billing_recon.core.signoff import Role
 from billing_recon.core.verdict import Verdict
@@ -31,6 +32,9 @@ def engine(url: str, control: ControlStore) -> Iterator[Engine]:
     control.capture_baseline("b", DAY, DAY, [("m", None, "all", "control", DAY, Decimal(1))], "ana")
     control.record_release(str(DAY), "e1", "run-1")
     control.record_withdrawal(str(DAY), "e1", "landed again")
+    control.enrol("Ana", "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", approved_by="", actor="ana", reason="")
+    with pytest.raises(CloseRefused):
+        control.use_code("Ana", "000000", "a wrong guess")
     control.sign_off("2026-03", "Ana", Role.FINANCE, "e1")
     control.decide_rows([RowDecision("r1", "payments", DAY, Verb.DISCARD, "test data", "Ana")])
     control.decide_breaks([BreakDecision("B1", DAY, BreakVerb.ASSIGN, "Ana", Decimal(1), "EUR", assignee="Bo")])
@@ -61,7 +65,12 @@ def test_untouched_decisions_verify(control: ControlStore, engine: Engine) -> No
 
 @pytest.mark.parametrize("table", [t.name for t in APPEND_ONLY])
 def test_decisions_cannot_be_changed_or_removed(control: ControlStore, engine: Engine, table: str) -> None:
-    column = "hash" if table == "audit_events" else "metric" if table == "baseline_values" else "decided_at"
+    column = {
+        "audit_events": "hash",
+        "baseline_values": "metric",
+        "approver_secrets": "secret",
+        "code_uses": "purpose",
+    }.get(table, "decided_at")
     refused = [f"UPDATE {table} SET {column} = 'x'", f"DELETE FROM {table}"]
     if engine.dialect.name == "postgresql":
         refused.append(f"TRUNCATE {table} CASCADE")
@@ -118,4 +127,4 @@ def test_every_decision_is_in_the_chain(control: ControlStore, engine: Engine) -
     with engine.connect() as connection:
         rows = sum(connection.execute(text(f"SELECT count(*) FROM {t.name}")).scalar_one() for t in DECISIONS)
         events = connection.execute(text("SELECT count(*) FROM audit_events")).scalar_one()
-    assert rows == events == 11
+    assert rows == events == 13

@@ -11,13 +11,14 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from billing_recon.core.errors import GateRefused
+from billing_recon.core.errors import CloseRefused, GateRefused
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import sign_off
 from billing_recon.day.gate import DAY_GATE, judge_day
 from billing_recon.day.releases import verify_release, withdraw_unsettled
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.defs.plant import Plant, failures, materialized, refusal
+from billing_recon_tests.people import code_of, enrol_everyone
 
 SECOND = FIRST + timedelta(days=1)
 
@@ -85,10 +86,15 @@ def test_a_month_closes_only_when_every_day_is_green_and_three_people_signed(gre
     assert "1 day (2026-01-31) not reconciled" in said
     assert "finance: not signed yet" in said
     assert failures(green.run(days[3])) == []
+    secrets = enrol_everyone(green.home)
     for person in ("Amara Okafor", "Jonas Weber"):
-        sign_off(green.home, "2026-01", person, actor="test")
+        sign_off(green.home, "2026-01", person, actor="test", code=code_of(secrets[person], later=1))
+    with pytest.raises(CloseRefused, match="not that of Mei Tanaka"):
+        sign_off(green.home, "2026-01", "Mei Tanaka", actor="test", code=code_of(secrets["Jonas Weber"], later=1))
+    with pytest.raises(CloseRefused, match="with the code of their authenticator"):
+        sign_off(green.home, "2026-01", "Mei Tanaka", actor="test", code="")
     assert refusal(green.close("2026-01")).startswith("engineering: not signed yet")
-    sign_off(green.home, "2026-01", "Mei Tanaka", actor="test")
+    sign_off(green.home, "2026-01", "Mei Tanaka", actor="test", code=code_of(secrets["Mei Tanaka"], later=1))
     assert failures(green.close("2026-01")) == []
     assert green.home.control.is_closed(FIRST)
     assert "is closed" in refusal(green.run(FIRST))
