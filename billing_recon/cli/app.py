@@ -39,6 +39,7 @@ COMMANDS: tuple[str, ...] = (
     "policy",
     "catalog",
     "audit",
+    "state",
 )
 """Modules of this package; a command is named after its module."""
 

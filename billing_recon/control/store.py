@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, func, insert, select, update
 
-from billing_recon.control import approvers, audit, break_records
+from billing_recon.control import approvers, audit, break_records, copies
 from billing_recon.control.approvers import Enrolment
 from billing_recon.control.audit import AuditEvent
 from billing_recon.control.database import close_here, connect, reading, writing
@@ -585,6 +585,16 @@ class ControlStore:
         """Every problem of the audit chain, as sentences; empty if all is well."""
         with reading(self._engine) as connection:
             return audit.verify(connection)
+
+    def dump(self) -> list[str]:
+        """Every row of the database, as lines of JSON (control.copies)."""
+        with reading(self._engine) as connection:
+            return list(copies.rows(connection))
+
+    def load(self, lines: Iterable[str]) -> int:
+        """Insert what `dump` gave into this database, which has no rows. ConfigurationError if it has some."""
+        with writing(self._engine) as connection:
+            return copies.insert_rows(connection, lines)
 
     def audit_events(self) -> list[AuditEvent]:
         """The whole chain, in order."""

@@ -14,7 +14,7 @@ from billing_recon.control import PartitionState
 from billing_recon.core.schema import CANONICAL, DIAGNOSTICS, QUARANTINE, RESULTS, TableSpec
 from billing_recon.day.home import Home
 
-_TABLES: Mapping[str, TableSpec] = {
+TABLES: Mapping[str, TableSpec] = {
     table.name: table
     for table in (*CANONICAL, *RESULTS, *DIAGNOSTICS, *(QUARANTINE.of(landed.name) for landed in CANONICAL))
 }
@@ -45,7 +45,7 @@ def _damaged(
                 continue
             if files and files == state.files and table not in read_again:
                 continue
-            if not files or (problem := _changed(con, home, _TABLES[table], state.day, state.digest)):
+            if not files or (problem := _changed(con, home, TABLES[table], state.day, state.digest)):
                 what = problem if files else f"its {state.rows} rows are gone"
                 yield (
                     f"{table} of {state.day} is not what was written: {what}; restore the warehouse from a copy made with "

@@ -1,0 +1,71 @@
+"""`state backup`, `restore` and `verify`: copies of what a home has computed and decided."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from billing_recon.cli.options import MARKUP, HomeOption, home_path, open_home
+from billing_recon.report.terminal import Screen
+
+app = typer.Typer(
+    help="Back up, restore and verify decisions and warehouse.", no_args_is_help=True, rich_markup_mode=MARKUP
+)
+
+FileArgument = Annotated[Path, typer.Argument(metavar="FILE", help="The backup, one zip file.")]
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon state backup 2026-03-31.zip")
+def backup(ctx: typer.Context, file: FileArgument, home: HomeOption = None) -> None:
+    """Write decisions, warehouse and releases into one file, each with its digest. The home's own files are not in it."""
+    from billing_recon.day.backups import back_up
+
+    screen = Screen()
+    with screen.progress("backing up") as progress:
+        made = back_up(open_home(ctx, home), file, progress)
+    screen.say(f"{file}: {made.files} files and {made.rows} rows of decisions, audit head {made.audit_head}")
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon --home acme state restore 2026-03-31.zip")
+def restore(ctx: typer.Context, file: FileArgument, home: HomeOption = None) -> None:
+    """Put a backup into a home without state, on SQLite or PostgreSQL, whichever it came from.
+
+    The whole backup is checked against its digests before anything is written.
+    """
+    from billing_recon.control import control_url
+    from billing_recon.day import backups
+
+    path = home_path(ctx, home)
+    state = Path(os.environ.get("BILLING_RECON_STATE") or path / ".state")
+    done = backups.restore(state, control_url(state), file)
+    Screen().say(
+        f"{done.files} files and {done.rows} rows are in {state}; next: billing-recon state verify --home {path}"
+    )
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon state verify\n  billing-recon state verify 2026-03-31.zip")
+def verify(
+    ctx: typer.Context,
+    file: Annotated[Path | None, typer.Argument(metavar="[FILE]", help="A backup; default: the home's state.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Compare every partition with what was registered when it was written, and the audit chain with the decisions.
+
+    Of a backup, every file with its digest. Exit 1 if the state, 2 if a backup is not whole.
+    """
+    from billing_recon.day.backups import verify_backup, verify_state
+
+    screen = Screen()
+    if file is not None:
+        held = verify_backup(file)
+        screen.say(f"{file} is whole: {held.files} files, {held.rows} rows of decisions, audit head {held.audit_head}")
+        return
+    count, problems = verify_state(open_home(ctx, home))
+    for problem in problems:
+        screen.warn(problem)
+    if problems:
+        raise typer.Exit(1)
+    screen.say(f"the state is whole: {count} partitions are what was registered, and the audit chain agrees")
