@@ -37,7 +37,8 @@ def test_a_day_that_never_ran_exits_1_and_says_how_to_run_it(kept: Path, typed: 
 
 def test_a_pass_on_evidence_that_changed_is_shown_as_stale_and_exits_1(books: Path, typed: Typed) -> None:
     home = Home.open(books)
-    home.control.end_write("breaks", QUIET, 1, "another digest", "somebody")
+    (report,) = home.control.landing_reports(QUIET)
+    home.control.record_landing(replace(report, files=(("landing/invoice_lines/again.csv", "cd" * 32),)), "somebody")
     result = typed("status", "--home", books, "--day", QUIET)
     assert result.exit_code == 1
     assert "no longer holds" in result.stdout
