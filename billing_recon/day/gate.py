@@ -217,7 +217,8 @@ def require_pass(home: Home, gate: str, partition: str, *, stored: bool = True) 
         )
     stale = stale_reason(home, verdict, stored=stored)
     if stale:
-        raise GateRefused(f"gate '{gate}' of {partition} was PASS, but {stale}. Judge it again: {again}")
+        said = f"gate '{gate}' of {partition} was PASS, but {stale[:1].lower()}{stale[1:]}"
+        raise GateRefused(said if "billing-recon run" in stale else f"{said}. Judge it again: {again}")
     return verdict
 
 
