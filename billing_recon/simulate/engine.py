@@ -23,6 +23,7 @@ from billing_recon.simulate.by_event import Metered, Singles, rate_events
 ZERO = Decimal(0)
 _EXACT = Context(prec=60)
 _RAW = Decimal(1).scaleb(-22)
+_LAST_DAY = date.max - timedelta(days=1)
 
 Usage = Mapping[str, Mapping[date, Decimal]]
 """Meter -> day in the subscription's time zone -> units, after dedupe and corrections."""
@@ -48,7 +49,8 @@ class Span:
 
     def held(self, zone: str) -> tuple[datetime, datetime]:
         """The instants from which and until which the terms hold."""
-        return self.begins or day_bounds(self.start, zone)[0], self.ends or day_bounds(self.end, zone)[0]
+        end = min(self.end, _LAST_DAY)  # an open end is the calendar's last day, which has no day after it
+        return self.begins or day_bounds(self.start, zone)[0], self.ends or day_bounds(end, zone)[0]
 
     @property
     def order(self) -> tuple[date, datetime]:
