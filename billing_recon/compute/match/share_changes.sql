@@ -5,9 +5,9 @@
 -- credit_elsewhere). In any other: also; and if it was voided since, also and reversed, at what it came to before.
 -- `rank`: 0 is no fault of the posting, 1 an invoice left out or once too often, 2 a wrong amount or account.
 -- `stated_in`: the journal that states it as its own.
--- inputs: batch_offers, unnamed_invoices, journal_matches, day_batches, engine_invoices, engine_lines, run_params
+-- inputs: batch_offers, unnamed_invoices, journal_matches, day_batches, engine_invoices, void_invoices,
+-- run_params
 -- rows from: batch_offers WHERE is_off
--- kept: no
 WITH around AS (
     SELECT
         offer.currency, CAST(min(offer.first_day) - max(params.ledger_lag_days) AS DATE) AS since,
@@ -17,16 +17,6 @@ WITH around AS (
     WHERE offer.is_off
     GROUP BY offer.currency
 ),
-void AS (
-    SELECT
-        line.invoice_id, line.currency, min(line.customer_id) AS customer_id, min(line.issued_on) AS issued_on,
-        sum(line.total) AS total, sum(line.gross - line.discount) AS net, sum(line.tax) AS tax,
-        sum(line.credit) AS credit
-    FROM engine_lines AS line
-    SEMI JOIN (SELECT invoice_id FROM engine_invoices WHERE state = 'void') AS void USING (invoice_id)
-    WHERE line.variant = 'control' AND line.status = 'void'
-    GROUP BY line.invoice_id, line.currency
-),
 stated AS (
     SELECT journal_id, currency, invoice_id
     FROM journal_matches SEMI JOIN (SELECT journal_id, currency FROM batch_offers WHERE stated) AS own
@@ -34,11 +24,14 @@ stated AS (
 ),
 invoices AS (
     SELECT
-        billed.invoice_id, billed.currency, billed.customer_id, billed.issued_on, billed.total,
-        billed.gross - billed.discount AS net, billed.tax, billed.credit, false AS is_void,
+        billed.invoice_id, billed.currency, billed.customer_id, billed.issued_on,
+        coalesce(void.total, billed.total) AS total, coalesce(void.net, billed.gross - billed.discount) AS net,
+        coalesce(void.tax, billed.tax) AS tax, coalesce(void.credit, billed.credit) AS credit,
+        void.invoice_id IS NOT NULL AS is_void,
         unnamed.invoice_id IS NOT NULL AND matched.invoice_id IS NULL AND booked.invoice_id IS NULL AS is_open,
         booked.invoice_id IS NOT NULL AS is_booked, stated.journal_id AS stated_in
     FROM engine_invoices AS billed
+    LEFT JOIN void_invoices AS void ON void.invoice_id = billed.invoice_id AND void.currency = billed.currency
     LEFT JOIN unnamed_invoices AS unnamed
         ON unnamed.invoice_id = billed.invoice_id AND unnamed.currency = billed.currency
     LEFT JOIN (SELECT DISTINCT invoice_id, currency FROM journal_matches) AS matched
@@ -46,12 +39,7 @@ invoices AS (
     LEFT JOIN (SELECT DISTINCT invoice_id, currency FROM day_batches) AS booked
         ON booked.invoice_id = billed.invoice_id AND booked.currency = billed.currency
     LEFT JOIN stated ON stated.invoice_id = billed.invoice_id AND stated.currency = billed.currency
-    WHERE billed.state = 'issued' AND billed.total <> 0
-    UNION ALL
-    SELECT
-        invoice_id, currency, customer_id, issued_on, total, net, tax, credit, true AS is_void, false AS is_open,
-        false AS is_booked, NULL AS stated_in
-    FROM void WHERE total <> 0
+    WHERE (billed.state = 'issued' AND billed.total <> 0) OR void.invoice_id IS NOT NULL
 ),
 near AS (
     SELECT
