@@ -76,7 +76,7 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
     header = Header()
     ids = Identities()
     names: dict[str, str] = {}
-    lines, unread, seen = 0, 0, False
+    lines, transactions, unread, seen = 0, 0, 0, False
     for element in records(path, _WANTED):
         match local(element):
             case "Header":
@@ -95,6 +95,7 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
                     )
                 journal = _Transaction(path, element, header, ids, names, lines).journal()
                 lines += len(journal.entries)
+                transactions += 1
                 yield journal
             case "Invoice":
                 if header.version and header.version.startswith("PT") and _parent(element) == "SalesInvoices":
@@ -113,6 +114,10 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
                 pass
     if not seen:
         raise LedgerUnreadable(f"{path.name}: it has no AuditFile/Header; this is not a SAF-T file")
+    if transactions and not lines:
+        raise LedgerUnreadable(
+            f"{path.name}: none of its {transactions} transactions has a line that can be read; ask which form of SAF-T it is"
+        )
     if unread:
         what = f"{unread} source documents"
         yield skipped("SourceDocuments", what, f"{what} are skipped: their layout is defined for Portugal only.")
@@ -131,6 +136,11 @@ def _header(path: Path, element: etree._Element, options: LedgerOptions) -> Head
     version = top.text("AuditFileVersion") or ""
     portuguese = "PT_" in namespace or top.element("FiscalYear") is not None
     country = "PT" if portuguese else (top.text("AuditFileCountry") or "NO")[:2].upper()
+    if country not in ("NO", "PT"):
+        raise LedgerUnreadable(
+            f"{path.name}: it is the SAF-T of {excerpt(country)}, which is not supported (Norway's and Portugal's are); export the "
+            "journal as CSV and map its columns"
+        )
     return Header(
         version=f"{country} {version}".strip(),
         company=top.text("CompanyName") or company.text("Name"),
@@ -262,9 +272,21 @@ class _Transaction:
                 case "Line":
                     yield child
                 case "Lines":
-                    yield from (line for line in child if local(line) in ("Line", "DebitLine", "CreditLine"))
+                    for line in child:
+                        if local(line) in ("Line", "DebitLine", "CreditLine"):
+                            yield line
+                        else:
+                            self._refuse_amounts(line)
                 case _:
-                    pass
+                    self._refuse_amounts(child)
+
+    def _refuse_amounts(self, element: etree._Element) -> None:
+        """Refuse amounts in an element that is not read: another country's form, whose entries would vanish."""
+        if local(element) and any(local(within) in ("DebitAmount", "CreditAmount") for within in element.iter()):
+            raise LedgerUnreadable(
+                f"{self.where}: its amounts are in <{excerpt(local(element))}>, which is in neither Norway's nor Portugal's form of "
+                "SAF-T (<Line>); export the journal as CSV and map its columns"
+            )
 
     def _period(self) -> tuple[int, int] | None:
         period, year = self.at.text("Period"), self.at.text("PeriodYear")

@@ -250,3 +250,25 @@ def test_a_large_file_is_never_held_whole(tmp_path: Path) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert sum(1 for _ in rows(path, "saft")) == 42000
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 20
+
+
+@pytest.mark.parametrize("within", ["", "Lines"])
+def test_another_countrys_lines_are_refused_by_name(ledger: Read, within: str) -> None:
+    """Romania's transactions have TransactionLine: they must not become a ledger without entries, nor with half of them."""
+    other = SALE[1].replace("<Line>", "<TransactionLine>").replace("</Line>", "</TransactionLine>")
+    other = f"<{within}>{other}</{within}>" if within else other
+    for lines in ((other,), (SALE[0], other)):
+        with pytest.raises(LedgerUnreadable, match="transaction 1 of journal A: its amounts are in <TransactionLine>"):
+            ledger("saft", norway(transaction("1", *lines)))
+
+
+def test_transactions_without_any_line_are_no_ledger(ledger: Read) -> None:
+    with pytest.raises(LedgerUnreadable, match="none of its 2 transactions has a line"):
+        ledger("saft", norway(transaction("1") + transaction("2")))
+    assert ledger("saft", norway("")).entries == (), "a period without transactions is a period without entries"
+
+
+def test_another_country_is_refused_by_name(ledger: Read) -> None:
+    text = norway(transaction("1", *SALE)).replace("<AuditFileCountry>NO", "<AuditFileCountry>RO")
+    with pytest.raises(LedgerUnreadable, match="it is the SAF-T of RO, which is not supported"):
+        ledger("saft", text)
