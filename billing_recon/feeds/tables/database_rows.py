@@ -20,7 +20,7 @@ import adbc_driver_manager
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine import URL, Connection, make_url
-from sqlalchemy.exc import NoSuchTableError, SQLAlchemyError
+from sqlalchemy.exc import NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 
 from billing_recon.compute.engine import scratch as scratch_session
 from billing_recon.core.errors import LandingRefused
@@ -61,7 +61,13 @@ def fetch(spec: TableSpec, feed: Feed, day: date, timezone: str, scratch: Path) 
         columns, binary, undated = _stream(url, spec, feed, day, timezone, place, unsorted)
     except NoSuchTableError:
         fault = f"the database has no table {feed.table}"
-    except (SQLAlchemyError, adbc_driver_manager.Error, ModuleNotFoundError, OSError) as error:
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        missing = f" ({error.name})" if isinstance(error, ModuleNotFoundError) else ""
+        fault = (
+            f"the driver of {url.drivername}:// is not installed{missing} where billing_recon runs; install it, or name one that "
+            "is, as in mysql+pymysql://"
+        )
+    except (SQLAlchemyError, adbc_driver_manager.Error, OSError) as error:
         fault = hidden(str(error), secrets)
     # Raised outside the handler: a chained error would carry the driver's text along.
     if fault:

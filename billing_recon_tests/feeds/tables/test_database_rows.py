@@ -216,6 +216,23 @@ def test_a_float_of_sqlite_is_no_money_either(desk_of: Desks, sqlite: Path) -> N
     assert "'amount' named by feeds.payments.columns.amount is a binary float" in desk.land().message
 
 
+def test_an_expression_does_not_hide_that_a_numeric_column_of_sqlite_is_a_float(desk_of: Desks, sqlite: Path) -> None:
+    """SQLite stores NUMERIC with decimals as a binary float, so 1234567890123456.78 has lost its cents before it is read."""
+    with closing(sqlite3.connect(sqlite)) as connection, connection:
+        connection.execute("CREATE TABLE numbers (id text, amount numeric(38, 12), at text)")
+        connection.execute("INSERT INTO numbers VALUES ('P-1', '1234567890123456.78', '2026-03-02T00:00:00Z')")
+    columns = THEIRS | {"amount": {"sql": "figure(amount)"}}
+    desk = of_database(desk_of, "UTC", table="numbers", day_column="at", columns=columns, unknown_columns="ignore")
+    assert "'amount' named by feeds.payments.columns.amount.sql is a binary float" in desk.land().message
+
+
+def test_a_driver_that_is_not_installed_is_named(desk_of: Desks, monkeypatch: pytest.MonkeyPatch) -> None:
+    for url in ("mysql+nodriver://ann@localhost/billing", "nosuchbase://localhost/billing"):
+        monkeypatch.setenv(ENV, url)
+        message = of_database(desk_of, "UTC", table="received", day_column="at", columns=THEIRS).land().message
+        assert f"the driver of {url.partition(':')[0]}:// is not installed" in message
+
+
 def test_a_query_of_sqlite_has_its_days_as_text(desk_of: Desks, sqlite: Path) -> None:
     query = "SELECT id, cents, at FROM received WHERE at >= :day AND at < :next_day;"
     assert of_database(desk_of, "UTC", query=query, columns=THEIRS).land().accepted == 2
