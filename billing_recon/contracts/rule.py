@@ -192,7 +192,7 @@ def _rules_of(spec: TableSpec, column: Column, currencies: tuple[str, ...]) -> l
     if column.one_of:
         rule(Reason.NOT_ALLOWED, value.is_in(list(column.one_of)), f"is not one of {', '.join(column.one_of)}")
     if column.kind is Kind.CURRENCY:
-        rule(Reason.UNKNOWN_CURRENCY, value.is_in(sorted(EXPONENTS)), "is not an active ISO 4217 code")
+        rule(Reason.UNKNOWN_CURRENCY, value.is_in(sorted(EXPONENTS)), "is not an active ISO 4217 code in capitals")
         if currencies:
             used = f"is not a currency of this company ({', '.join(currencies)}); add it in company.yaml if it is"
             rule(Reason.UNKNOWN_CURRENCY, value.is_in(list(currencies)) | ~value.is_in(sorted(EXPONENTS)), used)

@@ -99,7 +99,7 @@ class ControlStore:
                     duplicates=report.duplicates,
                     released=report.released,
                     discarded=report.discarded,
-                    files=audit.canonical({"files": [list(f) for f in report.files]}),
+                    files=audit.canonical({"files": [list(f) for f in report.files], **_apart(report)}),
                     message=report.message,
                     reasons=audit.canonical(report.reasons),
                     run_id=run_id,
@@ -633,7 +633,19 @@ def _partition_state(row: Row[Any]) -> PartitionState:
     )
 
 
+def _apart(report: LandingReport) -> dict[str, int]:
+    """The counts of what is in the files besides the day's rows, as far as there is any."""
+    counts = {
+        "skipped": report.skipped,
+        "left_out": report.left_out,
+        "of_other_days": report.of_other_days,
+        "in_files": report.in_files or 0,
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
 def _landing_report(row: Row[Any]) -> LandingReport:
+    files = json.loads(row.files)
     return LandingReport(
         table=row.table_name,
         day=row.day,
@@ -642,7 +654,11 @@ def _landing_report(row: Row[Any]) -> LandingReport:
         accepted=row.accepted,
         quarantined=row.quarantined,
         duplicates=row.duplicates,
-        files=tuple((path, digest) for path, digest in json.loads(row.files)["files"]),
+        files=tuple((path, digest) for path, digest in files["files"]),
+        skipped=files.get("skipped", 0),
+        left_out=files.get("left_out", 0),
+        of_other_days=files.get("of_other_days", 0),
+        in_files=files.get("in_files"),
         message=row.message,
         reasons=json.loads(row.reasons),
         released=row.released,

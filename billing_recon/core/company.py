@@ -33,7 +33,9 @@ class Company(Frozen):
     )
     profile: Profile = Profile()
     sources: dict[str, str] = Field(default_factory=dict, description="table -> name of the system it comes from")
-    roles: dict[str, str] = Field(default_factory=dict, description="ledger account -> role")
+    roles: dict[str, str] = Field(
+        default_factory=dict, description="ledger account, or a pattern with * and ?, -> role"
+    )
     feeds: dict[str, Feed] = Field(default_factory=dict)
     price_lists: dict[str, Feed] = Field(default_factory=dict, description="per-unit prices read from a table")
 

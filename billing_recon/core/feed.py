@@ -6,7 +6,7 @@ Nothing is guessed: a row with a figure or date in an undeclared notation is qua
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -56,6 +56,13 @@ class Written(Frozen):
         default=None, description="strptime patterns in turn; also iso, iso_day, unix, unix_ms. Empty: iso"
     )
     timezone: str | None = Field(default=None, description="of instants without an offset; empty: UTC")
+    clock_change: Literal["before", "after"] | None = Field(
+        default=None,
+        description="local times that do not exist or exist twice: the offset before or after the change; empty: set aside",
+    )
+    nanoseconds: Literal["cut"] | None = Field(
+        default=None, description="cut instants to microseconds, the most that are kept; empty: set aside what has more"
+    )
     empty: tuple[str, ...] | None = Field(default=None, description="texts that mean no value: null, n/a, -")
 
     @model_validator(mode="after")
@@ -145,7 +152,10 @@ class Feed(Written):
     """Where one table comes from. Without an entry: landing/<table>/<YYYY-MM-DD>.csv, .jsonl or .parquet."""
 
     preset: Preset | None = Field(default=None, description="a shipped mapping; other settings given here override it")
-    path: str | None = Field(default=None, description="relative to the home; {day} is the partition, YYYY-MM-DD")
+    path: str | None = Field(
+        default=None,
+        description="relative to the home, with wildcards; {day} is the partition, YYYY-MM-DD or {day:%Y%m%d}, {month} its month",
+    )
     format: TableForm | DocumentForm | LedgerForm | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "utf-8"
@@ -167,6 +177,10 @@ class Feed(Written):
     unknown_columns: Literal["refuse", "ignore"] = "refuse"
     day_column: str | None = Field(
         default=None, description="the column whose day gives a row's partition, if one file or table holds many days"
+    )
+    covers: Literal["period"] | None = Field(
+        default=None,
+        description="period: the file of a month or week is complete when it is there, whatever days it has rows of",
     )
     url: str | None = Field(default=None, description="SQLAlchemy URL of a database, without a password")
     url_env: str | None = Field(default=None, description="environment variable that holds the database's URL")
@@ -202,10 +216,16 @@ class Feed(Written):
         problems = self._database_problems() if self.is_database else []
         if not self.is_database and (self.table or self.query):
             problems.append("table and query are of a database: give url_env, the environment variable with its URL")
-        if self.day_column and self.path and "{day}" in self.path:
+        problems += path_problems(self.path) if self.path else []
+        span = span_of(self.path) if self.path and not problems else None
+        if self.day_column and span == "day":
             problems.append("a path with {day} holds one day; day_column is for a file that holds many")
-        if self.day_column and (self.is_documents or self.is_ledger):
-            problems.append(f"day_column is for tables; {self.format} files lie in a folder or file of their day")
+        if self.day_column and self.is_documents:
+            problems.append(f"day_column is for tables and ledgers; {self.format} files lie in a folder of their day")
+        if span == "period" and not self.day_column:
+            problems.append(f"{self.path} names files of many days: name the column that gives a row's day: day_column")
+        if self.covers and span != "period":
+            problems.append("covers is for files of a month or week: path: payments/{month}.csv")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -228,6 +248,87 @@ class Feed(Written):
                 "day_column is for a table; a query names its days itself: WHERE at >= :day_start AND at < :day_end"
             )
         return problems
+
+
+_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_IN_PATHS = frozenset("YymdbBjGVuU%")
+
+
+def path_problems(path: str) -> list[str]:
+    """Problems of a path pattern: an object store, an unknown placeholder."""
+    if "://" in path:
+        store = path.partition("://")[0]
+        return [
+            f"path {store}://... is not below the home: object stores are not read; copy or mount the files, for example "
+            "path: landing/payments/{day}.csv"
+        ]
+    problems = []
+    for placeholder in _PLACEHOLDER.findall(path):
+        name, _, pattern = placeholder.partition(":")
+        used = set(re.findall(r"%-?(.)", pattern))
+        if name not in ("day", "month") or (":" in placeholder and not (used and used <= _IN_PATHS)):
+            problems.append(
+                f"path: {{{placeholder}}} is not known; write {{day}}, {{month}}, or with a pattern: {{day:%Y%m%d}}, "
+                "{day:%G-W%V} for weeks"
+            )
+    if not problems and set(_PLACEHOLDER.sub("", path)) & set("{}"):
+        problems.append(f"path {path}: a brace is open; write {{day}} or {{month}}")
+    return problems
+
+
+def path_on(path: str, day: date) -> str:
+    """The path pattern of a day.
+
+    >>> path_on("in/x_{day:%Y%m%d}.csv", date(2026, 3, 2)), path_on("{month}/*.csv", date(2026, 3, 2))
+    ('in/x_20260302.csv', '2026-03/*.csv')
+    """
+    return _PLACEHOLDER.sub(lambda found: day.strftime(_pattern(found[1])), path)
+
+
+def span_of(path: str) -> Literal["day", "period"] | None:
+    """What a path names the files of: single days, or periods of many days. None without a placeholder.
+
+    >>> span_of("{day}.csv"), span_of("{day:%Y}/{day:%m%d}.csv"), span_of("{month}.csv"), span_of("x.csv")
+    ('day', 'day', 'period', None)
+    """
+    if not _PLACEHOLDER.search(path):
+        return None
+    leap = [date(2028, 1, 1) + timedelta(days=number) for number in range(366)]
+    return "day" if len({path_on(path, day) for day in leap}) == len(leap) else "period"
+
+
+def other_periods(path: str, found: str) -> date | None:
+    """The first day of the period that a file's path names, None if it does not fit the pattern or cannot be dated.
+
+    >>> other_periods("in/{month}.csv", "in/2026-02.csv"), other_periods("in/{month}.csv", "in/old.csv")
+    (datetime.date(2026, 2, 1), None)
+    """
+    parts = _PLACEHOLDER.split(path)
+    shape = "".join(
+        "(.+?)" if number % 2 else re.escape(part).replace(r"\*", ".*").replace(r"\?", ".")
+        for number, part in enumerate(parts)
+    )
+    matched = re.fullmatch(shape, found)
+    if matched is None:
+        return None
+    pattern = "|".join(_pattern(name) for name in parts[1::2])
+    given = "|".join(matched.groups())
+    if "%V" in pattern:
+        pattern, given = pattern + "|%u", given + "|1"
+    try:
+        return datetime.strptime(given, pattern).date()  # noqa: DTZ007
+    except ValueError:
+        return None
+
+
+def any_period(path: str) -> str:
+    """The path pattern with a wildcard for each placeholder."""
+    return _PLACEHOLDER.sub("*", path)
+
+
+def _pattern(placeholder: str) -> str:
+    name, _, pattern = placeholder.partition(":")
+    return pattern or {"day": "%Y-%m-%d", "month": "%Y-%m"}[name]
 
 
 def has_secret(url: str) -> bool:

@@ -24,6 +24,8 @@ class LandingReport:
     """Counts of one landing. `files` are (path relative to the home, SHA-256 of its bytes).
 
     `accepted` includes released rows and `quarantined` includes discarded ones; `released` and `discarded` count those.
+    `skipped` counts lines before the header and after the last row, `left_out` rows that the feed's `where` leaves out, and
+    `of_other_days` those of other partitions; `in_files` counts all rows of the files, if that is more than `rows_in`.
     """
 
     table: str
@@ -38,6 +40,10 @@ class LandingReport:
     reasons: dict[str, int] = field(default_factory=dict)
     released: int = 0
     discarded: int = 0
+    skipped: int = 0
+    left_out: int = 0
+    of_other_days: int = 0
+    in_files: int | None = None
 
     @property
     def open_rows(self) -> int:
@@ -46,9 +52,11 @@ class LandingReport:
 
     @property
     def equation_holds(self) -> bool:
-        """rows in = accepted (released ones among them) + quarantined (open or discarded) + duplicates collapsed."""
+        """rows in = accepted (released ones among them) + quarantined (open or discarded) + duplicates collapsed, and rows in
+        the files = left out + of other days + rows in."""
         return (
-            self.rows_in == self.accepted + self.quarantined + self.duplicates
+            self.in_files in (None, self.left_out + self.of_other_days + self.rows_in)
+            and self.rows_in == self.accepted + self.quarantined + self.duplicates
             and 0 <= self.released <= self.accepted
             and 0 <= self.discarded <= self.quarantined
         )
@@ -56,7 +64,14 @@ class LandingReport:
     def __str__(self) -> str:
         released = f" ({self.released} of them released)" if self.released else ""
         discarded = f" ({self.discarded} of them discarded)" if self.discarded else ""
+        apart = [
+            f"{count} {what}"
+            for count, what in ((self.left_out, "left out by where"), (self.of_other_days, "of other days"))
+            if count
+        ]
+        before = f"{self.in_files} rows in the files = {' + '.join(apart)} + {self.rows_in}; " if apart else ""
+        lines = f"; {self.skipped} line{'' if self.skipped == 1 else 's'} skipped" if self.skipped else ""
         return (
-            f"{self.table} {self.day}: {self.rows_in} rows in = {self.accepted} accepted{released} + "
-            f"{self.quarantined} quarantined{discarded} + {self.duplicates} duplicates collapsed"
+            f"{self.table} {self.day}: {before}{self.rows_in} rows in = {self.accepted} accepted{released} + "
+            f"{self.quarantined} quarantined{discarded} + {self.duplicates} duplicates collapsed{lines}"
         )

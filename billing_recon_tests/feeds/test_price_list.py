@@ -52,7 +52,7 @@ def test_two_prices_for_one_key_name_both_rows(desk_of: Desks) -> None:
         ("pro,1,USD,calls,-1,usage", "row 2: unit_price '-1' is below 0"),
         ("pro,1,USD,calls,0.1234567890123,usage", "row 2: unit_price .* has more than 12 decimals"),
         ("pro,1,USD", "row 2: the row has 3 of 6 fields"),
-        ("pro,1,ABC,calls,1,usage", "row 2: currency 'ABC' is not an active ISO 4217 code"),
+        ("pro,1,ABC,calls,1,usage", "row 2: currency 'ABC' is not an active ISO 4217 code in capitals"),
         ("pro,1,USD,calls,1,rent", "row 2: kind 'rent' is not one of usage, subscription"),
     ],
 )

@@ -24,6 +24,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.quarantine import Fate, RowDecision, Status, Verb, standing
+from billing_recon.core.roles import account_role
 from billing_recon.core.schema import LEDGER_ENTRIES, USAGE_EVENTS, TableSpec
 from billing_recon.feeds.landing.deduplication import KEPT, accepted_rows, clear_duplicates, deduplicate, duplicate_rows
 from billing_recon.feeds.landing.loaded_file import TYPED, load, prepare
@@ -121,7 +122,7 @@ def _decide(con: duckdb.DuckDBPyConnection, context: LandingContext, decisions: 
 def _corrections(context: LandingContext, decision: RowDecision) -> dict[str, str]:
     """Return the corrected fields. A posting that moves to another account takes its role, unless one is given."""
     corrections = dict(decision.corrections)
-    role = context.company.roles.get(corrections.get("account", ""))
+    role = account_role(corrections.get("account", ""), context.company.roles)
     return {"role": role} | corrections if context.spec is LEDGER_ENTRIES and role is not None else corrections
 
 

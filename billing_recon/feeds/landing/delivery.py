@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -16,7 +16,16 @@ from billing_recon.core.feed import Feed
 from billing_recon.core.schema import TableSpec
 from billing_recon.feeds.landing.conversion import convert_documents, convert_ledger
 from billing_recon.feeds.tables.converted_rows import Conversion, RowWarning
-from billing_recon.feeds.tables.day_files import DayFile, file_name, find_files, is_delivered_empty, open_file, path_of
+from billing_recon.feeds.tables.day_files import (
+    DayFile,
+    file_name,
+    find_files,
+    is_delivered_empty,
+    not_taken,
+    open_file,
+    path_of,
+    periods_around,
+)
 from billing_recon.feeds.tables.raw_rows import single
 
 WARNINGS = "landing_warnings"
@@ -29,7 +38,7 @@ _DATABASE_BYTES = 1 << 30
 class Delivery:
     """`files` are numbered from 1 and named in the report; `parts` are loaded, each with the number of its first file.
 
-    `empty`: something was delivered and holds nothing.
+    `empty`: something was delivered and holds nothing. `around`: files of an earlier, or of a later, period are there.
     """
 
     files: tuple[DayFile, ...]
@@ -37,6 +46,7 @@ class Delivery:
     empty: bool = False
     warnings: tuple[RowWarning, ...] = ()
     notes: tuple[str, ...] = ()
+    around: tuple[bool, bool] = (False, False)
 
 
 def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day: date, scratch: Path) -> Delivery:
@@ -48,14 +58,16 @@ def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day
         return _converted(fetch(spec, feed, day, company.timezone, scratch))
     paths = find_files(home, spec.name, feed, day)
     if not paths:
-        return Delivery((), (), empty=is_delivered_empty(home, spec.name, feed, day))
+        seen = not_taken(home, spec.name, feed, day)
+        return Delivery((), (), empty=is_delivered_empty(home, spec.name, feed, day), notes=(seen,) if seen else ())
     if feed.is_documents:
         quarantines = spec.name == "rendered_invoices" or not _same_documents(company, feed)
         return _converted(convert_documents(home, paths, spec.name, feed, scratch, quarantines=quarantines))
     if feed.is_ledger:
-        return _converted(convert_ledger(home, paths, feed, scratch))
+        converted = _converted(convert_ledger(home, paths, feed, scratch))
+        return replace(converted, around=periods_around(home, spec.name, feed, day))
     files = tuple(open_file(home, path, feed, scratch) for path in paths)
-    return Delivery(files, tuple(enumerate(files, 1)))
+    return Delivery(files, tuple(enumerate(files, 1)), around=periods_around(home, spec.name, feed, day))
 
 
 def _converted(conversion: Conversion) -> Delivery:

@@ -11,6 +11,7 @@ from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.schema import Kind, TableSpec
 from billing_recon.feeds.parse import notation, types
+from billing_recon.feeds.parse.column_source import attempt, checked, said
 from billing_recon.feeds.parse.days import (
     NO_RANGE,
     DayRange,
@@ -22,13 +23,13 @@ from billing_recon.feeds.parse.days import (
     only_of_day,
 )
 from billing_recon.feeds.parse.mapping import map_columns
-from billing_recon.feeds.parse.typed_rows import FileRows, rows_at, texts_of, typed, with_values
+from billing_recon.feeds.parse.typed_rows import FileRows, rows_apart, rows_at, texts_of, typed, with_values
 from billing_recon.feeds.tables.converted_rows import open_converted
 from billing_recon.feeds.tables.csv_file import open_csv
 from billing_recon.feeds.tables.day_files import TEXT_FORMATS, DayFile
 from billing_recon.feeds.tables.jsonl_file import open_jsonl
 from billing_recon.feeds.tables.parquet_file import open_parquet
-from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, listed, quoted, single
+from billing_recon.feeds.tables.raw_rows import REJECTS, ROW_NUMBER, RawFile, listed, quoted, single
 
 TYPED = "landing_typed"
 """Rows of the day: file_no, ordinal, source_row, broken (the line if it is not a row), unreadable, and the spec's columns."""
@@ -49,13 +50,16 @@ class Loaded(FileRows):
     """A loaded file, or a bundle of files, and how to read it again.
 
     `rejected` counts lines that are no rows, `unreadable` rows with texts that are no values, `wrong` other faults found so
-    far. `days` is the range of days of a file that holds many.
+    far. `days` is the range of days of a file that holds many. `left_out` counts the rows that `where` leaves out, `in_file` all
+    rows and lines that are no rows, if that is more than is loaded.
     """
 
     rejected: int = 0
     unreadable: int = 0
     wrong: int = 0
     days: DayRange = NO_RANGE
+    left_out: int = 0
+    in_file: int | None = None
 
 
 def prepare(con: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
@@ -106,6 +110,9 @@ def load(
         con.execute(f"DROP TABLE IF EXISTS {REJECTS}")
         con.execute(f"DROP TABLE IF EXISTS {REJECTS}_scan")
     rows = Loaded(number=number, raw=raw, mapping=mapping)
+    if file.tail is not None:
+        _refuse_skipped_row(con, file, rows, feed, spec)
+    whole = rows
     days, found = None, NO_RANGE
     try:
         if partition is not None and feed.day_column is not None:
@@ -120,10 +127,11 @@ def load(
             and file.size >= LARGE_BYTES
             and _view_exact_file(con, rows)
         ):
-            return rows
+            return _counted_apart(con, rows)
         con.execute(f"INSERT INTO {TYPED} {typed(rows, rows.raw.rows_once, thorough=False)}")
-    except duckdb.InvalidInputException as error:
-        if "CSV" not in str(error):
+    except duckdb.Error as error:
+        if not isinstance(error, duckdb.InvalidInputException) or "CSV" not in str(error):
+            _refuse_failing_expression(con, file, raw, feed, key)
             raise
         raise LandingRefused(
             f"{file.name}: the lines cannot be separated; either line ends are mixed (CRLF and LF in one file) or "
@@ -132,7 +140,7 @@ def load(
     loaded = replace(rows, unreadable=_reparse(con, rows), days=found)
     if file.format == "jsonl" and not file.ends_with_newline:
         _refuse_cut_off_json(con, number, file)
-    rejected = _take_rejected(con, number, file, raw) if text_rows else 0
+    rejected, rejected_elsewhere = _take_rejected(con, number, file, raw) if text_rows else 0, 0
     if days is not None:
         con.execute(f"INSERT INTO {FAULTS} {faults_of_unknown_days(days)}")
         lines = f"SELECT source_row FROM {REJECTED} WHERE file_no = {number}"
@@ -142,7 +150,36 @@ def load(
         )
         rejected -= others
         loaded = replace(loaded, wrong=single(con, f"SELECT count(*) FROM {FAULTS} WHERE file_no = {number}")[0])
-    return replace(loaded, rejected=rejected)
+        found = replace(found, others=found.others + others)
+        rejected_elsewhere = int(others)
+    loaded = replace(loaded, rejected=rejected, days=found)
+    return _counted_apart(con, loaded, whole.raw, rejected_elsewhere)
+
+
+def _counted_apart(
+    con: duckdb.DuckDBPyConnection, loaded: Loaded, whole: RawFile | None = None, rejected_elsewhere: int = 0
+) -> Loaded:
+    """Count the rows of the whole file, if not all are loaded: in a pass of its own, so that the sum proves something."""
+    if loaded.days is NO_RANGE and loaded.mapping.kept is None:
+        return loaded
+    counted, left_out = single(con, rows_apart(replace(loaded, raw=whole or loaded.raw)))
+    return replace(loaded, left_out=int(left_out), in_file=int(counted) + loaded.rejected + rejected_elsewhere)
+
+
+def _refuse_failing_expression(
+    con: duckdb.DuckDBPyConnection, file: DayFile, raw: RawFile, feed: Feed, key: str
+) -> None:
+    """Find the expression of company.yaml with which the engine ended, whatever it says; do nothing if there is none."""
+    columns = {f"columns.{ours}.sql": c.sql for ours, c in feed.columns.items() if isinstance(c, ColumnMap) and c.sql}
+    rules = {"set_aside": feed.set_aside.values(), "report": feed.report.values()}
+    expressions = [*columns.items(), *((name, sql) for name, all_of in rules.items() for sql in all_of)]
+    for name, expression in [*expressions, ("where", feed.where or "true")]:
+        sql, _ = checked(con, raw, expression, f"{key}.{name}")
+        rows = f"SELECT *, landing_ordinal AS {ROW_NUMBER} FROM ({raw.rows})" if ROW_NUMBER in sql else raw.rows
+        try:
+            single(con, f"SELECT count({attempt(sql)}) FROM ({rows})")
+        except duckdb.Error as error:
+            raise LandingRefused(f"{file.name}: {key}.{name} cannot be computed on this file: {said(error)}") from None
 
 
 def _view_exact_file(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
@@ -166,6 +203,39 @@ def _view_exact_file(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
         f"CREATE VIEW {TYPED} AS SELECT file_no, ordinal, source_row, broken, false AS unreadable, {names} FROM ({plain})"
     )
     return True
+
+
+def _refuse_skipped_row(
+    con: duckdb.DuckDBPyConnection, file: DayFile, rows: Loaded, feed: Feed, spec: TableSpec
+) -> None:
+    """Raise LandingRefused if a line that `skip_last` leaves out reads as a row: the file came without its last lines."""
+    assert file.tail is not None
+    _create_macros(con)
+    tail = replace(file, readable=file.tail, size=file.tail.stat().st_size, tail=None)
+    needed = [c.name for c in spec.columns if c.required] or list(spec.key)
+    try:
+        raw = _open(
+            con, tail, feed.model_copy(update={"header": tuple(rows.raw.columns)}) if file.format == "csv" else feed
+        )
+        if raw is None:
+            return
+        read = typed(
+            replace(rows, raw=raw.with_columns(rows.raw.columns)),
+            raw.with_columns(rows.raw.columns).rows,
+            thorough=True,
+        )
+        (found,) = single(
+            con,
+            f"SELECT count(*) FROM ({read}) WHERE NOT unreadable AND {' AND '.join(f'{quoted(n)} IS NOT NULL' for n in needed)}",
+        )
+    except (LandingRefused, duckdb.InvalidInputException):
+        return
+    if found:
+        raise LandingRefused(
+            f"{file.name}: {found} of the {feed.skip_last} last line{'' if feed.skip_last == 1 else 's'}, which skip_last leaves "
+            f"out, read{'s' if found == 1 else ''} as a row of {spec.name}: the file may have come without its end; ask for a "
+            "resend, or leave the last lines out by where instead of skip_last"
+        )
 
 
 def _needs_macros(feed: Feed) -> bool:

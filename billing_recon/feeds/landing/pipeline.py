@@ -14,6 +14,7 @@ from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
+from billing_recon.core.feed import Feed
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import RowDecision
 from billing_recon.core.schema import USAGE_EVENTS, TableSpec
@@ -38,7 +39,7 @@ from billing_recon.feeds.landing.loaded_file import FAULTS, TYPED, Loaded, load,
 from billing_recon.feeds.landing.quarantine import fill_quarantine
 from billing_recon.feeds.landing.validation import check_contract, contract_of_day, observed_on
 from billing_recon.feeds.parse.days import Partition
-from billing_recon.feeds.parse.typed_rows import rows_by_rule
+from billing_recon.feeds.parse.typed_rows import clock_changes, rows_by_rule
 from billing_recon.feeds.tables.day_files import DayFile, file_name
 from billing_recon.feeds.tables.raw_rows import listed, single
 
@@ -114,8 +115,12 @@ def land(
         _create_views(con, spec, company, day, delivery.files, all_accepted=not wrong and not duplicates)
         fill_quarantine(con, spec, loaded if wrong or duplicates else [], delivery.files, owner)
     decided = apply_decisions(con, LandingContext(spec, company, day, lookback_days, known_usage, catalog), decisions)
-    notes += _day_notes(day, loaded)
-    return _counted_report(con, spec, day, delivery, rows_in, replace(decided, notes=(*notes, *decided.notes)), loaded)
+    outside = _outside(feed, day, delivery, loaded)
+    notes += [one.days.before for one in loaded if one.days.before]
+    notes += [f"no rows of {day}: {outside}"] if outside else []
+    notes += _clock_notes(con, feed, loaded)
+    decided = replace(decided, notes=(*notes, *decided.notes))
+    return _counted_report(con, spec, day, delivery, rows_in, decided, loaded, missing=bool(outside))
 
 
 def _apply_rules(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> int:
@@ -160,13 +165,32 @@ def _create_views(
         )
 
 
-def _day_notes(day: date, loaded: Sequence[Loaded]) -> list[str]:
-    """Return notes about files of many days: rows before the first day, and a day that no file reaches."""
-    notes = [one.days.before for one in loaded if one.days.before]
-    outside = [one.days.outside for one in loaded if one.days.outside]
-    if outside and len(outside) == len(loaded):
-        notes.append(f"no rows of {day}: {'; '.join(outside)}")
-    return notes
+def _outside(feed: Feed, day: date, delivery: Delivery, loaded: Sequence[Loaded]) -> str:
+    """Say which days files of many days hold if the wanted one lies outside all of them; empty if it does not.
+
+    A day between the first and the last row of all files is delivered. So is one before or after the rows of its month or week
+    if a file of an earlier or later one is there, or if the feed declares that a file covers its period.
+    """
+    ranges = [one.days for one in loaded if one.days.first is not None and one.days.last is not None]
+    if not ranges or len(ranges) < len(loaded) or feed.covers == "period":
+        return ""
+    earlier, later = delivery.around
+    begun = earlier or min(days.first for days in ranges if days.first) <= day
+    ended = later or max(days.last for days in ranges if days.last) >= day
+    return "" if begun and ended else "; ".join(days.holds for days in ranges)
+
+
+def _clock_notes(con: duckdb.DuckDBPyConnection, feed: Feed, loaded: Sequence[Loaded]) -> list[str]:
+    """Count the local times that the feed's policy for clock changes decided."""
+    counted = sum(int(single(con, count)[0]) for one in loaded if (count := clock_changes(one)))
+    if not counted:
+        return []
+    what = (
+        "1 local time does not exist or exists twice and is"
+        if counted == 1
+        else f"{counted} local times do not exist or exist twice and are"
+    )
+    return [f"{what} read with the offset {feed.clock_change or 'declared'} the clock change"]
 
 
 def _report(
@@ -183,14 +207,16 @@ def _counted_report(
     rows_in: int,
     decided: AppliedDecisions,
     loaded: Sequence[Loaded],
+    *,
+    missing: bool,
 ) -> LandingReport:
     """Count the report from the tables themselves, so that the row equation checks actual rows."""
     files, notes = delivery.files, "; ".join(decided.notes)
     if not files and not delivery.empty:
         return _report(spec, day, LandingStatus.MISSING, files, notes)
     if not rows_in:
-        outside = bool(loaded) and all(one.days.outside for one in loaded)
-        return _report(spec, day, LandingStatus.MISSING if outside else LandingStatus.EMPTY, files, notes)
+        status = LandingStatus.MISSING if missing else LandingStatus.EMPTY
+        return _checked(_report(spec, day, status, files, notes), delivery, loaded)
     quarantined = sum(decided.reasons.values())
     parts = list(decided.notes)
     if quarantined:
@@ -207,9 +233,22 @@ def _counted_report(
         released=decided.released,
         discarded=decided.discarded,
     )
-    if not report.equation_holds:
-        raise AssertionError(f"landing lost or duplicated rows: {report}")
-    return report
+    return _checked(report, delivery, loaded)
+
+
+def _checked(report: LandingReport, delivery: Delivery, loaded: Sequence[Loaded]) -> LandingReport:
+    """Add the counts of what else is in the files, and hold the report to its row equation."""
+    counted = [one for one in loaded if one.in_file is not None]
+    whole = replace(
+        report,
+        skipped=sum(file.skipped for _, file in delivery.parts),
+        left_out=sum(one.left_out for one in counted),
+        of_other_days=sum(one.days.others for one in counted),
+        in_files=sum(one.in_file or 0 for one in counted) if counted else None,
+    )
+    if not whole.equation_holds:
+        raise AssertionError(f"landing lost or duplicated rows: {whole}")
+    return whole
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:

@@ -12,8 +12,8 @@ from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed, Written
 from billing_recon.core.schema import Column, Kind
-from billing_recon.feeds.parse import notation
-from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
+from billing_recon.feeds.parse import notation, types
+from billing_recon.feeds.tables.raw_rows import RawFile, quoted, single, text
 
 _BINARY = ("DOUBLE", "FLOAT")
 _FIGURES = (Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE)
@@ -29,7 +29,7 @@ class Source:
 
     `sql` is its text as delivered. `exact`: the expression already has the column's type (Parquet) and is not parsed.
     `normalised`: SQL for the text in our notation, if the file uses another, which `expects` describes. `failed`: SQL that
-    is true if an expression of company.yaml could not be computed.
+    is true if an expression of company.yaml could not be computed. `local`: the notation, if it has times without an offset.
     """
 
     column: Column
@@ -38,6 +38,7 @@ class Source:
     failed: str | None = None
     normalised: str | None = None
     expects: str | None = None
+    local: Written | None = None
 
 
 def _as_text(sql: str, kind: str) -> str:
@@ -57,17 +58,21 @@ def mapped(
     if entry.sign is not None:
         _source_type(entry.sign.column, column, raw, f"{where}.sign", used)
     if entry.value is not None:
-        return Source(column, _translated(text(entry.value), entry.map))
+        return _written(column, _translated(text(entry.value), entry.map), None, entry, _ours(column, entry, feed))
     if entry.sql is not None:
-        kind = result_type(con, raw, entry.sql, f"{where}.sql")
+        sql, kind = checked(con, raw, entry.sql, f"{where}.sql")
         if kind in _BINARY and column.kind in _FIGURES:
             raise LandingRefused(
                 f"{where}.sql gives a binary {kind}, which loses cents; compute with figure(...), which is exact"
             )
-        used |= names_in(con, entry.sql)
-        attempt = f"TRY(struct_pack(v := ({entry.sql})))"
-        computed = _translated(_as_text(f"{attempt}.v", kind), entry.map)
-        return replace(_written(column, computed, None, entry, entry), failed=f"{attempt} IS NULL")
+        read = names_in(con, entry.sql)
+        used |= read
+        if column.kind in _FIGURES and (lossy := sorted(read & raw.binary)):
+            raise LandingRefused(_is_binary(lossy[0], f"{where}.sql"))
+        tried = attempt(sql)
+        computed = _translated(_as_text(f"{tried}.v", kind), entry.map)
+        written = _ours(column, entry, feed, is_text=kind == "VARCHAR")
+        return replace(_written(column, computed, None, entry, written), failed=f"{tried} IS NULL")
     assert entry.column is not None
     kind = _source_type(entry.column, column, raw, where, used)
     if _ALIASES.get(kind, kind) == column.sql_type and kind != "VARCHAR" and not entry.map and not entry.computed:
@@ -83,6 +88,8 @@ def mapped(
                 minor_units=w.minor_units,
                 percent=w.percent,
                 timezone=w.timezone,
+                clock_change=w.clock_change,
+                nanoseconds=w.nanoseconds,
                 dates=("iso_day",) if "iso_day" in (w.dates or ()) else None,
             )
             for w in (entry, feed)
@@ -93,15 +100,32 @@ def mapped(
 
 def _source_type(name: str, column: Column, raw: RawFile, where: str, used: set[str]) -> str:
     """Return the type of a column of the file. Raise LandingRefused if it is missing, or a binary float for money."""
-    if name not in raw.columns:
+    if name not in raw.named:
         raise LandingRefused(f"the column '{name}' named by {where} is missing; correct one of the two")
     if name in raw.binary and column.kind in _FIGURES:
-        raise LandingRefused(
-            f"the column '{name}' named by {where} is a binary float, which loses cents; "
-            "make it NUMERIC, or convert it at the source"
-        )
+        raise LandingRefused(_is_binary(name, where))
     used.add(name)
-    return raw.columns[name]
+    return raw.named[name]
+
+
+def _is_binary(name: str, where: str) -> str:
+    return (
+        f"the column '{name}' named by {where} is a binary float, which loses cents; "
+        "make it NUMERIC, or convert it at the source"
+    )
+
+
+def _ours(column: Column, entry: ColumnMap, feed: Feed, *, is_text: bool = False) -> Written:
+    """Return the notation of a constant or an expression: ours, but a time without an offset is in the feed's time zone.
+
+    A text that an expression puts together from a date and a time of the file may also be in the feed's notation of dates.
+    """
+    if column.kind not in (Kind.DATE, Kind.TIMESTAMP):
+        return entry
+    dates = ("iso", *feed.dates) if is_text and feed.dates and entry.dates is None else entry.dates
+    return entry.model_copy(update={"dates": dates}).over(
+        Written(timezone=feed.timezone, clock_change=feed.clock_change, nanoseconds=feed.nanoseconds)
+    )
 
 
 def _written(column: Column, value: str, other: str | None, entry: ColumnMap, written: Written) -> Source:
@@ -113,7 +137,13 @@ def _written(column: Column, value: str, other: str | None, entry: ColumnMap, wr
     expects = notation.expects(column.kind, written)
     trimmed = f"nullif(trim({value}), '')"
     if column.kind in (Kind.DATE, Kind.TIMESTAMP):
-        return Source(column, value, normalised=notation.date_text(trimmed, column.kind, written), expects=expects)
+        return Source(
+            column,
+            value,
+            normalised=notation.date_text(trimmed, column.kind, written),
+            expects=expects,
+            local=written if column.kind is Kind.TIMESTAMP and notation.has_clock_changes(written) else None,
+        )
     ours = notation.figure_text(trimmed, written)
     shown = trimmed
     if other is not None:
@@ -194,44 +224,123 @@ def _translated(sql: str, values: dict[str, str]) -> str:
     return f"CASE {sql} {cases} ELSE {sql} END"
 
 
-def result_type(con: duckdb.DuckDBPyConnection, raw: RawFile, expression: str, where: str) -> str:
-    """Return the SQL type of an expression over the file's columns. Raise LandingRefused if it cannot be computed."""
-    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(theirs)}" for theirs, kind in raw.columns.items())
+def attempt(sql: str) -> str:
+    """Return SQL for an expression of company.yaml: a struct with its value `v`, NULL if it could not be computed."""
+    return f"TRY(struct_pack(v := ({sql})))"
+
+
+def checked(con: duckdb.DuckDBPyConnection, raw: RawFile, expression: str, where: str) -> tuple[str, str]:
+    """Return an expression over the file's columns as it is run, and its SQL type.
+
+    Raise LandingRefused if it is not computed from one row alone, gives another result on each run, or the engine refuses it.
+    """
+    parsed = _parsed(_parse_tree(con, expression))
+    problem = parsed.problem or next(filter(None, (_unfit(con, name) for name in sorted(parsed.functions))), None)
+    if problem is not None:
+        raise LandingRefused(f"{where} cannot be computed: {problem}")
+    nulls = ", ".join(f"CAST(NULL AS {kind}) AS {quoted(theirs)}" for theirs, kind in raw.named.items())
+    sql = expression
     try:
-        row = con.execute(f"SELECT typeof(({expression})) FROM (SELECT {nulls})").fetchone()
-    except (
-        duckdb.BinderException,
-        duckdb.ParserException,
-        duckdb.CatalogException,
-        duckdb.InvalidInputException,
-    ) as error:
-        message = str(error).split("\n")[0].split(": ", 1)[-1]
-        raise LandingRefused(f"{where} cannot be computed on this file's columns: {message}") from None
-    assert row is not None
-    return str(row[0])
+        if parsed.zoned:
+            zones = con.execute("SELECT DISTINCT lower(name) FROM pg_timezone_names() ORDER BY 1").fetchall()
+            con.execute(types.ZONE_MACRO.format(zones=", ".join(text(zone) for (zone,) in zones)))
+            (sql,) = single(con, f"SELECT json_deserialize_sql({text(parsed.zoned)})")
+            sql = sql.removeprefix("SELECT ")
+        # Once plainly for what the engine says about it, once as it is run.
+        (kind,) = single(con, f"SELECT typeof(({expression})) FROM (SELECT {nulls})")
+        single(con, f"SELECT {attempt(sql)} FROM (SELECT {nulls})")
+    except duckdb.Error as error:
+        raise LandingRefused(f"{where} cannot be computed on this file's columns: {said(error)}") from None
+    return sql, str(kind)
+
+
+def said(error: duckdb.Error) -> str:
+    """Return the engine's message without the name of its class and its suggestions."""
+    return str(error).split("\n")[0].split(": ", 1)[-1]
 
 
 def names_in(con: duckdb.DuckDBPyConnection, expression: str) -> frozenset[str]:
-    return _parsed_names(str(_parse_tree(con, expression)))
+    """Return the columns that an expression names."""
+    return _parsed(_parse_tree(con, expression)).names
+
+
+@dataclass(frozen=True, slots=True)
+class _Parsed:
+    """The columns and functions that an expression names, why it is no scalar expression, and, if it takes a time zone from
+    a column, its tree with AT TIME ZONE replaced by the macro `at_zone`."""
+
+    names: frozenset[str]
+    functions: frozenset[str]
+    problem: str | None
+    zoned: str | None
 
 
 def _parse_tree(con: duckdb.DuckDBPyConnection, expression: str) -> str:
-    row = con.execute("SELECT json_serialize_sql(?)", [f"SELECT ({expression})"]).fetchone()
-    assert row is not None
-    return str(row[0])
+    return str(single(con, f"SELECT json_serialize_sql({text(f'SELECT ({expression})')})")[0])
 
 
 @lru_cache(maxsize=512)
-def _parsed_names(tree: str) -> frozenset[str]:
-    """Return the columns that a parsed expression names."""
-    found: set[str] = set()
-    pending: list[object] = [json.loads(tree)]
+def _parsed(tree: str) -> _Parsed:
+    root = json.loads(tree)
+    if root.get("error"):
+        said_by = str(root.get("error_message", "")).split("\n")[0]
+        quote = f"{said_by}; a column name that is a word of SQL or has a blank goes into double quotes"
+        problem = quote if "syntax error" in said_by else "it is not one expression"
+        return _Parsed(frozenset(), frozenset(), problem, None)
+    select = [statement["node"] for statement in root["statements"]]
+    alone = len(select) == 1 and len(select[0].get("select_list", ())) == 1
+    if not alone or select[0]["from_table"]["type"] != "EMPTY" or select[0]["modifiers"]:
+        return _Parsed(frozenset(), frozenset(), "it is not one expression", None)
+    names: set[str] = set()
+    functions: set[str] = set()
+    zoned = False
+    unfit: str | None = None
+    pending: list[object] = [select[0]["select_list"][0]]
     while pending:
         node = pending.pop()
         if isinstance(node, dict):
-            if node.get("class") == "COLUMN_REF":
-                found.add(str(node["column_names"][-1]))
+            match node.get("class"):
+                case "COLUMN_REF":
+                    names.add(str(node["column_names"][-1]))
+                case "SUBQUERY":
+                    unfit = "it contains a subquery, but an expression sees only the columns of its own row"
+                case "WINDOW":
+                    unfit = (
+                        f"{node['function_name']}() OVER looks at other rows, but an expression sees only its own; the "
+                        "position of a row in its file is the column row_number"
+                    )
+                case "STAR":
+                    unfit = "it contains *; name the columns"
+                case "FUNCTION":
+                    functions.add(str(node["function_name"]).lower())
+                    given = node["arguments"]
+                    if node["function_name"] == "timezone" and len(given) == 2 and not _is_constant(given[0]):
+                        node["function_name"], node["qualified_name"] = "at_zone", {"path": ["at_zone"]}
+                        zoned = True
+                case _:
+                    pass
             pending.extend(node.values())
         elif isinstance(node, list):
             pending.extend(node)
-    return frozenset(found)
+    return _Parsed(frozenset(names), frozenset(functions), unfit, json.dumps(root) if zoned else None)
+
+
+def _is_constant(argument: dict[str, dict[str, object]]) -> bool:
+    return argument["expression"]["class"] == "CONSTANT"
+
+
+def _unfit(con: duckdb.DuckDBPyConnection, function: str) -> str | None:
+    """Say why an expression must not call a function, None if it may."""
+    if function == "unnest":
+        return "unnest() makes several rows of one"
+    kinds = {
+        (str(kind), str(stability))
+        for kind, stability in con.execute(
+            f"SELECT DISTINCT function_type, stability FROM duckdb_functions() WHERE function_name = {text(function)}"
+        ).fetchall()
+    }
+    if kinds and all(kind in ("aggregate", "window") for kind, _ in kinds):
+        return f"{function}() is computed from many rows, but an expression sees only its own"
+    if kinds and all(kind == "scalar" and stability != "CONSISTENT" for kind, stability in kinds):
+        return f"{function}() gives another result on another run or day, but a rerun must give the same"
+    return None

@@ -55,9 +55,13 @@ class DayOfRow:
 
 @dataclass(frozen=True, slots=True)
 class DayRange:
-    """Notes on a file's days: `outside` if the wanted day is not among them, `before` on rows before the first partition."""
+    """A file's days: the first and last, the number of rows of other days than the wanted one, a sentence on what the file
+    `holds`, and a note on rows `before` the first partition."""
 
-    outside: str | None = None
+    first: date | None = None
+    last: date | None = None
+    others: int = 0
+    holds: str = ""
     before: str | None = None
 
 
@@ -88,7 +92,13 @@ def day_of_row(feed: Feed, mapping: Mapping, raw: RawFile, key: str, partition: 
     timed = tuple(p for p in patterns if p in NAMED_DATES or re.search("%-?[HI]", p))
     days = tuple(p for p in patterns if p not in timed or p in ("iso", "iso_day"))
     parts = [
-        types.typed(notation.date_text(value, kind, Written(dates=kept, timezone=feed.timezone)), kind, thorough=False)
+        types.typed(
+            notation.date_text(
+                value, kind, Written(dates=kept, timezone=feed.timezone, clock_change=feed.clock_change or "before")
+            ),
+            kind,
+            thorough=False,
+        )
         for kind, kept in ((Kind.DATE, days), (Kind.TIMESTAMP, timed))
     ]
     day, instant = (part if kept else "NULL" for part, kept in zip(parts, (days, timed), strict=True))
@@ -126,7 +136,8 @@ def find_days(con: duckdb.DuckDBPyConnection, name: str, days: DayOfRow, rows: s
     before = (
         f"{early} rows of {name} are before the first day {days.wanted} and land in no partition" if early else None
     )
-    return DayRange(None if first <= days.wanted <= last else f"{name} holds {first} to {last}", before)
+    (others,) = single(con, f"SELECT count(*) FROM {days.table} WHERE day <> DATE '{days.wanted}'")
+    return DayRange(first, last, int(others), f"{name} holds {first} to {last}", before)
 
 
 def only_of_day(days: DayOfRow, raw: RawFile) -> RawFile:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed
+from billing_recon.core.roles import like, ranked
 from billing_recon.core.schema import TableSpec
-from billing_recon.feeds.parse.column_source import Source, in_whole_units, mapped, names_in, result_type
-from billing_recon.feeds.tables.raw_rows import RawFile, text
+from billing_recon.feeds.parse.column_source import Source, checked, in_whole_units, mapped, names_in
+from billing_recon.feeds.tables.raw_rows import ROW_NUMBER, RawFile, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +19,13 @@ class Mapping:
     """Every canonical column's source, and `kept`: the SQL condition for rows of this feed (None: all of them).
 
     `rules` are the feed's own rules: their message, the SQL condition, and whether matching rows are quarantined.
+    `numbered`: something reads the position of a row, which is no column of the file.
     """
 
     sources: tuple[Source, ...]
     kept: str | None
     rules: tuple[tuple[str, str, bool], ...] = ()
+    numbered: bool = False
 
     def source(self, name: str) -> Source | None:
         """Return the source of a canonical column, None for another name."""
@@ -66,16 +69,29 @@ def map_columns(
         except LandingRefused as error:
             problems.append(str(error))
     sources = [in_whole_units(source, feed, sources, raw, key, used, problems) for source in sources]
-    conditions = [(f"{key}.where", feed.where)] if feed.where is not None else []
-    conditions += [(f"{key}.set_aside", sql) for sql in feed.set_aside.values()]
-    conditions += [(f"{key}.report", sql) for sql in feed.report.values()]
-    for where, condition in conditions:
+    conditions = [(f"{key}.where", "", feed.where, False)] if feed.where is not None else []
+    conditions += [(f"{key}.set_aside", says, sql, True) for says, sql in feed.set_aside.items()]
+    conditions += [(f"{key}.report", says, sql, False) for says, sql in feed.report.items()]
+    kept: str | None = None
+    rules: list[tuple[str, str, bool]] = []
+    for where, says, condition, quarantined in conditions:
         try:
-            result_type(con, raw, condition, where)
+            sql, kind = checked(con, raw, condition, where)
+            if kind not in ("BOOLEAN", '"NULL"'):
+                raise LandingRefused(f"{where} gives {kind}, which is no condition; compare it with something")
             used |= names_in(con, condition)
         except LandingRefused as error:
             problems.append(str(error))
-    if missing:
+            continue
+        if where.endswith(".where"):
+            kept = sql
+        else:
+            rules.append((says, sql, quarantined))
+    if missing and (other := _delimiter_within(raw)):
+        problems.append(
+            f"the header is one column, '{next(iter(raw.columns))[:60]}': declare delimiter: {other} under {key}"
+        )
+    elif missing:
         problems.append(
             f"{len(missing)} needed column{'s are' if len(missing) > 1 else ' is'} missing: {', '.join(missing)}; "
             f"name {'their' if len(missing) > 1 else 'its'} source in company.yaml under {key}.columns"
@@ -90,9 +106,20 @@ def map_columns(
         )
     if problems:
         raise LandingRefused("; ".join(f"{name}: {problem}" for problem in problems))
-    rules = [(says, sql, True) for says, sql in feed.set_aside.items()]
-    rules += [(says, sql, False) for says, sql in feed.report.items()]
-    return Mapping(tuple(_with_roles(source, sources, roles, spec) for source in sources), feed.where, tuple(rules))
+    return Mapping(
+        tuple(_with_roles(source, sources, roles, spec) for source in sources),
+        kept,
+        tuple(rules),
+        numbered=ROW_NUMBER in folded and ROW_NUMBER not in {name.casefold() for name in raw.columns},
+    )
+
+
+def _delimiter_within(raw: RawFile) -> str | None:
+    """Return the delimiter that the only column of a header seems to contain, as YAML."""
+    only = next(iter(raw.columns)) if raw.width == 1 else ""
+    return next(
+        (shown for mark, shown in ((";", '";"'), ("\t", '"\\t"'), ("|", '"|"'), (",", '","')) if mark in only), None
+    )
 
 
 def _with_roles(source: Source, sources: list[Source], roles: dict[str, str], spec: TableSpec) -> Source:
@@ -100,7 +127,8 @@ def _with_roles(source: Source, sources: list[Source], roles: dict[str, str], sp
     if spec.name != "ledger_entries" or source.column.name != "role" or not roles:
         return source
     account = next(other for other in sources if other.column.name == "account").sql
-    cases = " ".join(f"WHEN {text(number)} THEN {text(role)}" for number, role in roles.items())
-    return Source(
-        source.column, f"coalesce(nullif({source.sql}, ''), CASE {account} {cases} END)", failed=source.failed
+    cases = " ".join(
+        f"WHEN trim({account}) LIKE {text(like(pattern))} ESCAPE '\\' THEN {text(roles[pattern])}"
+        for pattern in ranked(roles)
     )
+    return replace(source, sql=f"coalesce(nullif({source.sql}, ''), CASE {cases} END)")

@@ -32,6 +32,17 @@ MACROS: tuple[str, ...] = (
     "WHEN coalesce(pair.a, pair.b) IS NOT NULL AND decimals_of(coalesce(pair.a, '')) <= 18 "
     "AND decimals_of(coalesce(pair.b, '')) <= 18 THEN CAST(TRY_CAST(coalesce(pair.a, '0') AS DECIMAL(38,18)) "
     "- TRY_CAST(coalesce(pair.b, '0') AS DECIMAL(38,18)) AS VARCHAR) END)[1]",
+    # How far the clocks are from UTC a day before or after a local time.
+    "CREATE OR REPLACE MACRO offset_near(moment, zone, apart) AS "
+    "(((moment + apart) AT TIME ZONE 'UTC') AT TIME ZONE zone) - (moment + apart)",
+    # The instant of a local time. One that does not exist, or exists twice, is read by the policy; without one it is NULL.
+    "CREATE OR REPLACE MACRO local_instant(local, zone, policy) AS list_transform([struct_pack(m := local, "
+    "before := (local - offset_near(local, zone, INTERVAL '-1 day')) AT TIME ZONE 'UTC', "
+    "after := (local - offset_near(local, zone, INTERVAL '1 day')) AT TIME ZONE 'UTC')], lambda t: CASE "
+    "WHEN t.before = t.after THEN t.before "
+    "WHEN (t.before AT TIME ZONE zone = t.m) <> (t.after AT TIME ZONE zone = t.m) "
+    "THEN CASE WHEN t.before AT TIME ZONE zone = t.m THEN t.before ELSE t.after END "
+    "WHEN policy = 'before' THEN t.before WHEN policy = 'after' THEN t.after END)[1]",
 )
 """Session macros that the SQL of this module calls, in addition to those of parse.types."""
 
@@ -42,6 +53,8 @@ _MARKS = {" ": "[ \u00a0\u2007\u2009\u202f]", "'": "['\u2019]", ".": r"\.", ",":
 """Mark -> pattern of the characters that may represent it."""
 _EXPONENT = "([eE][+-]?[0-9]+)?"
 _SINCE_1970: dict[str, str] = {"unix": "1000000", "unix_ms": "1000"}
+_FINER = r"\.[0-9]{6}0*[1-9]"
+_MICROS = r"^(.*\.[0-9]{6})[0-9]+(.*)$"
 _ISO_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
 _ISO_TIME = r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?"
 _ISO_ZONE = r" ?(Z|z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
@@ -52,7 +65,9 @@ def is_declared(kind: Kind, written: Written) -> bool:
     if kind in _FIGURES:
         shifted = (written.percent and kind is Kind.RATE) or (written.minor_units and kind in _MONEY)
         return bool(shifted) or _marked(written)
-    return kind in (Kind.DATE, Kind.TIMESTAMP) and bool(written.dates or (written.timezone and kind is Kind.TIMESTAMP))
+    return kind in (Kind.DATE, Kind.TIMESTAMP) and bool(
+        written.dates or ((written.timezone or written.nanoseconds) and kind is Kind.TIMESTAMP)
+    )
 
 
 def _marked(written: Written) -> bool:
@@ -140,30 +155,51 @@ def percent(figure: str) -> str:
 
 
 def date_text(value: str, kind: Kind, written: Written) -> str:
-    """Return SQL for the ISO text of a day or an instant (in UTC) from a trimmed text; NULL if no pattern fits."""
+    """Return SQL for the ISO text of a day or an instant (in UTC) from a trimmed text; NULL if no pattern fits.
+
+    A local time that does not exist, or exists twice, is NULL unless the feed declares `clock_change`.
+    """
+    if written.nanoseconds and kind is Kind.TIMESTAMP:
+        value = rf"regexp_replace({value}, '{_MICROS}', '\1\2')"
+    return f"coalesce({', '.join(_dated(value, kind, pattern, written) for pattern in written.dates or ('iso',))})"
+
+
+def has_clock_changes(written: Written) -> bool:
+    """Whether a local time of the feed's time zone may not exist or exist twice."""
+    return (written.timezone or "UTC").upper() not in ("UTC", "ETC/UTC", "GMT", "Z")
+
+
+def _instant(moment: str, written: Written) -> str:
+    """Return SQL for the instant of a local time (TIMESTAMP)."""
+    zone = text(written.timezone or "UTC")
+    if not has_clock_changes(written):
+        return f"({moment} AT TIME ZONE {zone})"
+    return f"local_instant({moment}, {zone}, {text(written.clock_change or '')})"
+
+
+def _dated(value: str, kind: Kind, pattern: str, written: Written) -> str:
     zone = written.timezone or "UTC"
-    return f"coalesce({', '.join(_dated(value, kind, pattern, zone) for pattern in written.dates or ('iso',))})"
-
-
-def _dated(value: str, kind: Kind, pattern: str, zone: str) -> str:
     if pattern == "iso_day":
         whole = f"{_ISO_DAY}({_ISO_TIME}({_ISO_ZONE})?)?"
         day = f"CASE WHEN regexp_full_match({value}, '{whole}') THEN left({value}, 10) END"
         if kind is Kind.DATE:
             return day
-        midnight = f"CAST(TRY_CAST({value} AS TIMESTAMP) AT TIME ZONE {text(zone)} AS VARCHAR)"
-        return f"CASE WHEN length({value}) = 10 THEN {midnight} ELSE {_dated(value, kind, 'iso', zone)} END"
+        midnight = f"CAST({_instant(f'TRY_CAST({value} AS TIMESTAMP)', written)} AS VARCHAR)"
+        return f"CASE WHEN length({value}) = 10 THEN {midnight} ELSE {_dated(value, kind, 'iso', written)} END"
     if pattern == "iso":
         if kind is Kind.DATE:
             return f"CASE WHEN regexp_full_match({value}, '{_ISO_DAY}') THEN {value} END"
         return (
             f"CASE WHEN regexp_full_match({value}, '{_ISO_DAY}{_ISO_TIME}') "
-            f"THEN CAST(TRY_CAST({value} AS TIMESTAMP) AT TIME ZONE {text(zone)} AS VARCHAR) "
+            # A time finer than microseconds is left as it is, so that typing it says why it is no value.
+            f"THEN CASE WHEN regexp_matches({value}, '{_FINER}') THEN {value} "
+            f"ELSE CAST({_instant(f'TRY_CAST({value} AS TIMESTAMP)', written)} AS VARCHAR) END "
             f"WHEN regexp_full_match({value}, '{_ISO_DAY}{_ISO_TIME}{_ISO_ZONE}') THEN {value} END"
         )
     if pattern in _SINCE_1970:
         instant = f"make_timestamptz(CAST(TRY_CAST({value} AS DECIMAL(28,6)) * {_SINCE_1970[pattern]} AS BIGINT))"
-        guarded = rf"CASE WHEN regexp_full_match({value}, '[0-9]{{1,14}}(\.[0-9]{{1,6}})?') THEN {instant} END"
+        places = 6 if pattern == "unix" else 3
+        guarded = rf"CASE WHEN regexp_full_match({value}, '[0-9]{{1,14}}(\.[0-9]{{1,{places}}}0*)?') THEN {instant} END"
         return _of_instant(guarded, kind, zone)
     parsed = f"try_strptime({value}, {text(pattern)})"
     if "%z" in pattern or "%Z" in pattern:
@@ -174,7 +210,7 @@ def _dated(value: str, kind: Kind, pattern: str, zone: str) -> str:
     moment = (
         "CAST(CAST(moment AS DATE) AS VARCHAR)"
         if kind is Kind.DATE
-        else f"CAST(moment AT TIME ZONE {text(zone)} AS VARCHAR)"
+        else f"CAST({_instant('moment', written)} AS VARCHAR)"
     )
     return f"list_transform([{parsed}], lambda moment: CASE WHEN {matches} THEN {moment} END)[1]"
 

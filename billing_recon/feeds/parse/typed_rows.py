@@ -5,14 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from billing_recon.contracts.quarantine_reasons import Reason
+from billing_recon.core.feed import Written
 from billing_recon.core.schema import Kind
-from billing_recon.feeds.parse import types
-from billing_recon.feeds.parse.column_source import Source
+from billing_recon.feeds.parse import notation, types
+from billing_recon.feeds.parse.column_source import Source, attempt
 from billing_recon.feeds.parse.mapping import Mapping
-from billing_recon.feeds.tables.raw_rows import RawFile, listed, quoted, text
+from billing_recon.feeds.tables.raw_rows import ROW_NUMBER, RawFile, listed, quoted, text
 
 _BLANK_OR_NUL = r"\x00|(^|\x1f) *(\x1f|$)"
 """In a row's texts joined by chr(31): a NUL character, or a blank text."""
+_WHERE = "where"
+"""Stands for the feed's condition among what failed; no column of ours has this name."""
+_UNDECIDED = (
+    "may or may not be one of this table: the feed's `where` is neither true nor false on it (a value that it reads is empty "
+    "or cannot be read); say what an empty value means: coalesce(...)"
+)
+_UNCOMPUTED = "cannot be computed: its expression in company.yaml fails on the values of this row"
+_UNRULED = "has values on which a rule of company.yaml cannot be computed: "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +51,15 @@ def texts_of(rows: FileRows, source: str, *, more: str = "", thorough: bool = Tr
     raw, mapping = rows.raw, rows.mapping
     parts = [f"{_raw_text(column, thorough=thorough)} AS raw_{column.column.name}" for column in mapping.sources]
     parts += [f"{_normalised(column)} AS plain_{column.column.name}" for column in mapping.sources if column.normalised]
-    failed = [f"({column.failed})" for column in mapping.sources if column.failed]
-    failed += [f"({_attempt(condition)} IS NULL)" for _, condition, _ in mapping.rules]
+    failed = [f"WHEN {column.failed} THEN {text(column.column.name)}" for column in mapping.sources if column.failed]
+    failed += [f"WHEN {attempt(condition)} IS NULL THEN {text(says)}" for says, condition, _ in mapping.rules]
     where = ""
     if mapping.kept is not None:
-        kept = _attempt(mapping.kept)
-        failed.append(f"({kept} IS NULL)")
-        where = f" WHERE landing_broken IS NOT NULL OR {kept} IS NULL OR {kept}.v IS TRUE"
-    failure = " OR ".join(failed) or "false"
+        kept = f"{attempt(mapping.kept)}.v"
+        failed.append(f"WHEN {kept} IS NULL THEN '{_WHERE}'")
+        where = f" WHERE landing_broken IS NOT NULL OR {kept} IS NOT FALSE"
+    failure = f"CASE {' '.join(failed)} END" if failed else "CAST(NULL AS VARCHAR)"
+    source = _numbered(rows, source)
     place = "landing_file AS file_no, landing_row" if raw.bundled else f"{rows.number} AS file_no, landing_ordinal"
     return (
         f"SELECT landing_ordinal AS ordinal, {place} AS source_row, landing_broken AS broken, ({failure}) AS failed, "
@@ -57,9 +67,8 @@ def texts_of(rows: FileRows, source: str, *, more: str = "", thorough: bool = Tr
     )
 
 
-def _attempt(expression: str) -> str:
-    """Return SQL for an expression of company.yaml: a struct with its value `v`, NULL if it could not be computed."""
-    return f"TRY(struct_pack(v := ({expression})))"
+def _numbered(rows: FileRows, source: str) -> str:
+    return f"SELECT *, landing_ordinal AS {ROW_NUMBER} FROM ({source})" if rows.mapping.numbered else source
 
 
 def _raw_text(source: Source, *, thorough: bool = True) -> str:
@@ -119,7 +128,7 @@ def typed(rows: FileRows, source: str, *, thorough: bool) -> str:
     texts = texts_of(rows, source, thorough=thorough)
     return (
         "SELECT file_no, ordinal, source_row, broken, "
-        f"broken IS NOT NULL OR failed OR {' OR '.join(unread) or 'false'} AS unreadable, "
+        f"broken IS NOT NULL OR failed IS NOT NULL OR {' OR '.join(unread) or 'false'} AS unreadable, "
         f"{listed(names)} FROM ({with_values(rows, texts, thorough=thorough)})"
     )
 
@@ -158,17 +167,19 @@ def _reading(source: Source) -> str:
 def unreadable_faults(rows: FileRows, relation: str) -> str:
     """Return SQL for the faults of a file's unreadable rows, over a `relation` with the columns of reread_rows."""
     reason, says_broken = rows.raw.broken
+    of_ours = ", ".join(text(source.column.name) for source in rows.mapping.sources)
     faults = [
         "CASE WHEN broken IS NOT NULL THEN struct_pack(position := -2, field := CAST(NULL AS VARCHAR), "
         f"reason := '{reason}', says := {says_broken}) END",
-        "CASE WHEN broken IS NULL AND failed THEN struct_pack(position := -1, field := CAST(NULL AS VARCHAR), "
-        f"reason := '{Reason.UNPARSABLE}', says := 'has values for which an expression in company.yaml cannot be computed') END",
+        f"CASE WHEN broken IS NULL AND failed IS NOT NULL THEN struct_pack(position := -1, field := CASE WHEN failed IN ({of_ours}) "
+        f"THEN failed END, reason := '{Reason.UNPARSABLE}', says := CASE WHEN failed = '{_WHERE}' THEN {text(_UNDECIDED)} "
+        f"WHEN failed IN ({of_ours}) THEN {text(_UNCOMPUTED)} ELSE concat({text(_UNRULED)}, failed) END) END",
     ]
     for position, source in enumerate(rows.mapping.sources):
         name, kind = source.column.name, source.column.kind
         faults.append(
             f"CASE WHEN broken IS NULL AND raw_{name} IS NOT NULL AND ({_value(source, thorough=True)}) IS NULL "
-            f"THEN struct_pack(position := {position}, field := '{name}', reason := {_why(source, kind)}, says := '') END"
+            f"THEN struct_pack(position := {position}, field := '{name}', reason := {_why(source, kind)}, says := {_clock(source)}) END"
         )
     says = " ".join(
         f"WHEN '{s.column.name}' THEN {types.message(s.column.kind, s.expects)}" for s in rows.mapping.sources
@@ -180,6 +191,39 @@ def unreadable_faults(rows: FileRows, relation: str) -> str:
         f"fault.says AS says FROM (SELECT file_no, ordinal, unnest([{', '.join(faults)}]) AS fault FROM {relation}) "
         "WHERE fault IS NOT NULL)"
     )
+
+
+def _clock(source: Source) -> str:
+    """Return SQL for the message if a text is a local time in a change of the clocks, else an empty text."""
+    if source.local is None or source.local.clock_change:
+        return "''"
+    name, zone = source.column.name, source.local.timezone
+    either = notation.date_text(f"raw_{name}", source.column.kind, Written(clock_change="before").over(source.local))
+    says = (
+        f"does not exist or exists twice, because the clocks of {zone} changed; declare how it is read: "
+        "clock_change: before (with the offset before the change) or after"
+    )
+    return f"CASE WHEN plain_{name} IS NULL AND {either} IS NOT NULL THEN {text(says)} ELSE '' END"
+
+
+def clock_changes(rows: FileRows) -> str | None:
+    """Return SQL for the number of local times in a change of the clocks that the feed's policy decides; None without one."""
+    told = [s for s in rows.mapping.sources if s.local is not None and s.local.clock_change]
+    parts = []
+    for source in told:
+        assert source.local is not None
+        strict = source.local.model_copy(update={"clock_change": None})
+        undecided = notation.date_text(f"raw_{source.column.name}", source.column.kind, strict)
+        parts.append(f"count(*) FILTER (WHERE plain_{source.column.name} IS NOT NULL AND {undecided} IS NULL)")
+    return f"SELECT {' + '.join(parts)} FROM ({texts_of(rows, rows.raw.rows)})" if parts else None
+
+
+def rows_apart(rows: FileRows) -> str:
+    """Return SQL for the number of all rows that could be split, and of those that the feed's `where` leaves out."""
+    kept = (
+        "false" if rows.mapping.kept is None else f"landing_broken IS NULL AND {attempt(rows.mapping.kept)}.v IS FALSE"
+    )
+    return f"SELECT count(*), count(*) FILTER (WHERE {kept}) FROM ({_numbered(rows, rows.raw.rows)})"
 
 
 def _why(source: Source, kind: Kind) -> str:
@@ -198,7 +242,7 @@ def _why(source: Source, kind: Kind) -> str:
 def rows_by_rule(rows: FileRows) -> str:
     """Return SQL for the rows that match the feed's own rules: file_no, ordinal, says, quarantined."""
     rules = ", ".join(
-        f"CASE WHEN {_attempt(condition)}.v IS TRUE THEN struct_pack(says := {text(says)}, quarantined := {str(quarantined).lower()}) END"
+        f"CASE WHEN {attempt(condition)}.v IS TRUE THEN struct_pack(says := {text(says)}, quarantined := {str(quarantined).lower()}) END"
         for says, condition, quarantined in rows.mapping.rules
     )
     texts = texts_of(rows, rows.raw.rows, more=f"[{rules}] AS broken_rules, ")

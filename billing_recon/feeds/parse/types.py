@@ -6,7 +6,7 @@ from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.schema import DECIMALS, SQL_TYPE, Kind
 
 _DATE = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
-_TIME = _DATE + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)? ?(Z|z|UTC|[+-](0[0-9]|1[0-4])(:?[0-9]{2})?)?"
+_TIME = _DATE + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6}0*)?)? ?(Z|z|UTC|[+-](0[0-9]|1[0-4])(:?[0-9]{2})?)?"
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _INTEGER = r"[+-]?[0-9]+(\.0*)?"
 
@@ -29,6 +29,12 @@ MACROS: tuple[str, ...] = (
     "THEN CAST('more than 18 decimals: ' || t AS DECIMAL(38,18)) ELSE CAST(trim(t) AS DECIMAL(38,18)) END",
 )
 """Session macros that the SQL of this module calls."""
+
+ZONE_MACRO = (
+    "CREATE OR REPLACE MACRO at_zone(zone, moment) AS timezone(CASE WHEN list_contains([{zones}], lower(zone)) THEN zone "
+    "WHEN zone IS NOT NULL THEN CAST(CAST('no time zone: ' || zone AS INTEGER) AS VARCHAR) END, moment)"
+)
+"""For expressions that take a time zone from a column: DuckDB would end with an error that TRY does not catch."""
 
 _FIGURES = (Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE)
 _PRECISION: dict[Kind, int] = {Kind.QUANTITY: 28, Kind.PRICE: 24, Kind.AMOUNT: 38, Kind.RATE: 12}
@@ -83,6 +89,9 @@ def reason(text: str, kind: Kind) -> str:
             f"CASE {bad_encoding} WHEN regexp_full_match({text}, '{_INTEGER}') THEN '{Reason.OUT_OF_RANGE}' "
             f"ELSE '{Reason.UNPARSABLE}' END"
         )
+    if kind is Kind.TIMESTAMP:
+        finer = rf"regexp_matches({text}, '^{_DATE}[T ][0-9:]*\.[0-9]{{6}}0*[1-9]')"
+        return f"CASE {bad_encoding} WHEN {finer} THEN '{Reason.TOO_MANY_DECIMALS}' ELSE '{Reason.UNPARSABLE}' END"
     return f"CASE {bad_encoding} ELSE '{Reason.UNPARSABLE}' END"
 
 
@@ -105,10 +114,12 @@ def message(kind: Kind, expects: str | None = None) -> str:
     `expects` replaces the message about its form if the feed declares another notation than ours.
     """
     otherwise = (expects or EXPECTED.get(kind, "is not a text")).replace("'", "''")
-    decimals = DECIMALS.get(kind, 0)
+    most = f"has more than {DECIMALS.get(kind, 0)} decimals, the most that are kept; round it at the source"
+    if kind is Kind.TIMESTAMP:
+        most = "is finer than microseconds, the most that are kept; to cut it, declare nanoseconds: cut"
     return (
         f"CASE reason WHEN '{Reason.BAD_ENCODING}' THEN 'contains a NUL character' "
-        f"WHEN '{Reason.TOO_MANY_DECIMALS}' THEN 'has more than {decimals} decimals, the most that are kept; round it at the source' "
+        f"WHEN '{Reason.TOO_MANY_DECIMALS}' THEN '{most}' "
         f"WHEN '{Reason.OUT_OF_RANGE}' THEN 'is too large for a {kind.value}; check its unit' "
         f"ELSE '{otherwise}' END"
     )

@@ -22,6 +22,26 @@ UNPACKED_TIMES_MAX = 200
 _XZ_MEMORY_BYTES = 1 << 28
 
 
+_OTHERS: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a ZIP archive or a workbook (.xlsx)"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"\xd0\xcf\x11\xe0", "an old workbook (.xls)"),
+    (b"PAR1", "Parquet"),
+    (b"SQLite format 3\x00", "an SQLite database"),
+    (b"%PDF-", "a PDF"),
+)
+
+
+def what_it_is(head: bytes) -> str | None:
+    """Return in words what a file is that is no text, by its first bytes; None if they do not tell.
+
+    >>> what_it_is(b"PK\\x03\\x04..."), what_it_is(b"id;amount")
+    ('a ZIP archive or a workbook (.xlsx)', None)
+    """
+    return next((what for magic, what in _OTHERS if head.startswith(magic)), None)
+
+
 def packing(head: bytes) -> str | None:
     """Return the compression by a file's first bytes: gz, xz or bz2; None for anything else."""
     return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)

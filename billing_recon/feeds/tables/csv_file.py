@@ -7,6 +7,7 @@ import io
 
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
+from billing_recon.feeds.tables.archive import what_it_is
 from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, quoted, text
 
@@ -27,7 +28,6 @@ def open_csv(file: DayFile, feed: Feed) -> RawFile:
             quote='"',
             header=not feed.header,
             rejects=rejects,
-            skip=feed.skip,
         )
         for rejects in (f"{REJECTS}_again", REJECTS)
     )
@@ -39,14 +39,12 @@ def open_csv(file: DayFile, feed: Feed) -> RawFile:
         columns=dict.fromkeys(header, "VARCHAR"),
         rows=numbered.format(names=names, source=rows),
         rows_once=numbered.format(names=names, source=once),
-        lines_before=feed.skip + (0 if feed.header else 1),
+        lines_before=0 if feed.header else 1,
         width=len(header),
     )
 
 
-def lines_of(
-    file: DayFile, names: list[str], *, delimiter: str, quote: str, header: bool, rejects: str, skip: int = 0
-) -> str:
+def lines_of(file: DayFile, names: list[str], *, delimiter: str, quote: str, header: bool, rejects: str) -> str:
     """Return the table function that splits a text file into `names`, all text, in file order.
 
     Lines that are no rows go to the temporary table `rejects`. Two options of DuckDB 2.0 that lose rows silently are
@@ -55,7 +53,7 @@ def lines_of(
     """
     columns = ", ".join(f"{text(name)}: 'VARCHAR'" for name in names)
     return (
-        f"read_csv({text(str(file.readable))}, auto_detect = false, header = {str(header).lower()}, skip = {skip}, "
+        f"read_csv({text(str(file.readable))}, auto_detect = false, header = {str(header).lower()}, skip = 0, "
         f"delim = {text(delimiter)}, quote = {text(quote)}, escape = {text(quote)}, columns = {{{columns}}}, "
         "strict_mode = true, null_padding = false, store_rejects = true, rejects_limit = 0, "
         f"rejects_table = '{rejects}', rejects_scan = '{rejects}_scan')"
@@ -64,8 +62,6 @@ def lines_of(
 
 def _header(file: DayFile, feed: Feed) -> list[str]:
     with file.readable.open("rb") as stream:
-        for _ in range(feed.skip):
-            stream.readline(_HEADER_BYTES)
         head = stream.read(_HEADER_BYTES)
     if not head.strip():
         after = f" after the {feed.skip} lines that are skipped" if feed.skip else ""
@@ -73,6 +69,8 @@ def _header(file: DayFile, feed: Feed) -> list[str]:
             f"{file.name}: the file is empty{after} and has no header; it may have been cut off: ask for a resend "
             "(for a day without rows, send the header alone)"
         )
+    if what := what_it_is(head):
+        raise LandingRefused(f"{file.name}: it is {what}, not CSV text; unpack or export it as CSV")
     if b"\0" in head.split(b"\n", 1)[0]:
         raise LandingRefused(
             f"{file.name}: the header is not UTF-8 text (NUL bytes; UTF-16?); "

@@ -13,8 +13,9 @@ from datetime import date
 from pathlib import Path
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import Feed
-from billing_recon.feeds.tables.archive import ENDINGS, ending_within, packing, unpack
+from billing_recon.core.feed import Feed, any_period, other_periods, path_on, span_of
+from billing_recon.feeds.tables.archive import ending_within, packing, unpack
+from billing_recon.feeds.tables.parquet_digits import with_all_digits
 from billing_recon.feeds.tables.raw_rows import text as sql_text
 
 EXTENSIONS: dict[str, str] = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet"}
@@ -22,6 +23,7 @@ EXTENSIONS: dict[str, str] = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl",
 TEXT_FORMATS = ("csv", "jsonl")
 _CHUNK = 1 << 20
 _UTF8 = ("utf-8", "utf-8-sig", "utf8")
+_SHOWN = 3
 _DOCUMENTS = "landing/documents/{day}/*"
 """The default path of documents."""
 
@@ -30,7 +32,8 @@ _DOCUMENTS = "landing/documents/{day}/*"
 class DayFile:
     """One file. `name` is relative to the home, `sha256` is of its bytes as delivered.
 
-    `readable` is the file, or a copy that is unpacked and in UTF-8; size and last line end are those of `readable`.
+    `readable` is the file, or a copy that is unpacked, in UTF-8 and without the lines that the feed skips; size and last line
+    end are those of `readable`. `skipped` counts those lines; `tail` is a file of those after the last row.
     """
 
     name: str
@@ -39,25 +42,64 @@ class DayFile:
     readable: Path
     size: int
     ends_with_newline: bool
+    skipped: int = 0
+    tail: Path | None = None
 
 
 def find_files(home: Path, table: str, feed: Feed, day: date) -> list[Path]:
     """Return the files of a table's day, sorted by name; none if nothing was delivered.
 
-    Without a configured path: landing/<table>/<day>.csv, .jsonl or .parquet, each also compressed. A configured path may
-    contain `{day}` and wildcards. Raise LandingRefused for two formats of one day, because one of them must be wrong.
+    Without a configured path: landing/<table>/<day>.csv, .jsonl or .parquet in upper or lower case, each also compressed. A
+    configured path may contain placeholders and wildcards. Raise LandingRefused for two formats of one day, because one of
+    them must be wrong, and for a file of the day that is in no format that is read.
     """
     pattern = path_of(table, feed)
     if pattern:
-        # Hidden files belong to the file system or an editor.
-        matching = home.glob(pattern.replace("{day}", str(day)))
-        return sorted(path for path in matching if path.is_file() and not path.name.startswith("."))
-    folder = home / "landing" / table
-    found = [path for ext in EXTENSIONS for end in ENDINGS if (path := folder / f"{day}.{ext}{end}").is_file()]
+        return _matching(home, path_on(pattern, day))
+    of_day = _matching(home, f"landing/{table}/{day}.*")
+    found = [path for path in of_day if feed.is_ledger or ending_within(path.name) in EXTENSIONS]
+    if of_day and not found:
+        names = ", ".join(path.name for path in of_day[:_SHOWN])
+        raise LandingRefused(
+            f"landing/{table} holds {names}, whose ending names no format that is read; deliver .csv, .jsonl or .parquet (also "
+            f".gz, .xz, .bz2), or declare feeds.{table}.path and format"
+        )
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
         raise LandingRefused(f"landing/{table} holds {names} for one day; keep the right one")
     return found
+
+
+def _matching(home: Path, pattern: str) -> list[Path]:
+    """Return the files that a pattern matches, sorted; hidden files belong to the file system or an editor."""
+    return sorted(path for path in home.glob(pattern) if path.is_file() and not path.name.startswith("."))
+
+
+def not_taken(home: Path, table: str, feed: Feed, day: date) -> str:
+    """Say where a day's file was looked for, and which files are there that are of no day: names may be misspelt."""
+    pattern = path_of(table, feed)
+    wanted = path_on(pattern, day) if pattern else f"landing/{table}/{day}.csv, .jsonl or .parquet"
+    fixed = Path(wanted if pattern else f"landing/{table}/{day}.csv").parent
+    while any(set(part) & set("*?[") for part in fixed.parts):
+        fixed = fixed.parent
+    there = _matching(home, f"{fixed.as_posix()}/*")
+    known = pattern or f"landing/{table}/{{day}}.*"  # files of other days
+    seen = [path.name for path in there if other_periods(known, path.relative_to(home).as_posix()) is None]
+    if not seen:
+        return ""
+    more = f" and {len(seen) - _SHOWN} more" if len(seen) > _SHOWN else ""
+    return f"no file {wanted}; {fixed.as_posix()} holds {', '.join(seen[:_SHOWN])}{more}, which is not taken"
+
+
+def periods_around(home: Path, table: str, feed: Feed, day: date) -> tuple[bool, bool]:
+    """Whether there are files of earlier and of later periods than the day's, for a path with a month or week in it."""
+    pattern = path_of(table, feed)
+    if pattern is None or span_of(pattern) != "period":
+        return False, False
+    own = other_periods(pattern, path_on(pattern, day))
+    dated = [other_periods(pattern, p.relative_to(home).as_posix()) for p in _matching(home, any_period(pattern))]
+    known = [first for first in dated if first is not None and own is not None]
+    return any(first < own for first in known if own), any(first > own for first in known if own)
 
 
 def path_of(table: str, feed: Feed) -> str | None:
@@ -70,11 +112,8 @@ def path_of(table: str, feed: Feed) -> str | None:
 def is_delivered_empty(home: Path, table: str, feed: Feed, day: date) -> bool:
     """Whether a day's folder of documents exists and is empty: nothing was sent that day."""
     path = path_of(table, feed) if feed.is_documents else None
-    return (
-        path is not None
-        and "{day}" in Path(path).parent.as_posix()
-        and any(folder.is_dir() for folder in home.glob(Path(path).parent.as_posix().replace("{day}", str(day))))
-    )
+    folder = Path(path).parent.as_posix() if path is not None else ""
+    return "{day" in folder and any(found.is_dir() for found in home.glob(path_on(folder, day)))
 
 
 def open_file(home: Path, path: Path, feed: Feed, scratch: Path) -> DayFile:
@@ -91,10 +130,15 @@ def open_file(home: Path, path: Path, feed: Feed, scratch: Path) -> DayFile:
     digest, readable = hashed(name, path, scratch)
     if form in TEXT_FORMATS and feed.encoding.lower() not in _UTF8:
         readable = _recoded(name, readable, feed.encoding, scratch)
-    if form in TEXT_FORMATS and feed.skip_last:
-        readable = _shortened(name, readable, feed.skip_last, scratch)
+    elif form == "parquet":
+        if feed.skip or feed.skip_last or feed.header:
+            raise LandingRefused(f"{name}: skip, skip_last and header are for lines of text; a Parquet file has none")
+        readable = with_all_digits(name, readable, _copy_of(name, scratch, "digits"))
+    skipped, tail = 0, None
+    if form in TEXT_FORMATS and (feed.skip or feed.skip_last):
+        readable, skipped, tail = _shortened(name, readable, feed.skip, feed.skip_last, scratch)
     size = readable.stat().st_size
-    return DayFile(name, form, digest, readable, size, _ends_a_line(readable, size))
+    return DayFile(name, form, digest, readable, size, _ends_a_line(readable, size), skipped, tail)
 
 
 def hashed(name: str, path: Path, scratch: Path) -> tuple[str, Path]:
@@ -152,16 +196,31 @@ def _recoded(name: str, path: Path, encoding: str, scratch: Path) -> Path:
     return copy
 
 
-def _shortened(name: str, path: Path, lines: int, scratch: Path) -> Path:
-    """Return a copy without the last lines; blank lines are not counted."""
-    starts: deque[int] = deque(maxlen=lines)
-    at = 0
-    with path.open("rb") as stream:
+def _shortened(name: str, path: Path, first: int, last: int, scratch: Path) -> tuple[Path, int, Path | None]:
+    """Return a copy without the first and last lines, how many these are, and a file of the last ones.
+
+    Lines are those that an editor shows, whatever quotes are in them. Blank lines are not counted among the last.
+    """
+    starts: deque[int] = deque(maxlen=last or None)
+    copy = _copy_of(name, scratch, "shortened")
+    skipped = 0
+    with path.open("rb") as stream, copy.open("wb") as out:
+        for _ in range(first):
+            skipped += bool(stream.readline())
+        begin = stream.tell()
+        shutil.copyfileobj(stream, out, _CHUNK)
+        if not last:
+            return copy, skipped, None
+        stream.seek(begin)
+        at = 0
         for line in stream:
             if line.strip():
                 starts.append(at)
             at += len(line)
-    copy = _copy_of(name, scratch, "shortened")
-    shutil.copyfile(path, copy)
-    os.truncate(copy, starts[0] if starts else 0)
-    return copy
+        end = starts[0] if starts else 0
+        tail = _copy_of(name, scratch, "tail")
+        stream.seek(begin + end)
+        with tail.open("wb") as rest:
+            shutil.copyfileobj(stream, rest, _CHUNK)
+    os.truncate(copy, end)
+    return copy, skipped + len(starts), tail

@@ -14,6 +14,10 @@ REJECTS = "landing_rejects"
 """Temporary table that DuckDB fills with the lines it could not split into fields."""
 
 
+ROW_NUMBER = "row_number"
+"""The column that a mapping can name for the position of a row in its file."""
+
+
 def single(con: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
     """Return a statement's single row, read to the end: an unfinished result would block the connection."""
     (row,) = con.execute(statement).fetchall()
@@ -56,6 +60,13 @@ class RawFile:
     broken: tuple[Reason, str] = (Reason.BROKEN_ROW, "'is not a JSON object with distinct keys'")
     binary: frozenset[str] = frozenset()
     width: int = 0
+
+    @property
+    def named(self) -> dict[str, str]:
+        """The columns that a mapping can name: the file's, and the position of a row unless the file has such a column."""
+        if any(name.casefold() == ROW_NUMBER for name in self.columns):
+            return self.columns
+        return self.columns | {ROW_NUMBER: "BIGINT"}
 
     def with_columns(self, names: Iterable[str]) -> RawFile:
         """Add these columns, empty if the file lacks them."""

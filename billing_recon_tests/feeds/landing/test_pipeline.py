@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing_recon.core.landing import LandingStatus
-from billing_recon_tests.feeds.desk import PAYMENT, Desk, payment
+from billing_recon_tests.feeds.desk import DAY, PAYMENT, Desk, payment
 
 VALUES = st.sampled_from(
     [
@@ -83,3 +84,15 @@ def test_nothing_is_lost_and_nothing_raises(rows: list[str], edits: list[tuple[s
         assert report.rows_in == sum(line != b"" for line in lines), "every line of the file is accounted for"
     numbers = [row[0] for row in DESK.rows("source_row") + DESK.quarantined("source_row")]
     assert len(numbers) == len(set(numbers)), "each row of the file has a number of its own"
+
+
+def test_accounts_get_the_role_of_their_pattern(desk_of: Callable[..., Desk]) -> None:
+    """docs/ledgers.md: a full number before a pattern, then the pattern with the most literal characters."""
+    roles = {"12*": "ar", "4???": "revenue", "*": "other", "4799": "write_off", "4_00": "cash"}
+    desk = desk_of(roles=roles)
+    accounts = ("1201", "4711", "777", "4799", "12", " 47110 ")
+    rows = [f"E-{n},J-1,{DAY},{account},1.00,0,USD" for n, account in enumerate(accounts)]
+    header = "entry_id,journal_id,posted_on,account,debit,credit,currency"
+    desk.put("\n".join([header, *rows, ""]), table="ledger_entries")
+    assert desk.land("ledger_entries").accepted == 6, desk.messages()
+    assert [role for _, role in desk.rows("entry_id, role")] == ["ar", "revenue", "other", "write_off", "ar", "other"]

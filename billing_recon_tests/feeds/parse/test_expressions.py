@@ -1,0 +1,109 @@
+"""Expressions of company.yaml see one row each: what they cannot judge is set aside, what they must not do is refused in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from billing_recon.core.landing import LandingStatus
+from billing_recon_tests.feeds.desk import DAY, Desk
+
+Desks = Callable[..., Desk]
+HEADER = "id,amount,paid,zone,t"
+REST: dict[str, Any] = {
+    "payment_id": "id",
+    "kind": {"value": "payment"},
+    "customer_id": {"value": "C-1"},
+    "currency": {"value": "EUR"},
+    "status": {"value": "succeeded"},
+    "processed_at": "paid",
+}
+
+
+def landed(
+    desk_of: Desks, *rows: str, header: str = HEADER, columns: dict[str, Any] | None = None, **feed: Any
+) -> Desk:
+    declared = {"columns": REST | (columns or {}), "unknown_columns": "ignore"} | feed
+    desk = desk_of(feeds={"payments": declared}, timezone="Europe/Berlin")
+    desk.put("\n".join([header, *rows, ""]))
+    return desk
+
+
+NOON = f"{DAY}T12:00:00Z"
+
+
+def test_a_row_on_which_where_is_neither_true_nor_false_is_set_aside(desk_of: Desks) -> None:
+    desk = landed(desk_of, f"1,10,{NOON},,a", f"2,20,{NOON},,", f"3,30,{NOON},,x", where="t <> 'x'")
+    report = desk.land()
+    assert (report.rows_in, report.accepted, report.quarantined) == (2, 1, 1)
+    assert "row 2: the row may or may not be one of this table" in desk.messages()[0]
+
+
+def test_a_row_whose_time_zone_is_none_is_set_aside_and_its_column_named(desk_of: Desks) -> None:
+    columns = {"processed_at": {"sql": "CAST(paid AS TIMESTAMP) AT TIME ZONE zone"}}
+    rows = (
+        f"1,10,{DAY} 12:00:00,Europe/Berlin,",
+        f"2,20,{DAY} 12:00:00,PDT,",
+        f"3,30,{DAY} 12:00:00,america/new_york,",
+    )
+    desk = landed(desk_of, *rows, columns=columns)
+    desk.land()
+    assert desk.rows("payment_id, hour(processed_at AT TIME ZONE 'UTC')") == [("1", 11), ("3", 17)]
+    assert desk.quarantined() == [(2, "UNPARSABLE", "processed_at")]
+
+
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("sum(figure(amount))", "sum() is computed from many rows"),
+        ("(SELECT max(amount) FROM x)", "contains a subquery"),
+        ("row_number() OVER (ORDER BY paid)", "the position of a row in its file is the column row_number"),
+        ("unnest([1, 2])", "makes several rows of one"),
+        ("random()", "gives another result on another run"),
+        ("today()", "gives another result on another run"),
+        ("amount) FROM read_csv('/etc/passwd') --", "cannot be computed"),
+        ("1); DROP TABLE landing_typed; SELECT (1", "is not one expression"),
+        ("nosuch(amount)", "nosuch"),
+        ("figure(nocolumn)", "nocolumn"),
+        ("figure(amount", "syntax error"),
+        ("strptime(paid, '%Q')", "%Q"),
+        ("CAST(paid AS TIMESTAMP) AT TIME ZONE 'PDT'", "PDT"),
+    ],
+)
+def test_what_an_expression_must_not_do_is_refused_naming_table_and_column(desk_of: Desks, sql: str, says: str) -> None:
+    desk = landed(
+        desk_of,
+        f"1,10,{DAY} 12:00:00,,",
+        columns={"customer_id": {"sql": sql}},
+    )
+    report = desk.land()
+    assert report.status is LandingStatus.REFUSED
+    assert "feeds.payments.columns.customer_id.sql" in report.message
+    assert says in report.message
+
+
+def test_a_condition_that_is_no_condition_is_refused(desk_of: Desks) -> None:
+    report = landed(desk_of, f"1,10,{NOON},,a", where="length(t)").land()
+    assert report.status is LandingStatus.REFUSED
+    assert "feeds.payments.where gives BIGINT, which is no condition" in report.message
+
+
+def test_a_file_without_ids_numbers_its_rows(desk_of: Desks) -> None:
+    columns = {"payment_id": {"sql": "'2026-03/' || row_number"}, "invoice_id": {"column": "row_number"}}
+    desk = landed(desk_of, f"x,10,{NOON},,", f"x,20,{NOON},,", columns=columns)
+    assert desk.land().accepted == 2, desk.messages()
+    assert desk.rows("payment_id, invoice_id, amount") == [
+        ("2026-03/1", "1", Decimal(10)),
+        ("2026-03/2", "2", Decimal(20)),
+    ]
+
+
+def test_a_column_of_the_file_that_is_called_row_number_stays_the_files(desk_of: Desks) -> None:
+    desk = landed(
+        desk_of, f"7,10,{NOON}", header="row_number,amount,paid", columns={"payment_id": {"sql": "row_number"}}
+    )
+    assert desk.land().accepted == 1, desk.messages()
+    assert desk.rows("payment_id") == [("7",)]
