@@ -173,11 +173,11 @@ def stale_reason(home: Home, verdict: VerdictRecord, *, stored: bool = True) -> 
         if since and verdict.evidence_hash == _evidence(home, parse_day(verdict.partition), None):
             return f"{since}, which re-opens it: the usage of bills that it decided about has changed"
         waits = [one for one in not_known(home, parse_day(verdict.partition)) if one.why is not Unknown.LEFT_OUT]
-        if waits and not any(condition.name.startswith("history:") for condition in verdict.conditions):
-            return why_not_known(waits[0], verdict.partition)
-        return (
-            f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: data, policy, catalog or code changed"
-        )
+        known_then = any(condition.name.startswith("history:") for condition in verdict.conditions)
+        why = "data, policy, catalog or code changed"
+        if waits and not known_then:
+            why = why_not_known(waits[0], verdict.partition).rstrip(".")
+        return f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: {why}"
     lost = damaged(home, _states(home, parse_day(verdict.partition)), OF_THE_DAY) if stored else ()
     return lost[0] if lost else None
 
