@@ -9,6 +9,8 @@ _CODES = ", ".join(f"'{code.value}'" for codes in STAGE_CODES.values() for code 
 FRAGMENTS: tuple[str, ...] = (
     # The place of a reason code in the order of the stages (core.reason.STAGE_CODES), from 1.
     f"CREATE MACRO stage_place(code) AS list_position([{_CODES}], code)",
+    # Whether an account of this role makes a journal one that settles (moves money, or gives up a receivable): it books no sale.
+    "CREATE MACRO settles(role) AS role IN ('cash', 'fees', 'refund', 'write_off')",
     # What an invoice line adds to the content hash of its invoice: sums of it are equal for equal lines in any order, and for
     # others once in 2^64.
     "CREATE MACRO line_hash(line_id, figure) AS hash(line_id, CAST(coalesce(figure, 0) AS amount))",

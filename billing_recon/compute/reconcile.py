@@ -11,8 +11,8 @@ from collections.abc import Collection
 
 from billing_recon.compute import breaks
 from billing_recon.compute.codes import CODES, RERATING
-from billing_recon.compute.match import BILLS, ENGINE_OUTPUT, LATEST, LINES, PAYOUTS, SUMMARY_POSTINGS
-from billing_recon.compute.pairs import BOOKED, EXPECTED_BILLED, METERED, PAID, RENDERED
+from billing_recon.compute.match import BILLS, CASH, ENGINE_OUTPUT, LATEST, LINES, MISPLACED, PAYOUTS, SUMMARY_POSTINGS
+from billing_recon.compute.pairs import BOOKED, CASH_BOOKED, EXPECTED_BILLED, METERED, PAID, RENDERED
 from billing_recon.compute.relation import Relation
 from billing_recon.core.reason import Pair
 
@@ -25,10 +25,13 @@ RELATIONS: tuple[Relation, ...] = (
     *CODES,
     *EXPECTED_BILLED,
     *RENDERED,
+    *PAYOUTS,
+    *MISPLACED,
     *SUMMARY_POSTINGS,
     *BOOKED,
-    *PAYOUTS,
     *PAID,
+    *CASH,
+    *CASH_BOOKED,
     *METERED,
     *breaks.RELATIONS,
 )
@@ -43,6 +46,7 @@ COMPARES: dict[Pair, frozenset[str]] = {
     Pair.BILLED_BOOKED: frozenset({"invoice_lines", "ledger_entries"}),
     Pair.RENDERED_BOOKED: frozenset({"rendered_invoices", "ledger_entries"}),
     Pair.BILLED_PAID: frozenset({"invoice_lines", "payments"}),
+    Pair.PAID_BOOKED: frozenset({"payments", "ledger_entries"}),
 }
 """The layers without which a pair has nothing to compare. Metered usage without a layer has no rows of itself."""
 
@@ -54,8 +58,12 @@ READS: dict[Pair, frozenset[str]] = COMPARES | {
 """The layers whose files of the day a pair depends on: what is in a file that could not be read is not missing."""
 
 
-def pairs_compared(absent: Collection[str], unread: Collection[str] = ()) -> tuple[Pair, ...]:
+def pairs_compared(
+    absent: Collection[str], unread: Collection[str] = (), *, books_cash: bool = True
+) -> tuple[Pair, ...]:
     """The pairs that can be compared if the company has none of the `absent` layers and `unread` files could not be read.
+
+    `books_cash`: the ledger has accounts of role cash. One that books sales only has nothing to compare payments with.
 
     Against a layer that does not exist everything would be missing, and none of that would be true. The same holds for a
     file of the day that was refused: the day is INCONCLUSIVE, and is run again once the file is corrected.
@@ -63,7 +71,9 @@ def pairs_compared(absent: Collection[str], unread: Collection[str] = ()) -> tup
     return tuple(
         pair
         for pair, layers in READS.items()
-        if not COMPARES.get(pair, frozenset()) & set(absent) and not layers & set(unread)
+        if not COMPARES.get(pair, frozenset()) & set(absent)
+        and not layers & set(unread)
+        and (books_cash or pair is not Pair.PAID_BOOKED)
     )
 
 

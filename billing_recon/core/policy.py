@@ -28,6 +28,7 @@ class Windows(Frozen):
     issue_grace_days: int = Field(default=1, ge=0, description="from the due day until an invoice counts as missing")
     render_lag_days: int = Field(default=1, ge=0, description="from issue to document")
     ledger_lag_days: int = Field(default=2, ge=0, description="from issue to posting")
+    cash_lag_days: int = Field(default=3, ge=0, description="from a payment, refund or chargeback to its posting")
     payment_terms_days: int = Field(default=30, ge=0, description="from issue to the latest first attempt to collect")
     payment_settle_days: int = Field(default=5, ge=0, description="from first payment until payments must tie")
     lookback_days: int = Field(default=62, ge=1, description="how far back a counterpart may lie")

@@ -18,6 +18,8 @@ class Pair(StrEnum):
     """Document against ledger, for invoices that the engine's own output does not have."""
     BILLED_PAID = "billed_paid"
     """The engine's invoice against the money received."""
+    PAID_BOOKED = "paid_booked"
+    """The money that moved (payments, refunds, chargebacks, fees) against its posting in the ledger."""
     METERED_USED = "metered_used"
     """Usage events (first) against usage as metered by the engine (second), in units."""
 
@@ -85,6 +87,7 @@ class Code(StrEnum):
     LEDGER_AMOUNT = "LEDGER_AMOUNT"
     LEDGER_ACCOUNT = "LEDGER_ACCOUNT"
     LEDGER_PERIOD = "LEDGER_PERIOD"
+    LEDGER_UNEXPECTED = "LEDGER_UNEXPECTED"
     REVERSAL_NOT_PROPAGATED = "REVERSAL_NOT_PROPAGATED"
     PAYMENT_MISSING = "PAYMENT_MISSING"
     PAYMENT_DUPLICATE = "PAYMENT_DUPLICATE"
@@ -122,6 +125,7 @@ STAGE_CODES: dict[Stage, tuple[Code, ...]] = {
         Code.LEDGER_AMOUNT,
         Code.LEDGER_ACCOUNT,
         Code.LEDGER_PERIOD,
+        Code.LEDGER_UNEXPECTED,
         Code.REVERSAL_NOT_PROPAGATED,
     ),
     Stage.PAYMENT: (

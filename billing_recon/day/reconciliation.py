@@ -91,7 +91,8 @@ def prepared(
             register_window(con, home, table, day, day)
         _register_quarantine(con, home, first, day)
         absent, unread = _absent(con, reports), unknown_tables(home, day, unknown)
-        register(con, PAIRS_COMPARED, [(pair,) for pair in comparison.pairs_compared(absent, unread)])
+        pairs = comparison.pairs_compared(absent, unread, books_cash=_books_cash(con, home))
+        register(con, PAIRS_COMPARED, [(pair,) for pair in pairs])
         yield con, (*comparison.RELATIONS, *AFTER)
 
 
@@ -126,6 +127,12 @@ def _absent(con: duckdb.DuckDBPyConnection, reports: list[LandingReport]) -> lis
     layers = sorted(set().union(*comparison.COMPARES.values()) - delivered)
     rows = "(SELECT 1 FROM {0} LIMIT 1) UNION ALL (SELECT 1 FROM quarantine WHERE table_name = '{0}' LIMIT 1)"
     return [name for name in layers if not con.execute(rows.format(name)).fetchall()]
+
+
+def _books_cash(con: duckdb.DuckDBPyConnection, home: Home) -> bool:
+    """Whether the ledger books cash: company.yaml declares an account of that role, or an entry of the window has one."""
+    shown = "SELECT 1 FROM ledger_entries WHERE role = 'cash' LIMIT 1"
+    return "cash" in home.company.roles.values() or bool(con.execute(shown).fetchall())
 
 
 def _register_quarantine(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> None:

@@ -37,6 +37,7 @@ _PAIR_DOCS: dict[Pair, str] = {
     Pair.BILLED_BOOKED: "What the engine charged compared with what the ledger booked.",
     Pair.RENDERED_BOOKED: "Documents compared with the ledger, for invoices missing from the engine's output.",
     Pair.BILLED_PAID: "What the engine charged compared with the payments received.",
+    Pair.PAID_BOOKED: "Payments, refunds, chargebacks and their fees compared with what the ledger booked of them.",
     Pair.METERED_USED: "Usage events compared with usage as metered by the engine.",
 }
 

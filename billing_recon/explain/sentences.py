@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from billing_recon.explain import (
+    cash,
     contract_terms,
     document,
     ledger,
@@ -28,6 +29,7 @@ SENTENCES: Mapping[str, Sentence] = {
     **document.SENTENCES,
     **ledger.SENTENCES,
     **payment.SENTENCES,
+    **cash.SENTENCES,
     **metered_usage.SENTENCES,
 }
 """Name -> sentence. A test holds the names to those that the relations can state, both ways."""

@@ -74,6 +74,7 @@ RELATION_OF_PAIR = {
     "billed_booked": "booked_findings",
     "rendered_booked": "booked_findings",
     "billed_paid": "paid_findings",
+    "paid_booked": "cash_findings",
     "metered_used": "metered_findings",
 }
 """The relation that finds the differences of each pair."""

@@ -95,11 +95,17 @@ def signed(name: str) -> Callable[[Row], str]:
 
 
 def totals(rows: Sequence[Row]) -> Table:
-    """Control totals per pair and currency; cohort and variant if there is more than one."""
+    """Control totals per pair and currency; cohort and variant if there is more than one.
+
+    Money that is compared with invoices but not with the ledger's cash has a row that says so.
+    """
     split = len({(row["cohort"], row["variant"]) for row in rows}) > 1
     columns = (
         Col("pair", "pair"),
-        Col("currency", lambda row: row["currency"] or row["meter"] or "units"),
+        Col(
+            "currency or meter" if any(row["meter"] for row in rows) else "currency",
+            lambda row: row["currency"] or row["meter"] or "units",
+        ),
         *((Col("cohort", "cohort"), Col("variant", "variant")) if split else ()),
         Col("first layer", money("left_amount"), right=True),
         Col("second layer", money("right_amount"), right=True),
@@ -109,7 +115,11 @@ def totals(rows: Sequence[Row]) -> Table:
         Col("gross", money("break_gross"), right=True, spare=True),
         Col("pending", "pending", right=True),
     )
-    return table_of(rows, columns, "Control totals (delta is the second layer minus the first)")
+    table = table_of(rows, columns, "Control totals (delta is the second layer minus the first)")
+    pairs = {row["pair"] for row in rows}
+    if Pair.BILLED_PAID in pairs and Pair.PAID_BOOKED not in pairs:
+        table.add(Pair.PAID_BOOKED.value, "not compared", *("" for _ in columns[2:]))
+    return table
 
 
 def break_sums(sums: Sequence[Sum], title: str = "Breaks by code") -> Table:

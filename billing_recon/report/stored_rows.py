@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _PAIR_ORDER = (
     "list_position(['metered_used', 'expected_billed', 'billed_rendered', 'billed_booked', 'rendered_booked', "
-    "'billed_paid'], pair)"
+    "'billed_paid', 'paid_booked'], pair)"
 )
 
 COUNTING = ", ".join(f"'{d.value}'" for d in Disposition if d.counts_against_gate)

@@ -47,7 +47,7 @@ class Following:
 
         return Fault(code, "account", propose, doc, Reach.ACCOUNT, several=True)
 
-    def batch(self, code: Code, one: Propose, doc: str) -> Fault[Chain]:
+    def batch(self, code: Code, one: Propose, doc: str, form: str = "batch") -> Fault[Chain]:
         """A form of the bug that affects all possible invoices of a day, two or more."""
 
         def propose(chain: Chain, rng: Random) -> Proposal | None:
@@ -55,7 +55,7 @@ class Following:
                 one(other, rng) for other in self._unused() if other.invoice.issued_on == chain.invoice.issued_on
             )
 
-        return Fault(code, "batch", propose, doc, Reach.BATCH, several=True)
+        return Fault(code, form, propose, doc, Reach.BATCH, several=True)
 
     def other_customer(self, chain: Chain, rng: Random) -> str | None:
         """Somebody else's id; None if the one drawn is the invoice's own."""

@@ -16,6 +16,7 @@ from billing_recon.simulate.engine import ZERO, EngineLine, settled
 ACCOUNTS = {
     "ar": "1200",
     "cash": "1000",
+    "fees": "6800",
     "customer_credit": "2300",
     "tax_payable": "2200",
     "revenue": "4000",
@@ -66,7 +67,7 @@ class Journal:
 class Payment:
     """One attempt to collect money, or a refund.
 
-    `booked_on`: when the ledger books it, if it succeeds. `customer_id`: who paid, if not the invoice's customer. `named`:
+    `booked_on`: when the ledger books it, if it succeeds; `booking`: with which journals, if not its settlement. `customer_id`: who paid, if not the invoice's customer. `named`:
     the invoice that it names, if not its own."""
 
     kind: str
@@ -77,6 +78,7 @@ class Payment:
     booked_on: date
     customer_id: str | None = None
     named: str = ""
+    booking: list[Journal] | None = None
 
     @property
     def signed(self) -> Decimal:
@@ -125,11 +127,20 @@ def fee_of(payment: Payment, currency: str, profile: Profile) -> Decimal:
     return settled(payment.amount * Decimal("0.014"), currency, profile) if payment.status == "succeeded" else ZERO
 
 
-def settlement(payment: Payment) -> Journal:
-    """How the ledger takes a payment that succeeded: cash against AR, a refund the other way round."""
+def only_success(chain: Chain) -> Payment | None:
+    """The one payment that succeeded, if exactly one did."""
+    succeeded = [payment for payment in chain.payments if payment.status == "succeeded"]
+    return succeeded[0] if len(succeeded) == 1 else None
+
+
+def settlement(payment: Payment, fee: Decimal) -> Journal:
+    """How the ledger takes a payment that succeeded: cash and the fee against AR, a refund the other way round."""
     nothing = payment.amount - payment.amount
-    first, second = ("cash", "ar") if payment.kind == "payment" else ("ar", "cash")
-    entries = [(first, payment.amount, nothing), (second, nothing, payment.amount)]
+    fees = [("fees", fee, nothing)] if fee else []
+    if payment.kind == "payment":
+        entries = [("cash", payment.amount - fee, nothing), *fees, ("ar", nothing, payment.amount)]
+    else:
+        entries = [("ar", payment.amount, nothing), *fees, ("cash", nothing, payment.amount + fee)]
     return Journal(payment.booked_on, payment.kind.capitalize(), entries)
 
 

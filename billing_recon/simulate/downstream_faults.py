@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing_recon.simulate.cash_faults import CashFaults
 from billing_recon.simulate.chains import Following
 from billing_recon.simulate.document_faults import DocumentFaults
 from billing_recon.simulate.downstream import Chain
@@ -12,4 +13,5 @@ from billing_recon.simulate.payment_faults import PaymentFaults
 
 def later_faults(chains: Following) -> tuple[Fault[Chain], ...]:
     """The later layers' faults: payments must have settled, so they find the fewest places."""
-    return (*PaymentFaults(chains).registry, *LedgerFaults(chains).registry, *DocumentFaults(chains).registry)
+    cash = CashFaults(chains).registry
+    return (*PaymentFaults(chains).registry, *cash, *LedgerFaults(chains).registry, *DocumentFaults(chains).registry)

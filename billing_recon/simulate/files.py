@@ -273,7 +273,13 @@ def put_money(landing: Landing, chains: list[Chain], profile: Profile) -> None:
             fee_of(payment, currency, profile) if payment.signed else None,
         )
         if payment.signed:
-            journals.append((payment.booked_on, payment.named or invoice_id, settlement(payment), chain.invoice))
+            booking = payment.booking
+            if booking is None:
+                booking = [settlement(payment, fee_of(payment, currency, profile))]
+            journals += [
+                (journal.posted_on, journal.named or payment.named or invoice_id, journal, chain.invoice)
+                for journal in booking
+            ]
     journals.sort(key=lambda item: item[:2])
     for count, (posted_on, invoice_id, journal, invoice) in enumerate(journals, 1):
         for number, (role, debit, credit) in enumerate(journal.entries, 1):

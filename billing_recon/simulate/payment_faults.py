@@ -10,7 +10,7 @@ from random import Random
 
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.chains import Following, off
-from billing_recon.simulate.downstream import Chain, Payment
+from billing_recon.simulate.downstream import Chain, Payment, only_success
 from billing_recon.simulate.engine import ZERO, settled
 from billing_recon.simulate.faults import Fault, Finding, Proposal
 
@@ -75,7 +75,7 @@ class PaymentFaults:
         return self._again(chain, 0)
 
     def _again(self, chain: Chain, days: int) -> Proposal | None:
-        payment = _only_success(chain)
+        payment = only_success(chain)
         if payment is None:
             return None
         later = timedelta(days=days)
@@ -95,12 +95,12 @@ class PaymentFaults:
 
     def other_amount(self, chain: Chain, rng: Random) -> Proposal | None:
         """The one successful payment is of another amount."""
-        payment = _only_success(chain)
+        payment = only_success(chain)
         return None if payment is None else self._paid(chain, payment, off(payment.amount, chain.invoice.currency, rng))
 
     def without_tax(self, chain: Chain, rng: Random) -> Proposal | None:
         """The one successful payment lacks the tax."""
-        payment = _only_success(chain)
+        payment = only_success(chain)
         tax = sum((line.tax for line in chain.invoice.lines), ZERO)
         return self._paid(chain, payment, -tax) if payment is not None and 0 < tax < payment.amount else None
 
@@ -123,7 +123,7 @@ class PaymentFaults:
         return self._back(chain, rng, "refund", 2)
 
     def _back(self, chain: Chain, rng: Random, kind: str, part: int = 1) -> Proposal | None:
-        payment = _only_success(chain)
+        payment = only_success(chain)
         if payment is None or payment.kind != "payment":
             return None
         amount = settled(payment.amount / part, chain.invoice.currency, self.chains.profile)
@@ -144,7 +144,7 @@ class PaymentFaults:
 
     def paid_by_another(self, chain: Chain, rng: Random) -> Proposal | None:
         """The right amount on the right invoice, from another customer."""
-        payment, other = _only_success(chain), self.chains.other_customer(chain, rng)
+        payment, other = only_success(chain), self.chains.other_customer(chain, rng)
         if payment is None or other is None:
             return None
 
@@ -155,7 +155,7 @@ class PaymentFaults:
 
     def for_nobody(self, chain: Chain, rng: Random) -> Proposal | None:
         """A copy of a payment for an invoice number that does not exist."""
-        payment = _only_success(chain)
+        payment = only_success(chain)
         if payment is None or chain.invoice.total <= 0:
             return None
         stranger = replace(payment, named=f"EXT-{chain.invoice.invoice_id[4:]}")
@@ -170,8 +170,3 @@ class PaymentFaults:
 
     def _found(self, code: Code, chain: Chain, day: date, delta: Decimal, apply: Callable[[], None]) -> Proposal | None:
         return self.chains.proposal(code, _PAIR, chain, day, delta, apply)
-
-
-def _only_success(chain: Chain) -> Payment | None:
-    succeeded = [p for p in chain.payments if p.status == "succeeded"]
-    return succeeded[0] if len(succeeded) == 1 else None

@@ -48,7 +48,11 @@ def test_a_pair_is_compared_if_every_layer_that_it_reads_is_there() -> None:
     assert set(reconcile.pairs_compared(())) == set(Pair)
     without = {pair for pair in Pair if pair not in reconcile.pairs_compared((), ("invoice_lines",))}
     assert without == {Pair.EXPECTED_BILLED, Pair.BILLED_RENDERED, Pair.BILLED_BOOKED, Pair.BILLED_PAID}
-    assert set(Pair) - set(reconcile.pairs_compared(("payments",))) == {Pair.BILLED_PAID}
+    assert set(Pair) - set(reconcile.pairs_compared(("payments",))) == {
+        Pair.BILLED_PAID,
+        Pair.PAID_BOOKED,
+    }
+    assert set(Pair) - set(reconcile.pairs_compared((), books_cash=False)) == {Pair.PAID_BOOKED}
     assert Pair.METERED_USED in reconcile.pairs_compared(("usage_events",)), "a layer without rows has no differences"
 
 

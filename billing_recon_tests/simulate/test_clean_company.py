@@ -246,10 +246,11 @@ def test_money_ties_to_the_invoice_within_five_days_of_the_first_payment(db: duc
         )
         == 0
     )
-    cash = "SELECT sum(debit - credit) FROM ledger_entries WHERE role = 'cash'"
+    cash = "SELECT sum(debit - credit) FROM ledger_entries WHERE role IN ('cash', 'fees')"
     moved = (
         "SELECT sum(CASE kind WHEN 'refund' THEN -amount ELSE amount END) FROM payments p WHERE status = 'succeeded' "
-        "AND EXISTS (FROM ledger_entries l WHERE l.role = 'cash' AND l.invoice_id = p.invoice_id "
+        "AND EXISTS (FROM ledger_entries l WHERE l.role = 'ar' AND l.invoice_id = p.invoice_id "
+        "AND l.memo = concat(upper(p.kind[1]), p.kind[2:], ' ', p.invoice_id) "
         "AND l.debit + l.credit = p.amount AND l.posted_on BETWEEN CAST(processed_at AS DATE) "
         "AND CAST(processed_at AS DATE) + 1)"
     )

@@ -48,6 +48,7 @@ class Books:
                     reader = csv.DictReader(file)
                     self.columns[name] = list(reader.fieldnames or ())
                     self.tables[name] += [{**row, "_day": path.stem} for row in reader]
+        self.book_gross()
         policy = yaml.safe_load((home / "policies" / "policy.yaml").read_text(encoding="utf-8"))
         self.windows: dict[str, int] = policy["windows"]
         plans: list[dict[str, object]] = []
@@ -58,6 +59,16 @@ class Books:
         self.free = [bill for bill in self.bills if bill.plain]
         self.rng.shuffle(self.free)
         self._names = 0
+
+    def book_gross(self) -> None:
+        """Receipts of the whole amount, as if fees were booked elsewhere: an edit then sets one amount per receipt."""
+        entries = self.tables["ledger_entries"]
+        fees = {row["journal_id"]: amount_of(row, "debit") for row in entries if row["role"] == "fees"}
+        for row in entries:
+            if row["role"] == "cash" and row["journal_id"] in fees:
+                side, sign = ("debit", 1) if amount_of(row, "debit") else ("credit", -1)
+                row[side] = money(amount_of(row, side) + sign * fees[row["journal_id"]], row["currency"])
+        self.remove("ledger_entries", [row for row in entries if row["role"] == "fees"])
 
     def read_bills(self) -> list[Bill]:
         lines: dict[str, list[Row]] = defaultdict(list)

@@ -1,7 +1,7 @@
 -- Every item that the day decided about or waits for, with both layers' amounts and counts: matched, break or pending.
 -- A pair states the columns that it has; the others are NULL.
--- inputs: expected_billed_assessed, billed_rendered_assessed, booked_assessed, paid_assessed, metered_assessed,
--- pairs_compared
+-- inputs: expected_billed_assessed, billed_rendered_assessed, booked_assessed, paid_assessed, cash_assessed,
+-- metered_assessed, pairs_compared
 WITH assessed AS (
     SELECT * FROM expected_billed_assessed
     UNION ALL BY NAME
@@ -10,6 +10,8 @@ WITH assessed AS (
     SELECT * FROM booked_assessed
     UNION ALL BY NAME
     SELECT * FROM paid_assessed
+    UNION ALL BY NAME
+    SELECT * FROM cash_assessed
     UNION ALL BY NAME
     SELECT * FROM metered_assessed
 )

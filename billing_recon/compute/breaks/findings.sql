@@ -2,9 +2,10 @@
 -- amount, so that a rerun or a corrected figure keeps it. What was compared before and has changed since is a break of
 -- its own, told apart by the day of the change (`again`). `former_id`: the id that it had in versions before 0.3. A
 -- pair states the columns that it has; the others are NULL.
--- inputs: expected_billed_findings, billed_rendered_findings, booked_findings, paid_findings, metered_findings,
--- invoice_lines, pairs_compared, run_params
--- rows from: expected_billed_findings; billed_rendered_findings; booked_findings; paid_findings; metered_findings
+-- inputs: expected_billed_findings, billed_rendered_findings, booked_findings, paid_findings, cash_findings,
+-- metered_findings, invoice_lines, pairs_compared, run_params
+-- rows from: expected_billed_findings; billed_rendered_findings; booked_findings; paid_findings; cash_findings;
+-- metered_findings
 WITH found AS (
     SELECT * FROM expected_billed_findings
     UNION ALL BY NAME
@@ -13,6 +14,8 @@ WITH found AS (
     SELECT * FROM booked_findings
     UNION ALL BY NAME
     SELECT * FROM paid_findings
+    UNION ALL BY NAME
+    SELECT * FROM cash_findings
     UNION ALL BY NAME
     SELECT * FROM metered_findings
 ),

@@ -26,7 +26,7 @@ within AS (
     WHERE finding.compared AND finding.delta <> 0 AND abs(finding.delta) <= bound.absolute
         AND (bound.relative IS NULL OR abs(finding.delta) <= apply_rate(abs(CASE finding.pair
             WHEN 'expected_billed' THEN finding.expected WHEN 'rendered_booked' THEN finding.rendered
-            WHEN 'metered_used' THEN finding.expected ELSE finding.billed
+            WHEN 'metered_used' THEN finding.expected WHEN 'paid_booked' THEN finding.paid ELSE finding.billed
         END), bound.relative))
 ),
 account_amounts AS (

@@ -27,6 +27,24 @@ as a sum but for the fewest faults that make it equal to the cent."""
 PAYOUTS: tuple[Relation, ...] = load(__package__, "nameless_payments", "payment_matches")
 """Payments that name no invoice, and the invoices that they pay: by amount, split over several payments, or paid out together."""
 
+_BY_REFERENCE = load(
+    __package__, *("moved_money", "misplaced_receipts", "receipts", "receipt_targets", "money_events", "money_pairs")
+)
+_EVENTS = load(__package__, "unplaced_money", "customer_events")
+
+MISPLACED: tuple[Relation, ...] = _BY_REFERENCE[:2]
+"""Journals of payments that look like journals of invoices. After PAYOUTS, before the invoices' own journals are read."""
+
+CASH: tuple[Relation, ...] = (
+    *_BY_REFERENCE[2:],
+    *_EVENTS,
+    _BY_REFERENCE[-1].over(
+        "customer_events", name="customer_pairs", doc="As money_pairs, for money and receipts of one customer."
+    ),
+    *load(__package__, "open_money", "open_receipts", "deposit_runs", "deposits", "receipt_links"),
+)
+"""Money that moved, what the ledger books of customers' money, and which belongs to which: by reference, customer, deposit."""
+
 REVERSALS: tuple[Relation, ...] = load(
     __package__, "reversible_lines", "reversal_intervals", "reversals", "credit_coverage"
 )

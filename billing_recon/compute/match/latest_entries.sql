@@ -3,10 +3,14 @@
 -- inputs: ledger_entries, entry_versions, mapped_keys
 -- kept: no
 SELECT
-    entry.entry_id, entry.journal_id, entry.posted_on, entry.role, entry.debit, entry.credit,
+    entry.entry_id, entry.journal_id, entry.posted_on, entry.account, entry.role, entry.debit, entry.credit,
     coalesce(entry.debit, 0) - coalesce(entry.credit, 0) AS debited, entry.currency,
     coalesce(invoice.our_key, entry.invoice_id) AS invoice_id,
-    coalesce(customer.our_key, entry.customer_id) AS customer_id, entry.memo, entry.source_file, entry.source_row,
+    coalesce(customer.our_key, entry.customer_id) AS customer_id,
+    entry.payment_id,
+    entry.memo,
+    entry.source_file,
+    entry.source_row,
     coalesce(version.known_on, entry.observed_on) AS known_on, entry.observed_on AS changed_on
 FROM ledger_entries AS entry
 LEFT JOIN entry_versions AS version

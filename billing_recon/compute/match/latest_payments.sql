@@ -1,12 +1,14 @@
 -- Payments, each in its latest version, with invoice and customer under our names (`their_customer_id`: theirs).
--- `known_on`: the day it was first observed; `changed_on`: the day of the version that holds.
+-- `known_on`: the day it was first observed; `changed_on`: the day of the version that holds;
+-- `succeeded_on`: the day of the first that succeeded, if one did.
 -- inputs: payments, payment_versions, mapped_keys
 -- kept: no
 SELECT
     payment.payment_id, payment.kind, coalesce(customer.our_key, payment.customer_id) AS customer_id,
     payment.customer_id AS their_customer_id, coalesce(invoice.our_key, payment.invoice_id) AS invoice_id,
     payment.amount, payment.currency, payment.status, payment.processed_at, payment.fee, payment.source_file,
-    payment.source_row, coalesce(version.known_on, payment.observed_on) AS known_on, payment.observed_on AS changed_on
+    payment.source_row, coalesce(version.known_on, payment.observed_on) AS known_on, payment.observed_on AS changed_on,
+    coalesce(version.succeeded_on, payment.observed_on) AS succeeded_on
 FROM payments AS payment
 LEFT JOIN payment_versions AS version
     ON version.day = payment.day AND version.source_file = payment.source_file

@@ -17,7 +17,7 @@ SELECT
     bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable')) AS is_sale
 FROM latest_entries
 GROUP BY journal_id, currency
-HAVING count(invoice_id) = 0 AND NOT bool_or(role IN ('cash', 'refund', 'write_off'))
+HAVING count(invoice_id) = 0 AND NOT bool_or(settles(role))
     AND (
         bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable')) OR (bool_or(role = 'ar') AND count(memo) > 0)
     )

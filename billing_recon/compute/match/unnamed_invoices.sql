@@ -7,7 +7,7 @@ WITH named AS (
         entry.invoice_id,
         sum(coalesce(entry.debit, 0) - coalesce(entry.credit, 0)) FILTER (WHERE entry.role = 'ar') AS ar
     FROM ledger_entries AS entry
-    ANTI JOIN (SELECT DISTINCT journal_id FROM ledger_entries WHERE role IN ('cash', 'refund', 'write_off')) AS settling
+    ANTI JOIN (SELECT DISTINCT journal_id FROM ledger_entries WHERE settles(role)) AS settling
         ON settling.journal_id = entry.journal_id
     WHERE entry.invoice_id IS NOT NULL AND entry.role IN ('revenue', 'deferred_revenue', 'ar')
         AND entry.debit IS DISTINCT FROM entry.credit

@@ -21,6 +21,9 @@ BOOKED: tuple[Relation, ...] = load(
 PAID: tuple[Relation, ...] = load(__package__, "invoice_money", "paid_placed", "paid_findings", "paid_assessed")
 """The engine's invoice against the money received for it, by invoice."""
 
+CASH_BOOKED: tuple[Relation, ...] = load(__package__, "cash_placed", "fees_placed", "cash_findings", "cash_assessed")
+"""Payments, refunds, chargebacks and fees against the ledger's journals of them, by payment."""
+
 METERED: tuple[Relation, ...] = load(__package__, "metered_placed", "metered_findings", "metered_assessed")
 """Usage against what the engine metered, in units, per subscription and meter."""
 EXPECTED_BILLED: tuple[Relation, ...] = load(

@@ -2,10 +2,10 @@
 -- it, for the same customer and month and in every role what is billed. A tied invoice needs no further comparison, so
 -- little is kept of it. Never tied: an invoice of a journal that names none in some entries, or one in journal_shares.
 -- `known_on` is the ledger's, `changed_on` the later of both.
--- inputs: latest_entries, engine_invoices, journal_shares
+-- inputs: latest_entries, engine_invoices, journal_shares, misplaced_receipts
 WITH others AS (
-    SELECT journal_id, bool_or(role IN ('cash', 'refund', 'write_off')) AS settles
-    FROM latest_entries WHERE role IN ('cash', 'refund', 'write_off') OR invoice_id IS NULL
+    SELECT journal_id, bool_or(settles(role)) AS settles
+    FROM latest_entries WHERE settles(role) OR invoice_id IS NULL
     GROUP BY journal_id
 ),
 booked AS (
@@ -18,6 +18,7 @@ booked AS (
         coalesce(-sum(debited) FILTER (WHERE role = 'tax_payable'), 0) AS tax,
         coalesce(sum(debited) FILTER (WHERE role = 'customer_credit'), 0) AS credits, sum(debited) AS unbalanced
     FROM latest_entries ANTI JOIN (SELECT journal_id FROM others WHERE settles) AS settling USING (journal_id)
+    ANTI JOIN misplaced_receipts USING (journal_id)
     WHERE invoice_id IS NOT NULL
     GROUP BY invoice_id, currency
 )

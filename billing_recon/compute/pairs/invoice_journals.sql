@@ -2,7 +2,7 @@
 -- refund, write-off). Entries without an invoice_id belong to the invoice that their journal names; a journal that
 -- names none books those in journal_shares, or stands under its own id. `repeated_ar`: AR of entries that repeat
 -- another of the same journal. `invoices`: 0, 1, or 2 for several; a journal of several lists its tied invoices too.
--- inputs: latest_entries, journal_shares, booked_ties, booked_tied
+-- inputs: latest_entries, misplaced_receipts, journal_shares, booked_ties, booked_tied
 -- rows from: booked_ties WHERE known_on IS NOT NULL AND NOT tied; ledger_entries WHERE invoice_id IS NULL
 WITH examined AS (
     SELECT DISTINCT entry.journal_id
@@ -23,9 +23,9 @@ journals AS (
     SELECT
         journal_id, min(invoice_id) AS one_invoice,
         CASE WHEN min(invoice_id) IS NULL THEN 0 WHEN min(invoice_id) = max(invoice_id) THEN 1 ELSE 2 END AS invoices
-    FROM entries
+    FROM entries ANTI JOIN misplaced_receipts USING (journal_id)
     GROUP BY journal_id
-    HAVING NOT bool_or(role IN ('cash', 'refund', 'write_off')) AND (
+    HAVING NOT bool_or(settles(role)) AND (
             min(invoice_id) IS NOT NULL
             OR (bool_or(role = 'ar') AND bool_or(role IN ('revenue', 'deferred_revenue', 'tax_payable')))
         )

@@ -104,6 +104,7 @@ ACCOUNT_PATHS: dict[str, str] = {
     "2200": "Liabilities:Tax",
     "2300": "Liabilities:CustomerCredit",
     "4000": "Income:Revenue",
+    "6800": "Expenses:PaymentFees",
 }
 """The same for plain-text ledgers, whose accounts are paths."""
 

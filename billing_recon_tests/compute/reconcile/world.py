@@ -538,7 +538,9 @@ class World:
         register(con, LAST_CLOSE, [(days,) for days in self.closed_after])
         register(con, LAYER_SOURCES, [(spec.name, f"their {spec.name}") for spec in LANDED])
         register(con, LANDING_REPORTS, [("invoice_lines", "landed", 1, 1, 0, 0)])
-        register(con, PAIRS_COMPARED, [(pair,) for pair in Pair])
+        books_cash = any(row["role"] == "cash" for row in self.rows["ledger_entries"])
+        compared = reconcile.pairs_compared((), books_cash=books_cash or pair == Pair.PAID_BOOKED)
+        register(con, PAIRS_COMPARED, [(pair,) for pair in compared])
         register(con, BASELINE_VALUES, self.baseline)
         order = random.Random(shuffle)
         for table in (*LANDED, EXPECTED_LINES, USAGE_ROLLUP, QUARANTINE, UNBILLED_USAGE, UNRATED):
@@ -558,6 +560,7 @@ _OF_PAIR = {
     "billed_rendered": ("billed_rendered_findings", "billed_rendered_assessed"),
     "billed_booked": ("booked_findings", "booked_assessed"),
     "billed_paid": ("paid_findings", "paid_assessed"),
+    "paid_booked": ("cash_findings", "cash_assessed"),
     "metered_used": ("metered_findings", "metered_assessed"),
 }
 
