@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from billing_recon.core.catalog import Charge, Plan
 from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError, LandingRefused
-from billing_recon.core.feed import Feed
+from billing_recon.core.feed import Feed, span_of
 from billing_recon.core.schema import Column, Kind, TableSpec
 from billing_recon.feeds.effective_feed import completed
 from billing_recon.feeds.landing.loaded_file import TYPED, load, prepare
@@ -75,7 +75,7 @@ def _prices(con: duckdb.DuckDBPyConnection, home: Path, company: Company, name: 
     from billing_recon.contracts.rule import Contract, column_rules
 
     feed = completed(feed, PRICE_LIST.name)
-    if not feed.path or "{day}" in feed.path:
+    if not feed.path or span_of(feed.path):
         raise LandingRefused(f"price_lists.{name}.path must name one file for all days; {{day}} has no meaning here")
     paths = sorted(path for path in home.glob(feed.path) if path.is_file())
     if not paths:
