@@ -94,9 +94,17 @@ SELECT
         last_day := batch.last_day, differences := ways.differences, ways := ways.ways, candidates := ways.candidates
     )) AS facts,
     'ledger_entries' AS layer, cited.sources,
-    json_object(
-        'journals', placed.journals, 'first_journal', coalesce(left_out.journal_id, placed.journal_id),
-        'posted_on', CAST(placed.posted_on AS VARCHAR), 'issued_on', CAST(placed.issued_on AS VARCHAR)
+    json_merge_patch(
+        json_object(
+            'journals', placed.journals, 'first_journal', coalesce(left_out.journal_id, placed.journal_id),
+            'posted_on', CAST(placed.posted_on AS VARCHAR), 'issued_on', CAST(placed.issued_on AS VARCHAR)
+        ),
+        json_object(
+            'posting_over', batch.invoices, 'of', CAST(batch.first_day AS VARCHAR),
+            'until', CAST(batch.last_day AS VARCHAR), 'invoices_sum', CAST(batch.total AS VARCHAR),
+            'posting_books', CAST(batch.total + batch.off_ar AS VARCHAR), 'off_by', CAST(batch.off_ar AS VARCHAR),
+            'explanations', ways.ways
+        )
     ) AS evidence
 FROM booked_placed AS placed
 CROSS JOIN run_params AS params

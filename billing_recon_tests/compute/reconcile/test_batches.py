@@ -5,6 +5,7 @@ Each fault has a currency of its own, since a posting is over invoices of its cu
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import date, timedelta
 from decimal import Decimal
@@ -204,6 +205,9 @@ def test_the_break_names_the_posting_and_what_it_is_over(outcome: Outcome) -> No
         "EUR-01-3 for EUR 91.69, issued on 2026-03-01, is left out of journal J-EUR, which books 10 invoices of "
         "2026-03-01 (EUR 1,331.98) at once."
     )
+    shown = json.loads(left_out["evidence"])
+    assert (shown["first_journal"], shown["posting_over"], Decimal(shown["off_by"])) == ("J-EUR", 10, Decimal("-91.69"))
+    assert Decimal(shown["invoices_sum"]) + Decimal(shown["off_by"]) == Decimal(shown["posting_books"])
     (doubtful,) = (one for one in outcome.breaks(PAIR) if one["currency"] == "CAD")
     assert doubtful["explanation"].endswith(
         "3 explanations fit it to the cent, so none is chosen: CAD-01-0 left out; CAD-01-2 left out; CAD-01-3 left out."
