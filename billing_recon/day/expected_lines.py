@@ -122,7 +122,7 @@ def _register_events(con: duckdb.DuckDBPyConnection, home: Home, day: date, reac
     needed = f"{arrived} AND meter IN ({listed})"
     if cut_from is not None:
         needed += (
-            f" UNION ALL SELECT {names} FROM ({arrived}) AS event SEMI JOIN cut_days USING (subscription_id) "
+            f" UNION ALL SELECT {names} FROM ({arrived}) AS event SEMI JOIN cut_days ON cut_days.events_of = event.subscription_id "
             f"WHERE meter NOT IN ({listed}) AND event_time >= TIMESTAMPTZ '{cut_from:%Y-%m-%d} 00:00+00' "
             f"AND event_time < TIMESTAMPTZ '{cut_to:%Y-%m-%d} 00:00+00'"
         )

@@ -66,6 +66,8 @@ def _unbilled(facts: Facts) -> str:
         reason = f", and its rows are in quarantine ({facts['file']} row {facts['place']})"
     elif facts.has("only_late"):
         reason = ", all of it for usage that arrived after its own period"
+    elif facts.has("only_corrects"):
+        reason = ", all of it to correct earlier bills by what was learnt of the contract since"
     elif facts.has("only_change"):
         reason = f", for a change of the contract on {facts['period_start']}"
     else:

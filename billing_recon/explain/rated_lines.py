@@ -50,7 +50,9 @@ def _working_words(line: Line, charge: Charge | None) -> str:
         case "adjustment" if "tax" in steps:
             return f"tax on {_money(line, steps['tax']['base'])}"
         case "adjustment":
-            return _late_usage(line, steps["adjusts"])
+            return (
+                _correction(line, steps["corrects"]) if steps.get("corrects") else _late_usage(line, steps["adjusts"])
+            )
         case _:
             return _charged(line, steps, period, charge)
 
@@ -143,6 +145,16 @@ def _late_usage(line: Line, adjusts: Working) -> str:
     return (
         f"{units(line['quantity'])} {noun} of {span} arrived late: {with_it} {noun} cost {after}, less {before} for the "
         f"{without} without them"
+    )
+
+
+def _correction(line: Line, corrects: Working) -> str:
+    """What a period costs by the contract as it is known now, less what it was billed by what was known then."""
+    before, after = _money(line, corrects["gross_before"]), _money(line, corrects["gross_after"])
+    noun = (line["meter"] or corrects["charge"]).replace("_", " ")
+    return (
+        f"{noun} of {corrects['from']} to {corrects['to']} by the contract known since {corrects['known_on']}: {after}, less "
+        f"{before} billed before"
     )
 
 

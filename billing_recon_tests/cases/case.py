@@ -80,8 +80,10 @@ class Case:
                         found[table, date.fromisoformat(landed[:10])].append(self._own(row))
         return found
 
-    def contracts(self) -> list[Row]:
-        return [self._own(_contract(one)) for one in self.terms["subscriptions"]]
+    def contracts(self, day: date) -> list[Row]:
+        """The rows known by a day; one without `known_on` always was."""
+        known = (one for one in self.terms["subscriptions"] if one.get("known_on", day) <= day)
+        return [self._own(_contract(one)) for one in known]
 
     def plans(self) -> list[dict[str, Any]]:
         return [plan | {"plan_id": self.prefix + plan["plan_id"]} for plan in self.terms["plans"]]
@@ -119,7 +121,7 @@ def run(home: Path, cases: Iterable[Case]) -> list[dict[str, Any]]:
             files[place] += brought
     days = sorted({*(day for _, day in files), *judged})
     for day in days:
-        files["subscriptions", day] = [row for case in known for row in case.contracts()]
+        files["subscriptions", day] = [row for case in known for row in case.contracts(day)]
     _write(home, known, files, days[-1])
     opened = Home.open(home)
     for day in days:

@@ -32,15 +32,20 @@ _LEVEL_PRICES = tuple(
 )
 _BY_EVENT = ("line_id", "tier_units", "events", "cell", "in_bucket", "own_price")
 
-INTERVALS: tuple[Relation, ...] = load(__package__, "contract_intervals", "cut_days")
+INTERVALS: tuple[Relation, ...] = load(
+    __package__, "contract_corrections", "contract_versions", "known_subscriptions", "contract_intervals", "cut_days"
+)
 """The first steps: they say of which subscriptions and days single events are needed."""
 
 RELATIONS: tuple[Relation, ...] = (
     *INTERVALS,
     *load(
         __package__,
+        "version_usage",
+        "usage_changes",
+        "version_bills",
+        "correction_probes",
         "late_arrivals",
-        "ahead_known",
         "ahead_probes",
         "contract_periods",
         "run_pieces",
@@ -74,7 +79,17 @@ RELATIONS: tuple[Relation, ...] = (
     *load(__package__, "item_prices"),
     *bound("rated_items", "item_prices", "charge_bounds"),
     *load(
-        __package__, "tier_discounts", "charge_lines", "minimum_lines", "late_changes", "late_lines", "unbilled_usage"
+        __package__,
+        "tier_discounts",
+        "period_charges",
+        "charge_lines",
+        "period_minimums",
+        "minimum_lines",
+        "late_changes",
+        "late_lines",
+        "unbilled_usage",
+        "correction_bills",
+        "correction_lines",
     ),
     *load(__package__, "entitlement_signals", "ahead_firsts", "contract_adjustments", "coupon_lines", "taxed_lines"),
     *load(__package__, "credit_lines", "tax_lines", "expected_lines"),

@@ -16,4 +16,4 @@ SELECT
     run.decimals, run.tax_rate, run.discount_rate
 FROM ahead_runs AS run
 JOIN begun ON begun.subscription_id = run.subscription_id AND begun.begins = run.run_start
-WHERE run.rateable AND NOT run.by_seat AND NOT run.given_back AND run.group_end = run.run_start
+WHERE run.rateable AND run.is_of_version AND NOT run.by_seat AND NOT run.given_back AND run.group_end = run.run_start

@@ -2,7 +2,13 @@
 -- inputs: ahead_runs, term_charges, run_params
 -- rows from: ahead_runs
 SELECT
-    run.subscription_id, run.group_start AS period_start, run.group_end AS period_end, run.due_on, true AS wanted,
+    run.subscription_id,
+    run.group_start AS period_start,
+    run.group_end AS period_end,
+    run.due_on,
+    run.is_of_version AS wanted,
+    run.corrected,
+    run.known_by,
     false AS is_open,
     1000000 + run.run_no + run.run_no + CASE WHEN run.given_back THEN 0 ELSE 1 END AS run_no, run.plan_id,
     run.plan_version,
@@ -33,4 +39,5 @@ JOIN
         AND (charge.model <> 'flat') = run.by_seat
         AND charge.kind = 'subscription'
         AND charge.due = 'in_advance'
-WHERE run.rateable AND (run.ahead_asked OR (run.moment <= params.day AND run.due_on >= params.first_day))
+WHERE run.rateable
+    AND (run.corrected OR run.ahead_asked OR (run.moment <= params.day AND run.due_on >= params.first_day))

@@ -2,7 +2,7 @@
 -- ahead or in arrears, or was billed: all that was billed ahead for one is computed together. Where changes wait for
 -- the next period, a piece that changes nothing is left out and the one before lasts until the next that does, or to
 -- the end. Without an end (9999-12-31) there is nothing to share: a one-off charge, billed on its first day.
--- inputs: run_pieces, ahead_known, ahead_level_items, ahead_level_prices, term_profile, run_params
+-- inputs: run_pieces, ahead_level_items, ahead_level_prices, term_profile, run_params
 -- rows from: run_pieces WHERE ahead
 WITH due_from AS (
     SELECT
@@ -21,19 +21,12 @@ live AS (
     FROM run_pieces AS piece
     CROSS JOIN due_from
     WHERE piece.ahead AND (
-            piece.wanted OR piece.ahead_asked OR piece.from_day BETWEEN due_from.begins AND due_from.ends
+            piece.wanted
+            OR piece.ahead_asked
+            OR piece.corrected
+            OR piece.from_day BETWEEN due_from.begins AND due_from.ends
             OR piece.to_day BETWEEN due_from.begins AND due_from.ends
         )
-    UNION
-    SELECT piece.subscription_id, piece.period_start, piece.period_end
-    FROM run_pieces AS piece
-    CROSS JOIN due_from
-    JOIN
-        ahead_known
-            AS known
-        ON known.subscription_id = piece.subscription_id AND known.changed_on >= piece.from_day
-            AND known.changed_on <= piece.to_day AND known.known_on BETWEEN due_from.begins AND due_from.ends
-    WHERE piece.ahead AND known.changed_on < known.known_on
 ),
 placed AS (
     SELECT
@@ -88,7 +81,7 @@ broken AS (
     WINDOW period AS (PARTITION BY subscription_id, period_start, period_end ORDER BY from_day, starts_at)
 )
 SELECT
-    subscription_id, CASE WHEN is_endless THEN from_day ELSE period_start END AS period_start,
+    subscription_id, corrected, CASE WHEN is_endless THEN from_day ELSE period_start END AS period_start,
     CASE WHEN is_endless THEN from_day + 1 ELSE period_end END AS period_end, ahead_asked, customer_id, plan_id,
     plan_version,
     quantity, currency, tax_region, segment, contract, timezone, starts_at, ends_at, own_run, from_day,

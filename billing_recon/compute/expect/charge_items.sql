@@ -5,7 +5,7 @@
 -- `ask`; charge_minimum and charge_maximum are those of the whole period, of which the run has run_part / run_whole.
 -- Charges billed in advance are in `ahead_items`; `own_start`, `own_end` and `own_run` are the period and run that an
 -- item belongs to, whichever invoice it is on.
--- inputs: contract_runs, run_allowances, ahead_items, term_charges, usage_rollup, event_units, run_params
+-- inputs: contract_runs, run_allowances, ahead_items, term_charges, usage_changes, event_units, run_params
 WITH charged AS (
     SELECT
         run.*, charge.charge_id, charge.position, charge.kind, charge.model, charge.meter, charge.discountable,
@@ -31,7 +31,7 @@ WITH charged AS (
         ON allowance.subscription_id = run.subscription_id
             AND allowance.period_start = run.period_start AND allowance.period_end = run.period_end
             AND allowance.run_no = run.run_no AND allowance.meter = charge.meter AND charge.kind = 'usage'
-    WHERE run.rateable AND (run.wanted OR (run.is_open AND charge.kind = 'usage'))
+    WHERE run.rateable AND (run.wanted OR run.corrected OR (run.is_open AND charge.kind = 'usage'))
         AND NOT (charge.kind = 'subscription' AND (charge.due = 'in_advance' OR (run.part = 0 AND run.run_no < 0)))
 ),
 used AS (
@@ -43,13 +43,13 @@ used AS (
         sum(change.superseded_quantity) AS superseded_quantity
     FROM charged AS item
     JOIN
-        usage_rollup
+        usage_changes
             AS change
         ON change.subscription_id = item.subscription_id AND change.meter = item.meter
             AND change.usage_day >= item.run_start AND change.usage_day < item.run_end AND change.day <= item.cutoff
             AND NOT is_cut(item.cut_days, change.usage_day, change.usage_day)
             AND (change.day <= item.day OR (
-                item.wanted AND change.usage_day <= item.day
+                (item.wanted OR item.corrected) AND change.usage_day <= item.day
                 AND change.day <= CAST(item.day + item.late_window_days AS DATE)
             ))
     WHERE item.kind = 'usage'
@@ -109,10 +109,10 @@ SELECT
         ELSE 0
     END AS quantity) AS included,
     item.period_start AS own_start, item.period_end AS own_end, item.run_no AS own_run, false AS given_back,
-    item.cut_days
+    item.cut_days, item.corrected, item.known_by, false AS is_ahead
 FROM charged AS item
 LEFT JOIN metered ON metered.item_id = item.item_id
-WHERE item.wanted OR metered.quantity <> 0
+WHERE item.wanted OR item.corrected OR metered.quantity <> 0
 UNION ALL
 SELECT
     subscription_id, period_start, period_end, due_on, wanted, is_open, run_no, plan_id, plan_version, currency,
@@ -126,5 +126,5 @@ SELECT
     CAST(NULL AS VARCHAR) AS ask,
     charge_minimum, charge_maximum, part AS run_part, whole AS run_whole, CAST(0 AS quantity) AS included, own_start,
     own_end,
-    own_run, given_back, CAST(NULL AS DATE[]) AS cut_days
+    own_run, given_back, CAST(NULL AS DATE[]) AS cut_days, corrected, known_by, true AS is_ahead
 FROM ahead_items

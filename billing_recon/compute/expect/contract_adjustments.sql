@@ -60,7 +60,7 @@ spent AS (
     JOIN
         invoice_lines
             AS line
-        ON line.subscription_id = adjustment.subscription_id AND line.kind = 'credit'
+        ON line.subscription_id = split_part(adjustment.subscription_id, chr(31), 1) AND line.kind = 'credit'
             AND line.meter = adjustment.id AND line.period_start < adjustment.period_start
             AND coalesce(line.status, 'issued') <> 'void'
     WHERE adjustment.kind = 'credit' AND adjustment.expires_on IS NOT NULL

@@ -4,9 +4,9 @@
 -- day that no other active interval holds or ends on has that day; others have no day (`end_day` = `start_day`) and
 -- only usage. `starts_at` and `ends_at` are its instants as landed. `cut_days`: the subscription's days within which
 -- terms change. 9999-12-31 stands for an open end.
--- inputs: subscriptions, term_profile
+-- inputs: known_subscriptions, term_profile
 WITH newest AS (
-    SELECT subscription_id, valid_from, max(day) AS day FROM subscriptions GROUP BY subscription_id, valid_from
+    SELECT subscription_id, valid_from, max(day) AS day FROM known_subscriptions GROUP BY subscription_id, valid_from
 ),
 ranked AS (
     SELECT
@@ -14,7 +14,7 @@ ranked AS (
             PARTITION BY subscription.subscription_id, subscription.valid_from
             ORDER BY subscription.source_file DESC, subscription.source_row DESC
         ) AS place
-    FROM subscriptions AS subscription
+    FROM known_subscriptions AS subscription
     JOIN newest ON newest.subscription_id = subscription.subscription_id AND newest.valid_from = subscription.valid_from
         AND newest.day = subscription.day
 ),

@@ -6,5 +6,5 @@ SELECT
     currency,
     tax_region, run_start, run_end, part, whole, seats, customer_id, segment, contract, discount_rate, minimum,
     decimals,
-    tax_rate, unknown, reason, rateable, usage_from, usage_to, zone, cut_days
+    tax_rate, unknown, reason, rateable, corrected, known_by, usage_from, usage_to, zone, cut_days
 FROM judged_runs WHERE NOT is_ahead

@@ -2,10 +2,11 @@
 -- the invoice. Used in their order, of their own charges where they name some (`bound`), and all together of the
 -- invoice (`pool`). What is above a cap is known before the discount (then less its share of that) or after it, as the
 -- profile says.
--- inputs: contract_adjustments, charge_lines, minimum_lines, late_lines, run_params, term_profile
+-- inputs: contract_adjustments, charge_lines, minimum_lines, late_lines, correction_lines, run_params, term_profile
 -- rows from: contract_adjustments WHERE kind = 'discount'
 WITH lines AS (
     SELECT * FROM charge_lines UNION ALL BY NAME SELECT * FROM minimum_lines UNION ALL BY NAME SELECT * FROM late_lines
+    UNION ALL BY NAME SELECT * FROM correction_lines
 ),
 sums AS (
     SELECT

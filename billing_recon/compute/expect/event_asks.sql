@@ -17,13 +17,13 @@ sides AS (
         run.*, 'period' AS side, CAST(NULL AS DATE) AS adjusted_start,
         CAST(least(
             greatest(CAST(run.period_end + params.late_window_days AS DATE), params.first_day),
-            CASE WHEN run.wanted THEN CAST(params.day + params.late_window_days AS DATE)
+            CASE WHEN run.wanted OR run.corrected THEN CAST(params.day + params.late_window_days AS DATE)
                 ELSE params.day
             END
         ) AS DATE) AS known_by
     FROM contract_runs AS run
     CROSS JOIN run_params AS params
-    WHERE run.rateable AND NOT run.by_seat AND (run.wanted OR run.is_open)
+    WHERE run.rateable AND NOT run.by_seat AND (run.wanted OR run.corrected OR run.is_open)
     UNION ALL
     SELECT
         run.*, compared.side, late.adjusted_start,

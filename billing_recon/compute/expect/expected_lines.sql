@@ -18,16 +18,27 @@ lines AS (
     FROM stated
 )
 SELECT
-    subscription_id || '|' || kind || '|' || coalesce(meter, '') || '|' || CAST(line_start AS VARCHAR) || '|'
-    || CAST(line_end AS VARCHAR) || '|' || plan_id || CASE
+    split_part(subscription_id, chr(31), 1) || '|' || kind || '|' || coalesce(meter, '') || '|'
+    || CAST(line_start AS VARCHAR) || '|' || CAST(line_end AS VARCHAR) || '|' || plan_id || CASE
+        WHEN known_on IS NOT NULL
+            THEN '|' || plan_version || '|' || coalesce(charge_id, 'minimum') || '|' || tax_region || '|learnt '
+                || CAST(known_on AS VARCHAR)
         WHEN kind = 'adjustment' AND position < 2000000
             THEN '|' || json_extract_string(working, '$.adjusts.charge')
                 || '|'
                 || json_extract_string(working, '$.adjusts.from')
-        WHEN kind = 'proration' AND position > 500000 THEN '|given back'
+        WHEN run_no < 0 THEN '|' || plan_version || '|' || tax_region
         ELSE ''
-    END AS expected_line_id,
-    subscription_id, customer_id, plan_id, plan_version, charge_id, kind, meter, line_start AS period_start,
+    END || CASE WHEN kind IN ('subscription', 'proration') AND position > 500000 THEN '|given back' ELSE '' END
+        AS expected_line_id,
+    split_part(subscription_id, chr(31), 1) AS subscription_id,
+    customer_id,
+    plan_id,
+    plan_version,
+    charge_id,
+    kind,
+    meter,
+    line_start AS period_start,
     line_end AS period_end,
     due_on, currency, CAST(decimals AS BIGINT) AS decimals, segment, tax_region, quantity,
     CAST(unit_price AS price) AS unit_price,

@@ -12,7 +12,7 @@
 WITH gathered AS (
     SELECT
         piece.subscription_id, piece.period_start, piece.period_end, piece.due_on, piece.wanted, piece.is_open,
-        piece.late,
+        piece.late, piece.corrected, piece.known_by,
         charged.by_seat, max(piece.run_no) AS run_no, piece.plan_id, piece.plan_version, piece.currency,
         piece.tax_region,
         min(piece.from_day) AS run_start, max(piece.to_day) AS run_end, max(piece.quantity) AS seats,
@@ -25,23 +25,32 @@ WITH gathered AS (
         piece.starts_at) AS agreed
     FROM run_pieces AS piece
     CROSS JOIN (SELECT unnest([false, true]) AS by_seat) AS charged
-    WHERE NOT charged.by_seat OR ((piece.wanted OR piece.late) AND piece.has_days)
+    WHERE NOT charged.by_seat OR ((piece.wanted OR piece.late OR piece.corrected) AND piece.has_days)
     GROUP BY
         piece.subscription_id, piece.period_start, piece.period_end, piece.due_on, piece.wanted, piece.is_open,
-        piece.late,
+        piece.late, piece.corrected, piece.known_by,
         charged.by_seat, piece.plan_id, piece.plan_version, piece.currency, piece.tax_region,
         CASE WHEN charged.by_seat THEN piece.seat_no ELSE piece.run_no END
 ),
 runs AS (
     SELECT
-        *, false AS is_ahead, period_end AS taxed_on, wanted OR late AS needs_tax, false AS ahead_asked,
+        *, false AS is_ahead, period_end AS taxed_on, wanted OR late OR corrected AS needs_tax, false AS ahead_asked,
         false AS given_back, CAST(NULL AS DATE) AS moment, run_no AS own_run
     FROM gathered
     UNION ALL BY NAME
     SELECT
         subscription_id, period_start, period_end, CAST(moment + issue_after_days AS DATE) AS due_on,
         false AS wanted,
-        false AS is_open, false AS late, by_seat, run_no, plan_id, plan_version, currency, tax_region, run_start,
+        false AS is_open,
+        false AS late,
+        corrected,
+        by_seat,
+        run_no,
+        plan_id,
+        plan_version,
+        currency,
+        tax_region,
+        run_start,
         period_end AS run_end, seats, starts_at, agreed, true AS is_ahead, taxed_on, true AS needs_tax, ahead_asked,
         given_back,
         moment, own_run
@@ -128,9 +137,11 @@ judged AS (
                 THEN 'rollover_by_event'
             WHEN run.is_shared AND params.proration = 'by_day' AND profile.fixed_days IS NOT NULL
                 AND run.period_end - run.period_start NOT BETWEEN 28 AND 31 THEN 'no_fixed_days'
-            WHEN (run.wanted OR run.late) AND metered.meters AND run.period_start < params.history_from
+            WHEN (run.wanted OR run.late OR (run.corrected AND NOT run.is_ahead)) AND metered.meters
+                AND run.period_start < params.history_from
                 THEN 'usage_before_history'
-            WHEN run.wanted AND metered.meters AND run.period_start <= params.day - params.lookback_days
+            WHEN (run.wanted OR (run.corrected AND NOT run.is_ahead)) AND metered.meters
+                AND run.period_start <= params.day - params.lookback_days
                 THEN 'usage_out_of_reach'
             WHEN run.wanted AND terms.rolls AND params.day - run.period_start + (run.period_end - run.period_start) + 3
                 >= params.lookback_days THEN 'usage_out_of_reach'
@@ -174,6 +185,6 @@ SELECT
     seats,
     customer_id,
     segment, contract, discount_rate, minimum, decimals, tax_rate, unknown, reason, ahead_asked, given_back, moment,
-    own_run, usage_from, usage_to, first_zone AS zone, cut_days,
+    own_run, corrected, known_by, usage_from, usage_to, first_zone AS zone, cut_days,
     NOT bool_or(reason IS NOT NULL) OVER (PARTITION BY is_ahead, subscription_id, period_start, period_end) AS rateable
 FROM named

@@ -1,15 +1,17 @@
 -- Each event on its subscription's own clock. `is_late`: it was received or arrived after its own day, as in the roll-
 -- up; of the opening load only if it was received so. On a day within which terms change (`is_cut`) it belongs to the
 -- run that holds its instant, if any does.
--- inputs: single_events, event_zones, cut_days, run_pieces, run_params
+-- inputs: single_events, event_zones, cut_days, run_pieces, contract_versions, run_params
 -- rows from: single_events
 WITH zoned AS (
     SELECT
-        event.*, params.company_timezone, params.first_day,
+        event.* EXCLUDE (subscription_id), coalesce(version.version_id, event.subscription_id) AS subscription_id,
+        params.company_timezone, params.first_day,
         timezone(coalesce(zone.timezone, params.company_timezone), event.event_time) AS local_time,
         CAST(timezone(params.company_timezone, event.event_time) AS DATE) AS company_day
     FROM single_events AS event
     CROSS JOIN run_params AS params
+    LEFT JOIN contract_versions AS version ON version.subscription_id = event.subscription_id
     LEFT JOIN event_zones AS zone ON zone.subscription_id = event.subscription_id AND event.observed_on >= zone.since
         AND event.observed_on < zone.until
 )

@@ -1,7 +1,7 @@
 -- Units included per run and meter (docs/rating.md, rule 24): the allowance, or of a run shorter than its period its
 -- share; and in the run that begins the period, what the one before left of its own allowance, of usage observed by
 -- that period's cutoff.
--- inputs: contract_runs, contract_intervals, term_charges, usage_rollup, run_params
+-- inputs: contract_runs, contract_intervals, term_charges, usage_changes, run_params
 -- rows from: contract_runs WHERE contract LIKE '%"allowances"%'
 WITH runs AS (
     SELECT
@@ -55,7 +55,7 @@ left_over AS (
     FROM before
     CROSS JOIN run_params AS params
     LEFT JOIN
-        usage_rollup
+        usage_changes
             AS change
         ON change.subscription_id = before.subscription_id AND change.meter = before.meter
             AND change.usage_day >= before.previous.starts AND change.usage_day < before.previous.ends

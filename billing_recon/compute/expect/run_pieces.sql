@@ -92,7 +92,8 @@ placed AS (
             AND touching.period_start = piece.period_start AND touching.period_end = piece.period_end
 )
 SELECT
-    subscription_id, period_start, period_end, due_on, wanted, is_open, late, ahead, ahead_asked, customer_id, plan_id,
+    subscription_id, period_start, period_end, due_on, wanted, is_open, late, ahead, ahead_asked, corrected, known_by,
+    customer_id, plan_id,
     plan_version, quantity, currency, tax_region, segment, contract, timezone, starts_at, ends_at, cut_days, from_day,
     to_day, from_at, to_at, has_days, run_no, seat_no
 FROM placed

@@ -17,7 +17,7 @@ picked AS (
     UNION ALL
     SELECT event.*
     FROM usage_events AS event
-    SEMI JOIN cut_days AS cut ON cut.subscription_id = event.subscription_id
+    SEMI JOIN cut_days AS cut ON cut.events_of = event.subscription_id
         AND timezone('UTC', event.event_time) >= cut.cut_day - 1
         AND timezone('UTC', event.event_time) < cut.cut_day + 2
 ),

@@ -1,9 +1,9 @@
 -- Every line but credits, with its tax settled on its own taxable amount, or taken out of its price. What a kind of
 -- line does not state is 0, and its quantity 1.
--- inputs: charge_lines, minimum_lines, late_lines, coupon_lines, run_params, term_profile
+-- inputs: charge_lines, minimum_lines, late_lines, correction_lines, coupon_lines, run_params, term_profile
 WITH lines AS (
     SELECT * FROM charge_lines UNION ALL BY NAME SELECT * FROM minimum_lines UNION ALL BY NAME SELECT * FROM late_lines
-    UNION ALL BY NAME SELECT * FROM coupon_lines
+    UNION ALL BY NAME SELECT * FROM correction_lines UNION ALL BY NAME SELECT * FROM coupon_lines
 ),
 rated AS (
     SELECT
@@ -22,7 +22,7 @@ settled AS (
     SELECT *, settle(tax_raw, decimals, rounding) AS tax FROM taxed
 )
 SELECT
-    subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
+    subscription_id, known_on, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
     customer_id, segment,
     decimals, tax_rate, region_rate, charge_id, position, kind, meter, line_start, line_end,
     coalesce(quantity, CAST(1 AS quantity)) AS quantity, unit_price, coalesce(gross_raw, CAST(0 AS raw)) AS gross_raw,

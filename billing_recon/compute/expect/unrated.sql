@@ -6,8 +6,13 @@ WITH withheld AS (
     WHERE reason IS NOT NULL
 )
 SELECT
-    subscription_id, plan_id, plan_version, currency, reason, min(tax_region) AS tax_region,
+    split_part(subscription_id, chr(31), 1) AS subscription_id,
+    plan_id,
+    plan_version,
+    currency,
+    reason,
+    min(tax_region) AS tax_region,
     min(period_start) AS period_start,
     min(period_end) AS period_end, min(unknown) AS unknown
 FROM withheld
-GROUP BY subscription_id, plan_id, plan_version, currency, reason
+GROUP BY split_part(subscription_id, chr(31), 1), plan_id, plan_version, currency, reason

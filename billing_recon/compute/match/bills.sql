@@ -1,7 +1,9 @@
 -- One row per invoice, subscription and variant: its days (of adjustments only if it has nothing else), the earlier
 -- invoice that most of its lines repeat (`repeats`), and the due day of the expected period that it fitting by more
 -- than half (`due_on`). Charges in advance are compared with expected charges in advance, all others with all others:
--- an invoice may bill the base fee of one period and the usage of another. `closes`: the day from which it could be
+-- an invoice may bill the base fee of one period and the usage of another. Where a period was corrected, the bill and
+-- its correction name the same days: a bill answers what has adjustments only if it has, then what it has the days of,
+-- no more and no less, and what gives back if it does. `closes`: the day from which it could be
 -- billed. A credit note answers a period only if something is to be given back.
 -- inputs: issued_lines, expected_lines, issued_ahead, expected_ahead
 WITH again AS (
@@ -31,7 +33,7 @@ lines AS (
     SELECT
         line.variant, line.sub, line.invoice_id, line.kind, line.period_start,
         greatest(line.period_end, line.period_start + 1) AS period_end, line.observed_on, line.fresh, line.invoice_kind,
-        line.cohort, ahead.line_key IS NOT NULL AS ahead
+        line.cohort, line.back, ahead.line_key IS NOT NULL AS ahead
     FROM issued_lines AS line
     LEFT JOIN issued_ahead AS ahead ON ahead.line_key = line.line_key
 ),
@@ -49,18 +51,19 @@ invoices AS (
 ),
 billed AS (
     SELECT
-        line.variant, line.sub, line.invoice_id, line.ahead, invoice.invoice_kind, min(line.period_start) AS first_day,
-        max(line.period_end) AS last_day
+        line.variant, line.sub, line.invoice_id, line.ahead, invoice.invoice_kind, invoice.only_adjusts,
+        min(line.period_start) AS first_day, max(line.period_end) AS last_day, bool_or(line.back) AS gives_back
     FROM lines AS line
     JOIN invoices AS invoice USING (variant, sub, invoice_id)
     WHERE line.kind <> 'adjustment' OR invoice.only_adjusts
-    GROUP BY line.variant, line.sub, line.invoice_id, line.ahead, invoice.invoice_kind
+    GROUP BY line.variant, line.sub, line.invoice_id, line.ahead, invoice.invoice_kind, invoice.only_adjusts
 ),
 periods AS (
     SELECT
         expected.subscription_id AS sub, expected.due_on, ahead.expected_line_id IS NOT NULL AS ahead,
         min(expected.period_start) AS first_day, max(expected.period_end) AS last_day,
-        bool_or(ahead.expected_line_id IS NOT NULL AND expected.gross < 0) AS gives_back
+        bool_or(ahead.expected_line_id IS NOT NULL AND expected.gross < 0) AS gives_back,
+        bool_and(expected.kind = 'adjustment') AS only_adjusts
     FROM expected_lines AS expected
     LEFT JOIN expected_ahead AS ahead ON ahead.expected_line_id = expected.expected_line_id
     GROUP BY expected.subscription_id, expected.due_on, ahead.expected_line_id IS NOT NULL
@@ -69,7 +72,9 @@ shared_days AS (
     SELECT
         billed.variant, billed.sub, billed.invoice_id, billed.ahead, period.due_on,
         least(billed.last_day, period.last_day) - greatest(billed.first_day, period.first_day) AS days,
-        least(billed.last_day - billed.first_day, period.last_day - period.first_day) AS shorter
+        least(billed.last_day - billed.first_day, period.last_day - period.first_day) AS shorter,
+        greatest(billed.last_day, period.last_day) - least(billed.first_day, period.first_day) AS together,
+        billed.only_adjusts = period.only_adjusts AS adjusts_alike, billed.gives_back = period.gives_back AS back_alike
     FROM billed
     JOIN periods AS period
         ON period.sub = billed.sub AND period.ahead = billed.ahead
@@ -79,7 +84,8 @@ shared_days AS (
 fitting AS (
     SELECT
         variant, sub, invoice_id, due_on, sum(days) AS days,
-        coalesce(sum(days) FILTER (WHERE ahead), 0) AS ahead_days
+        coalesce(sum(days) FILTER (WHERE ahead), 0) AS ahead_days, sum(days - together) AS apart,
+        bool_or(adjusts_alike) AS adjusts_alike, bool_or(back_alike) AS back_alike
     FROM shared_days
     WHERE days + days > shorter
     GROUP BY variant, sub, invoice_id, due_on
@@ -87,7 +93,10 @@ fitting AS (
 answered AS (
     SELECT
         variant, sub, invoice_id,
-        arg_max(due_on, struct_pack(days := days, ahead_days := ahead_days, due_on := due_on)) AS due_on
+        arg_max(due_on, struct_pack(
+            adjusts := adjusts_alike, days := days, ahead_days := ahead_days, apart := apart, back := back_alike,
+            due_on := due_on
+        )) AS due_on
     FROM fitting
     GROUP BY variant, sub, invoice_id
 )

@@ -216,11 +216,13 @@ SELECT
     END AS code,
     'invoice_lines' AS layer, customer_id, sub AS subscription_id, currency, 'all' AS cohort, 'control' AS variant,
     total AS expected, -total AS delta,
-    CAST(first_day AS VARCHAR) || '|' || CAST(last_day AS VARCHAR) || '|' || currency AS identity, false AS compared,
+    CAST(first_day AS VARCHAR) || '|' || CAST(last_day AS VARCHAR) || '|' || currency
+    || CASE WHEN only_corrects THEN '|' || CAST(due_on AS VARCHAR) ELSE '' END AS identity, false AS compared,
     'unbilled_period' AS sentence,
     to_json(struct_pack(
         subscription_id := sub, period_start := first_day, period_end := last_day, due_on := due_on, lines := lines,
-        expected := total, only_late := only_late, only_change := only_change, file := quarantined_file,
+        expected := total, only_late := only_late, only_change := only_change AND NOT only_corrects,
+        only_corrects := only_corrects, file := quarantined_file,
         place := quarantined_row
     )) AS facts,
     CASE WHEN quarantined_file IS NOT NULL THEN [

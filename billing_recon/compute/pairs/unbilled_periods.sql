@@ -1,13 +1,21 @@
 -- Expected periods that no invoice bills, per currency: pending until the grace days have passed, `missing` on the day
--- that they have. Quarantined rows of the same subscription and period explain them. `only_change`: all of it is what
--- a change within a period gives back and charges; `only_late`: all of it is for usage that arrived late.
+-- that they have. Quarantined rows of the same subscription and period explain them. `only_change`: all of it is what a
+-- change within a period gives back and charges; `only_late`: all of it is for usage that arrived late;
+-- `only_corrects`: all of it corrects earlier bills by what was learnt of the contract since.
 -- inputs: expected_lines, expected_ahead, billed_periods, set_aside, run_params
 WITH due AS (
     SELECT
         expected.subscription_id AS sub, expected.due_on, expected.currency, min(expected.period_start) AS first_day,
         max(expected.period_end) AS last_day, min(expected.customer_id) AS customer_id, count(*) AS lines,
         CAST(sum(expected.total) AS amount) AS total,
-        bool_and(expected.total = 0 OR (expected.kind = 'adjustment' AND expected.meter <> 'tax')) AS only_late,
+        bool_and(
+            expected.total = 0 OR (
+                expected.kind = 'adjustment' AND expected.meter <> 'tax'
+                AND NOT contains(expected.expected_line_id, '|learnt ')
+            )
+        ) AS only_late,
+        bool_and(contains(expected.expected_line_id, '|learnt ') OR coalesce(expected.meter = 'tax', false))
+            AS only_corrects,
         bool_and(expected.kind = 'proration' AND ahead.expected_line_id IS NOT NULL)
         AND bool_or(expected.gross < 0) AS only_change
     FROM expected_lines AS expected
@@ -28,7 +36,10 @@ quarantined AS (
 )
 SELECT
     due.sub, due.due_on, due.currency, due.first_day, due.last_day, due.customer_id, due.lines, due.total,
-    due.only_late, due.only_change, CAST(due.due_on + run.issue_grace_days AS DATE) = run.day AS missing,
+    due.only_late,
+    due.only_change,
+    due.only_corrects,
+    CAST(due.due_on + run.issue_grace_days AS DATE) = run.day AS missing,
     quarantined.source.file AS quarantined_file, quarantined.source.place AS quarantined_row
 FROM due
 CROSS JOIN run_params AS run

@@ -43,6 +43,9 @@ RATING_MACROS: tuple[str, ...] = (
     # Whether a change of the roll-up can change a price. Of a meter charged by events one can without a unit more or less.
     "CREATE MACRO may_reprice(quantity, events, superseded_events, by_event) AS "
     "quantity <> 0 OR ((events <> 0 OR superseded_events <> 0) AND by_event)",
+    # Whether a bill that knew what was known by a day is that of a version of a contract; of one without versions every bill is.
+    "CREATE MACRO in_version(known_from, known_until, known_by) AS "
+    "coalesce(known_from <= known_by AND known_by < known_until, true)",
     # Whether terms change within one of the days from one to another, both counted.
     "CREATE MACRO is_cut(cut_days, first_day, last_day) AS CASE WHEN cut_days IS NULL THEN false "
     "ELSE len(list_filter(cut_days, lambda one: one >= first_day AND one <= last_day)) > 0 END",

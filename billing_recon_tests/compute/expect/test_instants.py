@@ -97,7 +97,12 @@ def test_a_subscription_that_begins_and_ends_on_one_day_is_billed_for_that_day(
     base: str, on: str, profile: dict[str, Any], charged: list[tuple[str, str]], effect: str
 ) -> None:
     """From 10:00 to 15:00 on the 16th: one day of 31.00 for 31 days, five hours by the second; and its usage."""
-    known = company(sold(base=base), on, issue_grace_days=20, profile=Profile(**profile, changes_take_effect=effect))
+    known = company(
+        sold(base=base),
+        on,
+        issue_grace_days=20,
+        profile=Profile.model_validate(profile | {"changes_take_effect": effect}),
+    )
     known.subscribes(since="2026-03-16T10:00", until="2026-03-16T15:00")
     used(known, usage("300", "2026-03-16T11:00"))
     found = [(kind, gross) for _, kind, _, gross in billed(known)]
