@@ -54,10 +54,21 @@ def _list_minimum(facts: Facts) -> str:
 
 def _figure(facts: Facts) -> str:
     whole = ", the amount of the whole period," if facts["code"] == "PRORATION" and facts.has("is_whole") else ""
+    share = ""
+    if facts.get("share_days"):
+        unit = "days" if int(facts["share_of"]) < 1000 else "seconds"
+        share = f" for {int(facts['share_days']):,} of {int(facts['share_of']):,} {unit}"
     return (
-        f"{label(facts)} has a {facts['figure']} of {facts.money('billed')} ({what(facts)}){whole} where {terms(facts)} and "
-        f"the contract give {facts.money('expected')}: {total_off(facts)}"
+        f"{label(facts)} has a {facts['figure']} of {facts.money('billed')} ({what(facts)}{_at_price(facts)}){whole} where "
+        f"{terms(facts)} and the contract give {facts.money('expected')}{share}: {total_off(facts)}"
     )
+
+
+def _at_price(facts: Facts) -> str:
+    """How many units at which price, where the price of a unit makes the gross."""
+    if facts["figure"] != "gross" or facts.get("unit_price") is None or not facts.get("meter"):
+        return ""
+    return f", {facts.units('expected_quantity')} at {facts.money('unit_price')}"
 
 
 SENTENCES: Mapping[str, Sentence] = {

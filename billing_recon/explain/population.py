@@ -20,9 +20,16 @@ def _missing(facts: Facts) -> str:
 
 
 def _unexpected(facts: Facts) -> str:
-    billed_before = facts["code"] in ("USAGE_DUPLICATE", "INVOICE_DUPLICATE")
-    reason = "is billed already" if billed_before else "neither usage nor contract calls for"
-    return f"{label(facts)} charges {what(facts)} for {period(facts)}, which {reason}: {total_off(facts)}"
+    if facts.get("expired_on"):
+        reason = f"which expired on {facts['expired_on']}"
+    elif facts.get("begins_on"):
+        reason = f"which holds from {facts['begins_on']} only"
+    elif facts["code"] in ("USAGE_DUPLICATE", "INVOICE_DUPLICATE"):
+        reason = "which is billed already"
+    else:
+        reason = "which neither usage nor contract calls for"
+    verb = "gives" if facts["kind"] in ("discount", "credit") else "charges"
+    return f"{label(facts)} {verb} {what(facts)} for {period(facts)}, {reason}: {total_off(facts)}"
 
 
 def _line_period(facts: Facts) -> str:

@@ -1,7 +1,9 @@
 -- Findings with everything that a break carries, stated as facts, and their cohort and variant. `agrees_with_rating`:
 -- the layer differs from the bill by exactly what the bill differs from our own rating on the same day, so the billing
--- engine is the odd one out. `evidence` names at most 40 source rows; the invoice_id finds the rest.
--- inputs: findings, engine_lines, currencies, policy_owners, dispositions, layer_sources, run_params
+-- engine is the odd one out. `followed_by`: the layers that agree with a bill that differs from our own rating, as far
+-- as they are known. `evidence` names at most 40 source rows; the invoice_id finds the rest.
+-- inputs: findings, assessments, engine_lines, engine_invoices, invoice_money, currencies, policy_owners,
+-- dispositions, layer_sources, run_params
 -- rows from: findings
 WITH billed AS (
     SELECT
@@ -45,13 +47,37 @@ agreeing AS (
     JOIN rated ON rated.invoice_id = finding.invoice_id AND rated.currency = finding.currency
     WHERE finding.pair IN ('billed_rendered', 'billed_booked', 'billed_paid') AND finding.compared
     GROUP BY finding.pair, finding.invoice_id, finding.currency, rated.off HAVING sum(finding.delta) = -rated.off
+),
+doubted AS (
+    SELECT DISTINCT invoice_id, currency
+    FROM findings WHERE pair = 'expected_billed' AND variant = 'control' AND invoice_id IS NOT NULL
+),
+following AS (
+    SELECT invoice_id, currency, string_agg(layer, '|' ORDER BY layer) AS layers
+    FROM (
+        SELECT
+            left_key AS invoice_id, currency,
+            CASE WHEN pair = 'billed_rendered' THEN 'document' ELSE 'ledger' END AS layer
+        FROM assessments
+        WHERE pair IN ('billed_rendered', 'billed_booked') AND status = 'matched' AND right_key IS NOT NULL
+            AND left_amount <> 0
+        UNION ALL
+        SELECT money.invoice_id, money.currency, 'payment' AS layer
+        FROM invoice_money AS money
+        JOIN engine_invoices AS billed
+            ON billed.invoice_id = money.invoice_id AND billed.currency = money.currency AND billed.total = money.paid
+        WHERE money.paid > 0
+    ) AS layers
+    SEMI JOIN doubted USING (invoice_id, currency)
+    GROUP BY invoice_id, currency
 )
 SELECT
     finding.break_id, params.day, finding.pair, finding.level, finding.code,
     coalesce(disposed.disposition, 'OPEN') AS disposition, finding.invoice_id, finding.line_id, finding.customer_id,
     finding.subscription_id, finding.meter, finding.currency, finding.expected, finding.billed, finding.rendered,
     finding.booked, finding.paid, finding.delta, staged.stage_deltas, finding.sentence, finding.facts,
-    agreeing.invoice_id IS NOT NULL AS agrees_with_rating, coalesce(owner.owner, '') AS owner,
+    agreeing.invoice_id IS NOT NULL AS agrees_with_rating, following.layers AS followed_by,
+    coalesce(owner.owner, '') AS owner,
     coalesce(layer.source_system, finding.layer) AS source_system,
     CAST(json_merge_patch(
         coalesce(CAST(finding.evidence AS JSON), CAST('{}' AS JSON)),
@@ -74,3 +100,6 @@ LEFT JOIN layer_sources AS layer ON layer.table_name = finding.layer
 LEFT JOIN agreeing
     ON agreeing.pair = finding.pair AND agreeing.invoice_id = finding.invoice_id
         AND agreeing.currency = finding.currency
+LEFT JOIN following
+    ON finding.pair = 'expected_billed' AND following.invoice_id = finding.invoice_id
+        AND following.currency = finding.currency AND finding.variant = 'control'

@@ -2,7 +2,7 @@
 -- invoice. A line or invoice billed in another currency is one finding in each: amounts of two currencies are never
 -- netted.
 -- inputs: differing_lines, line_codes, line_stages, whole_faults, stray_bills, unbilled_periods, wrong_customers,
---   run_params
+--   subscriptions, run_params
 -- rows from: differing_lines; stray_bills WHERE charges AND NOT withheld; unbilled_periods WHERE missing;
 --   wrong_customers
 WITH figured AS (
@@ -49,6 +49,31 @@ WITH figured AS (
     FROM differing_lines AS line
     JOIN line_codes AS coded ON coded.item = line.item
     LEFT JOIN line_stages AS staged ON staged.item = line.item
+),
+agreed AS (
+    SELECT subscription_id, id, CAST(min(since) AS VARCHAR) AS since, CAST(max(until) AS VARCHAR) AS until
+    FROM (
+        SELECT
+            contract.subscription_id,
+            coalesce(
+                json_extract_string(term.value, '$.coupon_id'), json_extract_string(term.value, '$.credit_id')
+            ) AS id,
+            TRY_CAST(json_extract_string(term.value, '$.valid_from') AS DATE) AS since,
+            TRY_CAST(coalesce(
+                json_extract_string(term.value, '$.valid_to'), json_extract_string(term.value, '$.expires_on')
+            ) AS DATE) AS until
+        FROM subscriptions AS contract
+        SEMI JOIN (
+            SELECT sub FROM differing_lines WHERE kind IN ('discount', 'credit') AND expected_line_id IS NULL
+        ) AS unexpected ON unexpected.sub = contract.subscription_id
+        CROSS JOIN LATERAL (
+            SELECT unnest(list_concat(
+                coalesce(CAST(json_extract(contract.contract, '$.coupons') AS JSON[]), []),
+                coalesce(CAST(json_extract(contract.contract, '$.credits') AS JSON[]), [])
+            )) AS value
+        ) AS term
+    ) AS terms
+    GROUP BY subscription_id, id
 ),
 whole AS (
     SELECT
@@ -127,13 +152,20 @@ SELECT
         is_unfree := staged.is_unfree, is_whole := staged.is_whole, deduction := CASE
             WHEN line.expected_credit <> 0 THEN 'credit' ELSE 'discount'
         END, tax_region := line.tax_region, expected_rate := line.expected_rate, used_rate := staged.used_rate,
-        own_total := staged.t7, follows := coded.follows
+        own_total := staged.t7, follows := coded.follows,
+        share_days := json_extract_string(line.working, '$.steps.rating.proration.days'),
+        share_of := json_extract_string(line.working, '$.steps.rating.proration.of'),
+        expired_on := CASE WHEN CAST(agreed.until AS DATE) <= line.period_end THEN agreed.until END,
+        begins_on := CASE WHEN CAST(agreed.since AS DATE) > line.period_end THEN agreed.since END
     )) AS facts
 FROM differing_lines AS line
 JOIN line_codes AS coded ON coded.item = line.item
 JOIN figured ON figured.item = line.item
 LEFT JOIN line_stages AS staged ON staged.item = line.item
 CROSS JOIN run_params AS run
+LEFT JOIN agreed
+    ON agreed.subscription_id = line.sub AND agreed.id = line.meter AND line.expected_line_id IS NULL
+        AND line.kind IN ('discount', 'credit')
 ANTI JOIN whole_faults AS fault ON fault.item = line.item
 WHERE coalesce(line.expected_currency = line.billed_currency, true)
 UNION ALL BY NAME

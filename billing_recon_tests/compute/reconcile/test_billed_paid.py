@@ -112,3 +112,18 @@ def test_money_kept_for_a_void_invoice() -> None:
     world = paid(FULL)
     world.rows["invoice_lines"][0]["status"] = "void"
     assert run(world).codes(PAIR) == [("REVERSAL_NOT_PROPAGATED", Decimal("119.00"))]
+
+
+def test_a_payment_on_another_invoice_and_the_invoice_left_open_name_each_other() -> None:
+    """C2 pays C1's INV-1 in place of their own INV-2, which nobody collects."""
+    for day, words in (
+        (DAY, "INV-2 bills the same amount to customer C2, who has not paid it."),
+        (DAY + timedelta(days=22), "Payment P1 by this customer, over the same amount, is applied to INV-1."),
+    ):
+        world = World(day)
+        issued = DAY - timedelta(days=8)
+        first = world.invoice("INV-1", "119.00", on=issued, customer_id="C1")
+        world.invoice("INV-2", "119.00", on=issued, customer_id="C2")
+        world.payment(first, "P1", on=DAY - timedelta(days=5), customer_id="C2")
+        found = run(world).the_break(PAIR)
+        assert found["explanation"].endswith(words)

@@ -184,6 +184,25 @@ def test_a_forgotten_discount() -> None:
     assert "a discount of USD 0.00 (usage api_calls)" in found["explanation"]
 
 
+def test_a_coupon_given_after_its_end_or_before_its_begin_says_so() -> None:
+    for validity, words in (
+        ({"valid_from": "2025-06-01", "valid_to": "2026-03-01"}, "which expired on 2026-03-01: USD -20.00"),
+        ({"valid_from": "2026-04-01"}, "which holds from 2026-04-01 only"),
+        ({"valid_from": "2025-06-01", "valid_to": "2027-01-01"}, "which neither usage nor contract calls for"),
+    ):
+        world = World()
+        line = world.expect()
+        world.bill("INV-1", line)
+        terms = {"coupons": [{"coupon_id": "WELCOME", "amount": "20", **validity}]}
+        world.rows["subscriptions"][0]["contract"] = json.dumps(terms)
+        coupon = world.expect(charge=None, kind="discount", meter="WELCOME", gross="0", discount="20")
+        world.rows["expected_lines"].remove(coupon)
+        world.bill("INV-1", coupon, line_id="2")
+        found = world.run("expected_billed").the_break()
+        assert found["code"] == "DISCOUNT_VALUE"
+        assert f"INV-1 line 2 gives discount WELCOME for 2026-02-01 to 2026-03-01, {words}" in found["explanation"]
+
+
 def test_a_coupon_of_another_amount() -> None:
     world = World()
     world.bill("INV-1", world.expect(), line_id="1")

@@ -94,3 +94,17 @@ def test_units_of_two_meters_are_never_added() -> None:
         ("storage_gb_hours", None, 5, 1, 1),
         ("tokens", None, 7, 0, 0),
     ]
+
+
+def test_units_of_a_subscription_that_is_billed_without_a_contract_are_not_compared() -> None:
+    """Its bill is the one finding. A subscription that nobody bills keeps its differences."""
+    for billed, codes in ((True, []), (False, [("USAGE_MISSING", Decimal(-100))])):
+        world = World()
+        line = world.expect("S9")
+        world.rows["expected_lines"].clear()
+        world.rows["subscriptions"].clear()
+        if billed:
+            world.bill("INV-9", line)
+        world.usage(1_000, USED_ON, sub="S9")
+        world.metered(900, USED_ON, sub="S9")
+        assert run(world).codes(PAIR) == codes

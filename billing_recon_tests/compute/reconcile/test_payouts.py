@@ -113,7 +113,7 @@ def test_money_that_fits_in_more_than_one_way_is_left_alone_and_says_so() -> Non
     found = outcome.the_break(PAIR)
     assert (found["code"], found["delta"]) == ("PAYMENT_MISAPPLIED", Decimal("238.00"))
     assert found["explanation"] == (
-        "Payment P1 of USD 238.00 names no invoice; more than one match fits, so none is made."
+        "Payment P1 of USD 238.00 by customer C-1 names no invoice; more than one match fits, so none is made."
     )
 
 
