@@ -93,12 +93,12 @@ judged_payments AS (
                         WHEN payment.booked - payment.amount = payment.copied OR payment.how = 'deposit'
                             THEN 'LEDGER_DUPLICATE'
                         WHEN times_hundred(
-                            payment.amount, payment.amount, payment.booked, payment.booked,
-                            minor_unit(currency.decimals)
-                        ) OR times_hundred(
-                            payment.booked, payment.booked, payment.amount, payment.amount,
-                            minor_unit(currency.decimals)
-                        ) THEN 'MINOR_UNIT'
+                                payment.amount, payment.amount, payment.booked, payment.booked,
+                                minor_unit(currency.decimals)
+                            ) OR times_hundred(
+                                payment.booked, payment.booked, payment.amount, payment.amount,
+                                minor_unit(currency.decimals)
+                            ) THEN 'MINOR_UNIT'
                         ELSE 'LEDGER_AMOUNT'
                     END
             WHEN payment.whole AND payment.unbalanced <> 0 THEN 'LEDGER_AMOUNT'

@@ -1,7 +1,7 @@
 -- Used and metered units of the one usage day whose late window ends today. Empty if the billing engine metered nothing
 -- at all on it: then it says nothing about that day. Empty too if the day lies before the company's history. A
--- subscription that is billed without a contract is reported with its bill (KEY_UNMAPPED); its units, counted in days of
--- no known time zone, are left out if they differ.
+-- subscription that is billed without a contract is reported with its bill (KEY_UNMAPPED); its units, counted in days
+-- of no known time zone, are left out if they differ.
 -- inputs: metered_usage, usage_rollup, subscriptions, engine_lines, run_params
 WITH used AS (
     SELECT
