@@ -14,7 +14,7 @@ WITH late AS (
 ),
 sides AS (
     SELECT
-        run.*, 'period' AS side, CAST(NULL AS DATE) AS adjusted_start,
+        run.* EXCLUDE (known_by), 'period' AS side, CAST(NULL AS DATE) AS adjusted_start,
         CAST(least(
             greatest(CAST(run.period_end + params.late_window_days AS DATE), params.first_day),
             CASE WHEN run.wanted OR run.corrected THEN CAST(params.day + params.late_window_days AS DATE)
@@ -26,7 +26,7 @@ sides AS (
     WHERE run.rateable AND NOT run.by_seat AND (run.wanted OR run.corrected OR run.is_open)
     UNION ALL
     SELECT
-        run.*, compared.side, late.adjusted_start,
+        run.* EXCLUDE (known_by), compared.side, late.adjusted_start,
         CASE compared.side WHEN 'before' THEN CAST(late.first_arrived - 1 AS DATE)
             ELSE late.last_arrived
         END AS known_by
