@@ -81,9 +81,12 @@ def show(ctx: typer.Context, home: HomeOption = None) -> None:
     Screen().table(table)
 
 
-@app.command(epilog="\b\nExamples:\n  export BILLING_RECON_APPROVER_KEY=$(billing-recon approvers key)")
+@app.command(epilog="\b\nExamples:\n  billing-recon approvers key")
 def key() -> None:
-    """Make a key for BILLING_RECON_APPROVER_KEY, under which the secrets are encrypted. Keep it outside the database."""
+    """Make a key for BILLING_RECON_APPROVER_KEY, under which the secrets are encrypted. Keep it outside the database.
+
+    export BILLING_RECON_APPROVER_KEY=... before any approver is enrolled, signs or reopens.
+    """
     from billing_recon.control.one_time_codes import new_key
 
     sys.stdout.write(f"{new_key()}\n")

@@ -124,5 +124,5 @@ plans:
         load_catalog([("plans.yaml", text)])
     told = "\n".join(refused.value.problems)
     assert "charge 'a': minimum 5 is above maximum 4; swap or correct them" in told
-    assert "charge 'b': minimum must not be negative" in told
-    assert "charge 'c': a subscription charge has no events to meter" in told
+    assert "charges[1].minimum: -5 is below 0, the least that it can be" in told
+    assert "charge 'c': a subscription charge has no events for aggregation max" in told

@@ -112,8 +112,10 @@ class TestAChangeWithinAPeriod:
         assert bill(known) == [("minimum", "", Decimal("40.00")), ("usage", "events", Decimal("10.00"))]
 
     def test_an_hour_between_two_plans_is_charged_by_the_second_and_not_by_the_day(self) -> None:
-        """Two seats from 09:00 to 10:00 of the 11th at 10 a seat: 20 x 3,600 of 2,678,400 seconds are 0.03."""
-        for profile, found in (({"engine": "stripe"}, ["20.34", "0.03", "3.35"]), ({}, ["20.32", "3.23"])):
+        """Two seats from 09:00 to 10:00 of the 11th at 10 a seat: 20 x 3,600 of 2,678,400 seconds are 0.03; before it 10 x
+        896,400 are 3.35, and after it 30 x 1,778,400 are 19.92.
+        """
+        for profile, found in (({"engine": "stripe"}, ["19.92", "0.03", "3.35"]), ({}, ["20.32", "3.23"])):
             known = company(SEATS, **profile)
             known.subscribes(quantity=1, until="2026-03-11T09:00")
             known.subscribes(quantity=2, since="2026-03-11T09:00", until="2026-03-11T10:00")

@@ -61,6 +61,6 @@ def test_a_payment_a_hundred_times_too_large_or_too_small_is_in_another_unit() -
     }
     (large,) = (one for one in outcome.breaks("billed_paid") if one["invoice_id"] == "INV-0")
     assert large["explanation"] == (
-        "INV-0 is billed at USD 119.00 and paid with USD 11,900.00, a hundred or a thousand times too much or too little: "
+        "INV-0 is billed at USD 119.00 and paid with USD 11,900.00 (payment P0), a hundred or a thousand times too much or too little: "
         "USD +11,781.00. The payment is not in the currency's unit."
     )
