@@ -8,6 +8,7 @@ from itertools import groupby
 from operator import attrgetter
 
 import duckdb
+import pyarrow as pa
 
 from billing_recon.compute.engine import scratch
 from billing_recon.control import PartitionState
@@ -57,6 +58,6 @@ def _changed(con: duckdb.DuckDBPyConnection, home: Home, table: TableSpec, day: 
     """Why the rows of a partition are not those with this digest; empty if they are."""
     try:
         now = home.warehouse.digest(con, table, day)
-    except duckdb.Error as error:
+    except (duckdb.Error, OSError, pa.ArrowInvalid) as error:
         return f"it cannot be read ({str(error).splitlines()[0]})"
-    return "" if now == digest else "its rows were changed"
+    return "" if now in (None, digest) else "its rows were changed"

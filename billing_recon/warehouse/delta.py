@@ -15,6 +15,7 @@ from pathlib import Path
 
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.transaction import AddAction
 
@@ -47,6 +48,7 @@ class _Opened:
         self._log = path / "_delta_log"
         self._files: list[tuple[date, list[str]]] = []
         self._files_version = -1
+        self._columns: str | None = None
 
     def catch_up(self) -> None:
         """Read what other processes have committed since. Commits are numbered without gaps, so checking for the next is enough."""
@@ -55,6 +57,13 @@ class _Opened:
                 self.delta = DeltaTable(str(self._path))
         elif (self._log / f"{self.delta.version() + 1:020d}.json").exists():
             self.delta.update_incremental()
+
+    @property
+    def columns(self) -> str:
+        """The columns that every file of the table has, its description; empty for a table of a version that did not say."""
+        if self._columns is None and self.delta is not None:
+            self._columns = self.delta.metadata().description or ""
+        return self._columns or ""
 
     def files_of_days(self) -> list[tuple[date, list[str]]]:
         """The days that have rows, each with its files; both in order."""
@@ -91,12 +100,13 @@ class Warehouse:
             yield opened
 
     def _create(self, name: str, schema: pa.Schema) -> DeltaTable:
-        """Create an empty table, or open the one that another process has just created."""
+        """Create an empty table that says which columns all its files have, or open the one that another process has just created."""
         return DeltaTable.create(
             str(self._root / name),
             schema=schema,
             mode="ignore",
             partition_by=["day"],
+            description=_columns(schema.names),
             configuration={"delta.checkpointInterval": "50"},
         )
 
@@ -113,15 +123,23 @@ class Warehouse:
         files = self.files(table.name, first, last)
         if files:
             return self.reading(files, table)
-        nulls = ", ".join(f'CAST(NULL AS {c.sql_type}) AS "{c.name}"' for c in table.registered)
-        return f"SELECT {nulls} WHERE false"
+        return _empty(table)
 
-    @staticmethod
-    def reading(files: list[str], table: TableSpec) -> str:
-        """SQL for the rows of some files of a table; `day` is the partition."""
+    def reading(self, files: list[str], table: TableSpec) -> str:
+        """SQL for the rows of some files of a table; `day` is the partition.
+
+        Files of an earlier version may lack columns, which are then empty.
+        """
         names = ", ".join(f'"{c.name}"' for c in table.registered)
         listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
-        return f"SELECT {names} FROM read_parquet([{listed}], hive_partitioning = true, hive_types = {{'day': DATE}})"
+        options = "hive_partitioning = true, hive_types = {'day': DATE}"
+        with self._opened(table.name) as opened:
+            if opened.columns == _columns(c.name for c in table.registered):
+                return f"SELECT {names} FROM read_parquet([{listed}], {options})"
+        return (
+            f"SELECT {names} FROM ({_empty(table)} UNION ALL BY NAME "
+            f"SELECT * FROM read_parquet([{listed}], union_by_name = true, {options}))"
+        )
 
     def fingerprints(self, name: str, first: date, last: date) -> dict[date, str]:
         """What identifies the files of each day that has rows: their names, which never repeat, and their sizes.
@@ -136,10 +154,19 @@ class Warehouse:
         sizes = {Path(file).name: os.stat(file).st_size if os.path.exists(file) else None for file in files}
         return hashlib.sha256(repr(sorted(sizes.items())).encode()).hexdigest()
 
-    def digest(self, con: duckdb.DuckDBPyConnection, table: TableSpec, day: date) -> str:
-        """The digest of a partition's rows, read again; it fails to read if a file is gone or damaged."""
-        names = ", ".join(f'"{c.name}"' for c in table.stored)
-        return content_digest(con, f"SELECT {names} FROM ({self.scan(table, day, day)})", table.stored)[1]
+    def digest(self, con: duckdb.DuckDBPyConnection, table: TableSpec, day: date) -> str | None:
+        """The digest of a partition's rows, read again, over the columns that its files have.
+
+        None if they have columns that the table has no more: what an earlier version wrote cannot be compared.
+        duckdb.Error or OSError if a file is gone or damaged.
+        """
+        files = self.files(table.name, day, day)
+        held = {name for file in files for name in pq.read_schema(file).names}
+        columns = [c for c in table.stored if c.name in held] if files else table.stored
+        if held - {c.name for c in columns}:
+            return None
+        names = ", ".join(f'"{c.name}"' for c in columns)
+        return content_digest(con, f"SELECT {names} FROM ({self.scan(table, day, day)})", columns)[1]
 
     def days(self, name: str) -> list[date]:
         """Days that have at least one row, in order."""
@@ -215,6 +242,16 @@ class Warehouse:
             partition_filters=[("day", "=", str(day))],
             commit_properties=CommitProperties(custom_metadata={"digest": written.digest}),
         )
+
+
+def _columns(names: Iterable[str]) -> str:
+    return f"every file has the columns {', '.join(sorted(names))}"
+
+
+def _empty(table: TableSpec) -> str:
+    """SQL for no rows of a table's columns."""
+    nulls = ", ".join(f'CAST(NULL AS {c.sql_type}) AS "{c.name}"' for c in table.registered)
+    return f"SELECT {nulls} WHERE false"
 
 
 def content_digest(con: duckdb.DuckDBPyConnection, query: str, columns: Sequence[Column]) -> tuple[int, str]:

@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from billing_recon.core.reason import Pair
 from billing_recon.defs import assets
 from billing_recon.defs.build import DAILY_JOB, MONTH_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
@@ -143,7 +144,7 @@ def test_the_steps_of_a_day_are_five(tmp_path: Path) -> None:
 def test_every_check_of_a_day_has_the_days_partitions(tmp_path: Path) -> None:
     definitions = build_definitions(company(tmp_path / "home"))
     specs = [spec for asset in definitions.resolve_asset_graph().assets_defs for spec in asset.check_specs]
-    assert len(specs) == 2 * len(LAYERS) + 6 + 5 + 1
+    assert len(specs) == 2 * len(LAYERS) + len(Pair) + 5 + 1
     assert all(isinstance(spec.partitions_def, dg.DailyPartitionsDefinition) for spec in specs)
 
 

@@ -15,6 +15,12 @@ RENDERED = (
     '"invoice_id": "INV-1", "document_id": "D1", "booked_currency": "EUR", "rendered": 119.00, "booked": 110.00, '
     '"delta": -9.00'
 )
+BATCH = (
+    BOOKED
+    + ', "invoices": 10, "invoices_total": 11190.00, "first_day": "2026-03-20", "last_day": "2026-03-20", "ways": 2, '
+    '"repeats": "J0", "candidates": [{"way": 1, "invoice_id": "INV-2", "kind": "left_out", "amount": "119.50"}, '
+    '{"way": 2, "invoice_id": "INV-3", "kind": "times_10", "amount": "1195.00"}]'
+)
 
 WORDS = (
     ("booked_in_other_currency", BOOKED, "INV-1 is billed in USD 1,119.00, but booked in another currency."),
@@ -48,7 +54,30 @@ WORDS = (
         BOOKED,
         "INV-1 for USD 1,119.00 is booked by 2 journals, USD 1,238.50 in all: USD +119.50.",
     ),
-    ("batch_rest", BOOKED, "Journal J1 books several invoices at once and is USD +119.50 off their sum."),
+    (
+        "batch_rest",
+        BOOKED,
+        "Journal J1 books several invoices at once and is USD +119.50 off. No invoice left out, doubled or booked otherwise "
+        "explains it alone.",
+    ),
+    (
+        "batch_accounts",
+        BATCH,
+        "Journal J1 books 10 invoices of 2026-03-20 (USD 11,190.00) at once at the right amount, but "
+        "revenue is USD +110.00, tax payable USD +9.00 and credits used USD +4.00 off. 2 explanations "
+        "fit it to the cent, so none is chosen: INV-2 left out; INV-3 booked at 1,195.00.",
+    ),
+    (
+        "batch_repeated",
+        BATCH,
+        "Journal J1 books USD 1,238.50 again, which journal J0 books already.",
+    ),
+    (
+        "left_out_of_batch",
+        BATCH,
+        "INV-1 for USD 1,119.00, issued on 2026-03-20, is left out of journal J1, which books 10 "
+        "invoices of 2026-03-20 (USD 11,190.00) at once.",
+    ),
     ("booked_amount", BOOKED, "INV-1 is booked at USD 1,238.50 where USD 1,119.00 is billed: USD +119.50."),
     (
         "journal_unbalanced",
