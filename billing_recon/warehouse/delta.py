@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -35,7 +35,7 @@ class Written:
     day: date
     rows: int
     digest: str
-    files: str = ""
+    files: str = field(default="", compare=False)
 
 
 class _Opened:

@@ -118,6 +118,7 @@ def _row(entry: Entry, options: LedgerOptions) -> dict[str, str | None]:
         "credit": f"{credit:f}",
         "currency": currency,
         "invoice_id": entry.invoice_id,
+        "payment_id": None,  # no format names the payment of an entry
         "customer_id": entry.customer_id,
         "memo": entry.memo,
         "source_row": str(entry.line),
