@@ -54,7 +54,7 @@ class SmallCompany:
     profile: Profile = field(default_factory=Profile)
     timezone: str = "UTC"
     first_day: date = date(2020, 1, 1)
-    history_from: date = date(2020, 1, 1)
+    history_from: date = date(2010, 1, 1)
     issue_grace_days: int = 1
     late_window_days: int = 2
     lookback_days: int = 62

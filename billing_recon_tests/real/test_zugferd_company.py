@@ -13,7 +13,6 @@ import pytest
 
 from billing_recon.core.document import Document, FindingCode
 from billing_recon.core.schema import CONTROL_TOTALS, INVOICE_LINES
-from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.feeds.documents.document_rows import rows_of
 from billing_recon.feeds.documents.formats import read, recognise
@@ -85,12 +84,15 @@ def test_pairs_of_layers_that_the_company_has_not_have_no_data(home: Home) -> No
     assert compared == {"billed_rendered"}
 
 
-def test_days_whose_invoices_agree_pass_and_the_others_say_why(
+def test_days_whose_invoices_agree_lack_only_the_days_between_and_the_others_say_why(
     home: Home, issued: dict[str, tuple[date, Decimal]]
 ) -> None:
+    """Only days with invoices are run: the gate names those between, and of days that agree nothing else."""
     verdicts = {day: home.control.latest_verdict("day", str(day)) for day, _ in issued.values()}
-    passed = {day for day, record in verdicts.items() if record is not None and record.verdict is Verdict.PASS}
-    assert passed == {day for day in verdicts if day != LAST}
+    lacking = {day: {c.name for c in record.held_back_by} for day, record in verdicts.items() if record is not None}
+    other = {day: sorted(n for n in names if not n.startswith("history:")) for day, names in lacking.items()}
+    assert {day: names for day, names in other.items() if names} == {LAST: other[LAST]}
+    assert lacking[min(lacking)] == set()
 
 
 def test_lines_that_do_not_multiply_are_told_and_not_changed(home: Home) -> None:

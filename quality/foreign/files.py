@@ -84,6 +84,7 @@ def _company(world: World, forms: dict[str, str]) -> Row:
     }  # fmt: skip
     mine = world.conventions
     profile = {
+        "changes_take_effect": "date",  # this engine meters by local days: the day of a change is at the new terms
         "rounding": mine.rounding,
         "credit": mine.credit,
         "tax_point": mine.tax_point,
