@@ -25,7 +25,7 @@ def show(ctx: typer.Context, home: HomeOption = None) -> None:
 
     opened, screen = open_home(ctx, home), Screen()
     table = Table([Col("entry", wrap=True), Col("version", right=True), Col("recorded"), Col("by")])
-    latest = {change.entry: (version, change) for version, told in changes_of_versions(opened) for change in told}
+    latest = {change.entry: (version, change) for version, changes in changes_of_versions(opened) for change in changes}
     for entry, (version, change) in sorted(latest.items()):
         if change.after is not None:
             table.add(entry, str(version.number), version.decided_at, version.actor)
@@ -73,8 +73,8 @@ def history(ctx: typer.Context, home: HomeOption = None) -> None:
     )
     for version, changes in changes_of_versions(open_home(ctx, home)):
         new = [change for change in changes if change.is_new]
-        told = [str(change) for change in changes if not change.is_new or len(new) <= _FEW]
-        told += [f"{len(new)} new entries"] if len(new) > _FEW else []
-        for one in told:
+        lines = [str(change) for change in changes if not change.is_new or len(new) <= _FEW]
+        lines += [f"{len(new)} new entries"] if len(new) > _FEW else []
+        for one in lines:
             table.add(str(version.number), version.decided_at, version.actor, version.note, one)
     Screen().table(table)

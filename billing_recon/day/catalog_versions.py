@@ -46,13 +46,13 @@ def apply_catalog(home: Home, actor: str, note: str) -> CatalogVersion | None:
 def changes_of_versions(home: Home) -> list[tuple[CatalogVersion, tuple[EntryChange, ...]]]:
     """Every version with what it changed, the first first."""
     known: dict[str, str] = {}
-    told = []
+    found = []
     for version in home.control.catalog_history():
         before = dict(known)
         for entry, text in json.loads(version.changes).items():
             known.pop(entry, None) if text is None else known.update({entry: text})
-        told.append((version, catalog_changes(before, known)))
-    return told
+        found.append((version, catalog_changes(before, known)))
+    return found
 
 
 def entries_in_use(home: Home) -> frozenset[str]:

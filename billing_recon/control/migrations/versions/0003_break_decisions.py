@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from billing_recon.control.append_only import keep_rows
+
 revision = "0003"
 down_revision = "0002"
 
@@ -12,7 +14,6 @@ _TABLE = "break_decisions"
 
 
 def upgrade() -> None:
-    """The trigger's function on PostgreSQL is revision 0001's."""
     op.create_table(
         _TABLE,
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
@@ -27,18 +28,4 @@ def upgrade() -> None:
     )
     op.create_index("break_decisions_day", _TABLE, ["day", "id"])
     op.create_index("break_decisions_break", _TABLE, ["break_id", "id"])
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(
-            f"CREATE TRIGGER {_TABLE}_rows_stay BEFORE UPDATE OR DELETE ON {_TABLE} "
-            "FOR EACH ROW EXECUTE FUNCTION control_append_only()"
-        )
-        op.execute(
-            f"CREATE TRIGGER {_TABLE}_table_stays BEFORE TRUNCATE ON {_TABLE} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION control_append_only()"
-        )
-        return
-    for change in ("UPDATE", "DELETE"):
-        op.execute(
-            f"CREATE TRIGGER {_TABLE}_no_{change.lower()} BEFORE {change} ON {_TABLE} BEGIN "
-            f"SELECT RAISE(ABORT, '{_TABLE} is append-only: record a new decision instead'); END"
-        )
+    keep_rows(_TABLE)

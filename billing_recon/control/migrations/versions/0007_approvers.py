@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from billing_recon.control.append_only import keep_rows
+
 revision = "0007"
 down_revision = "0006"
 
@@ -12,7 +14,6 @@ _KEPT = ("enrolments", "approver_secrets", "code_uses")
 
 
 def upgrade() -> None:
-    """The trigger's function on PostgreSQL is revision 0001's."""
     op.create_table(
         "enrolments",
         sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
@@ -38,18 +39,4 @@ def upgrade() -> None:
     )
     op.create_index("code_uses_person", "code_uses", ["person", "id"])
     for table in _KEPT:
-        if op.get_bind().dialect.name == "postgresql":
-            op.execute(
-                f"CREATE TRIGGER {table}_rows_stay BEFORE UPDATE OR DELETE ON {table} "
-                "FOR EACH ROW EXECUTE FUNCTION control_append_only()"
-            )
-            op.execute(
-                f"CREATE TRIGGER {table}_table_stays BEFORE TRUNCATE ON {table} "
-                "FOR EACH STATEMENT EXECUTE FUNCTION control_append_only()"
-            )
-            continue
-        for change in ("UPDATE", "DELETE"):
-            op.execute(
-                f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} BEGIN "
-                f"SELECT RAISE(ABORT, '{table} is append-only: record a new decision instead'); END"
-            )
+        keep_rows(table)
