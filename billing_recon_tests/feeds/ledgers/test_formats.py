@@ -50,6 +50,7 @@ def test_rows_are_the_canonical_ones(form: str, book: Book, tmp_path: Path) -> N
     got = list(rows(path, form, OPTIONS))
     for row in got:
         assert row.pop("role") is None
+        assert row.pop("payment_id") is None
         assert int(row.pop("source_row") or "0") > 0
     values = [{**row, "debit": Decimal(row["debit"] or ""), "credit": Decimal(row["credit"] or "")} for row in got]
     if form == "beancount":
