@@ -14,6 +14,7 @@ import duckdb
 
 from billing_recon.compute.definitions import DEFINITIONS
 from billing_recon.compute.relation import Relation
+from billing_recon.compute.statements import parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,8 @@ def session(limits: Limits = Limits()) -> duckdb.DuckDBPyConnection:
     return con
 
 
-_ROOTS: dict[tuple[int, Limits], duckdb.DuckDBPyConnection] = {}
+_ROOTS: dict[tuple[int, str, int], duckdb.DuckDBPyConnection] = {}
+"""One database a process, memory limit and number of threads. It spills where its first session said."""
 _NUMBER = itertools.count(1)
 _MAKING = threading.Lock()
 
@@ -55,9 +57,10 @@ def scratch(
     tables that many steps read unchanged (a digest of what is in them), and what creates them; made once a process.
     """
     with _MAKING:
-        root = _ROOTS.get((os.getpid(), limits))
+        key = (os.getpid(), limits.memory, limits.threads)
+        root = _ROOTS.get(key)
         if root is None:
-            root = _ROOTS[(os.getpid(), limits)] = session(limits)
+            root = _ROOTS[key] = session(limits)
         con = root.cursor()
         schema = f"step_{next(_NUMBER)}"
         shared = _shared(root, *prepared) if prepared else None
@@ -125,12 +128,12 @@ def _create(con: duckdb.DuckDBPyConnection, relation: Relation, rows: dict[str, 
         if shape is None:
             described = con.execute(f"DESCRIBE {relation.sql}").fetchall()
             shape = _SHAPES[relation.sql] = ", ".join(f'"{column[0]}" {column[1]}' for column in described)
-        con.execute(f"CREATE OR REPLACE TABLE {relation.name} ({shape})")
+        con.execute(parsed(con, f"CREATE OR REPLACE TABLE {relation.name} ({shape})"))
         return
     if not relation.kept:
-        con.execute(f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}")
+        con.execute(parsed(con, f"CREATE OR REPLACE VIEW {relation.name} AS {relation.sql}"))
         return
-    made = con.execute(f"CREATE OR REPLACE TABLE {relation.name} AS {relation.sql}").fetchall()
+    made = con.execute(parsed(con, f"CREATE OR REPLACE TABLE {relation.name} AS {relation.sql}")).fetchall()
     rows[relation.name] = made[0][0] > 0  # DuckDB answers how many rows it wrote
 
 
@@ -220,7 +223,7 @@ def _any_row(con: duckdb.DuckDBPyConnection, sources: Iterable[str], rows: dict[
     counts = " UNION ALL ".join(
         f"(SELECT {n} AS n, count(*) > 0 AS found FROM {source})" for n, source in enumerate(asked)
     )
-    answers = {asked[n]: found for n, found in con.execute(counts).fetchall()}
+    answers = {asked[n]: found for n, found in con.execute(parsed(con, counts)).fetchall()}
     rows.update(answers)
     return any(answers.values())
 

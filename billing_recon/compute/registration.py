@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from billing_recon.compute.statements import parsed
 from billing_recon.core.schema import Column, Kind, TableSpec
 
 ARROW_TYPE: dict[Kind, pa.DataType] = {
@@ -59,7 +60,7 @@ def register(
     values = [_values(table, row) for row in rows]
     if not values:
         typed = ", ".join(f'"{c.name}" {c.sql_type}' for c in columns)
-        con.execute(f"CREATE OR REPLACE TABLE {called} ({typed})")
+        con.execute(parsed(con, f"CREATE OR REPLACE TABLE {called} ({typed})"))
         return
     arrays = [_array(c, [row[n] for row in values]) for n, c in enumerate(columns)]
     con.register(_GIVEN, pa.Table.from_arrays(arrays, names=[c.name for c in columns]))
