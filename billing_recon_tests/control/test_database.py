@@ -28,18 +28,18 @@ for number in range(20):
 """
 
 
-def test_processes_that_open_a_new_database_at_once_share_one_unbroken_chain(url: str) -> None:
-    running = [subprocess.Popen([sys.executable, "-c", SIGNING, url, name]) for name in ("Ana", "Bo", "Cy")]
+def test_processes_that_open_a_new_database_at_once_share_one_unbroken_chain(new_url: str) -> None:
+    running = [subprocess.Popen([sys.executable, "-c", SIGNING, new_url, name]) for name in ("Ana", "Bo", "Cy")]
     assert [process.wait(60) for process in running] == [0, 0, 0]
-    store = ControlStore.open(url)
+    store = ControlStore.open(new_url)
     assert len(store.signoffs("2026-03")) == 60
     assert store.verify_audit() == []
     store.close()
 
 
-def test_the_migrations_give_the_schema_that_the_code_uses(url: str) -> None:
-    ControlStore.open(url).close()
-    engine = connect(url)
+def test_the_migrations_give_the_schema_that_the_code_uses(new_url: str) -> None:
+    ControlStore.open(new_url).close()
+    engine = connect(new_url)
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, metadata) == []
@@ -47,14 +47,14 @@ def test_the_migrations_give_the_schema_that_the_code_uses(url: str) -> None:
     engine.dispose()
 
 
-def test_a_database_of_a_newer_release_is_refused(url: str) -> None:
-    ControlStore.open(url).close()
-    engine = connect(url)
+def test_a_database_of_a_newer_release_is_refused(new_url: str) -> None:
+    ControlStore.open(new_url).close()
+    engine = connect(new_url)
     with writing(engine) as connection:
         connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     engine.dispose()
     with pytest.raises(ConfigurationError, match=r"revision 9999.*newer"):
-        ControlStore.open(url)
+        ControlStore.open(new_url)
 
 
 @pytest.mark.parametrize("url", ["mysql://host/db", "sqlite://", "not a url"])

@@ -72,11 +72,11 @@ def test_a_landing_keeps_how_many_rows_are_there_by_a_decision(control: ControlS
     assert control.landing_reports(DAY) == [report]
 
 
-def test_a_database_of_an_older_release_is_migrated_with_what_it_holds(url: str) -> None:
+def test_a_database_of_an_older_release_is_migrated_with_what_it_holds(new_url: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    engine = connect(url)
+    engine = connect(new_url)
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     with writing(engine) as connection:
@@ -90,7 +90,7 @@ def test_a_database_of_an_older_release_is_migrated_with_what_it_holds(url: str)
             )
         )
     engine.dispose()
-    control = ControlStore.open(url)
+    control = ControlStore.open(new_url)
     assert control.landing_reports(DAY) == [LandingReport("payments", DAY, LandingStatus.PRESENT, 3, 2, 1)]
     assert control.decide_rows([RELEASE])
     assert control.verify_audit() == []
