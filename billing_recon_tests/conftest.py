@@ -12,6 +12,7 @@ import pytest
 
 from billing_recon.control.one_time_codes import KEY_ENV, new_key
 from billing_recon.core.reason import Code
+from billing_recon_tests.sessions import close_sessions
 
 FIRST = date(2026, 1, 28)
 """First partition of every test company: its days cross a month end and the anchors of the 29th to 31st."""
@@ -25,6 +26,12 @@ def _no_settings_from_outside() -> Iterator[None]:
     os.environ[KEY_ENV] = new_key()
     yield
     os.environ.update(kept)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _sessions_end_with_their_module() -> Iterator[None]:
+    yield
+    close_sessions()
 
 
 @pytest.fixture(scope="session")

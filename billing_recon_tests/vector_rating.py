@@ -12,7 +12,7 @@ import duckdb
 import pyarrow as pa
 from pydantic import ValidationError
 
-from billing_recon.compute.engine import build, session
+from billing_recon.compute.engine import build
 from billing_recon.compute.rating import price
 from billing_recon.compute.rating.changes import capped, change
 from billing_recon.compute.rating.commitment import commit
@@ -24,6 +24,7 @@ from billing_recon.core.catalog import Catalog, Plan
 from billing_recon.core.catalog_file import unused_fields
 from billing_recon.core.company import Company, Profile
 from billing_recon.core.currency import EXPONENTS
+from billing_recon_tests.sessions import session
 from billing_recon_tests.vector_cases import (
     Capped,
     Case,
@@ -84,7 +85,6 @@ def rate_batch(profile: Profile, cases: Mapping[int, tuple[Case, Plan | None, st
         chosen = {n: (case, currency) for n, (case, _, currency) in cases.items() if isinstance(case, kind)}
         if chosen:
             answers |= answer(con, chosen, profile)
-    con.close()
     return answers
 
 

@@ -40,8 +40,11 @@ def test_days_without_a_difference_exit_0(clean: Path, typed: Typed) -> None:
     assert "0 breaks" in typed("breaks", "--home", clean, "--day", LAST).stdout
 
 
-@pytest.mark.parametrize("shell", [[], ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]], ids=["", "in the background"])
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("sent", "shell"),
+    [(signal.SIGTERM, []), (signal.SIGINT, ["sh", "-c", 'trap "" INT; exec "$@"', "sh"])],
+    ids=["terminated", "interrupted in the background"],
+)
 def test_a_run_stops_on_a_signal(company: Callable[..., Path], sent: signal.Signals, shell: list[str]) -> None:
     home = company(days=4, customers=30)
     words = ["run", "--home", str(home), "--day", str(FIRST), "--to", str(LAST)]

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import duckdb
 
 from billing_recon.compute import expect, rollup
-from billing_recon.compute.engine import build, session
+from billing_recon.compute.engine import build
 from billing_recon.compute.registration import register
 from billing_recon.compute.terms import load_catalog, register_terms
 from billing_recon.core.catalog import Catalog
@@ -32,6 +32,7 @@ from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 from billing_recon.explain.entitlements import write_entitlements
 from billing_recon.explain.rated_lines import line_sentence
 from billing_recon.explain.withheld import write_withheld
+from billing_recon_tests.sessions import session
 
 UTC = ZoneInfo("UTC")
 

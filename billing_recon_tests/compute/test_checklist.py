@@ -10,9 +10,10 @@ import duckdb
 import pytest
 
 from billing_recon.compute.checklist import CHECKLIST, LAYERS
-from billing_recon.compute.engine import build, session
+from billing_recon.compute.engine import build
 from billing_recon.compute.registration import register
 from billing_recon.core.schema import BY_NAME, QUARANTINE
+from billing_recon_tests.sessions import session
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from random import Random
 import pyarrow as pa
 import pytest
 
-from billing_recon.compute.engine import session
 from billing_recon.core.money import Rounding, settle_at
+from billing_recon_tests.sessions import session
 
 CASES = 20_000
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from billing_recon.compute.engine import build, session
+from billing_recon.compute.engine import build
 from billing_recon.compute.rating import MODELS, rate
 from billing_recon.compute.terms import register_terms
 from billing_recon.core.charge_models import CHARGE_MODELS
 from billing_recon.core.company import Company, Profile
 from billing_recon_tests.compute.small_company import catalog, rows
+from billing_recon_tests.sessions import session
 
 TIERS = '[{up_to: 1000, unit: "0.10"}, {unit: "0.05"}]'
 FEES = '[{up_to: 10, unit: "1", flat: "5"}, {up_to: 20, unit: "0.5", flat: "3"}, {unit: "0.1"}]'

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from billing_recon.compute.engine import session
 from billing_recon.compute.registration import ARROW_TYPE, register
 from billing_recon.core.schema import METRICS, PAYMENTS, SQL_TYPE, Kind
 from billing_recon.core.schema.catalogue import CATALOGUE
+from billing_recon_tests.sessions import session
 
 
 def test_every_table_has_its_declared_types_whether_empty_or_not() -> None:

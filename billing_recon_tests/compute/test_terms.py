@@ -6,11 +6,11 @@ from decimal import Decimal
 
 import pytest
 
-from billing_recon.compute.engine import session
 from billing_recon.compute.terms import load_catalog, register_terms
 from billing_recon.core.company import Company, Profile
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.schema import TERMS
+from billing_recon_tests.sessions import session
 
 GOOD = """
 plans:

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from billing_recon import day as steps
-from billing_recon.compute.engine import session
 from billing_recon.control import VerdictRecord
 from billing_recon.core.schema import BREAKS, TableSpec
 from billing_recon.day import Home
+from billing_recon_tests.sessions import session
 
 
 def run_day(home: Home, day: date, run_id: str = "test") -> VerdictRecord:
@@ -28,9 +28,7 @@ def rows(home: Home, spec: TableSpec, first: date, last: date | None = None) -> 
     con = session()
     names = ", ".join(dict.fromkeys(["day", *spec.names]))
     cursor = con.execute(f"SELECT {names} FROM ({home.warehouse.scan(spec, first, last or first)}) ORDER BY ALL")
-    found = [dict(zip([d[0] for d in cursor.description], row, strict=True)) for row in cursor.fetchall()]
-    con.close()
-    return found
+    return [dict(zip([d[0] for d in cursor.description], row, strict=True)) for row in cursor.fetchall()]
 
 
 def breaks(home: Home | Path, first: date, last: date | None = None) -> list[dict[str, Any]]:

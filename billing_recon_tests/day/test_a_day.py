@@ -110,24 +110,6 @@ def test_a_figure_changed_on_one_line_is_one_break_with_the_exact_delta(company:
     assert found[0]["code"] in ("TAX_BASE", "TAX_RATE_JURISDICTION")
 
 
-def test_the_order_of_days_does_not_change_what_they_find(company: Company) -> None:
-    days = [FIRST + timedelta(days=n) for n in range(3)]
-    forward, backward = Home.open(company()), Home.open(company())
-    for day in days:
-        for table in steps.LANDED:
-            steps.land(forward, table, day, "test")
-            steps.land(backward, table, day, "test")
-        steps.roll_up(forward, day, "test")
-        steps.roll_up(backward, day, "test")
-    for home, order in ((forward, days), (backward, days[::-1])):
-        for day in order:
-            steps.expect(home, day, "test")
-            steps.reconcile(home, day, "test")
-            steps.judge_day(home, day, "test")
-    for day in days:
-        assert steps.evidence_now(forward, day) == steps.evidence_now(backward, day)
-
-
 def test_a_closed_month_is_not_rewritten(company: Company) -> None:
     path = company()
     home = Home.open(path)

@@ -66,7 +66,7 @@ def undisturbed(simulated: Callable[..., Path], tmp_path_factory: pytest.TempPat
     return handed_out
 
 
-@pytest.mark.parametrize("step", ["invoice_lines", "usage_rollup", "expected_lines", "breaks", "metrics"])
+@pytest.mark.parametrize("step", ["invoice_lines", "expected_lines", "breaks"])
 def test_a_run_killed_at_any_step_and_rerun_gives_what_an_undisturbed_run_gives(
     company: Callable[..., Path], undisturbed: dict[str, str | bytes], step: str
 ) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import duckdb
 
-from billing_recon.compute.engine import session
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.schema import BY_NAME
 from billing_recon.feeds import land
+from billing_recon_tests.sessions import session
 
 DAY = date(2026, 3, 2)
 PAYMENT = "payment_id,kind,customer_id,invoice_id,amount,currency,status,processed_at,attempt,fee"
@@ -27,13 +27,13 @@ def payment(**changed: str) -> str:
 
 
 class Desk:
-    """Lands one file after the other in one session."""
+    """Lands one file after the other in one session: one that ends with its module, or the one given."""
 
-    def __init__(self, home: Path, **company: Any) -> None:
+    def __init__(self, home: Path, con: duckdb.DuckDBPyConnection | None = None, **company: Any) -> None:
         self.home = home
         settings: dict[str, Any] = {"name": "Acme", "currencies": ("USD", "EUR", "JPY")} | company
         self.company = Company.model_validate(settings)
-        self.con: duckdb.DuckDBPyConnection = session()
+        self.con = con or session()
 
     def put(self, content: str | bytes, table: str = "payments", name: str = f"{DAY}.csv") -> Path:
         path = self.home / "landing" / table / name

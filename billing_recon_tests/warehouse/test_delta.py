@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
-from billing_recon.compute.engine import session
 from billing_recon.core.schema import Column, Kind, TableSpec
 from billing_recon.core.schema.table import Part
 from billing_recon.warehouse import Warehouse
+from billing_recon_tests.sessions import session
 
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
 

@@ -11,7 +11,7 @@ from typing import Any
 import duckdb
 
 from billing_recon.compute import breaks, detect, drift, metrics, reconcile, totals
-from billing_recon.compute.engine import Limits, build, session
+from billing_recon.compute.engine import Limits, build
 from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
 from billing_recon.compute.terms import register_terms
@@ -52,6 +52,7 @@ from billing_recon.core.schema.parameters import (
 )
 from billing_recon.day.parameters import decision_rows, policy_tables
 from billing_recon.explain import write_detections, write_explanations
+from billing_recon_tests.sessions import session
 
 DAY = date(2026, 3, 3)
 """The day that a world is about, unless it says otherwise: invoices of February are due on it."""

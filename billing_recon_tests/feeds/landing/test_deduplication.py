@@ -131,7 +131,6 @@ def test_every_event_id_ends_in_one_place_whatever_the_order_of_rows_and_files(
         report = desk.land("usage_events")
         assert report.rows_in == len(sent) == report.accepted + report.quarantined + report.duplicates
         found.append(fates(desk))
-        desk.con.close()
     contents = {name: {Decimal(quantity) for one, quantity, _ in sent if one == name} for name, _, _ in sent}
     whole = {(name, next(iter(given))) for name, given in contents.items() if len(given) == 1}
     assert found == [(whole, {name for name, given in contents.items() if len(given) > 1})] * 2
@@ -165,4 +164,3 @@ def test_a_delivery_split_over_days_lands_the_same_events_once(
     for name, quantities in contents.items():
         stands = [quantity for one, quantity in landed if one == name]
         assert stands == list(quantities) if len(quantities) == 1 else len(stands) <= 1
-    desk.con.close()

@@ -9,6 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from billing_recon.compute.engine import session
 from billing_recon.core.landing import LandingStatus
 from billing_recon_tests.feeds.desk import DAY, PAYMENT, Desk, payment
 
@@ -64,7 +65,7 @@ def mutated(content: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
     return content
 
 
-DESK = Desk(Path(tempfile.mkdtemp(prefix="billing-recon-law-")))
+DESK = Desk(Path(tempfile.mkdtemp(prefix="billing-recon-law-")), session())
 
 
 @given(rows=st.lists(ROW, max_size=12), edits=st.lists(EDIT, max_size=3))

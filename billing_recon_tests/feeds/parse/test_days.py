@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from billing_recon.compute.engine import session
 from billing_recon.core.landing import LandingStatus
 from billing_recon_tests.feeds.desk import PAYMENT, Desk, payment
 
@@ -129,7 +130,7 @@ def test_rows_before_the_first_day_are_told_of_on_it(desk_of: Desks) -> None:
 
 
 HOME = Path(tempfile.mkdtemp(prefix="billing-recon-days-"))
-MANY = Desk(HOME, feeds={"payments": {"path": "all.csv", "day_column": "processed_at"}})
+MANY = Desk(HOME, session(), feeds={"payments": {"path": "all.csv", "day_column": "processed_at"}})
 MOMENTS = st.one_of(
     st.sampled_from(["", "x", "2026-03-09", "broken line"]),
     st.builds(lambda day, hour: f"2026-03-0{day}T{hour:02}:00:00Z", st.integers(1, 5), st.integers(0, 23)),

@@ -489,7 +489,9 @@ EVERYTHING: dict[str, Any] = {
     "report": {"is on account 1": "account = '1'"},
     "set_aside": {"is on a high account": "figure(account) > 5"},
 }
-ALL_AT_ONCE = Desk(Path(tempfile.mkdtemp(prefix="billing-recon-written-")), feeds={"ledger_entries": EVERYTHING})
+ALL_AT_ONCE = Desk(
+    Path(tempfile.mkdtemp(prefix="billing-recon-written-")), session(), feeds={"ledger_entries": EVERYTHING}
+)
 CELLS = st.sampled_from(
     [
         "1.234,50",
