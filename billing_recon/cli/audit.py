@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from billing_recon.cli.options import MARKUP, HomeOption, open_home
+from billing_recon.core.figures import count
 from billing_recon.report.terminal import Col, Screen, Table
 
 app = typer.Typer(
@@ -17,11 +18,25 @@ app = typer.Typer(
 )
 
 
-@app.command(epilog="\b\nExamples:\n  billing-recon audit verify")
-def verify(ctx: typer.Context, home: HomeOption = None) -> None:
-    """Check the whole chain, and every decision against it. Exit 1 if anything was changed, removed or inserted."""
-    control = open_home(ctx, home).control
-    problems = control.verify_audit()
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon audit verify\n  billing-recon audit verify --heads /mnt/other/heads.jsonl"
+)
+def verify(
+    ctx: typer.Context,
+    heads: Annotated[
+        list[Path] | None, typer.Option("--heads", metavar="FILE", help="A further file with heads of the chain.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Check the whole chain, every decision against it, and the heads that were written outside the database.
+
+    Exit 1 if anything was changed, removed or inserted, the newest events were cut off, or the history was written anew.
+    """
+    from billing_recon.control.audit_keys import SIGNING_KEY_ENV, trusted_public_key
+    from billing_recon.day.audit_chain import audit_problems
+
+    opened = open_home(ctx, home)
+    problems, agreed = audit_problems(opened, heads or ())
     screen = Screen()
     if problems:
         for problem in problems:
@@ -31,8 +46,34 @@ def verify(ctx: typer.Context, home: HomeOption = None) -> None:
             "database from a copy, or find who changed it: nothing in this product changes a recorded decision"
         )
         raise typer.Exit(1)
-    count, head = control.audit_head()
-    screen.say(f"the audit chain is whole: {count} events, head {head}")
+    seq, head = opened.control.audit_head()
+    screen.say(
+        f"the audit chain is whole: {seq} events, head {head}; {count(agreed, 'head')} outside the database agree"
+    )
+    if trusted_public_key() is None:
+        screen.say(f"heads are not signed: whoever can write them can forge them; set {SIGNING_KEY_ENV} (audit key)")
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon audit head --out /mnt/other/heads.jsonl")
+def head(
+    ctx: typer.Context,
+    purpose: Annotated[str, typer.Option("--for", metavar="TEXT", help="What it is written for.")] = "by hand",
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A further file to append it to.")] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the chain's head outside the database, signed if a key is set; sign-off and close do so by themselves."""
+    from billing_recon.day.audit_chain import write_head
+
+    made = write_head(open_home(ctx, home), purpose, out)
+    Screen().say(f"{made.seq} events, head {made.head}, {'signed' if made.signature else 'not signed'}")
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon audit key")
+def key() -> None:
+    """Print a new key for BILLING_RECON_AUDIT_KEY or BILLING_RECON_SIGNING_KEY. Keep it outside the home and the database."""
+    from billing_recon.control.audit_keys import new_key
+
+    sys.stdout.write(new_key() + "\n")
 
 
 @app.command(epilog="\b\nExamples:\n  billing-recon audit show --last 20\n  billing-recon audit show --kind sign_offs")
@@ -82,7 +123,8 @@ def export(
 ) -> None:
     """Write the chain as JSON lines: each event's payload as it was hashed, the hash before it, and its own.
 
-    A hash is SHA-256 over the previous hash, a line feed and the payload; the first follows 64 zeros.
+    A hash is SHA-256 over the previous hash, a line feed and the payload; the first follows 64 zeros. A payload with a
+    "key" has an HMAC-SHA256 under that key instead.
     """
     lines = "".join(
         json.dumps(

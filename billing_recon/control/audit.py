@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Table, insert, select
+from sqlalchemy import Connection, Date, Table, insert, select
 
+from billing_recon.control.audit_keys import RECORD_KEY_ENV, RecordKey, record_key
 from billing_recon.control.schema import DECISIONS, audit_events, baseline_values, baselines
 
 GENESIS = "0" * 64
+_AT_ONCE, _BATCH = 500, 5_000
+"""Events that are asked for by number at once, and rows that are read at once."""
 
 
 class AuditEvent(NamedTuple):
@@ -39,9 +42,10 @@ def _text(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no canonical form here; store it as text")
 
 
-def link(prev_hash: str, payload: str) -> str:
-    """The hash of an event: SHA-256 over the previous hash, a line feed, and the payload."""
-    return hashlib.sha256(f"{prev_hash}\n{payload}".encode()).hexdigest()
+def link(prev_hash: str, payload: str, key: RecordKey | None = None) -> str:
+    """The hash of an event: SHA-256 over the previous hash, a line feed, and the payload; HMAC-SHA256 with a key."""
+    message = f"{prev_hash}\n{payload}".encode()
+    return key.link(message) if key else hashlib.sha256(message).hexdigest()
 
 
 def decide(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
@@ -49,13 +53,13 @@ def decide(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
     done = connection.execute(insert(table).values(**row)).inserted_primary_key
     assert done is not None
     identity = int(done[0])
-    last = connection.execute(
-        select(audit_events.c.seq, audit_events.c.hash).order_by(audit_events.c.seq.desc()).limit(1)
-    ).first()
-    seq, prev_hash = (last.seq + 1, last.hash) if last else (1, GENESIS)
-    payload = canonical({"seq": seq, "table": table.name, "row": {"id": identity, **row}})
+    before, prev_hash = head(connection)
+    seq = before + 1
+    key = record_key()
+    keyed = {"key": key.id} if key else {}
+    payload = canonical({"seq": seq, "table": table.name, "row": {"id": identity, **row}, **keyed})
     connection.execute(
-        insert(audit_events).values(seq=seq, payload=payload, prev_hash=prev_hash, hash=link(prev_hash, payload))
+        insert(audit_events).values(seq=seq, payload=payload, prev_hash=prev_hash, hash=link(prev_hash, payload, key))
     )
     return identity
 
@@ -68,37 +72,116 @@ def events(connection: Connection) -> list[AuditEvent]:
     ]
 
 
+def head(connection: Connection) -> tuple[int, str]:
+    """The number of the newest event and its hash; 0 and 64 zeros if there is none."""
+    t = audit_events
+    last = connection.execute(select(t.c.seq, t.c.hash).order_by(t.c.seq.desc()).limit(1)).first()
+    return (last.seq, last.hash) if last else (0, GENESIS)
+
+
+def hashes(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
+    """The hashes of events by their numbers; those that are not there are left out."""
+    t = audit_events
+    found: dict[int, str] = {}
+    for start in range(0, len(numbers), _AT_ONCE):
+        wanted = numbers[start : start + _AT_ONCE]
+        found |= {row.seq: row.hash for row in connection.execute(select(t.c.seq, t.c.hash).where(t.c.seq.in_(wanted)))}
+    return found
+
+
 def verify(connection: Connection) -> list[str]:
-    """Every problem of the chain, and every decision that does not agree with it; empty if all is well."""
+    """Every problem of the chain, and every decision that does not agree with it; empty if all is well.
+
+    Chain and decisions are read side by side, since both are in the order in which they were made: memory does not grow with
+    the chain.
+    """
     problems: list[str] = []
-    rows: dict[tuple[str, int], str] = {
-        (table.name, row["id"]): canonical(dict(row))
-        for table in DECISIONS
-        for row in connection.execute(select(table)).mappings()
-    }
-    expected_seq, expected_prev = 1, GENESIS
-    for event in connection.execute(select(audit_events).order_by(audit_events.c.seq)):
-        if event.seq != expected_seq:
-            problems.append(f"audit event {expected_seq} is missing: the chain continues at {event.seq}")
-        elif event.prev_hash != expected_prev:
-            problems.append(f"audit event {event.seq} does not follow from event {event.seq - 1}")
-        if link(event.prev_hash, event.payload) != event.hash:
-            problems.append(f"audit event {event.seq} was changed: its content does not match its hash")
-        expected_seq, expected_prev = event.seq + 1, event.hash
+    rows = {table.name: _Decisions(connection, table) for table in DECISIONS}
+    key = record_key()
+    expected_seq, expected_prev, keyed_since = 1, GENESIS, 0
+    for seq, payload, prev_hash, stated in _raw(connection, audit_events, "seq"):
+        if seq != expected_seq:
+            problems.append(f"audit event {expected_seq} is missing: the chain continues at {seq}")
+        elif prev_hash != expected_prev:
+            problems.append(f"audit event {seq} does not follow from event {seq - 1}")
+        expected_seq, expected_prev = seq + 1, stated
         try:
-            content = json.loads(event.payload)
-            name, recorded = str(content["table"]), content["row"]
-            key = (name, int(recorded["id"]))
+            content = json.loads(payload)
+            name, recorded, keyed = str(content["table"]), content["row"], content.get("key")
+            identity, table = int(recorded["id"]), rows[name]
         except (ValueError, KeyError, TypeError):
-            problems.append(f"audit event {event.seq} is not an event of this chain: {event.payload[:80]!r}")
+            problems.append(f"audit event {seq} is not an event of this chain: {payload[:80]!r}")
             continue
-        stored = rows.pop(key, None)
+        if keyed is None and keyed_since:
+            problems.append(
+                f"audit event {seq} is not keyed, as events since {keyed_since} are: it was written without the key"
+            )
+        if keyed is not None:
+            keyed_since = keyed_since or seq
+        if keyed is not None and (key is None or key.id != keyed):
+            problems.append(f"audit event {seq} is keyed with key {keyed}; set it as {RECORD_KEY_ENV} to verify it")
+        elif link(prev_hash, payload, key if keyed is not None else None) != stated:
+            problems.append(f"audit event {seq} was changed: its content does not match its hash")
+        stored = table.of(identity)
         if stored is None:
-            problems.append(f"{name} {key[1]} was decided in audit event {event.seq} but is missing from its table")
-        elif stored != canonical(recorded):
-            problems.append(f"{name} {key[1]} was changed after audit event {event.seq}")
-    problems += [f"{name} {identity} has no audit event" for name, identity in sorted(rows)]
+            problems.append(f"{name} {identity} was decided in audit event {seq} but is missing from its table")
+        elif stored != recorded:
+            problems.append(f"{name} {identity} was changed after audit event {seq}")
+    for name, table in sorted(rows.items()):
+        problems += [f"{name} {identity} has no audit event" for identity in table.rest()]
     return problems + _baselines(connection)
+
+
+class _Decisions:
+    """The rows of one table of decisions, taken in the order of their ids."""
+
+    def __init__(self, connection: Connection, table: Table) -> None:
+        self._names = [column.name for column in table.columns]
+        self._days = [n for n, column in enumerate(table.columns) if isinstance(column.type, Date)]
+        self._rows = _raw(connection, table, "id")
+        self._place = self._names.index("id")
+        self._passed: dict[int, dict[str, Any]] = {}
+        self._ended = False
+
+    def of(self, identity: int) -> dict[str, Any] | None:
+        """The row with this id, once; None if it is not there, or was asked for before."""
+        if identity in self._passed:
+            return self._passed.pop(identity)
+        while not self._ended:
+            row = next(self._rows, None)
+            if row is None:
+                self._ended = True
+                break
+            if row[self._place] == identity:
+                return self._as_recorded(row)
+            self._passed[row[self._place]] = self._as_recorded(row)
+            if row[self._place] > identity:
+                break
+        return None
+
+    def rest(self) -> list[int]:
+        """The ids that nobody asked for."""
+        return sorted([*self._passed, *(row[self._place] for row in self._rows)])
+
+    def _as_recorded(self, row: Sequence[Any]) -> dict[str, Any]:
+        found = dict(zip(self._names, row, strict=True))
+        for n in self._days:
+            found[self._names[n]] = str(row[n])
+        return found
+
+
+def _raw(connection: Connection, table: Table, order: str) -> Iterator[Any]:
+    """A table's rows as the driver gives them, batch by batch: a chain may have millions of events."""
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    driver = connection.connection
+    # On PostgreSQL only a named cursor leaves the rows on the server.
+    cursor = driver.cursor(f"verify_{table.name}") if connection.dialect.name == "postgresql" else driver.cursor()
+    try:
+        cursor.execute(f'SELECT {names} FROM "{table.name}" ORDER BY "{order}"')
+        while batch := cursor.fetchmany(_BATCH):
+            yield from batch
+    finally:
+        cursor.close()
 
 
 def values_digest(values: Sequence[Mapping[str, Any]]) -> str:

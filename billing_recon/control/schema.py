@@ -189,6 +189,34 @@ month_events = Table(
     _text("decided_at"),
     Index("month_events_latest", "month", "id"),
 )
+month_closes = Table(
+    "month_closes",
+    metadata,
+    _id(),
+    _text("month"),
+    Column("round", Integer, nullable=False),
+    _text("evidence_hash"),
+    _text("figures"),
+    _text("actor"),
+    _text("decided_at"),
+    Index("month_closes_month", "month", "id"),
+)
+spot_checks = Table(
+    "spot_checks",
+    metadata,
+    _id(),
+    _text("period"),
+    _text("invoice_id"),
+    _text("line_id"),
+    _text("currency"),
+    _text("billed"),
+    _text("seen"),
+    _text("note"),
+    _text("checked_by"),
+    _text("actor"),
+    _text("decided_at"),
+    Index("spot_checks_period", "period", "id"),
+)
 quarantine_decisions = Table(
     "quarantine_decisions",
     metadata,
@@ -246,6 +274,8 @@ DECISIONS: tuple[Table, ...] = (
     sign_offs,
     enrolments,
     month_events,
+    month_closes,
+    spot_checks,
     quarantine_decisions,
     break_decisions,
 )

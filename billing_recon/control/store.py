@@ -17,11 +17,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, func, insert, select, update
 
-from billing_recon.control import approvers, audit, break_records, copies
+from billing_recon.control import approvers, audit, break_records, copies, month_closes, spot_checks
 from billing_recon.control.approvers import Enrolment
 from billing_recon.control.audit import AuditEvent
 from billing_recon.control.database import close_here, connect, reading, writing
 from billing_recon.control.migrate import upgrade
+from billing_recon.control.month_closes import MonthClose
 from billing_recon.control.records import (
     BREAKS_DECIDED,
     ROWS_DECIDED,
@@ -50,6 +51,7 @@ from billing_recon.control.schema import (
     verdicts,
     withdrawals,
 )
+from billing_recon.control.spot_checks import SpotCheck
 from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.errors import CloseRefused
 from billing_recon.core.gate import Condition
@@ -134,14 +136,7 @@ class ControlStore:
         CloseRefused when the day's month is locked or closed.
         """
         with writing(self._engine, durable=False) as connection:
-            state = self._state(connection, month_of(day))
-            if state is not MonthState.OPEN:
-                raise CloseRefused(
-                    [
-                        f"{table} {day}: {month_of(day)} is {state.value} and its partitions are not rewritten; "
-                        f"billing-recon reopen {month_of(day)} --reason ... opens it again"
-                    ]
-                )
+            self._refuse_if_shut(connection, table, day)
             self._put_incomplete(connection, table, day, run_id)
 
     def end_write(
@@ -153,9 +148,23 @@ class ControlStore:
             self._put_state(connection, table, day, complete=True, **values)
 
     def land_again(self, table: str, day: date) -> None:
-        """Mark a landed partition incomplete: earlier usage was landed after it, so it must be landed again."""
+        """Mark a landed partition incomplete: earlier usage was landed after it, so it must be landed again.
+
+        CloseRefused when the day's month is locked or closed.
+        """
         with writing(self._engine, durable=False) as connection:
+            self._refuse_if_shut(connection, table, day)
             self._put_incomplete(connection, table, day, USAGE_BEFORE)
+
+    def _refuse_if_shut(self, connection: Connection, table: str, day: date) -> None:
+        state = self._state(connection, month_of(day))
+        if state is not MonthState.OPEN:
+            raise CloseRefused(
+                [
+                    f"{table} {day}: {month_of(day)} is {state.value} and its partitions are not rewritten; "
+                    f"billing-recon reopen {month_of(day)} --reason ... opens it again"
+                ]
+            )
 
     @staticmethod
     def _put_incomplete(connection: Connection, table: str, day: date, run_id: str) -> None:
@@ -528,8 +537,11 @@ class ControlStore:
                 raise CloseRefused([f"{month} is closed already; it cannot be locked"])
             self._move(connection, month, MonthState.LOCKED, evidence_hash, "", actor)
 
-    def close_month(self, month: str, evidence_hash: str, actor: str = "") -> None:
-        """Open -> Locked -> Closed. CloseRefused if it was locked or closed with other evidence; closing again has no effect."""
+    def close_month(self, month: str, evidence_hash: str, actor: str = "", figures: str = "") -> None:
+        """Open -> Locked -> Closed. CloseRefused if it was locked or closed with other evidence; closing again has no effect.
+
+        `figures`: what the books said, to compare a restatement with.
+        """
         with writing(self._engine) as connection:
             last = _latest(connection, month_events, month=month)
             state = MonthState(last.state) if last else MonthState.OPEN
@@ -545,6 +557,31 @@ class ControlStore:
             if state is MonthState.OPEN:
                 self._move(connection, month, MonthState.LOCKED, evidence_hash, "", actor)
             self._move(connection, month, MonthState.CLOSED, evidence_hash, "", actor)
+            if figures:
+                key = {"month": month, "round": self._round(connection, month), "evidence_hash": evidence_hash}
+                month_closes.record(connection, {**key, "figures": figures, "actor": actor, "decided_at": self._now()})
+
+    def month_closes(self, month: str = "") -> list[MonthClose]:
+        """Every close of a month, or of all, with its figures, the first first."""
+        with reading(self._engine) as connection:
+            return month_closes.closes(connection, month)
+
+    def record_spot_check(self, check: SpotCheck) -> None:
+        """Append what somebody saw when they checked a line by hand."""
+        with writing(self._engine) as connection:
+            spot_checks.record(connection, check)
+
+    def spot_checks(self, period: str) -> list[SpotCheck]:
+        """The checks of a day, or of a month and its days, the first first."""
+        with reading(self._engine) as connection:
+            return spot_checks.checks(connection, period)
+
+    def month_history(self, month: str) -> list[dict[str, Any]]:
+        """Every move of a month, in order: state, evidence_hash, reason, actor, decided_at."""
+        t = month_events
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(t).where(t.c.month == month).order_by(t.c.id)).mappings()
+            return [dict(row) for row in rows]
 
     def reopen_month(self, month: str, reason: str, actor: str) -> None:
         """Open a locked or closed month again. Its sign-offs so far no longer count. A reason is required."""
@@ -554,6 +591,14 @@ class ControlStore:
             if self._state(connection, month) is MonthState.OPEN:
                 raise CloseRefused([f"{month} is open; there is nothing to reopen"])
             self._move(connection, month, MonthState.OPEN, "", reason, actor)
+
+    def shut_months_after(self, month: str) -> list[str]:
+        """The months after `month` that are locked or closed, in order."""
+        t = month_events
+        latest = select(func.max(t.c.id)).where(t.c.month > month).group_by(t.c.month)
+        shut = select(t.c.month).where(t.c.id.in_(latest), t.c.state != MonthState.OPEN.value).order_by(t.c.month)
+        with reading(self._engine) as connection:
+            return list(connection.execute(shut).scalars())
 
     def month_state(self, month: str) -> MonthState:
         """The state of a month (YYYY-MM): open, locked or closed."""
@@ -603,8 +648,17 @@ class ControlStore:
 
     def audit_head(self) -> tuple[int, str]:
         """How many events the chain has, and the hash of the last; 64 zeros if there is none."""
-        events = self.audit_events()
-        return (events[-1].seq, events[-1].hash) if events else (0, audit.GENESIS)
+        with reading(self._engine) as connection:
+            return audit.head(connection)
+
+    def audit_hashes(self, numbers: Sequence[int]) -> dict[int, str]:
+        """The hashes of the chain's events by their numbers."""
+        with reading(self._engine) as connection:
+            return audit.hashes(connection, numbers)
+
+    def now(self) -> str:
+        """The clock, as decisions are stamped with it."""
+        return self._now()
 
     def _now(self) -> str:
         return self._clock().astimezone(UTC).isoformat(timespec="milliseconds")

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from billing_recon.control import ControlStore
 from billing_recon.control.database import connect, writing
 from billing_recon.control.schema import APPEND_ONLY, DECISIONS
+from billing_recon.control.spot_checks import SpotCheck
 from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.errors import CloseRefused
 from billing_recon.core.quarantine import RowDecision, Verb
@@ -38,8 +39,11 @@ def engine(url: str, control: ControlStore) -> Iterator[Engine]:
     control.sign_off("2026-03", "Ana", Role.FINANCE, "e1")
     control.decide_rows([RowDecision("r1", "payments", DAY, Verb.DISCARD, "test data", "Ana")])
     control.decide_breaks([BreakDecision("B1", DAY, BreakVerb.ASSIGN, "Ana", Decimal(1), "EUR", assignee="Bo")])
-    control.close_month("2026-03", "e1")
+    control.close_month("2026-03", "e1", figures="{}")
     control.apply_catalog({"plan 'a'": "{}"}, "ana", "")
+    control.record_spot_check(
+        SpotCheck("2026-03", "INV-1", "1", "EUR", Decimal(1), Decimal(1), "", "Ana", "ana", "2026")
+    )
     engine = connect(url)
     yield engine
     engine.dispose()
@@ -127,4 +131,4 @@ def test_every_decision_is_in_the_chain(control: ControlStore, engine: Engine) -
     with engine.connect() as connection:
         rows = sum(connection.execute(text(f"SELECT count(*) FROM {t.name}")).scalar_one() for t in DECISIONS)
         events = connection.execute(text("SELECT count(*) FROM audit_events")).scalar_one()
-    assert rows == events == 13
+    assert rows == events == 15

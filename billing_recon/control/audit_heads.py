@@ -1,0 +1,144 @@
+"""Heads of the audit chain outside the database: written at each sign-off and close, and compared by `audit verify`.
+
+A chain alone cannot show that its newest events were cut off, or that all of it was written anew. A head says how many events
+there were and the hash of the last; whoever keeps it can tell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from billing_recon.control.audit import canonical
+from billing_recon.control.audit_keys import sign, signed_by, trusted_public_key
+from billing_recon.core.errors import ConfigurationError
+
+HEADS_ENV = "BILLING_RECON_AUDIT_HEADS"
+"""Further files, separated by the system's path separator, that every head is written to: on another machine's disk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The chain as it was: `seq` events, the last with hash `head`; for what it was written, and the signature if any."""
+
+    company: str
+    purpose: str
+    at: str
+    seq: int
+    head: str
+    public_key: str = ""
+    signature: str = ""
+
+    @property
+    def message(self) -> bytes:
+        """What is signed."""
+        said = {"company": self.company, "purpose": self.purpose, "at": self.at, "seq": self.seq, "head": self.head}
+        return canonical({"type": "billing-recon audit head", **said}).encode()
+
+    def line(self) -> str:
+        """The head as a line of a file."""
+        return canonical({name: getattr(self, name) for name in self.__dataclass_fields__}) + "\n"
+
+
+def signed(company: str, purpose: str, at: str, seq: int, head: str) -> Head:
+    """A head, signed if a signing key is set."""
+    bare = Head(company, purpose, at, seq, head)
+    signature = sign(bare.message)
+    return bare if signature is None else Head(company, purpose, at, seq, head, *signature)
+
+
+def heads_files(state: Path) -> list[Path]:
+    """Where heads are written and looked for: in the state folder, and wherever the environment says."""
+    further = [Path(part) for part in os.environ.get(HEADS_ENV, "").split(os.pathsep) if part.strip()]
+    return [state / "audit" / "heads.jsonl", *further]
+
+
+def write(head: Head, files: Iterable[Path]) -> None:
+    """Append the head to each file. ConfigurationError for a file that cannot be written."""
+    for file in files:
+        try:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with file.open("a", encoding="utf-8") as out:
+                out.write(head.line())
+                out.flush()
+                os.fsync(out.fileno())
+        except OSError as error:
+            raise ConfigurationError(f"the audit head cannot be written to {file}: {error.strerror or error}") from None
+
+
+def read(file: Path) -> tuple[list[Head], list[str]]:
+    """The heads of a file, and a sentence for each line that is none. A file that is not there has none."""
+    heads: list[Head] = []
+    problems: list[str] = []
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError:
+        return [], []
+    except (OSError, UnicodeDecodeError) as error:
+        return [], [f"{file} cannot be read: {error}"]
+    for number, line in enumerate(lines, start=1):
+        try:
+            content = json.loads(line)
+            heads.append(Head(**content))
+            sound = isinstance(heads[-1].seq, int) and heads[-1].line().strip() == canonical(content)
+        except (ValueError, TypeError):
+            sound = False
+        if not sound:
+            problems.append(f"{file} line {number} is no audit head: {line[:80]!r}")
+    return heads, problems
+
+
+def compare(
+    company: str,
+    files: Sequence[Path],
+    hash_of: Callable[[Sequence[int]], Mapping[int, str]],
+    last: int,
+    expected: Sequence[str],
+) -> tuple[list[str], int]:
+    """Every problem of the heads against the chain, and how many heads agree.
+
+    `hash_of` gives the hashes of events by number; `last` is the number of the newest. `expected`: for what a head must be there.
+    """
+    problems: list[str] = []
+    found: list[tuple[Path, Head]] = []
+    for file in files:
+        heads, bad = read(file)
+        problems += bad
+        found += [(file, head) for head in heads]
+    trusted = trusted_public_key()
+    hashes = hash_of(sorted({head.seq for _, head in found if 1 <= head.seq <= last}))
+    agreed = 0
+    for file, head in found:
+        problem = _problem(head, company, trusted, hashes, last)
+        if problem:
+            problems.append(f"{file}: the head of {head.at} for {head.purpose} {problem}")
+        else:
+            agreed += 1
+    written = {head.purpose for _, head in found}
+    for purpose in expected:
+        if purpose not in written:
+            problems.append(
+                f"there is no head for {purpose}, which the chain records: its file was removed or cut "
+                f"({', '.join(map(str, files))}). If it was never written: billing-recon audit head --for '{purpose}'"
+            )
+    return problems, agreed
+
+
+def _problem(head: Head, company: str, trusted: str | None, hashes: Mapping[int, str], last: int) -> str:
+    if head.company != company:
+        return f"is of another company, {head.company}"
+    if trusted is not None:
+        if not head.signature:
+            return "is not signed, and a key for signatures is set"
+        if head.public_key != trusted:
+            return "is signed with another key than the one that is set"
+    if head.signature and not signed_by(head.public_key, head.message, head.signature):
+        return "was changed: its signature does not hold"
+    if head.seq > last:
+        return f"is of event {head.seq}, and the chain ends at {last}: its newest events were cut off"
+    if head.seq and hashes.get(head.seq) != head.head:
+        return f"is of another event {head.seq} than the chain has: the history was written anew"
+    return ""

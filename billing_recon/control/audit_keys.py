@@ -1,0 +1,95 @@
+"""The keys of the audit chain, from the environment: one that records are keyed with, and one that heads are signed with."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from billing_recon.core.errors import ConfigurationError
+
+RECORD_KEY_ENV = "BILLING_RECON_AUDIT_KEY"
+"""32 bytes as base64: records are then keyed (HMAC-SHA256), so that nobody without it can write the chain anew."""
+SIGNING_KEY_ENV = "BILLING_RECON_SIGNING_KEY"
+"""An Ed25519 private key, 32 bytes as base64: heads of the chain and evidence packs are then signed."""
+PUBLIC_KEY_ENV = "BILLING_RECON_PUBLIC_KEY"
+"""Its public key, for a machine that only verifies."""
+
+
+def new_key() -> str:
+    """A key for either of the first two."""
+    return base64.b64encode(os.urandom(32)).decode()
+
+
+def _read(name: str) -> bytes | None:
+    text = os.environ.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != 32:
+        raise ConfigurationError(f"{name} is not a key: give 32 bytes as base64; a new one: billing-recon audit key")
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class RecordKey:
+    """The key of the chain's records. `id` says which one it is, and gives nothing away."""
+
+    secret: bytes
+
+    @property
+    def id(self) -> str:
+        """The first half of the key's digest."""
+        return hashlib.sha256(b"billing-recon record key" + self.secret).hexdigest()[:16]
+
+    def link(self, message: bytes) -> str:
+        """The keyed hash of an event."""
+        return hmac.new(self.secret, message, hashlib.sha256).hexdigest()
+
+
+def record_key() -> RecordKey | None:
+    """The key for records; None if none is set. ConfigurationError if it is not a key."""
+    secret = _read(RECORD_KEY_ENV)
+    return RecordKey(secret) if secret else None
+
+
+def sign(message: bytes) -> tuple[str, str] | None:
+    """The public key and the signature of a message, as base64; None if no signing key is set."""
+    secret = _read(SIGNING_KEY_ENV)
+    if secret is None:
+        return None
+    private = Ed25519PrivateKey.from_private_bytes(secret)
+    return _text(private.public_key().public_bytes_raw()), _text(private.sign(message))
+
+
+def trusted_public_key() -> str | None:
+    """The public key that signatures must be of, as base64: the one set, else the signing key's; None if neither is set."""
+    public = _read(PUBLIC_KEY_ENV)
+    if public is not None:
+        return _text(public)
+    secret = _read(SIGNING_KEY_ENV)
+    return (
+        None if secret is None else _text(Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw())
+    )
+
+
+def signed_by(public: str, message: bytes, signature: str) -> bool:
+    """Whether the signature of a message is of this public key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(base64.b64decode(public)).verify(base64.b64decode(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
