@@ -1,4 +1,4 @@
-"""`make demo`: 60 days of a simulated company with billing bugs, and the breaks found compared with the truth."""
+"""`make demo`: 60 days of a simulated company with billing bugs, a month signed and closed, and the breaks found held to the truth."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,8 @@ SEED = 7
 CUSTOMERS = 200
 FIRST, LAST = date(2026, 1, 1), date(2026, 3, 1)
 BASELINE_LAST = date(2026, 1, 28)
+CLOSED, FAULTS_FROM = "2026-01", date(2026, 2, 4)
+"""The month that is closed, and the day of the first bug: from then on nothing of that month can still arrive."""
 FAULTS: dict[Code, int] = {
     Code.USAGE_MISSING: 2,
     Code.USAGE_DUPLICATE: 1,
@@ -104,6 +106,7 @@ def _demo(path: Path, screen: Screen) -> int:
             out=path,
             documents=RenderedAs.MIXED,
             closed=True,
+            faults_from=FAULTS_FROM,
             progress=lambda stage, done, of: report(stage, done) if done == of else None,
         )
     started = time.monotonic()
@@ -119,6 +122,7 @@ def _demo(path: Path, screen: Screen) -> int:
     broken = stored_rows.breaks(home, FIRST, LAST)
     injected, found = _injected(path / "truth.csv"), _found(broken)
     _show(screen, home, made, Counter(str(o.verdict) for o in outcomes), broken, seconds)
+    _close(screen, home)
     return _compare(screen, injected, found, broken, path)
 
 
@@ -187,6 +191,48 @@ def _show(
     screen.table(table)
 
 
+def _close(screen: Screen, home: Home) -> None:
+    """Lock, sign and close the first month in the name of three simulated people, and show its receivables and signatures."""
+    import pyotp
+
+    from billing_recon.control import one_time_codes
+    from billing_recon.day.approvers import enrol
+    from billing_recon.day.month_books import month_books
+    from billing_recon.day.month_close import close_month, lock_month, sign_off
+    from billing_recon.report.month_checklist import roll_forward_table
+
+    os.environ.setdefault(one_time_codes.KEY_ENV, one_time_codes.new_key())
+
+    def code(secret: str, steps: int) -> str:
+        """What a phone shows, some steps of thirty seconds from now: a code is good once, and the demo does not wait."""
+        step = int(datetime.now(UTC).timestamp()) // one_time_codes.STEP_SECONDS
+        return pyotp.TOTP(secret).generate_otp(step + steps)
+
+    secrets: dict[str, str] = {}
+    for person in home.policy.approvers:
+        by = next(reversed(secrets), "")
+        secrets[person.name], _ = enrol(
+            home, person.name, by=by, code=code(secrets[by], -1) if by else "", actor="demo"
+        )
+    with screen.progress("closing") as report:
+        report(f"{CLOSED}: every task of its checklist", 0)
+        lock_month(home, CLOSED, "demo")
+        table = Table(
+            [Col("signed for"), Col("by"), Col("at"), Col("under evidence")], title=f"{CLOSED}, signed and closed"
+        )
+        for name, secret in secrets.items():
+            for signed in sign_off(home, CLOSED, name, "demo", code=code(secret, 0)):
+                table.add(signed.role.value, name, signed.decided_at[:19], signed.evidence_hash[:12])
+        close_month(home, CLOSED, "demo")
+    screen.table(table)
+    screen.table(roll_forward_table("ar", month_books(home, CLOSED).of("ar")))
+    ledger = "receivables, revenue and tax tie with the ledger"
+    screen.verdict(
+        "PASS", f"{CLOSED} is closed: 31 days PASS, {ledger}, three people signed, nothing can be rewritten."
+    )
+    screen.say()
+
+
 def _matched(home: Home) -> Table:
     from billing_recon.report import stored_rows
 
@@ -228,6 +274,10 @@ def _compare(
         commands[:0] = [
             (f"{program} explain{hint} {example['break_id']}", "the whole working of one break"),
             (f"{program} status{hint} --day {example['day']}", "its day: gate, landing, totals, evidence"),
+            (
+                f"{program} checklist{hint} --month {FAULTS_FROM:%Y-%m}",
+                "what holds the next month open, and who owns it",
+            ),
         ]
     for words, what in commands:
         screen.say(f"  {what}:")

@@ -60,6 +60,7 @@ def simulate(
     ledger: BookedAs = BookedAs.CSV,
     late_events: int = 0,
     closed: bool = False,
+    faults_from: date | None = None,
     by_event: bool = False,
     in_advance: bool = False,
     profile: Profile | None = None,
@@ -74,6 +75,7 @@ def simulate(
     - `documents`, `ledger`: the forms of those layers' files; their rows are the same in each form.
     - `late_events`: usage events after the late window of their period; the engine correctly bills them in the next one.
     - `closed`: the company has no days after `last`; otherwise later days exist without files.
+    - `faults_from`: only what is billed from this day on is faulty, so that the days before are clean.
     - `by_event`: adds subscriptions charged by single events (users, peaks, payments, regions), without engine bugs.
     - `in_advance`: base fees and seats of some plans are billed when their period begins.
     - `profile`: billing conventions, of those that the simulated engine knows.
@@ -115,28 +117,30 @@ def simulate(
         come_late(seed, subscriptions, usage, profile.issue_after_days, windows.lookback_days, late_events)
     report("engine bills", 0, 1)
     billed = bill(subscriptions, usage, book, profile, first, last)
-    invoices, spared = _open_to_faults(billed, usage)
+    invoices, spared = _open_to_faults(billed, usage, faults_from)
     used: set[int] = set()
     places = list(invoices)
-    engine = EngineFaults(invoices, usage, plans, taxes, profile, windows, first, last, used).registry
+    since = faults_from or first
+    engine = EngineFaults(invoices, usage, plans, taxes, profile, windows, since, last, used).registry
     counts = divided(seed, asked, engine, later_faults(Following([], profile, windows, last)))
     try:
         findings = inject(seed, engine, counts, places, used, lambda invoice: invoice)
         invoices = number(invoices + spared)
         chains = follow(seed, invoices, profile)
         later = later_faults(Following(chains, profile, windows, last, used))
-        findings += inject(seed, later, counts, chains, used, lambda chain: chain.invoice)
+        after = [chain for chain in chains if not faults_from or chain.invoice.issued_on >= faults_from]
+        findings += inject(seed, later, counts, after, used, lambda chain: chain.invoice)
     except TooFew as shortage:
         usage.believed.clear()
         usage.late = {name: [one for one in late if not one.missed] for name, late in usage.late.items()}
-        clean, _ = _open_to_faults(bill(subscriptions, usage, book, profile, first, last), usage)
+        clean, _ = _open_to_faults(bill(subscriptions, usage, book, profile, first, last), usage, faults_from)
         after = follow(seed, clean, profile)
-        engine = EngineFaults(clean, usage, plans, taxes, profile, windows, first, last).registry
+        engine = EngineFaults(clean, usage, plans, taxes, profile, windows, since, last).registry
         room = Counter(capacity(engine, counts, list(clean), lambda invoice: invoice))
         later = later_faults(Following(after, profile, windows, last))
         room += Counter(capacity(later, counts, after, lambda chain: chain.invoice))
         raise _cannot_hold(shortage, counts, room, len(clean)) from None
-    _within(findings, first, last)
+    _within(findings, since, last)
     report("engine bills", 1, 1)
 
     home.clear(out)
@@ -176,10 +180,17 @@ def simulate(
     )
 
 
-def _open_to_faults(invoices: list[Invoice], usage: UsageBook) -> tuple[list[Invoice], list[Invoice]]:
-    """Invoices that may get engine bugs, and those that may not: invoices of charges by single events."""
-    spared = [i for i in invoices if i.subscription.subscription_id in usage.singles]
-    return [i for i in invoices if i.subscription.subscription_id not in usage.singles], spared
+def _open_to_faults(
+    invoices: list[Invoice], usage: UsageBook, since: date | None
+) -> tuple[list[Invoice], list[Invoice]]:
+    """Invoices that may get engine bugs, and those that may not: of charges by single events, or from before `since`."""
+    spared = [
+        i
+        for i in invoices
+        if i.subscription.subscription_id in usage.singles or (since is not None and i.issued_on < since)
+    ]
+    kept = set(map(id, spared))
+    return [i for i in invoices if id(i) not in kept], spared
 
 
 def known_faults() -> tuple[Fault[Invoice] | Fault[Chain], ...]:
