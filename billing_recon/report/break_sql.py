@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,13 +49,18 @@ def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
         *(f"{definition};" for definition in DEFINITIONS),
         "",
         *(f"CREATE TABLE {name} AS SELECT * FROM 'inputs/{name}.parquet';" for name in read),
+        *statements(steps),
     ]
-    for step in steps:
-        what = "TABLE" if step.kept else "VIEW"
-        text += ["", f"-- {step.doc}", f"CREATE {what} {step.name} AS {step.sql.strip()};"]
     text += ["", f"SELECT {', '.join(BREAKS.names)} FROM breaks WHERE break_id = '{break_id}';", ""]
     (folder / SCRIPT).write_text("\n".join(text), encoding="utf-8")
     return folder / SCRIPT
+
+
+def statements(steps: Iterable[Relation]) -> Iterator[str]:
+    """Lines of SQL that create each relation, in order."""
+    for step in steps:
+        what = "TABLE" if step.kept else "VIEW"
+        yield from ("", f"-- {step.doc}", f"CREATE {what} {step.name} AS {step.sql.strip()};")
 
 
 def leading_to(name: str, relations: Iterable[Relation]) -> list[Relation]:

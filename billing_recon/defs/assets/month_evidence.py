@@ -15,7 +15,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
             spec(
                 "month_evidence",
                 "month_end",
-                "The closed month's own figures, validated once more by Great Expectations, as pages.",
+                "The closed month's evidence pack, and its own figures validated once more by Great Expectations, as pages.",
                 deps=["month_close"],
                 owner=FINANCE,
                 kinds={"html"},
@@ -25,11 +25,12 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         required_resource_keys={"home"},
     )
     def prove(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        from billing_recon.report.evidence_pack import write_pack
         from billing_recon.report.month_evidence import write_month_evidence
 
+        home, month = context.resources.home, context.partition_key
         with refusing():
-            yield file_result(
-                "month_evidence", "folder", write_month_evidence(context.resources.home, context.partition_key)
-            )
+            write_month_evidence(home, month)
+            yield file_result("month_evidence", "pack", write_pack(home, month))
 
     return prove
