@@ -72,6 +72,26 @@ def company(simulated: Callable[..., Path], tmp_path: Path) -> Callable[..., Pat
 
 
 @pytest.fixture(scope="session")
+def january(simulated: Callable[..., Path], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A company with the last four days of January and the three of its cut-off green, everybody enrolled, and their secrets.
+
+    Made once a session; copy it before changing it.
+    """
+    from billing_recon.day import Home
+    from billing_recon_tests.day.run import run_day
+    from billing_recon_tests.people import enrol_everyone
+
+    path = tmp_path_factory.mktemp("january") / "home"
+    shutil.copytree(simulated(days=7, customers=12), path)
+    home = Home.open(path)
+    for n in range(7):
+        assert run_day(home, FIRST + timedelta(days=n)).verdict.value == "PASS"
+    secrets = enrol_everyone(home)
+    home.control.close()
+    return path, secrets
+
+
+@pytest.fixture(scope="session")
 def realdata() -> Path:
     """The folder of real bills and ledgers; tests that need it skip where it is absent."""
     root = Path(__file__).parent.parent

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -20,6 +21,9 @@ def signoff(
     code: Annotated[
         str, typer.Option("--code", metavar="NNNNNN", help="The approver's one-time code; see billing-recon approvers.")
     ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="A further file for the head of the audit chain.")
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Sign a month as it stands now, with a one-time code that proves who signs.
@@ -28,7 +32,7 @@ def signoff(
     """
     from billing_recon.day.month_close import sign_off
 
-    for signed in sign_off(open_home(ctx, home), month, approver, actor(), code=code):
+    for signed in sign_off(open_home(ctx, home), month, approver, actor(), code=code, out=out):
         Screen().say(
             f"{signed.approver} signed {month} for {signed.role.value} under evidence {signed.evidence_hash[:12]}"
         )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from billing_recon.core.close_policy import Close
 from billing_recon.core.detector import Detector
 from billing_recon.core.exact import Exact, Frozen
 from billing_recon.core.expected_change import ExpectedChange, repeated_ids
@@ -188,6 +189,7 @@ class Policy(Frozen):
     gate: Gate = Gate()
     approvers: tuple[Approver, ...] = ()
     paging: Paging = Paging()
+    close: Close = Close()
     expected_changes: tuple[ExpectedChange, ...] = ()
     drift: Drift = Drift()
     detectors: Detectors = Detectors()

@@ -25,6 +25,7 @@ def roll_up(home: Home, day: date, run_id: str) -> StepResult:
 
 
 def _roll_up(home: Home, day: date, run_id: str) -> StepResult:
+    home.refuse_if_closed(day)
     made_from = rollup_inputs(home, (day,))[day]
     with open_session(home, day) as con:
         lookback = home.policy.windows.lookback_days

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import duckdb
 
-from billing_recon.compute.engine import session
+from billing_recon.compute.engine import Limits, session
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.report.evidence_pack import BOOKS, MANIFEST, PREDICATE, result_csv
 from billing_recon.report.in_toto import read_statement
@@ -67,30 +68,27 @@ def _files(pack: zipfile.ZipFile, names: list[str], subjects: dict[str, str]) ->
 
 def _figures(pack: zipfile.ZipFile, subjects: dict[str, str]) -> Iterator[str]:
     """Compute the figures again. The pack's SQL sees its inputs and can neither read nor write any other file."""
-    con = session()
-    try:
-        with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder:
+        con = session(Limits(spill_dir=str(Path(folder) / "spill")))
+        try:
             for name in sorted(n for n in subjects if n.startswith("inputs/")):
                 file, table = Path(folder) / "input.parquet", Path(name).stem
                 if not table.isidentifier():
                     yield f"{name} is no input of the books"
                     return
                 with pack.open(name) as source, file.open("wb") as out:
-                    while block := source.read(1 << 20):
-                        out.write(block)
+                    shutil.copyfileobj(source, out)
                 con.execute(f'CREATE TABLE "{table}" AS SELECT * FROM read_parquet(?)', [str(file)])
-        con.execute("SET enable_external_access = false")
-        con.execute("SET lock_configuration = true")
-        con.execute(pack.read("sql/2_books.sql").decode("utf-8"))
-        for name, query in BOOKS.items():
-            if result_csv(con, query).encode() != pack.read(f"figures/{name}.csv"):
-                yield f"figures/{name}.csv is not what the SQL gives from the inputs"
-        footing = con.execute(
-            f"SELECT pair, currency FROM ({BOOKS['footing']}) WHERE delta <> break_net OR break_net <> net"
-        )
-        for pair, currency in footing.fetchall():
-            yield f"{pair} {currency or 'units'}: the layers differ by another amount than their breaks"
-    except (duckdb.Error, KeyError) as error:
-        yield f"the figures cannot be computed again: {str(error).splitlines()[0]}"
-    finally:
-        con.close()
+            con.execute("SET enable_external_access = false")
+            con.execute("SET lock_configuration = true")
+            con.execute(pack.read("sql/2_books.sql").decode("utf-8"))
+            for name, query in BOOKS.items():
+                if result_csv(con, query).encode() != pack.read(f"figures/{name}.csv"):
+                    yield f"figures/{name}.csv is not what the SQL gives from the inputs"
+            footing = f"SELECT pair, currency FROM ({BOOKS['footing']}) WHERE delta <> break_net OR break_net <> net"
+            for pair, currency in con.execute(footing).fetchall():
+                yield f"{pair} {currency or 'units'}: the layers differ by another amount than their breaks"
+        except (duckdb.Error, KeyError) as error:
+            yield f"the figures cannot be computed again: {str(error).splitlines()[0]}"
+        finally:
+            con.close()

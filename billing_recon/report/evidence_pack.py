@@ -273,9 +273,8 @@ def _computed(home: Home, month: str, figures: Mapping[str, Any]) -> dict[str, b
         "-- Run in the pack's folder: cat sql/*.sql | duckdb",
         "SET TimeZone = 'UTC';",
         *(
-            f"CREATE TABLE {Path(name).stem} AS SELECT * FROM '{name}';"
-            for name in sorted(files)
-            if name.startswith("inputs/")
+            f"CREATE TABLE {table} AS SELECT * FROM 'inputs/{table}.parquet';"
+            for table in sorted(Path(name).stem for name in files if name.startswith("inputs/"))
         ),
     )
     return files

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from billing_recon.control import VerdictRecord
+from billing_recon.control import MonthState, VerdictRecord
 from billing_recon.core.figures import count, listed
 from billing_recon.core.period import days_of_month, parse_month
 from billing_recon.core.signoff import missing_sign_offs
@@ -137,13 +137,15 @@ def _next(home: Home, day: date, record: VerdictRecord | None, stale: str | None
 def show_month(screen: Screen, home: Home, month: str, hint: str) -> bool:
     """Show a month's days, what is missing, and who has signed; return whether every day is a current PASS."""
     from billing_recon.day.gate import DAY_GATE
-    from billing_recon.day.month_close import days_not_green, month_evidence
+    from billing_recon.day.month_evidence import evidence_in_force
+    from billing_recon.day.month_tasks import days_not_green
 
     days = days_of_month(month)
     records = home.control.verdicts(DAY_GATE, [str(day) for day in days])
     state = home.control.month_state(month)
-    problems = days_not_green(home, month)
-    marks = {day: _mark(home, day, records.get(str(day))) for day in days}
+    closed = state is MonthState.CLOSED
+    problems = [] if closed else days_not_green(home, month)[1]
+    marks = {day: _mark(home, day, records.get(str(day)), closed) for day in days}
     passed = sum(mark == "PASS" for mark in marks.values())
     missing = [str(day) for day, mark in marks.items() if mark == "not run"]
     screen.say(f"{home.company.name}, {month}: {state.value}; {passed} of {count(len(days), 'day')} PASS", style="bold")
@@ -151,7 +153,7 @@ def show_month(screen: Screen, home: Home, month: str, hint: str) -> bool:
     screen.table(_calendar(month, marks))
     if missing:
         screen.say(f"not run: {listed(missing, 8)}")
-    evidence = month_evidence(home, month)
+    evidence = evidence_in_force(home, month)
     signed = home.control.signoffs(month)
     if signed:
         table = Table([Col("signed by"), Col("for"), Col("at"), Col("under evidence")], title="Sign-offs")
@@ -161,22 +163,24 @@ def show_month(screen: Screen, home: Home, month: str, hint: str) -> bool:
         screen.table(table)
     for problem in problems:
         screen.say(f"days: {problem}")
-    for sentence in missing_sign_offs(signed, evidence, home.policy.approvers):
+    for sentence in () if closed else missing_sign_offs(signed, evidence, home.policy.approvers):
         screen.say(f"sign-off: {sentence}")
-    if not problems:
-        screen.say(
-            f"next: billing-recon signoff{hint} {month} --as APPROVER --code NNNNNN, then billing-recon close{hint} {month}"
-        )
+    for event in home.control.month_history(month):
+        why = f": {event['reason']}" if event["reason"] else ""
+        screen.say(f"{event['decided_at']} {event['state']} by {event['actor']}{why}")
+    if not problems and not closed:
+        screen.say(f"next: billing-recon checklist{hint} --month {month}")
     return not problems
 
 
-def _mark(home: Home, day: date, record: VerdictRecord | None) -> str:
+def _mark(home: Home, day: date, record: VerdictRecord | None, closed: bool) -> str:
+    """The day's verdict. Of a closed month it is that of the close, whatever was set otherwise since."""
     from billing_recon.day.gate import stale_reason
 
     if record is None:
         before = home.first_day is not None and day < home.first_day
         return "-" if before else "not run"
-    return "stale" if stale_reason(home, record) else CALENDAR_MARKS[record.verdict]
+    return "stale" if not closed and stale_reason(home, record) else CALENDAR_MARKS[record.verdict]
 
 
 def _calendar(month: str, marks: dict[date, str]) -> Table:

@@ -133,6 +133,7 @@ def _of_texts(schema: Any) -> Any:
 
 def test_init_explains_every_field_of_the_configuration(tmp_path: Path, typed: Typed) -> None:
     from billing_recon.core.catalog import Charge, Plan, TaxRate, Tier
+    from billing_recon.core.close_policy import Close, SpotChecks
     from billing_recon.core.company import ColumnMap, Company, Feed, Profile
     from billing_recon.core.expected_change import ExpectedChange, Scope
     from billing_recon.core.policy import (
@@ -158,7 +159,7 @@ def test_init_explains_every_field_of_the_configuration(tmp_path: Path, typed: T
         "catalog/taxes.yaml": (TaxRate,),
         "policies/policy.yaml": (
             *(Policy, Windows, Tolerance, Threshold, Gate, Approver, Paging),
-            *(ExpectedChange, Scope, Drift, Detectors),
+            *(ExpectedChange, Scope, Drift, Detectors, Close, SpotChecks),
         ),
     }
     for name, of in models.items():

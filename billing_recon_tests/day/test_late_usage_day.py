@@ -17,7 +17,7 @@ from billing_recon.core.schema import EXPECTED_LINES, LATE_USAGE, USAGE_DUPLICAT
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.day.gate import stale_reason
-from billing_recon.day.month_close import days_not_green
+from billing_recon.day.month_tasks import days_not_green
 from billing_recon.day.usage import duplicates_report, late_usage, reopened_days, usage_freshness
 from billing_recon.simulate import simulate
 from billing_recon_tests.conftest import FIRST
@@ -81,7 +81,7 @@ def test_late_usage_inside_the_window_reopens_the_day_that_billed_without_it(wai
     )
     with pytest.raises(GateRefused, match="re-opens it"):
         steps.release(waiting, FIRST, "test")
-    assert any("evidence that has changed" in reason for reason in days_not_green(waiting, f"{FIRST:%Y-%m}"))
+    assert any("evidence that has changed" in reason for reason in days_not_green(waiting, f"{FIRST:%Y-%m}")[1])
 
     assert run_day(waiting, FIRST).verdict is Verdict.FAIL
     ((code, line_id, delta),) = [(b["code"], b["line_id"], b["delta"]) for b in breaks(waiting, FIRST)]

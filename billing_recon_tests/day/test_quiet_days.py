@@ -8,7 +8,7 @@ from pathlib import Path
 
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
-from billing_recon.day.month_close import days_not_green
+from billing_recon.day.month_tasks import days_not_green
 from billing_recon.report.day_pack import write_day_pack
 from billing_recon_tests.data.test_sample import SAMPLE
 from billing_recon_tests.day.run import run_day
@@ -23,5 +23,5 @@ def test_days_before_the_first_bill_pass_as_quiet_days_and_their_month_is_green(
         (said,) = [condition.sentence for condition in record.conditions if condition.name == "compared"]
         assert said.startswith("A quiet day: nothing was due and nothing was billed")
         assert "invoice_lines, rendered_invoices, rendered_lines, ledger_entries, payments were delivered empty" in said
-    assert days_not_green(home, "2026-02") == []
+    assert days_not_green(home, "2026-02")[1] == []
     assert "A quiet day" in write_day_pack(home, day).read_text(encoding="utf-8")

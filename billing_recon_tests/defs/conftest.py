@@ -49,7 +49,7 @@ def works(
     if backend == "postgresql":
         url = request.getfixturevalue("new_database")()
         monkeypatch.setenv("BILLING_RECON_CONTROL_URL", url)
-    with plant(company(days=4, customers=30), _dagster_home(tmp_path / "dagster_home", url)) as made:
+    with plant(company(days=7, customers=30), _dagster_home(tmp_path / "dagster_home", url)) as made:
         yield made
 
 
@@ -66,7 +66,7 @@ def green(
     url: str | None = None
     if backend not in _prepared:
         folder = tmp_path_factory.mktemp("green") / "home"
-        shutil.copytree(simulated(days=4, customers=30), folder)
+        shutil.copytree(simulated(days=7, customers=30), folder)
         if backend == "postgresql":
             url = request.getfixturevalue("new_database")()
             monkeypatch.setenv("BILLING_RECON_CONTROL_URL", url)

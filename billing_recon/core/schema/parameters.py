@@ -198,6 +198,33 @@ PAIRS_COMPARED = TableSpec(
     doc="The pairs that the day compares: those whose layers exist and whose files could be read.",
     part=Part.PARAMETERS,
 )
+CLOSE_PARAMS = TableSpec(
+    "close_params",
+    (
+        Column("first_day", D, doc="the company's first partition; what the ledger had before is its opening balance"),
+        Column("month_start", D),
+        Column("month_end", D, doc="the last day of the month"),
+    ),
+    doc="One row: the month whose books are added up (compute.close).",
+    part=Part.PARAMETERS,
+)
+SPOT_PARAMS = TableSpec(
+    "spot_params",
+    (
+        Column("seed", doc="of the lot: a digest of the period's invoice lines"),
+        Column("first_day", D),
+        Column("last_day", D),
+        Column("lines", SMALL, doc="how many to draw"),
+    ),
+    doc="One row: the sample that is to be checked by hand.",
+    part=Part.PARAMETERS,
+)
+CLOSE_ACCEPTED = TableSpec(
+    "close_accepted",
+    (Column("kind", doc="invoice or money"), Column("item", doc="invoice_id or payment_id")),
+    doc="Items with a break in the ledger that somebody, the policy or a tolerance accepted.",
+    part=Part.PARAMETERS,
+)
 BASELINE_VALUES = TableSpec(
     "baseline_values",
     (
@@ -226,4 +253,7 @@ PARAMETERS: tuple[TableSpec, ...] = (
     LAST_CLOSE,
     PAIRS_COMPARED,
     BASELINE_VALUES,
+    CLOSE_PARAMS,
+    CLOSE_ACCEPTED,
+    SPOT_PARAMS,
 )
