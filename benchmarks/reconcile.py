@@ -28,7 +28,7 @@ from billing_recon.compute import reconcile
 from billing_recon.compute.engine import Limits, build, session
 from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
-from billing_recon.core.schema import EXPECTED_LINES, KEY_MAP, QUARANTINE
+from billing_recon.core.schema import EXPECTED_LINES, KEY_MAP, PAYMENTS, QUARANTINE
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 
 DAY = "2026-03-03"
@@ -84,7 +84,7 @@ def write_tables(folder: Path, lines: int) -> None:
         "ledger_entries": f"""invoice_id || '-' || role AS entry_id, 'J-' || invoice_id AS journal_id, DATE '{DAY}' AS posted_on,
             '1200' AS account, role, CASE role WHEN 'ar' THEN CAST(total + {off} AS {_AMOUNT}) ELSE 0 END AS debit,
             CASE role WHEN 'ar' THEN 0 WHEN 'revenue' THEN net ELSE tax END AS credit, 'USD' AS currency, invoice_id,
-            {customer} AS customer_id, CAST(NULL AS VARCHAR) AS memo
+            {customer} AS customer_id, CAST(NULL AS VARCHAR) AS payment_id, CAST(NULL AS VARCHAR) AS memo
             FROM (SELECT n, invoice_id, net, tax, total, unnest(['ar', 'revenue', 'tax_payable']) AS role FROM sums) AS entries""",
     }
     for name, query in tables.items():
@@ -100,7 +100,7 @@ def write_tables(folder: Path, lines: int) -> None:
 
 TABLES = ("invoice_lines", "rendered_invoices", "rendered_lines", "ledger_entries")
 
-EMPTY = (EXPECTED_LINES, KEY_MAP, QUARANTINE)
+EMPTY = (EXPECTED_LINES, KEY_MAP, QUARANTINE, PAYMENTS)
 
 LINE_COMPARE = ("engine_superseded", "rendered_differences", "billed_rendered_findings")
 """Relations that only the line compare needs; the header's findings are worded with them."""

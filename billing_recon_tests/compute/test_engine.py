@@ -52,6 +52,34 @@ def test_steps_may_run_side_by_side() -> None:
         assert list(pool.map(count, range(40))) == list(range(40))
 
 
+SUMMED = """
+FROM (SELECT 'S' || n AS subscription, CAST(n AS DECIMAL(38, 12)) AS total FROM numbers) AS line
+LEFT JOIN keys ON keys.layer = 'x' AND keys.subscription = line.subscription
+"""
+"""Lines joined to keys of which none can match. Plain DuckDB 2.0 takes the sum of their totals for zero when it compares it."""
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        f"SELECT count(*) FROM (SELECT line.subscription {SUMMED} GROUP BY line.subscription HAVING sum(total) <> 0)",
+        f"SELECT count(*) FROM (SELECT sum(total) AS total {SUMMED} GROUP BY line.subscription) WHERE total <> 0",
+        f"SELECT count(*) FILTER (is_off) FROM (SELECT sum(total) <> 0 AS is_off {SUMMED} GROUP BY line.subscription)",
+        f"SELECT sum(CASE WHEN total > 0 THEN 1 ELSE 0 END) FROM (SELECT sum(total) AS total {SUMMED} GROUP BY line.subscription)",
+    ],
+)
+def test_a_sum_that_is_not_zero_is_not_taken_for_zero(query: str) -> None:
+    def answer(con: duckdb.DuckDBPyConnection) -> int:
+        con.execute("CREATE TABLE numbers AS SELECT n FROM range(10) AS r(n)")
+        con.execute("CREATE TABLE keys (layer VARCHAR, subscription VARCHAR)")
+        return int(con.execute(query).fetchall()[0][0])
+
+    with scratch() as con:
+        assert answer(con) == 9
+    assert answer(session(Limits(threads=1))) == 9
+    assert answer(duckdb.connect()) == 0, "DuckDB no longer needs compute.definitions.SUMS_AS_THEY_ARE: see ADR 11"
+
+
 @pytest.mark.parametrize("numbers", [[], [0], [0, 3, 4]])
 def test_a_relation_made_empty_unplanned_has_the_columns_types_and_rows_of_the_planned_one(numbers: list[int]) -> None:
     results = []
