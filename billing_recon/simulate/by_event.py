@@ -194,6 +194,8 @@ def _price(
         there = [_decimal(value * part, 10) for value, part in zip(map(Fraction, worth), shares, strict=True)]
         if charge.model == "graduated":
             return _laid_end_to_end(charge.tiers, worth, there)
+        if not units:
+            return ZERO
         tier = next(t for t in charge.tiers if t.up_to is None or max(units - charge.free_units, ZERO) <= t.up_to)
         return max(sum(there, ZERO) - charge.free_units, ZERO) * tier.unit + tier.flat
     return price(charge, units) if units else ZERO

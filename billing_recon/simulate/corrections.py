@@ -51,7 +51,7 @@ class Account:
             for one in self._corrections(before.spans, after, book, profile)
         ]
         closing = {period.end + timedelta(days=profile.issue_after_days) for period in self.periods}
-        waiting = [one for one in corrections if profile.changes_due == "next_invoice" and one.due_on in closing]
+        waiting = [one for one in corrections if one.due_on in closing]
         yield from (one for one in corrections if one not in waiting)
         for place, version in enumerate(self.versions):
             until = self.versions[place + 1].known_on if place + 1 < len(self.versions) else date.max

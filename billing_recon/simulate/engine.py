@@ -276,7 +276,7 @@ def _with_dayless(runs: list[Run], period: Period, spans: Sequence[Span]) -> lis
             continue
         if max(span.start, period.start) < day or (span.start == day and (span.start, span.begins) in own):
             continue
-        touched = next((n for n, r in enumerate(runs) if r.last.terms == span.terms and day in (r.end, r.start)), None)
+        touched = next((n for n, r in enumerate(runs) if r.last.terms == span.terms and r.start <= day <= r.end), None)
         if touched is None:
             known = dayless.get((day, span.terms))
             dayless[day, span.terms] = Run(day, day, span, (*(known.spans if known else ()), span))

@@ -1,6 +1,7 @@
 -- When the corrections of what was learnt late are due, and the period whose invoice they are on: at once, or with the
--- invoice of the period in which it was learnt, as the profile says of changes.
--- inputs: contract_corrections, contract_intervals, contract_periods, term_profile, run_params
+-- invoice of the period in which it was learnt, as the profile says of changes. That invoice is of the version known
+-- when it is due (`subscription_id`), which is an earlier one if more was learnt after it.
+-- inputs: contract_corrections, contract_versions, contract_intervals, contract_periods, term_profile, run_params
 -- rows from: contract_corrections
 WITH held AS (
     SELECT
@@ -28,11 +29,17 @@ moments AS (
         ON held.subscription_id = correction.subscription_id AND held.known_on = correction.known_on
 ),
 hosts AS (
-    SELECT subscription_id, period_end, max(period_start) AS period_start
-    FROM contract_periods WHERE wanted GROUP BY subscription_id, period_end
+    SELECT
+        version.subscription_id, period.period_end, max(period.period_start) AS period_start,
+        arg_max(period.subscription_id, period.period_start) AS host_id
+    FROM contract_periods AS period
+    JOIN contract_versions AS version ON version.version_id = period.subscription_id
+    WHERE period.wanted
+    GROUP BY version.subscription_id, period.period_end
 )
 SELECT
-    moment.subscription_id, moment.known_on, moment.changed_on, moment.before_id, moment.after_id, moment.first_day,
+    coalesce(hosts.host_id, moment.subscription_id) AS subscription_id, moment.known_on, moment.changed_on,
+    moment.before_id, moment.after_id, moment.first_day,
     CAST(moment.moment + moment.issue_after_days AS DATE) AS due_on,
     coalesce(hosts.period_start, CAST(moment.moment - 1 AS DATE)) AS period_start, moment.moment AS period_end
 FROM moments AS moment

@@ -155,7 +155,7 @@ SELECT part_id, item_id, part, whole, decimals, term_no, kind, model, currency, 
     CAST(greatest(before - off, 0) AS {QUANTITY}) AS prior, CAST({_TOTAL} AS {QUANTITY}) AS total,
     CAST(coalesce(tier_units, {_TOTAL}) AS {QUANTITY}) AS tier_units, events, cell, opens, closes, free_units,
     {", ".join(terms)},
-    kind = 'usage' AND before + quantity = 0 AND model <> 'prorated_graduated'
+    kind = 'usage' AND before + coalesce(tier_units, quantity) = 0 AND model <> 'prorated_graduated'
         AND NOT (model = 'percentage' AND coalesce(event_minimum, event_maximum) IS NOT NULL) AS idle,
     CASE WHEN in_bucket THEN no_usage_in_bucket ELSE no_usage END = 'first_tier' AS fee_at_zero
 FROM (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -124,13 +124,17 @@ def compare(seed: str, subscriptions: int, profile: Profile) -> tuple[int, list[
         if ON - timedelta(days=GRACE) <= row["due_on"] <= ON and (row["kind"] != "usage" or row["quantity"]):
             found[row["subscription_id"]].append(ours(row))
     differing = [
-        name
-        for name in sorted(expected.keys() | found.keys())
-        if sorted(found[name], key=str) != sorted(expected[name], key=str)
+        name for name in sorted(expected.keys() | found.keys()) if Counter(found[name]) != Counter(expected[name])
     ]
     for name in differing[:2]:
-        print(name, *sorted(set(found[name]) - set(expected[name]), key=str), "--", sep="\n")
-        print(*sorted(set(expected[name]) - set(found[name]), key=str), sep="\n")
+        both = Counter(found[name]) & Counter(expected[name])
+        print(
+            name,
+            *(Counter(found[name]) - both).elements(),
+            "--",
+            *(Counter(expected[name]) - both).elements(),
+            sep="\n",
+        )
     return corrections, differing
 
 
