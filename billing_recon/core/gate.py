@@ -141,8 +141,8 @@ class DayFacts:
     computed of the day was computed from what is landed and configured now; `damaged` has a sentence for each partition that is
     not what was written.
     `layer_rows` counts the rows of computed tables; `footing_failures` has one sentence per failure;
-    `unrated_subscriptions` are ids without terms in the catalog, `before_history` those with a period that began before the
-    history that the company declares; `baseline_found`: the policy's baseline exists.
+    `unrated_subscriptions` are ids without terms that can be rated, and `unrated_because` a sentence for each reason;
+    `before_history` those with a period that began before the history that the company declares; `baseline_found`: the policy's baseline exists.
     """
 
     partition: str
@@ -158,6 +158,7 @@ class DayFacts:
     unexplained: int = 0
     footing_failures: tuple[str, ...] = ()
     unrated_subscriptions: tuple[str, ...] = ()
+    unrated_because: tuple[str, ...] = ()
     before_history: tuple[str, ...] = ()
     metrics: tuple[MetricFact, ...] = ()
     baseline_found: bool = False
@@ -186,7 +187,7 @@ def judge(facts: DayFacts, policy: Policy) -> Judgement:
         _accounted(facts.landing),
         _quarantine(facts.quarantined_rows, gate.max_quarantined_rows),
         *_too_much_quarantined(facts.landing, gate.quarantine_share_stops),
-        _rated(facts.unrated_subscriptions),
+        _rated(facts.unrated_subscriptions, facts.unrated_because),
         *_before_history(facts.before_history),
         _compared(facts, quiet),
         _footing(facts.footing_failures),
@@ -318,12 +319,12 @@ def _too_much_quarantined(landing: Iterable[LandingReport], bound: Decimal) -> I
             )
 
 
-def _rated(unrated: tuple[str, ...]) -> Condition:
+def _rated(unrated: tuple[str, ...], because: tuple[str, ...]) -> Condition:
     if not unrated:
         return Condition("rated", Verdict.PASS, "Every subscription could be rated.", "0", "0")
     sentence = (
         f"{_count(len(unrated), 'subscription')} could not be rated, so what they should have been billed is unknown: "
-        f"{_some(unrated)}; add their plan version or tax region to the catalog."
+        f"{' '.join((f'{_some(unrated)}.', *because))}"
     )
     return Condition("rated", Verdict.INCONCLUSIVE, sentence, str(len(unrated)), "0")
 

@@ -17,6 +17,7 @@ from billing_recon.core.schema import (
     EXPECTED_LINES,
     INVOICE_LINES,
     LATE_USAGE,
+    QUARANTINE,
     SUBSCRIPTIONS,
     UNBILLED_USAGE,
     UNRATED,
@@ -54,6 +55,8 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         lookback = home.policy.windows.lookback_days
         register_landed(con, home, SUBSCRIPTIONS, day, lookback)
         register_landed(con, home, INVOICE_LINES, day, lookback)
+        refused, first = QUARANTINE.of(SUBSCRIPTIONS.name), day - timedelta(days=lookback)
+        register_window(con, home, refused, first, day, name="quarantined_subscriptions")
         build(con, expectation.INTERVALS)
         _register_events(con, home, day, reach=LATE_REACH if _register_usage(con, home, day) else 1)
         build(con, (*expectation.RELATIONS, *late_usage.RELATIONS))

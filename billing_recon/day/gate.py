@@ -136,6 +136,7 @@ def day_judgement(home: Home, day: date) -> Judgement:
             unexplained=_unexplained(con, home, day),
             footing_failures=_footing_failures(con, home, day),
             unrated_subscriptions=_withheld(con, home, day, f"<> '{BEFORE_HISTORY}'"),
+            unrated_because=_because(con, home, day),
             before_history=_withheld(con, home, day, f"= '{BEFORE_HISTORY}'"),
             metrics=_metrics(con, home, day),
             baseline_found=bool(home.policy.gate.baseline and home.control.baseline(home.policy.gate.baseline)),
@@ -271,6 +272,14 @@ def _footing_failures(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> 
 def _withheld(con: duckdb.DuckDBPyConnection, home: Home, day: date, reason: str) -> tuple[str, ...]:
     rows = con.execute(
         f"SELECT DISTINCT subscription_id FROM ({_scan(home, UNRATED, day)}) WHERE reason {reason} ORDER BY ALL"
+    ).fetchall()
+    return tuple(row[0] for row in rows)
+
+
+def _because(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[str, ...]:
+    """The first sentence of each reason for which subscriptions could not be rated."""
+    rows = con.execute(
+        f"SELECT min(sentence) FROM ({_scan(home, UNRATED, day)}) WHERE reason <> '{BEFORE_HISTORY}' GROUP BY reason ORDER BY ALL"
     ).fetchall()
     return tuple(row[0] for row in rows)
 

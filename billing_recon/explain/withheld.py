@@ -25,6 +25,10 @@ REASONS: Mapping[str, Callable[[Withheld], str]] = {
         f"Tax region '{row['tax_region']}' has no rate on {row['period_end']}, so the invoice of {row['subscription_id']} "
         "cannot be rated; add the rate to the catalog's taxes."
     ),
+    "contract_in_quarantine": lambda row: (
+        f"A row of the contract of {row['subscription_id']} is in quarantine ({row['unknown']}), so what it agrees is unknown; "
+        "correct the file, or release or discard the row: billing-recon quarantine list."
+    ),
     "contract_unreadable": lambda row: (
         f"The contract of {row['subscription_id']} is not readable JSON with its figures written as strings, so its terms are "
         "unknown; have it sent again."

@@ -21,6 +21,7 @@ from billing_recon.core.company import Company, Profile
 from billing_recon.core.policy import Windows
 from billing_recon.core.schema import (
     INVOICE_LINES,
+    QUARANTINE,
     SUBSCRIPTIONS,
     USAGE_DUPLICATES,
     USAGE_EVENTS,
@@ -63,6 +64,7 @@ class SmallCompany:
     usage: list[dict[str, Any]] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
     events: list[dict[str, Any]] = field(default_factory=list)
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
 
     def subscribes(self, **given: Any) -> None:
         """Land one interval of a subscription; `since` and `until` are local dates in its time zone."""
@@ -147,6 +149,7 @@ class SmallCompany:
         con = prepared(self)
         land(con, SUBSCRIPTIONS, self.subscriptions)
         land(con, INVOICE_LINES, self.lines)
+        register(con, QUARANTINE, self.quarantined, "quarantined_subscriptions")
         known = self.on + timedelta(days=self.late_window_days)
         figures = dict.fromkeys((c.name for c in USAGE_ROLLUP.columns if c.kind in (Kind.QUANTITY, Kind.INTEGER)), 0)
         register(con, USAGE_ROLLUP, [figures | row for row in self.usage if row["day"] <= known])

@@ -18,7 +18,7 @@ from billing_recon.day import Home, land
 from billing_recon.day.gate import evidence_now, stale_reason
 from billing_recon.day.quarantine import Decided, decide, find
 from billing_recon_tests.conftest import FIRST
-from billing_recon_tests.day.run import rows, run_day
+from billing_recon_tests.day.run import breaks, rows, run_day
 
 NEXT = FIRST + timedelta(days=1)
 PAYMENT = "PAY-{},payment,CUS-00001,,{},USD,succeeded,{}T10:00:00Z,1,0.30\n"
@@ -248,3 +248,18 @@ def test_a_day_whose_file_can_no_longer_be_read_keeps_its_decisions_for_the_next
     landed(home)
     path.write_text(text)
     assert landed(home).released == 1
+
+
+def test_a_contract_in_quarantine_is_named_by_the_gate_and_makes_no_break(home: Home) -> None:
+    contracts = home.path / "landing" / "subscriptions" / f"{FIRST}.csv"
+    header, first, *others = contracts.read_text().splitlines(keepends=True)
+    name = dict(zip(header.strip().split(","), first.split(","), strict=False))["subscription_id"]
+    before = run_day(home, FIRST)
+    changed = home.path / "landing" / "subscriptions" / f"{NEXT}.csv"
+    changed.write_text(header + first.replace(",active,", ",asleep,"))
+    verdict = run_day(home, NEXT)
+    (rated,) = (one for one in verdict.conditions if one.name == "rated")
+    assert (before.verdict, verdict.verdict) == (Verdict.PASS, Verdict.INCONCLUSIVE)
+    assert f"A row of the contract of {name} is in quarantine" in rated.sentence
+    assert breaks(home, FIRST, NEXT) == []
+    assert others

@@ -1,6 +1,6 @@
 """What should have been billed, from contract, catalog and usage alone. One file per step; the rules are in docs/rating.md.
 
-Inputs: run_params, currencies, the TERM_TABLES of compute.terms, subscriptions, usage_rollup, usage_events and
+Inputs: run_params, currencies, the TERM_TABLES of compute.terms, subscriptions and their quarantine, usage_rollup, usage_events and
 usage_corrections (only for charges that need single events), invoice_lines (only to find which periods need a counterpart).
 Results: `expected_lines` (core.schema.EXPECTED_LINES), `unbilled_usage`, `unrated` and `entitlement_signals`.
 """
@@ -57,6 +57,7 @@ RELATIONS: tuple[Relation, ...] = (
         "ahead_pieces",
         "ahead_spans",
         "contract_terms",
+        "quarantined_contracts",
         "judged_runs",
         "contract_runs",
         "ahead_runs",

@@ -7,8 +7,8 @@
 -- the second, a run that begins or ends with its period does so at midnight. Where both ends are counted up to the next
 -- period's first day, the last run has that day: it is what a change half-way charges for the days that are left. Usage
 -- at hand reaches one lookback back, for late usage three (expect.LATE_REACH).
--- inputs: run_pieces, ahead_spans, contract_terms, term_plans, term_charges, term_taxes, term_profile, currencies,
--- run_params
+-- inputs: run_pieces, ahead_spans, contract_terms, quarantined_contracts, term_plans, term_charges, term_taxes,
+-- term_profile, currencies, run_params
 WITH gathered AS (
     SELECT
         piece.subscription_id, piece.period_start, piece.period_end, piece.due_on, piece.wanted, piece.is_open,
@@ -89,7 +89,9 @@ metered AS (
 ),
 judged AS (
     SELECT
-        run.*, terms.contract, concat_ws(', ', nullif(terms.unknown, ''), nullif(terms.unbounded, '')) AS unknown,
+        run.*, terms.contract, coalesce(refused.place, concat_ws(
+            ', ', nullif(terms.unknown, ''), nullif(terms.unbounded, '')
+        )) AS unknown,
         array_to_string(list_distinct(
             other_names(terms.overridden, coalesce(metered.priced, []))
             || other_names(terms.coupon_charges, coalesce(metered.charge_ids, []))
@@ -121,6 +123,7 @@ judged AS (
         END AS discount_rate,
         CASE WHEN terms.minimum_text IS NULL THEN plan.minimum ELSE terms.minimum END AS minimum,
         CASE
+            WHEN refused.subscription_id IS NOT NULL THEN 'contract_in_quarantine'
             WHEN plan.plan_id IS NULL OR money.currency IS NULL THEN 'plan_not_in_catalog'
             WHEN terms.garbled OR (terms.rate_text IS NOT NULL AND terms.discount_rate IS NULL)
                 OR (terms.minimum_text IS NOT NULL AND terms.minimum IS NULL) THEN 'contract_unreadable'
@@ -154,6 +157,7 @@ judged AS (
     FROM shared AS run
     CROSS JOIN run_params AS params
     CROSS JOIN term_profile AS profile
+    LEFT JOIN quarantined_contracts AS refused ON refused.subscription_id = split_part(run.subscription_id, chr(31), 1)
     LEFT JOIN contract_terms AS terms ON terms.stated = run.stated
     LEFT JOIN currencies AS money ON money.currency = run.currency
     LEFT JOIN
