@@ -1,5 +1,5 @@
--- Ledger entries, each in its latest version, with invoice and customer under our names. `known_on`: the day it was
--- first observed; `changed_on`: the day of the version that holds.
+-- Ledger entries as stated, each in its latest version, with invoice and customer under our names. `known_on`: the day
+-- it was first observed; `changed_on`: the day of the version that holds.
 -- inputs: ledger_entries, entry_versions, mapped_keys
 -- kept: no
 SELECT
