@@ -8,7 +8,7 @@ from decimal import Decimal
 from billing_recon.explain.facts import IN_DOUBT, Facts, Sentence, words
 
 _JOURNAL = "Journal {journal_id} books {booked:money}"
-_KINDS: Mapping[str, str] = {
+IN_A_POSTING: Mapping[str, str] = {
     "left_out": "left out",
     "twice": "booked twice",
     "also": "booked here as well",
@@ -47,7 +47,7 @@ def _candidates(facts: Facts) -> str:
         return " No invoice left out, doubled or booked otherwise explains it alone."
     sets: dict[int, list[str]] = {}
     for one in facts["candidates"]:
-        kind = _KINDS[one["kind"]].format(amount=facts.figure(Decimal(one["amount"])))
+        kind = IN_A_POSTING[one["kind"]].format(amount=facts.figure(Decimal(one["amount"])))
         sets.setdefault(one["way"], []).append(f"{one['invoice_id']} {kind}")
     listed = "; ".join(" and ".join(parts) for parts in sets.values())
     more = f"; and {ways - len(sets):,} more" if ways > len(sets) else ""

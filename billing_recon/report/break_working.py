@@ -12,6 +12,7 @@ from billing_recon.core.reason import STAGE_OF, Code, Pair, Stage
 from billing_recon.core.schema import EXPECTED_LINES, INVOICE_LINES
 from billing_recon.explain.rated_lines import line_sentence
 from billing_recon.report import stored_rows
+from billing_recon.report.batch_shares import batch_shares
 from billing_recon.report.break_sql import RELATION_OF_PAIR, SCRIPT
 from billing_recon.report.day_tables import sides
 from billing_recon.report.layer_rows import layer_rows
@@ -54,6 +55,9 @@ def show_working(screen: Screen, home: Home, row: Row, hint: str) -> None:
     sources = source_rows(evidence, billed)
     if sources.rows:
         screen.table(sources)
+    posting = batch_shares(home, row, evidence)
+    if posting.rows:
+        screen.table(posting)
     everything = layer_rows(home, row)
     if everything.rows:
         screen.table(everything)

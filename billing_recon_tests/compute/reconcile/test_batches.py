@@ -15,6 +15,7 @@ import pytest
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.money import Rounding, settle_at
+from billing_recon.report.batch_shares import shares_of
 from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
 
 PAIR = "billed_booked"
@@ -271,3 +272,14 @@ def _as_of(world: World, day: date) -> Outcome:
         table: [row for row in rows if row.get("observed_on", row["day"]) <= day] for table, rows in world.rows.items()
     }
     return earlier.run(PAIR)
+
+
+def test_a_posting_lists_each_of_its_invoices_with_what_is_billed_and_booked(outcome: Outcome) -> None:
+    rows = shares_of(outcome.con, "J-EUR", "EUR").rows
+    assert [(row[0], row[3], row[5]) for row in rows[:1]] == [("EUR-01-3", "0.00", "left out")]
+    assert [(row[2], row[4]) for row in rows[1:-1]] == [(row[3], "") for row in rows[1:-1]]
+    assert len(rows) == len(NETS) + 1
+    doubled = shares_of(outcome.con, "J-GBP", "GBP").rows[0]
+    assert (doubled[0], doubled[5]) == ("GBP-01-3", "booked twice")
+    unexplained = shares_of(outcome.con, "J-AUD", "AUD").rows
+    assert (unexplained[0][0], unexplained[0][4], unexplained[-1][4]) == ("journal J-AUD", "+7.00", "+7.00")
