@@ -28,8 +28,9 @@ from billing_recon.compute import reconcile
 from billing_recon.compute.engine import Limits, build, session
 from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
+from billing_recon.core.reason import Pair
 from billing_recon.core.schema import EXPECTED_LINES, KEY_MAP, PAYMENTS, QUARANTINE
-from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
+from billing_recon.core.schema.parameters import PAIRS_COMPARED, RUN_PARAMS, RunParams
 
 DAY = "2026-03-03"
 LINES = 5_000_000
@@ -164,6 +165,8 @@ def opened(folder: Path, memory: str) -> duckdb.DuckDBPyConnection:
     for table in EMPTY:
         register(con, table)
     register(con, RUN_PARAMS, [RunParams(day=date.fromisoformat(DAY), first_day=date(2026, 3, 1)).row()])
+    con.execute("CREATE TABLE currencies AS SELECT 'USD' AS currency, 2 AS decimals")
+    register(con, PAIRS_COMPARED, [(Pair.BILLED_RENDERED,), (Pair.BILLED_BOOKED,)])
     return con
 
 

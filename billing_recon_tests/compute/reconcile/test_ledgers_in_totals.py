@@ -58,7 +58,7 @@ STORIES: dict[str, tuple[str, Callable[[World, str], None], list[tuple[str, str 
     "by invoice, right": ("CHF", all_of(by_invoice), []),
     "by invoice, one left out": ("SEK", all_but_one(by_invoice), [("LEDGER_MISSING", "3")]),
     "by invoice, a receivable 5.00 too low": ("NOK", all_of(by_invoice, third="-5"), [("LEDGER_AMOUNT", "3")]),
-    "by invoice, revenue 7.00 too high": ("DKK", all_of(by_invoice, revenue="7"), [("LEDGER_ACCOUNT", None)]),
+    "by invoice, revenue 7.00 too high": ("DKK", all_of(by_invoice, THEN, revenue="7"), [("LEDGER_ACCOUNT", None)]),
 }
 
 
