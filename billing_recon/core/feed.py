@@ -16,14 +16,17 @@ from pydantic import Field, model_validator
 from billing_recon.core.exact import Frozen
 from billing_recon.core.journal import LedgerOptions
 
-TableForm = Literal["csv", "jsonl", "parquet"]
+TableForm = Literal["csv", "tsv", "jsonl", "json", "parquet", "xlsx"]
 DocumentForm = Literal["documents", "ubl", "cii", "zugferd1", "facturx", "fatturapa", "pdf", "html", "stripe"]
 LedgerForm = Literal["ledger", "saft", "datev", "xero", "quickbooks", "beancount", "hledger"]
+StatementForm = Literal["statement", "camt053", "mt940"]
 TABLE_FORMS: tuple[str, ...] = get_args(TableForm)
 DOCUMENT_FORMS: tuple[str, ...] = get_args(DocumentForm)
 """Formats of invoices; `documents` decides by each file's content."""
 LEDGER_FORMS: tuple[str, ...] = get_args(LedgerForm)
 """Formats of ledgers, each a module of feeds/ledgers, in the order in which a file is tried; `ledger` decides by content."""
+STATEMENT_FORMS: tuple[str, ...] = get_args(StatementForm)
+"""Formats of bank statements, for payments; `statement` decides by content."""
 DOCUMENT_TABLES = ("rendered_invoices", "rendered_lines", "invoice_lines")
 
 Preset = Literal["focus-1", "aws-cur", "aws-cur-2"]
@@ -156,12 +159,22 @@ class Feed(Written):
         default=None,
         description="relative to the home, with wildcards; {day} is the partition, YYYY-MM-DD or {day:%Y%m%d}, {month} its month",
     )
-    format: TableForm | DocumentForm | LedgerForm | None = None
+    format: TableForm | DocumentForm | LedgerForm | StatementForm | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
     encoding: str = "utf-8"
     skip: int = Field(default=0, ge=0, description="lines before the header")
     skip_last: int = Field(default=0, ge=0, description="lines after the last row")
     header: tuple[str, ...] = Field(default=(), description="names of the columns if the file has no header")
+    sheet: str | None = Field(default=None, description="the sheet of a workbook; empty: the only one with values")
+    records: str | None = Field(
+        default=None, description="the key, or keys joined by points, of the array with the rows of a JSON file"
+    )
+    fill_down: tuple[str, ...] = Field(
+        default=(), description="their columns in which a blank cell repeats the value of the row above"
+    )
+    take: Literal["all", "last"] = Field(
+        default="all", description="last: of several files of a day the last by name replaces the others"
+    )
     columns: dict[str, ColumnMap | str] = Field(default_factory=dict, description="ours -> theirs")
     optional_columns: tuple[str, ...] = Field(
         default=(), description="their columns that are left empty if the file lacks them"
@@ -210,6 +223,10 @@ class Feed(Written):
     @property
     def is_ledger(self) -> bool:
         return self.format in LEDGER_FORMS
+
+    @property
+    def is_statement(self) -> bool:
+        return self.format in STATEMENT_FORMS
 
     @model_validator(mode="after")
     def _consistent(self) -> Feed:
@@ -352,6 +369,8 @@ def feed_problems(table: str, feed: Feed) -> list[str]:
         return [f"feeds.{table}: {feed.format} files are documents, for {', '.join(DOCUMENT_TABLES)}"]
     if feed.is_ledger and table != "ledger_entries":
         return [f"feeds.{table}: {feed.format} files are ledgers, for ledger_entries"]
+    if feed.is_statement and table != "payments":
+        return [f"feeds.{table}: {feed.format} files are bank statements, for payments"]
     return []
 
 

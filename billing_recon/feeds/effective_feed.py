@@ -12,6 +12,8 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.feeds.documents.document_rows import DEFAULT_COLUMNS
+from billing_recon.feeds.statements.statement_rows import DEFAULT_COLUMNS as DEFAULT_STATEMENT
+from billing_recon.feeds.statements.statement_rows import DEFAULT_WHERE
 
 
 def feed_of(company: Company, table: str) -> Feed:
@@ -21,6 +23,10 @@ def feed_of(company: Company, table: str) -> Feed:
         return Feed()
     if table == "rendered_lines" and feed.is_documents and _engine_is_documents(company):
         feed = _with_the_engines_lines(feed)
+    if feed.is_statement and feed.timezone is None:
+        feed = feed.model_copy(
+            update={"timezone": company.timezone}
+        )  # the days of a bank are days where the company is
     return completed(feed, table)
 
 
@@ -53,6 +59,15 @@ def completed(feed: Feed, table: str) -> Feed:
         given = feed.model_dump(exclude_unset=True)
         columns = feeds[table].get("columns", {}) | given.get("columns", {})
         return Feed.model_validate(feeds[table] | given | {"columns": columns})
+    if feed.is_statement:
+        changes: dict[str, Any] = {
+            "columns": DEFAULT_STATEMENT | feed.columns,
+            "unknown_columns": "ignore",
+            "where": DEFAULT_WHERE if feed.where is None else feed.where,
+            "dates": feed.dates or ("iso", "iso_day"),
+            "clock_change": feed.clock_change or "after",
+        }
+        return feed.model_copy(update=changes)
     if feed.is_documents:
         return feed.model_copy(update={"columns": DEFAULT_COLUMNS[table] | feed.columns, "unknown_columns": "ignore"})
     return feed

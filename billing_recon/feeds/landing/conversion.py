@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
 
 from billing_recon.contracts.quarantine_reasons import Reason
@@ -24,7 +24,7 @@ from billing_recon.feeds.tables.converted_rows import (
     ConvertedRowsWriter,
     RowWarning,
 )
-from billing_recon.feeds.tables.day_files import DayFile, hashed
+from billing_recon.feeds.tables.day_files import Content, DayFile, contents
 
 DOCUMENT_BYTES_MAX = 1 << 26
 """A larger file (64 MiB) is no invoice and is not read."""
@@ -54,13 +54,12 @@ def convert_documents(
     nothing: list[str] = []
     out = scratch / f"{table}.parquet"
     with ConvertedRowsWriter(out, columns) as target:
-        for number, (path, named) in enumerate(zip(paths, _names(paths), strict=True), 1):
-            name = path.relative_to(home).as_posix()
-            sha256, unpacked = hashed(name, path, scratch)
+        for number, (content, path, named) in enumerate(_contents(home, paths, scratch), 1):
+            name, sha256, unpacked = content.name, content.sha256, content.readable
             files.append(DayFile(name, CONVERTED, sha256, unpacked, 0, True))
             of_file: dict[str, str | None] = {"file": name, "stem": path.name.partition(".")[0], "sha256": sha256}
             found = _CACHE.get((sha256, path.suffix, read.key), partial(_rows_of, unpacked, path.name, read))
-            if unpacked != path:
+            if unpacked.is_relative_to(scratch):
                 unpacked.unlink()
             if isinstance(found, str):
                 unread += 1
@@ -116,7 +115,14 @@ def _converted(out: Path, feed: Feed, reason: Reason, says: str) -> ConvertedRow
     )
 
 
-def _names(paths: list[Path]) -> list[str]:
+def _contents(home: Path, paths: list[Path], scratch: Path) -> Iterator[tuple[Content, PurePosixPath, str]]:
+    """Yield each file of the day, those in ZIP archives one by one, with its path and the name of its document."""
+    found = [content for path in paths for content in contents(home, path, scratch)]
+    within = [PurePosixPath(content.name) for content in found]
+    yield from zip(found, within, _names(within), strict=True)
+
+
+def _names(paths: list[PurePosixPath]) -> list[str]:
     """Name each document of a day: the file name without its ending; with the ending, or the folder too, if names clash."""
     stems = [path.stem for path in paths]
     same_stem, same_name = Counter(stems), Counter(path.name for path in paths)
@@ -234,10 +240,9 @@ def convert_ledger(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> 
     warnings: list[RowWarning] = []
     out = scratch / "ledger_entries.parquet"
     with ConvertedRowsWriter(out, columns) as target:
-        for number, path in enumerate(paths, 1):
-            name = path.relative_to(home).as_posix()
-            sha256, unpacked = hashed(name, path, scratch)
-            files.append(DayFile(name, CONVERTED, sha256, unpacked, 0, True))
+        for number, (content, path, _) in enumerate(_contents(home, paths, scratch), 1):
+            name, unpacked = content.name, content.readable
+            files.append(DayFile(name, CONVERTED, content.sha256, unpacked, 0, True))
             with unpacked.open("rb") as stream:
                 form = (
                     feed.format if feed.format != "ledger" else ledgers.recognise(stream.read(_HEAD_BYTES), path.name)
@@ -248,4 +253,24 @@ def convert_ledger(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> 
             for row in ledgers.rows(unpacked, form, feed.ledger, audit):
                 target.add(number, int(row["source_row"] or 0), [row[column] for column in columns])
             warnings += [RowWarning(number, 0, f.code.value, f"{name}: {f.sentence}") for f in audit.findings()]
+    return Conversion(tuple(files), _converted(out, feed, Reason.BROKEN_ROW, "broken"), tuple(warnings))
+
+
+def convert_statements(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> Conversion:
+    """Convert bank statements to rows, with remarks on their balances. Raise LandingRefused for a file that cannot be read."""
+    from billing_recon.feeds import statements
+
+    files: list[DayFile] = []
+    warnings: list[RowWarning] = []
+    encoding = feed.encoding if "encoding" in feed.model_fields_set else None
+    out = scratch / "payments.parquet"
+    with ConvertedRowsWriter(out, statements.COLUMNS) as target:
+        for number, (content, _, _) in enumerate(_contents(home, paths, scratch), 1):
+            name = content.name
+            files.append(DayFile(name, CONVERTED, content.sha256, content.readable, 0, True))
+            for item in statements.read(name, content.readable, str(feed.format), encoding):
+                if isinstance(item, statements.Entry):
+                    target.add(number, item.row, item.texts(), broken=item.broken)
+                else:
+                    warnings.append(RowWarning(number, item.row, item.code, f"{name}: {item.sentence}"))
     return Conversion(tuple(files), _converted(out, feed, Reason.BROKEN_ROW, "broken"), tuple(warnings))

@@ -14,17 +14,20 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.schema import TableSpec
-from billing_recon.feeds.landing.conversion import convert_documents, convert_ledger
+from billing_recon.feeds.landing.conversion import convert_documents, convert_ledger, convert_statements
 from billing_recon.feeds.tables.converted_rows import Conversion, RowWarning
 from billing_recon.feeds.tables.day_files import (
+    Content,
     DayFile,
     file_name,
     find_files,
     is_delivered_empty,
     not_taken,
-    open_file,
+    open_table,
     path_of,
     periods_around,
+    replaced_files,
+    tables_in,
 )
 from billing_recon.feeds.tables.raw_rows import single
 
@@ -66,8 +69,26 @@ def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day
     if feed.is_ledger:
         converted = _converted(convert_ledger(home, paths, feed, scratch))
         return replace(converted, around=periods_around(home, spec.name, feed, day))
-    files = tuple(open_file(home, path, feed, scratch) for path in paths)
-    return Delivery(files, tuple(enumerate(files, 1)), around=periods_around(home, spec.name, feed, day))
+    if feed.is_statement:
+        converted = _converted(convert_statements(home, paths, feed, scratch))
+        return replace(converted, around=periods_around(home, spec.name, feed, day))
+    opened = [tables_in(home, path, feed, scratch) for path in paths]
+    files = tuple(open_table(content, feed, scratch) for found, _ in opened for content in found)
+    replaced = replaced_files(home, spec.name, feed, day)
+    notes = (f"replaced by {paths[-1].name}: {', '.join(replaced)}",) if replaced else ()
+    return Delivery(
+        files,
+        tuple(enumerate(files, 1)),
+        notes=(*_apart(opened), *notes),
+        around=periods_around(home, spec.name, feed, day),
+    )
+
+
+def _apart(opened: list[tuple[list[Content], list[str]]]) -> tuple[str, ...]:
+    """Say which files in archives are not read."""
+    names = [name for _, others in opened for name in others]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (f"not read, because the name is not one of a table: {', '.join(names[:_SHOWN])}{more}",) if names else ()
 
 
 def _converted(conversion: Conversion) -> Delivery:
@@ -83,7 +104,9 @@ def _same_documents(company: Company, feed: Feed) -> bool:
 def warns(company: Company, table: str) -> bool:
     """Whether landing this table creates `landed_warnings`."""
     feed = company.feeds.get(table)
-    return feed is not None and (feed.is_documents or feed.is_ledger or bool(feed.report or feed.set_aside))
+    return feed is not None and (
+        feed.is_documents or feed.is_ledger or feed.is_statement or bool(feed.report or feed.set_aside)
+    )
 
 
 def bytes_of_day(home: Path, company: Company, table: str, day: date) -> int:

@@ -30,6 +30,7 @@ from billing_recon.feeds.tables.day_files import TEXT_FORMATS, DayFile
 from billing_recon.feeds.tables.jsonl_file import open_jsonl
 from billing_recon.feeds.tables.parquet_file import open_parquet
 from billing_recon.feeds.tables.raw_rows import REJECTS, ROW_NUMBER, RawFile, listed, quoted, single
+from billing_recon.feeds.tables.workbook import open_sheet
 
 TYPED = "landing_typed"
 """Rows of the day: file_no, ordinal, source_row, broken (the line if it is not a row), unreadable, and the spec's columns."""
@@ -100,10 +101,15 @@ def load(
     """
     if _needs_macros(feed):
         _create_macros(con)
-    raw = _open(con, file, feed)
+    raw = open_rows(con, file, feed)
     if raw is None:
         return None
     raw = raw.with_columns(feed.optional_columns)
+    if unknown := [name for name in feed.fill_down if name not in raw.columns]:
+        raise LandingRefused(
+            f"{file.name}: {key}.fill_down names {', '.join(unknown)}, which the file lacks; correct it"
+        )
+    raw = raw.filled_down(feed.fill_down)
     mapping = map_columns(con, name=file.name, key=key, raw=raw, spec=spec, feed=feed, roles=roles)
     text_rows = file.format in TEXT_FORMATS
     if text_rows:
@@ -214,7 +220,7 @@ def _refuse_skipped_row(
     tail = replace(file, readable=file.tail, size=file.tail.stat().st_size, tail=None)
     needed = [c.name for c in spec.columns if c.required] or list(spec.key)
     try:
-        raw = _open(
+        raw = open_rows(
             con, tail, feed.model_copy(update={"header": tuple(rows.raw.columns)}) if file.format == "csv" else feed
         )
         if raw is None:
@@ -265,7 +271,7 @@ def _reparse(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> int:
     return int(single(con, f"SELECT count(*) FROM ({pending})")[0])
 
 
-def _open(con: duckdb.DuckDBPyConnection, file: DayFile, feed: Feed) -> RawFile | None:
+def open_rows(con: duckdb.DuckDBPyConnection, file: DayFile, feed: Feed) -> RawFile | None:
     match file.format:
         case "csv":
             return open_csv(file, feed)
@@ -273,6 +279,8 @@ def _open(con: duckdb.DuckDBPyConnection, file: DayFile, feed: Feed) -> RawFile 
             return open_jsonl(con, file) if file.size else None
         case "parquet":
             return open_parquet(con, file)
+        case "xlsx":
+            return open_sheet(con, file.readable)
         case _:
             return open_converted(con, file)
 

@@ -109,6 +109,7 @@ def land(
             store_warnings(con, delivery.warnings)
             wrong += sum(_apply_rules(con, one) for one in loaded if one.mapping.rules)
             notes += [note for note in (summarise_warnings(con, delivery.files),) if note]
+        clocks = _clock_notes(con, feed, loaded)
         if rows_in:
             wrong += check_contract(con, contract_of_day(spec, company, day, lookback_days, catalog), rows_in)
             duplicates = deduplicate(con, spec, known_usage)
@@ -117,8 +118,7 @@ def land(
     decided = apply_decisions(con, LandingContext(spec, company, day, lookback_days, known_usage, catalog), decisions)
     outside = _outside(feed, day, delivery, loaded)
     notes += [one.days.before for one in loaded if one.days.before]
-    notes += [f"no rows of {day}: {outside}"] if outside else []
-    notes += _clock_notes(con, feed, loaded)
+    notes += [f"no rows of {day}: {outside}", *clocks] if outside else clocks
     decided = replace(decided, notes=(*notes, *decided.notes))
     return _counted_report(con, spec, day, delivery, rows_in, decided, loaded, missing=bool(outside))
 

@@ -95,7 +95,14 @@ def mapped(
             for w in (entry, feed)
         )
         return _written(column, value, other, entry, typed.over(rest))
-    return _written(column, value, other, entry, entry.over(feed))
+    return _written(column, value, other, entry, _of_file(column, entry.over(feed), raw))
+
+
+def _of_file(column: Column, written: Written, raw: RawFile) -> Written:
+    """Add the notation in which the reader of the file itself writes days and times."""
+    if not raw.dates or column.kind not in (Kind.DATE, Kind.TIMESTAMP):
+        return written
+    return written.model_copy(update={"dates": (*raw.dates, *(written.dates or ()))})
 
 
 def _source_type(name: str, column: Column, raw: RawFile, where: str, used: set[str]) -> str:

@@ -88,7 +88,7 @@ def day_of_row(feed: Feed, mapping: Mapping, raw: RawFile, key: str, partition: 
         )
     value = f"nullif(trim(CAST({quoted(name)} AS VARCHAR)), '')"
     # A pattern with an hour gives an instant, whose day is in the company's time zone; one without gives a day.
-    patterns = feed.dates or ("iso",)
+    patterns = (*raw.dates, *(feed.dates or ("iso",)))
     timed = tuple(p for p in patterns if p in NAMED_DATES or re.search("%-?[HI]", p))
     days = tuple(p for p in patterns if p not in timed or p in ("iso", "iso_day"))
     parts = [

@@ -1,19 +1,31 @@
-"""Unpack gzip, xz and bzip2 files, recognised by their first bytes, within bounds that no real file needs."""
+"""Unpack gzip, xz, bzip2, zstd and ZIP files, recognised by their first bytes, within bounds that no real file needs."""
 
 from __future__ import annotations
 
 import bz2
 import gzip
+import hashlib
 import lzma
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from billing_recon.core.errors import LandingRefused
 
-ENDINGS = ("", ".gz", ".xz", ".bz2")
+ENDINGS = ("", ".gz", ".xz", ".bz2", ".zst", ".zstd", ".zip")
 """Endings that may follow that of a format."""
-_MAGIC: tuple[tuple[bytes, str], ...] = ((b"\x1f\x8b", "gz"), (b"\xfd7zXZ\x00", "xz"), (b"BZh", "bz2"))
+_MAGIC: tuple[tuple[bytes, str], ...] = (
+    (b"\x1f\x8b", "gz"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"BZh", "bz2"),
+    (b"\x28\xb5\x2f\xfd", "zst"),
+    (b"PK\x03\x04", "zip"),
+    (b"PK\x05\x06", "zip"),
+)
+ZIP = "zip"
+_MEMBERS_MAX = 50_000
 _CHUNK = 1 << 20
 UNPACKED_BYTES_MAX = 1 << 30
 """A file may always unpack to this much (1 GiB) ..."""
@@ -23,10 +35,10 @@ _XZ_MEMORY_BYTES = 1 << 28
 
 
 _OTHERS: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "a ZIP archive or a workbook (.xlsx)"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
-    (b"\xd0\xcf\x11\xe0", "an old workbook (.xls)"),
+    (b"PK\x03\x04", "a ZIP archive, or a workbook (declare format: xlsx)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive (send .zip or .gz)"),
+    (b"Rar!", "a RAR archive (send .zip or .gz)"),
+    (b"\xd0\xcf\x11\xe0", "an old workbook (.xls; save it as .xlsx)"),
     (b"PAR1", "Parquet"),
     (b"SQLite format 3\x00", "an SQLite database"),
     (b"%PDF-", "a PDF"),
@@ -36,14 +48,14 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 def what_it_is(head: bytes) -> str | None:
     """Return in words what a file is that is no text, by its first bytes; None if they do not tell.
 
-    >>> what_it_is(b"PK\\x03\\x04..."), what_it_is(b"id;amount")
-    ('a ZIP archive or a workbook (.xlsx)', None)
+    >>> what_it_is(b"Rar!..."), what_it_is(b"id;amount")
+    ('a RAR archive (send .zip or .gz)', None)
     """
     return next((what for magic, what in _OTHERS if head.startswith(magic)), None)
 
 
 def packing(head: bytes) -> str | None:
-    """Return the compression by a file's first bytes: gz, xz or bz2; None for anything else."""
+    """Return the compression by a file's first bytes: gz, xz, bz2, zst or zip; None for anything else."""
     return next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
 
 
@@ -54,23 +66,82 @@ def ending_within(name: str) -> str:
     return Path(lowered.removesuffix(packed)).suffix.removeprefix(".")
 
 
+def is_workbook(path: Path) -> bool:
+    """Whether a ZIP archive is an .xlsx workbook."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return "xl/workbook.xml" in archive.namelist() or "[Content_Types].xml" in archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return False
+
+
 def unpack(name: str, path: Path, kind: str, out: Path) -> None:
     """Write the unpacked content of `path` to `out`. Raise LandingRefused if it is truncated, broken or a bomb."""
     most = max(UNPACKED_BYTES_MAX, UNPACKED_TIMES_MAX * path.stat().st_size)
-    written = 0
+    try:
+        _write(name, _pieces(path, kind), out, most)
+    except _DAMAGED as error:
+        raise LandingRefused(
+            f"{name}: cannot be unpacked ({error}); it may have been cut off: ask for a resend"
+        ) from None
+
+
+_DAMAGED = (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError, zipfile.BadZipFile, NotImplementedError)
+
+
+def _write(name: str, pieces: Iterator[bytes], out: Path, most: int) -> int:
+    """Write the pieces to `out`, at most so many bytes, and return what is left of them."""
     with out.open("wb") as target:
-        try:
-            for piece in _pieces(path, kind):
-                written += len(piece)
-                if written > most:
-                    raise LandingRefused(
-                        f"{name}: unpacks to more than {most:,} bytes, too many for a bill; ask what it is, or unpack it yourself"
-                    )
-                target.write(piece)
-        except (OSError, EOFError, lzma.LZMAError, zlib.error, ValueError) as error:
-            raise LandingRefused(
-                f"{name}: cannot be unpacked ({error}); it may have been cut off: ask for a resend"
-            ) from None
+        for piece in pieces:
+            most -= len(piece)
+            if most < 0:
+                raise LandingRefused(
+                    f"{name}: unpacks to more than any bill has; ask what it is, or unpack it yourself"
+                )
+            target.write(piece)
+    return most
+
+
+def members(name: str, path: Path, out: Path) -> list[tuple[str, Path]]:
+    """Unpack the files of a ZIP archive into the folder `out`. Return their names within it and where they are, sorted.
+
+    Raise LandingRefused if it is damaged, a bomb, or protected by a password. Files of the operating system are left out.
+    """
+    most = max(UNPACKED_BYTES_MAX, UNPACKED_TIMES_MAX * path.stat().st_size)
+    found: list[tuple[str, Path]] = []
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = [part for part in archive.infolist() if not part.is_dir() and not _is_hidden(part.filename)]
+            if not parts or len(parts) > _MEMBERS_MAX:
+                raise LandingRefused(f"{name}: the ZIP archive holds {len(parts)} files; ask for a resend")
+            names = [part.filename for part in parts]
+            if len(set(names)) < len(names):
+                raise LandingRefused(f"{name}: the ZIP archive holds two files of one name; ask for a resend")
+            for part in sorted(parts, key=lambda one: one.filename):
+                if part.flag_bits & 1:
+                    raise LandingRefused(f"{name}: {part.filename} is protected by a password; ask for it without one")
+                copy = (
+                    out
+                    / f"{hashlib.sha256(f'{name}/{part.filename}'.encode('utf-8', 'replace')).hexdigest()[:16]}.member"
+                )
+                with archive.open(part) as stream:
+                    most = _write(name, _chunks(stream), copy, most)
+                found.append((part.filename, copy))
+    except _DAMAGED as error:
+        raise LandingRefused(
+            f"{name}: cannot be unpacked ({error}); it may have been cut off: ask for a resend"
+        ) from None
+    return found
+
+
+def _is_hidden(name: str) -> bool:
+    parts = name.replace("\\", "/").split("/")
+    return "__MACOSX" in parts or parts[-1].startswith(".")
+
+
+def _chunks(stream: IO[bytes] | gzip.GzipFile | bz2.BZ2File) -> Iterator[bytes]:
+    while piece := stream.read(_CHUNK):
+        yield piece
 
 
 def _pieces(path: Path, kind: str) -> Iterator[bytes]:
@@ -78,9 +149,15 @@ def _pieces(path: Path, kind: str) -> Iterator[bytes]:
     if kind == "xz":
         yield from _xz_pieces(path)
         return
+    if kind == "zst":
+        import pyarrow as pa
+
+        with pa.input_stream(str(path), compression="zstd") as packed:
+            while piece := packed.read(_CHUNK):
+                yield piece
+        return
     with gzip.open(path) if kind == "gz" else bz2.open(path) as stream:
-        while piece := stream.read(_CHUNK):
-            yield piece
+        yield from _chunks(stream)
 
 
 def _xz_pieces(path: Path) -> Iterator[bytes]:

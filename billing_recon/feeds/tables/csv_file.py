@@ -24,7 +24,7 @@ def open_csv(file: DayFile, feed: Feed) -> RawFile:
         lines_of(
             file,
             header,
-            delimiter=feed.delimiter,
+            delimiter=file.delimiter or feed.delimiter,
             quote='"',
             header=not feed.header,
             rejects=rejects,
@@ -78,7 +78,9 @@ def _header(file: DayFile, feed: Feed) -> list[str]:
         )
     try:
         first = head.decode("utf-8-sig", errors="replace")
-        header = next(csv.reader(io.StringIO(first, newline=""), delimiter=feed.delimiter, strict=True))
+        header = next(
+            csv.reader(io.StringIO(first, newline=""), delimiter=file.delimiter or feed.delimiter, strict=True)
+        )
     except csv.Error as error:
         raise LandingRefused(f"{file.name}: the header is not CSV ({error}); ask for a resend") from None
     names = [name.strip() or f"column {number}" for number, name in enumerate(header, 1)]

@@ -63,10 +63,7 @@ def fetch(spec: TableSpec, feed: Feed, day: date, timezone: str, scratch: Path) 
         fault = f"the database has no table {feed.table}"
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         missing = f" ({error.name})" if isinstance(error, ModuleNotFoundError) else ""
-        fault = (
-            f"the driver of {url.drivername}:// is not installed{missing} where billing_recon runs; install it, or name one that "
-            "is, as in mysql+pymysql://"
-        )
+        fault = f"the driver of {url.drivername}:// is not installed{missing} where billing_recon runs; {_cure(url)}"
     except (SQLAlchemyError, adbc_driver_manager.Error, OSError) as error:
         fault = hidden(str(error), secrets)
     # Raised outside the handler: a chained error would carry the driver's text along.
@@ -81,6 +78,26 @@ def fetch(spec: TableSpec, feed: Feed, day: date, timezone: str, scratch: Path) 
         else ()
     )
     return Conversion((DayFile(place, CONVERTED, digest, out, 0, True),), rows, notes=notes)
+
+
+_PACKAGES = {
+    "mysql": ("pymysql", "mysql+pymysql"),
+    "mariadb": ("pymysql", "mariadb+pymysql"),
+    "mssql": ("pymssql", "mssql+pymssql"),
+    "oracle": ("oracledb", "oracle+oracledb"),
+    "snowflake": ("snowflake-sqlalchemy", "snowflake"),
+    "bigquery": ("sqlalchemy-bigquery", "bigquery"),
+    "redshift": ("sqlalchemy-redshift", "redshift+psycopg2"),
+    "databricks": ("databricks-sqlalchemy", "databricks"),
+}
+"""Database -> the package of a driver, and how its URL begins."""
+
+
+def _cure(url: URL) -> str:
+    package, begins = _PACKAGES.get(url.get_backend_name() if "+" not in url.drivername else "", ("", ""))
+    if package:
+        return f"pip install {package}, and begin the URL with {begins}://"
+    return "install it, or name one that is, as in mysql+pymysql://"
 
 
 def _url(spec: TableSpec, feed: Feed) -> tuple[URL, tuple[str, ...]]:

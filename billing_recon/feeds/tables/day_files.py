@@ -14,12 +14,24 @@ from pathlib import Path
 
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed, any_period, other_periods, path_on, span_of
-from billing_recon.feeds.tables.archive import ending_within, packing, unpack
+from billing_recon.feeds.tables.archive import ZIP, ending_within, is_workbook, members, packing, unpack, what_it_is
+from billing_recon.feeds.tables.json_records import is_one_value, write_lines
 from billing_recon.feeds.tables.parquet_digits import with_all_digits
 from billing_recon.feeds.tables.raw_rows import text as sql_text
 
-EXTENSIONS: dict[str, str] = {"csv": "csv", "jsonl": "jsonl", "ndjson": "jsonl", "parquet": "parquet"}
-"""File extension -> format."""
+EXTENSIONS: dict[str, str] = {
+    "csv": "csv",
+    "tsv": "csv",
+    "tab": "csv",
+    "jsonl": "jsonl",
+    "ndjson": "jsonl",
+    "json": "jsonl",
+    "parquet": "parquet",
+    "xlsx": "xlsx",
+    "xlsm": "xlsx",
+}
+"""File extension -> how it is read."""
+_DECLARED: dict[str, str] = {"tsv": "csv", "json": "jsonl"}
 TEXT_FORMATS = ("csv", "jsonl")
 _CHUNK = 1 << 20
 _UTF8 = ("utf-8", "utf-8-sig", "utf8")
@@ -33,7 +45,8 @@ class DayFile:
     """One file. `name` is relative to the home, `sha256` is of its bytes as delivered.
 
     `readable` is the file, or a copy that is unpacked, in UTF-8 and without the lines that the feed skips; size and last line
-    end are those of `readable`. `skipped` counts those lines; `tail` is a file of those after the last row.
+    end are those of `readable`. `skipped` counts those lines; `tail` is a file of those after the last row. `delimiter` is the
+    one that the format has unless the feed declares another.
     """
 
     name: str
@@ -44,30 +57,44 @@ class DayFile:
     ends_with_newline: bool
     skipped: int = 0
     tail: Path | None = None
+    delimiter: str = ""
 
 
 def find_files(home: Path, table: str, feed: Feed, day: date) -> list[Path]:
     """Return the files of a table's day, sorted by name; none if nothing was delivered.
 
-    Without a configured path: landing/<table>/<day>.csv, .jsonl or .parquet in upper or lower case, each also compressed. A
+    Without a configured path: landing/<table>/<day> with the ending of a format in upper or lower case, also compressed. A
     configured path may contain placeholders and wildcards. Raise LandingRefused for two formats of one day, because one of
     them must be wrong, and for a file of the day that is in no format that is read.
     """
     pattern = path_of(table, feed)
     if pattern:
-        return _matching(home, path_on(pattern, day))
+        of_pattern = _matching(home, path_on(pattern, day))
+        return of_pattern[-1:] if feed.take == "last" else of_pattern
     of_day = _matching(home, f"landing/{table}/{day}.*")
-    found = [path for path in of_day if feed.is_ledger or ending_within(path.name) in EXTENSIONS]
+    found = [path for path in of_day if feed.is_ledger or feed.is_statement or _names_a_table(path.name)]
     if of_day and not found:
         names = ", ".join(path.name for path in of_day[:_SHOWN])
         raise LandingRefused(
-            f"landing/{table} holds {names}, whose ending names no format that is read; deliver .csv, .jsonl or .parquet (also "
-            f".gz, .xz, .bz2), or declare feeds.{table}.path and format"
+            f"landing/{table} holds {names}, whose ending names no format that is read; deliver .csv, .tsv, .jsonl, .json, .parquet or "
+            f".xlsx (also .gz, .xz, .bz2, .zst, .zip), or declare feeds.{table}.path and format"
         )
     if len(found) > 1:
         names = " and ".join(path.name for path in found)
         raise LandingRefused(f"landing/{table} holds {names} for one day; keep the right one")
     return found
+
+
+def replaced_files(home: Path, table: str, feed: Feed, day: date) -> list[str]:
+    """Return the names of the day's files that its last one replaces (take: last)."""
+    pattern = path_of(table, feed)
+    return (
+        [path.name for path in _matching(home, path_on(pattern, day))[:-1]] if pattern and feed.take == "last" else []
+    )
+
+
+def _names_a_table(name: str) -> bool:
+    return ending_within(name) in EXTENSIONS or name.lower().endswith(".zip")
 
 
 def _matching(home: Path, pattern: str) -> list[Path]:
@@ -116,42 +143,127 @@ def is_delivered_empty(home: Path, table: str, feed: Feed, day: date) -> bool:
     return "{day" in folder and any(found.is_dir() for found in home.glob(path_on(folder, day)))
 
 
-def open_file(home: Path, path: Path, feed: Feed, scratch: Path) -> DayFile:
-    """Hash a file, and copy it to `scratch` if it is compressed, in another encoding than UTF-8, or to be shortened.
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A delivered file, or a file within a delivered ZIP archive: its name, the SHA-256 of its bytes as delivered, and the
+    path of its unpacked bytes."""
 
-    Raise LandingRefused for an unknown extension or encoding, bytes that are not in the encoding, or a broken archive.
+    name: str
+    sha256: str
+    readable: Path
+
+
+def contents(home: Path, path: Path, scratch: Path) -> list[Content]:
+    """Return what a delivered file holds: itself, unpacked, or the files of a ZIP archive. A workbook is one file."""
+    name = _shown(home, path)
+    content = hashed(name, path, scratch)
+    if _packing(content.readable) != ZIP or is_workbook(content.readable):
+        return [content]
+    found = []
+    for member, copy in members(name, content.readable, scratch):
+        inner = hashed(f"{name}/{member}", copy, scratch)
+        if _packing(inner.readable) == ZIP and not is_workbook(inner.readable):
+            raise LandingRefused(f"{name}: holds the ZIP archive {member}; unpack it once before it is sent")
+        found.append(inner)
+    return found
+
+
+def tables_in(home: Path, path: Path, feed: Feed, scratch: Path) -> tuple[list[Content], list[str]]:
+    """Return the tables that a delivered file holds, and the names of the files in an archive that are none."""
+    found = contents(home, path, scratch)
+    tables = [one for one in found if ending_within(one.name) in EXTENSIONS]
+    if len(found) == 1 or (feed.format is not None and not tables):
+        return found, []
+    if not tables:
+        raise LandingRefused(
+            f"{_shown(home, path)}: none of the {len(found)} files in the archive is a table by its name; declare format in the feed"
+        )
+    return tables, [one.name for one in found if one not in tables]
+
+
+def open_file(home: Path, path: Path, feed: Feed, scratch: Path) -> DayFile:
+    """Open a delivered file that is one table. Raise LandingRefused as `open_table` does, and for an archive of several."""
+    found, _ = tables_in(home, path, feed, scratch)
+    if len(found) > 1:
+        raise LandingRefused(f"{_shown(home, path)}: the archive holds {len(found)} tables, but one is wanted")
+    return open_table(found[0], feed, scratch)
+
+
+def open_table(content: Content, feed: Feed, scratch: Path) -> DayFile:
+    """Copy a file to `scratch` if it is in another encoding than UTF-8, a workbook, a JSON array, or to be shortened.
+
+    Raise LandingRefused for an unknown extension or encoding, or bytes that are not in the encoding.
     """
-    name = path.relative_to(home).as_posix()
-    form = feed.format or EXTENSIONS.get(ending_within(path.name))
+    name, readable = content.name, content.readable
+    ending = ending_within(name)
+    form = _DECLARED.get(feed.format, feed.format) if feed.format else EXTENSIONS.get(ending)
     if form is None:
         raise LandingRefused(
-            f"{name}: the file name does not show the format; declare format: csv, jsonl or parquet in the feed"
+            f"{name}: the file name does not show the format; declare format: csv, tsv, jsonl, json, parquet or xlsx in the feed"
         )
-    digest, readable = hashed(name, path, scratch)
+    if form == "xlsx":
+        if _packing(readable) != ZIP:
+            raise LandingRefused(
+                f"{name}: it is {_what(readable)}, not an .xlsx workbook; declare its format in the feed"
+            )
+        # Imported here: a company without workbooks loads no XML library.
+        from billing_recon.feeds.tables.workbook import read_sheet
+
+        sheet = read_sheet(name, readable, feed, _copy_of(name, scratch, "sheet"), _copy_of(name, scratch, "tail"))
+        size = sheet.rows.stat().st_size
+        return DayFile(name, form, content.sha256, sheet.rows, size, True, sheet.skipped, sheet.tail)
     if form in TEXT_FORMATS and feed.encoding.lower() not in _UTF8:
         readable = _recoded(name, readable, feed.encoding, scratch)
     elif form == "parquet":
         if feed.skip or feed.skip_last or feed.header:
             raise LandingRefused(f"{name}: skip, skip_last and header are for lines of text; a Parquet file has none")
         readable = with_all_digits(name, readable, _copy_of(name, scratch, "digits"))
+    if form == "jsonl" and (feed.records or is_one_value(readable)):
+        lines = _copy_of(name, scratch, "lines")
+        write_lines(name, readable, feed.records, lines)
+        readable = lines
     skipped, tail = 0, None
     if form in TEXT_FORMATS and (feed.skip or feed.skip_last):
         readable, skipped, tail = _shortened(name, readable, feed.skip, feed.skip_last, scratch)
     size = readable.stat().st_size
-    return DayFile(name, form, digest, readable, size, _ends_a_line(readable, size), skipped, tail)
+    tabbed = (feed.format == "tsv" or ending in ("tsv", "tab")) and "delimiter" not in feed.model_fields_set
+    return DayFile(
+        name,
+        form,
+        content.sha256,
+        readable,
+        size,
+        _ends_a_line(readable, size),
+        skipped,
+        tail,
+        "\t" if tabbed else "",
+    )
 
 
-def hashed(name: str, path: Path, scratch: Path) -> tuple[str, Path]:
-    """Return the SHA-256 of a file's bytes as delivered, and the path of its unpacked content."""
+def hashed(name: str, path: Path, scratch: Path) -> Content:
+    """Return a file with the SHA-256 of its bytes as delivered, and its unpacked content; a ZIP archive stays as it is."""
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        stream.seek(0)
-        packed = packing(stream.read(8))
-    if packed is None:
-        return digest, path
+    packed = _packing(path)
+    if packed in (None, ZIP):
+        return Content(name, digest, path)
     copy = _copy_of(name, scratch, "unpacked")
     unpack(name, path, packed, copy)
-    return digest, copy
+    return Content(name, digest, copy)
+
+
+def _packing(path: Path) -> str | None:
+    with path.open("rb") as stream:
+        return packing(stream.read(8))
+
+
+def _what(path: Path) -> str:
+    with path.open("rb") as stream:
+        return what_it_is(stream.read(16)) or "another file"
+
+
+def _shown(home: Path, path: Path) -> str:
+    return path.relative_to(home).as_posix()
 
 
 def file_name(files: Sequence[DayFile], number: str = "file_no") -> str:

@@ -49,7 +49,8 @@ class RawFile:
 
     `bundled`: the relation holds many files; `landing_file` is the number of a row's file and `landing_row` its row there.
     `broken` is the reason why a row is broken, and SQL over the column `broken` for the message. `binary` names
-    columns of binary floats, which must not be money; `width` is the number of fields in a line of text.
+    columns of binary floats, which must not be money; `width` is the number of fields in a line of text; `dates` is the
+    notation in which the reader writes days and times.
     """
 
     columns: dict[str, str]
@@ -60,6 +61,7 @@ class RawFile:
     broken: tuple[Reason, str] = (Reason.BROKEN_ROW, "'is not a JSON object with distinct keys'")
     binary: frozenset[str] = frozenset()
     width: int = 0
+    dates: tuple[str, ...] = ()
 
     @property
     def named(self) -> dict[str, str]:
@@ -81,3 +83,20 @@ class RawFile:
             rows=f"SELECT *{empty} FROM ({self.rows})",
             rows_once=f"SELECT *{empty} FROM ({self.rows_once})",
         )
+
+    def filled_down(self, names: Iterable[str]) -> RawFile:
+        """Give blank cells of these columns the value of the row above."""
+        columns = [name for name in self.columns if name in set(names)]
+        if not columns:
+            return self
+        within = "PARTITION BY landing_file ORDER BY landing_ordinal" if self.bundled else "ORDER BY landing_ordinal"
+        filled = ", ".join(
+            f"last_value({_unless_blank(quoted(name), self.columns[name])} IGNORE NULLS) OVER ({within}) AS {quoted(name)}"
+            for name in columns
+        )
+        select = f"SELECT * REPLACE ({filled}) FROM "
+        return replace(self, rows=f"{select}({self.rows})", rows_once=f"{select}({self.rows_once})")
+
+
+def _unless_blank(name: str, kind: str) -> str:
+    return f"CASE WHEN trim({name}) <> '' THEN {name} END" if kind == "VARCHAR" else name

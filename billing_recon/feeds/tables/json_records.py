@@ -1,0 +1,138 @@
+"""Write the records of a JSON file, one array or objects one after another, as JSON lines. Figures stay as they are written."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from billing_recon.core.errors import LandingRefused
+
+JSON_BYTES_MAX = 1 << 28
+"""A file with one array is read whole; JSON lines may be larger."""
+_BLANK = re.compile(r"[\s,]*")
+_BREAKS = re.compile(r"[\r\n]+")
+
+
+def is_one_value(path: Path) -> bool:
+    """Whether a JSON file is not one object per line: an array, or an object over several lines."""
+    with path.open("rb") as stream:
+        head = stream.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(b"["):
+        return True
+    first = head.split(b"\n", 1)[0].strip()
+    return head.startswith(b"{") and not (first.endswith(b"}") and _is_object(first))
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return True  # a broken line among lines
+
+
+def write_lines(name: str, path: Path, records: str | None, out: Path) -> None:
+    """Write each record of the file to `out` as a line: the objects of its array, or of the array that `records` names.
+
+    Without `records`, the array of an object is the only one that it has. Raise LandingRefused if it is cut off, or is one page of several.
+    """
+    if path.stat().st_size > JSON_BYTES_MAX:
+        raise LandingRefused(
+            f"{name}: a JSON file of more than {JSON_BYTES_MAX:,} bytes must have one object per line (JSON lines); ask for that"
+        )
+    try:
+        whole = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LandingRefused(f"{name}: byte {error.start + 1} is not UTF-8 text; declare the feed's encoding") from None
+    with out.open("w", encoding="utf-8", newline="") as target:
+        for begin, end in _spans(name, whole, records):
+            target.write(_BREAKS.sub(" ", whole[begin:end]) + "\n")
+
+
+def _spans(name: str, whole: str, records: str | None) -> list[tuple[int, int]]:
+    """Return where the records of the text begin and end."""
+    at = _after_blanks(whole, 0)
+    if whole.startswith("[", at) and records is None:
+        return _elements(name, whole, at)[0]
+    spans: list[tuple[int, int]] = []
+    while at < len(whole):
+        value, end = _value(name, whole, at)
+        spans.append((at, end))
+        at = _after_blanks(whole, end)
+    if len(spans) != 1 or not isinstance(value, dict):
+        return spans
+    _refuse_page(name, value)
+    lists = [key for key, part in value.items() if isinstance(part, list) and (not part or isinstance(part[0], dict))]
+    if records is not None:
+        return _elements(name, whole, _place(name, whole, spans[0][0], records.split(".")))[0]
+    wrapped = [
+        key for key in lists if len(value) == 1 or key in ("data", "items", "records", "results", "rows", "list")
+    ]
+    if len(wrapped) == 1:
+        return _elements(name, whole, _place(name, whole, spans[0][0], wrapped))[0]
+    if lists and len(value) > 1:
+        raise LandingRefused(
+            f"{name}: it is one JSON object with the array{'s' if len(lists) > 1 else ''} {', '.join(lists)}; declare in the feed which "
+            f"one holds the rows: records: {lists[0]}"
+        )
+    return spans
+
+
+def _refuse_page(name: str, value: dict[str, Any]) -> None:
+    """Raise LandingRefused if the object says that more pages follow: rows would be missing."""
+    more = [key for key in ("has_more", "hasMore", "next_page_token", "next_cursor", "nextLink") if value.get(key)]
+    if more:
+        raise LandingRefused(
+            f"{name}: it is one page of several ({more[0]}); fetch all pages into one file, or a file each"
+        )
+
+
+def _place(name: str, whole: str, at: int, keys: list[str]) -> int:
+    """Return where the array below the `keys` of the object at `at` begins."""
+    for key in keys:
+        at = _after_blanks(whole, at)
+        if not whole.startswith("{", at):
+            raise LandingRefused(f"{name}: records: there is no object with '{key}'; name the keys down to the array")
+        at = _after_blanks(whole, at + 1)
+        while not whole.startswith("}", at):
+            found, end = _value(name, whole, at)
+            at = _after_blanks(whole, _after_blanks(whole, end) + 1)  # the colon
+            if found == key:
+                break
+            at = _after_blanks(whole, _value(name, whole, at)[1])
+        else:
+            raise LandingRefused(f"{name}: has no '{key}', which the feed's records names; correct it")
+    if not whole.startswith("[", at):
+        raise LandingRefused(f"{name}: '{keys[-1]}', which the feed's records names, is no array")
+    return at
+
+
+def _elements(name: str, whole: str, at: int) -> tuple[list[tuple[int, int]], int]:
+    spans = []
+    at = _after_blanks(whole, at + 1)
+    while not whole.startswith("]", at):
+        _, end = _value(name, whole, at)
+        spans.append((at, end))
+        at = _after_blanks(whole, end)
+    return spans, at + 1
+
+
+def _value(name: str, whole: str, at: int) -> tuple[Any, int]:
+    try:
+        return _DECODER.raw_decode(whole, at)
+    except (ValueError, RecursionError):
+        line = whole.count("\n", 0, at) + 1
+        raise LandingRefused(
+            f"{name}: the JSON value that begins on line {line} is broken or stops in the middle: the file may have been cut off; ask "
+            "for a resend"
+        ) from None
+
+
+def _after_blanks(whole: str, at: int) -> int:
+    found = _BLANK.match(whole, at)
+    assert found is not None
+    return found.end()
+
+
+_DECODER = json.JSONDecoder(parse_float=str, parse_int=str)

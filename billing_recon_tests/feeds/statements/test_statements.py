@@ -1,0 +1,150 @@
+"""A bank statement's entries become payments with their references; what its balances do not prove is said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing_recon.core.errors import LandingRefused
+from billing_recon.core.landing import LandingStatus
+from billing_recon.feeds import statements
+from billing_recon.feeds.statements import Entry, Remark
+from billing_recon_tests.feeds.desk import DAY, Desk
+
+CAMT = """<?xml version="1.0" encoding="UTF-8"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.053.001.{version}"><BkToCstmrStmt>
+<GrpHdr><MsgId>M1</MsgId></GrpHdr>
+<Stmt><Id>S-1</Id><Acct><Id><IBAN>DE02120300000000202051</IBAN></Id><Ccy>EUR</Ccy></Acct>
+<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">1000.00</Amt><CdtDbtInd>CRDT</CdtDbtInd></Bal>
+<Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="EUR">{closing}</Amt><CdtDbtInd>CRDT</CdtDbtInd></Bal>
+{entries}
+</Stmt></BkToCstmrStmt></Document>"""
+
+
+def entry(
+    amount: str, *details: str, side: str = "CRDT", status: str = "<Sts>BOOK</Sts>", ref: str = "", more: str = ""
+) -> str:
+    reference = f"<AcctSvcrRef>{ref}</AcctSvcrRef>" if ref else ""
+    return (
+        f'<Ntry><Amt Ccy="EUR">{amount}</Amt><CdtDbtInd>{side}</CdtDbtInd>{more}{status}<BookgDt><Dt>2026-03-02</Dt></BookgDt>'
+        f"<ValDt><Dt>2026-03-03</Dt></ValDt>{reference}<NtryDtls>{''.join(details)}</NtryDtls></Ntry>"
+    )
+
+
+def detail(text: str, amount: str = "", more: str = "") -> str:
+    own = f'<AmtDtls><TxAmt><Amt Ccy="EUR">{amount}</Amt></TxAmt></AmtDtls>' if amount else ""
+    return (
+        f"<TxDtls><Refs><EndToEndId>NOTPROVIDED</EndToEndId></Refs>{own}<RltdPties><Dbtr><Nm>Acorn</Nm></Dbtr><DbtrAcct><Id>"
+        f"<IBAN>DE11</IBAN></Id></DbtrAcct></RltdPties><RmtInf><Ustrd>{text}</Ustrd></RmtInf>{more}</TxDtls>"
+    )
+
+
+MARCH = (
+    entry("119.00", detail("INV-1"), ref="B-1")
+    + entry("50.00", detail("INV-2", "20.00"), detail("INV-3", "30.00"), ref="B-2")
+    + entry("25.00", detail("back INV-1", more="<RtrInf/>"), side="DBIT", status="<Sts><Cd>BOOK</Cd></Sts>")
+    + entry("9.90", side="DBIT", ref="B-4")
+    + entry("7.00", detail("soon"), status="<Sts>PDNG</Sts>", ref="B-5")
+)
+CLOSING = "1134.10"
+"""1000.00 + 119.00 + 50.00 - 25.00 - 9.90"""
+
+MT940 = """{1:F01X}{2:O940}{4:
+:20:STARTUMS
+:25:12030000/202051
+:28C:00003/001
+:60F:C260301EUR1000,00
+:61:2603020302CR119,00NTRFNONREF//B-1
+:86:166?00GUTSCHRIFT?20EREF+E-1?21SVWZ+Rechnung INV?22-1?31DE11?32Acorn
+:61:2512311231RC25,NRTINONREF
+:86:zurueck INV-1
+ zweite Zeile
+:61:2603020302D9,9NMSCKD-77
+:62F:C260302EUR1084,10
+-}
+"""
+
+
+def read(tmp_path: Path, content: str | bytes, form: str = "statement") -> list[Entry | Remark]:
+    path = tmp_path / "statement"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return list(statements.read("statement", path, form, None))
+
+
+def camt(entries: str = MARCH, closing: str = CLOSING, version: str = "02") -> str:
+    return CAMT.format(entries=entries, closing=closing, version=version)
+
+
+@pytest.mark.parametrize("version", ["02", "08", "13"])
+def test_entries_of_camt_are_read_with_their_references(tmp_path: Path, version: str) -> None:
+    found = read(tmp_path, camt(version=version))
+    assert [(e.entry_id, e.kind, e.amount, e.status, e.remittance) for e in found if isinstance(e, Entry)] == [
+        ("B-1", "payment", "119.00", "succeeded", "INV-1"),
+        ("B-2/1", "payment", "20.00", "succeeded", "INV-2"),
+        ("B-2/2", "payment", "30.00", "succeeded", "INV-3"),
+        ("S-1/3", "chargeback", "25.00", "succeeded", "back INV-1"),
+        ("B-4", "other", "9.90", "succeeded", None),
+        ("B-5", "payment", "7.00", "pending", "soon"),
+    ]
+    assert not [item for item in found if isinstance(item, Remark)]
+
+
+def test_a_batch_that_does_not_add_up_stays_one_entry(tmp_path: Path) -> None:
+    found = read(tmp_path, camt(entry("50.00", detail("INV-2", "20.00"), detail("INV-3", "20.00")), "1050.00"))
+    assert [(e.amount, e.remittance) for e in found if isinstance(e, Entry)] == [("50.00", "batch of 2")]
+
+
+def test_entries_that_do_not_lead_to_the_closing_balance_are_told(tmp_path: Path) -> None:
+    (remark,) = [item for item in read(tmp_path, camt(closing="1134.11")) if isinstance(item, Remark)]
+    assert remark.code == "ROLL_FORWARD"
+    assert "give 1134.10, but the closing balance is 1134.11" in remark.sentence
+
+
+def test_entries_of_mt940_are_read_with_what_german_banks_write(tmp_path: Path) -> None:
+    first, second, third = (item for item in read(tmp_path, MT940) if isinstance(item, Entry))
+    assert (first.amount, first.end_to_end_id, first.remittance, first.party, first.party_account) == (
+        "119.00", "E-1", "Rechnung INV-1", "Acorn", "DE11",
+    )  # fmt: skip
+    assert (second.kind, second.booked_on, second.amount, second.remittance) == (
+        "chargeback", "2025-12-31", "25", "zurueck INV-1 zweite Zeile",
+    )  # fmt: skip
+    assert (third.kind, third.structured_reference, third.amount) == ("other", "KD-77", "9.9")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (MT940[: MT940.index(":62F:")], "no closing balance"),
+        (camt()[:-60], "truncated"),
+        (camt().replace("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn").replace("camt.053", "camt.054"), "send camt.053"),
+        ("a;b\n1;2\n", "no bank statement that is read"),
+        (camt().replace("<Document", "<!DOCTYPE x><Document"), "DOCTYPE"),
+    ],
+)
+def test_what_is_no_whole_statement_is_refused(tmp_path: Path, content: str, says: str) -> None:
+    with pytest.raises(LandingRefused, match=says):
+        read(tmp_path, content)
+
+
+def test_a_statement_lands_as_payments_of_the_companys_days(tmp_path: Path) -> None:
+    """The bank's 2 March is the company's, whatever its distance from UTC; its own payments are counted as left out."""
+    feed: dict[str, Any] = {
+        "format": "statement",
+        "path": "bank/{day}.*",
+        "columns": {"invoice_id": {"sql": "nullif(regexp_extract(remittance, 'INV-[0-9]+'), '')"}},
+    }
+    desk = Desk(tmp_path, timezone="America/New_York", feeds={"payments": feed})
+    (tmp_path / "bank").mkdir()
+    (tmp_path / f"bank/{DAY}.xml").write_text(camt(MARCH + "<Ntry><Amt>x</Amt></Ntry>", "1.00"))
+    report = desk.land()
+    assert (report.in_files, report.left_out, report.accepted, report.reasons) == (7, 1, 5, {"BROKEN_ROW": 1})
+    assert desk.rows("payment_id, kind, customer_id, invoice_id, CAST(amount AS DECIMAL(9,2))::VARCHAR") == [
+        ("B-1", "payment", "DE11", "INV-1", "119.00"),
+        ("B-2/1", "payment", "DE11", "INV-2", "20.00"),
+        ("B-2/2", "payment", "DE11", "INV-3", "30.00"),
+        ("B-5", "payment", "DE11", None, "7.00"),
+        ("S-1/3", "chargeback", "unknown", "INV-1", "25.00"),
+    ]
+    assert desk.land(day=DAY.replace(day=3)).status is LandingStatus.MISSING
