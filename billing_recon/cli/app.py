@@ -18,6 +18,7 @@ from billing_recon.core.shown_text import visible
 
 COMMANDS: tuple[str, ...] = (
     "init",
+    "feeds",
     "simulate",
     "run",
     "status",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from billing_recon.contracts.quarantine_reasons import Reason
-from billing_recon.core.schema import Column, Kind, TableSpec
+from billing_recon.core.schema import PAYMENTS, Column, Kind, TableSpec
 
 if TYPE_CHECKING:
     from pandera.polars import DataFrameSchema
@@ -169,6 +169,13 @@ def _holds(rule: Rule) -> Callable[[Any], pl.LazyFrame]:
     return holds
 
 
+_NO_CURRENCY = 'is not an active ISO 4217 code in capitals; if the file writes eur for EUR: currency: {sql: "upper(...)"} over its column'
+_UNSIGNED = (
+    '; the kind gives the direction. If refunds are negative in the file: amount: {sql: "abs(figure(...))"} and kind: {sql: "CASE '
+    "WHEN figure(...) < 0 THEN 'refund' ELSE 'payment' END\"} over its column"
+)
+
+
 def column_rules(spec: TableSpec, currencies: tuple[str, ...]) -> tuple[Rule, ...]:
     """The rules that follow from a table's specification: required values, closed sets, bounds, currencies, time zones."""
     return tuple(rule for column in spec.columns for rule in _rules_of(spec, column, currencies))
@@ -192,7 +199,7 @@ def _rules_of(spec: TableSpec, column: Column, currencies: tuple[str, ...]) -> l
     if column.one_of:
         rule(Reason.NOT_ALLOWED, value.is_in(list(column.one_of)), f"is not one of {', '.join(column.one_of)}")
     if column.kind is Kind.CURRENCY:
-        rule(Reason.UNKNOWN_CURRENCY, value.is_in(sorted(EXPONENTS)), "is not an active ISO 4217 code in capitals")
+        rule(Reason.UNKNOWN_CURRENCY, value.is_in(sorted(EXPONENTS)), _NO_CURRENCY)
         if currencies:
             used = f"is not a currency of this company ({', '.join(currencies)}); add it in company.yaml if it is"
             rule(Reason.UNKNOWN_CURRENCY, value.is_in(list(currencies)) | ~value.is_in(sorted(EXPONENTS)), used)
@@ -201,7 +208,8 @@ def _rules_of(spec: TableSpec, column: Column, currencies: tuple[str, ...]) -> l
         rule(Reason.NOT_ALLOWED, value.is_in(zones), "is not in the IANA time zone database; write Europe/Berlin")
     if column.minimum is not None:
         least = Decimal(column.minimum)
-        rule(Reason.OUT_OF_RANGE, value >= least, f"is below {column.minimum}, the least that it can be")
+        cure = _UNSIGNED if spec is PAYMENTS else ""
+        rule(Reason.OUT_OF_RANGE, value >= least, f"is below {column.minimum}, the least that it can be{cure}")
     if column.kind in LARGEST:
         most = Decimal(LARGEST[column.kind])
         rule(Reason.OUT_OF_RANGE, value.abs() <= most, f"is larger than any real {column.kind.value}; check its unit")

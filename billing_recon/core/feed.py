@@ -29,7 +29,19 @@ STATEMENT_FORMS: tuple[str, ...] = get_args(StatementForm)
 """Formats of bank statements, for payments; `statement` decides by content."""
 DOCUMENT_TABLES = ("rendered_invoices", "rendered_lines", "invoice_lines")
 
-Preset = Literal["focus-1", "aws-cur", "aws-cur-2"]
+Preset = Literal[
+    "focus-1",
+    "aws-cur",
+    "aws-cur-2",
+    "azure-ea",
+    "oci-cost",
+    "stripe-balance",
+    "stripe-invoices",
+    "adyen-settlement",
+    "paypal",
+    "chargebee-invoices",
+    "lago-invoices",
+]
 """Mappings that come with the program (feeds/presets/, a YAML file each)."""
 
 NAMED_DATES = ("iso", "iso_day", "unix", "unix_ms")
@@ -333,9 +345,10 @@ def other_periods(path: str, found: str) -> date | None:
     if "%V" in pattern:
         pattern, given = pattern + "|%u", given + "|1"
     try:
-        return datetime.strptime(given, pattern).date()  # noqa: DTZ007
+        first = datetime.strptime(given, pattern).date()  # noqa: DTZ007
     except ValueError:
         return None
+    return first if first.strftime(pattern) == given else None  # 2026-3-2 is no YYYY-MM-DD
 
 
 def any_period(path: str) -> str:

@@ -109,7 +109,7 @@ def load(
         raise LandingRefused(
             f"{file.name}: {key}.fill_down names {', '.join(unknown)}, which the file lacks; correct it"
         )
-    raw = raw.filled_down(feed.fill_down)
+    raw = raw.without(feed.empty or ()).filled_down(feed.fill_down)
     mapping = map_columns(con, name=file.name, key=key, raw=raw, spec=spec, feed=feed, roles=roles)
     text_rows = file.format in TEXT_FORMATS
     if text_rows:

@@ -58,9 +58,11 @@ def map_columns(
     for column in spec.columns:
         given = feed.columns.get(column.name)
         derived = roles if spec.name == "ledger_entries" and column.name == "role" else {}
+        if given is None and column.name == "calculated_at" and column.name not in raw.columns:
+            given = _start_of(feed, "issued_on", raw)
         if given is None and column.name not in raw.columns:
             sources.append(Source(column, "CAST(NULL AS VARCHAR)"))
-            if column.required and not derived:
+            if column.required and not derived and not (column.nullable and spec.name in _OF_BILLS):
                 missing.append(column.name)
             continue
         entry = given if isinstance(given, ColumnMap) else ColumnMap(column=given or column.name)
@@ -112,6 +114,19 @@ def map_columns(
         tuple(rules),
         numbered=ROW_NUMBER in folded and ROW_NUMBER not in {name.casefold() for name in raw.columns},
     )
+
+
+_OF_BILLS = ("invoice_lines", "rendered_lines")
+"""Tables whose columns that may be empty may also be missing: a bill without quantities has no column for them."""
+
+
+def _start_of(feed: Feed, name: str, raw: RawFile) -> ColumnMap | None:
+    """Return the start of a day of ours as an instant, for a file that has the day alone; None if it lacks the day too."""
+    given = feed.columns.get(name, name if name in raw.columns else None)
+    if given is None:
+        return None
+    entry = given if isinstance(given, ColumnMap) else ColumnMap(column=given)
+    return entry.model_copy(update={"dates": ("iso_day", *(entry.dates or feed.dates or ()))})
 
 
 def _delimiter_within(raw: RawFile) -> str | None:

@@ -97,6 +97,19 @@ class RawFile:
         select = f"SELECT * REPLACE ({filled}) FROM "
         return replace(self, rows=f"{select}({self.rows})", rows_once=f"{select}({self.rows_once})")
 
+    def without(self, words: Iterable[str]) -> RawFile:
+        """Take texts that stand for no value as none, in every column, so that expressions see none either."""
+        listed_words = ", ".join(map(text, words))
+        texts = [name for name, kind in self.columns.items() if kind == "VARCHAR"]
+        if not listed_words or not texts:
+            return self
+        kept = ", ".join(
+            f"CASE WHEN trim({quoted(name)}) NOT IN ({listed_words}) THEN {quoted(name)} END AS {quoted(name)}"
+            for name in texts
+        )
+        select = f"SELECT * REPLACE ({kept}) FROM "
+        return replace(self, rows=f"{select}({self.rows})", rows_once=f"{select}({self.rows_once})")
+
 
 def _unless_blank(name: str, kind: str) -> str:
     return f"CASE WHEN trim({name}) <> '' THEN {name} END" if kind == "VARCHAR" else name

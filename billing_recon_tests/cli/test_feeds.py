@@ -1,0 +1,90 @@
+"""`feeds`: what a person sees of a feed before anything lands, and a draft that says what it does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import Result
+
+from billing_recon.feeds.suggestion import draft
+from billing_recon_tests.feeds.sheets import Number, workbook
+
+Typed = Callable[..., Result]
+
+COMPANY = """name: Acme
+currencies: [EUR]
+timezone: Europe/Berlin
+"""
+EXPORT = (
+    "Zahlungen Acme;;;;;\n"
+    "Nr;Datum;Kunde;Betrag;Währung;Notiz\n"
+    "1;13.03.2026 23:30;K1;1.234,50;EUR;x\n"
+    "2;13.03.2026 10:00;K2;12,00;EUR;y\n"
+    "3;14.03.2026 10:00;K2;-12,00;EUR;z\n"
+)
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    (tmp_path / "company.yaml").write_text(COMPANY)
+    path = tmp_path / "pay_2026-03-14.csv"
+    path.write_bytes(EXPORT.encode("cp1252"))
+    return path
+
+
+def test_a_draft_is_tried_mended_and_right(typed: Typed, export: Path) -> None:
+    """Suggest, put it into company.yaml, try: the totals are the file's, per day of the company, and nothing is stored."""
+    suggested = typed("feeds", "suggest", export).stdout
+    assert "# amount: Betrag has negative figures" in suggested.replace("      #", "#")
+    feed = yaml.safe_load(suggested)["feeds"]["payments"]
+    assert (feed["encoding"], feed["delimiter"], feed["skip"], feed["dates"]) == ("cp1252", ";", 1, ["%d.%m.%Y %H:%M"])
+    feed |= {"timezone": "Europe/Berlin", "thousands_mark": "."}
+    del feed["columns"]["customer_id"]
+    home = export.parent
+    (home / "company.yaml").write_text(COMPANY + yaml.safe_dump({"feeds": {"payments": feed}}))
+    lacking = typed("feeds", "try", "payments", export, "--home", home)
+    assert lacking.exit_code == 1
+    assert "missing; copy what fits under columns:\n  customer_id: Kunde" in lacking.stdout
+    feed["columns"]["customer_id"] = "Kunde"
+    (home / "company.yaml").write_text(COMPANY + yaml.safe_dump({"feeds": {"payments": feed}}))
+    tried = typed("feeds", "try", "payments", export, "--home", home)
+    assert tried.exit_code == 1
+    assert "encoding cp1252, delimiter ';', header in line 2" in tried.stdout
+    assert (
+        "amount           1234.50 | 12.00 | -12.00\n                     <- Betrag: 1.234,50 | 12,00 | -12,00"
+        in tried.stdout
+    )
+    assert "  2026-03-13   EUR         2              1246.50\n" in tried.stdout
+    assert 'amount: {sql: "abs(figure(...))"}' in tried.stdout
+    assert "columns of the file that nothing reads:\n  Notiz" in tried.stdout
+    assert sorted(path.name for path in home.iterdir()) == ["company.yaml", export.name]
+
+
+def test_a_missing_delivery_names_the_files_that_are_there(typed: Typed, export: Path) -> None:
+    home = export.parent
+    (home / "landing/payments").mkdir(parents=True)
+    (home / "landing/payments/2026-3-14.csv").write_text("a\n")
+    tried = typed("feeds", "try", "payments", "--day", "2026-03-14", "--home", home)
+    assert tried.exit_code == 1
+    assert "landing/payments holds 2026-3-14.csv, which is not taken" in tried.stdout
+    assert "no file fits landing/payments/{day}.*" in typed("feeds", "try", "payments", "--home", home).stderr
+
+
+def test_drafts_of_other_forms(tmp_path: Path) -> None:
+    """Workbooks, JSON, statements and ledgers name their form; a lower-case currency is turned into a code."""
+    book = tmp_path / "lines_202603.xlsx"
+    rows = [["invoice", "position", "netto", "currency"], ["INV-1", "1", Number("3.5"), "eur"]]
+    book.write_bytes(workbook(("R", rows)))
+    found = draft(book, "invoice_lines")
+    assert found.columns["currency"] == {"sql": 'upper("currency")'}
+    assert (found.columns["invoice_id"], found.columns["gross"]) == ("invoice", "netto")
+    assert any(line.startswith("issued_on: needed") for line in found.open)
+    bank = tmp_path / "bank_2026-03-02.sta"
+    bank.write_text(":20:A\n:25:B/1\n:28C:1\n:60F:C260301EUR1,00\n:61:2603020302C1,00NTRFX\n:62F:C260302EUR2,00\n")
+    assert draft(bank).settings == {"format": "mt940", "path": "landing/bank/bank_{day}.sta"}
+    unclear = tmp_path / "pay.json"
+    unclear.write_text('[{"id": 1, "amount": 2.5, "date": "03/04/2026", "currency": "EUR", "customer": "C"}]')
+    assert any("fits %d/%m/%Y and %m/%d/%Y" in line for line in draft(unclear, "payments").open)

@@ -1,0 +1,118 @@
+"""Each shipped preset lands the columns that its report really has, with amounts and direction right."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from billing_recon_tests.feeds.desk import Desk
+
+REPORTS: dict[str, tuple[str, str, str, list[tuple[str, ...]]]] = {
+    "stripe-balance": (
+        "payments",
+        "balance_transaction_id,created_utc,created,available_on,currency,gross,fee,net,reporting_category,source_id,description,"
+        "customer_id,charge_id,invoice_id,invoice_number\n"
+        "txn_1,2026-03-02 10:00:00,2026-03-02 11:00:00,,eur,119.00,3.20,115.80,charge,ch_1,d,cus_1,ch_1,in_1,A-1\n"
+        "txn_2,2026-03-02 11:00:00,,,eur,-19.00,0.00,-19.00,refund,re_1,d,cus_1,ch_1,,\n"
+        "txn_3,2026-03-02 12:00:00,,,eur,-100.00,15.00,-115.00,dispute,dp_1,d,cus_1,ch_1,in_1,A-1\n"
+        "txn_4,2026-03-02 13:00:00,,,eur,-500.00,0.00,-500.00,payout,po_1,d,,,,\n",
+        "payment_id, kind, invoice_id, CAST(amount AS DECIMAL(9,2))::VARCHAR, currency",
+        [
+            ("txn_1", "payment", "A-1", "119.00", "EUR"),
+            ("txn_2", "refund", None, "19.00", "EUR"),
+            ("txn_3", "chargeback", "A-1", "100.00", "EUR"),
+        ],
+    ),
+    "stripe-invoices": (
+        "invoice_lines",
+        "id,Amount Due,Billing,Currency,Customer,Date (UTC),Due Date (UTC),Number,Paid,Subscription,Subtotal,Total Discount Amount,"
+        "Tax,Tax Percent,Total,Amount Paid,Status,Minimum Line Item Period Start (UTC),Maximum Line Item Period End (UTC)\n"
+        "in_1,107.10,charge_automatically,eur,cus_1,2026-03-02 09:00,,A-1,true,sub_1,100.00,10.00,17.10,19.0,107.10,107.10,paid,"
+        "2026-02-01 00:00,2026-03-01 00:00\n"
+        "in_2,5.00,charge_automatically,eur,cus_1,2026-03-02 09:00,,,false,sub_1,5.00,,,,5.00,0.00,draft,,\n",
+        "invoice_id, status, CAST(taxable AS DECIMAL(9,2))::VARCHAR, CAST(tax AS DECIMAL(9,2))::VARCHAR, period_end::VARCHAR",
+        [("A-1", "issued", "90.00", "17.10", "2026-03-01"), ("in_2", "draft", "5.00", "0.00", "2026-03-03")],
+    ),
+    "adyen-settlement": (
+        "payments",
+        "Company Account,Merchant Account,Psp Reference,Merchant Reference,Payment Method,Creation Date,TimeZone,Type,Modification "
+        "Reference,Gross Currency,Gross Debit (GC),Gross Credit (GC),Exchange Rate,Net Currency,Net Debit (NC),Net Credit (NC),"
+        "Commission (NC),Markup (NC),Scheme Fees (NC),Interchange (NC),Batch Number\n"
+        "A,M,P1,A-1,visa,2026-03-02 00:30:00,CET,Settled,M1,EUR,,119.00,1,EUR,,117.50,,0.60,0.40,0.50,12\n"
+        "A,M,P1,A-1,visa,2026-03-02 10:30:00,CET,Refunded,M2,EUR,19.00,,1,EUR,19.00,,,,,,12\n"
+        "A,M,,,,2026-03-02 10:30:00,CET,MerchantPayout,,EUR,,,,EUR,98.50,,,,,,12\n",
+        "payment_id, kind, CAST(amount AS DECIMAL(9,2))::VARCHAR, CAST(fee AS DECIMAL(9,2))::VARCHAR, "
+        "CAST(processed_at AT TIME ZONE 'UTC' AS VARCHAR)",
+        [
+            ("M1/Settled", "payment", "119.00", "1.50", "2026-03-01 23:30:00"),
+            ("M2/Refunded", "refund", "19.00", "0.00", "2026-03-02 09:30:00"),
+        ],
+    ),
+    "paypal": (
+        "payments",
+        '"Date","Time","TimeZone","Name","Type","Status","Currency","Gross","Fee","Net","From Email Address","Transaction ID","Invoice '
+        'Number","Reference Txn ID"\n'
+        '"03/02/2026","08:00:00","PST","Acorn","Express Checkout Payment","Completed","USD","1,119.00","-32.75","1,086.25","a@b.c","T1","A-1",""\n'
+        '"03/02/2026","09:00:00","PST","Acorn","Payment Refund","Completed","USD","-19.00","0.30","-18.70","a@b.c","T2","A-1","T1"\n'
+        '"03/02/2026","10:00:00","PST","","General Withdrawal","Completed","USD","-900.00","0.00","-900.00","","T3","",""\n',
+        "payment_id, kind, CAST(amount AS DECIMAL(9,2))::VARCHAR, CAST(fee AS DECIMAL(9,2))::VARCHAR, "
+        "CAST(processed_at AT TIME ZONE 'UTC' AS VARCHAR)",
+        [
+            ("T1", "payment", "1119.00", "32.75", "2026-03-02 16:00:00"),
+            ("T2", "refund", "19.00", "0.30", "2026-03-02 17:00:00"),
+        ],
+    ),
+    "lago-invoices": (
+        "invoice_lines",
+        "invoice_lago_id,invoice_number,invoice_issuing_date,fee_lago_id,fee_item_type,fee_item_code,fee_item_name,"
+        "subscription_external_id,subscription_plan_code,fee_from_date_utc,fee_to_date_utc,fee_amount_currency,fee_units,"
+        "fee_precise_unit_amount,fee_taxes_amount_cents,fee_total_amount_cents\n"
+        "l1,LAG-1,2026-03-02,f1,charge,calls,Calls,S-1,pro,2026-02-01T00:00:00+00:00,2026-02-28T23:59:59+00:00,EUR,100.0,0.5,950,5950\n"
+        "l1,LAG-1,2026-03-02,f2,subscription,pro,Pro,S-1,pro,2026-03-01T00:00:00+00:00,2026-03-31T23:59:59+00:00,JPY,1.0,300,0,300\n",
+        "line_id, kind, CAST(gross AS DECIMAL(9,2))::VARCHAR, CAST(total AS DECIMAL(9,2))::VARCHAR, period_start::VARCHAR",
+        [("f1", "usage", "50.00", "59.50", "2026-02-01"), ("f2", "subscription", "300.00", "300.00", "2026-03-01")],
+    ),
+    "chargebee-invoices": (
+        "invoice_lines",
+        "Invoice Number,Customer Id,Subscription Id,Invoice Date,Status,Currency,Line Item Id,Line Item Date From,Line Item Date To,"
+        "Line Item Entity Type,Line Item Entity Id,Line Item Description,Line Item Unit Amount,Line Item Quantity,Line Item Amount,"
+        "Line Item Discount Amount,Line Item Tax Rate,Line Item Tax Amount\n"
+        "CB-1,C-1,S-1,02-Mar-2026 10:15,Paid,EUR,li_1,01-Mar-2026 00:00,31-Mar-2026 23:59,plan_item_price,pro,Pro,50.00,2,100.00,"
+        "10.00,19,17.10\n",
+        "invoice_id, kind, CAST(taxable AS DECIMAL(9,2))::VARCHAR, CAST(total AS DECIMAL(9,2))::VARCHAR, issued_on::VARCHAR, "
+        "period_end::VARCHAR",
+        [("CB-1", "subscription", "90.00", "107.10", "2026-03-02", "2026-04-01")],
+    ),
+    "oci-cost": (
+        "invoice_lines",
+        "lineItem/referenceNo,lineItem/tenantId,lineItem/intervalUsageStart,lineItem/intervalUsageEnd,product/service,"
+        "product/compartmentId,product/region,usage/billedQuantity,cost/subscriptionId,cost/productSku,product/Description,"
+        "cost/unitPrice,cost/myCost,cost/currencyCode,lineItem/isCorrection,lineItem/backreferenceNo,tags/env\n"
+        "V1,t1,2026-03-02T08:00Z,2026-03-02T09:00Z,COMPUTE,c,eu,0.0266666666666667,77,B88,x,0.0015,0.00004000000000000005,EUR,false,,\n",
+        "line_id, quantity::VARCHAR, total::VARCHAR, issued_on::VARCHAR",
+        [("V1", "0.0266666667", "0.000040000000", "2026-03-02")],
+    ),
+    "azure-ea": (
+        "invoice_lines",
+        "BillingAccountId,BillingPeriodStartDate,BillingPeriodEndDate,SubscriptionId,Date,Product,MeterId,MeterCategory,Quantity,"
+        "EffectivePrice,Cost,UnitPrice,BillingCurrency,ResourceId,ChargeType,PricingModel\n"
+        "861,03/01/2026,03/31/2026,sub1,03/02/2026,VM,m1,Virtual Machines,24,0.0116,0.2784,0.0116,USD,/r,Usage,OnDemand\n",
+        "kind, total::VARCHAR, issued_on::VARCHAR, plan_id, currency",
+        [("usage", "0.278400000000", "2026-03-02", "Virtual Machines", "USD")],
+    ),
+}
+
+
+def test_every_preset_reads_its_report(tmp_path: Path) -> None:
+    """One landing per preset: what is accepted is exactly what the report says, and nothing is quarantined."""
+    wrong = {}
+    for preset, (table, report, columns, expected) in REPORTS.items():
+        home = tmp_path / preset
+        home.mkdir()
+        desk = Desk(home, feeds={table: {"preset": preset, "path": "report_{day}.csv"}})
+        (home / "report_2026-03-02.csv").write_text(report)
+        landed = desk.land(table, date(2026, 3, 2))
+        found = desk.rows(columns)
+        if landed.quarantined or found != expected:
+            wrong[preset] = (landed.message, found, desk.messages())
+    assert not wrong
