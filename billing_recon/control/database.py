@@ -25,6 +25,14 @@ def control_url(state: Path) -> str:
     return os.environ.get(URL_ENV) or f"sqlite:///{state / 'control.db'}"
 
 
+def private_folder(path: Path) -> Path:
+    """Create a folder of state that only its user may open; one that exists keeps its permissions."""
+    if not path.is_dir():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, exist_ok=True)
+    return path
+
+
 def connect(url: str) -> Engine:
     """An engine for SQLite or PostgreSQL; ConfigurationError, with the correct form, for any other URL."""
     try:
@@ -39,7 +47,7 @@ def connect(url: str) -> Engine:
         raise ConfigurationError(_advice(f"'{parsed.drivername}' is neither SQLite nor PostgreSQL"))
     if not parsed.database or parsed.database == ":memory:":
         raise ConfigurationError(_advice("decisions must outlive the process, so SQLite needs a file"))
-    Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    private_folder(Path(parsed.database).parent)
     engine = create_engine(parsed, connect_args={"timeout": _WAIT_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

@@ -222,6 +222,9 @@ class Feed(Written):
         "documents too",
     )
     ledger: LedgerOptions = Field(default=LedgerOptions(), description="how a ledger format is read")
+    also: tuple[Feed, ...] = Field(
+        default=(), description="more feeds of the same table, each with its own files and columns; a day lands whole"
+    )
 
     @property
     def is_database(self) -> bool:
@@ -255,6 +258,8 @@ class Feed(Written):
             problems.append(f"{self.path} names files of many days: name the column that gives a row's day: day_column")
         if self.covers and span != "period":
             problems.append("covers is for files of a month or week: path: payments/{month}.csv")
+        if self.also and (self.is_documents or any(feed.is_documents or feed.also for feed in self.also)):
+            problems.append("also is for tables, ledgers, statements and databases, and not within also")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -377,7 +382,13 @@ def has_secret(url: str) -> bool:
 
 
 def feed_problems(table: str, feed: Feed) -> list[str]:
-    """Problems of a feed in combination with its table."""
+    """Problems of a feed, and of those beside it, in combination with its table."""
+    if feed.also:
+        return [
+            problem
+            for one in (feed.model_copy(update={"also": ()}), *feed.also)
+            for problem in feed_problems(table, one)
+        ]
     if feed.is_documents and table not in DOCUMENT_TABLES:
         return [f"feeds.{table}: {feed.format} files are documents, for {', '.join(DOCUMENT_TABLES)}"]
     if feed.is_ledger and table != "ledger_entries":

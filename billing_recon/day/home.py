@@ -15,6 +15,7 @@ from billing_recon import __version__
 from billing_recon.compute.engine import Limits, scratch
 from billing_recon.compute.terms import load_catalog
 from billing_recon.control import ControlStore
+from billing_recon.control.database import private_folder
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import CloseRefused, ConfigurationError
@@ -58,7 +59,7 @@ class Home:
         home = Path(path)
         company, company_digest = read_company(home)
         where = state or Path(os.environ.get("BILLING_RECON_STATE") or home / ".state")
-        where.mkdir(parents=True, exist_ok=True)
+        private_folder(where)
         control = ControlStore.open(os.environ.get("BILLING_RECON_CONTROL_URL") or f"sqlite:///{where / 'control.db'}")
         text = policy_text(home)
         current = control.current_policy()

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 
+from billing_recon.control.database import private_folder
+
 _EMBEDDED = """\
 # Written by billing-recon at every start; edits are lost. To keep runs elsewhere, set DAGSTER_HOME to a folder with a
 # dagster.yaml of your own (deploy/dagster-postgres.yaml is one).
@@ -43,8 +45,9 @@ def state_path(home: Path) -> Path:
 
 def embedded_home(state: Path) -> Path:
     """`<state>/dagster`, with a dagster.yaml for the folder's current place."""
+    private_folder(state.absolute())
     folder = (state / "dagster").absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(exist_ok=True)
     wanted = _EMBEDDED.format(folder=json.dumps(str(folder)))
     path = folder / "dagster.yaml"
     if not path.is_file() or path.read_text(encoding="utf-8") != wanted:

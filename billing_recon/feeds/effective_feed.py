@@ -16,11 +16,19 @@ from billing_recon.feeds.statements.statement_rows import DEFAULT_COLUMNS as DEF
 from billing_recon.feeds.statements.statement_rows import DEFAULT_WHERE
 
 
+def feeds_of(company: Company, table: str) -> list[Feed]:
+    """Return the feeds of a canonical table: the declared one and those under `also`; the default if there is none."""
+    declared = company.feeds.get(table, Feed())
+    return [feed_of(company, table), *(_effective(company, table, feed) for feed in declared.also)]
+
+
 def feed_of(company: Company, table: str) -> Feed:
     """Return the feed of a canonical table, with defaults if company.yaml has none."""
     feed = company.feeds.get(table)
-    if feed is None:
-        return Feed()
+    return Feed() if feed is None else _effective(company, table, feed)
+
+
+def _effective(company: Company, table: str, feed: Feed) -> Feed:
     if table == "rendered_lines" and feed.is_documents and _engine_is_documents(company):
         feed = _with_the_engines_lines(feed)
     if feed.is_statement and feed.timezone is None:

@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from datetime import date
+from fnmatch import fnmatch
 from pathlib import Path
 
 import duckdb
@@ -93,8 +94,9 @@ def _of_one_file(company: Company, spec: TableSpec, file: Path, scratch: Path, h
     feed = company.feeds.get(spec.name, Feed())
     if feed.is_database:
         raise LandingRefused(f"feeds.{spec.name} reads a database; try it without a file, with --day")
-    changes = {"path": f"try/{_escaped(file.name)}", "day_column": None, "covers": None}
-    changed = feed.model_copy(update=changes)
+    fitting = (one for one in (feed, *feed.also) if one.path and fnmatch(file.name, Path(any_period(one.path)).name))
+    changes = {"path": f"try/{_escaped(file.name)}", "day_column": None, "covers": None, "also": ()}
+    changed = next(fitting, feed).model_copy(update=changes)
     return company.model_copy(update={"feeds": company.feeds | {spec.name: changed}})
 
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
@@ -23,7 +25,7 @@ from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.report import day_tables, stored_rows
 from billing_recon.report.day_sections import SECTIONS, DayRows, Section
-from billing_recon.report.exports import breaks_csv
+from billing_recon.report.exports import breaks_csv, rows_csv
 from billing_recon.report.stored_rows import Sum
 from billing_recon.report.terminal import Table
 
@@ -31,6 +33,9 @@ if TYPE_CHECKING:
     import jinja2
 
     from billing_recon.day.home import Home
+
+ROWS_MAX = 200
+"""Rows of one section on the page; a file beside it has all of them."""
 
 HEADLINES = {
     Verdict.PASS: "Every layer agrees. This day may be released.",
@@ -64,7 +69,7 @@ def write_day_pack(home: Home, day: date, record: VerdictRecord | None = None) -
     )
     invoices = stored_rows.invoices_issued(home, day, day).get(day, 0)
     _replace(folder / "breaks.csv", breaks_csv(of.breaks))
-    _replace(folder / "day_pack.html", _page(of, invoices))
+    _replace(folder / "day_pack.html", _page(of, invoices, folder))
     _replace(folder / "summary.json", _summary(day, record, of.sums, invoices))
     write_index(home)
     return folder / "day_pack.html"
@@ -115,8 +120,8 @@ def _replace(path: Path, text: str) -> None:
     draft.replace(path)
 
 
-def _page(of: DayRows, invoices: int) -> str:
-    """The page of a day."""
+def _page(of: DayRows, invoices: int, folder: Path) -> str:
+    """The page of a day. Rows beyond its bound are in files of `folder` beside it."""
     return (
         _environment()
         .get_template("day_pack.html")
@@ -132,19 +137,32 @@ def _page(of: DayRows, invoices: int) -> str:
             gross=_per_currency(of.sums),
             quarantined=sum(report.quarantined for report in of.reports),
             pending=sum(row["pending"] for row in of.totals),
-            sections=list(_sections(of)),
+            sections=list(_sections(of, folder)),
         )
     )
 
 
-def _sections(of: DayRows) -> Iterator[tuple[Section, Any]]:
-    """The sections that have content, or say what its absence means."""
+def _sections(of: DayRows, folder: Path) -> Iterator[tuple[Section, Any, tuple[str, int] | None]]:
+    """The sections that have content, or say what its absence means; and the file with all rows of a longer one, and their number."""
     for section in SECTIONS:
-        content = section.content(of)
+        content, export = section.content(of), None
+        if isinstance(content, Table) and len(content.rows) > ROWS_MAX:
+            export = _exported(folder, section.caption, [column.name for column in content.columns], content.rows)
+            content = replace(content, rows=content.rows[:ROWS_MAX])
+        elif isinstance(content, dict) and len(content.get("files", ())) > ROWS_MAX:
+            export = _exported(folder, "source files", ["table", "file", "sha256"], content["files"])
+            content = content | {"files": content["files"][:ROWS_MAX]}
         if isinstance(content, Table) and not content.rows:
             content = None
         if content or section.empty:
-            yield section, content
+            yield section, content, export
+
+
+def _exported(folder: Path, title: str, columns: list[str], rows: list[tuple[str, ...]]) -> tuple[str, int]:
+    """Write all rows of a section as CSV. Return the name of the file and the number of rows."""
+    name = f"{re.sub('[^a-z]+', '_', title.lower()).strip('_')}.csv"
+    _replace(folder / name, rows_csv((dict(zip(columns, row, strict=True)) for row in rows), columns))
+    return name, len(rows)
 
 
 def _broken(sums: list[Sum]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -84,6 +84,29 @@ def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day
     )
 
 
+def numbered(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Number the files of several feeds one after the other."""
+    found, before = [], 0
+    for one in deliveries:
+        parts = tuple((number + before, file) for number, file in one.parts)
+        warnings = tuple(replace(warning, file_no=warning.file_no + before) for warning in one.warnings)
+        found.append(replace(one, parts=parts, warnings=warnings))
+        before += len(one.files)
+    return found
+
+
+def together(deliveries: Sequence[Delivery]) -> Delivery:
+    """Return the deliveries of a table's feeds as one."""
+    every = numbered(deliveries)
+    return Delivery(
+        tuple(file for one in every for file in one.files),
+        tuple(part for one in every for part in one.parts),
+        empty=any(one.empty for one in every),
+        warnings=tuple(warning for one in every for warning in one.warnings),
+        notes=tuple(note for one in every for note in one.notes),
+    )
+
+
 def _apart(opened: list[tuple[list[Content], list[str]]]) -> tuple[str, ...]:
     """Say which files in archives are not read."""
     names = [name for _, others in opened for name in others]
@@ -111,11 +134,12 @@ def warns(company: Company, table: str) -> bool:
 
 def bytes_of_day(home: Path, company: Company, table: str, day: date) -> int:
     """Estimate the size of a table's delivery without opening it."""
-    feed = company.feeds.get(table, Feed())
-    if feed.is_database:
+    declared = company.feeds.get(table, Feed())
+    feeds = (declared, *declared.also)
+    if any(feed.is_database for feed in feeds):
         return _DATABASE_BYTES
     try:
-        return sum(path.stat().st_size for path in find_files(home, table, feed, day))
+        return sum(path.stat().st_size for feed in feeds for path in find_files(home, table, feed, day))
     except LandingRefused:
         return 0
 

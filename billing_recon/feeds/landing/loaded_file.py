@@ -91,11 +91,12 @@ def load(
     roles: dict[str, str],
     partition: Partition | None = None,
     stays: bool = False,
+    count: int = 1,
 ) -> Loaded | None:
     """Append a file's rows to TYPED and its unsplittable lines to REJECTED. Return None if the file has no data.
 
     Of a file with many days (`feed.day_column`) only the rows of `partition` are loaded. `stays`: the file is the only
-    one and stays in place until the day is stored, so that TYPED may be a view over it.
+    one and stays in place until the day is stored, so that TYPED may be a view over it. `count`: how many files a bundle holds.
 
     Raise LandingRefused if the file as a whole is not what it claims to be.
     """
@@ -115,7 +116,7 @@ def load(
     if text_rows:
         con.execute(f"DROP TABLE IF EXISTS {REJECTS}")
         con.execute(f"DROP TABLE IF EXISTS {REJECTS}_scan")
-    rows = Loaded(number=number, raw=raw, mapping=mapping)
+    rows = Loaded(number=number, raw=raw, mapping=mapping, count=count)
     if file.tail is not None:
         _refuse_skipped_row(con, file, rows, feed, spec)
     whole = rows
@@ -197,7 +198,9 @@ def _view_exact_file(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
         if source.normalised or source.failed or not (source.exact or source.column.kind is Kind.TEXT):
             return False
         if not source.exact:
-            irregular.append(f"contains({source.sql}, chr(0)) OR ltrim({source.sql}) = ''")
+            irregular.append(
+                f"contains({source.sql}, chr(0)) OR ltrim({source.sql}) = '' OR regexp_matches({source.sql}, '{types.DECOMPOSED}')"
+            )
         elif source.column.kind in (Kind.DATE, Kind.TIMESTAMP):
             irregular.append(f"NOT isfinite({source.sql})")
     if rows.mapping.rules or single(con, f"SELECT count(*) FROM ({rows.raw.rows}) WHERE {' OR '.join(irregular)}")[0]:

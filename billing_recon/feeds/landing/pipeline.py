@@ -18,7 +18,7 @@ from billing_recon.core.feed import Feed
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import RowDecision
 from billing_recon.core.schema import USAGE_EVENTS, TableSpec
-from billing_recon.feeds.effective_feed import feed_of
+from billing_recon.feeds.effective_feed import feeds_of
 from billing_recon.feeds.landing.decisions import AppliedDecisions, LandingContext, apply_decisions
 from billing_recon.feeds.landing.deduplication import (
     DUPLICATES,
@@ -30,9 +30,11 @@ from billing_recon.feeds.landing.deduplication import (
 from billing_recon.feeds.landing.delivery import (
     WARNINGS,
     Delivery,
+    numbered,
     open_delivery,
     store_warnings,
     summarise_warnings,
+    together,
     warns,
 )
 from billing_recon.feeds.landing.loaded_file import FAULTS, TYPED, Loaded, load, prepare
@@ -76,22 +78,36 @@ def land(
     delivery = Delivery((), ())
     with tempfile.TemporaryDirectory(prefix="billing-recon-") as scratch:
         try:
-            feed = feed_of(company, spec.name)
-            delivery = open_delivery(home, company, spec, feed, day, Path(scratch))
-            attempts = [
-                load(
-                    con,
-                    number=number,
-                    file=file,
-                    spec=spec,
-                    feed=feed,
-                    key=f"feeds.{spec.name}",
-                    roles=company.roles,
-                    partition=Partition(day, company.timezone, is_first=str(day) == company.first_day),
-                    stays=len(delivery.parts) == 1 and file.readable == home / file.name,
-                )
-                for number, file in delivery.parts
+            feeds = feeds_of(company, spec.name)
+            deliveries = [
+                open_delivery(home, company, spec, feed, day, _folder(Path(scratch), number))
+                for number, feed in enumerate(feeds)
             ]
+            delivery = together(deliveries)
+            _refuse_a_part(spec, day, feeds, [not one.files and not one.empty for one in deliveries])
+            attempts_of = [
+                [
+                    load(
+                        con,
+                        number=number,
+                        file=file,
+                        spec=spec,
+                        feed=feed,
+                        key=f"feeds.{spec.name}",
+                        roles=company.roles,
+                        partition=Partition(day, company.timezone, is_first=str(day) == company.first_day),
+                        stays=len(delivery.parts) == 1 and file.readable == home / file.name,
+                        count=len(one.files),
+                    )
+                    for number, file in one.parts
+                ]
+                for feed, one in zip(feeds, numbered(deliveries), strict=True)
+            ]
+            loaded_of = [[attempt for attempt in attempts if attempt is not None] for attempts in attempts_of]
+            outsides = [
+                _outside(feed, day, one, loaded) for feed, one, loaded in zip(feeds, deliveries, loaded_of, strict=True)
+            ]
+            _refuse_a_part(spec, day, feeds, [bool(outside) for outside in outsides])
         except LandingRefused as error:
             prepare(con, spec)
             _create_views(con, spec, company, day, delivery.files, all_accepted=True)
@@ -100,7 +116,7 @@ def land(
                 store_warnings(con, ())
                 summarise_warnings(con, delivery.files)
             return _report(spec, day, LandingStatus.REFUSED, delivery.files, str(error))
-        loaded = [attempt for attempt in attempts if attempt is not None]
+        loaded = [one for of_feed in loaded_of for one in of_feed]
         rows_in = _count(con, TYPED) + sum(one.rejected for one in loaded)
         wrong = sum(one.rejected + one.unreadable + one.wrong for one in loaded)
         duplicates = 0
@@ -109,18 +125,39 @@ def land(
             store_warnings(con, delivery.warnings)
             wrong += sum(_apply_rules(con, one) for one in loaded if one.mapping.rules)
             notes += [note for note in (summarise_warnings(con, delivery.files),) if note]
-        clocks = _clock_notes(con, feed, loaded)
+        clocks = [
+            note for feed, of_feed in zip(feeds, loaded_of, strict=True) for note in _clock_notes(con, feed, of_feed)
+        ]
         if rows_in:
             wrong += check_contract(con, contract_of_day(spec, company, day, lookback_days, catalog), rows_in)
             duplicates = deduplicate(con, spec, known_usage)
         _create_views(con, spec, company, day, delivery.files, all_accepted=not wrong and not duplicates)
         fill_quarantine(con, spec, loaded if wrong or duplicates else [], delivery.files, owner)
     decided = apply_decisions(con, LandingContext(spec, company, day, lookback_days, known_usage, catalog), decisions)
-    outside = _outside(feed, day, delivery, loaded)
+    outside = "; ".join(filter(None, outsides))
     notes += [one.days.before for one in loaded if one.days.before]
     notes += [f"no rows of {day}: {outside}", *clocks] if outside else clocks
     decided = replace(decided, notes=(*notes, *decided.notes))
     return _counted_report(con, spec, day, delivery, rows_in, decided, loaded, missing=bool(outside))
+
+
+def _folder(scratch: Path, number: int) -> Path:
+    """Return a folder for the copies of one feed's files."""
+    folder = scratch / str(number)
+    folder.mkdir()
+    return folder
+
+
+def _refuse_a_part(spec: TableSpec, day: date, feeds: Sequence[Feed], missing: Sequence[bool]) -> None:
+    """Raise LandingRefused if some of a table's feeds were delivered and others were not: a day lands whole."""
+    if any(missing) and not all(missing):
+        lacking = ", ".join(
+            feed.path or feed.table or "query" for feed, lacks in zip(feeds, missing, strict=True) if lacks
+        )
+        raise LandingRefused(
+            f"feeds.{spec.name}: {lacking} was not delivered for {day}, but the table's other files were; a day lands whole: ask for "
+            "it, or declare covers: period if a file that is there holds all its days"
+        )
 
 
 def _apply_rules(con: duckdb.DuckDBPyConnection, loaded: Loaded) -> int:

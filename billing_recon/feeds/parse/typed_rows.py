@@ -12,8 +12,8 @@ from billing_recon.feeds.parse.column_source import Source, attempt
 from billing_recon.feeds.parse.mapping import Mapping
 from billing_recon.feeds.tables.raw_rows import ROW_NUMBER, RawFile, listed, quoted, text
 
-_BLANK_OR_NUL = r"\x00|(^|\x1f) *(\x1f|$)"
-"""In a row's texts joined by chr(31): a NUL character, or a blank text."""
+_IRREGULAR = r"\x00|(^|\x1f) *(\x1f|$)|" + types.DECOMPOSED
+"""In a row's texts joined by chr(31): a NUL character, a blank text, or one that may not be in composed form."""
 _WHERE = "where"
 """Stands for the feed's condition among what failed; no column of ours has this name."""
 _UNDECIDED = (
@@ -26,16 +26,18 @@ _UNRULED = "has values on which a rule of company.yaml cannot be computed: "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRows:
-    """The rows of a file, or of a bundle of files of which `number` is the first, and their mapping to our columns."""
+    """The rows of a file, or of a bundle of `count` files of which `number` is the first, and their mapping to our columns."""
 
     number: int
     raw: RawFile
     mapping: Mapping
+    count: int = 1
 
     @property
     def condition(self) -> str:
         """SQL condition that selects these rows in the session's tables."""
-        return f"file_no >= {self.number}" if self.raw.bundled else f"file_no = {self.number}"
+        last = self.number + self.count - 1
+        return f"file_no BETWEEN {self.number} AND {last}" if self.raw.bundled else f"file_no = {self.number}"
 
 
 def rows_at(rows: FileRows, ordinals: str) -> str:
@@ -60,7 +62,8 @@ def texts_of(rows: FileRows, source: str, *, more: str = "", thorough: bool = Tr
         where = f" WHERE landing_broken IS NOT NULL OR {kept} IS NOT FALSE"
     failure = f"CASE {' '.join(failed)} END" if failed else "CAST(NULL AS VARCHAR)"
     source = _numbered(rows, source)
-    place = "landing_file AS file_no, landing_row" if raw.bundled else f"{rows.number} AS file_no, landing_ordinal"
+    file_no = f"landing_file + {rows.number - 1}" if raw.bundled else str(rows.number)
+    place = f"CAST({file_no} AS INTEGER) AS file_no, {'landing_row' if raw.bundled else 'landing_ordinal'}"
     return (
         f"SELECT landing_ordinal AS ordinal, {place} AS source_row, landing_broken AS broken, ({failure}) AS failed, "
         f"{more}{', '.join(parts)} FROM ({source}){where}"
@@ -81,7 +84,7 @@ def _raw_text(source: Source, *, thorough: bool = True) -> str:
 
 
 def _is_plain_text(source: Source) -> bool:
-    """Whether the fast pass takes the text as it is; such texts of a row are checked together (_BLANK_OR_NUL)."""
+    """Whether the fast pass takes the text as it is; such texts of a row are checked together (_IRREGULAR)."""
     return source.column.kind is Kind.TEXT and not source.exact
 
 
@@ -124,7 +127,7 @@ def typed(rows: FileRows, source: str, *, thorough: bool) -> str:
     unread = [f"(raw_{name} IS NOT NULL AND {quoted(name)} IS NULL)" for name in names if name not in plain]
     if plain:
         together = ", ".join(f"raw_{name}" for name in plain)
-        unread.append(f"regexp_matches(concat_ws(chr(31), {together}), '{_BLANK_OR_NUL}')")
+        unread.append(f"regexp_matches(concat_ws(chr(31), {together}), '{_IRREGULAR}')")
     texts = texts_of(rows, source, thorough=thorough)
     return (
         "SELECT file_no, ordinal, source_row, broken, "

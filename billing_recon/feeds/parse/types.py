@@ -10,6 +10,9 @@ _TIME = _DATE + r"[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6}0*)?)? ?(Z|z|UTC|[
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _INTEGER = r"[+-]?[0-9]+(\.0*)?"
 
+DECOMPOSED = r"[\p{M}\x{1100}-\x{11FF}\x{2126}\x{212A}\x{212B}]"
+"""Characters that occur in texts that are not in composed form (and in a few that are)."""
+
 MACROS: tuple[str, ...] = (
     # 5.5E-6 -> 0.0000055: scientific notation written out, digits untouched; NULL beyond 9999 places.
     "CREATE OR REPLACE MACRO written_out(digits, point) AS CASE "
@@ -41,8 +44,13 @@ _PRECISION: dict[Kind, int] = {Kind.QUANTITY: 28, Kind.PRICE: 24, Kind.AMOUNT: 3
 
 
 def prepared(text: str, kind: Kind) -> str:
-    """Return SQL for a raw text before it is parsed: blank is NULL; spaces around anything but plain text are removed."""
-    return f"CASE WHEN trim({text}) <> '' THEN {text} END" if kind is Kind.TEXT else f"nullif(trim({text}), '')"
+    """Return SQL for a raw text before it is parsed: blank is NULL; spaces around anything but plain text are removed.
+
+    Plain text is in Unicode's composed form (NFC), so that an id written in either form is one id.
+    """
+    if kind is Kind.TEXT:
+        return f"CASE WHEN trim({text}) <> '' THEN nfc_normalize({text}) END"
+    return f"nullif(trim({text}), '')"
 
 
 def typed(text: str, kind: Kind, *, thorough: bool) -> str:

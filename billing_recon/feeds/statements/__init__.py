@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.feeds.statements import camt, mt940
 from billing_recon.feeds.statements.statement_rows import COLUMNS, DEFAULT_COLUMNS, DEFAULT_WHERE, Entry, Remark
 
 __all__ = ["COLUMNS", "DEFAULT_COLUMNS", "DEFAULT_WHERE", "Entry", "Remark", "read", "recognise"]
@@ -16,6 +15,8 @@ _HEAD_BYTES = 1 << 16
 
 def recognise(head: bytes) -> str | None:
     """Return the format of a bank statement by its first bytes; None for anything else."""
+    from billing_recon.feeds.statements import camt, mt940  # here: a company without statements loads no XML library
+
     if camt.recognise(head):
         return "camt053"
     return "mt940" if mt940.recognise(head) else None
@@ -26,6 +27,8 @@ def read(name: str, path: Path, form: str, encoding: str | None) -> Iterator[Ent
 
     Raise LandingRefused if it is cut off or another message. `encoding` is that of MT940 if it is declared.
     """
+    from billing_recon.feeds.statements import camt, mt940
+
     with path.open("rb") as stream:
         found = recognise(stream.read(_HEAD_BYTES))
     if found is None or form not in (found, "statement"):

@@ -16,19 +16,21 @@ _BREAKS = re.compile(r"[\r\n]+")
 
 
 def is_one_value(path: Path) -> bool:
-    """Whether a JSON file is not one object per line: an array, or an object over several lines."""
+    """Whether a JSON file is not one object per line: an array, an object over several lines, or a single one."""
     with path.open("rb") as stream:
         head = stream.read(1 << 16).lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(b"["):
         return True
-    first = head.split(b"\n", 1)[0].strip()
-    return head.startswith(b"{") and not (first.endswith(b"}") and _is_object(first))
+    first, _, rest = head.partition(b"\n")
+    if not head.startswith(b"{"):
+        return False
+    return not rest.strip() or not (first.strip().endswith(b"}") and _is_object(first.strip()))
 
 
 def _is_object(line: bytes) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return True  # a broken line among lines
 
 

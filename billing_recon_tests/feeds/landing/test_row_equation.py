@@ -12,6 +12,7 @@ import pytest
 from billing_recon.core.feed import Feed
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon_tests.feeds.desk import DAY, PAYMENT, Desk, payment
+from billing_recon_tests.feeds.sheets import workbook
 
 Desks = Callable[..., Desk]
 ROWS = [payment(payment_id=f"P-{n}", amount=f"{n}0.00", fee="0") for n in (1, 2, 3)]
@@ -154,10 +155,10 @@ def test_an_ending_in_upper_case_is_read(desk: Desk) -> None:
 
 
 def test_a_file_of_the_day_in_a_format_that_is_not_read_is_refused_by_name(desk: Desk) -> None:
-    desk.put(b"PK\x03\x04", name=f"{DAY}.xlsx")
+    desk.put(b"PK\x03\x04", name=f"{DAY}.docx")
     report = desk.land()
     assert report.status is LandingStatus.REFUSED
-    assert f"landing/payments holds {DAY}.xlsx, whose ending names no format that is read" in report.message
+    assert f"landing/payments holds {DAY}.docx, whose ending names no format that is read" in report.message
 
 
 def test_missing_names_the_files_that_are_there(desk_of: Desks) -> None:
@@ -203,8 +204,9 @@ def test_skip_is_of_text(desk_of: Desks) -> None:
 @pytest.mark.parametrize(
     ("head", "says"),
     [
-        (b"PK\x03\x04\x14\0\0", "it is a ZIP archive or a workbook (.xlsx), not CSV text"),
-        (b"\x28\xb5\x2f\xfd\0", "it is compressed with zstd"),
+        (workbook(("R", [["a"]])), "it is a ZIP archive, or a workbook (declare format: xlsx), not CSV text"),
+        (b"PK\x03\x04\x14\0\0", "cannot be unpacked"),
+        (b"\x28\xb5\x2f\xfd\0", "cannot be unpacked"),
         ("id;amount\n1;2\n".encode("utf-16"), "encoding: utf-16"),
         (b"payment_id;kind;amount\n1;payment;2\n", 'declare delimiter: ";"'),
         (b"payment_id\tkind\tamount\n1\tpayment\t2\n", 'declare delimiter: "\\t"'),

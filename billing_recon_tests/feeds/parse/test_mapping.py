@@ -92,7 +92,10 @@ def test_rows_outside_the_condition_are_another_tables(desk_of: Desks) -> None:
         ({"columns": COLUMNS | {"amout": "Netto"}}, "'amout' is not a column of payments"),
         ({"columns": {k: v for k, v in COLUMNS.items() if k != "amount"}}, "1 needed column is missing: amount"),
         ({"where": "Nirgends = 1"}, "feeds.payments.where cannot be computed"),
-        ({"path": "export/{day}/zahlungen.txt", "format": None}, "declare format: csv, jsonl or parquet"),
+        (
+            {"path": "export/{day}/zahlungen.txt", "format": None},
+            "declare format: csv, tsv, jsonl, json, parquet or xlsx",
+        ),
     ],
 )
 def test_a_mapping_that_does_not_fit_refuses_the_file(desk_of: Desks, changed: dict[str, Any], says: str) -> None:

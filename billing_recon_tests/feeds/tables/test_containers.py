@@ -51,6 +51,7 @@ def feed_desk(tmp_path: Path, **feed: Any) -> Desk:
         (f"{DAY}.tsv", CSV.replace(",", "\t").encode()),
         (f"{DAY}.json", f"[{objects(ROWS)}]".encode()),
         (f"{DAY}.json", f'{{"data": [{objects(ROWS)}]}}'.encode()),
+        (f"{DAY}.json", f'{{"data": [{objects(ROWS)}]}}'.replace("\n", "").encode()),
         (f"{DAY}.json", objects(ROWS).replace("},\n{", "}\n{").encode()),
     ],
 )
