@@ -30,7 +30,6 @@ from billing_recon.feeds.tables.day_files import TEXT_FORMATS, DayFile
 from billing_recon.feeds.tables.jsonl_file import open_jsonl
 from billing_recon.feeds.tables.parquet_file import open_parquet
 from billing_recon.feeds.tables.raw_rows import REJECTS, ROW_NUMBER, RawFile, listed, quoted, single
-from billing_recon.feeds.tables.workbook import open_sheet
 
 TYPED = "landing_typed"
 """Rows of the day: file_no, ordinal, source_row, broken (the line if it is not a row), unreadable, and the spec's columns."""
@@ -283,6 +282,9 @@ def open_rows(con: duckdb.DuckDBPyConnection, file: DayFile, feed: Feed) -> RawF
         case "parquet":
             return open_parquet(con, file)
         case "xlsx":
+            # Imported here: a company without workbooks loads no XML library.
+            from billing_recon.feeds.tables.workbook import open_sheet
+
             return open_sheet(con, file.readable)
         case _:
             return open_converted(con, file)

@@ -56,7 +56,10 @@ def _spans(name: str, whole: str, records: str | None) -> list[tuple[int, int]]:
     """Return where the records of the text begin and end."""
     at = _after_blanks(whole, 0)
     if whole.startswith("[", at) and records is None:
-        return _elements(name, whole, at)[0]
+        found, end = _elements(name, whole, at)
+        if _after_blanks(whole, end) < len(whole):
+            raise LandingRefused(f"{name}: has more after its array; ask for one array, or for one object per line")
+        return found
     spans: list[tuple[int, int]] = []
     while at < len(whole):
         value, end = _value(name, whole, at)

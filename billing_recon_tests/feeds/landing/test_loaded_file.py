@@ -99,8 +99,8 @@ def test_two_formats_for_one_day_are_refused(desk: Desk) -> None:
     [
         (b"PAR1 and then nothing", f"{DAY}.parquet", "not a whole Parquet file"),
         (b"", f"{DAY}.parquet", "not a whole Parquet file"),
-        (b'{"payment_id": "P-1", "ki', f"{DAY}.jsonl", "no line is a JSON object"),
-        (b"[1, 2]\n[3]\n", f"{DAY}.jsonl", "no line is a JSON object"),
+        (b'{"payment_id": "P-1", "ki', f"{DAY}.jsonl", "may have been cut off"),
+        (b"[1, 2]\n[3]\n", f"{DAY}.jsonl", "has more after its array"),
         (b'{"payment_id": "P-1"}\n{"payment_id": "P-', f"{DAY}.jsonl", "missing"),
     ],
 )
