@@ -40,6 +40,7 @@ COMMANDS: tuple[str, ...] = (
     "reopen",
     "quarantine",
     "exceptions",
+    "page",
     "policy",
     "catalog",
     "audit",

@@ -17,7 +17,14 @@ EXAMPLES = """
   billing-recon init acme
   cd acme && BILLING_RECON_HOME=. billing-recon run --day 2026-03-02"""
 
-_NEW_HOME = ("company.yaml", "catalog/plans.yaml", "catalog/taxes.yaml", "policies/policy.yaml", "README.md")
+_NEW_HOME = (
+    "company.yaml",
+    "catalog/plans.yaml",
+    "catalog/taxes.yaml",
+    "policies/policy.yaml",
+    "operations.yaml",
+    "README.md",
+)
 
 
 def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")]) -> None:

@@ -263,6 +263,45 @@ audit_events = Table(
     _text("prev_hash"),
     _text("hash"),
 )
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("key", Text, primary_key=True),
+    _text("cause"),
+    _text("day"),
+    _text("state"),
+    _text("paged_as"),
+    _text("severity"),
+    Column("step", Integer, nullable=False),
+    _text("version"),
+    _text("notice"),
+    _text("opened_at"),
+    _text("resolved_at"),
+    _text("taken_by"),
+    _text("taken_at"),
+    Column("escalated", Boolean, nullable=False),
+    Column("reminded", Integer, nullable=False),
+    Index("incidents_state", "state", "cause"),
+)
+pages = Table(
+    "pages",
+    metadata,
+    _id(),
+    _text("incident"),
+    _text("channel"),
+    _text("action"),
+    _text("severity"),
+    _text("notice"),
+    _text("state"),
+    Column("attempts", Integer, nullable=False),
+    _text("due_at"),
+    _text("error"),
+    _text("created_at"),
+    _text("sent_at"),
+    Index("pages_state", "state", "id"),
+    Index("pages_incident", "incident", "channel", "id"),
+)
+paging_marks = Table("paging_marks", metadata, Column("name", Text, primary_key=True), _text("value"))
 
 DECISIONS: tuple[Table, ...] = (
     policies,

@@ -23,6 +23,7 @@ from billing_recon.control.audit import AuditEvent
 from billing_recon.control.database import close_here, connect, reading, writing
 from billing_recon.control.migrate import upgrade
 from billing_recon.control.month_closes import MonthClose
+from billing_recon.control.pages import PageStore
 from billing_recon.control.records import (
     BREAKS_DECIDED,
     ROWS_DECIDED,
@@ -86,6 +87,11 @@ class ControlStore:
     def close(self) -> None:
         """Give the connections back; the store can be used again afterwards."""
         self._engine.dispose()
+
+    @property
+    def pages(self) -> PageStore:
+        """The incidents and pages of this database."""
+        return PageStore(self._engine)
 
     def record_landing(self, report: LandingReport, run_id: str) -> None:
         """Store a landing report; a later report of the same table and day supersedes it."""

@@ -130,6 +130,11 @@ def _delivered(home: Home, table: str, days: Collection[date]) -> set[date]:
     return {day for day in days if bytes_of_day(home.path, home.company, table, day)}
 
 
+def delivered_on(home: Home, table: str, day: date) -> bool:
+    """Whether something of a table was delivered for a day, as far as files show; a database may hold any day."""
+    return bool(_delivered(home, table, [day]))
+
+
 def _interruptions(statuses: Mapping[date, LandingStatus]) -> set[date]:
     """The days without a file between days with one, if files are the rule: more days with than without.
 

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from billing_recon.defs.assets import DAY_STEPS, MONTH_STEPS, define_steps
-from billing_recon.defs.calendar import Calendar, read_calendar
+from billing_recon.defs.calendar import read_calendar
+from billing_recon.defs.jobs import decision_jobs
+from billing_recon.defs.paging import define_sensors
+from billing_recon.defs.schedules import define_automation
 from billing_recon.defs.step import LandTables, OpenHome, Setup, refusing
 
 if TYPE_CHECKING:
@@ -51,6 +54,17 @@ def _build(home: Path, open_home: OpenHome | None, land_tables: LandTables | Non
         finally:
             made.control.close()
 
+    @contextmanager
+    def watched() -> Iterator["Home"]:
+        """The home as it is, whether or not its catalog may be used: an edit that is refused must not silence pages."""
+        from billing_recon.day import Home
+
+        made = Home.open(home, actor="dagster")
+        try:
+            yield made
+        finally:
+            made.control.close()
+
     setup = Setup(calendar, land_tables)
     daily_assets, monthly_assets = define_steps(DAY_STEPS, setup), define_steps(MONTH_STEPS, setup)
     daily = dg.define_asset_job(
@@ -64,29 +78,15 @@ def _build(home: Path, open_home: OpenHome | None, land_tables: LandTables | Non
         description="Closes a month whose days are green and signed, and stores its evidence.",
     )
     on = os.environ.get(AUTOMATION_ENV, "").lower() == "on"
-    schedules = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
+    schedules, catch_up = define_automation(calendar, open_home or watched, daily, month_end, on)
+    names = [catch_up.name, *(schedule.name for schedule in schedules)]
+    resource = _home_resource(open_home or opened)
     return dg.Definitions(
         assets=[*daily_assets, *monthly_assets],
-        jobs=[daily, month_end],
-        schedules=[
-            dg.build_schedule_from_partitioned_job(
-                daily,
-                name="after_each_day",
-                hour_of_day=3,
-                default_status=schedules,
-                description="At 03:00 in the company's time zone, the day before.",
-            ),
-            dg.build_schedule_from_partitioned_job(
-                month_end,
-                name="after_each_month",
-                day_of_month=3,
-                hour_of_day=6,
-                default_status=schedules,
-                description="On the 3rd at 06:00 in the company's time zone, the month before.",
-            ),
-        ],
-        sensors=[_paging_sensor(calendar, open_home or opened, daily_assets, on)],
-        resources={"home": _home_resource(open_home or opened)},
+        jobs=[daily, month_end, *decision_jobs(resource)],
+        schedules=schedules,
+        sensors=[catch_up, *define_sensors(home, open_home or watched, names, on)],
+        resources={"home": resource},
         # A process per step would cost four seconds each; runs are parallel, steps are not.
         executor=dg.in_process_executor,
         metadata={"home": str(home), **({"problem": calendar.problem} if calendar.problem else {})},
@@ -97,40 +97,10 @@ def _home_resource(open_home: OpenHome) -> dg.ResourceDefinition:
     """The company's home, opened once per run, so that a run sees one configuration."""
 
     @dg.resource(description="The company's home: configuration, warehouse and control database.")
-    def home(_context: dg.InitResourceContext) -> Iterator["Home"]:
+    def home(context: dg.InitResourceContext) -> Iterator["Home"]:
         with ExitStack() as stack:
-            with refusing():
+            with refusing(context):
                 opened = stack.enter_context(open_home())
             yield opened
 
     return home
-
-
-def _paging_sensor(
-    calendar: Calendar, open_home: OpenHome, assets: list[dg.AssetsDefinition], on: bool
-) -> dg.SensorDefinition:
-    gates = [spec.key for definition in assets for spec in definition.check_specs if spec.blocking]
-
-    @dg.sensor(
-        name="page_on_breach",
-        minimum_interval_seconds=30,
-        default_status=dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED,
-        description="Sends one page per gate and day when a blocking check fails, and resolves it when the check holds again.",
-    )
-    def page_on_breach(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-        from billing_recon.defs.paging import Cursor, answers_since, deliver, webhook
-
-        with open_home() as home:
-            variable = home.policy.paging.webhook_env
-        url = os.environ.get(variable)
-        if not url:
-            return dg.SkipReason(f"No page was sent: {variable} is not set to a webhook URL.")
-        cursor = Cursor.parse(context.cursor)
-        answers, newest = answers_since(context.instance, gates, cursor.after)
-        moved, sent, failed = deliver(answers, newest, cursor, webhook(url, calendar.name))
-        context.update_cursor(str(moved))
-        if failed:
-            return dg.SkipReason(f"Not delivered, will be retried: {'; '.join(failed)}. Delivered: {sent or 'none'}.")
-        return dg.SkipReason(f"Delivered: {'; '.join(sent)}." if sent else "No gate changed.")
-
-    return page_on_breach

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,6 +14,9 @@ import yaml
 from pydantic import ValidationError
 
 from billing_recon.core.company import Company
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.operations import Operations
+from billing_recon.paging.operations_file import read_operations
 
 HOME_ENV = "BILLING_RECON_HOME"
 DEFAULT_HOME = "data/demo"
@@ -35,10 +38,14 @@ class Calendar:
     daily: dg.DailyPartitionsDefinition
     monthly: dg.MonthlyPartitionsDefinition
     problem: str | None = None
+    timezone: str = "UTC"
+    operations: Operations = field(default_factory=Operations)
 
 
 def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
     """The days from the company's first day on; if the home cannot be read, days from 2026 on in UTC, and the problem.
+
+    operations.yaml is read along: an error in it is a problem, and its defaults hold.
 
     company.yaml is checked in full when a step opens the home; here only its days and time zone matter. The last
     day is `last_day`, if given. Otherwise it is yesterday or the day of the newest landed file, whichever is later, since
@@ -55,13 +62,18 @@ def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
         )
     except (yaml.YAMLError, ValidationError) as error:
         problem = f"{path} cannot be used, so the days shown are only assumed: {error}"
+    operations = Operations()
+    try:
+        operations = read_operations(home)
+    except ConfigurationError as error:
+        problem = f"{problem + ' ' if problem else ''}operations.yaml cannot be used, so its defaults hold: {error}"
     timezone = company.timezone if company else "UTC"
     first = DEFAULT_FIRST_DAY
     if company and company.first_day:
         first = date.fromisoformat(company.first_day)
     name = company.name if company else home.name
     if company and company.last_day:
-        return _ended(home, name, first, date.fromisoformat(company.last_day), timezone, problem)
+        return _ended(home, name, first, date.fromisoformat(company.last_day), timezone, problem, operations)
     today = (now or datetime.now(UTC)).astimezone(ZoneInfo(timezone)).date()
     ahead = max((_newest_file(home) - today).days + 1, 0)
     next_month = today + timedelta(days=ahead)
@@ -74,10 +86,14 @@ def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
             start_date=f"{first:%Y-%m}", timezone=timezone, fmt="%Y-%m", end_offset=months_ahead
         ),
         problem=problem,
+        timezone=timezone,
+        operations=operations,
     )
 
 
-def _ended(home: Path, name: str, first: date, last: date, timezone: str, problem: str | None) -> Calendar:
+def _ended(
+    home: Path, name: str, first: date, last: date, timezone: str, problem: str | None, operations: Operations
+) -> Calendar:
     """The calendar of a company whose data ends on `last`."""
     month_after = (last.replace(day=1) + timedelta(days=31)).replace(day=1)
     return Calendar(
@@ -90,6 +106,8 @@ def _ended(home: Path, name: str, first: date, last: date, timezone: str, proble
             start_date=f"{first:%Y-%m}", end_date=f"{month_after:%Y-%m}", timezone=timezone, fmt="%Y-%m"
         ),
         problem=problem,
+        timezone=timezone,
+        operations=operations,
     )
 
 

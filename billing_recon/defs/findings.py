@@ -153,6 +153,28 @@ def unexplained(home: Home, day: date) -> Cells:
     ]
 
 
+def plotted_breaks(home: Home, day: date) -> dict[str, float]:
+    """Open money per currency, and how many breaks, as Dagster plots them over the days. Exact amounts are in the checks."""
+    rows = rows_of(
+        f"SELECT currency, sum(abs(delta)) AS gross FROM ({scan(home, BREAKS, day, day)}) "
+        f"WHERE disposition IN ({COUNTING}) AND currency IS NOT NULL GROUP BY currency ORDER BY currency"
+    )
+    found = {row["currency"]: float(row["gross"]) for row in rows}
+    # A day without breaks is a point at zero, and not a gap.
+    return {
+        f"plot: {currency} at risk": found.get(currency, 0.0) for currency in sorted({*home.company.currencies, *found})
+    }
+
+
+def plotted_totals(home: Home, day: date) -> dict[str, float]:
+    """Billed money per currency, as Dagster plots it over the days."""
+    rows = rows_of(
+        f"SELECT currency, sum(right_amount) AS billed FROM ({scan(home, CONTROL_TOTALS, day, day)}) "
+        f"WHERE pair = '{Pair.EXPECTED_BILLED}' AND currency IS NOT NULL GROUP BY currency ORDER BY currency"
+    )
+    return {f"plot: {row['currency']} billed": float(row["billed"] or 0) for row in rows}
+
+
 def money(value: Decimal | None, currency: str | None) -> str:
     """Exact text at the currency's decimals; empty for none."""
     return "" if value is None else plain(value, currency or None)

@@ -15,6 +15,7 @@ _EMBEDDED = """\
 # dagster.yaml of your own (deploy/dagster-postgres.yaml is one).
 telemetry: {{enabled: false}}
 nux: {{enabled: false}}
+freshness: {{enabled: true}}
 run_storage:
   module: billing_recon.defs.sqlite_storage
   class: PooledRunStorage

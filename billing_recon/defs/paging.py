@@ -1,165 +1,260 @@
-"""One page per gate and day: triggered when a blocking check fails, resolved when it holds again, nothing in between.
+"""The two sensors that page: `page_on_breach` for days and their runs, `heartbeat` for the automation itself.
 
-Each check's last answer per day is compared with the cursor, which keeps the open pages and the position in the event
-log. Comparing them, instead of replaying events, makes it harmless to read an event twice. That is needed, since on
-PostgreSQL events may become visible out of order: the log is read again from a little before the cursor. The cursor only
-moves past delivered pages.
+Both keep what they know in the control database and nothing in Dagster's cursor, so a tick that is killed, or runs into
+Dagster's limit of 60 s, loses nothing: the next one finds the same, and sends only what was not sent.
 """
 
-from __future__ import annotations
-
-import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Any
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
-import httpx
-from dagster._core.event_api import PartitionKeyFilter
-from dagster._core.storage.asset_check_execution_record import (
-    COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES,
-    AssetCheckExecutionRecord,
-)
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, TickStatus
 
-REREAD = 1000
-"""How many events before the cursor are read again."""
+from billing_recon.core.operations import Cause, Operations
+from billing_recon.defs.run_outcome import REFUSED, RUN_OUTCOME, first_failure
 
+if TYPE_CHECKING:
+    from billing_recon.control import ControlStore
+    from billing_recon.day import Home
+    from billing_recon.paging.delivery import Delivered
+    from billing_recon.paging.trouble import Trouble
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The last completed answer of one gate for one day."""
-
-    gate: str
-    day: str
-    holds: bool
-    text: str
-    run_id: str
-
-    @property
-    def key(self) -> str:
-        """The key of the page."""
-        return f"{self.gate}/{self.day}"
+PAGER, HEARTBEAT = "page_on_breach", "heartbeat"
+RUNS_READ = "runs read until"
+RUNS_AT_ONCE = 500
+_OVERLAP = timedelta(minutes=2)
+"""Runs are read again from a little before: another process may store an end later than it stamped it."""
+_ENDED = [dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE]
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-@dataclass
-class Cursor:
-    """What the sensor remembers: the event log is read up to `after`, and which pages are open."""
+def define_sensors(
+    path: Path, open_home: Callable[[], AbstractContextManager["Home"]], names: Iterable[str], on: bool
+) -> list[dg.SensorDefinition]:
+    """Both sensors. `names` are the schedules and sensors that must run; `on`: they start by themselves."""
+    status = dg.DefaultSensorStatus.RUNNING if on else dg.DefaultSensorStatus.STOPPED
+    watched = {*names, PAGER}
 
-    after: int = 0
-    open: set[str] = field(default_factory=set)
+    @dg.sensor(
+        name=PAGER,
+        minimum_interval_seconds=30,
+        default_status=status,
+        description="Pages people about days that are late, refused or crashed: one incident per cause and day, resolved once.",
+    )
+    def page_on_breach(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        from billing_recon.paging.operations_file import channels_of, read_operations
 
-    @classmethod
-    def parse(cls, text: str | None) -> Cursor:
-        """From the sensor's cursor; empty on the first tick."""
-        if not text:
-            return cls()
-        content = json.loads(text)
-        return cls(int(content["after"]), set(content["open"]))
+        with open_home() as home:
+            operations = channels_of(read_operations(home.path), home.policy.paging.webhook_env)
+            if not operations.paging.channels:
+                return _unset(home.policy.paging.webhook_env)
+            return _said(page_days(home, operations, context.instance, datetime.now(UTC)))
 
-    def __str__(self) -> str:
-        return json.dumps({"after": self.after, "open": sorted(self.open)})
+    @dg.sensor(
+        name=HEARTBEAT,
+        minimum_interval_seconds=60,
+        default_status=status,
+        description="Pages people when a schedule is switched off or a sensor fails, and tells an outside monitor that all this runs.",
+    )
+    def heartbeat(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        from billing_recon.control import ControlStore, control_url
+        from billing_recon.core.policy import Paging
+        from billing_recon.day.configuration import parse_policy, read_company
+        from billing_recon.defs.instance import state_path
+        from billing_recon.paging.operations_file import channels_of, read_operations
+
+        company, _ = read_company(path)
+        control = ControlStore.open(control_url(state_path(path)))
+        try:
+            policy = control.current_policy()
+            variable = (parse_policy(policy.text).paging if policy else Paging()).webhook_env
+            operations = channels_of(read_operations(path), variable)
+            if not operations.paging.channels:
+                return _unset(variable)
+            troubles = automation_troubles(context.instance, watched)
+            done = page_automation(control, company.name, operations, troubles, datetime.now(UTC))
+            beat(os.environ.get(operations.paging.beat_env, ""))
+            return _said(done)
+        finally:
+            control.close()
+
+    return [page_on_breach, heartbeat]
 
 
-def answers_since(
-    instance: dg.DagsterInstance, gates: Iterable[dg.AssetCheckKey], after: int
-) -> tuple[list[Answer], int]:
-    """The last completed answer of each gate and day with an event after `after`, and the newest event seen.
+def page_days(
+    home: "Home", operations: Operations, instance: dg.DagsterInstance, now: datetime
+) -> tuple[list[str], "Delivered"]:
+    """One tick: what is wrong with the days and their runs, to incidents, to pages."""
+    from billing_recon.paging.desk import settle
+    from billing_recon.paging.watch import WATCHED, taken_by, watch
 
-    While a check is planned in a running run, its last completed answer counts, so that a failure is not lost if the rerun
-    dies.
+    store = home.control.pages
+    crashed, ended, read_until = crashed_runs(home, instance, now)
+    still = {key: one.day for key, one in store.open_incidents(Cause.RUN.value).items() if one.day not in ended}
+    seen = watch(home, operations, now, {*still.values(), *(trouble.day for trouble in crashed)})
+    days = sorted({one.day for one in store.open_incidents(*(c.value for c in WATCHED)).values() if one.day})
+    taken = {f"{cause.value}/{day}": who for day, who in taken_by(home, days).items() for cause in WATCHED}
+    changes = settle(
+        store,
+        home.company.name,
+        operations.paging,
+        now,
+        (*WATCHED, Cause.RUN),
+        [*seen.troubles, *crashed],
+        holding={*seen.holding, *still},
+        taken=taken,
+        marks={RUNS_READ: read_until},
+    )
+    return changes, _deliver(home.control, operations)
+
+
+def page_automation(
+    control: "ControlStore", company: str, operations: Operations, troubles: Sequence["Trouble"], now: datetime
+) -> tuple[list[str], "Delivered"]:
+    """One tick of the heartbeat."""
+    from billing_recon.paging.desk import settle
+
+    known = control.pages.open_incidents(Cause.AUTOMATION.value)
+    changed = [
+        trouble for trouble in troubles if trouble.key not in known or known[trouble.key].version != trouble.version
+    ]
+    changes = settle(
+        control.pages,
+        company,
+        operations.paging,
+        now,
+        (Cause.AUTOMATION,),
+        changed,
+        holding={trouble.key for trouble in troubles},
+    )
+    return changes, _deliver(control, operations)
+
+
+def _deliver(control: "ControlStore", operations: Operations) -> "Delivered":
+    from billing_recon.paging.delivery import deliver
+
+    return deliver(control.pages, operations.paging.channels, lambda: datetime.now(UTC))
+
+
+def crashed_runs(home: "Home", instance: dg.DagsterInstance, now: datetime) -> tuple[list["Trouble"], set[str], str]:
+    """The days whose last run crashed, the days with a run that was judged or crashed, and until when runs were read.
+
+    A run that was refused, or made only some tables, changes nothing. Runs of before the first tick are history.
     """
-    storage = instance.event_log_storage
-    infos = storage.get_asset_check_partition_info(list(gates), after_storage_id=max(after - REREAD, 0))
-    answers: list[Answer] = []
-    for info in infos:
-        if info.partition_key is None:
-            continue
-        records = storage.get_asset_check_execution_history(
-            info.check_key,
-            limit=1,
-            status=set(COMPLETED_ASSET_CHECK_EXECUTION_RECORD_STATUSES),
-            partition_filter=PartitionKeyFilter(key=info.partition_key),
+    from billing_recon.paging.trouble import Trouble
+
+    mark = home.control.pages.mark(RUNS_READ)
+    if not mark:
+        return [], set(), now.isoformat()
+    records = instance.get_run_records(
+        dg.RunsFilter(statuses=_ENDED, updated_after=datetime.fromisoformat(mark) - _OVERLAP),
+        limit=RUNS_AT_ONCE,
+        order_by="update_timestamp",
+        ascending=True,
+    )
+    judged = home.control.pages.judged_by([record.dagster_run.run_id for record in records])
+    last: dict[str, dg.RunRecord] = {}
+    for record in records:
+        run = record.dagster_run
+        day = run.tags.get("dagster/partition", "")
+        failed = run.status is dg.DagsterRunStatus.FAILURE and run.tags.get(RUN_OUTCOME) != REFUSED
+        if _DAY.fullmatch(day) and (failed or run.run_id in judged):
+            last[day] = record
+    crashed = [
+        Trouble(
+            cause=Cause.RUN,
+            day=day,
+            gate="",
+            title=f"the run of {day} crashed",
+            version=record.dagster_run.run_id,
+            why=(first_failure(instance, record.dagster_run.run_id), f"Dagster run {record.dagster_run.run_id}."),
+            owner="engineering",
+            next_step=f"billing-recon run --day {day}",
         )
-        answers += [_answer(info.check_key, info.partition_key, record) for record in records]
-    newest = max((info.latest_check_event_storage_id for info in infos), default=after)
-    return sorted(answers, key=lambda a: (a.day, a.gate)), max(newest, after)
+        for day, record in last.items()
+        if record.dagster_run.run_id not in judged
+    ]
+    full = len(records) == RUNS_AT_ONCE
+    read_until = records[-1].update_timestamp.replace(tzinfo=UTC) + _OVERLAP if full else now
+    return crashed, set(last), read_until.isoformat()
 
 
-def _answer(key: dg.AssetCheckKey, day: str, record: AssetCheckExecutionRecord) -> Answer:
-    evaluation = record.evaluation
-    assert evaluation is not None
-    return Answer(
-        gate=f"{key.asset_key.to_user_string()}.{key.name}",
-        day=day,
-        # A warning stops nothing, so it pages nobody.
-        holds=evaluation.passed or evaluation.severity is dg.AssetCheckSeverity.WARN,
-        text=evaluation.description or "",
-        run_id=record.run_id,
+def automation_troubles(instance: dg.DagsterInstance, names: set[str]) -> list["Trouble"]:
+    """Those of our schedules and sensors that somebody switched off, or whose last tick failed."""
+    from billing_recon.paging.trouble import Trouble
+
+    found = []
+    for state in instance.all_instigator_state():
+        if state.instigator_name not in names:
+            continue
+        kind = state.instigator_type.value.lower()
+        what = ""
+        if state.status is InstigatorStatus.STOPPED:
+            what, why = "is switched off", "Somebody stopped it in Dagster, so nothing starts by itself."
+            step = f"switch it on in Dagster, Automation, {state.instigator_name}"
+        elif error := _last_error(instance, state):
+            what, why, step = (
+                "fails",
+                error,
+                f"Dagster, Automation, {state.instigator_name}: its last ticks have the error",
+            )
+        if what:
+            found.append(
+                Trouble(
+                    cause=Cause.AUTOMATION,
+                    day="",
+                    about=f"{kind} {state.instigator_name}",
+                    title=f"the {kind} {state.instigator_name} {what}",
+                    version=what,
+                    why=(why,),
+                    owner="engineering",
+                    next_step=step,
+                )
+            )
+    return found
+
+
+def _last_error(instance: dg.DagsterInstance, state: InstigatorState) -> str:
+    """Why the last tick that ended failed; empty if it did not."""
+    ended = [TickStatus.SUCCESS, TickStatus.SKIPPED, TickStatus.FAILURE]
+    ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=1, statuses=ended)
+    if not ticks or ticks[0].status is not TickStatus.FAILURE:
+        return ""
+    error = ticks[0].error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error is not None else "no error was recorded"
+
+
+def beat(url: str) -> None:
+    """Ask the outside monitor's URL, if there is one; that it does not answer is its own affair."""
+    import httpx
+
+    if url:
+        try:
+            with httpx.stream("GET", url, timeout=5):
+                pass
+        except (httpx.HTTPError, httpx.InvalidURL):
+            dg.get_dagster_logger("billing_recon").warning("The outside monitor did not take the heartbeat.")
+
+
+def _unset(variable: str) -> dg.SkipReason:
+    return dg.SkipReason(
+        f"Nobody is paged: operations.yaml names no channel, and {variable} is not set to a webhook URL."
     )
 
 
-def deliver(
-    answers: Iterable[Answer], newest: int, cursor: Cursor, send: Callable[[Answer, str], None]
-) -> tuple[Cursor, list[str], list[str]]:
-    """Send what changed; return the new cursor, what was sent, and what failed and will be retried.
-
-    `send(answer, action)` raises httpx.HTTPError if the page was not delivered.
-    """
-    opened, sent, failed = set(cursor.open), [], []
-    for answer in answers:
-        if answer.holds == (answer.key not in opened):
-            continue
-        action = "resolve" if answer.holds else "trigger"
-        try:
-            send(answer, action)
-        except httpx.HTTPError as error:
-            failed.append(f"{action} {answer.key}: {error}")
-            continue
-        sent.append(f"{action} {answer.key}")
-        if answer.holds:
-            opened.remove(answer.key)
-        else:
-            opened.add(answer.key)
-    return Cursor(cursor.after if failed else newest, opened), sent, failed
-
-
-def page(answer: Answer, action: str, company: str) -> dict[str, Any]:
-    """The message, in the format of PagerDuty's Events API v2: what, where, why, the next step and the evidence."""
-    what = f"{company}: {answer.gate} of {answer.day}"
-    summary = f"{what} holds again" if action == "resolve" else f"{what} does not hold. {answer.text}"
-    return {
-        "event_action": action,
-        "dedup_key": f"billing-recon/{company}/{answer.key}",
-        "payload": {
-            "summary": summary[:1024],
-            "source": f"billing-recon {company}",
-            "severity": "critical",
-            "component": answer.gate,
-            "group": answer.day,
-            "custom_details": {
-                "what": f"{answer.gate} {'holds again' if action == 'resolve' else 'does not hold'}",
-                "where": answer.day,
-                "why": answer.text,
-                "next step": f"billing-recon status --day {answer.day}; after the fix: billing-recon run --day {answer.day}",
-                "evidence": f"Dagster run {answer.run_id}; day pack in <home>/.state/reports/{answer.day}/",
-            },
-        },
-    }
-
-
-def webhook(url: str, company: str, attempts: int = 3, first_wait: float = 0.5) -> Callable[[Answer, str], None]:
-    """A function that posts pages to `url`; httpx.HTTPError after three attempts."""
-
-    def send(answer: Answer, action: str) -> None:
-        retrying = Retrying(
-            stop=stop_after_attempt(attempts),
-            wait=wait_exponential(multiplier=first_wait, max=5),
-            retry=retry_if_exception_type(httpx.HTTPError),
-            reraise=True,
-        )
-        for attempt in retrying:
-            with attempt:
-                httpx.post(url, json=page(answer, action, company), timeout=10).raise_for_status()
-
-    return send
+def _said(done: "tuple[list[str], Delivered]") -> dg.SkipReason:
+    changes, delivered = done
+    parts = [
+        f"Changed: {'; '.join(changes[:10])}{' ...' if len(changes) > 10 else ''}." if changes else "Nothing changed.",
+        f"Delivered: {'; '.join(delivered.sent)}." if delivered.sent else "",
+        f"Not delivered, will be retried: {'; '.join(delivered.failed)}." if delivered.failed else "",
+        f"{delivered.waiting} waiting." if delivered.waiting else "",
+    ]
+    return dg.SkipReason(" ".join(part for part in parts if part))

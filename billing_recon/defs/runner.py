@@ -14,7 +14,6 @@ from datetime import date
 from pathlib import Path
 
 import dagster as dg
-from dagster_shared.error import SerializableErrorInfo
 
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.day import Home, LandingAhead, admit_catalog
@@ -23,6 +22,7 @@ from billing_recon.day.releases import withdraw_unsettled
 from billing_recon.defs.build import DAILY_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.instance import open_instance
+from billing_recon.defs.run_outcome import innermost
 
 _DAYS_PER_COLLECTION = 15
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -166,17 +166,19 @@ def _first_error(result: dg.ExecuteInProcessResult, *, judged: bool) -> str | No
         if event.is_step_failure:
             failure = event.step_failure_data
             blocked = failure.error is not None and failure.error.cls_name == "DagsterAssetCheckFailedError"
+            stated = failure.user_failure_data
+            refused = stated is not None and "verdict" in stated.metadata
             stopped = True
-            if blocked and judged:
+            if (blocked or refused) and judged:
                 continue
             if blocked:
                 return _blocking_findings(result)
             if failure.user_failure_data is not None and failure.user_failure_data.description:
                 return failure.user_failure_data.description
-            return f"step {event.step_key}: {_innermost(failure.error)}"
+            return f"step {event.step_key}: {innermost(failure.error)}"
         # The run's own failure counts only if no step failed; otherwise it adds nothing to the step's.
         if event.is_job_failure and not stopped and event.job_failure_data.error is not None:
-            return _innermost(event.job_failure_data.error)
+            return innermost(event.job_failure_data.error)
     return None
 
 
@@ -186,10 +188,3 @@ def _blocking_findings(result: dg.ExecuteInProcessResult) -> str:
         for e in result.get_asset_check_evaluations()
         if not e.passed and e.blocking and e.severity is dg.AssetCheckSeverity.ERROR
     )
-
-
-def _innermost(error: SerializableErrorInfo | None) -> str:
-    """The message of the innermost error, without its stack."""
-    while error is not None and error.cause is not None:
-        error = error.cause
-    return error.message.strip() if error is not None else "no error was recorded"

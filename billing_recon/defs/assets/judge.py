@@ -7,7 +7,7 @@ import dagster as dg
 
 from billing_recon.core.errors import GateRefused
 from billing_recon.defs import checks
-from billing_recon.defs.step import FINANCE, Setup, day_of, file_result, rewriting, selected, spec, wanted
+from billing_recon.defs.step import FINANCE, Setup, day_of, day_refused, report_link, rewriting, selected, spec, wanted
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -23,6 +23,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
                 deps=("breaks", "control_totals", "metrics"),
                 owner=FINANCE,
                 kinds={"sqlalchemy"},
+                **setup.fresh_daily,
             ),
             spec(
                 "day_pack",
@@ -41,10 +42,13 @@ def define(setup: Setup) -> dg.AssetsDefinition:
     def judge(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.day import judge_day
         from billing_recon.day.gate import DAY_GATE
+        from billing_recon.paging import watch
         from billing_recon.report.day_pack import write_day_pack
 
+        operations = setup.calendar.operations
         home, day, chosen = context.resources.home, day_of(context), selected(context)
-        with rewriting(home, day):
+        refused = None
+        with rewriting(context, home, day):
             if "day_gate" in chosen:
                 record = judge_day(home, day, context.run.run_id)
                 yield dg.MaterializeResult(
@@ -52,11 +56,20 @@ def define(setup: Setup) -> dg.AssetsDefinition:
                     metadata={"verdict": record.verdict.value, "evidence": record.evidence_hash},
                     data_version=dg.DataVersion(f"{record.verdict}:{record.evidence_hash}"),
                 )
-                yield from (r for r in (checks.gate_result(record),) if wanted(context, r))
+                result = checks.gate_result(record)
+                if wanted(context, result):
+                    yield result
+                    refused = None if result.passed else record
             if "day_pack" in chosen:
                 latest = home.control.latest_verdict(DAY_GATE, str(day))
                 if latest is None:
                     raise GateRefused(f"{day} has no verdict to report; select day_gate as well, or run the whole day")
-                yield file_result("day_pack", "page", write_day_pack(home, day, latest))
+                page = write_day_pack(home, day, latest)
+                yield dg.MaterializeResult(
+                    "day_pack",
+                    metadata=report_link(watch.report_link(home, operations, str(day)) or str(page.absolute())),
+                )
+        if refused is not None:
+            raise day_refused(context, home, operations, refused)
 
     return judge

@@ -6,8 +6,9 @@ from typing import Any
 import dagster as dg
 
 from billing_recon.core.schema import BY_NAME
+from billing_recon.core.verdict import Verdict
 from billing_recon.defs import checks
-from billing_recon.defs.step import Setup, day_of, rewriting, selected, spec, wanted
+from billing_recon.defs.step import Setup, day_of, day_refused, rewriting, selected, spec, wanted
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -18,6 +19,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
             f"{BY_NAME[table].doc} Each row is checked against its contract; rows that break it are quarantined.",
             tags={"layer": "landing", "optional": "yes" if BY_NAME[table].optional else "no"},
             kinds={"deltalake", "pandera"},
+            **({} if BY_NAME[table].optional else setup.fresh_daily),
         )
         for table in checks.LAYERS
     ]
@@ -35,8 +37,8 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.report.day_pack import write_day_pack
 
         home, day, run_id = context.resources.home, day_of(context), context.run.run_id
-        chosen, stopped = selected(context), False
-        with rewriting(home, day):
+        chosen, stopped, record = selected(context), False, None
+        with rewriting(context, home, day):
             tables = [table for table in checks.LAYERS if table in chosen]
             for report in (setup.land_tables or land_all)(home, tables, day, run_id):
                 states = home.control.partition_states((report.table,), day, day)
@@ -59,6 +61,9 @@ def define(setup: Setup) -> dg.AssetsDefinition:
             if stopped:
                 # The run ends here, so the day is judged here: its gate must state why, and finance needs the page.
                 withdraw(home, day, run_id)
-                write_day_pack(home, day, judge_day(home, day, run_id))
+                record = judge_day(home, day, run_id)
+                write_day_pack(home, day, record)
+        if record is not None and record.verdict is not Verdict.PASS:
+            raise day_refused(context, home, setup.calendar.operations, record)
 
     return land

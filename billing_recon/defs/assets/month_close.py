@@ -27,7 +27,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
     def close(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.day import close_month
 
-        with refusing():
+        with refusing(context):
             evidence = close_month(context.resources.home, context.partition_key, context.run.run_id)
             yield dg.MaterializeResult(
                 "month_close", metadata={"evidence": evidence}, data_version=dg.DataVersion(evidence)

@@ -29,7 +29,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.report.month_evidence import write_month_evidence
 
         home, month = context.resources.home, context.partition_key
-        with refusing():
+        with refusing(context):
             write_month_evidence(home, month)
             yield file_result("month_evidence", "pack", write_pack(home, month))
 

@@ -23,6 +23,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
                 "rating",
                 "What should have been billed, computed from usage and contract alone, with every stage.",
                 deps=("usage_rollup", "subscriptions", "invoice_lines"),
+                **setup.fresh_daily,
             ),
         ],
         partitions_def=setup.calendar.daily,
@@ -33,7 +34,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.day.releases import withdraw_reopened
 
         home, day = context.resources.home, day_of(context)
-        with rewriting(home, day):
+        with rewriting(context, home, day):
             yield from materialized(roll_up(home, day, context.run.run_id), "usage_rollup")
             yield from materialized(expect(home, day, context.run.run_id), "expected_lines")
             withdraw_reopened(home, day)

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from billing_recon.defs import checks
+from billing_recon.defs import checks, findings
 from billing_recon.defs.step import FINANCE, Setup, day_of, materialized, rewriting, spec, wanted
 
 
@@ -25,6 +25,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
                 "One row per difference: the amounts of all layers, a code, a sentence, an owner and the working.",
                 deps=compared,
                 owner=FINANCE,
+                **setup.fresh_daily,
             ),
             spec(
                 "control_totals",
@@ -49,8 +50,11 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.day import reconcile
 
         home, day = context.resources.home, day_of(context)
-        with rewriting(home, day):
-            yield from materialized(reconcile(home, day, context.run.run_id), "breaks", "control_totals", "metrics")
+        with rewriting(context, home, day):
+            result = reconcile(home, day, context.run.run_id)
+            yield from materialized(result, "breaks", money=findings.plotted_breaks(home, day))
+            yield from materialized(result, "control_totals", money=findings.plotted_totals(home, day))
+            yield from materialized(result, "metrics")
             yield from (r for r in checks.reconcile_results(home, day) if wanted(context, r))
 
     return reconcile

@@ -27,7 +27,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
     def day_release(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.day import release
 
-        with refusing():
+        with refusing(context):
             path = release(context.resources.home, day_of(context), context.run.run_id)
             yield file_result("day_release", "manifest", path)
 

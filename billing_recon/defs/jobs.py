@@ -1,0 +1,231 @@
+"""Jobs by which people decide from the UI: each is one op over the function that the command of the same purpose calls.
+
+Their configuration is typed and described, so the Launchpad shows what to fill in. One-time codes are part of it: each is good once, so
+what Dagster keeps of it opens nothing. Whoever can launch a run can act under a name; who may reach Dagster is the proxy's affair.
+"""
+
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from billing_recon.core.break_decision import DECIDABLE
+from billing_recon.core.quarantine import Verb
+from billing_recon.core.reason import Disposition
+from billing_recon.defs.step import refusing
+
+if TYPE_CHECKING:
+    from billing_recon.day import Home
+
+ACTOR = "dagster"
+
+
+class SignMonth(dg.Config):
+    month: str = Field(description="The month, YYYY-MM, as it stands now.")
+    approver: str = Field(description="Who signs, as named under approvers in the policy.")
+    code: str = Field(description="The approver's one-time code of this moment.")
+    note: str = Field(default="", description="Anything to record with the signature.")
+
+
+class ReopenMonth(dg.Config):
+    month: str = Field(description="The closed month, YYYY-MM.")
+    approver: str = Field(description="The approver who allows it.")
+    code: str = Field(description="The approver's one-time code of this moment.")
+    reason: str = Field(description="Why; recorded in the audit chain.")
+
+
+class ResolveBreaks(dg.Config):
+    break_ids: list[str] = Field(description="Ids of breaks, or unique beginnings of ids; the day pack shows them.")
+    disposition: str = Field(
+        description="DEFECT and DATA_ERROR keep a break on the gate until it is fixed; OPEN revokes a decision; TIMING and "
+        f"EXPECTED_CHANGE accept it. One of {', '.join(one.value for one in DECIDABLE)}."
+    )
+    decided_by: str = Field(description="Who decides. If the policy names approvers, only they accept.")
+    reason: str = Field(description="Why; recorded in the audit chain.")
+
+
+class AcceptBreaks(dg.Config):
+    break_ids: list[str] = Field(description="Ids of breaks, or unique beginnings of ids; the day pack shows them.")
+    as_timing: bool = Field(
+        default=False,
+        description="True: a matter of timing (TIMING). False: the change was expected (EXPECTED_CHANGE).",
+    )
+    decided_by: str = Field(description="Who accepts. If the policy names approvers, only they may.")
+    reason: str = Field(description="Why; recorded in the audit chain.")
+
+
+class AssignBreaks(dg.Config):
+    break_ids: list[str] = Field(description="Ids of breaks, or unique beginnings of ids; the day pack shows them.")
+    to: str = Field(description="Who works on them; empty removes the assignment. It also takes the day's incident.")
+    decided_by: str = Field(default="", description="Who assigns them.")
+    reason: str = Field(default="", description="Why; recorded in the audit chain.")
+
+
+class DecideRows(dg.Config):
+    row_ids: list[str] = Field(
+        description="Ids of quarantined rows, or unique beginnings; billing-recon quarantine list."
+    )
+    decided_by: str = Field(description="Who decides.")
+    reason: str = Field(description="Why; recorded in the audit chain.")
+    corrections: dict[str, str] = Field(default={}, description="Column -> the value to read instead; release only.")
+    discard: bool = Field(default=False, description="True: the rows do not count. False: they land after all.")
+
+
+class ApplyPolicy(dg.Config):
+    note: str = Field(description="Why policies/*.yaml change; recorded with the new version.")
+    applied_by: str = Field(description="Who applies it.")
+
+
+class TakeIncident(dg.Config):
+    incident: str = Field(description="As the page names it, for example differences/2026-03-02.")
+    taken_by: str = Field(description="Who works on it; it is then not escalated.")
+
+
+def _home(context: dg.OpExecutionContext) -> "Home":
+    home: Home = context.resources.home
+    return home
+
+
+def _done(context: dg.OpExecutionContext, said: str, **facts: Any) -> None:
+    context.log.info(said)
+    context.add_output_metadata({"done": said, **facts})
+
+
+@dg.op(required_resource_keys={"home"}, description="Signs a month as it stands now.")
+def sign(context: dg.OpExecutionContext, config: SignMonth) -> None:
+    from billing_recon.day import sign_off
+
+    with refusing(context):
+        made = sign_off(_home(context), config.month, config.approver, ACTOR, code=config.code, note=config.note)
+        roles = ", ".join(one.role.value for one in made)
+        _done(context, f"{config.approver} signed {config.month} for {roles}.", evidence=made[0].evidence_hash)
+
+
+@dg.op(required_resource_keys={"home"}, description="Opens a closed month again.")
+def reopen(context: dg.OpExecutionContext, config: ReopenMonth) -> None:
+    from billing_recon.day.month_close import reopen_month
+
+    with refusing(context):
+        reopen_month(_home(context), config.month, config.approver, code=config.code, reason=config.reason, actor=ACTOR)
+        _done(context, f"{config.month} is open again; any change from now on is a restatement.")
+
+
+def _resolve(context: dg.OpExecutionContext, ids: list[str], to: Disposition, by: str, reason: str) -> None:
+    from billing_recon.day.exceptions import resolve
+
+    made = resolve(_home(context), ids, to, by=by, reason=reason, actor=ACTOR)
+    days = sorted({str(one.day) for one in made})
+    said = f"{len(made)} of {len(set(ids))} breaks: {to.value}, by {by}. Run again: {', '.join(days) or 'nothing changed'}."
+    _done(context, said, breaks=len(made))
+
+
+@dg.op(required_resource_keys={"home"}, description="Decides what breaks turned out to be.")
+def resolve(context: dg.OpExecutionContext, config: ResolveBreaks) -> None:
+    with refusing(context):
+        _resolve(context, config.break_ids, _disposition(config.disposition), config.decided_by, config.reason)
+
+
+def _disposition(text: str) -> Disposition:
+    from billing_recon.core.errors import ConfigurationError
+
+    try:
+        return Disposition(text.strip().upper())
+    except ValueError:
+        known = ", ".join(one.value for one in DECIDABLE)
+        raise ConfigurationError(f"'{text}' is not a disposition; choose one of {known}") from None
+
+
+@dg.op(required_resource_keys={"home"}, description="Takes breaks off their day's gate.")
+def accept(context: dg.OpExecutionContext, config: AcceptBreaks) -> None:
+    to = Disposition.TIMING if config.as_timing else Disposition.EXPECTED_CHANGE
+    with refusing(context):
+        _resolve(context, config.break_ids, to, config.decided_by, config.reason)
+
+
+@dg.op(required_resource_keys={"home"}, description="Says who works on breaks.")
+def assign(context: dg.OpExecutionContext, config: AssignBreaks) -> None:
+    from billing_recon.day.exceptions import assign as assign_breaks
+
+    with refusing(context):
+        made = assign_breaks(
+            _home(context), config.break_ids, config.to.strip(), by=config.decided_by, reason=config.reason, actor=ACTOR
+        )
+        _done(context, f"{len(made)} breaks assigned to {config.to.strip() or 'nobody'}.")
+
+
+@dg.op(required_resource_keys={"home"}, description="Releases or discards quarantined rows.")
+def decide_rows(context: dg.OpExecutionContext, config: DecideRows) -> None:
+    from billing_recon.core.errors import GateRefused
+    from billing_recon.day.quarantine import decide
+
+    verb = Verb.DISCARD if config.discard else Verb.RELEASE
+    with refusing(context):
+        decided = decide(
+            _home(context),
+            verb,
+            config.row_ids,
+            by=config.decided_by,
+            reason=config.reason,
+            corrections=config.corrections,
+            actor=ACTOR,
+        )
+        if decided.refused:
+            raise GateRefused("; ".join(f"{one.row.row_id}: {one.says}" for one in decided.refused))
+        days: list[date] = sorted({report.day for report in decided.reports})
+        again = ", ".join(map(str, days)) or "nothing changed"
+        _done(context, f"{verb.value}: {len(decided.outcomes)} rows. Run again: {again}.")
+
+
+@dg.op(required_resource_keys={"home"}, description="Applies policies/*.yaml as a new version.")
+def apply(context: dg.OpExecutionContext, config: ApplyPolicy) -> None:
+    from billing_recon.day import Home
+    from billing_recon.day.configuration import parse_policy, policy_text
+    from billing_recon.day.releases import withdraw_unsettled
+
+    home = _home(context)
+    with refusing(context):
+        text = policy_text(home.path)
+        parse_policy(text)
+        applied = home.control.apply_policy(text, f"{config.applied_by} ({ACTOR})", config.note)
+        withdrawn = withdraw_unsettled(Home.open(home.path))
+        same = applied.number == home.policy_number
+        said = "in force already; nothing changed" if same else f"in force; {len(withdrawn)} releases withdrawn"
+        _done(context, f"Policy version {applied.number} is {said}.", version=applied.number)
+
+
+@dg.op(required_resource_keys={"home"}, description="Records who works on an incident.")
+def take(context: dg.OpExecutionContext, config: TakeIncident) -> None:
+    from billing_recon.control.store import utc_now
+    from billing_recon.core.errors import ConfigurationError
+
+    with refusing(context):
+        if not _home(context).control.pages.take(config.incident, config.taken_by, utc_now()):
+            raise ConfigurationError(f"there is no open incident '{config.incident}'; see billing-recon page list")
+        _done(context, f"{config.incident} is taken by {config.taken_by}.")
+
+
+_JOBS = (
+    ("sign_month", sign, "Sign a month as it stands now, with a one-time code."),
+    ("reopen_month", reopen, "Open a closed month again, with an approver's one-time code and a reason."),
+    ("resolve_breaks", resolve, "Decide what breaks turned out to be; then run their days again."),
+    ("accept_breaks", accept, "Accept breaks as timing or an expected change; then run their days again."),
+    ("assign_breaks", assign, "Say who works on breaks."),
+    ("decide_rows", decide_rows, "Release or discard quarantined rows; then run their days again."),
+    ("apply_policy", apply, "Put edits of policies/*.yaml in force as a new version."),
+    ("take_incident", take, "Take an incident, so that it is not escalated."),
+)
+
+
+def decision_jobs(home: dg.ResourceDefinition) -> list[dg.JobDefinition]:
+    """One job per decision."""
+    return [
+        dg.GraphDefinition(name=name, node_defs=[op]).to_job(
+            name=name,
+            description=doc,
+            resource_defs={"home": home},
+            tags={"billing_recon/decision": name},
+            executor_def=dg.in_process_executor,
+        )
+        for name, op, doc in _JOBS
+    ]

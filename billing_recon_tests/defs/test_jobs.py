@@ -1,0 +1,98 @@
+"""Decisions from the UI: each job does what its command does, refuses what its command refuses, and says so without a stack."""
+
+from datetime import timedelta
+
+import dagster as dg
+import pytest
+
+from billing_recon.control.pages import Desk, Incident
+from billing_recon.core.operations import Severity
+from billing_recon.defs.jobs import _JOBS
+from billing_recon.defs.run_outcome import REFUSED, RUN_OUTCOME
+from billing_recon_tests.conftest import FIRST
+from billing_recon_tests.defs.plant import QUIET, Plant, failures, refusal
+from billing_recon_tests.people import code_of, enrol_everyone
+
+
+@pytest.fixture
+def backend() -> str:
+    """The functions are tested on both; here it is about their jobs."""
+    return "sqlite"
+
+
+def decide(works: Plant, job: str, **config: object) -> dg.ExecuteInProcessResult:
+    op = next(op.name for name, op, _ in _JOBS if name == job)
+    return works.definitions.resolve_job_def(job).execute_in_process(
+        instance=works.instance, run_config={**QUIET, "ops": {op: {"config": config}}}, raise_on_error=False
+    )
+
+
+def test_every_job_describes_what_to_fill_in(works: Plant) -> None:
+    for name, op, _ in _JOBS:
+        job = works.definitions.resolve_job_def(name)
+        assert job.description
+        fields = op.config_schema.config_type.fields
+        assert fields
+        assert all(field.description for field in fields.values()), name
+
+
+def test_a_month_is_signed_and_a_wrong_code_is_refused_in_one_sentence(green: Plant) -> None:
+    for number in (2, 3):
+        assert failures(green.run(FIRST + timedelta(days=number))) == []
+    secrets = enrol_everyone(green.home)
+    wrong = decide(green, "sign_month", month="2026-01", approver="Mei Tanaka", code="000000")
+    assert "the code is not that of Mei Tanaka now" in refusal(wrong)
+    run = green.instance.get_run_by_id(wrong.run_id)
+    assert run is not None
+    assert run.tags[RUN_OUTCOME] == REFUSED
+    signed = decide(
+        green, "sign_month", month="2026-01", approver="Mei Tanaka", code=code_of(secrets["Mei Tanaka"], later=1)
+    )
+    assert failures(signed) == []
+    assert [one.approver for one in green.home.control.signoffs("2026-01")] == ["Mei Tanaka"]
+
+
+def test_a_red_day_ends_as_a_refusal_and_its_breaks_are_decided_from_the_ui(works: Plant) -> None:
+    works.shorten("invoice_lines", FIRST)
+    result = works.run(FIRST)
+    said = refusal(result)
+    assert said.startswith(f"{FIRST} is FAIL and is not released.")
+    assert "at risk. Owner: " in said
+    assert f"billing-recon breaks --day {FIRST}" in said
+    (step,) = [event for event in result.all_events if event.is_step_failure]
+    assert step.step_failure_data.error is not None
+    assert step.step_failure_data.error.cause is None, "no stack of ours under it"
+    run = works.instance.get_run_by_id(result.run_id)
+    assert run is not None
+    assert run.tags[RUN_OUTCOME] == REFUSED
+
+    from billing_recon.day.exceptions import EARLIEST, LATEST, exceptions
+
+    ids = [one.row["break_id"] for one in exceptions(works.home, EARLIEST, LATEST, FIRST)]
+    assert ids
+    unknown = decide(works, "resolve_breaks", break_ids=ids, disposition="WISHED", decided_by="bo", reason="x")
+    assert "'WISHED' is not a disposition" in refusal(unknown)
+    assert failures(decide(works, "assign_breaks", break_ids=ids, to="bo")) == []
+    accepted = decide(
+        works, "accept_breaks", break_ids=ids, as_timing=True, decided_by="Mei Tanaka", reason="bank holiday"
+    )
+    assert failures(accepted) == []
+    assert failures(works.run(FIRST)) == []
+
+    def put(desk: Desk) -> None:
+        desk.put(Incident("run/x", "run", "x", "run/x", Severity.ERROR, "v", {}, "2026-01-01T00:00:00.000+00:00"))
+
+    with works.home.control.pages.desk() as desk:
+        put(desk)
+    assert failures(decide(works, "take_incident", incident="run/x", taken_by="bo")) == []
+    assert works.home.control.pages.open_incidents()["run/x"].taken_by == "bo"
+    assert "no open incident" in refusal(decide(works, "take_incident", incident="run/y", taken_by="bo"))
+
+
+def test_a_policy_is_applied_with_a_note(green: Plant) -> None:
+    file = next((green.path / "policies").glob("*.yaml"))
+    file.write_text(file.read_text(encoding="utf-8") + "\n# agreed\n", encoding="utf-8")
+    assert failures(decide(green, "apply_policy", note="agreed with finance", applied_by="ana")) == []
+    current = green.home.control.current_policy()
+    assert current is not None
+    assert (current.note, current.actor) == ("agreed with finance", "ana (dagster)")
