@@ -17,7 +17,7 @@ from billing_recon.defs.build import build_definitions
 from billing_recon.defs.instance import open_instance
 from billing_recon.defs.runner import DayOutcome, run_days
 from billing_recon_tests.conftest import FIRST
-from billing_recon_tests.defs.receiver import receiver
+from billing_recon_tests.paging.receivers import receiver
 
 DAYS = [FIRST, FIRST + timedelta(days=1)]
 
@@ -115,27 +115,27 @@ def test_a_breach_is_shown_paged_once_and_resolved_when_the_day_recovers(
     ledger = home / "landing" / "ledger_entries" / f"{FIRST}.csv"
     kept = ledger.read_bytes()
     ledger.unlink()
-    (outcome,) = run_days(home, DAYS[:1])
     definitions = build_definitions(home)
     sensor = definitions.get_repository_def().get_sensor_def("page_on_breach")
     with open_instance(home / ".state") as instance, receiver() as pager:
 
-        def tick(cursor: str | None) -> tuple[str | None, str]:
-            context = dg.build_sensor_context(instance=instance, cursor=cursor)
-            said = sensor.evaluate_tick(context)
-            return said.cursor, str(said.skip_message)
+        def tick() -> str:
+            return str(sensor.evaluate_tick(dg.build_sensor_context(instance=instance)).skip_message)
 
-        assert "BILLING_RECON_PAGE_URL is not set" in tick(None)[1]
+        assert "BILLING_RECON_PAGE_URL is not set" in tick()
         monkeypatch.setenv("BILLING_RECON_PAGE_URL", pager.url)
-        cursor, _ = tick(None)
-        assert pager.take() == [("trigger", f"day_gate.gate/{FIRST}")]
-        cursor, said = tick(cursor)
-        assert (pager.take(), said) == ([], "No gate changed.")
+        tick()
+        assert [key.partition("/")[0] for _, key in pager.take()] == ["history"], "no day has run before"
+        (outcome,) = run_days(home, DAYS[:1])
+        assert outcome.verdict == "INCONCLUSIVE"
+        tick()
+        assert pager.take() == [("trigger", f"data/{FIRST}")]
+        assert (tick(), pager.take()) == ("Nothing changed.", [])
         ledger.write_bytes(kept)
         (outcome,) = run_days(home, DAYS[:1])
         assert outcome.verdict == "PASS"
-        cursor, _ = tick(cursor)
-        assert pager.take() == [("resolve", f"day_gate.gate/{FIRST}")]
+        tick()
+        assert pager.take() == [("resolve", f"data/{FIRST}")]
 
 
 def test_the_checks_of_a_day_show_tables_that_a_finance_person_can_read(company: Callable[..., Path]) -> None:
