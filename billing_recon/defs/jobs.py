@@ -155,7 +155,7 @@ def assign(context: dg.OpExecutionContext, config: AssignBreaks) -> None:
 
 
 @dg.op(required_resource_keys={"home"}, description="Releases or discards quarantined rows.")
-def decide_rows(context: dg.OpExecutionContext, config: DecideRows) -> None:
+def release_or_discard(context: dg.OpExecutionContext, config: DecideRows) -> None:
     from billing_recon.core.errors import GateRefused
     from billing_recon.day.quarantine import decide
 
@@ -211,7 +211,7 @@ _JOBS = (
     ("resolve_breaks", resolve, "Decide what breaks turned out to be; then run their days again."),
     ("accept_breaks", accept, "Accept breaks as timing or an expected change; then run their days again."),
     ("assign_breaks", assign, "Say who works on breaks."),
-    ("decide_rows", decide_rows, "Release or discard quarantined rows; then run their days again."),
+    ("decide_rows", release_or_discard, "Release or discard quarantined rows; then run their days again."),
     ("apply_policy", apply, "Put edits of policies/*.yaml in force as a new version."),
     ("take_incident", take, "Take an incident, so that it is not escalated."),
 )

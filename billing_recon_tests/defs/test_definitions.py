@@ -52,6 +52,12 @@ def test_the_code_location_loads_without_a_home_and_without_what_is_heavy(tmp_pa
     assert "billing-recon simulate --out" in problem
 
 
+def test_everything_loads_as_a_code_server_loads_it(tmp_path: Path) -> None:
+    repository = build_definitions(company(tmp_path / "home")).get_repository_def()
+    repository.load_all_definitions()
+    assert {DAILY_JOB, MONTH_JOB, "sign_month", "decide_rows"} <= {job.name for job in repository.get_all_jobs()}
+
+
 def test_every_step_module_is_registered() -> None:
     modules = {path.stem for path in Path(assets.__file__).parent.glob("*.py")}
     assert modules == {*assets.DAY_STEPS, *assets.MONTH_STEPS, "__init__"}
