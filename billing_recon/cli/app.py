@@ -28,6 +28,7 @@ COMMANDS: tuple[str, ...] = (
     "checklist",
     "usage",
     "findings",
+    "workbook",
     "release",
     "read",
     "baseline",

@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
 from itertools import groupby
@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing_recon.control import VerdictRecord
 from billing_recon.core import figures
+from billing_recon.core.break_decision import assignees
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.shown_text import visible
 from billing_recon.core.verdict import Verdict
@@ -43,6 +44,8 @@ HEADLINES = {
     Verdict.INCONCLUSIVE: "Not enough data arrived to decide. This day is held back, and nothing is proved either way.",
 }
 
+NO_NEXT = '<span class="next-day"></span>'
+"""Where the link to the next day goes, until there is one."""
 QUIET = "A quiet day: nothing was due, billed, booked or paid, as the policy allows. This day may be released."
 
 
@@ -66,11 +69,13 @@ def write_day_pack(home: Home, day: date, record: VerdictRecord | None = None) -
         sums=stored_rows.break_sums(home, day, day),
         totals=stored_rows.control_totals(home, day),
         reports=day_tables.in_layer_order(home.control.landing_reports(day)),
+        assigned=assignees(home.control.break_decisions(day, day)),
     )
     invoices = stored_rows.invoices_issued(home, day, day).get(day, 0)
     _replace(folder / "breaks.csv", breaks_csv(of.breaks))
     _replace(folder / "day_pack.html", _page(of, invoices, folder))
     _replace(folder / "summary.json", _summary(day, record, of.sums, invoices))
+    _link_from_the_day_before(home.state / "reports", day)
     write_index(home)
     return folder / "day_pack.html"
 
@@ -137,9 +142,46 @@ def _page(of: DayRows, invoices: int, folder: Path) -> str:
             gross=_per_currency(of.sums),
             quarantined=sum(report.quarantined for report in of.reports),
             pending=sum(row["pending"] for row in of.totals),
+            work=_work(of),
+            next_step=_next_step(of),
+            again="" if of.record.verdict is Verdict.PASS else f"billing-recon run --day {of.day}",
+            before=_neighbour(of, -1),
+            after=_neighbour(of, 1),
             sections=list(_sections(of, folder)),
         )
     )
+
+
+def _work(of: DayRows) -> Table | None:
+    """Who has what to do today, and from the days before as far back as the day looks; None if nobody has."""
+    back = of.day - timedelta(days=of.home.policy.windows.lookback_days)
+    today = stored_rows.open_by_owner(of.home, of.day, of.day)
+    earlier = stored_rows.open_by_owner(of.home, back, of.day - timedelta(days=1))
+    return day_tables.work(today, earlier, of.day) if today or earlier else None
+
+
+def _next_step(of: DayRows) -> str:
+    """What whoever reads the page first does now."""
+    if of.record.verdict is Verdict.PASS:
+        return f"nothing for this day; it counts for the close of {of.day:%Y-%m}."
+    if of.record.verdict is Verdict.INCONCLUSIVE:
+        return "get what the conditions name"
+    return "the owners below correct the data, or decide about their breaks"
+
+
+def _neighbour(of: DayRows, days: int) -> str:
+    """The day before or after, if it has a pack; empty if not."""
+    day = of.day + timedelta(days=days)
+    return str(day) if (of.home.state / "reports" / str(day) / "day_pack.html").is_file() else ""
+
+
+def _link_from_the_day_before(root: Path, day: date) -> None:
+    """Put the link to this day into the page of the day before, which was written when there was none."""
+    page = root / str(day - timedelta(days=1)) / "day_pack.html"
+    if page.is_file():
+        text = page.read_text(encoding="utf-8")
+        if NO_NEXT in text:
+            _replace(page, text.replace(NO_NEXT, f'<a rel="next" href="../{day}/day_pack.html">{day} &rarr;</a>', 1))
 
 
 def _sections(of: DayRows, folder: Path) -> Iterator[tuple[Section, Any, tuple[str, int] | None]]:

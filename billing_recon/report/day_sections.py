@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from billing_recon.control import VerdictRecord
 from billing_recon.core import figures
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.reason import STAGE_OF, Code
-from billing_recon.report import day_tables, stored_rows
+from billing_recon.report import break_working, day_tables, stored_rows
 from billing_recon.report.stored_rows import Row, Sum
 from billing_recon.report.terminal import Col, Table
+from billing_recon.report.waterfall import Waterfall, waterfall
 
 if TYPE_CHECKING:
     from billing_recon.day.home import Home
@@ -49,13 +51,14 @@ class DayRows:
     sums: list[Sum]
     totals: list[Row]
     reports: list[LandingReport]
+    assigned: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """One section: `content` of the day, drawn by `template`. Without content it shows `empty`, or is left out.
 
-    For a table: `signed` names columns whose differences are highlighted; `note` may use {title}, the table's title.
+    `folded`: shown when it is opened, and not printed. For a table: `signed` names columns whose differences are highlighted; `note` may use {title}, the table's title.
     """
 
     heading: str
@@ -65,6 +68,20 @@ class Section:
     signed: tuple[str, ...] = ()
     empty: str = ""
     template: str = "table.html"
+    folded: bool = False
+
+
+def _tie_out(of: DayRows) -> Table:
+    return day_tables.tie_out(of.totals)
+
+
+def _waterfall(of: DayRows) -> list[Waterfall]:
+    """One drawing per currency with breaks of more than one code; a single difference needs none."""
+    nets: dict[str, dict[str, Decimal]] = {}
+    for s in of.sums:
+        if s.currency:
+            nets.setdefault(s.currency, {})[s.code] = s.net
+    return [waterfall(currency, list(codes.items())) for currency, codes in sorted(nets.items()) if len(codes) > 1]
 
 
 def _totals(of: DayRows) -> Table:
@@ -85,8 +102,8 @@ def _breaks(of: DayRows) -> dict[str, Any]:
         if row["owner"] not in one["owners"]:
             one["owners"].append(row["owner"])
         if len(one["rows"]) < SHOWN_PER_CODE:
-            first, second = day_tables.side_amounts(row)
-            one["rows"].append({**row, "first": first, "second": second, "sides": day_tables.sides(row["pair"])})
+            working = [break_working.layers(row), break_working.waterfall(row)]
+            one["rows"].append({**row, "working": working, "assignee": of.assigned.get(row["break_id"], "")})
     return {"codes": sorted(codes.values(), key=lambda one: (-one["count"], one["code"]))}
 
 
@@ -150,6 +167,17 @@ def _evidence(of: DayRows) -> dict[str, Any]:
 
 SECTIONS: tuple[Section, ...] = (
     Section(
+        "Tie-out",
+        _tie_out,
+        caption="Each pair of layers per currency",
+        note="Each line compares what was due for comparison on the day, so a layer has an amount per pair. A difference is the "
+        "second layer minus the first; it foots if the breaks explain all of it. Currencies are never added.",
+        signed=("difference", "explained by breaks"),
+        empty="Nothing was assessed on this day.",
+    ),
+    Section("Differences by code", _waterfall, template="waterfall.html"),
+    Section("Breaks", _breaks, template="breaks.html"),
+    Section(
         "Control totals",
         _totals,
         caption="Control totals per pair of layers and currency",
@@ -157,14 +185,15 @@ SECTIONS: tuple[Section, ...] = (
         "Currencies are never added.",
         signed=("delta", "net"),
         empty="Nothing was assessed on this day.",
+        folded=True,
     ),
-    Section("Breaks", _breaks, template="breaks.html"),
     Section(
-        "",
+        "Dispositions",
         _dispositions,
         caption="Breaks by disposition, net and gross",
         note="Gross adds differences without letting them cancel. Breaks that do not count against the gate are listed too.",
         signed=("net",),
+        folded=True,
     ),
     Section("Expected changes", _expected_changes, caption="Expected changes on this day", signed=("net",)),
     Section("Findings in the data", _detections, caption="Findings of the detectors, and what to do next"),
@@ -174,6 +203,7 @@ SECTIONS: tuple[Section, ...] = (
         caption="Rows landed per table",
         note="For each table, rows in = accepted + quarantined + duplicates collapsed.",
         empty="Nothing was landed.",
+        folded=True,
     ),
     Section(
         "Metrics",
@@ -181,13 +211,15 @@ SECTIONS: tuple[Section, ...] = (
         caption="Metrics of the day",
         note="NO DATA: there was nothing to measure. It never counts as zero or as passed.",
         empty=figures.NO_DATA,
+        folded=True,
     ),
     Section(
         "Drift",
         _drift,
         caption="Metrics compared with other days and their expected band",
         note="{title}. NO DATA: too few comparable days.",
+        folded=True,
     ),
     Section("Included units reached", _entitlements, template="entitlements.html"),
-    Section("Evidence", _evidence, template="evidence.html"),
+    Section("Evidence", _evidence, template="evidence.html", folded=True),
 )

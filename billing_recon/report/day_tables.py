@@ -122,6 +122,73 @@ def totals(rows: Sequence[Row]) -> Table:
     return table
 
 
+def tie_out(rows: Sequence[Row]) -> Table:
+    """Every pair of layers per currency, each amount under its layer: the layers differ by what the breaks explain, or not."""
+    layers = ("expected", "billed", "rendered", "booked", "paid")
+    sums: dict[tuple[str, str], dict[str, Decimal]] = {}
+    for row in rows:
+        if row["currency"] and (row["left_count"] or row["right_count"]):
+            names = ("left_amount", "right_amount", "delta", "break_net")
+            found = sums.setdefault((row["currency"], row["pair"]), dict.fromkeys(names, Decimal(0)))
+            for name in names:
+                found[name] += row[name]
+    table = Table(
+        [
+            Col("currency"),
+            Col("compared"),
+            *(Col(layer, right=True) for layer in layers),
+            Col("difference", right=True),
+            Col("explained by breaks", right=True),
+            Col("foots"),
+        ],
+        title="Tie-out",
+    )
+    for (currency, pair), found in sorted(sums.items(), key=lambda item: item[0][0]):
+        first, second = sides(pair)
+        amounts = {first: found["left_amount"], second: found["right_amount"]}
+        rest = found["delta"] - found["break_net"]
+        table.add(
+            currency,
+            f"{first} and {second}",
+            *(amount(amounts[layer], currency) if layer in amounts else "" for layer in layers),
+            delta(found["delta"], currency),
+            delta(found["break_net"], currency),
+            "yes" if not rest else f"no: {with_currency(rest, currency, signed=True)} is not explained",
+        )
+    return table
+
+
+def work(today: Sequence[Row], before: Sequence[Row], day: date) -> Table:
+    """What people have to work on: per owner the open breaks and money of the day, and what is still open from earlier days."""
+    owners = sorted({row["owner"] or "" for row in (*today, *before)})
+    table = Table(
+        [
+            Col("owner"),
+            Col("open breaks", right=True),
+            Col("money at risk", wrap=True),
+            *(
+                (Col("open from earlier days", right=True), Col("their money", wrap=True), Col("oldest"))
+                if before
+                else ()
+            ),
+        ],
+        title="Who has what to do",
+    )
+
+    def of(rows: Sequence[Row], owner: str) -> tuple[str, str]:
+        mine = [row for row in rows if (row["owner"] or "") == owner]
+        money = ", ".join(with_currency(row["gross"], row["currency"]) for row in mine)
+        number = sum(row["count"] for row in mine)
+        return f"{number:,}" if number else "", money
+
+    for owner in owners:
+        ages = [(day - row["oldest"]).days for row in before if (row["owner"] or "") == owner]
+        oldest = f"{max(ages)} days" if ages else ""
+        earlier = (*of(before, owner), "1 day" if oldest == "1 days" else oldest) if before else ()
+        table.add(owner, *of(today, owner), *earlier)
+    return table
+
+
 def break_sums(sums: Sequence[Sum], title: str = "Breaks by code") -> Table:
     """Breaks per code and currency, the most frequent first."""
     table = Table(

@@ -116,6 +116,15 @@ def break_sums(home: Home, first: date, last: date) -> list[Sum]:
     return [Sum(**row) for row in found]
 
 
+def open_by_owner(home: Home, first: date, last: date) -> list[Row]:
+    """The breaks of some days that count against the gate, by owner and currency: count, gross, and the oldest day."""
+    return rows_of(
+        "SELECT owner, currency, count(*) AS count, sum(abs(delta)) AS gross, min(day) AS oldest "
+        f"FROM ({scan(home, BREAKS, first, last)}) WHERE disposition IN ({COUNTING}) "
+        "GROUP BY owner, currency ORDER BY owner, currency NULLS LAST"
+    )
+
+
 def dispositions(home: Home, day: date) -> list[Row]:
     """The day's breaks by pair, disposition and currency: count, gross and net, including those off the gate."""
     return rows_of(

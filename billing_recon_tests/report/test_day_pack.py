@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from billing_recon.report.day_pack import write_day_pack
 from billing_recon.report.day_sections import SECTIONS
 from billing_recon.report.exports import breaks_csv
 from billing_recon.report.stored_rows import breaks
+from billing_recon.report.waterfall import waterfall
 from billing_recon_tests.report.books import DAY, QUIET, keep_books
 
 
@@ -123,3 +125,40 @@ def test_a_day_without_a_verdict_has_no_pack(tmp_path: Path) -> None:
     home = keep_books(tmp_path / "home")
     with pytest.raises(GateRefused, match="never been judged"):
         write_day_pack(home, DAY.replace(day=9))
+
+
+def test_the_first_screen_says_what_blocks_whose_it_is_how_much_and_what_to_do(pages: Path) -> None:
+    said = " ".join(read(pages / "2026-03-02" / "day_pack.html").words)
+    top = said[: said.index("Tie-out")]
+    for part in ("FAIL", "3 open breaks", "1,050 JPY", "accounting 1 1,050 JPY", "metering 1 12.5 units", "Next:"):
+        assert part in top, part
+    after = " ".join(read(pages / "2026-03-03" / "day_pack.html").words)
+    assert "accounting 1 1,050 JPY 1 day" in after, "what is still open from the day before, and its age"
+
+
+def test_the_tie_out_puts_each_amount_under_its_layer_and_foots(pages: Path) -> None:
+    said = " ".join(read(pages / "2026-03-02" / "day_pack.html").words)
+    assert "EUR expected and billed 1,234,567.50 1,234,585.35 +17.85 +17.85 yes" in said
+    assert "JPY billed and booked 9,050 8,000 -1,050 -1,050 yes" in said
+    wrong = " ".join(read(pages / "2026-03-03" / "day_pack.html").words)
+    assert "no: -17.85 EUR is not explained" in wrong
+
+
+def test_the_working_of_a_break_is_one_click_away_and_needs_no_script(pages: Path) -> None:
+    page = (pages / "2026-03-02" / "day_pack.html").read_text(encoding="utf-8")
+    working = page[page.index('id="a1b2c3d4e5f60718"') :]
+    for part in ("PRICE_VERSION", "+15.00", "+17.85", "billing-platform owns this"):
+        assert part in working[: working.index("</details>")], part
+
+
+def test_a_day_leads_to_the_day_before_and_after_it(pages: Path) -> None:
+    assert 'rel="next" href="../2026-03-03/day_pack.html"' in (pages / "2026-03-02" / "day_pack.html").read_text()
+    assert 'rel="prev" href="../2026-03-02/day_pack.html"' in (pages / "2026-03-03" / "day_pack.html").read_text()
+
+
+def test_a_waterfall_ends_at_the_net_of_its_codes_and_says_so_in_words() -> None:
+    drawn = waterfall("EUR", [(f"C{n}", Decimal(n)) for n in range(1, 12)])
+    assert [bar.label for bar in drawn.bars][-2:] == ["+6.00 EUR", "+66.00 EUR"]
+    assert [bar.name for bar in drawn.bars][-2:] == ["3 other codes", "Net difference"]
+    assert drawn.bars[0].x == drawn.zero
+    assert "C11 +11.00 EUR" in drawn.told

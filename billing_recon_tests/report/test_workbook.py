@@ -1,0 +1,66 @@
+"""The workbook: typed tables, a tie-out of formulas that foots, and no cell of the data that a spreadsheet would run."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+
+import pytest
+
+from billing_recon.compute.engine import session
+from billing_recon.core.schema import BREAKS
+from billing_recon.report.workbook import _fits, write_workbook
+from billing_recon_tests.report.books import CONTROL, DAY, TOO_DEAR, UNBOOKED, keep_books, put
+
+HOSTILE = '=HYPERLINK("http://evil.example","click")'
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The parts of a workbook of a day; one break has a customer whose id would be a formula."""
+    home = keep_books(tmp_path_factory.mktemp("books") / "home")
+    con = session()
+    put(con, home, BREAKS, DAY, [{**TOO_DEAR, "customer_id": HOSTILE}, UNBOOKED])
+    con.close()
+    path = write_workbook(home, DAY, DAY, home.path / "march.xlsx")
+    with zipfile.ZipFile(path) as file:
+        return {name: file.read(name).decode() for name in file.namelist()}
+
+
+def sheet(book: dict[str, str], number: int) -> str:
+    return book[f"xl/worksheets/sheet{number}.xml"]
+
+
+def test_the_sheets_are_tables_whose_headings_stay_in_sight(book: dict[str, str]) -> None:
+    names = re.findall(r'<sheet name="([^"]+)"', book["xl/workbook.xml"])
+    assert names == ["Tie-out", "Breaks", "Exceptions", "Control totals", "Landing"]
+    assert sum(name.startswith("xl/tables/") for name in book) == 4
+    assert all('state="frozen"' in sheet(book, number) for number in range(1, 6))
+
+
+def test_the_tie_out_is_formulas_and_foots(book: dict[str, str]) -> None:
+    text = sheet(book, 1)
+    assert len(re.findall(r"<f>", text)) == 12
+    assert "SUMIFS(Breaks[Delta]" in text
+    assert re.findall(r"<f>IF\(G\d=0[^<]*</f><v>(\w+)</v>", text) == ["yes", "yes"]
+    assert CONTROL[0]["delta"] == "17.85"
+    assert "<v>17.85</v>" in text
+
+
+def test_no_cell_of_the_data_is_a_formula_or_a_link(book: dict[str, str]) -> None:
+    assert "HYPERLINK" in book["xl/sharedStrings.xml"], "the text itself is there"
+    for number in range(2, 6):
+        assert "<f>" not in sheet(book, number)
+        assert "<hyperlink" not in sheet(book, number)
+
+
+def test_amounts_are_numbers_and_days_are_dates(book: dict[str, str]) -> None:
+    assert re.search(r'<c r="P6" s="\d+"><v>17.85</v></c>', sheet(book, 2))
+    assert re.search(r'<c r="B6" s="\d+"><v>46083</v></c>', sheet(book, 2)), "2026-03-02"
+
+
+def test_an_amount_that_excel_cannot_hold_exactly_is_text() -> None:
+    from decimal import Decimal
+
+    assert _fits(Decimal("1234567890123.45"))
+    assert not _fits(Decimal("12345678901234.567"))
