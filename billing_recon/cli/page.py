@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -85,12 +86,17 @@ def _say_json(row: dict[str, object]) -> None:
 
 
 def _incidents(incidents: list[Incident]) -> Table:
+    """Those with a page of their own; the days of a group are counted with it."""
     table = Table(
         [Col("incident"), Col("severity"), Col("since", spare=True), Col("taken by"), Col("what", wrap=True)],
         title="Open incidents",
     )
-    for one in incidents:
-        table.add(one.key, one.severity.value, one.opened_at[:16], one.taken_by or "nobody", one.notice["title"])
+    members = Counter(one.paged_as for one in incidents if not one.paged_alone)
+    for one in (one for one in incidents if one.paged_alone):
+        still = f" ({members[one.key]:,} still open)" if one.key in members else ""
+        table.add(
+            one.key, one.severity.value, one.opened_at[:16], one.taken_by or "nobody", one.notice["title"] + still
+        )
     return table
 
 

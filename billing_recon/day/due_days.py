@@ -49,8 +49,8 @@ def last_due(home: Home, schedule: Schedule, now: datetime) -> date:
 def due_days(home: Home, schedule: Schedule, now: datetime) -> list[DueDay]:
     """Every day that has to be run, the earliest first. Days of closed months are not among them.
 
-    Missed days are run by themselves while there are at most `catch_up_days` of them: a first load of history, or what
-    was missed in a month, is started by a person.
+    Missed days are run by themselves while there are at most `catch_up_days` of them. A first load of history, or what
+    was missed in a month, is started by a person; until then only the newest day is run.
     """
     answers = {parse_day(day): verdict for day, verdict in home.control.answers(DAY_GATE).items()}
     last = last_due(home, schedule, now)

@@ -136,6 +136,8 @@ def test_init_explains_every_field_of_the_configuration(tmp_path: Path, typed: T
     from billing_recon.core.close_policy import Close, SpotChecks
     from billing_recon.core.company import ColumnMap, Company, Feed, Profile
     from billing_recon.core.expected_change import ExpectedChange, Scope
+    from billing_recon.core.operations import Channel, MoneyStep, Operations, Schedule
+    from billing_recon.core.operations import Paging as Pages
     from billing_recon.core.policy import (
         Approver,
         Detectors,
@@ -151,9 +153,16 @@ def test_init_explains_every_field_of_the_configuration(tmp_path: Path, typed: T
     typed("init", tmp_path / "acme")
     told = {
         name: (tmp_path / "acme" / name).read_text(encoding="utf-8")
-        for name in ("company.yaml", "catalog/plans.yaml", "catalog/taxes.yaml", "policies/policy.yaml")
+        for name in (
+            "company.yaml",
+            "catalog/plans.yaml",
+            "catalog/taxes.yaml",
+            "policies/policy.yaml",
+            "operations.yaml",
+        )
     }
     models = {
+        "operations.yaml": (Operations, Schedule, Pages, Channel, MoneyStep),
         "company.yaml": (Company, Profile, Feed, ColumnMap),
         "catalog/plans.yaml": (Plan, Charge, Tier),
         "catalog/taxes.yaml": (TaxRate,),
