@@ -55,7 +55,7 @@ def due_days(home: Home, schedule: Schedule, now: datetime) -> list[DueDay]:
     answers = {parse_day(day): verdict for day, verdict in home.control.answers(DAY_GATE).items()}
     last = last_due(home, schedule, now)
     missed = [day for day in _expected(home, last) if day not in answers and not home.control.is_closed(day)]
-    found = dict.fromkeys(missed, "missed") if len(missed) <= schedule.catch_up_days else {}
+    found = dict.fromkeys(missed if len(missed) <= schedule.catch_up_days else missed[-1:], "missed")
     found |= dict(_again(home, answers, last))
     return [DueDay(day, why) for day, why in sorted(found.items())]
 
