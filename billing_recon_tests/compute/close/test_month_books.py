@@ -216,6 +216,26 @@ def test_a_journal_out_of_balance_is_named() -> None:
     assert "M1 (debit 20.00, credit 19.00 USD)" in answer.sentence
 
 
+def test_a_posting_of_two_invoices_keeps_each_of_its_accounts_in_the_trial_balance() -> None:
+    """Sales are booked in sums that name no invoice, a part of them deferred: matching divides them, the accounts do not change."""
+    world = World()
+    for number, amounts in (("1", {"ar": "119.00"}), ("2", {"ar": "119.00"})):
+        world.invoice(f"INV-{number}", "119.00", on=MID)
+        entries(world, f"J{number}", MID, amounts, invoice_id=f"INV-{number}")
+    entries(world, "J3", MID, {"revenue": "-150.00", "deferred_revenue": "-50.00", "tax_payable": "-38.00"})
+    for row in world.rows["ledger_entries"]:
+        row["journal_id"] = "DAY"
+    found = books(world)
+    assert {a.account: a.closing for a in found.accounts} == {
+        "ar": 238,
+        "revenue": -150,
+        "deferred_revenue": -50,
+        "tax_payable": -38,
+    }
+    assert trial_balance(found).verdict is Verdict.PASS
+    assert all(ties(found, measure).verdict is Verdict.PASS for measure in ("ar", "revenue", "tax"))
+
+
 def test_without_a_ledger_nothing_ties_and_nothing_fails() -> None:
     world = World()
     world.invoice("INV-1", "119.00", on=MID)
