@@ -201,6 +201,16 @@ month_closes = Table(
     _text("decided_at"),
     Index("month_closes_month", "month", "id"),
 )
+landing_seals = Table(
+    "landing_seals",
+    metadata,
+    _id(),
+    _text("partition"),
+    _text("reports"),
+    _text("digest"),
+    _text("decided_at"),
+    Index("landing_seals_latest", "partition", "id"),
+)
 spot_checks = Table(
     "spot_checks",
     metadata,
@@ -315,6 +325,7 @@ DECISIONS: tuple[Table, ...] = (
     month_events,
     month_closes,
     spot_checks,
+    landing_seals,
     quarantine_decisions,
     break_decisions,
 )

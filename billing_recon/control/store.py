@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, func, insert, select, update
 
-from billing_recon.control import approvers, audit, break_records, copies, month_closes, spot_checks
+from billing_recon.control import approvers, audit, break_records, copies, landing_seals, month_closes, spot_checks
 from billing_recon.control.approvers import Enrolment
 from billing_recon.control.audit import AuditEvent
 from billing_recon.control.database import close_here, connect, reading, writing
@@ -292,6 +292,7 @@ class ControlStore:
         }
         with writing(self._engine) as connection:
             audit.decide(connection, verdicts, row)
+            landing_seals.seal(connection, record.partition, str(row["decided_at"]))
         return _verdict(row)
 
     def latest_verdict(self, gate: str, partition: str) -> VerdictRecord | None:
@@ -635,7 +636,7 @@ class ControlStore:
     def verify_audit(self) -> list[str]:
         """Every problem of the audit chain, as sentences; empty if all is well."""
         with reading(self._engine) as connection:
-            return audit.verify(connection)
+            return [*audit.verify(connection), *landing_seals.problems(connection)]
 
     def dump(self) -> list[str]:
         """Every row of the database, as lines of JSON (control.copies)."""

@@ -16,12 +16,13 @@ from billing_recon.control.schema import APPEND_ONLY, DECISIONS
 from billing_recon.control.spot_checks import SpotCheck
 from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.errors import CloseRefused
+from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import RowDecision, Verb
 from billing_recon.core.signoff import Role
 from billing_recon.core.verdict import Verdict
 from billing_recon_tests.control.test_store import verdict
 
-DAY = date(2026, 3, 2)
+DAY, LATER = date(2026, 3, 2), date(2026, 3, 9)
 
 
 @pytest.fixture
@@ -44,6 +45,8 @@ def engine(url: str, control: ControlStore) -> Iterator[Engine]:
     control.record_spot_check(
         SpotCheck("2026-03", "INV-1", "1", "EUR", Decimal(1), Decimal(1), "", "Ana", "ana", "2026")
     )
+    control.record_landing(LandingReport("payments", LATER, LandingStatus.PRESENT, 3, 2, 1, 0, ()), "run-2")
+    control.record_verdict(verdict(Verdict.PASS, day=LATER))
     engine = connect(url)
     yield engine
     engine.dispose()
@@ -121,6 +124,19 @@ def test_a_removed_event_and_a_rewritten_one_are_found(control: ControlStore, en
     assert "verdicts 2 has no audit event" in problems
 
 
+def test_a_landing_report_that_was_changed_or_removed_after_the_verdict_is_found(
+    control: ControlStore, engine: Engine
+) -> None:
+    control.record_landing(LandingReport("payments", LATER, LandingStatus.PRESENT, 3, 3, 0, 0, ()), "landed again")
+    assert control.verify_audit() == []
+    execute(engine, "UPDATE landing_reports SET quarantined = 0, accepted = 3 WHERE id = 1")
+    assert control.verify_audit()[0].startswith(
+        "landing reports of 2026-03-09 were changed or removed after they were judged"
+    )
+    execute(engine, "DELETE FROM landing_reports WHERE id = 1")
+    assert len(control.verify_audit()) == 1
+
+
 def test_a_changed_baseline_figure_is_found(control: ControlStore, engine: Engine) -> None:
     drop_triggers(engine, "baseline_values")
     execute(engine, "UPDATE baseline_values SET value = '2'")
@@ -131,4 +147,4 @@ def test_every_decision_is_in_the_chain(control: ControlStore, engine: Engine) -
     with engine.connect() as connection:
         rows = sum(connection.execute(text(f"SELECT count(*) FROM {t.name}")).scalar_one() for t in DECISIONS)
         events = connection.execute(text("SELECT count(*) FROM audit_events")).scalar_one()
-    assert rows == events == 15
+    assert rows == events == 17
