@@ -69,3 +69,8 @@ def test_the_control_database_lies_in_the_state_folder_unless_the_environment_sa
     assert control_url(tmp_path) == f"sqlite:///{tmp_path}/control.db"
     monkeypatch.setenv("BILLING_RECON_CONTROL_URL", "postgresql+psycopg2://db/control")
     assert control_url(tmp_path) == "postgresql+psycopg2://db/control"
+
+
+def test_the_folder_of_state_is_its_users_alone(tmp_path: Path) -> None:
+    connect(f"sqlite:///{tmp_path / 'home/.state/control.db'}").dispose()
+    assert (tmp_path / "home/.state").stat().st_mode & 0o777 == 0o700

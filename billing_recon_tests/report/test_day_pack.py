@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from billing_recon.core.errors import GateRefused
+from billing_recon.report import day_pack
 from billing_recon.report.day_pack import write_day_pack
 from billing_recon.report.day_sections import SECTIONS
 from billing_recon.report.exports import breaks_csv
 from billing_recon.report.stored_rows import breaks
+from billing_recon.report.terminal import Col, Table
 from billing_recon.report.waterfall import waterfall
 from billing_recon_tests.report.books import DAY, QUIET, keep_books
 
@@ -162,3 +166,17 @@ def test_a_waterfall_ends_at_the_net_of_its_codes_and_says_so_in_words() -> None
     assert [bar.name for bar in drawn.bars][-2:] == ["3 other codes", "Net difference"]
     assert drawn.bars[0].x == drawn.zero
     assert "C11 +11.00 EUR" in drawn.told
+
+
+def test_a_long_section_shows_its_first_rows_and_links_a_file_with_all(tmp_path: Path) -> None:
+    """A day with thousands of documents has a page that opens; the file beside it has every row, in the same order."""
+    rows = [(str(number), "=1+1") for number in range(day_pack.ROWS_MAX + 5)]
+    section = next(one for one in SECTIONS if one.heading == "Landing")
+    long = replace(section, content=lambda _: Table([Col("row"), Col("text")], rows))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(day_pack, "SECTIONS", (long,))
+        ((_, content, export),) = day_pack._sections(cast("Any", None), tmp_path)
+    assert len(content.rows) == day_pack.ROWS_MAX
+    assert export == ("rows_landed_per_table.csv", day_pack.ROWS_MAX + 5)
+    written = (tmp_path / "rows_landed_per_table.csv").read_text(encoding="utf-8").splitlines()
+    assert (written[0], written[-1], len(written)) == ("row,text", "204,'=1+1", day_pack.ROWS_MAX + 6)

@@ -253,7 +253,7 @@ def _counted_report(
         return _report(spec, day, LandingStatus.MISSING, files, notes)
     if not rows_in:
         status = LandingStatus.MISSING if missing else LandingStatus.EMPTY
-        return _checked(_report(spec, day, status, files, notes), delivery, loaded)
+        return _checked(con, _report(spec, day, status, files, notes), delivery, loaded)
     quarantined = sum(decided.reasons.values())
     parts = list(decided.notes)
     if quarantined:
@@ -270,18 +270,22 @@ def _counted_report(
         released=decided.released,
         discarded=decided.discarded,
     )
-    return _checked(report, delivery, loaded)
+    return _checked(con, report, delivery, loaded)
 
 
-def _checked(report: LandingReport, delivery: Delivery, loaded: Sequence[Loaded]) -> LandingReport:
+def _checked(
+    con: duckdb.DuckDBPyConnection, report: LandingReport, delivery: Delivery, loaded: Sequence[Loaded]
+) -> LandingReport:
     """Add the counts of what else is in the files, and hold the report to its row equation."""
     counted = [one for one in loaded if one.in_file is not None]
+    others = [one for one in loaded if one.in_file is None] if counted else []
+    taken_whole = sum(one.rejected + _count(con, f"{TYPED} WHERE {one.condition}") for one in others)
     whole = replace(
         report,
         skipped=sum(file.skipped for _, file in delivery.parts),
         left_out=sum(one.left_out for one in counted),
         of_other_days=sum(one.days.others for one in counted),
-        in_files=sum(one.in_file or 0 for one in counted) if counted else None,
+        in_files=taken_whole + sum(one.in_file or 0 for one in counted) if counted else None,
     )
     if not whole.equation_holds:
         raise AssertionError(f"landing lost or duplicated rows: {whole}")
