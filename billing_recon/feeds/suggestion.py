@@ -19,10 +19,11 @@ from pathlib import Path
 import duckdb
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import Feed
+from billing_recon.core.feed import Feed, Preset
 from billing_recon.core.schema import CANONICAL, Column, Kind, TableSpec
 from billing_recon.feeds import ledgers, statements
 from billing_recon.feeds.documents import formats as documents
+from billing_recon.feeds.effective_feed import preset_feeds
 from billing_recon.feeds.tables.csv_file import open_csv
 from billing_recon.feeds.tables.day_files import DayFile, open_table, tables_in
 from billing_recon.feeds.tables.jsonl_file import open_jsonl
@@ -103,6 +104,22 @@ _TELLING = {
 }
 
 
+_REPORTS: dict[Preset, frozenset[str]] = {
+    "focus-1": frozenset({"ChargeCategory", "ChargePeriodStart", "EffectiveCost"}),
+    "aws-cur": frozenset({"lineItem/LineItemType", "lineItem/UnblendedCost"}),
+    "aws-cur-2": frozenset({"line_item_line_item_type", "line_item_unblended_cost"}),
+    "azure-ea": frozenset({"MeterId", "EffectivePrice", "BillingPeriodStartDate"}),
+    "oci-cost": frozenset({"lineItem/referenceNo", "lineItem/intervalUsageStart", "cost/myCost"}),
+    "stripe-balance": frozenset({"balance_transaction_id", "reporting_category", "gross"}),
+    "stripe-invoices": frozenset({"Date (UTC)", "Subtotal", "Total", "Customer"}),
+    "adyen-settlement": frozenset({"Psp Reference", "Gross Credit (GC)", "Type"}),
+    "paypal": frozenset({"Transaction ID", "TimeZone", "Gross", "Fee"}),
+    "chargebee-invoices": frozenset({"Invoice Number", "Line Item Id", "Line Item Amount"}),
+    "lago-invoices": frozenset({"fee_lago_id", "invoice_number", "fee_total_amount_cents"}),
+}
+"""Preset -> columns by which its report is known."""
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A drafted feed: its table, its settings in the order in which they are written, and what is open."""
@@ -172,6 +189,14 @@ def draft(file: Path, table: str | None = None) -> Draft:
 
 def _drafted(file: Path, table: str | None, settings: dict[str, object], sample: _Sample) -> Draft:
     theirs = list(sample.columns)
+    for preset, telling in _REPORTS.items():
+        tables = preset_feeds(preset)
+        if telling <= set(theirs) and (table is None or table in tables):
+            known = table or ("invoice_lines" if "invoice_lines" in tables else next(iter(tables)))
+            others = ", ".join(name for name in tables if name != known)
+            path = f"landing/{known}/{_with_day(file.name)}"
+            told = (f"the same preset reads {others}",) if others else ()
+            return Draft(known, {"preset": preset, "path": path} | settings, {}, told)
     spec = next((one for one in CANONICAL if one.name == table), None) or _likeliest(theirs)
     columns: dict[str, object] = {}
     unclear: list[str] = []

@@ -11,6 +11,7 @@ from typer.testing import Result
 
 from billing_recon.feeds.suggestion import draft
 from billing_recon_tests.feeds.sheets import Number, workbook
+from billing_recon_tests.feeds.test_presets import REPORTS
 
 Typed = Callable[..., Result]
 
@@ -88,3 +89,11 @@ def test_drafts_of_other_forms(tmp_path: Path) -> None:
     unclear = tmp_path / "pay.json"
     unclear.write_text('[{"id": 1, "amount": 2.5, "date": "03/04/2026", "currency": "EUR", "customer": "C"}]')
     assert any("fits %d/%m/%Y and %m/%d/%Y" in line for line in draft(unclear, "payments").open)
+
+
+def test_a_known_report_is_drafted_as_its_preset(tmp_path: Path) -> None:
+    for preset, (table, report, _, _) in REPORTS.items():
+        path = tmp_path / "report_2026-03-02.csv"
+        path.write_text(report)
+        found = draft(path)
+        assert (found.settings["preset"], found.table) == (preset, table), preset
