@@ -14,7 +14,7 @@ from pathlib import Path
 from billing_recon_tests.feeds.sheets import TIME, Cell, Number, workbook
 
 ISSUED, PAID, BOOKED = date(2026, 3, 2), date(2026, 3, 3), date(2026, 3, 4)
-DAYS = tuple(date(2026, 3, day) for day in range(2, 7))
+DAYS = tuple(date(2026, 3, day) for day in range(2, 6))
 NET = tuple(Decimal(net) for net in ("100.00", "49.90", "250.00", "19.99", "75.50", "1200.00", "33.33", "80.00", "15.00", "500.00", "7.77", "99.00"))  # fmt: skip
 PLANTED = {
     "R-101": "RENDER_VALUE",
