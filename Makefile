@@ -18,7 +18,7 @@ $(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(VENV)/.ready  ## simulate a company with injected billing bugs, run 60 days, show what broke and why
+demo: $(VENV)/.ready  ## simulate a company with injected billing bugs, run 60 days, show what broke and why, close a month
 	@$(BIN)/python -m billing_recon.demo --home $(HOME_DIR)
 
 test: $(VENV)/.ready  ## the whole suite, on SQLite and on a real PostgreSQL

@@ -400,3 +400,21 @@ def test_more_faults_than_there_is_room_for_are_refused_with_what_is_possible(tm
         with pytest.raises(ConfigurationError):
             made(tmp_path / "home", {code: room[code] + 1}, customers=3, last=last)
     assert not (tmp_path / "home").exists()
+
+
+def test_the_days_before_the_first_bug_are_clean(tmp_path: Path) -> None:
+    """Usage of an invoice of February lies in January too; its bugs may not."""
+    since = date(2026, 2, 4)
+    simulate(
+        seed=7,
+        first=date(2026, 1, 1),
+        last=date(2026, 2, 20),
+        customers=30,
+        faults={Code.USAGE_MISSING: 2, Code.LEDGER_AMOUNT: 1},
+        out=tmp_path / "home",
+        faults_from=since,
+    )
+    with (tmp_path / "home" / "truth.csv").open(encoding="utf-8", newline="") as file:
+        days = [row["day"] for row in csv.DictReader(file)]
+    assert days
+    assert min(days) >= str(since)
