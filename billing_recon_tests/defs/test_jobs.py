@@ -1,7 +1,5 @@
 """Decisions from the UI: each job does what its command does, refuses what its command refuses, and says so without a stack."""
 
-from datetime import timedelta
-
 import dagster as dg
 import pytest
 
@@ -36,20 +34,21 @@ def test_every_job_describes_what_to_fill_in(works: Plant) -> None:
         assert all(field.description for field in fields.values()), name
 
 
-def test_a_month_is_signed_and_a_wrong_code_is_refused_in_one_sentence(green: Plant) -> None:
-    for number in (2, 3):
-        assert failures(green.run(FIRST + timedelta(days=number))) == []
-    secrets = enrol_everyone(green.home)
-    wrong = decide(green, "sign_month", month="2026-01", approver="Mei Tanaka", code="000000")
-    assert "the code is not that of Mei Tanaka now" in refusal(wrong)
-    run = green.instance.get_run_by_id(wrong.run_id)
+def test_a_month_that_is_not_ready_is_not_signed_and_a_closed_one_opens_only_with_a_good_code(works: Plant) -> None:
+    early = decide(works, "sign_month", month="2026-01", approver="Mei Tanaka", code="000000")
+    assert "2026-01 cannot be signed yet" in refusal(early)
+    run = works.instance.get_run_by_id(early.run_id)
     assert run is not None
     assert run.tags[RUN_OUTCOME] == REFUSED
-    signed = decide(
-        green, "sign_month", month="2026-01", approver="Mei Tanaka", code=code_of(secrets["Mei Tanaka"], later=1)
-    )
-    assert failures(signed) == []
-    assert [one.approver for one in green.home.control.signoffs("2026-01")] == ["Mei Tanaka"]
+    works.home.control.lock_month("2026-01", "e" * 64)
+    works.home.control.close_month("2026-01", "e" * 64)
+    secrets = enrol_everyone(works.home)
+    asked = {"month": "2026-01", "approver": "Mei Tanaka", "reason": "a credit note was booked late"}
+    assert "the code is not that of Mei Tanaka now" in refusal(decide(works, "reopen_month", **asked, code="000000"))
+    assert works.home.control.is_closed(FIRST)
+    good = code_of(secrets["Mei Tanaka"], later=1)
+    assert failures(decide(works, "reopen_month", **asked, code=good)) == []
+    assert not works.home.control.is_closed(FIRST)
 
 
 def test_a_red_day_ends_as_a_refusal_and_its_breaks_are_decided_from_the_ui(works: Plant) -> None:
