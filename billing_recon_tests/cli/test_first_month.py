@@ -39,10 +39,12 @@ def test_every_command_of_the_page_does_what_the_page_says(
             case ["billing-recon", *rest]:
                 result = typed(*rest)
                 assert result.exit_code == 0, (words, result.stdout, result.stderr)
-                said[rest[0] + rest[1]] = result.stdout
-    assert f"EUR {sum(bill.total for bill in BILLS):,}" in PAGE.read_text(encoding="utf-8")
-    assert f"{sum(bill.total for bill in BILLS)}" in said["feedstry"] or "2026-03-03" in said["feedstry"]
-    assert "RENDER_VALUE" in said["breaks--home"]
+                said[" ".join(rest[:3])] = result.stdout
+    billed = sum(bill.total for bill in BILLS)
+    assert f"EUR {billed:,}" in PAGE.read_text(encoding="utf-8")
+    assert f"2026-03-02   EUR        12 {billed:>20}" in said["feeds try invoice_lines"]
+    assert "preset: stripe-invoices" in said["feeds suggest nordlicht/billing/2026-03.csv"]
+    assert "RENDER_VALUE" in said["breaks --home nordlicht-wrong"]
 
 
 @pytest.mark.parametrize("planted", [False, True])
