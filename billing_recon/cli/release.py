@@ -22,6 +22,9 @@ def release() -> None:
 def verify(
     ctx: typer.Context,
     day: Annotated[str, typer.Argument(metavar="YYYY-MM-DD", help="The day.")],
+    part: Annotated[
+        str, typer.Option("--part", metavar="NAME", help="Only this part of the day, as named in gate.parts.")
+    ] = "",
     home: HomeOption = None,
 ) -> None:
     """Exit with 0 only if the day's release is open and current; otherwise say why, and withdraw it.
@@ -30,5 +33,6 @@ def verify(
     """
     from billing_recon.day.releases import verify_release
 
-    manifest = verify_release(open_home(ctx, home), parse_day(day))
-    Screen().say(f"{day} is released: PASS under evidence {manifest['evidence_hash'][:12]}")
+    manifest = verify_release(open_home(ctx, home), parse_day(day), part)
+    what = f"{part} of {day}" if part else day
+    Screen().say(f"{what} is released: PASS under evidence {manifest['evidence_hash'][:12]}")

@@ -7,7 +7,7 @@ EXPLAINED makes `breaks` (core.schema.BREAKS) of both.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from billing_recon.compute import breaks
 from billing_recon.compute.codes import CODES, RERATING
@@ -56,6 +56,13 @@ READS: dict[Pair, frozenset[str]] = COMPARES | {
     Pair.METERED_USED: frozenset({"usage_events", "metered_usage"}),
 }
 """The layers whose files of the day a pair depends on: what is in a file that could not be read is not missing."""
+
+
+def layers_of(pairs: Iterable[Pair]) -> frozenset[str]:
+    """The layers that the breaks of some pairs rest on."""
+    chosen = tuple(pairs)
+    lines = {"rendered_lines"} if Pair.BILLED_RENDERED in chosen else set()
+    return frozenset({"key_map", *lines}).union(*(READS[pair] for pair in chosen))
 
 
 def pairs_compared(

@@ -50,18 +50,33 @@ def link(prev_hash: str, payload: str, key: RecordKey | None = None) -> str:
 
 def decide(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
     """Insert a decision, append it to the chain and return its id. The caller's transaction holds the lock."""
-    done = connection.execute(insert(table).values(**row)).inserted_primary_key
-    assert done is not None
-    identity = int(done[0])
-    before, prev_hash = head(connection)
-    seq = before + 1
+    return decide_all(connection, table, [row])[0]
+
+
+def decide_all(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert decisions, append each to the chain in their order, and return their ids."""
+    if not rows:
+        return []
+    inserting = insert(table).returning(table.c.id, sort_by_parameter_order=True)
+    ids = [int(identity) for identity in connection.execute(inserting, [dict(row) for row in rows]).scalars()]
+    seq, prev_hash = head(connection)
     key = record_key()
     keyed = {"key": key.id} if key else {}
-    payload = canonical({"seq": seq, "table": table.name, "row": {"id": identity, **row}, **keyed})
-    connection.execute(
-        insert(audit_events).values(seq=seq, payload=payload, prev_hash=prev_hash, hash=link(prev_hash, payload, key))
-    )
-    return identity
+    links: list[dict[str, Any]] = []
+    for identity, row in zip(ids, rows, strict=True):
+        seq += 1
+        content = {"seq": seq, "table": table.name, "row": decided(table, {"id": identity, **row}), **keyed}
+        payload = canonical(content)
+        links.append({"seq": seq, "payload": payload, "prev_hash": prev_hash, "hash": link(prev_hash, payload, key)})
+        prev_hash = links[-1]["hash"]
+    connection.execute(insert(audit_events), links)
+    return ids
+
+
+def decided(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row as the chain has it: without columns that were added since and are empty."""
+    later = {column.name for column in table.columns if column.info.get("later")}
+    return {name: value for name, value in row.items() if value != "" or name not in later}
 
 
 def events(connection: Connection) -> list[AuditEvent]:
@@ -136,6 +151,7 @@ class _Decisions:
     """The rows of one table of decisions, taken in the order of their ids."""
 
     def __init__(self, connection: Connection, table: Table) -> None:
+        self._table = table
         self._names = [column.name for column in table.columns]
         self._days = [n for n, column in enumerate(table.columns) if isinstance(column.type, Date)]
         self._rows = _raw(connection, table, "id")
@@ -167,7 +183,7 @@ class _Decisions:
         found = dict(zip(self._names, row, strict=True))
         for n in self._days:
             found[self._names[n]] = str(row[n])
-        return found
+        return decided(self._table, found)
 
 
 def _raw(connection: Connection, table: Table, order: str) -> Iterator[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,9 @@ from sqlalchemy import ColumnElement, Connection, select
 from billing_recon.control.schema import break_decisions
 from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.reason import Disposition
+from billing_recon.core.resolution import Resolution, Told
+
+_MANY = 500  # keys in one IN list
 
 
 def row_of(decision: BreakDecision) -> dict[str, Any]:
@@ -28,6 +31,9 @@ def row_of(decision: BreakDecision) -> dict[str, Any]:
         "role": decision.role,
         "actor": decision.actor or decision.decided_by,
         "came": decision.came,
+        "resolution": decision.resolution.value if decision.resolution else "",
+        "evidence": decision.evidence,
+        "told": decision.told.value if decision.told else "",
     }
 
 
@@ -46,6 +52,9 @@ def decision_of(row: Mapping[str, Any]) -> BreakDecision:
         role=row["role"],
         actor=row["actor"],
         came=row["came"],
+        resolution=Resolution(row["resolution"]) if row["resolution"] else None,
+        evidence=row["evidence"],
+        told=Told(row["told"]) if row["told"] else None,
         decided_at=row["decided_at"],
     )
 
@@ -55,3 +64,13 @@ def read(connection: Connection, where: ColumnElement[bool]) -> list[BreakDecisi
     t = break_decisions
     rows = connection.execute(select(t).where(where).order_by(t.c.id)).mappings()
     return [decision_of(dict(row)) for row in rows]
+
+
+def latest(connection: Connection, break_ids: Iterable[str]) -> dict[tuple[str, BreakVerb], BreakDecision]:
+    """The last decision of each kind about each of these breaks."""
+    ids = sorted(set(break_ids))
+    found: dict[tuple[str, BreakVerb], BreakDecision] = {}
+    for start in range(0, len(ids), _MANY):
+        these = break_decisions.c.break_id.in_(ids[start : start + _MANY])
+        found |= {(one.break_id, one.verb): one for one in read(connection, these)}
+    return found

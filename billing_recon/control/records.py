@@ -48,7 +48,10 @@ class PartitionState:
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A policy as it was applied. `text` is the YAML, `digest` the SHA-256 of its bytes."""
+    """A policy as it was applied. `text` is the YAML, `digest` the SHA-256 of its bytes.
+
+    `approved_by` are the people who proved with a code that they allow what it loosens; empty: nothing, or nobody was named.
+    """
 
     number: int
     digest: str
@@ -56,6 +59,7 @@ class PolicyVersion:
     actor: str = ""
     note: str = ""
     decided_at: str = ""
+    approved_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

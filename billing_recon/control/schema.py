@@ -19,6 +19,11 @@ def _text(name: str, *, nullable: bool = False) -> Column[str]:
     return Column(name, Text, nullable=nullable)
 
 
+def _later(name: str) -> Column[str]:
+    """A text that rows of earlier versions lack: while it is empty it is no part of what the audit chain has of a row."""
+    return Column(name, Text, nullable=False, server_default="", info={"later": True})
+
+
 landing_reports = Table(
     "landing_reports",
     metadata,
@@ -60,6 +65,7 @@ policies = Table(
     _text("actor"),
     _text("note"),
     _text("decided_at"),
+    _later("approved_by"),
 )
 catalog_versions = Table(
     "catalog_versions",
@@ -262,6 +268,7 @@ break_decisions = Table(
     _text("actor"),
     _text("came"),
     _text("decided_at"),
+    *(_later(name) for name in ("resolution", "evidence", "told")),
     Index("break_decisions_day", "day", "id"),
     Index("break_decisions_break", "break_id", "id"),
 )

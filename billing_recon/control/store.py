@@ -224,7 +224,7 @@ class ControlStore:
             rows = connection.execute(query).all()
         return {f"{table}/{day}": digest if complete else "incomplete" for table, day, digest, complete in rows}
 
-    def apply_policy(self, text: str, actor: str, note: str) -> PolicyVersion:
+    def apply_policy(self, text: str, actor: str, note: str, approved_by: str = "") -> PolicyVersion:
         """Make `text` the policy in force. A text equal to the current one is no new version."""
         digest = hashlib.sha256(text.encode()).hexdigest()
         with writing(self._engine) as connection:
@@ -232,7 +232,7 @@ class ControlStore:
             if current is not None and current.digest == digest:
                 return current
             number = current.number + 1 if current else 1
-            version = PolicyVersion(number, digest, text, actor, note, self._now())
+            version = PolicyVersion(number, digest, text, actor, note, self._now(), approved_by)
             audit.decide(connection, policies, asdict(version))
         return version
 
@@ -392,11 +392,15 @@ class ControlStore:
         are reconciled again, so that no verdict rests on breaks that were decided differently since. CloseRefused if a
         month is locked or closed; only the assignee may change even then.
         """
-        made: list[BreakDecision] = []
         with writing(self._engine) as connection:
+            months = {month_of(decision.day) for decision in decisions}
+            states = {month: self._state(connection, month) for month in months}
+            last = break_records.latest(connection, (decision.break_id for decision in decisions))
+            new: list[dict[str, Any]] = []
+            now = self._now()
             for decision in decisions:
                 month = month_of(decision.day)
-                state = self._state(connection, month)
+                state = states[month]
                 if decision.verb is BreakVerb.RESOLVE and state is not MonthState.OPEN:
                     raise CloseRefused(
                         [
@@ -404,13 +408,11 @@ class ControlStore:
                             f"billing-recon reopen {month} --reason ... opens it again"
                         ]
                     )
-                of_break = break_decisions.c.break_id == decision.break_id
-                before = break_records.read(connection, of_break & (break_decisions.c.verb == decision.verb.value))
-                if decision.same_as(before[-1] if before else None):
-                    continue
-                row = break_records.row_of(decision) | {"decided_at": self._now()}
-                audit.decide(connection, break_decisions, row)
-                made.append(break_records.decision_of(row))
+                if not decision.same_as(last.get((decision.break_id, decision.verb))):
+                    last[decision.break_id, decision.verb] = decision
+                    new.append(break_records.row_of(decision) | {"decided_at": now})
+            audit.decide_all(connection, break_decisions, new)
+            made = [break_records.decision_of(row) for row in new]
             for day in sorted({d.day for d in made if d.verb is BreakVerb.RESOLVE}):
                 self._put_incomplete(connection, "breaks", day, BREAKS_DECIDED)
         return made
@@ -766,7 +768,7 @@ def _recorded_entries(versions: Iterable[CatalogVersion]) -> dict[str, str]:
 
 
 def _policy(row: Row[Any]) -> PolicyVersion:
-    return PolicyVersion(row.number, row.digest, row.text, row.actor, row.note, row.decided_at)
+    return PolicyVersion(row.number, row.digest, row.text, row.actor, row.note, row.decided_at, row.approved_by)
 
 
 def _conditions_to_json(conditions: Iterable[Condition]) -> str:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from billing_recon.core.reason import Disposition
+from billing_recon.core.resolution import Resolution, Told
 
 
 class BreakVerb(StrEnum):
@@ -18,6 +19,10 @@ class BreakVerb(StrEnum):
     """Somebody is to look at it; nothing is resolved."""
     RESOLVE = "resolve"
     """Its disposition is decided; OPEN withdraws an earlier decision."""
+    INVESTIGATE = "investigate"
+    """Somebody is looking into it; nothing is resolved."""
+    COMMENT = "comment"
+    """Something that was found out; nothing is resolved."""
 
 
 DECIDABLE: tuple[Disposition, ...] = (
@@ -27,7 +32,7 @@ DECIDABLE: tuple[Disposition, ...] = (
     Disposition.DATA_ERROR,
     Disposition.OPEN,
 )
-"""What a person may decide. Only the policy gives ACCEPTED_TOLERANCE: amounts are not accepted one by one."""
+"""What a person may decide by disposition. ACCEPTED_TOLERANCE follows only from the resolution of that kind, up to its bound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,8 @@ class BreakDecision:
 
     A resolution holds for the difference that it was made about (`delta` in `currency`, or in units without one): if the
     figure changes, the break is open again. `came` is the break at that time as JSON, so the record can be read after the
-    break is gone.
+    break is gone. `resolution` is how it is resolved, `evidence` what proves that (CN-17, a ticket), `told` whether the
+    customer knows. `reason` is the comment of a comment.
     """
 
     break_id: str
@@ -52,21 +58,18 @@ class BreakDecision:
     actor: str = ""
     came: str = "{}"
     decided_at: str = ""
+    resolution: Resolution | None = None
+    evidence: str = ""
+    told: Told | None = None
 
     def same_as(self, other: BreakDecision | None) -> bool:
         """Whether both decide the same about the same difference, regardless of who decided and when."""
-        return other is not None and (
-            (self.break_id, self.verb, self.disposition, self.assignee, self.delta, self.currency, self.reason)
-            == (
-                other.break_id,
-                other.verb,
-                other.disposition,
-                other.assignee,
-                other.delta,
-                other.currency,
-                other.reason,
-            )
-        )
+        return other is not None and (self._what == other._what)
+
+    @property
+    def _what(self) -> tuple[object, ...]:
+        about = (self.break_id, self.verb, self.delta, self.currency)
+        return (*about, self.disposition, self.assignee, self.reason, self.resolution, self.evidence, self.told)
 
 
 def resolutions(decisions: Iterable[BreakDecision]) -> dict[str, BreakDecision]:
@@ -87,3 +90,14 @@ def resolutions(decisions: Iterable[BreakDecision]) -> dict[str, BreakDecision]:
 def assignees(decisions: Iterable[BreakDecision]) -> dict[str, str]:
     """Who is assigned to each break, by the last assignment."""
     return {one.break_id: one.assignee for one in decisions if one.verb is BreakVerb.ASSIGN and one.assignee}
+
+
+def investigated(decisions: Iterable[BreakDecision]) -> dict[str, BreakDecision]:
+    """The last word on each break that somebody is looking into it, unless a decision was revoked since."""
+    found: dict[str, BreakDecision] = {}
+    for one in decisions:
+        if one.verb is BreakVerb.INVESTIGATE:
+            found[one.break_id] = one
+        elif one.verb is BreakVerb.RESOLVE and one.disposition is Disposition.OPEN:
+            found.pop(one.break_id, None)
+    return found

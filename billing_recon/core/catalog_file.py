@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from billing_recon.core.catalog import Catalog, CatalogFile, Charge, Plan, TaxRate, indistinct_charges
 from billing_recon.core.charge_models import RESTRICTED, models_reading
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.yaml_text import read_yaml
+from billing_recon.core.yaml_text import read_yaml, values_of
 
 
 def load_catalog(paths: Iterable[tuple[str, str]]) -> Catalog:
@@ -73,10 +72,7 @@ def _readable(text: str) -> CatalogFile:
 
     Only for reporting: taxes that are refused are left out, and a plan is not validated.
     """
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError:
-        content = None
+    content = values_of(text)
     found = content if isinstance(content, dict) else {}
     plans = tuple(
         Plan.model_construct(

@@ -18,14 +18,16 @@ _WORDS = {
 }
 
 
-def problems_of(error: ValidationError, model: type[BaseModel]) -> Iterator[tuple[str, str, str]]:
-    """Type (pydantic's), path and sentence of each problem of a text that was read as `model`."""
+def problems_of(
+    error: ValidationError, model: type[BaseModel]
+) -> Iterator[tuple[str, str, str, tuple[int | str, ...]]]:
+    """Type (pydantic's), path, sentence and position of each problem of a text that was read as `model`."""
     for problem in error.errors():
         kind, at = problem["type"], tuple(part for part in problem["loc"] if part != "[key]")
         says = _WORDS.get(kind, problem["msg"].removeprefix("Value error, "))
         if kind in ("extra_forbidden", "missing"):
             says += _keys(model, at, missing=kind == "missing")
-        yield kind, path_of(at), says
+        yield kind, path_of(at), says, at
 
 
 def path_of(loc: tuple[int | str, ...]) -> str:

@@ -60,7 +60,7 @@ def problems_of_contract(text: str, plan: Plan | None) -> tuple[TermProblem, ...
     except ValidationError as error:
         return tuple(
             TermProblem(_FAULTS.get(kind, Fault.UNREADABLE), path, says)
-            for kind, path, says in problems_of(error, Contract)
+            for kind, path, says, _ in problems_of(error, Contract)
         )
     return (*_contradictions(contract), *(_against_plan(contract, plan) if plan else ()))
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -151,3 +152,9 @@ def _named(name: str) -> str:
 NAMED: dict[str, JsonValue] = {"pattern": r"^\S(.*\S)?$"}
 Name = Annotated[str, AfterValidator(_named), Field(json_schema_extra=NAMED)]
 """An id or a name that others refer to."""
+
+
+def repeated(names: Iterable[str]) -> list[str]:
+    """Those that are given more than once, in order."""
+    counts = Counter(names)
+    return sorted(name for name, times in counts.items() if times > 1)

@@ -5,14 +5,14 @@ Which breaks an entry covers is computed in compute.breaks; this module defines 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.exact import Exact, Frozen
+from billing_recon.core.person import person_name
 from billing_recon.core.reason import Code, Pair
 
 
@@ -58,7 +58,7 @@ class ExpectedChange(Frozen):
     owner: str = Field(min_length=1, description="who removes the cause")
     starts: date = Field(description="the first day that it covers")
     expires: date = Field(description="the last day that it covers")
-    approved_by: str = Field(min_length=1)
+    approved_by: Annotated[str, AfterValidator(person_name)]
 
     @model_validator(mode="after")
     def _sound(self) -> ExpectedChange:
@@ -95,9 +95,3 @@ class ExpectedChange(Frozen):
         (3, True)
         """
         return (day - self.expires).days
-
-
-def repeated_ids(changes: Iterable[ExpectedChange]) -> list[str]:
-    """Ids of more than one entry; a break must be covered by exactly one."""
-    ids = [change.id for change in changes]
-    return sorted({one for one in ids if ids.count(one) > 1})

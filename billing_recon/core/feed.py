@@ -289,7 +289,7 @@ _IN_PATHS = frozenset("YymdbBjGVuU%")
 
 
 def path_problems(path: str) -> list[str]:
-    """Problems of a path pattern: an object store, an unknown placeholder."""
+    """Problems of a path pattern: an object store, a place outside the home, an unknown placeholder."""
     if "://" in path:
         store = path.partition("://")[0]
         return [
@@ -297,6 +297,11 @@ def path_problems(path: str) -> list[str]:
             "path: landing/payments/{day}.csv"
         ]
     problems = []
+    if path.startswith(("/", "~", "\\")) or path[1:2] == ":" or ".." in re.split(r"[/\\]", path):
+        problems.append(
+            f"path {path} leads out of the home; give one below it, such as landing/payments/{{day}}.csv, and mount or link "
+            "there what lies elsewhere"
+        )
     for placeholder in _PLACEHOLDER.findall(path):
         name, _, pattern = placeholder.partition(":")
         used = set(re.findall(r"%-?(.)", pattern))

@@ -1,24 +1,50 @@
 """When a day passes: judge the facts about one partition by the policy, and answer every condition in words.
 
-Nothing is read or stored here: `judge` depends only on its two arguments.
+Nothing is read or stored here: `judge` depends only on its two arguments. The facts are in core.gate_facts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from enum import StrEnum
 from typing import assert_never
 
-from billing_recon.core.detector import Detector
+from billing_recon.core.figures import listed
+from billing_recon.core.gate_facts import (
+    BrokenInvoices,
+    DayFacts,
+    Detected,
+    Exposure,
+    MetricFact,
+    NotKnown,
+    OpenBreaks,
+    SettledBreaks,
+    Unknown,
+)
+from billing_recon.core.gate_policy import Limit, Threshold
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.money import plain
 from billing_recon.core.period import parse_day
-from billing_recon.core.policy import Policy, Threshold
+from billing_recon.core.policy import Policy
 from billing_recon.core.reason import Disposition
 from billing_recon.core.verdict import Verdict, combine
+
+__all__ = [
+    "BrokenInvoices",
+    "Condition",
+    "DayFacts",
+    "Detected",
+    "Exposure",
+    "Judgement",
+    "MetricFact",
+    "NotKnown",
+    "OpenBreaks",
+    "SettledBreaks",
+    "Unknown",
+    "judge",
+    "why_not_known",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,134 +60,6 @@ class Condition:
     observed: str = ""
     bound: str = ""
     blocking: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class OpenBreaks:
-    """The breaks of one code and currency that count against the gate. No currency: amounts are units of usage."""
-
-    code: str
-    currency: str | None
-    count: int
-    gross: Decimal
-    net: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class SettledBreaks:
-    """The breaks of one disposition that do not count against the gate. No currency: amounts are units of usage."""
-
-    disposition: str
-    currency: str | None
-    count: int
-    gross: Decimal
-    net: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Detected:
-    """What one detector found on the day; `example` is the first finding in words."""
-
-    detector: Detector
-    count: int
-    example: str
-
-
-@dataclass(frozen=True, slots=True)
-class MetricFact:
-    """A metric of the day. `value` None: no population.
-
-    `drift`, `prior_drift` and `cycle_drift` are relative changes against the baseline, the day before and the same day
-    of the cycle before; `low` and `high` the band of days like it. None: not known.
-    """
-
-    metric: str
-    currency: str | None = None
-    cohort: str = "all"
-    variant: str = "control"
-    value: Decimal | None = None
-    drift: Decimal | None = None
-    prior_drift: Decimal | None = None
-    cycle_drift: Decimal | None = None
-    low: Decimal | None = None
-    high: Decimal | None = None
-
-    def __str__(self) -> str:
-        scope = [self.currency] if self.currency else []
-        scope += [self.cohort] if self.cohort != "all" else []
-        scope += [self.variant] if self.variant != "control" else []
-        return f"{self.metric} ({', '.join(scope)})" if scope else self.metric
-
-
-class Unknown(StrEnum):
-    """Why something that a day rests on is not known. It is then not compared, since not known is not zero."""
-
-    NEVER_LANDED = "never_landed"
-    """The day was never landed, and files of it are there."""
-    LEFT_OUT = "left_out"
-    """The day was never landed, and nothing of it was delivered: there is nothing to wait for, so others are compared."""
-    REFUSED = "refused"
-    """The day's file was delivered and could not be read."""
-    NOT_DELIVERED = "not_delivered"
-    """The day's usage was not delivered."""
-    NOT_ROLLED_UP = "not_rolled_up"
-    """The day's usage is landed, but its roll-up was made from other rows."""
-    LANDED_TOO_EARLY = "landed_too_early"
-    """The day's usage was landed before earlier usage that repeats it."""
-    ROWS_DECIDED = "rows_decided"
-    """A decision about the day's quarantined rows has not taken effect yet."""
-    BREAKS_DECIDED = "breaks_decided"
-    """A decision about the day's breaks has not taken effect yet."""
-    BEING_WRITTEN = "being_written"
-    """A write of the day was cut off, or is in progress."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotKnown:
-    """Earlier days that are not known, of one table; no table: the days as a whole."""
-
-    why: Unknown
-    table: str
-    days: tuple[date, ...]
-
-    @property
-    def shown(self) -> str:
-        """The days, as a reader needs them."""
-        first, last = self.days[0], self.days[-1]
-        if len(self.days) == (last - first).days + 1 > 2:
-            return f"{first} to {last}"
-        return _some(tuple(map(str, self.days)))
-
-
-@dataclass(frozen=True, slots=True)
-class DayFacts:
-    """Everything that a day's gate considers.
-
-    `not_known` is what the day rests on and is not known, so that what reads it was not compared; `compared_now`: what was
-    computed of the day was computed from what is landed and configured now; `damaged` has a sentence for each partition that is
-    not what was written.
-    `layer_rows` counts the rows of computed tables; `footing_failures` has one sentence per failure;
-    `unrated_subscriptions` are ids without terms that can be rated, and `unrated_because` a sentence for each reason;
-    `before_history` those with a period that began before the history that the company declares; `baseline_found`: the policy's baseline exists.
-    """
-
-    partition: str
-    landing: tuple[LandingReport, ...] = ()
-    not_known: tuple[NotKnown, ...] = ()
-    compared_now: bool = True
-    damaged: tuple[str, ...] = ()
-    layer_rows: Mapping[str, int] = field(default_factory=dict)
-    quarantined_rows: int = 0
-    open_breaks: tuple[OpenBreaks, ...] = ()
-    settled_breaks: tuple[SettledBreaks, ...] = ()
-    detected: tuple[Detected, ...] = ()
-    unexplained: int = 0
-    footing_failures: tuple[str, ...] = ()
-    unrated_subscriptions: tuple[str, ...] = ()
-    unrated_because: tuple[str, ...] = ()
-    before_history: tuple[str, ...] = ()
-    metrics: tuple[MetricFact, ...] = ()
-    baseline_found: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +89,7 @@ def judge(facts: DayFacts, policy: Policy) -> Judgement:
         *_before_history(facts.before_history),
         _compared(facts, quiet),
         _footing(facts.footing_failures),
-        _breaks(facts.open_breaks, gate.max_breaks),
+        *_breaks(facts, policy, quiet),
         *_settled(facts.settled_breaks),
         _unexplained(facts.unexplained),
         *_expired(policy, facts.partition),
@@ -324,7 +222,7 @@ def _rated(unrated: tuple[str, ...], because: tuple[str, ...]) -> Condition:
         return Condition("rated", Verdict.PASS, "Every subscription could be rated.", "0", "0")
     sentence = (
         f"{_count(len(unrated), 'subscription')} could not be rated, so what they should have been billed is unknown: "
-        f"{' '.join((f'{_some(unrated)}.', *because))}"
+        f"{' '.join((f'{listed(unrated)}.', *because))}"
     )
     return Condition("rated", Verdict.INCONCLUSIVE, sentence, str(len(unrated)), "0")
 
@@ -334,7 +232,7 @@ def _before_history(subscriptions: tuple[str, ...]) -> Iterable[Condition]:
     if subscriptions:
         sentence = (
             f"{_count(len(subscriptions), 'subscription')} not compared: a period with usage began before history_from of "
-            f"company.yaml ({_some(subscriptions)})."
+            f"company.yaml ({listed(subscriptions)})."
         )
         yield Condition("before_history", Verdict.PASS, sentence, str(len(subscriptions)), "", blocking=False)
 
@@ -383,17 +281,89 @@ def _footing(failures: tuple[str, ...]) -> Condition:
     return Condition("footing", Verdict.PASS, "Every control total foots with its breaks.", "0", "0")
 
 
-def _breaks(found: tuple[OpenBreaks, ...], allowed: int) -> Condition:
+def _breaks(facts: DayFacts, policy: Policy, quiet: tuple[str, ...]) -> Iterable[Condition]:
+    """Open breaks in currencies with limits are held to those, all others to `max_breaks`."""
+    gate = policy.gate
+    money = {b.currency for b in facts.open_breaks if b.currency} | {b.currency for b in facts.broken_invoices}
+    money |= set() if quiet else {limit.currency for limit in gate.limits if limit.currency != "*"}
+    decided = []
+    for currency in sorted(money):
+        limit = gate.limit_of(currency)
+        if limit is None:
+            continue
+        conditions, decides = _limits(facts, currency, limit)
+        yield from conditions
+        decided += [currency] if decides else []
+    yield _counted([b for b in facts.open_breaks if b.currency not in decided], gate.max_breaks, decided)
+
+
+def _counted(found: list[OpenBreaks], allowed: int, elsewhere: list[str]) -> Condition:
     count = sum(b.count for b in found)
+    of = f" apart from {', '.join(elsewhere)}, which limits decide" if elsewhere else ""
     if count == 0:
-        return Condition("breaks", Verdict.PASS, "No open breaks.", "0", str(allowed))
-    parts = ", ".join(
+        return Condition("breaks", Verdict.PASS, f"No open breaks{of}.", "0", str(allowed))
+    sentence = f"{_count(count, 'open break')}{of}, {allowed or 'none'} allowed: {_listed(found)}."
+    return Condition("breaks", Verdict.FAIL if count > allowed else Verdict.PASS, sentence, str(count), str(allowed))
+
+
+def _listed(found: Iterable[OpenBreaks]) -> str:
+    return ", ".join(
         f"{b.code} {b.count} (gross {_money(b.gross, b.currency)}, net {_money(b.net, b.currency)})"
         for b in sorted(found, key=lambda b: (b.code, b.currency or ""))
         if b.count
     )
-    sentence = f"{_count(count, 'open break')}, {allowed or 'none'} allowed: {parts}."
-    return Condition("breaks", Verdict.FAIL if count > allowed else Verdict.PASS, sentence, str(count), str(allowed))
+
+
+def _limits(facts: DayFacts, currency: str, limit: Limit) -> tuple[list[Condition], bool]:
+    """The conditions of one currency's limits, and whether they decide about its breaks instead of the count."""
+    name = f"limits:{currency}"
+    mine = [one for one in facts.broken_invoices if one.currency == currency]
+    compared = max((one.compared for one in mine), default=0)
+    if compared < limit.min_population:
+        seen = f"{_count(compared, 'invoice')} in {currency}, and a rate is judged from {limit.min_population} on"
+        if limit.below_minimum == "count":
+            sentence = f"{seen}: its open breaks are counted instead."
+            shown = Condition(f"{name}:population", Verdict.PASS, sentence, str(compared), "", blocking=False)
+            return [shown], False
+        sentence = (
+            f"{seen}: too few to prove anything. gate.limits: below_minimum: count would hold such days to max_breaks."
+        )
+        return [
+            Condition(f"{name}:population", Verdict.INCONCLUSIVE, sentence, str(compared), str(limit.min_population))
+        ], True
+    found = [b for b in facts.open_breaks if b.currency == currency]
+    exposure = next((e for e in facts.exposures if e.currency == currency), None)
+    conditions = [_rate(one, limit, name) for one in sorted(mine, key=lambda one: one.pair)]
+    if exposure is None:
+        exposure = Exposure(currency, Decimal(0), "", Decimal(0))
+    whose = f"account {exposure.account}" if exposure.account else "items without an account"
+    per_account = f"At most {_money(exposure.of_account, currency)} of open breaks of one account ({whose})"
+    total = f"{_money(exposure.total, currency)} of open breaks, gross" + (f": {_listed(found)}" if found else "")
+    for what, amount, bound, sentence in (
+        ("per_account", exposure.of_account, limit.max_per_account, per_account if found else "No account has any"),
+        ("total", exposure.total, limit.max_total, total),
+    ):
+        conditions.append(
+            Condition(
+                f"{name}:{what}",
+                Verdict.FAIL if amount > bound else Verdict.PASS,
+                f"{sentence}; {_money(bound, currency)} allowed.",
+                _money(amount, currency),
+                _money(bound, currency),
+            )
+        )
+    return conditions, True
+
+
+def _rate(one: BrokenInvoices, limit: Limit, name: str) -> Condition:
+    """Compared as products of whole numbers and the bound, so that nothing is rounded."""
+    allowed = limit.max_rate * one.compared
+    sentence = (
+        f"{one.broken} of {_count(one.compared, 'invoice')} of {one.pair} in {one.currency} have an open break; "
+        f"{plain(limit.max_rate * 100)}% of them, {plain(allowed)}, allowed."
+    )
+    verdict = Verdict.FAIL if Decimal(one.broken) > allowed else Verdict.PASS
+    return Condition(f"{name}:rate:{one.pair}", verdict, sentence, f"{one.broken} of {one.compared}", plain(allowed))
 
 
 def _settled(found: tuple[SettledBreaks, ...]) -> Iterable[Condition]:
@@ -409,7 +379,7 @@ def _settled(found: tuple[SettledBreaks, ...]) -> Iterable[Condition]:
 _SETTLED = {
     Disposition.ACCEPTED_TOLERANCE.value: "within tolerance",
     Disposition.EXPECTED_CHANGE.value: "covered by an expected change",
-    Disposition.TIMING.value: "decided to be timing",
+    Disposition.TIMING.value: "decided to be timing, or to be corrected in a later period",
 }
 
 
@@ -514,8 +484,3 @@ def _money(amount: Decimal, currency: str | None) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:5])
-    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

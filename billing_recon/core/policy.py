@@ -6,15 +6,33 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from billing_recon.core.close_policy import Close
+from billing_recon.core.currency import CurrencyOrAny
 from billing_recon.core.detector import Detector
-from billing_recon.core.exact import Exact, Frozen
-from billing_recon.core.expected_change import ExpectedChange, repeated_ids
+from billing_recon.core.exact import Day, Exact, Frozen, repeated
+from billing_recon.core.exception_policy import ExceptionPolicy
+from billing_recon.core.expected_change import ExpectedChange
+from billing_recon.core.gate_policy import Gate, Limit, Part, Threshold
 from billing_recon.core.person import confusable, person_name
 from billing_recon.core.reason import Code, Pair
-from billing_recon.core.schema import BY_NAME
+
+__all__ = [
+    "Approver",
+    "Detectors",
+    "Drift",
+    "ExceptionPolicy",
+    "Gate",
+    "Limit",
+    "Paging",
+    "Part",
+    "Policy",
+    "Threshold",
+    "Tolerance",
+    "ToleranceLevel",
+    "Windows",
+]
 
 
 class Windows(Frozen):
@@ -55,7 +73,7 @@ class Tolerance(Frozen):
 
     pair: Pair
     level: ToleranceLevel
-    currency: str = "*"
+    currency: CurrencyOrAny = "*"
     absolute: Exact = Field(default=Decimal(0), description="the largest difference; nothing is accepted without it")
     relative: Exact | None = Field(default=None, description="of the first layer's amount; must hold too if given")
 
@@ -68,29 +86,6 @@ class Tolerance(Frozen):
             problems.append("relative alone accepts nothing, since 0.5% of 1,200,000 is 6,000: give absolute too")
         if problems:
             raise ValueError(f"tolerance on {self.pair.value} by {self.level.value}: " + "; ".join(problems))
-        return self
-
-
-class Threshold(Frozen):
-    """A bound on a metric: on its value, on its change against other days, or that it lies within its expected band."""
-
-    metric: str
-    max: Exact | None = None
-    min: Exact | None = None
-    max_drift: Exact | None = Field(default=None, description="relative change, 0.25 is 25%")
-    against: Literal["baseline", "prior", "cycle"] = Field(
-        default="baseline",
-        description="max_drift: the baseline's mean, the day before, or the same day of the cycle before",
-    )
-    within_band: bool = Field(default=False, description="the value lies in the band of days like it (see drift)")
-    severity: Literal["block", "warn"] = "block"
-
-    @model_validator(mode="after")
-    def _bounded(self) -> Threshold:
-        if self.max is None and self.min is None and self.max_drift is None and not self.within_band:
-            raise ValueError(
-                f"threshold on '{self.metric}' bounds nothing: give max, min, max_drift or within_band: true"
-            )
         return self
 
 
@@ -130,37 +125,6 @@ class Detectors(Frozen):
         return self.severities.get(detector, "warn")
 
 
-class Gate(Frozen):
-    """When a day may be released."""
-
-    required_layers: tuple[str, ...] = (
-        "usage_events",
-        "subscriptions",
-        "invoice_lines",
-        "rendered_invoices",
-        "rendered_lines",
-        "ledger_entries",
-        "payments",
-    )
-    may_be_empty: tuple[str, ...] = Field(
-        default=("payments",), description="a file must be delivered, but may have no rows"
-    )
-    max_breaks: int = 0
-    max_quarantined_rows: int = 0
-    quarantine_share_stops: Exact = Field(
-        default=Decimal("0.05"), description="above it, landing itself blocks the run"
-    )
-    thresholds: tuple[Threshold, ...] = ()
-    baseline: str | None = Field(default=None, description="name of the baseline that drift is measured against")
-
-    @model_validator(mode="after")
-    def _known(self) -> Gate:
-        unknown = sorted(set(self.required_layers + self.may_be_empty) - set(BY_NAME))
-        if unknown:
-            raise ValueError(f"unknown layers {unknown}; known are {sorted(BY_NAME)}")
-        return self
-
-
 class Approver(Frozen):
     """A person who may sign a month off, in one role."""
 
@@ -181,6 +145,10 @@ DEFAULT_OWNER = "finance-operations"
 class Policy(Frozen):
     """Everything that decides how the same data is judged."""
 
+    effective_from: Day | None = Field(
+        default=None,
+        description="the first day that is judged by this version; earlier days keep theirs. Left out: every open day",
+    )
     windows: Windows = Windows()
     tolerances: tuple[Tolerance, ...] = ()
     owners: dict[str, str] = Field(
@@ -193,24 +161,40 @@ class Policy(Frozen):
     expected_changes: tuple[ExpectedChange, ...] = ()
     drift: Drift = Drift()
     detectors: Detectors = Detectors()
+    exceptions: ExceptionPolicy = ExceptionPolicy()
 
-    @model_validator(mode="after")
-    def _coherent(self) -> Policy:
-        problems = []
-        unknown = sorted(set(self.owners) - {code.value for code in Code} - {"default"})
+    @field_validator("owners")
+    @classmethod
+    def _of_codes(cls, owners: dict[str, str]) -> dict[str, str]:
+        unknown = sorted(set(owners) - {code.value for code in Code} - {"default"})
         if unknown:
-            problems.append(f"owners for unknown reason codes {unknown}")
-        for one, other in confusable(approver.name for approver in self.approvers):
-            problems.append(f"approvers '{one}' and '{other}' look like one person; write one of them differently")
-        repeated = repeated_ids(self.expected_changes)
-        if repeated:
-            problems.append(f"expected_changes with one id: {', '.join(repeated)}")
-        places = [(t.pair.value, t.level.value, t.currency) for t in self.tolerances]
-        for place in sorted({place for place in places if places.count(place) > 1}):
-            problems.append(f"several tolerances for {' '.join(place)}: only one can hold")
-        if problems:
-            raise ValueError("; ".join(problems))
-        return self
+            raise ValueError(f"owners for unknown reason codes {unknown}")
+        return owners
+
+    @field_validator("approvers")
+    @classmethod
+    def _told_apart(cls, approvers: tuple[Approver, ...]) -> tuple[Approver, ...]:
+        alike = confusable(approver.name for approver in approvers)
+        if alike:
+            pairs = "; ".join(f"'{one}' and '{other}'" for one, other in alike)
+            raise ValueError(f"approvers {pairs} look like one person; write one of them differently")
+        return approvers
+
+    @field_validator("expected_changes")
+    @classmethod
+    def _ids_once(cls, changes: tuple[ExpectedChange, ...]) -> tuple[ExpectedChange, ...]:
+        twice = repeated(change.id for change in changes)
+        if twice:
+            raise ValueError(f"expected_changes with one id: {', '.join(twice)}")
+        return changes
+
+    @field_validator("tolerances")
+    @classmethod
+    def _one_each(cls, tolerances: tuple[Tolerance, ...]) -> tuple[Tolerance, ...]:
+        twice = repeated(f"{t.pair.value} {t.level.value} {t.currency}" for t in tolerances)
+        if twice:
+            raise ValueError("; ".join(f"several tolerances for {place}: only one can hold" for place in twice))
+        return tolerances
 
     @property
     def default_owner(self) -> str:

@@ -1,7 +1,8 @@
 """Breaks as exceptions for people to work on: which are open, how old they are, who is assigned, and how they were resolved.
 
-A break is reported once, on the first day on which it can be known. It stays open and ages until somebody resolves it. A
-resolution takes effect when the break's day is reconciled again.
+A break is reported once, on the first day on which it can be known. It stays open and ages, over as many days as it takes,
+until somebody resolves it. A resolution takes effect when the break's day is reconciled again. What may be decided, and
+by whom, is in day.resolving.
 """
 
 from __future__ import annotations
@@ -11,23 +12,36 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from typing import Any
 
 from billing_recon.compute.engine import scratch
-from billing_recon.core.break_decision import DECIDABLE, BreakDecision, BreakVerb, assignees, resolutions
+from billing_recon.core.break_decision import BreakDecision, BreakVerb, assignees, investigated, resolutions
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.figures import with_currency
 from billing_recon.core.reason import Disposition
+from billing_recon.core.resolution import Resolution
 from billing_recon.core.schema import BREAKS
-from billing_recon.core.signoff import roles_of
 from billing_recon.day.home import Home
-from billing_recon.day.releases import withdraw_stale
 
 EARLIEST, LATEST = date(1, 1, 1), date(9999, 12, 31)
+
+
+class State(StrEnum):
+    """How far the work on an exception is."""
+
+    OPEN = "open"
+    INVESTIGATING = "investigating"
+    """Somebody looks into it, or it was found to be wrong and nothing corrects it yet."""
+    RESOLVED = "resolved"
 
 
 @dataclass(frozen=True, slots=True)
 class ExceptionRow:
     """One break in the exceptions list. `row` has the columns of core.schema.BREAKS; `age` is in days as of some day.
+
+    `investigated` is the last word that somebody is looking into it, `comments` what was found out, in order, `due` the day
+    by which the policy wants it resolved.
 
     `resolution` is the decision in force. It may be newer than the break's row (`waiting`: the day must be run again), or
     concern another figure than the break has now (`lapsed`). `gone`: the break no longer exists, and the row is as of the
@@ -39,6 +53,57 @@ class ExceptionRow:
     assignee: str = ""
     resolution: BreakDecision | None = None
     gone: bool = False
+    investigated: BreakDecision | None = None
+    comments: tuple[BreakDecision, ...] = ()
+    due: date | None = None
+
+    @property
+    def state(self) -> State:
+        """Resolved, unless the figure has changed since, or it was to be fixed at its source and is still there."""
+        made = self.resolution
+        if self.gone:
+            return State.RESOLVED
+        if made is not None and not self.reopened:
+            finds_wrong = (
+                made.resolution is None and made.disposition is not None and made.disposition.counts_against_gate
+            )
+            return State.INVESTIGATING if finds_wrong else State.RESOLVED
+        if made is None and not self.disposition.counts_against_gate:
+            return State.RESOLVED
+        about = self.investigated
+        return State.INVESTIGATING if about and (about.delta, about.currency) == self._figure else State.OPEN
+
+    @property
+    def reopened(self) -> str:
+        """Why a decision no longer settles it; empty while it does."""
+        made = self.resolution
+        if made is None or self.gone:
+            return ""
+        if self.lapsed:
+            return f"the figure was {with_currency(made.delta, made.currency, signed=True)} when it was decided"
+        if made.resolution is Resolution.FIXED_AT_SOURCE and self._compared_since(made):
+            return "it was to be fixed at its source, and reconciliation still finds it"
+        return ""
+
+    @property
+    def overdue(self) -> int:
+        """How many days it is past its deadline and not resolved; 0 while it is not."""
+        late = 0 if self.due is None else (self.row["day"] + timedelta(days=self.age) - self.due).days
+        return max(late, 0) if self.state is not State.RESOLVED else 0
+
+    @property
+    def size(self) -> Decimal:
+        """The absolute difference; of a break without one (a wrong account) the largest amount concerned."""
+        return size_of(self.row)
+
+    @property
+    def _figure(self) -> tuple[Decimal, str | None]:
+        return self.row["delta"], self.row["currency"]
+
+    def _compared_since(self, made: BreakDecision) -> bool:
+        """Whether the break's row was computed after the decision, so that it takes it into account."""
+        known = json.loads(self.row["evidence"] or "{}").get("decision") or {}
+        return bool(known.get("decided_at") == made.decided_at)
 
     @property
     def day(self) -> date:
@@ -53,7 +118,7 @@ class ExceptionRow:
     def lapsed(self) -> bool:
         """Whether the decision was about a difference that has changed since."""
         made = self.resolution
-        return made is not None and (made.delta, made.currency) != (self.row["delta"], self.row["currency"])
+        return made is not None and (made.delta, made.currency) != self._figure
 
     @property
     def waiting(self) -> bool:
@@ -79,18 +144,30 @@ def exceptions(home: Home, first: date, last: date, as_of: date) -> list[Excepti
         ).fetchall()
     rows = [dict(zip(names, row, strict=True)) for row in found]
     decisions = followed(decisions, rows)
-    standing, who = resolutions(decisions), assignees(decisions)
-    here = [
-        ExceptionRow(row, (as_of - row["day"]).days, who.get(row["break_id"], ""), standing.get(row["break_id"]))
-        for row in rows
-    ]
+    standing, who, looked = resolutions(decisions), assignees(decisions), investigated(decisions)
+    said: dict[str, list[BreakDecision]] = {}
+    for one in decisions:
+        if one.verb is BreakVerb.COMMENT:
+            said.setdefault(one.break_id, []).append(one)
+    policies = {day: home.policy_on(day).policy.exceptions for day in {row["day"] for row in rows}}
+
+    def exception(row: dict[str, Any], *, gone: bool = False) -> ExceptionRow:
+        key = row["break_id"]
+        return ExceptionRow(
+            row,
+            (as_of - row["day"]).days,
+            who.get(key, ""),
+            standing.get(key),
+            gone,
+            looked.get(key),
+            tuple(said.get(key, ())),
+            None if gone else policies[row["day"]].due(row["day"], size_of(row), row["currency"]),
+        )
+
+    here = [exception(row) for row in rows]
     known = {row["break_id"] for row in rows}
     last_of = {decision.break_id: decision for decision in decisions}
-    gone = [
-        ExceptionRow(_came(one), (as_of - one.day).days, who.get(key, ""), standing.get(key), gone=True)
-        for key, one in last_of.items()
-        if key not in known
-    ]
+    gone = [exception(_came(one), gone=True) for key, one in last_of.items() if key not in known]
     return [*here, *sorted(gone, key=lambda e: (e.day, e.row["break_id"]))]
 
 
@@ -137,60 +214,8 @@ def find(home: Home, *break_ids: str) -> list[ExceptionRow]:
     return list(chosen.values())
 
 
-def assign(home: Home, break_ids: Sequence[str], to: str, *, by: str, reason: str, actor: str) -> list[BreakDecision]:
-    """Assign breaks to somebody and return the new assignments. An empty `to` removes the assignment."""
-    return home.control.decide_breaks(
-        [
-            replace(_about(e, home, by, reason, actor), verb=BreakVerb.ASSIGN, assignee=to)
-            for e in find(home, *break_ids)
-        ]
-    )
-
-
-def resolve(
-    home: Home, break_ids: Sequence[str], disposition: Disposition, *, by: str, reason: str, actor: str
-) -> list[BreakDecision]:
-    """Resolve breaks and return the new decisions. Either all of them are made or none.
-
-    A decision needs a name and a reason. If the policy names approvers, only an approver may take a break off the gate.
-    ConfigurationError lists everything that is missing.
-    """
-    problems = []
-    if disposition not in DECIDABLE:
-        names = ", ".join(one.value for one in DECIDABLE)
-        problems.append(f"{disposition.value} cannot be chosen by a person; choose one of {names}")
-    if not by.strip():
-        problems.append("a decision needs a name: --as NAME")
-    if not reason.strip():
-        problems.append("a decision needs a reason: --reason TEXT")
-    approvers = home.policy.approvers
-    if by.strip() and not disposition.counts_against_gate and approvers and not roles_of(by, approvers):
-        known = ", ".join(f"{a.name} ({a.role})" for a in approvers)
-        problems.append(
-            f"{disposition.value} takes a break off the gate, which only an approver may do; policy names {known}"
-        )
-    if problems:
-        raise ConfigurationError(problems)
-    made = home.control.decide_breaks(
-        [replace(_about(e, home, by, reason, actor), disposition=disposition) for e in find(home, *break_ids)]
-    )
-    for day in {decision.day for decision in made}:
-        withdraw_stale(home, day, day)
-    return made
-
-
-def _about(found: ExceptionRow, home: Home, by: str, reason: str, actor: str) -> BreakDecision:
-    row = found.row
-    kept = {name: value for name, value in row.items() if value is not None and name not in ("evidence", "day")}
-    return BreakDecision(
-        break_id=row["break_id"],
-        day=row["day"],
-        verb=BreakVerb.RESOLVE,
-        decided_by=by or actor,
-        delta=row["delta"],
-        currency=row["currency"],
-        reason=reason,
-        role=", ".join(role.value for role in roles_of(by, home.policy.approvers)),
-        actor=actor,
-        came=json.dumps({n: f"{v:f}" if isinstance(v, Decimal) else v for n, v in kept.items()}, ensure_ascii=False),
-    )
+def size_of(row: dict[str, Any]) -> Decimal:
+    """The money of a break: its absolute difference, or the largest amount concerned if it has none."""
+    layers = ("expected", "billed", "rendered", "booked", "paid")
+    amounts: list[Decimal] = [row["delta"]] if row["delta"] else [row[name] or Decimal(0) for name in layers]
+    return max(map(abs, amounts))

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import duckdb
 
 from billing_recon.compute.engine import scratch
 from billing_recon.compute.expect import LATE_REACH
+from billing_recon.compute.reconcile import layers_of
 from billing_recon.control import PartitionState, VerdictRecord
 from billing_recon.core.detector import Detector
-from billing_recon.core.errors import GateRefused
+from billing_recon.core.errors import ConfigurationError, GateRefused
 from billing_recon.core.evidence import evidence_hash
 from billing_recon.core.gate import (
+    BrokenInvoices,
     DayFacts,
     Detected,
+    Exposure,
     Judgement,
     MetricFact,
     NotKnown,
@@ -26,7 +31,7 @@ from billing_recon.core.gate import (
     why_not_known,
 )
 from billing_recon.core.period import parse_day
-from billing_recon.core.reason import Code, Disposition
+from billing_recon.core.reason import Code, Disposition, Pair
 from billing_recon.core.schema import (
     BREAKS,
     CONTROL_TOTALS,
@@ -42,7 +47,7 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.core.verdict import Verdict
-from billing_recon.day.history import READ_BACK, WITHDRAWN, computed_from, not_known
+from billing_recon.day.history import LANDED, READ_BACK, WITHDRAWN, computed_from, not_known
 from billing_recon.day.home import Home
 from billing_recon.day.settings import code_version, settings
 from billing_recon.day.stored import damaged
@@ -52,6 +57,12 @@ BEFORE_HISTORY = "usage_before_history"
 """The reason of compute/expect/judged_runs.sql for periods that the declared opening leaves out."""
 DAY_GATE = "day"
 """The gate of one day's release."""
+
+
+def gate_of(part: str) -> str:
+    """The gate of a part of the day; of the whole day if no part is named."""
+    return f"{DAY_GATE}:{part}" if part else DAY_GATE
+
 
 OF_THE_DAY: tuple[str, ...] = (
     EXPECTED_LINES.name,
@@ -78,7 +89,7 @@ def evidence_now(home: Home, day: date) -> str | None:
 
 def _states(home: Home, day: date) -> list[PartitionState]:
     """The partitions that a verdict of the day rests on."""
-    first = day - timedelta(days=home.policy.windows.lookback_days)
+    first = day - timedelta(days=home.policy_on(day).policy.windows.lookback_days)
     return [
         *home.control.partition_states(READ_BACK, first, day),
         *home.control.partition_states(OF_THE_DAY, day, day),
@@ -89,15 +100,16 @@ def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
     """The evidence hash with the usage that has re-opened the day since, or without any."""
     if home.control.incomplete_partitions((*READ_BACK, *OF_THE_DAY), day, day):
         return None
-    first = day - timedelta(days=home.policy.windows.lookback_days)
+    lookback = home.policy_on(day).policy.windows.lookback_days
+    first = day - timedelta(days=lookback)
     digests = home.control.partition_digests(READ_BACK, first, day)
     digests |= home.control.partition_digests(OF_THE_DAY, day, day)
     if f"{LATE_USAGE.name}/{day}" in digests:
-        reach = day - timedelta(days=LATE_REACH * home.policy.windows.lookback_days)
+        reach = day - timedelta(days=LATE_REACH * lookback)
         digests |= home.control.partition_digests((USAGE_ROLLUP.name,), reach, first - timedelta(days=1))
     later = {f"{USAGE_ROLLUP.name}/since": since.digest} if since else {}
     reports = {f"landing/{r.table}": f"{r.status.value}:{r.files}" for r in home.control.landing_reports(day)}
-    given = settings(home)
+    given = settings(home, day)
     return evidence_hash(
         str(day),
         {
@@ -114,54 +126,84 @@ def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
     )
 
 
-def day_judgement(home: Home, day: date) -> Judgement:
-    """Gather the day's facts and judge them. The result depends only on what is stored, so it is the same for everyone."""
-    unknown = not_known(home, day)
+@dataclass(frozen=True, slots=True)
+class _Basis:
+    """What the results of a day rest on, looked at once for the day and its parts."""
+
+    not_known: tuple[NotKnown, ...]
+    compared_now: bool
+    damaged: tuple[str, ...]
+
+    @classmethod
+    def of(cls, home: Home, day: date) -> _Basis:
+        unknown = not_known(home, day)
+        return cls(unknown, _compared_now(home, day, unknown), damaged(home, _states(home, day), OF_THE_DAY))
+
+
+def day_judgement(home: Home, day: date, part: str = "", basis: _Basis | None = None) -> Judgement:
+    """Gather the facts of the day, or of a part of it, and judge them. All of them are stored, so it is the same for everyone."""
+    basis = basis or _Basis.of(home, day)
+    policy = home.policy_on(day).policy
+    pairs, tables = tuple(Pair), tuple(LANDED)
+    if part:
+        chosen = policy.gate.part(part)
+        if chosen is None:
+            raise ConfigurationError(f"gate.parts of the policy has no part '{part}'")
+        pairs, tables = chosen.pairs, tuple(layers_of(chosen.pairs))
+        policy = policy.model_copy(update={"gate": policy.gate.of_layers(tables)})
+    unknown = [one for one in basis.not_known if not one.table or one.table in tables]
+    reports = [report for report in home.control.landing_reports(day) if report.table in tables]
     with scratch() as con:
+        of = _Of(con, home, day, pairs)
         facts = DayFacts(
             partition=str(day),
-            landing=tuple(home.control.landing_reports(day)),
-            not_known=unknown,
-            compared_now=_compared_now(home, day, unknown),
-            damaged=damaged(home, _states(home, day), OF_THE_DAY),
-            layer_rows={
-                s.table: s.rows
-                for s in home.control.partition_states((CONTROL_TOTALS.name, EXPECTED_LINES.name), day, day)
-                if s.made_from != WITHDRAWN
-            },
-            quarantined_rows=sum(r.open_rows for r in home.control.landing_reports(day)),
-            open_breaks=_open_breaks(con, home, day),
-            settled_breaks=_settled_breaks(con, home, day),
+            landing=tuple(reports),
+            not_known=tuple(unknown),
+            compared_now=basis.compared_now,
+            damaged=basis.damaged,
+            layer_rows=_layer_rows(of) if part else _rows_of(home, day),
+            quarantined_rows=sum(report.open_rows for report in reports),
+            open_breaks=_open_breaks(of),
+            broken_invoices=_broken_invoices(of),
+            exposures=_exposures(of),
+            settled_breaks=_settled_breaks(of),
             detected=_detected(con, home, day),
-            unexplained=_unexplained(con, home, day),
-            footing_failures=_footing_failures(con, home, day),
+            unexplained=_unexplained(of),
+            footing_failures=_footing_failures(of),
             unrated_subscriptions=_withheld(con, home, day, f"<> '{BEFORE_HISTORY}'"),
             unrated_because=_because(con, home, day),
             before_history=_withheld(con, home, day, f"= '{BEFORE_HISTORY}'"),
             metrics=_metrics(con, home, day),
-            baseline_found=bool(home.policy.gate.baseline and home.control.baseline(home.policy.gate.baseline)),
+            baseline_found=bool(policy.gate.baseline and home.control.baseline(policy.gate.baseline)),
         )
-    return judge(facts, home.policy)
+    return judge(facts, policy)
 
 
 def judge_day(home: Home, day: date, run_id: str) -> VerdictRecord:
-    """Judge the day and persist the verdict with its evidence hash and policy version."""
+    """Judge the day, and its parts if the policy has any; persist each verdict with its evidence hash and policy version."""
     evidence = evidence_now(home, day)
     if evidence is None:
         raise GateRefused(f"{day}: {_incomplete(home, day)}; run the day again: billing-recon run --day {day}")
-    judgement = day_judgement(home, day)
-    return home.control.record_verdict(
-        VerdictRecord(
-            gate=DAY_GATE,
-            partition=str(day),
-            verdict=judgement.verdict,
-            evidence_hash=evidence,
-            policy_version=home.policy_number,
-            code_version=code_version(),
-            conditions=judgement.conditions,
-            run_id=run_id,
+    in_force, basis = home.policy_on(day), _Basis.of(home, day)
+
+    def record(part: str) -> VerdictRecord:
+        judgement = day_judgement(home, day, part, basis)
+        return home.control.record_verdict(
+            VerdictRecord(
+                gate=gate_of(part),
+                partition=str(day),
+                verdict=judgement.verdict,
+                evidence_hash=evidence,
+                policy_version=in_force.number,
+                code_version=code_version(),
+                conditions=judgement.conditions,
+                run_id=run_id,
+            )
         )
-    )
+
+    for part in in_force.policy.gate.parts:
+        record(part.name)
+    return record("")
 
 
 def stale_reason(home: Home, verdict: VerdictRecord, *, stored: bool = True) -> str | None:
@@ -223,25 +265,87 @@ def require_pass(home: Home, gate: str, partition: str, *, stored: bool = True) 
     return verdict
 
 
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """The results of a day, of some pairs."""
+
+    con: duckdb.DuckDBPyConnection
+    home: Home
+    day: date
+    pairs: tuple[Pair, ...]
+
+    def rows(self, spec: TableSpec, where: str = "true") -> str:
+        """SQL for the rows of a table of the day's that are about these pairs."""
+        pairs = ", ".join(f"'{pair.value}'" for pair in self.pairs)
+        return f"(SELECT * FROM ({_scan(self.home, spec, self.day)}) WHERE pair IN ({pairs}) AND {where})"
+
+    def all(self, query: str) -> list[Any]:
+        return self.con.execute(query).fetchall()
+
+
 def _scan(home: Home, spec: TableSpec, day: date) -> str:
     return home.warehouse.scan(spec, day, day)
 
 
-def _open_breaks(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[OpenBreaks, ...]:
-    counting = ", ".join(f"'{d.value}'" for d in Disposition if d.counts_against_gate)
-    rows = con.execute(
-        f"SELECT code, currency, count(*), sum(abs(delta)), sum(delta) FROM ({_scan(home, BREAKS, day)}) "
-        f"WHERE disposition IN ({counting}) GROUP BY code, currency ORDER BY code, currency"
-    ).fetchall()
+def _rows_of(home: Home, day: date) -> dict[str, int]:
+    states = home.control.partition_states((CONTROL_TOTALS.name, EXPECTED_LINES.name), day, day)
+    return {state.table: state.rows for state in states if state.made_from != WITHDRAWN}
+
+
+def _layer_rows(of: _Of) -> dict[str, int]:
+    """Of a part only its own control totals show that something was compared."""
+    if CONTROL_TOTALS.name not in _rows_of(of.home, of.day):
+        return {}
+    return {CONTROL_TOTALS.name: of.all(f"SELECT count(*) FROM {of.rows(CONTROL_TOTALS)}")[0][0]}
+
+
+_COUNTING = "disposition IN ({})".format(", ".join(f"'{d.value}'" for d in Disposition if d.counts_against_gate))
+
+
+def _open_breaks(of: _Of) -> tuple[OpenBreaks, ...]:
+    rows = of.all(
+        f"SELECT code, currency, count(*), sum(abs(delta)), sum(delta) FROM {of.rows(BREAKS, _COUNTING)} "
+        "GROUP BY code, currency ORDER BY code, currency"
+    )
     return tuple(OpenBreaks(*row) for row in rows)
 
 
-def _settled_breaks(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[SettledBreaks, ...]:
-    settled = ", ".join(f"'{d.value}'" for d in Disposition if not d.counts_against_gate)
-    rows = con.execute(
-        f"SELECT disposition, currency, count(*), sum(abs(delta)), sum(delta) FROM ({_scan(home, BREAKS, day)}) "
-        f"WHERE disposition IN ({settled}) GROUP BY disposition, currency ORDER BY disposition, currency"
-    ).fetchall()
+def _broken_invoices(of: _Of) -> tuple[BrokenInvoices, ...]:
+    """Per pair and currency; of expected_billed, whose totals count lines, the invoices are those billed on the day."""
+    rows = of.all(
+        "WITH broken AS (SELECT pair, currency, count(DISTINCT coalesce(invoice_id, 'no invoice of ' || coalesce("
+        "subscription_id, customer_id, break_id))) AS invoices, count(DISTINCT CASE WHEN invoice_id IS NULL THEN "
+        f"coalesce(subscription_id, customer_id, break_id) END) AS unbilled FROM {of.rows(BREAKS, _COUNTING)} "
+        "WHERE currency IS NOT NULL GROUP BY pair, currency), "
+        "totals AS (SELECT pair, currency, sum(greatest(left_count, right_count)) AS items "
+        f"FROM {of.rows(CONTROL_TOTALS)} WHERE currency IS NOT NULL GROUP BY pair, currency), "
+        "billed AS (SELECT currency, sum(value) AS invoices FROM "
+        f"({_scan(of.home, METRICS, of.day)}) WHERE metric = 'actual_invoices' AND currency IS NOT NULL GROUP BY currency) "
+        "SELECT pair, currency, coalesce(broken.invoices, 0), CAST(CASE WHEN pair = 'expected_billed' "
+        "THEN coalesce(billed.invoices, 0) + coalesce(broken.unbilled, 0) ELSE coalesce(totals.items, 0) END AS BIGINT) "
+        "FROM totals FULL JOIN broken USING (pair, currency) LEFT JOIN billed USING (currency) ORDER BY ALL"
+    )
+    return tuple(BrokenInvoices(*row) for row in rows)
+
+
+def _exposures(of: _Of) -> tuple[Exposure, ...]:
+    rows = of.all(
+        "WITH sized AS (SELECT currency, coalesce(customer_id, '') AS account, CASE WHEN delta <> 0 THEN abs(delta) "
+        "ELSE greatest(abs(coalesce(expected, 0)), abs(coalesce(billed, 0)), abs(coalesce(rendered, 0)), "
+        f"abs(coalesce(booked, 0)), abs(coalesce(paid, 0))) END AS size FROM {of.rows(BREAKS, _COUNTING)} "
+        "WHERE currency IS NOT NULL), "
+        "accounts AS (SELECT currency, account, sum(size) AS amount FROM sized GROUP BY currency, account) "
+        "SELECT currency, sum(amount), max_by(account, (amount, account)), max(amount) FROM accounts "
+        "GROUP BY currency ORDER BY currency"
+    )
+    return tuple(Exposure(*row) for row in rows)
+
+
+def _settled_breaks(of: _Of) -> tuple[SettledBreaks, ...]:
+    rows = of.all(
+        f"SELECT disposition, currency, count(*), sum(abs(delta)), sum(delta) FROM {of.rows(BREAKS, f'NOT {_COUNTING}')} "
+        "GROUP BY disposition, currency ORDER BY disposition, currency"
+    )
     return tuple(SettledBreaks(*row) for row in rows)
 
 
@@ -253,19 +357,16 @@ def _detected(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[De
     return tuple(Detected(Detector(name), count, example) for name, count, example in rows)
 
 
-def _unexplained(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> int:
-    row = con.execute(
-        f"SELECT count(*) FROM ({_scan(home, BREAKS, day)}) "
-        f"WHERE code = '{Code.UNEXPLAINED}' OR contains(stage_deltas, '\"{Code.UNEXPLAINED}\"')"
-    ).fetchone()
-    return int(row[0]) if row else 0
+def _unexplained(of: _Of) -> int:
+    found = f"code = '{Code.UNEXPLAINED}' OR contains(stage_deltas, '\"{Code.UNEXPLAINED}\"')"
+    return int(of.all(f"SELECT count(*) FROM {of.rows(BREAKS, f'({found})')}")[0][0])
 
 
-def _footing_failures(con: duckdb.DuckDBPyConnection, home: Home, day: date) -> tuple[str, ...]:
-    rows = con.execute(
+def _footing_failures(of: _Of) -> tuple[str, ...]:
+    rows = of.all(
         "SELECT pair || ' ' || coalesce(currency, meter, 'units') || ': the layers differ by ' || CAST(delta AS VARCHAR) || ', their breaks by ' "
-        f"|| CAST(break_net AS VARCHAR) FROM ({_scan(home, CONTROL_TOTALS, day)}) WHERE delta <> break_net ORDER BY ALL"
-    ).fetchall()
+        f"|| CAST(break_net AS VARCHAR) FROM {of.rows(CONTROL_TOTALS, 'delta <> break_net')} ORDER BY ALL"
+    )
     return tuple(row[0] for row in rows)
 
 

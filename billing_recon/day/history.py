@@ -82,6 +82,7 @@ def not_known(home: Home, day: date) -> tuple[NotKnown, ...]:
     known_by_then = home.control.landing_statuses(first, day)
     status = {place: landed for place, landed in known_by_then.items() if place[1] < day}
     landed_days = {known for _, known in status}
+    required = home.policy_on(day).policy.gate.required_layers
     found: dict[tuple[Unknown, str], set[date]] = {}
     left_out = [other for other in days_between(first, day)[:-1] if other not in landed_days]
     delivered = {other for table in LANDED for other in _delivered(home, table, left_out)} if left_out else set()
@@ -91,9 +92,9 @@ def not_known(home: Home, day: date) -> tuple[NotKnown, ...]:
     for table in LANDED:
         mine = {other: landed for (of, other), landed in status.items() if of == table}
         found[Unknown.REFUSED, table] = {d for d, landed in mine.items() if landed is LandingStatus.REFUSED}
-        if table in home.policy.gate.required_layers:
+        if table in required:
             found[Unknown.NEVER_LANDED, table] = _delivered(home, table, sorted(landed_days - set(mine)))
-        if table == USAGE_EVENTS.name and table in home.policy.gate.required_layers:
+        if table == USAGE_EVENTS.name and table in required:
             every = {other: landed for (of, other), landed in known_by_then.items() if of == table}
             found[Unknown.NOT_DELIVERED, table] = _interruptions(every) - {day}
     for state in home.control.incomplete_partitions(READ_BACK, first, day - timedelta(days=1)):
@@ -229,7 +230,7 @@ def computed_from(home: Home, day: date, unknown: Iterable[NotKnown]) -> str:
         [
             *(f"{name}={digest}" for name, digest in home.control.partition_digests(READ_BACK, first, day).items()),
             *map(str, unknown),
-            *(f"{name}={value}" for name, value in settings(home).items()),
+            *(f"{name}={value}" for name, value in settings(home, day).items()),
         ]
     )
 

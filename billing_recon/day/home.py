@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import duckdb
 
 from billing_recon import __version__
 from billing_recon.compute.engine import Limits, scratch
 from billing_recon.compute.terms import load_catalog
-from billing_recon.control import ControlStore
+from billing_recon.control import ControlStore, PolicyVersion
 from billing_recon.control.database import private_folder
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
@@ -22,7 +23,7 @@ from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy
 from billing_recon.core.schema import BY_NAME, TableSpec
-from billing_recon.day.configuration import parse_policy, policy_text, read_company
+from billing_recon.day.configuration import parse_policy, policy_text, read_company, read_text, stored_policy
 from billing_recon.feeds import read_price_lists
 from billing_recon.warehouse import Warehouse, Written
 
@@ -30,9 +31,20 @@ CODE_VERSION = __version__
 MANY_ROWS = 100_000
 
 
+class PolicyInForce(NamedTuple):
+    """A version of the policy, for the days that it judges."""
+
+    policy: Policy
+    number: int
+    digest: str
+
+
 @dataclass
 class Home:
     """One company: its configuration (company, catalog, policy) and its state (warehouse, control).
+
+    `policy` is the newest version: it says who may decide, and its windows hold for every open day. A day is judged by
+    `policy_on(day)`.
 
     Results depend only on the partition, the landed data, and the digests of the three configurations.
     """
@@ -46,6 +58,7 @@ class Home:
     policy_number: int
     policy_digest: str
     policy_pending: bool
+    policy_versions: tuple[PolicyVersion, ...]
     warehouse: Warehouse
     control: ControlStore
 
@@ -66,16 +79,18 @@ class Home:
         if current is None:
             parse_policy(text)
             current = control.apply_policy(text, actor, "first import of policies/")
+        versions = tuple(control.policy_history())
         return cls(
             path=home,
             state=where,
             company=company,
             company_digest=company_digest,
             catalog=_read_catalog(home, company),
-            policy=parse_policy(current.text, f"policy version {current.number}"),
+            policy=stored_policy(current.text, current.number),
             policy_number=current.number,
             policy_digest=current.digest,
             policy_pending=current.text != text,
+            policy_versions=versions,
             warehouse=Warehouse(where / "warehouse"),
             control=control,
         )
@@ -86,6 +101,14 @@ class Home:
         Below MANY_ROWS one thread is faster than two: passing tiny batches costs more than computing them.
         """
         return Limits(threads=2 if rows > MANY_ROWS else 1, spill_dir=str(self.state / "spill"))
+
+    def policy_on(self, day: date) -> PolicyInForce:
+        """The policy that judges a day: the newest version that is effective on it; before any, the first."""
+        for version in reversed(self.policy_versions):
+            policy = stored_policy(version.text, version.number)
+            if policy.effective_from is None or policy.effective_from <= day or version.number == 1:
+                return PolicyInForce(policy, version.number, version.digest)
+        return PolicyInForce(self.policy, self.policy_number, self.policy_digest)
 
     def landed_rows(self, day: date) -> int:
         """Rows in the day's landed partitions, a measure of the day's size."""
@@ -138,7 +161,7 @@ class Home:
 
 def _read_catalog(home: Path, company: Company) -> Catalog:
     files = sorted((home / "catalog").glob("*.yaml"))
-    catalog = load_catalog((f"catalog/{path.name}", path.read_text(encoding="utf-8")) for path in files)
+    catalog = load_catalog((f"catalog/{path.name}", read_text(path)) for path in files)
     if company.price_lists:
         with scratch() as con:
             plans = read_price_lists(con, home, company)

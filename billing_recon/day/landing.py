@@ -68,7 +68,7 @@ def open_landing(
             day=day,
             lookback_days=lookback,
             known_usage=known,
-            owner=home.policy.owner_of(Code.RECORD_QUARANTINED),
+            owner=home.policy_on(day).policy.owner_of(Code.RECORD_QUARANTINED),
             decisions=decisions,
             catalog=home.catalog,
         )

@@ -18,7 +18,7 @@ def month_evidence(home: Home, month: str) -> str:
     days, known_by = days_of_month(month), cut_off(home, month)
     verdicts = home.control.verdicts(DAY_GATE, [str(day) for day in days])
     after = home.control.partition_digests((table.name for table in READ), days[-1] + timedelta(days=1), known_by)
-    given = settings(home)
+    given = settings(home, days[-1])
     return evidence_hash(
         month,
         {**{day: verdict.evidence_hash for day, verdict in verdicts.items()}, **after},

@@ -47,12 +47,13 @@ def run_params(home: Home, day: date) -> RunParams:
 
 def day_tables(home: Home, day: date, reports: Iterable[LandingReport]) -> Iterator[tuple[TableSpec, Rows]]:
     """Every parameter table that a day's comparison reads besides `run_params`, with its rows."""
-    yield from policy_tables(home.policy)
+    policy = home.policy_on(day).policy
+    yield from policy_tables(policy)
     yield LAYER_SOURCES, [(name, home.company.sources.get(name, name)) for name in BY_NAME]
     yield LANDING_REPORTS, [(r.table, r.status, r.rows_in, r.accepted, r.open_rows, r.duplicates) for r in reports]
     yield BREAK_DECISIONS, decision_rows(home.control.break_decisions(day, day))
     yield LAST_CLOSE, _last_close(home, day)
-    name = home.policy.gate.baseline
+    name = policy.gate.baseline
     baseline = home.control.baseline(name) if name else None
     yield BASELINE_VALUES, baseline.rows if baseline else ()
 

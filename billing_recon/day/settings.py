@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from datetime import date
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -31,12 +32,13 @@ def _sources(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]
             yield below, entry
 
 
-def settings(home: Home) -> dict[str, str]:
-    """The digests by name. Results, verdicts and releases rest on all of them."""
-    name = home.policy.gate.baseline
+def settings(home: Home, day: date) -> dict[str, str]:
+    """The digests by name, as they hold for a day. Its results, verdict and release rest on all of them."""
+    in_force = home.policy_on(day)
+    name = in_force.policy.gate.baseline
     versions = [baseline.version for baseline in home.control.baselines() if baseline.name == name] if name else []
     return {
-        "policy": home.policy_digest,
+        "policy": in_force.digest,
         "catalog": home.catalog.digest,
         "company": home.company_digest,
         "code": code_version(),

@@ -10,12 +10,11 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-import yaml
-from pydantic import ValidationError
 
 from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.operations import Operations
+from billing_recon.core.yaml_text import read_yaml
 from billing_recon.paging.operations_file import read_operations
 
 HOME_ENV = "BILLING_RECON_HOME"
@@ -54,13 +53,13 @@ def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
     path = home / "company.yaml"
     company, problem = None, None
     try:
-        company = Company.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        company = read_yaml(Company, path.read_bytes().decode("utf-8", "replace"), path.name)
     except FileNotFoundError:
         problem = (
             f"There is no company at {home.absolute()} yet. Make one with `billing-recon init {home}` or "
             f"`billing-recon simulate --out {home}`, or point {HOME_ENV} to another, and reload this location."
         )
-    except (yaml.YAMLError, ValidationError) as error:
+    except ConfigurationError as error:
         problem = f"{path} cannot be used, so the days shown are only assumed: {error}"
     operations = Operations()
     try:

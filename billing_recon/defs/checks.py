@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from billing_recon.compute.reconcile import layers_of
 from billing_recon.core.detector import Detector
 from billing_recon.core.figures import count
 from billing_recon.core.landing import LandingReport, LandingStatus
@@ -128,14 +129,17 @@ def landing_results(report: LandingReport, policy: Policy) -> Iterator[dg.AssetC
         description=str(report),
     )
     share = Decimal(report.open_rows) / Decimal(report.rows_in) if report.rows_in else Decimal(0)
-    stops = share > policy.gate.quarantine_share_stops
+    # A part of the day that does not read the table is computed and judged all the same.
+    apart = any(report.table not in layers_of(part.pairs) for part in policy.gate.parts)
+    too_many = share > policy.gate.quarantine_share_stops
+    stops = too_many and not apart
     refused = report.status is LandingStatus.REFUSED
     if refused:
         text = report.message
     elif report.open_rows:
         text = f"{report.open_rows} of {report.rows_in} rows are in quarantine. " + (
             "Too many to continue: ask the source for a resend."
-            if stops
+            if too_many
             else "billing-recon quarantine list shows them."
         )
     else:
@@ -214,7 +218,7 @@ def _tie_out_result(tie_out: TieOut) -> dg.AssetCheckResult:
 
 def _detectors_result(home: Home, day: date) -> dg.AssetCheckResult:
     found = stored_rows.detections(home, day)
-    policy = home.policy.detectors
+    policy = home.policy_on(day).policy.detectors
     blocks = any(policy.severity(Detector(row["detector"])) == "block" for row in found)
     return dg.AssetCheckResult(
         asset_key="breaks",
@@ -236,8 +240,9 @@ def _detectors_result(home: Home, day: date) -> dg.AssetCheckResult:
 
 
 def _variance_result(home: Home, day: date) -> dg.AssetCheckResult:
-    name = home.policy.gate.baseline
-    bounds = {t.metric: t.max_drift for t in home.policy.gate.thresholds if t.max_drift is not None}
+    gate = home.policy_on(day).policy.gate
+    name = gate.baseline
+    bounds = {t.metric: t.max_drift for t in gate.thresholds if t.max_drift is not None}
     cells: Cells = []
     known = stored_rows.drift(home, day)
     beyond = [row for row in known if day_tables.outside(row)]

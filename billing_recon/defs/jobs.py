@@ -43,6 +43,9 @@ class ResolveBreaks(dg.Config):
     )
     decided_by: str = Field(description="Who decides. If the policy names approvers, only they accept.")
     reason: str = Field(description="Why; recorded in the audit chain.")
+    code: str = Field(
+        default="", description="Their one-time code, to accept several, or any once people are enrolled."
+    )
 
 
 class AcceptBreaks(dg.Config):
@@ -53,6 +56,9 @@ class AcceptBreaks(dg.Config):
     )
     decided_by: str = Field(description="Who accepts. If the policy names approvers, only they may.")
     reason: str = Field(description="Why; recorded in the audit chain.")
+    code: str = Field(
+        default="", description="Their one-time code, to accept several, or any once people are enrolled."
+    )
 
 
 class AssignBreaks(dg.Config):
@@ -75,6 +81,8 @@ class DecideRows(dg.Config):
 class ApplyPolicy(dg.Config):
     note: str = Field(description="Why policies/*.yaml change; recorded with the new version.")
     applied_by: str = Field(description="Who applies it.")
+    approvers: list[str] = Field(default=[], description="The two approvers who allow what it loosens.")
+    codes: list[str] = Field(default=[], description="The one-time code of each, in that order.")
 
 
 class TakeIncident(dg.Config):
@@ -111,10 +119,12 @@ def reopen(context: dg.OpExecutionContext, config: ReopenMonth) -> None:
         _done(context, f"{config.month} is open again; any change from now on is a restatement.")
 
 
-def _resolve(context: dg.OpExecutionContext, ids: list[str], to: Disposition, by: str, reason: str) -> None:
-    from billing_recon.day.exceptions import resolve
+def _resolve(context: dg.OpExecutionContext, ids: list[str], to: Disposition, by: str, reason: str, code: str) -> None:
+    from billing_recon.day.exceptions import find
+    from billing_recon.day.resolving import Answer, resolve
 
-    made = resolve(_home(context), ids, to, by=by, reason=reason, actor=ACTOR)
+    home = _home(context)
+    made = resolve(home, find(home, *ids), Answer(None, by, reason, code=code, actor=ACTOR, disposition=to))
     days = sorted({str(one.day) for one in made})
     said = f"{len(made)} of {len(set(ids))} breaks: {to.value}, by {by}. Run again: {', '.join(days) or 'nothing changed'}."
     _done(context, said, breaks=len(made))
@@ -123,7 +133,8 @@ def _resolve(context: dg.OpExecutionContext, ids: list[str], to: Disposition, by
 @dg.op(required_resource_keys={"home"}, description="Decides what breaks turned out to be.")
 def resolve(context: dg.OpExecutionContext, config: ResolveBreaks) -> None:
     with refusing(context):
-        _resolve(context, config.break_ids, _disposition(config.disposition), config.decided_by, config.reason)
+        to = _disposition(config.disposition)
+        _resolve(context, config.break_ids, to, config.decided_by, config.reason, config.code)
 
 
 def _disposition(text: str) -> Disposition:
@@ -140,12 +151,12 @@ def _disposition(text: str) -> Disposition:
 def accept(context: dg.OpExecutionContext, config: AcceptBreaks) -> None:
     to = Disposition.TIMING if config.as_timing else Disposition.EXPECTED_CHANGE
     with refusing(context):
-        _resolve(context, config.break_ids, to, config.decided_by, config.reason)
+        _resolve(context, config.break_ids, to, config.decided_by, config.reason, config.code)
 
 
 @dg.op(required_resource_keys={"home"}, description="Says who works on breaks.")
 def assign(context: dg.OpExecutionContext, config: AssignBreaks) -> None:
-    from billing_recon.day.exceptions import assign as assign_breaks
+    from billing_recon.day.resolving import assign as assign_breaks
 
     with refusing(context):
         made = assign_breaks(
@@ -180,14 +191,16 @@ def release_or_discard(context: dg.OpExecutionContext, config: DecideRows) -> No
 @dg.op(required_resource_keys={"home"}, description="Applies policies/*.yaml as a new version.")
 def apply(context: dg.OpExecutionContext, config: ApplyPolicy) -> None:
     from billing_recon.day import Home
-    from billing_recon.day.configuration import parse_policy, policy_text
+    from billing_recon.day.configuration import policy_text
+    from billing_recon.day.policies import apply as apply_proposal
+    from billing_recon.day.policies import propose
     from billing_recon.day.releases import withdraw_unsettled
 
     home = _home(context)
     with refusing(context):
-        text = policy_text(home.path)
-        parse_policy(text)
-        applied = home.control.apply_policy(text, f"{config.applied_by} ({ACTOR})", config.note)
+        proposal = propose(home, policy_text(home.path))
+        signatures = list(zip(config.approvers, config.codes, strict=False))
+        applied = apply_proposal(home, proposal, config.note, f"{config.applied_by} ({ACTOR})", signatures)
         withdrawn = withdraw_unsettled(Home.open(home.path))
         same = applied.number == home.policy_number
         said = "in force already; nothing changed" if same else f"in force; {len(withdrawn)} releases withdrawn"

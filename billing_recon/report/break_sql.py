@@ -40,9 +40,10 @@ def write_rerun(home: Home, day: date, break_id: str, folder: Path) -> Path:
         for name in read:
             file = str(inputs / f"{name}.parquet").replace("'", "''")
             con.execute(f"COPY (SELECT * FROM {name}) TO '{file}' (FORMAT parquet)")
+    in_force = home.policy_on(day)
     text = [
         f"-- Break {break_id} of {day}, from the inputs in this folder. Run here: duckdb < {SCRIPT}",
-        f"-- Policy version {home.policy_number} ({home.policy_digest[:12]}), catalog {home.catalog.digest[:12]}.",
+        f"-- Policy version {in_force.number} ({in_force.digest[:12]}), catalog {home.catalog.digest[:12]}.",
         "SET TimeZone = 'UTC';",
         "",
         "-- Money is multiplied, divided and rounded by these macros only.",

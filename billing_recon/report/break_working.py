@@ -102,7 +102,8 @@ def rests_on(home: Home, row: Row, evidence: dict[str, Any], hint: str) -> Table
     terms = " ".join(str(evidence[name]) for name in ("plan", "plan_version") if evidence.get(name))
     table.add("terms", ", ".join(filter(None, [terms, f"catalog {home.catalog.digest[:12]}"])))
     judged = f"; the day was judged under version {verdict.policy_version}" if verdict else ""
-    table.add("policy", f"version {home.policy_number} ({home.policy_digest[:12]}){judged}")
+    in_force = home.policy_on(row["day"])
+    table.add("policy", f"version {in_force.number} ({in_force.digest[:12]}){judged}")
     if verdict:
         table.add("evidence", verdict.evidence_hash)
     table.add("relation", f"{RELATION_OF_PAIR[row['pair']]}, then findings, reported, breaks")

@@ -112,7 +112,7 @@ def _dispositions(of: DayRows) -> Table:
 
 
 def _expected_changes(of: DayRows) -> Table:
-    changes = of.home.policy.expected_changes
+    changes = of.home.policy_on(of.day).policy.expected_changes
     return day_tables.expected_changes(changes, stored_rows.covered(of.home, of.day) if changes else {}, of.day)
 
 

@@ -93,7 +93,7 @@ def show_latest(screen: Screen, home: Home, through: date | None, hint: str) -> 
 
 def _watched(home: Home, day: date) -> tuple[Table, ...]:
     """Expected changes, the detectors' findings, and metrics outside their band."""
-    changes = home.policy.expected_changes
+    changes = home.policy_on(day).policy.expected_changes
     return (
         day_tables.expected_changes(changes, stored_rows.covered(home, day) if changes else {}, day),
         day_tables.detections(stored_rows.detections(home, day)),
@@ -117,11 +117,25 @@ def _facts(home: Home, day: date, record: VerdictRecord, stale: str | None) -> T
     else:
         released = f"on earlier evidence {release.evidence_hash[:12]}"
     table.add("released", released)
+    for part in home.policy_on(day).policy.gate.parts:
+        table.add(f"part {part.name}", _part(home, day, part.name))
     table.add("judged", f"{record.decided_at} in run {record.run_id}")
     pack = home.state / "reports" / str(day) / "day_pack.html"
     if pack.is_file():
         table.add("day pack", str(pack))
     return table
+
+
+def _part(home: Home, day: date, part: str) -> str:
+    """The verdict on a part of the day, and what keeps it shut."""
+    from billing_recon.day.gate import gate_of
+
+    judged = home.control.latest_verdict(gate_of(part), str(day))
+    if judged is None:
+        return "not judged"
+    because = "; ".join(condition.sentence for condition in judged.held_back_by)
+    verify = f"billing-recon release verify {day} --part {part}"
+    return f"{judged.verdict}: {because}" if because else f"{judged.verdict}; {verify}"
 
 
 def _next(home: Home, day: date, record: VerdictRecord | None, stale: str | None, broken: bool, hint: str) -> str:

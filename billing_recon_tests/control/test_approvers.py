@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from billing_recon.control import ControlStore
 from billing_recon.control.one_time_codes import KEY_ENV, new_key
 from billing_recon.core.errors import CloseRefused, ConfigurationError
+from billing_recon.core.signoff import Role
 from billing_recon_tests.people import code_of
 
 SECRET, OTHER = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP", "KRSXG5CTMVRXEZLUKRSXG5CTMVRXEZLU"
@@ -92,3 +94,38 @@ def test_secrets_are_in_no_record_and_need_their_key(
     monkeypatch.delenv(KEY_ENV)
     with pytest.raises(ConfigurationError, match="is not set"):
         people.enrol("Cy", SECRET, approved_by="Bo Lind", actor="test", reason="")
+
+
+def test_one_code_typed_by_two_people_at_once_is_good_for_one_of_them(
+    people: ControlStore, url: str, clock: Clock
+) -> None:
+    code, others = code_of(SECRET, NINE), [ControlStore.open(url, clock=clock) for _ in range(4)]
+
+    def sign(store: ControlStore) -> bool:
+        try:
+            store.use_code("Ana Ruiz", code, "sign")
+        except CloseRefused:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(others)) as threads:
+        assert sum(threads.map(sign, others)) == 1
+
+
+def test_two_people_who_decide_at_once_are_both_on_the_chain(people: ControlStore, url: str, clock: Clock) -> None:
+    stores = [ControlStore.open(url, clock=clock) for _ in range(4)]
+    with ThreadPoolExecutor(len(stores)) as threads:
+        signed = list(threads.map(lambda store: store.sign_off("2026-03", "Ana Ruiz", Role.FINANCE, "e1"), stores))
+        versions = list(threads.map(lambda n: stores[n].apply_policy(f"# {n}", "ana", "why it changes"), range(4)))
+    assert len(signed) == len(people.signoffs("2026-03")) == 4
+    assert sorted(version.number for version in versions) == [1, 2, 3, 4]
+    assert people.verify_audit() == []
+
+
+@pytest.mark.parametrize(
+    "code", ["1" * 100_000, "'; DROP TABLE code_uses; --", "123456\x00", "12 34 56", "１２３４５６"]
+)
+def test_a_code_of_any_length_and_letters_is_only_a_wrong_code(people: ControlStore, code: str) -> None:
+    with pytest.raises(CloseRefused, match="not that of Ana Ruiz"):
+        people.use_code("Ana Ruiz", code, "sign")
+    people.use_code("Ana Ruiz", code_of(SECRET, NINE), "sign")

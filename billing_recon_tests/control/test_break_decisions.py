@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -14,8 +15,9 @@ from billing_recon.control.database import connect, writing
 from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.errors import CloseRefused
 from billing_recon.core.reason import Disposition
+from billing_recon.core.resolution import Resolution, Told
 
-DAY = date(2026, 3, 2)
+DAY, OTHER_DAY = date(2026, 3, 2), date(2026, 3, 3)
 TIMING = BreakDecision(
     "B1", DAY, BreakVerb.RESOLVE, "ana", Decimal("-30.79"), "USD", Disposition.TIMING, reason="booked on the 9th",
     role="finance", actor="root", came='{"code": "LEDGER_MISSING"}',
@@ -66,3 +68,71 @@ def test_when_a_month_was_closed_is_known_while_it_is(control: ControlStore) -> 
     assert control.closed_at("2026-03") == datetime(2026, 4, 1, 9, 30, tzinfo=UTC)
     control.reopen_month("2026-03", "late invoice", "ana")
     assert control.closed_at("2026-03") is None
+
+
+def test_ten_thousand_breaks_are_resolved_at_once_in_under_five_seconds(control: ControlStore) -> None:
+    many = [replace(TIMING, break_id=f"B{n:05}", day=DAY if n % 2 else OTHER_DAY) for n in range(10_000)]
+    begun = time.process_time()
+    assert len(control.decide_breaks(many)) == 10_000
+    assert time.process_time() - begun < 5
+    assert control.decide_breaks(many) == [], "the same again is no new decision"
+    assert len(control.break_decisions(DAY, DAY)) == 5_000
+    assert control.verify_audit() == []
+
+
+def test_all_of_a_bulk_are_decided_or_none(control: ControlStore) -> None:
+    control.close_month("2026-02", "e1")
+    with pytest.raises(CloseRefused, match="2026-02 is Closed"):
+        control.decide_breaks([TIMING, replace(TIMING, break_id="B2", day=date(2026, 2, 28))])
+    assert control.break_decisions(DAY, DAY) == []
+
+
+def test_how_it_was_resolved_is_kept_and_rows_of_earlier_versions_are_as_they_were_hashed(
+    control: ControlStore, url: str
+) -> None:
+    credited = replace(
+        TIMING,
+        break_id="B2",
+        resolution=Resolution.CREDIT_NOTE,
+        evidence="CN-17",
+        told=Told.NOT_NEEDED,
+        reason="old price",
+    )
+    made = control.decide_breaks([TIMING, credited])
+    assert [(one.resolution, one.evidence, one.told) for one in made] == [
+        (None, "", None),
+        (Resolution.CREDIT_NOTE, "CN-17", Told.NOT_NEEDED),
+    ]
+    assert control.break_decisions(DAY, DAY) == made
+    payloads = [event.payload for event in control.audit_events()]
+    assert ["resolution" in payload for payload in payloads] == [False, True]
+    with writing(connect(url)) as connection:
+        off = (
+            "DROP TRIGGER break_decisions_no_update"
+            if url.startswith("sqlite")
+            else ("ALTER TABLE break_decisions DISABLE TRIGGER ALL")
+        )
+        connection.execute(text(off))
+        connection.execute(text("UPDATE break_decisions SET told = 'yes' WHERE break_id = 'B1'"))
+    assert len(control.verify_audit()) == 1
+
+
+ODD_TEXTS = (
+    "'); DROP TABLE break_decisions; --",
+    '" OR ""="',
+    "\\'; SELECT pg_sleep(9); --",
+    "${jndi:ldap://x} {{7*7}} %s %(x)s :name ?",
+    "<script>alert(1)</script> =HYPERLINK(1)",
+    "Zahlung läuft über 支払い 🧾",
+)
+
+
+@pytest.mark.parametrize("odd", ODD_TEXTS)
+def test_whatever_people_write_is_data(control: ControlStore, odd: str) -> None:
+    decision = replace(TIMING, break_id=odd[:40], reason=odd, evidence=odd, decided_by=odd, actor=odd, role=odd)
+    (made,) = control.decide_breaks([decision])
+    assert control.break_decisions(DAY, DAY) == [made]
+    assert (made.reason, made.evidence, made.decided_by) == (odd, odd, odd)
+    version = control.apply_policy(f"# {odd}", odd, odd, odd)
+    assert control.current_policy() == version
+    assert control.verify_audit() == []

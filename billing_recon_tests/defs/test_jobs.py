@@ -72,9 +72,8 @@ def test_a_red_day_ends_as_a_refusal_and_its_breaks_are_decided_from_the_ui(work
     unknown = decide(works, "resolve_breaks", break_ids=ids, disposition="WISHED", decided_by="bo", reason="x")
     assert "'WISHED' is not a disposition" in refusal(unknown)
     assert failures(decide(works, "assign_breaks", break_ids=ids, to="bo")) == []
-    accepted = decide(
-        works, "accept_breaks", break_ids=ids, as_timing=True, decided_by="Mei Tanaka", reason="bank holiday"
-    )
+    by = {"decided_by": "Mei Tanaka", "code": code_of(enrol_everyone(works.home)["Mei Tanaka"], later=1)}
+    accepted = decide(works, "accept_breaks", break_ids=ids, as_timing=True, reason="bank holiday", **by)
     assert failures(accepted) == []
     assert failures(works.run(FIRST)) == []
 

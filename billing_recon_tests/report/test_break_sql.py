@@ -19,9 +19,9 @@ from billing_recon.report.layer_rows import layer_rows
 from billing_recon_tests.cli.conftest import typed
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks
-from billing_recon_tests.day.test_exceptions import broken
+from billing_recon_tests.day.test_exceptions import broken, broken_once
 
-__all__ = ["broken", "typed"]
+__all__ = ["broken", "broken_once", "typed"]
 
 
 def test_the_script_gives_the_same_break_in_plain_duckdb(

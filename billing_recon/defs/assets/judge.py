@@ -42,6 +42,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
     def judge(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.day import judge_day
         from billing_recon.day.gate import DAY_GATE
+        from billing_recon.day.releases import release_parts
         from billing_recon.paging import watch
         from billing_recon.report.day_pack import write_day_pack
 
@@ -51,6 +52,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         with rewriting(context, home, day):
             if "day_gate" in chosen:
                 record = judge_day(home, day, context.run.run_id)
+                release_parts(home, day, context.run.run_id)
                 yield dg.MaterializeResult(
                     "day_gate",
                     metadata={"verdict": record.verdict.value, "evidence": record.evidence_hash},

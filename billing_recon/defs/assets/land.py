@@ -54,7 +54,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
                     },
                     data_version=dg.DataVersion(states[0].digest if states else "none"),
                 )
-                for result in checks.landing_results(report, home.policy):
+                for result in checks.landing_results(report, home.policy_on(day).policy):
                     stopped = stopped or (not result.passed and result.severity is dg.AssetCheckSeverity.ERROR)
                     if wanted(context, result):
                         yield result
