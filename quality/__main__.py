@@ -16,6 +16,7 @@ from pathlib import Path
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.reason import Code
 from billing_recon.simulate import SUPPORTED, known_faults, simulate
+from quality import learnt_late
 from quality.foreign import write_foreign
 from quality.mutations import MUTATIONS, judge, write_mutated
 from quality.other_engine import write_company
@@ -62,8 +63,10 @@ def simulated(
 
 
 def in_advance(seed: int, customers: int, each: int, out: Path) -> Span:
-    """A company that bills base fees and seats in advance."""
-    return simulated(seed, customers, each, out, in_advance=True)
+    """A company that bills base fees and seats in advance, and some contracts learnt late or cut within a day."""
+    span = simulated(seed, customers, each, out, in_advance=True)
+    learnt_late.add(out, FIRST, DAYS, each=each)
+    return span
 
 
 def other(seed: int, customers: int, each: int, out: Path) -> Span:

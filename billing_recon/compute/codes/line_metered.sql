@@ -1,7 +1,8 @@
 -- The engine's own metering on the days of each usage line whose quantity differs, in its latest version. `is_right`:
--- it metered all that it should have: the line's units, or the usage where units are no sum. If the metering is off by
--- exactly what the line is off by, the days with a difference rule out causes: `no_correction` and `no_late`, as no
--- correction and nothing late arrived on any of them.
+-- it metered all that it should have: the line's units, or the usage where units are no sum. What was used on the day
+-- of an end or change counts too if that makes it right, since metering does not say at what time. If the metering is
+-- off by exactly what the line is off by, the days with a difference rule out causes: `no_correction` and `no_late`, as
+-- no correction and nothing late arrived on any of them.
 -- inputs: differing_lines, metered_usage, usage_rollup, term_charges, run_params
 -- rows from: differing_lines WHERE kind = 'usage' AND billed_quantity <> expected_quantity
 WITH asked AS (
@@ -11,7 +12,7 @@ WITH asked AS (
 ),
 metered AS (
     SELECT
-        asked.item, metered.usage_day,
+        asked.item, metered.usage_day, metered.usage_day = asked.period_end AS is_last,
         arg_max(metered.quantity, struct_pack(
             seen := metered.observed_on, file := metered.source_file,
             place := metered.source_row
@@ -19,8 +20,8 @@ metered AS (
     FROM asked
     JOIN metered_usage AS metered
         ON metered.subscription_id = asked.sub AND metered.meter = asked.meter
-            AND metered.usage_day >= asked.period_start AND metered.usage_day < asked.period_end
-    GROUP BY asked.item, metered.usage_day
+            AND metered.usage_day >= asked.period_start AND metered.usage_day <= asked.period_end
+    GROUP BY asked.item, metered.usage_day, metered.usage_day = asked.period_end
 ),
 used AS (
     SELECT
@@ -42,8 +43,9 @@ since AS (
 days AS (
     SELECT
         coalesce(metered.item, used.item) AS item, metered.metered, coalesce(used.used, 0) AS used,
+        coalesce(metered.is_last, false) AS is_last,
         CASE
-            WHEN coalesce(metered.usage_day, used.usage_day) < since.first_day THEN 0
+            WHEN coalesce(metered.usage_day, used.usage_day) < since.first_day OR metered.is_last THEN 0
             ELSE coalesce(metered.metered, 0) - coalesce(used.used, 0)
         END AS off,
         coalesce(used.corrected, false) AS corrected, coalesce(used.late, false) AS late
@@ -62,12 +64,16 @@ summed AS (
 )
 SELECT
     day.item,
-    CAST(sum(day.metered) AS quantity)
-    = CASE WHEN bool_or(summed.item IS NULL) THEN sum(day.used) ELSE max(asked.expected_quantity) END AS is_right,
+    coalesce(
+        CAST(sum(day.metered) FILTER (WHERE NOT day.is_last) AS quantity)
+        = CASE WHEN bool_or(summed.item IS NULL) THEN sum(day.used) ELSE max(asked.expected_quantity) END
+        OR CAST(sum(day.metered) AS quantity) = max(asked.expected_quantity),
+        false
+    ) AS is_right,
     sum(day.off) = max(asked.off) AND NOT bool_or(day.corrected) FILTER (WHERE day.off <> 0) AS no_correction,
     sum(day.off) = max(asked.off) AND NOT bool_or(day.late) FILTER (WHERE day.off <> 0) AS no_late
 FROM days AS day
 JOIN asked ON asked.item = day.item
 LEFT JOIN summed ON summed.item = day.item
 GROUP BY day.item
-HAVING bool_or(day.metered IS NOT NULL)
+HAVING bool_or(day.metered IS NOT NULL AND NOT day.is_last)
