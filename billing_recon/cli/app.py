@@ -44,6 +44,7 @@ COMMANDS: tuple[str, ...] = (
     "page",
     "policy",
     "catalog",
+    "shadow",
     "audit",
     "state",
 )

@@ -20,7 +20,12 @@ EXAMPLES = """
       --fault USAGE_MISSING=2 --fault LEDGER_DUPLICATE:batch=1 --out try
   billing-recon simulate --list-faults
   billing-recon simulate --seed 7 --from 2026-01-01 --to 2026-01-31 --customers 50 \\
-      --documents mixed --ledger saft-no --out try"""
+      --documents mixed --ledger saft-no --out try
+  billing-recon simulate --seed 7 --from 2026-01-28 --to 2026-02-06 --customers 200 --candidate rise \
+      --fault ROUNDING=1 --fault candidate:TIER_RATE=2 --out try"""
+
+CANDIDATE = "candidate:"
+"""What precedes a bug of the candidate's engine."""
 
 Form = TypeVar("Form", bound=StrEnum)
 
@@ -50,7 +55,8 @@ def simulate(
         typer.Option(
             "--fault",
             metavar="CODE[:FORM]=COUNT",
-            help="A billing bug and how often to inject it, in one form or in each in turn. Repeatable.",
+            help="A billing bug and how often to inject it, in one form or in each in turn; candidate:CODE=COUNT puts it into "
+            "the candidate's engine. Repeatable.",
         ),
     ] = None,
     list_faults: Annotated[
@@ -79,6 +85,10 @@ def simulate(
         bool,
         typer.Option("--in-advance", help="Bill base fees and seats of some plans in advance."),
     ] = False,
+    candidate: Annotated[
+        str | None,
+        typer.Option("--candidate", metavar="NAME", help="Also a candidate for shadow billing, as shadow/NAME."),
+    ] = None,
 ) -> None:
     """Make a company to try things on, with known billing bugs.
 
@@ -89,7 +99,11 @@ def simulate(
     CODE=COUNT injects the bug into COUNT invoices, in each of its forms in turn. CODE:FORM=COUNT injects one form; forms
     that affect a whole account or batch are only injected this way.
     """
-    faults = parse_faults(fault or [])
+    given = fault or []
+    faults = parse_faults([one for one in given if not one.startswith(CANDIDATE)])
+    candidate_faults = parse_faults([one.removeprefix(CANDIDATE) for one in given if one.startswith(CANDIDATE)])
+    if candidate_faults and candidate is None:
+        raise ConfigurationError("--fault candidate:... needs --candidate NAME, the candidate whose engine has it")
     begin, end = parse_day(first), parse_day(last)
     days = days_between(begin, end)
     from billing_recon.simulate import BookedAs, RenderedAs
@@ -110,6 +124,8 @@ def simulate(
             ledger=booked_as,
             late_events=late_events,
             in_advance=in_advance,
+            candidate=candidate,
+            candidate_faults=candidate_faults,
             progress=lambda stage, done, of: progress(f"{stage} {done:,} of {of:,}", done) if done == of else None,
         )
     injected = sum(faults.values())

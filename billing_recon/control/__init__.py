@@ -11,6 +11,7 @@ from billing_recon.control.records import (
     Release,
     VerdictRecord,
 )
+from billing_recon.control.shadow_records import Recorded, ShadowRecord
 from billing_recon.control.store import ControlStore, month_of
 
 __all__ = [
@@ -21,7 +22,9 @@ __all__ = [
     "MonthState",
     "PartitionState",
     "PolicyVersion",
+    "Recorded",
     "Release",
+    "ShadowRecord",
     "VerdictRecord",
     "control_url",
     "month_of",

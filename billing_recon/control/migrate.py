@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, inspect, text
 from billing_recon.control.database import reading, writing
 from billing_recon.core.errors import ConfigurationError
 
-HEAD = "0012"
+HEAD = "0013"
 """The newest revision; a test compares it with migrations/versions."""
 VERSION_TABLE = "control_version"
 """Not Alembic's default name, which Dagster uses and may have in the same database."""

@@ -272,6 +272,20 @@ break_decisions = Table(
     Index("break_decisions_day", "day", "id"),
     Index("break_decisions_break", "break_id", "id"),
 )
+shadow_records = Table(
+    "shadow_records",
+    metadata,
+    _id(),
+    _text("kind"),
+    _text("name"),
+    _text("version"),
+    _text("content"),
+    _text("decided_by"),
+    _text("reason"),
+    _text("actor"),
+    _text("decided_at"),
+    Index("shadow_records_name", "name", "kind", "id"),
+)
 audit_events = Table(
     "audit_events",
     metadata,
@@ -335,5 +349,6 @@ DECISIONS: tuple[Table, ...] = (
     landing_seals,
     quarantine_decisions,
     break_decisions,
+    shadow_records,
 )
 APPEND_ONLY: tuple[Table, ...] = (*DECISIONS, baseline_values, approver_secrets, code_uses, audit_events)

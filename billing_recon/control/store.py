@@ -17,7 +17,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Table, func, insert, select, update
 
-from billing_recon.control import approvers, audit, break_records, copies, landing_seals, month_closes, spot_checks
+from billing_recon.control import (
+    approvers,
+    audit,
+    break_records,
+    copies,
+    landing_seals,
+    month_closes,
+    shadow_records,
+    spot_checks,
+)
 from billing_recon.control.approvers import Enrolment
 from billing_recon.control.audit import AuditEvent
 from billing_recon.control.database import close_here, connect, reading, writing
@@ -52,6 +61,7 @@ from billing_recon.control.schema import (
     verdicts,
     withdrawals,
 )
+from billing_recon.control.shadow_records import Recorded, ShadowRecord
 from billing_recon.control.spot_checks import SpotCheck
 from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.errors import CloseRefused
@@ -505,6 +515,19 @@ class ControlStore:
             refused = approvers.try_code(connection, name, code, purpose, self._clock().astimezone(UTC))
         if refused:
             raise CloseRefused([refused])
+
+    def record_shadow(
+        self, kind: Recorded, name: str, version: str, content: str, *, by: str, actor: str, reason: str = ""
+    ) -> None:
+        """Append what was recorded of shadow billing."""
+        with writing(self._engine) as connection:
+            record = ShadowRecord(kind, name, version, content, by, reason, actor, self._now())
+            shadow_records.append(connection, record)
+
+    def shadow_records(self, kind: Recorded, name: str) -> list[ShadowRecord]:
+        """What was recorded of shadow billing under a name, in order."""
+        with reading(self._engine) as connection:
+            return shadow_records.recorded(connection, kind, name)
 
     def sign_off(
         self, month: str, approver: str, role: Role, evidence_hash: str, actor: str = "", note: str = ""

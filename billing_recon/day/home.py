@@ -85,7 +85,7 @@ class Home:
             state=where,
             company=company,
             company_digest=company_digest,
-            catalog=_read_catalog(home, company),
+            catalog=read_catalog(home, company),
             policy=stored_policy(current.text, current.number),
             policy_number=current.number,
             policy_digest=current.digest,
@@ -159,7 +159,8 @@ class Home:
             )
 
 
-def _read_catalog(home: Path, company: Company) -> Catalog:
+def read_catalog(home: Path, company: Company) -> Catalog:
+    """The catalog of a folder laid out as a home: catalog/*.yaml and the company's price lists."""
     files = sorted((home / "catalog").glob("*.yaml"))
     catalog = load_catalog((f"catalog/{path.name}", read_text(path)) for path in files)
     if company.price_lists:

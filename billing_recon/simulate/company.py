@@ -13,7 +13,7 @@ from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import days_between
 from billing_recon.core.policy import Windows
 from billing_recon.core.reason import Code
-from billing_recon.simulate import by_event_offers, files, home, offers
+from billing_recon.simulate import by_event_offers, candidates, files, home, offers
 from billing_recon.simulate.billing import Invoice, bill, number
 from billing_recon.simulate.chains import Following
 from billing_recon.simulate.documents import RenderedAs
@@ -64,6 +64,8 @@ def simulate(
     by_event: bool = False,
     in_advance: bool = False,
     profile: Profile | None = None,
+    candidate: str | None = None,
+    candidate_faults: Mapping[str, int] | None = None,
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Write a company's home to `out` for the days `first` to `last`, with truth.csv (faults.csv adds the forms).
@@ -79,6 +81,7 @@ def simulate(
     - `by_event`: adds subscriptions charged by single events (users, peaks, payments, regions), without engine bugs.
     - `in_advance`: base fees and seats of some plans are billed when their period begins.
     - `profile`: billing conventions, of those that the simulated engine knows.
+    - `candidate`: also a candidate for shadow billing of this name, with `candidate_faults` in its engine (simulate.candidates).
     - `progress`: called with a stage, the steps done and the steps in all.
 
     ConfigurationError, before anything is written: the range ends before it starts, there are no customers, a fault is
@@ -117,6 +120,15 @@ def simulate(
         come_late(seed, subscriptions, usage, profile.issue_after_days, windows.lookback_days, late_events)
     report("engine bills", 0, 1)
     billed = bill(subscriptions, usage, book, profile, first, last)
+    draft = None
+    if candidate is not None:
+        refused = [str(name) for name in asked if Code(name.partition(":")[0]) in candidates.OF_WHOLE_INVOICES]
+        if refused:
+            raise ConfigurationError(f"{', '.join(refused)}: not with a candidate, whose truth is told line by line")
+        wanted = candidate_faults or {}
+        draft = candidates.Draft.make(
+            candidate, seed, subscriptions, usage, plans, taxes, profile, windows, first, last, wanted
+        )
     invoices, spared = _open_to_faults(billed, usage, faults_from)
     used: set[int] = set()
     places = list(invoices)
@@ -165,6 +177,8 @@ def simulate(
         step()
     written += landing.write(out)
     written += files.write_truth(out, findings)
+    if draft is not None:
+        written += draft.write(out, invoices, findings, days)
     report("write files", len(steps) + 1, len(steps) + 1)
     return SimulationSummary(
         out=out,

@@ -24,7 +24,17 @@ from billing_recon.simulate.ledgers.journals import ACCOUNT_PATHS
 MARK = "# A simulated company: every customer, event and amount here is invented."
 """First line of company.yaml, which distinguishes an earlier simulation from a real home."""
 
-_WRITTEN = ("landing", "catalog", "policies", "templates", "truth.csv", "faults.csv", ".state", "company.yaml")
+_WRITTEN = (
+    "landing",
+    "catalog",
+    "policies",
+    "templates",
+    "shadow",
+    "truth.csv",
+    "faults.csv",
+    ".state",
+    "company.yaml",
+)
 # company.yaml is removed last and written first, so that an interrupted run still leaves a recognisable simulation.
 
 
@@ -170,27 +180,27 @@ def write_configuration(
         ),
         ("taxes", "Tax per region, each rate from its day until the region's next entry. 0.19 is 19%.", taxes),
     ]
-    shown = {
+    described = {
         "name": company.name,
         "timezone": company.timezone,
-        "currencies": _shown(company.currencies),
+        "currencies": shown(company.currencies),
         "first_day": company.first_day,
         **({"last_day": company.last_day} if company.last_day else {}),
-        "profile": _shown(company.profile.model_dump(exclude_none=True)),
+        "profile": shown(company.profile.model_dump(exclude_none=True)),
         "sources": company.sources,
     }
-    shown |= _shown(company.model_dump(include={"roles", "feeds"}, exclude_defaults=True))
-    _write(out / "company.yaml", MARK, shown)
+    described |= shown(company.model_dump(include={"roles", "feeds"}, exclude_defaults=True))
+    write_yaml(out / "company.yaml", MARK, described)
     (out / "catalog").mkdir()
     (out / "policies").mkdir()
     for name, doc, entries in catalog:
-        content = {name: [_shown(entry.model_dump(exclude_defaults=True)) for entry in entries]}
+        content = {name: [shown(entry.model_dump(exclude_defaults=True)) for entry in entries]}
         CatalogFile.model_validate(content)
-        _write(out / "catalog" / f"{name}.yaml", f"# {doc}", content)
+        write_yaml(out / "catalog" / f"{name}.yaml", f"# {doc}", content)
     note = "# How differences are judged: windows in days, who owns which reason code, who signs a month off."
-    shown = _shown(policy.model_dump(include={"windows", "owners", "approvers"}))
-    Policy.model_validate(shown)
-    _write(out / "policies" / "policy.yaml", note, shown)
+    policies = shown(policy.model_dump(include={"windows", "owners", "approvers"}))
+    Policy.model_validate(policies)
+    write_yaml(out / "policies" / "policy.yaml", note, policies)
     if rendered_as not in (RenderedAs.HTML, RenderedAs.MIXED):
         return 4
     (out / "templates").mkdir()
@@ -199,17 +209,18 @@ def write_configuration(
     return 5
 
 
-def _write(path: Path, note: str, content: dict[str, Any]) -> None:
+def write_yaml(path: Path, note: str, content: dict[str, Any]) -> None:
+    """Write a mapping after a comment."""
     text = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=120)
     path.write_bytes(f"{note}\n{text}".encode())
 
 
-def _shown(value: Any) -> Any:
+def shown(value: Any) -> Any:
     """A model's content for YAML: decimals as quoted text, days and enums as text, tuples as lists."""
     if isinstance(value, dict):
-        return {key: _shown(item) for key, item in value.items()}
+        return {key: shown(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_shown(item) for item in value]
+        return [shown(item) for item in value]
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, date):

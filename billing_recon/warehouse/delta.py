@@ -115,6 +115,12 @@ class Warehouse:
         with self._opened(name) as table:
             return [file for day, files in table.files_of_days() if first <= day <= last for file in files]
 
+    def pinned(self, name: str, first: date, last: date) -> tuple[int, dict[date, list[str]]]:
+        """The table's version and the files of the days `first` to `last` in it, by day; version -1 if nothing was ever written."""
+        with self._opened(name) as table:
+            held = {day: files for day, files in table.files_of_days() if first <= day <= last}
+            return (table.delta.version() if table.delta else -1), held
+
     def scan(self, table: TableSpec, first: date, last: date) -> str:
         """SQL for `day` and the stored columns of the days `first` to `last`, both included; typed and empty if none.
 

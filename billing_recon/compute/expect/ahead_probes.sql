@@ -15,7 +15,7 @@ asked AS (
         line.period_start, line.period_end,
         ahead.plan_id IS NOT NULL AS is_ahead
     FROM invoice_lines AS line
-    JOIN run_params AS params ON line.observed_on = params.day
+    JOIN run_params AS params ON line.observed_on BETWEEN params.since AND params.day
     LEFT JOIN contract_versions AS version ON version.subscription_id = line.subscription_id
     SEMI JOIN holders ON holders.subscription_id = coalesce(version.version_id, line.subscription_id)
     LEFT JOIN holders AS ahead
@@ -28,7 +28,9 @@ asked AS (
 due_days AS (
     SELECT CAST(day - issue_after_days - late AS DATE) AS probe
     FROM (
-        SELECT day, issue_after_days, CAST(unnest(generate_series(0, issue_grace_days + 1)) AS INTEGER) AS late
+        SELECT
+            day, issue_after_days,
+            CAST(unnest(generate_series(0, CAST(day - since AS INTEGER) + issue_grace_days + 1)) AS INTEGER) AS late
         FROM run_params
     ) AS counted
 )

@@ -51,7 +51,7 @@ late AS (
     FROM learnt
     CROSS JOIN run_params AS params
     WHERE learnt.known_on > learnt.first_known AND learnt.known_on > learnt.changed_on
-        AND learnt.known_on > greatest(params.first_day, CAST(params.day - params.lookback_days AS DATE))
+        AND learnt.known_on > greatest(params.first_day, CAST(params.since - params.lookback_days AS DATE))
     GROUP BY learnt.subscription_id, learnt.known_on
 )
 SELECT

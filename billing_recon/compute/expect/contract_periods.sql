@@ -8,14 +8,16 @@
 WITH due_days AS (
     SELECT CAST(day - issue_after_days - 1 - late AS DATE) AS probe
     FROM (
-        SELECT day, issue_after_days, CAST(unnest(generate_series(0, issue_grace_days)) AS INTEGER) AS late
+        SELECT
+            day, issue_after_days,
+            CAST(unnest(generate_series(0, CAST(day - since AS INTEGER) + issue_grace_days)) AS INTEGER) AS late
         FROM run_params
     ) AS counted
 ),
 asked AS (
     SELECT DISTINCT coalesce(version.version_id, line.subscription_id) AS subscription_id, line.period_start AS probe
     FROM invoice_lines AS line
-    JOIN run_params AS params ON line.observed_on = params.day
+    JOIN run_params AS params ON line.observed_on BETWEEN params.since AND params.day
     LEFT JOIN contract_versions AS version ON version.subscription_id = line.subscription_id
     ANTI JOIN ahead_probes AS ahead ON ahead.invoice_id = line.invoice_id AND ahead.line_id = line.line_id
     WHERE line.subscription_id IS NOT NULL

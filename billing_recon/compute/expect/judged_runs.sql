@@ -144,12 +144,13 @@ judged AS (
                 AND run.period_start < params.history_from
                 THEN 'usage_before_history'
             WHEN (run.wanted OR (run.corrected AND NOT run.is_ahead)) AND metered.meters
-                AND run.period_start <= params.day - params.lookback_days
+                AND run.period_start <= params.since - params.lookback_days
                 THEN 'usage_out_of_reach'
-            WHEN run.wanted AND terms.rolls AND params.day - run.period_start + (run.period_end - run.period_start) + 3
-                >= params.lookback_days THEN 'usage_out_of_reach'
-            WHEN run.wanted AND terms.prepaid_from <= params.day - params.lookback_days THEN 'balance_out_of_reach'
-            WHEN run.late AND run.period_start <= params.day - (
+            WHEN run.wanted AND terms.rolls
+                AND params.since - run.period_start + (run.period_end - run.period_start) + 3 >= params.lookback_days
+                THEN 'usage_out_of_reach'
+            WHEN run.wanted AND terms.prepaid_from <= params.since - params.lookback_days THEN 'balance_out_of_reach'
+            WHEN run.late AND run.period_start <= params.since - (
                     params.lookback_days + params.lookback_days + params.lookback_days
                 )
                 THEN 'usage_out_of_reach'

@@ -56,11 +56,11 @@ billed AS (
             AS line
         ON line.subscription_id = adjusting.subscription_id
             AND line.period_start >= adjusting.period_start AND line.period_start < adjusting.period_end
-    JOIN run_params AS params ON params.day = line.observed_on
+    JOIN run_params AS params ON line.observed_on BETWEEN params.since AND params.day
 ),
 placed AS (
     SELECT
-        adjusting.*, params.day, params.issue_grace_days, billed.period_start IS NOT NULL AS has_lines,
+        adjusting.*, params.day, params.since, params.issue_grace_days, billed.period_start IS NOT NULL AS has_lines,
         CAST(adjusting.period_end + params.issue_after_days AS DATE) AS due_on,
         CASE
             WHEN adjusting.arrived <= CAST(adjusting.own_end + params.late_window_days AS DATE) THEN 'in_time'
@@ -76,7 +76,7 @@ placed AS (
 SELECT
     subscription_id, meter, usage_day, arrived, quantity, own_start, own_end, period_start AS adjusted_start,
     period_end AS adjusted_end, due_on, fate,
-    fate = 'adjusted' AND (has_lines OR (due_on <= day AND CAST(due_on + issue_grace_days AS DATE) >= day)) AS wanted,
+    fate = 'adjusted' AND (has_lines OR (due_on <= day AND CAST(due_on + issue_grace_days AS DATE) >= since)) AS wanted,
     fate = 'adjusted' AND period_start <= day AND day < period_end AS is_open
 FROM placed
 UNION ALL

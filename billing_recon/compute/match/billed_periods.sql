@@ -16,10 +16,10 @@ WITH billed AS (
     WHERE bill.due_on IS NOT NULL AND bill.repeats IS NULL
 )
 SELECT
-    billed.variant, billed.sub, billed.due_on, billed.ahead, min(billed.known_on) = run.day AS fresh,
+    billed.variant, billed.sub, billed.due_on, billed.ahead, min(billed.known_on) >= run.since AS fresh,
     min(billed.cohort) AS cohort,
     arg_min(billed.invoice_id, struct_pack(known_on := billed.known_on, invoice_id := billed.invoice_id)) AS invoice_id
 FROM billed
 CROSS JOIN run_params AS run
 WHERE billed.known_on <= run.day
-GROUP BY billed.variant, billed.sub, billed.due_on, billed.ahead, run.day
+GROUP BY billed.variant, billed.sub, billed.due_on, billed.ahead, run.since

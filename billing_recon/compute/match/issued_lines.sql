@@ -7,7 +7,7 @@ WITH asked AS (
     UNION
     SELECT coalesce(line.subscription_id, '') AS sub
     FROM engine_lines AS line
-    JOIN run_params AS run ON line.observed_on = run.day
+    JOIN run_params AS run ON line.observed_on BETWEEN run.since AND run.day
     WHERE line.status = 'issued'
 )
 SELECT
@@ -16,7 +16,8 @@ SELECT
     coalesce(line.meter, '') AS meter_key, line.period_start, line.period_end, line.quantity, line.unit_price,
     line.gross, line.discount, line.credit, line.taxable, line.tax_rate, line.tax, line.total, line.currency,
     line.calculated_at, line.invoice_kind, line.variant, line.cohort, line.observed_on,
-    line.observed_on = run.day AS fresh, line.issued_on, line.source_file, line.source_row, line.their_sub,
+    line.observed_on BETWEEN run.since AND run.day AS fresh, line.issued_on, line.source_file, line.source_row,
+    line.their_sub,
     line.kind <> 'adjustment' AND line.gross < 0 AS back
 FROM engine_lines AS line
 SEMI JOIN asked ON asked.sub = coalesce(line.subscription_id, '')

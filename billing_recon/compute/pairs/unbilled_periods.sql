@@ -39,10 +39,10 @@ SELECT
     due.only_late,
     due.only_change,
     due.only_corrects,
-    CAST(due.due_on + run.issue_grace_days AS DATE) = run.day AS missing,
+    CAST(due.due_on + run.issue_grace_days AS DATE) BETWEEN run.since AND run.day AS missing,
     quarantined.source.file AS quarantined_file, quarantined.source.place AS quarantined_row
 FROM due
 CROSS JOIN run_params AS run
 LEFT JOIN quarantined USING (sub, due_on)
-WHERE due.due_on <= run.day AND CAST(due.due_on + run.issue_grace_days AS DATE) >= run.day
+WHERE due.due_on <= run.day AND CAST(due.due_on + run.issue_grace_days AS DATE) >= run.since
     AND due.due_on >= run.first_day

@@ -2,7 +2,7 @@
 -- (`holder` has it now). A customer without any contract is the engine's own name for somebody and proves nothing.
 -- Whole invoices are checked first; only those that stand out, line by line.
 -- inputs: engine_invoices, issued_lines, bills, subscriptions, mapped_keys, run_params
--- rows from: engine_invoices AS invoice JOIN run_params AS run ON run.day = invoice.known_on
+-- rows from: engine_invoices AS invoice JOIN run_params AS run ON invoice.known_on BETWEEN run.since AND run.day
 WITH held AS (
     SELECT subscription_id AS sub, customer_id, max(valid_from) AS since
     FROM subscriptions
@@ -16,7 +16,7 @@ holders AS (
 suspects AS (
     SELECT invoice.invoice_id
     FROM engine_invoices AS invoice
-    JOIN run_params AS run ON run.day = invoice.known_on
+    JOIN run_params AS run ON invoice.known_on BETWEEN run.since AND run.day
     ANTI JOIN held ON held.sub = invoice.subscription_id AND held.customer_id = invoice.customer_id
     WHERE invoice.state = 'issued'
 ),

@@ -6,6 +6,7 @@ A window or a setting is declared once, in core.policy or core.profile: its colu
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from types import UnionType
@@ -39,6 +40,9 @@ class RunParams(Frozen):
     """The one row of `run_params`: the day, every window of the policy, and what the profile says of every bill."""
 
     day: date = Field(description="the day that is computed")
+    since: date | None = Field(
+        default=None, description="the first day of what is computed together, up to `day`; of one day, the day itself"
+    )
     first_day: date = Field(
         default=WITHOUT_FIRST_DAY, description="the company's first partition; nothing is due before"
     )
@@ -53,7 +57,7 @@ class RunParams(Frozen):
         """The row by column name."""
         settings = {column: getattr(self.profile, field) for field, column in PROFILE_COLUMNS.items()}
         own = {name: getattr(self, name) for name in ("day", "first_day", "history_from", "company_timezone")}
-        return {**own, **self.windows.model_dump(), **settings}
+        return {**own, "since": self.since or self.day, **self.windows.model_dump(), **settings}
 
 
 _UNITS = {"_days": "days", "_factor": "factor"}
@@ -81,7 +85,10 @@ def _kind(info: FieldInfo) -> Kind:
 RUN_PARAMS = TableSpec(
     "run_params",
     (
-        *(c for c in _columns(RunParams, {"day": "day", "first_day": "first_day", "history_from": "history_from"})),
+        *(
+            replace(c, nullable=False)
+            for c in _columns(RunParams, {name: name for name in ("day", "since", "first_day", "history_from")})
+        ),
         *_columns(Windows),
         *_columns(Profile, PROFILE_COLUMNS),
         *_columns(RunParams, {"company_timezone": "company_timezone"}),

@@ -1,0 +1,80 @@
+-- The rows with their invoice, state and code. `invoice_id` of a line that neither engine billed is that of its
+-- siblings due on the same day. States: equal; meant; fixed, the old engine's fault is gone; kept, both have the
+-- same fault; unmeant; accepted, an unmeant difference that somebody agreed to; unknown. The code is that of the
+-- new engine's own fault, else of the meant change, else of the old engine's fault.
+-- inputs: shadow_rows, accepted_differences
+WITH invoices AS (
+    SELECT subscription_id, due_on, min(invoice_id) AS invoice_id
+    FROM shadow_rows
+    WHERE invoice_id IS NOT NULL
+    GROUP BY subscription_id, due_on
+),
+judged AS (
+    SELECT
+        line.* REPLACE (
+            coalesce(line.invoice_id, invoice.invoice_id, '') AS invoice_id, coalesce(line.line_id, '') AS line_id
+        ),
+        CASE
+            WHEN NOT line.known AND line.delta <> 0 THEN 'unknown'
+            WHEN NOT line.known THEN 'equal'
+            WHEN line.new_fault <> 0 AND line.new_fault <> line.old_fault THEN 'unmeant'
+            WHEN line.new_fault <> 0 THEN 'kept'
+            WHEN line.old_fault <> 0 THEN 'fixed'
+            WHEN line.meant <> 0 THEN 'meant' ELSE 'equal'
+        END AS state,
+        row_number() OVER () AS row_no
+    FROM shadow_rows AS line
+    LEFT JOIN invoices AS invoice USING (subscription_id, due_on)
+),
+fitting AS (
+    SELECT line.row_no, min(accepted.id) AS id, abs(line.new_fault) AS size
+    FROM judged AS line
+    JOIN accepted_differences AS accepted
+        ON accepted.currency = line.currency AND abs(line.new_fault) <= accepted.max_per_line
+            AND list_contains(accepted.codes, coalesce(line.new_code, 'UNEXPLAINED'))
+            AND len(list_filter(
+                coalesce(line.new_stages, []),
+                LAMBDA stage: stage.amount <> 0 AND NOT list_contains(accepted.codes, stage.code)
+            )) = 0
+    WHERE line.state = 'unmeant'
+    GROUP BY line.row_no, line.new_fault
+),
+totals AS (
+    SELECT id, sum(size) AS gross FROM fitting GROUP BY id
+),
+agreed AS (
+    SELECT fitting.row_no, fitting.id
+    FROM fitting
+    JOIN totals USING (id)
+    JOIN accepted_differences AS accepted USING (id)
+    WHERE coalesce(totals.gross <= accepted.max_total, true)
+)
+SELECT
+    judged.customer_id, judged.subscription_id, judged.invoice_id, judged.line_id, judged.currency, judged.due_on,
+    judged.kind, judged.meter, judged.charge_id, judged.period_start, judged.period_end, judged.old_plan,
+    judged.old_version, judged.new_plan, judged.new_version, judged.segment, judged.tax_region, judged.in_old,
+    judged.in_new, judged.known, judged.old_total, judged.new_total, judged.expected_old,
+    judged.expected_new, judged.delta, judged.meant, judged.new_fault, judged.old_fault, judged.meant_code,
+    judged.old_code, judged.new_code, judged.meant_stages, judged.old_stages, judged.new_stages,
+    judged.old_quantity, judged.new_quantity, judged.expected_old_quantity, judged.expected_new_quantity,
+    judged.old_unit_price, judged.new_unit_price, judged.expected_old_unit_price, judged.expected_new_unit_price,
+    judged.expected_old_gross_raw, judged.expected_new_gross_raw, judged.old_gross, judged.new_gross,
+    judged.expected_old_gross, judged.expected_new_gross, judged.old_discount, judged.new_discount,
+    judged.expected_old_discount, judged.expected_new_discount, judged.old_credit, judged.new_credit,
+    judged.expected_old_credit, judged.expected_new_credit, judged.old_taxable, judged.new_taxable,
+    judged.expected_old_taxable, judged.expected_new_taxable, judged.old_tax_rate, judged.new_tax_rate,
+    judged.expected_old_tax_rate, judged.expected_new_tax_rate, judged.expected_old_tax_raw,
+    judged.expected_new_tax_raw, judged.old_tax, judged.new_tax, judged.expected_old_tax, judged.expected_new_tax,
+    judged.old_working, judged.new_working, judged.expected_old_line, judged.expected_new_line, judged.old_key,
+    judged.new_key,
+    CASE WHEN agreed.id IS NOT NULL THEN 'accepted' ELSE judged.state END AS state,
+    agreed.id AS accepted_as,
+    CASE
+        WHEN judged.state = 'equal' THEN NULL
+        WHEN judged.state = 'unknown' THEN 'UNEXPLAINED'
+        WHEN judged.state = 'unmeant' THEN coalesce(judged.new_code, 'UNEXPLAINED')
+        WHEN judged.meant <> 0 THEN coalesce(judged.meant_code, 'UNEXPLAINED')
+        ELSE coalesce(judged.old_code, judged.new_code, 'UNEXPLAINED')
+    END AS code
+FROM judged
+LEFT JOIN agreed USING (row_no)

@@ -1,0 +1,177 @@
+"""What people decide about a candidate: causes understood, rows checked by hand, approvals, go or no-go. All bound to evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from billing_recon.control import Recorded
+from billing_recon.core.errors import CloseRefused, ConfigurationError, GateRefused
+from billing_recon.core.signoff import Role, SignOff, missing_sign_offs, roles_of
+from billing_recon.core.verdict import Verdict
+from billing_recon.day.approvers import approver as person
+from billing_recon.day.approvers import prove
+from billing_recon.day.home import Home
+from billing_recon.day.shadow.gate import Judged, check, evidence, latest, rows_of_review
+
+MARKS = ("understood", "to-fix", "comment")
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Go or no-go, by whom, and whether it still holds. `problems` says why it does not."""
+
+    go: bool
+    decided_by: str
+    reason: str
+    decided_at: str
+    problems: tuple[str, ...]
+
+
+def mark_cause(
+    home: Home, name: str, cause_id: str, mark: str, *, by: str, actor: str, note: str, owner: str = ""
+) -> None:
+    """Record what somebody says of a cause: understood, to be fixed, or a comment; and who works on it."""
+    if mark not in MARKS:
+        raise ConfigurationError(f"--as {mark} is unknown; give one of {', '.join(MARKS)}")
+    if not note.strip():
+        raise ConfigurationError("a mark needs its reason: --note TEXT")
+    review = latest(home, name)
+    known = [row["cause_id"] for row in rows_of_review(review, "SELECT cause_id FROM shadow_causes ORDER BY cause_id")]
+    if cause_id not in known:
+        raise ConfigurationError(f"{cause_id} is no cause of this review; see billing-recon shadow causes {name}")
+    content = json.dumps({"cause_id": cause_id, "mark": mark, "owner": owner}, sort_keys=True)
+    home.control.record_shadow(Recorded.CAUSE, name, evidence(review), content, by=by, actor=actor, reason=note)
+
+
+def marks(home: Home, name: str) -> dict[str, dict[str, str]]:
+    """The latest mark of each cause, with who and why. A cause keeps its marks over reruns, since its id is what it is about."""
+    found: dict[str, dict[str, str]] = {}
+    for record in home.control.shadow_records(Recorded.CAUSE, name):
+        content = json.loads(record.content)
+        cause_id = content.pop("cause_id")
+        found[cause_id] = {
+            **content,
+            "by": record.decided_by,
+            "note": record.reason,
+            "at": record.decided_at,
+        }
+    return found
+
+
+def check_row(home: Home, name: str, invoice_id: str, right: bool, *, by: str, actor: str, note: str) -> None:
+    """Record that somebody checked an invoice of the sample by hand, and whether it is right."""
+    judged = check(home, name)
+    if invoice_id not in judged.sampled:
+        raise ConfigurationError(
+            f"{invoice_id} is not in the sample of this review, which is {', '.join(judged.sampled) or 'empty: launch_rule.sample is 0'}"
+        )
+    if not right and not note.strip():
+        raise ConfigurationError("a row that is wrong needs a reason: --note TEXT")
+    content = json.dumps({"invoice_id": invoice_id, "right": right}, sort_keys=True)
+    home.control.record_shadow(Recorded.SAMPLE, name, evidence(judged.review), content, by=by, actor=actor, reason=note)
+
+
+def approve(
+    home: Home, name: str, approver: str, actor: str, *, code: str, role: str | None = None, note: str = ""
+) -> list[SignOff]:
+    """Record an approver's signature under a candidate as it was reviewed, in each role that policy gives them, or only `role`.
+
+    GateRefused unless the launch rule passes; the signature lapses if anything changes that the review rests on.
+    """
+    known = person(home, approver).name
+    roles = [one for one in roles_of(known, home.policy.approvers) if role is None or one.value == role]
+    if not roles:
+        raise ConfigurationError(
+            f"'{known}' may not sign for {role or 'any part'}; policy does not name them in that role"
+        )
+    judged = _passed(home, name)
+    prove(home, known, code, f"approve candidate {name}")
+    here = evidence(judged.review)
+    for one in roles:
+        content = json.dumps({"role": one.value}, sort_keys=True)
+        home.control.record_shadow(Recorded.APPROVAL, name, here, content, by=known, actor=actor, reason=note)
+    return [one for one in approvals(home, name) if one.approver == known and one.evidence_hash == here]
+
+
+def approvals(home: Home, name: str) -> list[SignOff]:
+    """Every approval of a candidate, in the order given."""
+    return [
+        SignOff(name, r.decided_by, Role(json.loads(r.content)["role"]), r.version, r.actor, r.reason, r.decided_at)
+        for r in home.control.shadow_records(Recorded.APPROVAL, name)
+    ]
+
+
+def decide(home: Home, name: str, go: bool, decider: str, actor: str, *, code: str, reason: str) -> Decision:
+    """Record go or no-go by the person whom candidate.yaml names (launch.decided_by), with the launch as it is described there.
+
+    For go, the launch rule passes and finance, product and engineering have approved the same evidence: CloseRefused names
+    what is missing. A no-go needs a reason and nothing else.
+    """
+    known = person(home, decider).name
+    judged = check(home, name)
+    launch = judged.opened.candidate.launch
+    if launch is None:
+        raise ConfigurationError(
+            f"shadow/{name}/candidate.yaml does not say how it is launched: give launch with decided_by, cutover and rollback"
+        )
+    if person(home, launch.decided_by).name != known:
+        raise CloseRefused([f"{launch.decided_by} decides about candidate {name}, not {known}"])
+    if not reason.strip():
+        raise ConfigurationError("a decision needs a reason: --reason TEXT")
+    here = evidence(judged.review)
+    if go:
+        _passed(home, name)
+        missing = missing_sign_offs(approvals(home, name), here, home.policy.approvers)
+        if missing:
+            raise CloseRefused([f"candidate {name} is not approved: {sentence}" for sentence in missing])
+    prove(home, known, code, f"decide candidate {name}")
+    content = json.dumps({"go": go, "launch": launch.model_dump(mode="json")}, sort_keys=True)
+    home.control.record_shadow(Recorded.DECISION, name, here, content, by=known, actor=actor, reason=reason)
+    found = decision(home, name)
+    assert found is not None
+    return found
+
+
+def decision(home: Home, name: str) -> Decision | None:
+    """The latest decision, and why it does not hold any more if it does not."""
+    records = home.control.shadow_records(Recorded.DECISION, name)
+    if not records:
+        return None
+    last = records[-1]
+    content: Mapping[str, Any] = json.loads(last.content)
+    problems: list[str] = []
+    if content["go"]:
+        judged = check(home, name)
+        if evidence(judged.review) != last.version:
+            problems.append("the candidate was run again since, with another result")
+        if judged.verdict is not Verdict.PASS:
+            problems += [f"{c.name}: {c.says}" for c in judged.clauses if c.verdict is not Verdict.PASS]
+        problems += missing_sign_offs(approvals(home, name), last.version, home.policy.approvers)
+    return Decision(bool(content["go"]), last.decided_by, last.reason, last.decided_at, tuple(problems))
+
+
+def require_go(home: Home, name: str) -> Decision:
+    """Return the decision to launch. GateRefused, with every reason, unless it is go and everything it rests on still holds."""
+    found = decision(home, name)
+    if found is None:
+        raise GateRefused(
+            f"nobody has decided about candidate {name}; billing-recon shadow decide {name} go --as NAME --code NNNNNN --reason ..."
+        )
+    if not found.go:
+        raise GateRefused(f"{found.decided_by} decided no-go for candidate {name}: {found.reason}")
+    if found.problems:
+        raise GateRefused(
+            "\n".join(f"the go for candidate {name} does not hold: {problem}" for problem in found.problems)
+        )
+    return found
+
+
+def _passed(home: Home, name: str) -> Judged:
+    judged = check(home, name)
+    if judged.verdict is not Verdict.PASS:
+        open_ = [f"{c.verdict} {c.name}: {c.says}" for c in judged.clauses if c.verdict is not Verdict.PASS]
+        raise GateRefused("\n".join([f"candidate {name} is {judged.verdict}", *open_]))
+    return judged

@@ -1,0 +1,197 @@
+"""The launch gate of a review: whether its results still hold, and what its launch rule says of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from billing_recon.compute.engine import scratch
+from billing_recon.control import Recorded, ShadowRecord
+from billing_recon.core.candidate import LaunchRule
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.launch import Clause, Extreme, Found, judge, verdict_of
+from billing_recon.core.verdict import Verdict
+from billing_recon.day.home import Home
+from billing_recon.day.settings import code_version
+from billing_recon.day.shadow.candidate import Opened, engine_files_digest, open_candidate
+from billing_recon.day.shadow.review import Review, reviews_folder
+from billing_recon.day.shadow.snapshot import find, problems
+from billing_recon.explain.texts import rows_of
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A review's verdict with every clause."""
+
+    review: Review
+    opened: Opened
+    clauses: tuple[Clause, ...]
+    sampled: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        return verdict_of(self.clauses)
+
+
+def latest(home: Home, name: str) -> Review:
+    """The latest review of a candidate. ConfigurationError, with the command, if there is none or its files are gone."""
+    record = _record(home, name)
+    folder = reviews_folder(home, name) / record.version[:16]
+    try:
+        facts = json.loads((folder / "facts.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"the results of candidate {name} cannot be read ({error}); run it again: billing-recon shadow run {name}"
+        ) from error
+    return Review(name, folder, facts)
+
+
+def _record(home: Home, name: str) -> ShadowRecord:
+    runs = home.control.shadow_records(Recorded.RUN, name)
+    if not runs:
+        open_candidate(home.path, name)
+        raise ConfigurationError(f"candidate {name} has not been run; run it: billing-recon shadow run {name}")
+    return runs[-1]
+
+
+def check(home: Home, name: str) -> Judged:
+    """Judge the latest review of a candidate by its launch rule. Whatever it rests on is compared with what is there now."""
+    review, opened = latest(home, name), open_candidate(home.path, name)
+    rule = opened.candidate.launch_rule
+    stale = list(_stale(home, opened, review))
+    clauses = [
+        Clause("current", Verdict.INCONCLUSIVE, f"{says}; run it again: billing-recon shadow run {name}")
+        for says in stale
+    ]
+    sampled: tuple[str, ...] = ()
+    if not any("results" in says for says in stale):
+        found = _found(home, review, rule)
+        sampled = tuple(found.sampled)
+        clauses += judge(rule, found)
+    return Judged(review, opened, tuple(clauses), sampled)
+
+
+def evidence(review: Review) -> str:
+    """The digest of everything that a review rests on and found: what signatures are given for."""
+    return hashlib.sha256(json.dumps(review.facts, sort_keys=True).encode()).hexdigest()
+
+
+def rows_of_review(review: Review, sql: str) -> list[dict[str, Any]]:
+    """The rows of a query over the review's tables, by column name."""
+    with _opened(review) as con:
+        return rows_of(con, sql)
+
+
+@contextmanager
+def _opened(review: Review) -> Iterator[duckdb.DuckDBPyConnection]:
+    with scratch() as con:
+        for table in ("shadow_lines", "shadow_invoices", "shadow_accounts", "shadow_scenarios", "shadow_causes"):
+            con.execute(f"CREATE VIEW {table} AS FROM {review.table(table)}")
+        yield con
+
+
+def _stale(home: Home, opened: Opened, review: Review) -> Iterator[str]:
+    """Everything in which the review's results are not about what is there now, or not what was recorded."""
+    facts, record = review.facts, _record(home, review.name)
+    if evidence(review) != record.content:
+        yield "the recorded results are not these: facts.json was changed"
+    for file, digest in facts["results"].items():
+        path = review.folder / file
+        if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            yield f"the recorded results are not these: {file} was changed or is gone"
+    if opened.version != facts["candidate"]:
+        yield "the candidate was changed since its review"
+    snapshot = find(home, facts["label"])
+    if snapshot.manifest.digest != facts["snapshot"] or list(problems(home.control, snapshot)):
+        yield f"snapshot {facts['label']} is not what the review read; see billing-recon shadow verify"
+    if engine_files_digest(opened, snapshot.manifest.days) != facts["engine_files"]:
+        yield "the new engine's files were changed since the review"
+    if code_version() != facts["code"]:
+        yield "the review was made by another version of billing-recon"
+
+
+def _found(home: Home, review: Review, rule: LaunchRule) -> Found:
+    facts = review.facts
+    signed = [
+        json.loads(one.content)
+        for one in home.control.shadow_records(Recorded.SAMPLE, review.name)
+        if one.version == evidence(review)
+    ]
+    with _opened(review) as con:
+        ((rows, invoices, unmeant, unknown),) = con.execute(
+            "SELECT (SELECT count(*) FROM shadow_lines), count(*), count(*) FILTER (WHERE state = 'unmeant'), "
+            "count(*) FILTER (WHERE state = 'unknown') FROM shadow_invoices"
+        ).fetchall()
+        problems_ = list(facts["problems"])
+        if unknown:
+            problems_.append(f"{unknown} invoices differ and what is owed could not be rated")
+        return Found(
+            rows=rows,
+            invoices=invoices,
+            unmeant_invoices=unmeant,
+            unmeant=_sums(
+                con, "SELECT currency, sum(abs(new_fault)) FROM shadow_lines WHERE state = 'unmeant' GROUP BY currency"
+            ),
+            accepted=_sums(
+                con, "SELECT currency, sum(abs(new_fault)) FROM shadow_lines WHERE state = 'accepted' GROUP BY currency"
+            ),
+            unexplained=_sums(
+                con,
+                "SELECT currency, max(greatest(abs(new_fault), abs(delta))) FROM shadow_lines "
+                "WHERE code = 'UNEXPLAINED' AND state IN ('unmeant', 'unknown') GROUP BY currency",
+            ),
+            drift=_extreme(con, "unmeant", "expected_new", "unmeant > 0"),
+            rise=_extreme(con, "delta", "old_total", "delta > 0"),
+            scenarios=dict(con.execute("SELECT scenario, count(*) FROM shadow_scenarios GROUP BY scenario").fetchall()),
+            pairs={pair: _together(con, *pair) for pair in rule.coverage_pairs},
+            sampled=_sample(con, rule.sample, facts["candidate"]),
+            signed={one["invoice_id"]: one["right"] for one in signed},
+            closed=facts["closed"],
+            noise=facts["noise"]["differing"] if facts["noise"] else None,
+            background=facts["background"]["differing"] if facts["background"] else None,
+            unknown=problems_,
+        )
+
+
+def _sums(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Decimal]:
+    return dict(con.execute(sql).fetchall())
+
+
+def _extreme(con: duckdb.DuckDBPyConnection, amount: str, base: str, where: str) -> Extreme | None:
+    """The account whose amount is the largest share of its base; one with a base of zero goes first."""
+    found: list[Any] = con.execute(
+        f"SELECT CASE WHEN {base} > 0 THEN ratio({amount}, {base}) END AS share, customer_id, {amount}, currency "
+        f"FROM shadow_accounts WHERE {where} ORDER BY share DESC NULLS FIRST, {amount} DESC, customer_id, currency LIMIT 1"
+    ).fetchall()
+    return Extreme(*found[0]) if found else None
+
+
+def _together(con: duckdb.DuckDBPyConnection, one: str, two: str) -> int:
+    """How many invoices are examples of both scenarios."""
+    ((number,),) = con.execute(
+        "SELECT count(*) FROM (SELECT invoice_id, subscription_id, due_on FROM shadow_scenarios WHERE scenario IN (?, ?) "
+        "GROUP BY ALL HAVING count(DISTINCT scenario) = 2)",
+        [one, two],
+    ).fetchall()
+    return int(number)
+
+
+def _sample(con: duckdb.DuckDBPyConnection, size: int, seed: str) -> list[str]:
+    """Invoices to be checked by hand: in turn from each scenario and each third by money, by a hash that the seed decides."""
+    rows = con.execute(
+        "WITH placed AS (SELECT invoice.invoice_id, example.scenario, ntile(3) OVER (PARTITION BY example.scenario "
+        "ORDER BY abs(invoice.delta), invoice.invoice_id) AS third, sha256(? || invoice.invoice_id) AS lot "
+        "FROM shadow_invoices AS invoice JOIN shadow_scenarios AS example USING (invoice_id, subscription_id, due_on) "
+        "WHERE invoice.invoice_id <> ''), "
+        "turns AS (SELECT invoice_id, lot, row_number() OVER (PARTITION BY scenario, third ORDER BY lot) AS turn FROM placed) "
+        "SELECT invoice_id FROM turns GROUP BY invoice_id, lot ORDER BY min(turn), lot LIMIT ?",
+        [seed, size],
+    ).fetchall()
+    return [invoice_id for (invoice_id,) in rows]

@@ -1,0 +1,175 @@
+"""Run a review: land the new engine's bills, make the corners, put them together, record what it rests on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from billing_recon.compute.engine import Limits, scratch
+from billing_recon.control import Recorded
+from billing_recon.core.schema import EXPECTED_LINES
+from billing_recon.day.home import MANY_ROWS, Home
+from billing_recon.day.settings import code_version
+from billing_recon.day.shadow.candidate import Opened, Terms, engine_files_digest, open_candidate
+from billing_recon.day.shadow.corners import Bench, Side, quoted
+from billing_recon.day.shadow.engine_output import LANDED, REFUSED, land_output
+from billing_recon.day.shadow.snapshot import Snapshot, find, require_intact
+
+NOISE = "noise"
+
+
+@dataclass(frozen=True)
+class Review:
+    """A run's results in their folder, and what they rest on (`facts`)."""
+
+    name: str
+    folder: Path
+    facts: dict[str, Any]
+
+    def table(self, name: str) -> str:
+        """SQL for one of the review's tables."""
+        return f"read_parquet('{quoted(self.folder)}/{name}.parquet')"
+
+
+def run(home: Home, name: str, actor: str) -> Review:
+    """Run a candidate over its snapshot and record the result; a rerun of the same gives the same bytes.
+
+    GateRefused if the snapshot is not what was frozen. What is missing or could not be read is not an error: it is in the
+    review's facts, and no launch rule passes on it.
+    """
+    opened = open_candidate(home.path, name)
+    snapshot = find(home, opened.candidate.snapshot)
+    require_intact(home.control, snapshot)
+    folder = reviews_folder(home, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    filling = folder / f".running-{os.getpid()}"
+    shutil.rmtree(filling, ignore_errors=True)
+    try:
+        filling.mkdir()
+        facts = compare(opened, snapshot, filling, _limits(home, snapshot))
+        version = _version(facts)
+        facts["results"] = _digests(filling)
+        (filling / "facts.json").write_text(json.dumps(facts, sort_keys=True, indent=1), encoding="utf-8")
+        target = folder / version[:16]
+        shutil.rmtree(target, ignore_errors=True)
+        filling.rename(target)
+    finally:
+        shutil.rmtree(filling, ignore_errors=True)
+    content = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    home.control.record_shadow(Recorded.RUN, name, version, content, by=actor, actor=actor)
+    return Review(name, target, facts)
+
+
+def compare(opened: Opened, snapshot: Snapshot, folder: Path, limits: Limits, *, proved: bool = True) -> dict[str, Any]:
+    """Make every table of a review in `folder`; return what it rests on and what is not known.
+
+    `proved`: also make the old corner a second time and compare it with the period's own results. A review without that
+    has no verdict.
+    """
+    candidate = opened.candidate
+    old, new = Terms(snapshot.catalog, snapshot.company), opened.terms(snapshot)
+    bench = Bench(snapshot, folder, limits)
+    problems: list[str] = []
+    output = refused = None
+    if candidate.engine is not None:
+        output, refused = folder / "new_lines.parquet", folder / "new_quarantine.parquet"
+        with scratch(limits) as con:
+            landed = land_output(con, snapshot, candidate.engine, opened.path, opened.name)
+            for table, file in ((LANDED, output), (REFUSED, refused)):
+                con.execute(f"COPY (FROM {table} ORDER BY ALL) TO '{quoted(file)}' (FORMAT parquet)")
+        problems += landed.problems
+    bench.corner(Side("old", old), asked=output)
+    if proved:
+        bench.corner(Side(NOISE, old), asked=output)
+    bench.corner(Side("new", new, output, refused, candidate), asked=output)
+    both = opened.both_catalogs(snapshot)
+    noise = _noise(bench) if proved else None
+    bench.compose(both, new, candidate)
+    problems += _withheld(folder)
+    problems += [
+        f"the day {day} has the verdict {v}"
+        for day, v in snapshot.manifest.verdicts.items()
+        if v not in ("PASS", "FAIL")
+    ]
+    return {
+        "candidate": opened.version,
+        "snapshot": snapshot.manifest.digest,
+        "label": snapshot.label,
+        "closed": snapshot.manifest.closed,
+        "engine_files": engine_files_digest(opened, snapshot.manifest.days),
+        "code": code_version(),
+        "noise": noise,
+        "background": _background(bench) if proved else None,
+        "problems": problems,
+    }
+
+
+def _noise(bench: Bench) -> dict[str, int]:
+    """In how many rows the old engine differs from itself, everything made a second time; zero, or the review is no proof."""
+    folder, differing = bench.folder, 0
+    with scratch(bench.limits) as con:
+        for table in ("expected", "billed", "corner"):
+            one, two = (f"read_parquet('{quoted(folder)}/{table}_{side}.parquet')" for side in ("old", NOISE))
+            ((rows,),) = con.execute(
+                f"SELECT count(*) FROM ((FROM {one} EXCEPT ALL FROM {two}) UNION ALL (FROM {two} EXCEPT ALL FROM {one}))"
+            ).fetchall()
+            differing += rows
+    for table in ("expected", "billed", "corner", "texts", "unrated"):
+        (folder / f"{table}_{NOISE}.parquet").unlink()
+    return {"differing": differing}
+
+
+def _background(bench: Bench) -> dict[str, int]:
+    """How many lines of the period our rating gives otherwise than the runs of its days did, by their own stored results."""
+    manifest = bench.snapshot.manifest
+    days = f"BETWEEN DATE '{manifest.first}' AND DATE '{manifest.last}'"
+    with scratch(bench.limits) as con:
+        ((differing,),) = con.execute(
+            "WITH stored AS (SELECT expected_line_id, arg_max(total, day) AS total FROM "
+            f"({bench.snapshot.scan(EXPECTED_LINES, manifest.first, manifest.last)}) WHERE due_on {days} GROUP BY expected_line_id), "
+            f"rated AS (SELECT expected_line_id, total FROM read_parquet('{quoted(bench.folder)}/expected_old.parquet') WHERE due_on {days}) "
+            "SELECT count(*) FROM stored FULL JOIN rated USING (expected_line_id) "
+            "WHERE coalesce(stored.total, 0) <> coalesce(rated.total, 0)"
+        ).fetchall()
+    return {"differing": differing}
+
+
+def _withheld(folder: Path) -> list[str]:
+    """Subscriptions that could not be rated under the old or the new terms."""
+    found = []
+    with scratch() as con:
+        for side, terms in (("old", "today's"), ("new", "the new")):
+            rows = con.execute(
+                f"SELECT reason, count(DISTINCT subscription_id), min(subscription_id) FROM read_parquet('{quoted(folder)}/unrated_{side}.parquet') "
+                "GROUP BY reason ORDER BY reason"
+            ).fetchall()
+            found += [
+                f"{count} subscription{'s' if count > 1 else ''} cannot be rated under {terms} terms ({reason}), for example {one}"
+                for reason, count, one in rows
+            ]
+    return found
+
+
+def _limits(home: Home, snapshot: Snapshot) -> Limits:
+    rows = snapshot.rows("invoice_lines") + snapshot.rows("usage_rollup")
+    return Limits(threads=2 if rows > MANY_ROWS else 1, spill_dir=str(home.state / "spill"))
+
+
+def _version(facts: dict[str, Any]) -> str:
+    """The digest of what was compared."""
+    parts = [facts[name] for name in ("candidate", "snapshot", "engine_files", "code")]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _digests(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.parquet"))}
+
+
+def reviews_folder(home: Home, name: str) -> Path:
+    """The folder of a candidate's reviews, one folder per version of what was compared."""
+    return home.state / "shadow" / "reviews" / name

@@ -1,0 +1,272 @@
+"""Words for shadow billing: what differs for a customer, why, and which part of it was meant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import duckdb
+
+from billing_recon.core.catalog import Catalog
+from billing_recon.explain.facts import Facts, grouped
+from billing_recon.explain.rated_lines import line_sentence
+from billing_recon.explain.sentences import SENTENCES
+from billing_recon.explain.texts import decimals_of, rows_of, write_texts
+
+Row = Mapping[str, Any]
+
+
+def write_corner_texts(con: duckdb.DuckDBPyConnection) -> None:
+    """Create `corner_texts` (expected_line_id, line_key, invoice_id, says): the sentence of each finding of one engine."""
+    rows = rows_of(
+        con,
+        "SELECT pair, level, code, invoice_id, line_id, customer_id, subscription_id, meter, currency, expected, billed, delta, "
+        "sentence, facts, CASE WHEN level = 'line' THEN coalesce(json_extract_string(evidence, '$.expected_line_id'), '') END "
+        "AS expected_line_id, CASE WHEN level = 'line' AND line_id IS NOT NULL THEN invoice_id || chr(31) || line_id END AS "
+        "line_key FROM expected_billed_findings ORDER BY ALL",
+    )
+    decimals = decimals_of(con) if rows else {}
+    blank = {"rendered": None, "booked": None, "paid": None}
+    texts = [SENTENCES[row["sentence"]](Facts.read({**blank, **row}, row["facts"], decimals)) for row in rows]
+    write_texts(
+        con,
+        "corner_texts",
+        {
+            **{name: [row[name] or "" for row in rows] for name in ("expected_line_id", "line_key", "invoice_id")},
+            "says": texts,
+        },
+    )
+
+
+def write_line_texts(con: duckdb.DuckDBPyConnection, catalog: Catalog, names: Mapping[str, str]) -> None:
+    """Create `line_texts` (row, says) and `invoice_texts` (invoice, says) for everything that is not equal."""
+    decimals = decimals_of(con)
+    found = {
+        side: rows_of(con, f"SELECT expected_line_id, line_key, invoice_id, says FROM texts_{side} ORDER BY ALL")
+        for side in ("old", "new")
+    }
+    said = {side: _Said(rows) for side, rows in found.items()}
+    rated = {side: _rated(con, side) for side in ("old", "new")}
+    lines = rows_of(con, f"SELECT {_LINE} FROM shadow_lines WHERE state <> 'equal' ORDER BY ALL")
+    texts = [_line_text(line, rated, said, catalog, decimals) for line in lines]
+    write_texts(con, "line_texts", {"row_key": [_row_key(line) for line in lines], "says": texts})
+    bills = rows_of(
+        con,
+        "SELECT invoice_id, subscription_id, due_on, currency, sum(delta) AS delta, sum(new_fault) AS new_fault, "
+        "sum(old_fault) AS old_fault, "
+        "coalesce(list_distinct(list(expected_old_line) FILTER (WHERE expected_old_line IS NOT NULL)), []) AS old_lines, "
+        "coalesce(list_distinct(list(expected_new_line) FILTER (WHERE expected_new_line IS NOT NULL)), []) AS new_lines "
+        "FROM shadow_lines GROUP BY invoice_id, subscription_id, due_on, currency HAVING bool_or(state <> 'equal') ORDER BY ALL",
+    )
+    sentences = [
+        bill_sentence(
+            bill["delta"],
+            [rated["new"][name] for name in bill["new_lines"] if rated["new"][name]["currency"] == bill["currency"]],
+            [rated["old"][name] for name in bill["old_lines"] if rated["old"][name]["currency"] == bill["currency"]],
+            bill["currency"],
+            decimals.get(bill["currency"], 2),
+            names,
+        )
+        + _beyond(bill, decimals.get(bill["currency"], 2))
+        for bill in bills
+    ]
+    keys = [f"{b['invoice_id']}|{b['subscription_id']}|{b['due_on']}|{b['currency']}" for b in bills]
+    write_texts(con, "invoice_texts", {"invoice_key": keys, "says": sentences})
+
+
+def _beyond(bill: Row, places: int) -> str:
+    """By how much the engines bill more or less than that."""
+    parts = [
+        f"the {side} engine bills {money(abs(amount), bill['currency'], places)} {'more' if amount > 0 else 'less'} than that"
+        for side in ("new", "old")
+        if (amount := bill[f"{side}_fault"])
+    ]
+    return f"; {' and '.join(parts)}" if parts else ""
+
+
+_LINE = (
+    "invoice_id, line_id, subscription_id, currency, state, delta, meant, new_fault, old_fault, expected_old_line, "
+    "expected_new_line, old_key, new_key, old_total, new_total, code, new_code, old_code, accepted_as, known, in_old, in_new"
+)
+
+
+class _Said:
+    """The findings of one engine, by line, by rated line, and by invoice."""
+
+    def __init__(self, rows: list[dict[str, Any]]) -> None:
+        self._lines = {row["line_key"]: row["says"] for row in rows if row["line_key"]}
+        self._rated = {row["expected_line_id"]: row["says"] for row in rows if row["expected_line_id"]}
+        self._invoices = {row["invoice_id"]: row["says"] for row in rows if not row["line_key"] and row["invoice_id"]}
+
+    def of(self, key: str | None, rated: str | None, invoice: str) -> str:
+        found = self._lines.get(key or "") or self._rated.get(rated or "") or self._invoices.get(invoice, "")
+        return str(found).rstrip(".")
+
+
+def _rated(con: duckdb.DuckDBPyConnection, side: str) -> dict[str, dict[str, Any]]:
+    """The rated lines of invoices that are not equal."""
+    rows = rows_of(
+        con,
+        f"SELECT rated.* FROM expected_{side} AS rated SEMI JOIN (SELECT unnest(list_concat(list_filter(list(expected_{side}_line), "
+        "LAMBDA one: one IS NOT NULL), [])) AS id FROM shadow_lines GROUP BY invoice_id, subscription_id, due_on "
+        "HAVING bool_or(state <> 'equal')) AS asked ON asked.id = rated.expected_line_id",
+    )
+    return {row["expected_line_id"]: row for row in rows}
+
+
+def _row_key(line: Row) -> str:
+    """What identifies a row of shadow_lines."""
+    return "|".join(
+        str(line[name] or "") for name in ("currency", "expected_old_line", "expected_new_line", "old_key", "new_key")
+    )
+
+
+def _line_text(
+    line: Row,
+    rated: Mapping[str, Mapping[str, Row]],
+    said: Mapping[str, _Said],
+    catalog: Catalog,
+    decimals: Mapping[str, int],
+) -> str:
+    places = decimals.get(line["currency"], 2)
+    new, old = (
+        line_sentence(rated[side][name], catalog).rstrip(".") if (name := line[f"expected_{side}_line"]) else ""
+        for side in ("new", "old")
+    )
+    if line["delta"]:
+        begin = f"{money(abs(line['delta']), line['currency'], places)} {'more' if line['delta'] > 0 else 'less'}"
+    else:
+        begin = "No difference in total"
+    parts = [f"{begin}: {new or 'nothing is owed'}; was {old or 'nothing'}"] if line["meant"] else [begin]
+    if not line["known"]:
+        return f"{begin}: what is owed could not be rated, so nobody can tell whether this was meant."
+    shown = {
+        name: f"{line['currency']} {'' if line[name] < 0 else '+'}{grouped(line[name], places)}"
+        for name in ("new_fault", "old_fault")
+    }
+    finding = {
+        side: said[side].of(line[f"{side}_key"], line[f"expected_{side}_line"], line["invoice_id"])
+        for side in ("new", "old")
+    }
+    if line["new_fault"]:
+        kept = ", as in the old engine" if line["new_fault"] == line["old_fault"] else ""
+        agreed = f" (accepted as {line['accepted_as']})" if line["accepted_as"] else ""
+        parts.append(
+            f"the new engine is {shown['new_fault']} off{kept}{agreed}{': ' if finding['new'] else ''}{finding['new']}"
+        )
+    if line["old_fault"] and line["old_fault"] != line["new_fault"]:
+        parts.append(f"the old engine was {shown['old_fault']} off{': ' if finding['old'] else ''}{finding['old']}")
+    return ". ".join(f"{part[0].upper()}{part[1:]}" for part in parts) + "."
+
+
+_SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
+
+
+def money(amount: Decimal, currency: str, places: int) -> str:
+    """An amount as customers know it.
+
+    >>> money(Decimal("1150"), "USD", 2), money(Decimal("-8.5"), "CHF", 2)
+    ('$1,150.00', '-CHF 8.50')
+    """
+    sign = "-" if amount < 0 else ""
+    return f"{sign}{_SYMBOLS.get(currency, currency + ' ')}{grouped(abs(amount), places)}"
+
+
+def short(amount: Decimal, currency: str, places: int) -> str:
+    """The same without decimals that are zero: $350, $0.015."""
+    whole = amount == amount.to_integral_value()
+    return money(amount, currency, 0 if whole else places)
+
+
+def bill_sentence(
+    delta: Decimal, new: list[Row], old: list[Row], currency: str, places: int, names: Mapping[str, str]
+) -> str:
+    """How an invoice changes, checkable on a calculator: what the new terms charge step by step, and what it was."""
+    if not delta:
+        begin = "No difference in total"
+    else:
+        begin = f"{money(abs(delta), currency, places)} {'more' if delta > 0 else 'less'}"
+    return f"{begin}: {_bill(new, currency, places, names)}; was {_bill(old, currency, places, names)}"
+
+
+def _bill(lines: list[Row], currency: str, places: int, names: Mapping[str, str]) -> str:
+    """One bill in the order in which it is computed."""
+    if not lines:
+        return "nothing"
+
+    def shown(amount: Decimal) -> str:
+        return short(amount, currency, places)
+
+    charges = sorted(
+        (line for line in lines if line["kind"] in ("subscription", "proration", "usage")),
+        key=lambda line: (line["kind"] == "usage", line["charge_id"] or "", line["period_start"]),
+    )
+    only = charges[0] if len(charges) == 1 else None
+    gross = sum((line["gross"] for line in charges), Decimal(0))
+    if only and _model(only) == "flat" and only["kind"] == "subscription":
+        parts = [f"a flat {shown(gross)}"]
+    else:
+        worked = [_charge(line, currency, places) for line in charges]
+        summed = f" = {shown(gross)}" if len(charges) > 1 or (worked and " x " in worked[0]) else ""
+        parts = [" + ".join(worked) + summed] if worked else []
+    discount = sum((line["discount"] for line in charges), Decimal(0))
+    if discount:
+        rates = {line["discount_rate"] for line in charges if line["discount"]}
+        rate = f"{short_rate(rates.pop())} " if len(rates) == 1 else ""
+        parts.append(f"{rate}{names.get('discount', 'discount')} {shown(-discount)}")
+    for line in lines:
+        if line["kind"] == "minimum":
+            steps = json.loads(line["working"])["steps"]["minimum"]
+            agreed = Decimal(steps["agreed"]) if steps["days"] is None else Decimal(steps["owed"])
+            parts.append(f"raised {shown(line['gross'])} to the {shown(agreed)} {names.get('minimum', 'minimum')}")
+        elif line["kind"] == "discount" and line["meter"] == "cap":
+            agreed = Decimal(json.loads(line["working"])["steps"]["coupon"]["agreed"])
+            parts.append(f"cut {shown(line['discount'])} to the {shown(agreed)} cap")
+        elif line["kind"] == "discount":
+            parts.append(f"coupon {line['meter']} {shown(-line['discount'])}")
+        elif line["kind"] == "adjustment" and line["meter"] != "tax":
+            parts.append(f"adjustment of earlier periods {shown(line['gross'])}")
+    parts += [f"credit {line['meter']} {shown(-line['credit'])}" for line in lines if line["kind"] == "credit"]
+    tax = sum((line["tax"] for line in lines), Decimal(0))
+    if tax:
+        parts.append(f"tax {shown(tax)}")
+    total = sum((line["total"] for line in lines), Decimal(0))
+    net = (
+        gross
+        - discount
+        + sum((line["gross"] for line in lines if line["kind"] in ("minimum", "adjustment")), Decimal(0))
+    )
+    return ", ".join(parts) + (f", in total {shown(total)}" if total != net else "")
+
+
+def _model(line: Row) -> str:
+    return str(json.loads(line["working"])["steps"].get("rating", {}).get("model", ""))
+
+
+def _charge(line: Row, currency: str, places: int) -> str:
+    """One charge: base $200; 12,000 x $0.015; anything else by its name and amount."""
+    steps = json.loads(line["working"])["steps"]
+    rating = steps.get("rating") or {}
+    figures, part = rating.get("steps"), rating.get("proration")
+    plainly = part is None and steps.get("bounds") is None
+    if (
+        plainly
+        and isinstance(figures, dict)
+        and figures.keys() >= {"units", "unit_price"}
+        and rating["model"] == "per_unit"
+    ):
+        price, units = Decimal(figures["unit_price"]), Decimal(figures["units"])
+        return f"{grouped(units, 0)} x {short(price, currency, places)}"
+    share = f" for {part['days']:,} of {part['of']:,}" if part else ""
+    return f"{(line['charge_id'] or line['kind']).replace('_', ' ')} {short(line['gross'], currency, places)}{share}"
+
+
+def short_rate(rate: Decimal) -> str:
+    """A rate as a percentage without needless zeros.
+
+    >>> short_rate(Decimal("0.10000000"))
+    '10%'
+    """
+    return f"{grouped(rate * 100, 0)}%"

@@ -1,0 +1,225 @@
+"""A review as rows and tables for a reader: lines, invoices, accounts, causes."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.figures import amount, delta
+from billing_recon.day.shadow.review import Review
+from billing_recon.report.stored_rows import rows_of
+from billing_recon.report.terminal import Col, Table
+
+Row = dict[str, Any]
+
+_AMOUNTS = "old_total, new_total, expected_old, expected_new, delta, meant, new_fault, old_fault"
+_KEY = "concat_ws('|', line.currency, coalesce(expected_old_line, ''), coalesce(expected_new_line, ''), coalesce(old_key, ''), coalesce(new_key, ''))"
+_STATES = ("unknown", "unmeant", "accepted", "kept", "fixed", "meant", "equal")
+LEVELS = ("line", "invoice", "account")
+
+
+def rows(review: Review, by: str, state: str | None = None, *, differing: bool = False) -> list[Row]:
+    """The rows of a level, those of one state if given; `differing` leaves out what is equal."""
+    if by not in LEVELS:
+        raise ConfigurationError(f"--by {by} is unknown; give one of {', '.join(LEVELS)}")
+    if state is not None and state not in _STATES:
+        raise ConfigurationError(f"--state {state} is unknown; give one of {', '.join(_STATES)}")
+    if by == "account":
+        if state is not None:
+            raise ConfigurationError("--state is of lines and invoices; an account may have several")
+        where = "WHERE delta <> 0 OR unmeant <> 0" if differing else ""
+        return rows_of(
+            f"SELECT customer_id, currency, {_AMOUNTS}, unmeant, invoices, segment, tax_region "
+            f"FROM {review.table('shadow_accounts')} {where} ORDER BY abs(delta) DESC, customer_id, currency"
+        )
+    where = f"WHERE state = '{state}'" if state else "WHERE state <> 'equal'" if differing else ""
+    if by == "invoice":
+        return rows_of(
+            f"SELECT customer_id, subscription_id, invoice_id, currency, {_AMOUNTS}, state, coalesce(code, '') AS code, "
+            "coalesce(says, 'No difference.') AS explanation, array_to_string(scenarios, ', ') AS scenario, due_on, lines, "
+            f"old_plan, new_plan, segment, tax_region FROM {review.table('shadow_invoices')} AS invoice "
+            f"LEFT JOIN {review.table('invoice_texts')} AS text ON text.invoice_key = concat_ws('|', invoice.invoice_id, "
+            "invoice.subscription_id, coalesce(CAST(invoice.due_on AS VARCHAR), 'None'), invoice.currency) "
+            f"{where} ORDER BY abs(delta) DESC, invoice_id, subscription_id, currency"
+        )
+    return rows_of(
+        f"SELECT line.customer_id, line.subscription_id, line.invoice_id, line.line_id, line.currency, {_AMOUNTS}, "
+        "coalesce(code, '') AS code, coalesce(says, 'No difference.') AS explanation, state, accepted_as, "
+        "coalesce(scenario, '') AS scenario, line.* EXCLUDE (customer_id, subscription_id, invoice_id, line_id, currency, "
+        f"{_AMOUNTS}, code, state, accepted_as, expected_old_line, expected_new_line, old_key, new_key, meant_stages, "
+        "old_stages, new_stages, known), to_json(meant_stages) AS meant_stages, to_json(old_stages) AS old_stages, "
+        f"to_json(new_stages) AS new_stages FROM {review.table('shadow_lines')} AS line "
+        f"LEFT JOIN {review.table('line_texts')} AS text ON text.row_key = {_KEY} "
+        "LEFT JOIN (SELECT invoice_id, subscription_id, due_on, string_agg(scenario, ', ' ORDER BY scenario) AS scenario "
+        f"FROM {review.table('shadow_scenarios')} GROUP BY ALL) AS example ON example.invoice_id = line.invoice_id "
+        "AND example.subscription_id = line.subscription_id AND example.due_on IS NOT DISTINCT FROM line.due_on "
+        f"{where} ORDER BY line.invoice_id, line.line_id, line.currency, line.subscription_id, line.period_start, line.kind"
+    )
+
+
+def causes(review: Review) -> list[Row]:
+    """The causes, those that block first, then the biggest."""
+    return rows_of(
+        "SELECT cause_id, part, code, about, currency, lines, invoices, accounts, gross, net, largest, "
+        "to_json(list_transform(samples, LAMBDA one: one.invoice_id || ' ' || one.line_id || ' ' || CAST(one.amount AS VARCHAR))) "
+        f"AS samples FROM {review.table('shadow_causes')} "
+        "ORDER BY list_position(['unknown', 'new', 'accepted', 'kept', 'old', 'meant'], part), gross DESC, cause_id"
+    )
+
+
+def states(review: Review) -> Table:
+    """How many lines are in which state, and what they come to, per currency."""
+    found = Table(
+        [Col("state"), Col("currency"), *(Col(n, right=True) for n in ("lines", "old", "new", "delta", "gross"))]
+    )
+    for row in rows_of(
+        "SELECT state, currency, count(*) AS lines, sum(old_total) AS old, sum(new_total) AS new, sum(delta) AS delta, "
+        f"sum(abs(delta)) AS gross FROM {review.table('shadow_lines')} GROUP BY state, currency "
+        f"ORDER BY list_position({list(_STATES)}, state), currency"
+    ):
+        money = [amount(row[n], row["currency"]) for n in ("old", "new")]
+        found.add(
+            row["state"],
+            row["currency"],
+            f"{row['lines']:,}",
+            *money,
+            delta(row["delta"], row["currency"]),
+            amount(row["gross"], row["currency"]),
+        )
+    return found
+
+
+def effects(review: Review) -> Table:
+    """The effect on revenue per currency, plan and segment, and how many customers pay more or less."""
+    found = Table(
+        [
+            Col("currency"),
+            Col("plan"),
+            Col("segment"),
+            *(Col(n, right=True) for n in ("old", "new", "delta", "up", "down")),
+        ]
+    )
+    for row in rows_of(
+        "SELECT currency, coalesce(old_plan, new_plan, '') AS plan, coalesce(segment, '') AS segment, sum(old_total) AS old, "
+        "sum(new_total) AS new, sum(delta) AS delta, count(DISTINCT customer_id) FILTER (WHERE delta > 0) AS up, "
+        f"count(DISTINCT customer_id) FILTER (WHERE delta < 0) AS down FROM {review.table('shadow_invoices')} "
+        "GROUP BY ALL ORDER BY ALL"
+    ):
+        money = [amount(row[n], row["currency"]) for n in ("old", "new")]
+        found.add(
+            row["currency"],
+            row["plan"],
+            row["segment"],
+            *money,
+            delta(row["delta"], row["currency"]),
+            str(row["up"]),
+            str(row["down"]),
+        )
+    return found
+
+
+def table(found: Sequence[Row], by: str) -> Table:
+    """Rows of a level for a terminal."""
+    ids = {"line": ("invoice_id", "line_id"), "invoice": ("invoice_id",), "account": ()}[by]
+    shown = Table(
+        [Col("customer"), *(Col(name.removesuffix("_id")) for name in ids)]
+        + [Col(name, right=True) for name in ("old", "new", "meant", "new fault", "old fault")]
+        + [Col("currency"), *([Col("code"), Col("why", wrap=True)] if by != "account" else [])]
+    )
+    for row in found:
+        money = [amount(row[n], row["currency"]) for n in ("old_total", "new_total")]
+        money += [delta(row[n], row["currency"]) for n in ("meant", "new_fault", "old_fault")]
+        words = [row["code"], row["explanation"]] if by != "account" else []
+        shown.add(row["customer_id"], *(row[name] or "" for name in ids), *money, row["currency"], *words)
+    return shown
+
+
+def cause_table(found: Sequence[Row]) -> Table:
+    """Causes for a terminal."""
+    shown = Table(
+        [Col("cause"), Col("part"), Col("code"), Col("about", wrap=True)]
+        + [Col(name, right=True) for name in ("lines", "accounts", "gross", "net", "largest")]
+        + [Col("currency"), Col("for example")]
+    )
+    for row in found:
+        money = [amount(row["gross"], row["currency"]), *(delta(row[n], row["currency"]) for n in ("net", "largest"))]
+        example = json.loads(row["samples"])[0].rsplit(" ", 1)[0]
+        shown.add(
+            row["cause_id"],
+            row["part"],
+            row["code"],
+            row["about"],
+            f"{row['lines']:,}",
+            f"{row['accounts']:,}",
+            *money,
+            row["currency"],
+            example,
+        )
+    return shown
+
+
+def explained(review: Review, asked: str) -> Iterator[str]:
+    """An invoice, or those of a subscription or customer, in words."""
+    wanted = ("invoice_id", "subscription_id", "customer_id")
+    bills = [row for row in rows(review, "invoice") if asked in (row[name] for name in wanted)]
+    if not bills:
+        raise ConfigurationError(f"{asked} is no invoice, subscription or customer of this review")
+    lines = rows(review, "line")
+    for bill in bills:
+        yield f"{bill['invoice_id'] or 'no invoice'}, {bill['subscription_id']} of {bill['customer_id']}: {bill['explanation']}"
+        for line in lines:
+            same = all(line[name] == bill[name] for name in ("invoice_id", "subscription_id", "due_on", "currency"))
+            if same and line["state"] != "equal":
+                yield f"  {line['line_id'] or line['kind']} [{line['code']}, {line['state']}] {line['explanation']}"
+
+
+def exported(found: Sequence[Row], form: str) -> Iterator[str]:
+    """Rows as JSON lines or CSV, amounts as exact text at their currency's decimals."""
+    texts = [{name: _text(value, row.get("currency")) for name, value in row.items()} for row in found]
+    if form == "json":
+        yield from (json.dumps(text, ensure_ascii=False) + "\n" for text in texts)
+        return
+    out = io.StringIO()
+    if texts:
+        writer = csv.DictWriter(out, list(texts[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(texts)
+    yield out.getvalue()
+
+
+def _text(value: Any, currency: str | None) -> Any:
+    if isinstance(value, Decimal):
+        whole, _, rest = f"{value:f}".partition(".")
+        rest = rest.rstrip("0").ljust(EXPONENTS.get(currency or "", 0), "0")
+        return f"{whole}.{rest}" if rest else whole
+    if isinstance(value, date):
+        return value.isoformat()
+    return "" if value is None else value
+
+
+def preview(review: Review, asked: str) -> Iterator[tuple[str, Table]]:
+    """A customer's bills, old and new side by side: what the customer is told, and the lines."""
+    bills = [row for row in rows(review, "invoice") if asked in (row["customer_id"], row["invoice_id"])]
+    if not bills:
+        raise ConfigurationError(f"{asked} is no customer or invoice of this review")
+    lines = rows(review, "line")
+    for bill in bills:
+        shown = Table([Col("line"), Col("period"), *(Col(n, right=True) for n in ("old", "new", "change"))])
+        mine = [
+            x for x in lines if all(x[n] == bill[n] for n in ("invoice_id", "subscription_id", "due_on", "currency"))
+        ]
+        for line in mine:
+            what = " ".join(filter(None, (line["kind"], line["meter"])))
+            period = f"{line['period_start']} to {line['period_end']}"
+            money = [amount(line[n], bill["currency"]) for n in ("old_total", "new_total")]
+            shown.add(what, period, *money, delta(line["delta"], bill["currency"]))
+        money = [amount(bill[n], bill["currency"]) for n in ("old_total", "new_total")]
+        shown.add("total", bill["currency"], *money, delta(bill["delta"], bill["currency"]))
+        yield f"{bill['invoice_id']} of {bill['customer_id']}: {bill['explanation']}", shown

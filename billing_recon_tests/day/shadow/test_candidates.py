@@ -1,0 +1,192 @@
+"""Seeded candidates with bugs: the review splits every difference as the truth says, and nothing else differs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from billing_recon.cli.app import app
+from billing_recon.core.errors import ConfigurationError, GateRefused
+from billing_recon.core.reason import Code
+from billing_recon.core.verdict import Verdict
+from billing_recon.day import Home
+from billing_recon.day.shadow.gate import check
+from billing_recon.day.shadow.review import Review, run
+from billing_recon.day.shadow.snapshot import find
+from billing_recon.report import shadow as report
+from billing_recon.simulate import simulate
+from billing_recon_tests.conftest import FIRST
+from billing_recon_tests.day.run import run_day
+from billing_recon_tests.day.shadow.conftest import DAYS, FAULTS
+
+BUGS = {
+    "faulty": {
+        "TIER_RATE:boundary_off_by_one": 1, "DISCOUNT_VALUE": 1, "ROUNDING": 1, "UNEXPLAINED": 1, "STEP_ORDER": 1, "PRORATION": 1,
+        "MINOR_UNIT": 1,
+    },
+    "clean": {},
+}  # fmt: skip
+PARTS = ("meant", "new_fault", "old_fault")
+
+
+@pytest.fixture(scope="module")
+def reviewed(frozen: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The frozen company with two candidates that were run."""
+    made = tmp_path_factory.mktemp("candidates")
+    shutil.copytree(frozen, made / "home")
+    for name, bugs in BUGS.items():
+        simulate(
+            seed=7, first=FIRST, last=FIRST + timedelta(days=DAYS - 1), customers=200, faults=FAULTS, out=made / name,
+            candidate=name, candidate_faults=bugs,
+        )  # fmt: skip
+        shutil.copytree(made / name / "shadow" / name, made / "home" / "shadow" / name)
+    home = Home.open(made / "home")
+    for name in BUGS:
+        run(home, name, "ana")
+    return home
+
+
+def found(home: Home, name: str) -> Review:
+    return check(home, name).review
+
+
+def truth(home: Home, name: str) -> dict[tuple[str, str], tuple[Any, ...]]:
+    with (home.path / "shadow" / name / "truth.csv").open(newline="", encoding="utf-8") as file:
+        return {
+            (row["invoice_id"], row["line_id"]): (*(Decimal(row[part]) for part in PARTS), row["code"])
+            for row in csv.DictReader(file)
+        }
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_every_difference_is_split_as_the_truth_says_and_none_is_invented(reviewed: Home, name: str) -> None:
+    lines = report.rows(found(reviewed, name), "line")
+    differing = {
+        (row["invoice_id"], row["line_id"]): (*(row[part] for part in PARTS), row["code"])
+        for row in lines
+        if any(row[part] for part in PARTS)
+    }
+    assert differing == truth(reviewed, name)
+    assert len(lines) > len(differing) > sum(BUGS[name].values())
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_the_three_parts_sum_to_the_difference_on_every_line_invoice_and_account(reviewed: Home, name: str) -> None:
+    for level in report.LEVELS:
+        for row in report.rows(found(reviewed, name), level):
+            assert row["new_total"] - row["old_total"] == row["delta"]
+            assert row["delta"] == row["meant"] + row["new_fault"] - row["old_fault"]
+
+
+@pytest.mark.parametrize("name", BUGS)
+def test_the_causes_hold_every_difference_once(reviewed: Home, name: str) -> None:
+    review = found(reviewed, name)
+    causes, lines = report.causes(review), report.rows(review, "line")
+    for part, column in (("meant", "meant"), ("new", "new_fault")):
+        for currency in ("USD", "EUR", "JPY"):
+            grouped = [c for c in causes if c["part"] == part and c["currency"] == currency]
+            single = [
+                r[column]
+                for r in lines
+                if r["currency"] == currency and r[column] and (part == "meant" or r["state"] == "unmeant")
+            ]
+            assert sum(c["net"] for c in grouped) == sum(single)
+            assert sum(c["lines"] for c in grouped) == len(single)
+
+
+def test_nothing_is_launched_while_the_new_engine_has_faults(reviewed: Home) -> None:
+    judged = check(reviewed, "faulty")
+    assert judged.verdict is Verdict.FAIL
+    verdicts = {clause.name: clause.verdict for clause in judged.clauses}
+    assert verdicts["max_unmeant_share"] is verdicts["max_unexplained"] is Verdict.FAIL
+    assert verdicts["noise"] is verdicts["background"] is verdicts["population"] is Verdict.PASS
+
+
+def test_a_review_holds_only_for_what_it_read(reviewed: Home, tmp_path: Path) -> None:
+    """An edited candidate, other bills or changed results: no verdict stands on them, and the next step is named."""
+    shutil.copytree(reviewed.path, tmp_path / "home")
+    home = Home.open(tmp_path / "home")
+    folder = home.path / "shadow" / "faulty"
+    bills = next(
+        path for path in sorted(folder.glob("landing/invoice_lines/*.csv")) if path.read_text().count("\n") > 1
+    )
+    for path in (folder / "candidate.yaml", bills, found(home, "faulty").folder / "shadow_lines.parquet"):
+        content = path.read_bytes()
+        path.write_bytes(content + b"\n")
+        judged = check(home, "faulty")
+        assert judged.verdict is Verdict.INCONCLUSIVE
+        assert any(
+            "billing-recon shadow run faulty" in clause.says for clause in judged.clauses if clause.name == "current"
+        )
+        path.write_bytes(content)
+    assert check(home, "faulty").verdict is Verdict.FAIL
+    file = find(home, None).path / "config" / "catalog" / "plans.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
+    assert check(home, "faulty").verdict is Verdict.INCONCLUSIVE
+    with pytest.raises(GateRefused, match=r"plans\.yaml of snapshot"):
+        run(home, "faulty", "ana")
+
+
+def test_live_days_that_change_while_a_review_stands_change_no_byte_of_it(reviewed: Home, tmp_path: Path) -> None:
+    """Bills are corrected, prices change and the day is run again: the review is the same, and so is a rerun of it."""
+    shutil.copytree(reviewed.path, tmp_path / "home")
+    home = Home.open(tmp_path / "home")
+    review = found(home, "faulty")
+    before = {path.name: path.read_bytes() for path in review.folder.iterdir()}
+    landed = home.path / "landing" / "invoice_lines" / f"{FIRST}.csv"
+    landed.write_text(
+        landed.read_text(encoding="utf-8").replace(",base,", ",bass,").replace("USD", "EUR"), encoding="utf-8"
+    )
+    run_day(home, FIRST)
+    assert check(home, "faulty").verdict is Verdict.FAIL
+    again = run(home, "faulty", "bo")
+    assert {path.name: path.read_bytes() for path in again.folder.iterdir()} == before
+
+
+def test_lines_as_json_have_the_fixed_keys_and_amounts_as_text(reviewed: Home) -> None:
+    lines = [json.loads(line) for line in report.exported(report.rows(found(reviewed, "faulty"), "line"), "json")]
+    fixed = "customer_id subscription_id invoice_id line_id currency old_total new_total expected_old expected_new delta meant new_fault old_fault code explanation"
+    assert list(lines[0])[:15] == fixed.split()
+    assert all(isinstance(line[name], str) for line in lines for name in fixed.split())
+    assert all(line["explanation"] for line in lines)
+    assert next(line["old_total"] for line in lines if line["currency"] == "USD").rpartition(".")[2].isdecimal()
+
+
+def test_faults_of_whole_invoices_are_refused_with_a_candidate(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="INVOICE_MISSING: not with a candidate"):
+        simulate(
+            seed=7, first=FIRST, last=FIRST, customers=3, faults={Code.INVOICE_MISSING: 1}, out=tmp_path / "h", candidate="c"
+        )  # fmt: skip
+
+
+def test_a_candidate_that_was_never_run_has_no_verdict(home: Home) -> None:
+    with pytest.raises(ConfigurationError, match="does not exist"):
+        check(home, "nobody")
+
+
+def test_the_commands_say_what_the_review_found_and_exit_1_while_it_does_not_pass(reviewed: Home) -> None:
+    def typed(*words: str) -> Result:
+        return CliRunner().invoke(app, ["--home", str(reviewed.path), "shadow", *words])
+
+    lines = [json.loads(line) for line in typed("lines", "faulty", "--format", "json").stdout.splitlines()]
+    unmeant = [line for line in lines if line["state"] == "unmeant"]
+    assert {(line["invoice_id"], line["line_id"]) for line in unmeant} <= set(truth(reviewed, "faulty"))
+    judged = typed("check", "faulty")
+    assert judged.exit_code == 1
+    assert judged.stdout.startswith("FAIL  candidate faulty")
+    assert "FAIL          max_unmeant_share" in judged.stdout
+    assert "unmeant" in typed("show", "faulty").stdout
+    assert unmeant[0]["explanation"] in typed("explain", "faulty", unmeant[0]["invoice_id"]).stdout
+    assert "total" in typed("preview", unmeant[0]["customer_id"], "--candidate", "faulty").stdout
+    (first, *_) = json.loads(typed("causes", "faulty", "--format", "json").stdout.splitlines()[0])["samples"].split(",")
+    assert first.startswith('["INV-')
+    assert typed("verify").exit_code == 0
+    assert typed("check", "nobody").exit_code == 2

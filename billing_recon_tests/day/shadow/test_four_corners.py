@@ -1,0 +1,167 @@
+"""Each difference split into what was meant, what the new engine does wrong, and what the old one did wrong: small cases."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from billing_recon.compute.engine import Limits
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.day.shadow.candidate import open_candidate
+from billing_recon.day.shadow.review import Review, compare
+from billing_recon.report import shadow as report
+from billing_recon_tests.day.shadow.small_period import freeze, used
+
+CATALOG = """
+plans:
+  - plan_id: flat
+    plan_version: "1"
+    currency: USD
+    charges:
+      - {charge_id: base, kind: subscription, model: flat, amount: "500"}
+  - plan_id: metered
+    plan_version: "1"
+    currency: USD
+    charges:
+      - {charge_id: base, kind: subscription, model: flat, amount: "200"}
+      - {charge_id: events, kind: usage, model: per_unit, meter: events, unit_price: "0.015"}
+taxes:
+  - {tax_region: none, rate: "0"}
+"""
+ACME = {"subscription_id": "S-ACME", "customer_id": "ACME", "plan_id": "flat"}
+BILLED = {"invoice_id": "INV-1", "customer_id": "ACME", "subscription_id": "S-ACME", "plan_id": "flat"}
+MOVES = """
+purpose: partners pay by usage
+owner: pricing
+names: {discount: partner discount}
+terms:
+  contracts:
+    - of: {plan_id: flat}
+      plan_id: metered
+      contract: {discount: {rate: "0.10"}, minimum: "350"}
+"""
+HEADER = (
+    "invoice_id,line_id,customer_id,subscription_id,plan_id,plan_version,kind,meter,period_start,period_end,quantity,unit_price,"
+    "gross,discount,credit,taxable,tax_rate,tax,total,currency,issued_on,calculated_at\n"
+)
+
+
+def review(
+    tmp_path: Path, candidate: str, *, old: str = "500.00", engine: list[str] | None = None, proved: bool = False
+) -> Review:
+    """Acme on a flat 500 that used 12,000 events, under a candidate; `engine`: lines of the new engine, from kind to total."""
+    home, results = tmp_path / "home", tmp_path / "results"
+    folder = home / "shadow" / "c"
+    folder.mkdir(parents=True)
+    results.mkdir()
+    (folder / "candidate.yaml").write_text(candidate, encoding="utf-8")
+    if engine is not None:
+        landing = folder / "landing" / "invoice_lines"
+        landing.mkdir(parents=True)
+        rows = [
+            f"INV-1,{n},ACME,S-ACME,metered,1,{line.split(':')[0]},2026-01-01,2026-02-01,{line.split(':')[1]},USD,2026-02-03,"
+            "2026-02-03T23:00:00Z\n"
+            for n, line in enumerate(engine, 1)
+        ]
+        (landing / "2026-02-03.csv").write_text(HEADER + "".join(rows), encoding="utf-8")
+    snapshot = freeze(
+        tmp_path / "snapshot",
+        catalog=CATALOG,
+        subscriptions=[ACME],
+        usage=[used("S-ACME", "events", "12000")],
+        lines=[{**BILLED, "gross": Decimal(old)}],
+    )
+    facts = compare(open_candidate(home, "c"), snapshot, results, Limits(threads=1), proved=proved)
+    return Review("c", results, facts)
+
+
+def parts(rows: list[dict[str, Any]]) -> list[tuple[str, ...]]:
+    return [
+        (
+            row.get("meter") or row.get("kind") or "",
+            *(f"{row[n].normalize():f}" for n in ("delta", "meant", "new_fault", "old_fault")),
+        )
+        for row in rows
+    ]
+
+
+def test_the_acme_row_to_the_cent_and_to_the_word(tmp_path: Path) -> None:
+    found = review(tmp_path, MOVES, proved=True)
+    (bill,) = report.rows(found, "invoice")
+    assert (bill["old_total"], bill["new_total"], bill["delta"], bill["meant"]) == (500, 350, -150, -150)
+    assert bill["explanation"] == (
+        "$150.00 less: base $200 + 12,000 x $0.015 = $380, 10% partner discount -$38, raised $8 to the $350 minimum; "
+        "was a flat $500"
+    )
+    assert parts(report.rows(found, "line")) == [
+        ("minimum", "8", "8", "0", "0"),
+        ("events", "162", "162", "0", "0"),
+        ("subscription", "-320", "-320", "0", "0"),
+    ]
+    assert found.facts["problems"] == []
+    assert found.facts["noise"] == {"differing": 0}
+
+
+def test_what_the_new_engine_does_wrong_is_not_meant_and_stays_a_difference_if_accepted(tmp_path: Path) -> None:
+    """It fills the minimum before the discount, so that 342 is billed where 350 is due."""
+    accepted = "accepted: [{id: A1, codes: [MINIMUM], currency: USD, max_per_line: '10', reason: one month, approved_by: ana}]\n"
+    engine = [
+        "subscription,:1,200,200.00,20.00,0,180.00,0,0,180.00",
+        "usage,events:12000,0.015,180.00,18.00,0,162.00,0,0,162.00",
+    ]
+    found = review(tmp_path, MOVES + "engine: {}\n" + accepted, engine=engine)
+    (line,) = report.rows(found, "line", "accepted")
+    assert parts([line]) == [("minimum", "0", "8", "-8", "0")]
+    assert "(accepted as A1)" in line["explanation"]
+    (bill,) = report.rows(found, "invoice")
+    assert (bill["new_total"], bill["meant"], bill["new_fault"], bill["old_fault"]) == (342, -150, -8, 0)
+    assert bill["explanation"].endswith("was a flat $500; the new engine bills $8.00 less than that")
+    (cause,) = [cause for cause in report.causes(found) if cause["part"] == "accepted"]
+    assert (cause["code"], cause["gross"], cause["net"]) == ("MINIMUM", 8, -8)
+
+
+def test_a_new_engine_with_the_old_ones_fault_has_no_difference_and_the_fault_is_told(tmp_path: Path) -> None:
+    same = "purpose: a new engine\nowner: billing\nengine: {}\n"
+    engine = ["subscription,:1,,510.00,0,0,510.00,0,0,510.00"]
+    found = review(tmp_path, same, old="510.00", engine=engine)
+    (line,) = report.rows(found, "line")
+    assert (line["delta"], line["state"], line["new_fault"], line["old_fault"]) == (0, "kept", 10, 10)
+    assert "as in the old engine" in line["explanation"]
+
+
+def test_missing_bills_and_terms_that_cannot_be_rated_are_named_and_never_taken_for_zero(tmp_path: Path) -> None:
+    candidate = MOVES.replace("plan_id: metered", "plan_id: nowhere") + "engine: {feed: {path: 'new/{day}.csv'}}\n"
+    found = review(tmp_path, candidate)
+    for problem in ("2026-02-03 were not delivered", "billed nothing", "cannot be rated under the new terms"):
+        assert any(problem in one for one in found.facts["problems"])
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("purpose: p\nowner: o\n", "nothing is new"),
+        ("purpose: p\nowner: o\nterms: {contracts: [{of: {plan_id: flat}}]}\n", "changes nothing"),
+        ("purpose: p\nowner: o\nengine: {}\nlaunch_rule: {coverage: [birthday]}\n", "'birthday' is no scenario"),
+        ("purpose: p\nowner: o\nterms: {catalog: catalog/*.yaml}\n", "names no file"),
+        ("purpose: p\nowner: o\nengine: {}\naccepted: [{id: a, codes: [UNEXPLAINED], currency: USD, max_per_line: '1', reason: r, approved_by: b}]\n", "UNEXPLAINED cannot be accepted"),
+        ("purpose: p\nowner: o\nengine: {}\nlaunch_rule: {max_unmeant_money: {XXX: '1'}}\n", "XXX"),
+    ],
+)  # fmt: skip
+def test_a_candidate_that_cannot_be_meant_is_refused_with_the_reason(tmp_path: Path, text: str, says: str) -> None:
+    folder = tmp_path / "shadow" / "c"
+    folder.mkdir(parents=True)
+    (folder / "candidate.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=says):
+        open_candidate(tmp_path, "c")
+
+
+def test_bills_that_the_candidate_does_not_mention_are_not_ignored(tmp_path: Path) -> None:
+    landing = tmp_path / "shadow" / "c" / "landing" / "invoice_lines"
+    landing.mkdir(parents=True)
+    (landing / "2026-02-03.csv").write_text(HEADER, encoding="utf-8")
+    (tmp_path / "shadow" / "c" / "candidate.yaml").write_text("purpose: p\nowner: o\nterms: {}\n", encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"engine: \{\}"):
+        open_candidate(tmp_path, "c")
