@@ -151,5 +151,6 @@ def test_what_is_no_text_is_refused_with_its_file(books: Path, typed: Typed) -> 
     assert (refused.exit_code, "b.yaml is not UTF-8 text" in refused.stderr) == (2, True)
     (books / "policies" / "b.yaml").write_bytes(b"# " + b"x" * 2_000_000)
     assert "at most" in typed("policy", "diff", "--home", books).stderr
+    (books / "policies" / "b.yaml").unlink()
     missing = typed("policy", "diff", books / "nowhere.yaml", "--home", books)
     assert (missing.exit_code, "cannot be read" in " ".join(missing.stderr.split())) == (2, True)
