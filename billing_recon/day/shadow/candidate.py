@@ -102,7 +102,7 @@ def _company(company: Company, profile: dict[str, object], file: Path) -> Compan
         return Company.model_validate({**company.model_dump(exclude_unset=True), "profile": profile})
     except ValidationError as error:
         raise ConfigurationError(
-            [f"{file}: terms.{path}: {says}" for _, path, says in problems_of(error, Company)]
+            [f"{file}: terms.{path}: {says}" for _, path, says, _ in problems_of(error, Company)]
         ) from error
 
 
