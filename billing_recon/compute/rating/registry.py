@@ -155,12 +155,13 @@ SELECT part_id, item_id, part, whole, decimals, term_no, kind, model, currency, 
     CAST(greatest(before - off, 0) AS {QUANTITY}) AS prior, CAST({_TOTAL} AS {QUANTITY}) AS total,
     CAST(coalesce(tier_units, {_TOTAL}) AS {QUANTITY}) AS tier_units, events, cell, opens, closes, free_units,
     {", ".join(terms)},
-    kind = 'usage' AND before + coalesce(tier_units, quantity) = 0 AND model <> 'prorated_graduated'
+    kind = 'usage' AND before + CASE WHEN is_prorated THEN coalesce(tier_units, quantity) ELSE quantity END = 0
+        AND model <> 'prorated_graduated'
         AND NOT (model = 'percentage' AND coalesce(event_minimum, event_maximum) IS NOT NULL) AS idle,
     CASE WHEN in_bucket THEN no_usage_in_bucket ELSE no_usage END = 'first_tier' AS fee_at_zero
 FROM (
     SELECT asked.item_id AS part_id, {own["line_id"]} AS item_id, asked.part, asked.whole, money.decimals,
-        charge.term_no, charge.kind, charge.currency, {free} AS free_units,
+        charge.term_no, charge.kind, charge.currency, charge.prorated AS is_prorated, {free} AS free_units,
         CASE WHEN charge.prorated AND charge.model = 'graduated' THEN 'prorated_graduated' ELSE charge.model END AS model,
         CAST(coalesce(converted.quantity, asked.quantity) AS {QUANTITY}) AS quantity,
         CAST(coalesce(converted.before, {own["before"]}) AS {QUANTITY}) AS before,
