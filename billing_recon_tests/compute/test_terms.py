@@ -84,7 +84,7 @@ def test_a_price_that_passed_through_a_float_is_refused_with_its_place() -> None
     with pytest.raises(ConfigurationError) as refused:
         load_catalog([("plans.yaml", GOOD.replace('"0.015"', "0.015"))])
     (problem,) = refused.value.problems
-    assert problem.startswith("plans.yaml: plans[0].charges[1].tiers[1].unit: ")
+    assert problem.startswith("plans.yaml:14: plans[0].charges[1].tiers[1].unit: ")
     assert 'write the figure in quotes ("0.015")' in problem
 
 
@@ -95,8 +95,8 @@ def test_all_problems_of_all_files_are_reported_at_once() -> None:
             [("a.yaml", unknown), ("b.yaml", "plans: ["), ("c.yaml", "- 1"), ("d.yaml", GOOD), ("e.yaml", GOOD)]
         )
     problems = refused.value.problems
-    assert any(p.startswith("a.yaml: plans[0].nmae:") for p in problems)
-    assert any(p.startswith("b.yaml: not valid YAML") for p in problems)
+    assert any(p.startswith("a.yaml:6: plans[0].nmae:") for p in problems)
+    assert any(p.startswith("b.yaml:2: not valid YAML") for p in problems)
     assert any(p.startswith("c.yaml: must be a mapping") for p in problems)
     assert any(p.startswith("e.yaml: plan 'growth' version '1' in USD is already in d.yaml") for p in problems)
     assert any(p.startswith("e.yaml: tax region 'DE' has two rates from 2007-01-01") for p in problems)
