@@ -111,11 +111,11 @@ def test_a_charge_that_could_bill_wrongly_is_refused_with_its_place(charge: dict
     [
         (
             {"currency": "XYZ"},
-            "plans.yaml: plans[0].currency: plan 'p' version '1': currency 'XYZ' is not an active ISO 4217 code",
+            "plans.yaml:8: plans[0].currency: plan 'p' version '1': currency 'XYZ' is not an active ISO 4217 code",
         ),
         (
             {"effective_from": "2026-03-01", "effective_to": "2026-02-01"},
-            "plans.yaml: plans[0].effective_to: plan 'p' version '1': it ends (2026-02-01) before it starts (2026-03-01); swap the two",
+            "plans.yaml:10: plans[0].effective_to: plan 'p' version '1': it ends (2026-02-01) before it starts (2026-03-01); swap the two",
         ),
     ],
 )
@@ -182,21 +182,21 @@ def test_all_faults_of_all_files_are_told_at_once_each_with_its_file_and_place()
         load_catalog([("bad.yaml", EVERY_FAULT), ("worse.yaml", "plans: [")])
     told = refused.value.problems
     for place, what in [
-        ("bad.yaml: plans[0].currency: ", "currency 'USX' is not an active ISO 4217 code; for example USD"),
-        ("bad.yaml: plans[0].effective_to: ", "it ends (2026-01-01) before it starts (2026-02-01); swap the two"),
-        ("bad.yaml: plans[0].minimum: ", 'write the figure in quotes ("0.5")'),
-        ("bad.yaml: plans[0].charges[0]: ", "tier 2 overlaps the tier before"),
-        ("bad.yaml: plans[0].charges[1]: ", "tier 2 leaves a gap to the tier before"),
-        ("bad.yaml: plans[0].charges[2]: ", "model per_unit needs unit_price"),
-        ("bad.yaml: plans[0].charges[3].model: ", "Input should be 'flat', 'per_unit'"),
-        ("bad.yaml: plans[0].charges[4]: ", "event_minimum 5 is above event_maximum 3"),
+        ("bad.yaml:5: plans[0].currency: ", "currency 'USX' is not an active ISO 4217 code; for example USD"),
+        ("bad.yaml:7: plans[0].effective_to: ", "it ends (2026-01-01) before it starts (2026-02-01); swap the two"),
+        ("bad.yaml:8: plans[0].minimum: ", 'write the figure in quotes ("0.5")'),
+        ("bad.yaml:10: plans[0].charges[0]: ", "tier 2 overlaps the tier before"),
+        ("bad.yaml:11: plans[0].charges[1]: ", "tier 2 leaves a gap to the tier before"),
+        ("bad.yaml:12: plans[0].charges[2]: ", "model per_unit needs unit_price"),
+        ("bad.yaml:13: plans[0].charges[3].model: ", "Input should be 'flat', 'per_unit'"),
+        ("bad.yaml:14: plans[0].charges[4]: ", "event_minimum 5 is above event_maximum 3"),
         ("bad.yaml: plan 'a' version '1': charge 'idle': ", "rate has no effect on model per_unit; remove it"),
-        ("bad.yaml: plans[0].charges[6].unit_price: ", "has more than the 12 decimals kept of a price"),
+        ("bad.yaml:16: plans[0].charges[6].unit_price: ", "has more than the 12 decimals kept of a price"),
         ("bad.yaml: plan 'a' version '1': ", "charge_id must be unique within the plan; fine is given twice"),
         ("bad.yaml: plan 'a' version '1': ", "two charges share kind and meter"),
-        ("bad.yaml: taxes[0].rate: ", 'write the figure in quotes ("0.19")'),
+        ("bad.yaml:19: taxes[0].rate: ", 'write the figure in quotes ("0.19")'),
         ("bad.yaml: tax region 'FR' has two rates from 1970-01-01", "give the later rate its own effective_from"),
-        ("worse.yaml: ", "not valid YAML"),
+        ("worse.yaml:2: ", "not valid YAML"),
     ]:
         assert [p for p in told if p.startswith(place) and what in p], (place, what)
     assert len(told) == 15

@@ -14,10 +14,11 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from billing_recon.cli.app import app
-from billing_recon.core.errors import ConfigurationError, GateRefused
+from billing_recon.core.errors import CloseRefused, ConfigurationError, GateRefused
 from billing_recon.core.reason import Code
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
+from billing_recon.day.shadow import decisions
 from billing_recon.day.shadow.gate import check
 from billing_recon.day.shadow.review import Review, run
 from billing_recon.day.shadow.snapshot import find
@@ -26,6 +27,7 @@ from billing_recon.simulate import simulate
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import run_day
 from billing_recon_tests.day.shadow.conftest import DAYS, FAULTS
+from billing_recon_tests.people import code_of, enrol_everyone
 
 BUGS = {
     "faulty": {
@@ -190,3 +192,49 @@ def test_the_commands_say_what_the_review_found_and_exit_1_while_it_does_not_pas
     assert first.startswith('["INV-')
     assert typed("verify").exit_code == 0
     assert typed("check", "nobody").exit_code == 2
+
+
+def test_a_cause_is_marked_with_who_and_why_and_a_candidate_that_fails_is_not_approved(reviewed: Home) -> None:
+    cause = next(c for c in report.causes(found(reviewed, "faulty")) if c["part"] == "new")
+    decisions.mark_cause(
+        reviewed, "faulty", cause["cause_id"], "to-fix", by="ana", actor="t", note="both ends", owner="engine"
+    )
+    assert decisions.marks(reviewed, "faulty")[cause["cause_id"]] | {"at": ""} == {
+        "mark": "to-fix", "owner": "engine", "by": "ana", "note": "both ends", "at": "",
+    }  # fmt: skip
+    with pytest.raises(ConfigurationError, match="is no cause"):
+        decisions.mark_cause(reviewed, "faulty", "0000", "understood", by="ana", actor="t", note="n")
+    with pytest.raises(GateRefused, match="candidate faulty is FAIL"):
+        decisions.approve(reviewed, "faulty", "Amara Okafor", "t", code="000000")
+    with pytest.raises(GateRefused, match="nobody has decided"):
+        decisions.require_go(reviewed, "faulty")
+    assert reviewed.control.verify_audit() == []
+
+
+def test_a_candidate_without_faults_passes_is_approved_by_three_people_and_decided_by_the_one_named(
+    reviewed: Home, tmp_path: Path
+) -> None:
+    shutil.copytree(reviewed.path, tmp_path / "home")
+    home = Home.open(tmp_path / "home")
+    judged = check(home, "clean")
+    assert judged.verdict is Verdict.PASS, judged.clauses
+    secrets = enrol_everyone(home)
+    first, *others = secrets
+
+    def decided(name: str, later: int) -> decisions.Decision:
+        return decisions.decide(
+            home, "clean", True, name, "t", code=code_of(secrets[name], later=later), reason="all meant"
+        )
+
+    with pytest.raises(CloseRefused, match="is not approved"):
+        decided(first, 0)
+    for name in secrets:
+        decisions.approve(home, "clean", name, "t", code=code_of(secrets[name], later=0))
+    with pytest.raises(CloseRefused, match=f"{first} decides about candidate clean, not {others[0]}"):
+        decided(others[0], 1)
+    assert decided(first, 1).go
+    assert decisions.require_go(home, "clean").decided_by == first
+    file = home.path / "shadow" / "clean" / "candidate.yaml"
+    file.write_text(file.read_text(encoding="utf-8") + "flags: {late: change}\n", encoding="utf-8")
+    with pytest.raises(GateRefused, match="does not hold: current: the candidate was changed since its review"):
+        decisions.require_go(home, "clean")
