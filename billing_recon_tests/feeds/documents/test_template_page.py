@@ -264,14 +264,14 @@ lines: {row: '(?P<amount>x)', columns: {amount: b}}
         read_templates(tmp_path)
     said = str(caught.value)
     for part in (
-        "templates/bad.yaml: numbers.decimal",
+        "templates/bad.yaml:4: numbers.decimal",
         "'((' is not a regular expression",
         "fields.foo: is no key here",
         "'td..x' is not a CSS selector",
         "lines: give exactly one of row, columns, and rows with cells",
         "no such column 'qty'",
         "language: 'xx' is not known",
-        "templates/worst.yaml: not valid YAML",
+        "templates/worst.yaml:2: not valid YAML",
     ):
         assert part in said
     assert "good.yaml" not in said

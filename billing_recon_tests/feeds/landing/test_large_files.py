@@ -52,7 +52,9 @@ def test_a_file_with_our_columns_is_not_read_as_text(tmp_path: Path, monkeypatch
     send(desk)
     desk.land("usage_events")
     (kind,) = desk.rows(
-        "table_type", of=f"(SELECT * FROM information_schema.tables WHERE table_name = '{loaded_file.TYPED}')"
+        "table_type",
+        of="(SELECT * FROM information_schema.tables WHERE table_schema = current_schema() "
+        f"AND table_name = '{loaded_file.TYPED}')",
     )
     assert kind == ("VIEW",)
 
