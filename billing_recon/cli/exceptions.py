@@ -146,7 +146,7 @@ def assign(
     home: options.HomeOption = None,
 ) -> None:
     """Assign breaks to somebody. No decision is made and no verdict changes."""
-    from billing_recon.day.resolving import assign as assign_breaks
+    from billing_recon.day.resolutions import assign as assign_breaks
 
     opened = options.open_home(ctx, home)
     made = assign_breaks(opened, break_ids, to.strip(), by=by, reason=reason, actor=options.actor())
@@ -164,7 +164,7 @@ def investigate(
     home: options.HomeOption = None,
 ) -> None:
     """State that somebody is looking into breaks. No decision is made and no verdict changes."""
-    from billing_recon.day.resolving import investigate as look_into
+    from billing_recon.day.resolutions import investigate as look_into
 
     opened = options.open_home(ctx, home)
     made = look_into(opened, break_ids, by=by, reason=reason, actor=options.actor())
@@ -182,7 +182,7 @@ def comment(
     home: options.HomeOption = None,
 ) -> None:
     """Append a comment to breaks. No decision is made and no verdict changes."""
-    from billing_recon.day.resolving import comment as say
+    from billing_recon.day.resolutions import comment as say
 
     opened = options.open_home(ctx, home)
     made = say(opened, break_ids, by=by, text=words, actor=options.actor())
@@ -241,8 +241,8 @@ def resolve(
     Exits 1 if a break's month is closed.
     """
     from billing_recon.day import exceptions as day_exceptions
-    from billing_recon.day.resolving import Answer
-    from billing_recon.day.resolving import resolve as resolve_breaks
+    from billing_recon.day.resolutions import Answer
+    from billing_recon.day.resolutions import resolve as resolve_breaks
 
     options.require_first_day(day, to)
     options.require_code(reason_code)

@@ -2,7 +2,7 @@
 
 A break is reported once, on the first day on which it can be known. It stays open and ages, over as many days as it takes,
 until somebody resolves it. A resolution takes effect when the break's day is reconciled again. What may be decided, and
-by whom, is in day.resolving.
+by whom, is in day.resolutions.
 """
 
 from __future__ import annotations

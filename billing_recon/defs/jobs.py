@@ -121,7 +121,7 @@ def reopen(context: dg.OpExecutionContext, config: ReopenMonth) -> None:
 
 def _resolve(context: dg.OpExecutionContext, ids: list[str], to: Disposition, by: str, reason: str, code: str) -> None:
     from billing_recon.day.exceptions import find
-    from billing_recon.day.resolving import Answer, resolve
+    from billing_recon.day.resolutions import Answer, resolve
 
     home = _home(context)
     made = resolve(home, find(home, *ids), Answer(None, by, reason, code=code, actor=ACTOR, disposition=to))
@@ -156,7 +156,7 @@ def accept(context: dg.OpExecutionContext, config: AcceptBreaks) -> None:
 
 @dg.op(required_resource_keys={"home"}, description="Says who works on breaks.")
 def assign(context: dg.OpExecutionContext, config: AssignBreaks) -> None:
-    from billing_recon.day.resolving import assign as assign_breaks
+    from billing_recon.day.resolutions import assign as assign_breaks
 
     with refusing(context):
         made = assign_breaks(

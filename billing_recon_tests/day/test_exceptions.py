@@ -24,7 +24,7 @@ from billing_recon.day.configuration import policy_text
 from billing_recon.day.exceptions import EARLIEST, LATEST, State, exceptions, find
 from billing_recon.day.product_gaps import product_gaps
 from billing_recon.day.releases import release_parts, verify_release
-from billing_recon.day.resolving import Answer, assign, comment, investigate, resolve
+from billing_recon.day.resolutions import Answer, assign, comment, investigate, resolve
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks, run_day
 from billing_recon_tests.day.test_a_day import edit, landed
