@@ -40,7 +40,7 @@ bench: $(VENV)/.ready  ## benchmarks, each beside what a user would pick instead
 
 lock: $(VENV)/.ready  ## refresh the hash-locked requirements
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-		--extra test --extra check --extra build --extra beancount pyproject.toml -o requirements.lock
+		--extra test --extra check --extra docs --extra build --extra beancount pyproject.toml -o requirements.lock
 
 clean:  ## remove the environment and the demo
 	rm -rf $(VENV) data/demo
