@@ -286,6 +286,36 @@ shadow_records = Table(
     _text("decided_at"),
     Index("shadow_records_name", "name", "kind", "id"),
 )
+rollouts = Table(
+    "rollouts",
+    metadata,
+    _id(),
+    _text("name"),
+    Column("number", Integer, nullable=False),
+    _text("digest"),
+    _text("text"),
+    _text("actor"),
+    _text("reason"),
+    _text("decided_at"),
+    UniqueConstraint("name", "number", name="rollouts_version"),
+)
+rollout_events = Table(
+    "rollout_events",
+    metadata,
+    _id(),
+    _text("rollout"),
+    _text("verb"),
+    _text("stage"),
+    _text("plan"),
+    _text("day"),
+    _text("evidence_hash"),
+    _text("content"),
+    _text("decided_by"),
+    _text("reason"),
+    _text("actor"),
+    _text("decided_at"),
+    Index("rollout_events_rollout", "rollout", "verb", "id"),
+)
 audit_events = Table(
     "audit_events",
     metadata,
@@ -350,5 +380,7 @@ DECISIONS: tuple[Table, ...] = (
     quarantine_decisions,
     break_decisions,
     shadow_records,
+    rollouts,
+    rollout_events,
 )
 APPEND_ONLY: tuple[Table, ...] = (*DECISIONS, baseline_values, approver_secrets, code_uses, audit_events)

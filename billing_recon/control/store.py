@@ -46,6 +46,7 @@ from billing_recon.control.records import (
     Release,
     VerdictRecord,
 )
+from billing_recon.control.rollout_records import RolloutStore
 from billing_recon.control.schema import (
     baseline_values,
     baselines,
@@ -102,6 +103,11 @@ class ControlStore:
     def pages(self) -> PageStore:
         """The incidents and pages of this database."""
         return PageStore(self._engine)
+
+    @property
+    def rollouts(self) -> RolloutStore:
+        """The plans and logs of rollouts of this database."""
+        return RolloutStore(self._engine, self._now)
 
     def record_landing(self, report: LandingReport, run_id: str) -> None:
         """Store a landing report; a later report of the same table and day supersedes it."""
