@@ -18,7 +18,8 @@ def test_an_edited_plan_is_a_new_version_and_the_old_one_stays(store: ControlSto
     assert log.write_plan("p", "a: 1", "ana", "again") == first
     second = log.write_plan("p", "a: 2", "ana", "wider")
     assert [(v.number, v.text) for v in log.plans("p")] == [(1, "a: 1"), (2, "a: 2")]
-    assert second.digest != first.digest and log.names() == ["p"]
+    assert second.digest != first.digest
+    assert log.names() == ["p"]
     assert store.verify_audit() == []
 
 
@@ -32,9 +33,12 @@ def test_the_newest_answer_about_a_stage_holds_and_the_same_answer_is_recorded_o
         log.add_verdict(one)
     assert len(log.events("p")) == 2
     latest = log.latest_verdict("p", "small")
-    assert latest is not None and (latest.day, latest.verdict) == (date(2026, 3, 2), Verdict.PASS)
+    assert latest is not None
+    assert (latest.day, latest.verdict) == (date(2026, 3, 2), Verdict.PASS)
     first = log.latest_verdict("p", "small", date(2026, 3, 1))
-    assert first is not None and first.waiting_for == ("a month end",) and first.figures == {"breaks": "0"}
+    assert first is not None
+    assert first.waiting_for == ("a month end",)
+    assert first.figures == {"breaks": "0"}
     assert store.verify_audit() == []
 
 

@@ -31,7 +31,8 @@ def without(first: str, last: str) -> str:
 def test_the_template_is_a_plan_with_five_stages_to_everybody() -> None:
     written = plan()
     assert written.names == ("internal", "small", "quarter", "half", "all")
-    assert written.stages[-1].everybody and not written.stages[0].everybody
+    assert written.stages[-1].everybody
+    assert not written.stages[0].everybody
     assert written.layers == {Layer.CALCULATION}
     assert [s.name if (s := written.after(n)) else None for n in (None, "half", "all")] == ["internal", "all", None]
 
@@ -75,7 +76,8 @@ def test_the_template_is_a_plan_with_five_stages_to_everybody() -> None:
 def test_a_plan_that_may_not_be_is_refused_with_its_line(text: str, line: str, says: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
         plan(text)
-    assert line in str(refused.value) and says in str(refused.value), str(refused.value)
+    assert line in str(refused.value)
+    assert says in str(refused.value)
 
 
 def test_a_plan_that_touches_no_money_may_be_for_everybody_at_once() -> None:
