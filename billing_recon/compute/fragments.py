@@ -16,6 +16,10 @@ FRAGMENTS: tuple[str, ...] = (
     "CREATE MACRO line_hash(line_id, figure) AS hash(line_id, CAST(coalesce(figure, 0) AS amount))",
     # A prorated charge and a whole one are the same charge: which of the two it is may be the very difference.
     "CREATE MACRO charge_family(kind) AS CASE WHEN kind = 'proration' THEN 'subscription' ELSE kind END",
+    # Cohort and engine of a rollout as one text, which follows a bill through every pair.
+    "CREATE MACRO in_group(cohort, variant) AS CASE WHEN variant = 'candidate' THEN cohort || chr(31) || variant ELSE cohort END",
+    "CREATE MACRO cohort_of(called) AS split_part(called, chr(31), 1)",
+    "CREATE MACRO engine_of(called) AS CASE WHEN contains(called, chr(31)) THEN 'candidate' ELSE 'control' END",
     # How much two figures that differ (or of which one is missing) count towards the unlikeness of two lines.
     "CREATE MACRO apart(one, other, weight) AS CASE WHEN one = other THEN 0 ELSE weight END",
     # Whether the larger figures are the smaller ones times 100 or 1000, in gross and total. Either side may have been settled after

@@ -79,8 +79,8 @@ SELECT
     subscription_id,
     meter,
     currency,
-    cohort,
-    variant,
+    cohort_of(cohort) AS cohort,
+    engine_of(cohort) AS variant,
     expected,
     billed, rendered, booked, paid, delta, stages, compared, sentence, facts, layer, sources, evidence
 FROM identified

@@ -38,7 +38,7 @@ staged AS (
 rated AS (
     SELECT invoice_id, currency, CAST(sum(delta) AS amount) AS off
     FROM findings
-    WHERE pair = 'expected_billed' AND variant = 'control'
+    WHERE pair = 'expected_billed'
     GROUP BY invoice_id, currency HAVING sum(delta) <> 0
 ),
 agreeing AS (
@@ -50,7 +50,7 @@ agreeing AS (
 ),
 doubted AS (
     SELECT DISTINCT invoice_id, currency
-    FROM findings WHERE pair = 'expected_billed' AND variant = 'control' AND invoice_id IS NOT NULL
+    FROM findings WHERE pair = 'expected_billed' AND invoice_id IS NOT NULL
 ),
 following AS (
     SELECT invoice_id, currency, string_agg(layer, '|' ORDER BY layer) AS layers
@@ -102,4 +102,4 @@ LEFT JOIN agreeing
         AND agreeing.currency = finding.currency
 LEFT JOIN following
     ON finding.pair = 'expected_billed' AND following.invoice_id = finding.invoice_id
-        AND following.currency = finding.currency AND finding.variant = 'control'
+        AND following.currency = finding.currency

@@ -9,7 +9,7 @@ WITH charges AS NOT MATERIALIZED (
         customer_id, subscription_id, their_sub, currency, variant, kind, meter, period_start, period_end, quantity,
         total, status, invoice_kind, invoice_id, line_key, observed_on, source_file, source_row,
         hash(
-            customer_id, variant, currency, kind, coalesce(meter, ''), period_start, period_end, total,
+            customer_id, currency, kind, coalesce(meter, ''), period_start, period_end, total,
             CAST(coalesce(quantity, 0) AS quantity)
         ) AS charge
     FROM engine_lines
@@ -34,7 +34,7 @@ twice AS (
     FROM charged AS line
     JOIN run_params AS params ON params.day = line.observed_on
     JOIN charged AS other
-        ON other.customer_id = line.customer_id AND other.variant = line.variant AND other.currency = line.currency
+        ON other.customer_id = line.customer_id AND other.currency = line.currency
             AND other.kind = line.kind AND coalesce(other.meter, '') = coalesce(line.meter, '')
             AND other.period_start = line.period_start
             AND other.period_end = line.period_end

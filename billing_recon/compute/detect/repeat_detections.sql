@@ -12,15 +12,14 @@ WITH repeats AS (
     JOIN engine_lines AS line
         ON line.invoice_id = invoice.invoice_id AND line.currency = invoice.currency
             AND line.variant = invoice.variant AND line.status = 'issued'
-    WHERE invoice.variant = 'control'
-        AND (invoice.customer_id <> invoice.other_customer_id OR invoice.first_issue <> invoice.last_issue)
+            AND (invoice.customer_id <> invoice.other_customer_id OR invoice.first_issue <> invoice.last_issue)
     GROUP BY
         invoice.invoice_id, invoice.currency, invoice.variant, invoice.customer_id, invoice.other_customer_id
 ),
 respelled AS (
     SELECT number.invoice_id, min(other.invoice_id) AS other_id
     FROM invoice_numbers AS number
-    SEMI JOIN (SELECT invoice_id FROM fresh_invoices WHERE variant = 'control') AS fresh
+    SEMI JOIN fresh_invoices AS fresh
         ON fresh.invoice_id = number.invoice_id
     JOIN invoice_numbers AS other
         ON upper(other.prefix) = upper(number.prefix) AND upper(other.suffix) = upper(number.suffix)

@@ -1,10 +1,10 @@
 -- One row per invoice and currency: sums, number and content hashes of its issued lines (`content` of net amounts,
 -- `tax_content` of taxes), the day since which it is known, and its state. It is void or a draft if all its lines are.
--- Candidate variants are left out: they are never rendered, booked or paid.
+-- `cohort` carries cohort and engine (in_group).
 -- inputs: engine_lines
 SELECT
     invoice_id, currency, min(customer_id) AS customer_id, min(subscription_id) AS subscription_id,
-    min(cohort) AS cohort, min(issued_on) AS issued_on, min(invoice_kind) AS invoice_kind,
+    min(in_group(cohort, variant)) AS cohort, min(issued_on) AS issued_on, min(invoice_kind) AS invoice_kind,
     CASE
         WHEN bool_or(status = 'issued') THEN 'issued' WHEN bool_or(status = 'void') THEN 'void' ELSE 'draft'
     END AS state,
@@ -18,5 +18,4 @@ SELECT
     sum(line_hash(line_id, gross - discount)) FILTER (WHERE status = 'issued') AS content,
     sum(line_hash(line_id, tax)) FILTER (WHERE status = 'issued') AS tax_content
 FROM engine_lines
-WHERE variant = 'control'
 GROUP BY invoice_id, currency

@@ -9,7 +9,7 @@ WITH issued AS (
         CASE WHEN unit_price IS NOT NULL AND quantity <> 0 THEN CAST(abs(quantity) AS quantity) END AS quantity,
         CAST(-gross AS amount) AS credited
     FROM engine_lines
-    WHERE status = 'issued' AND variant = 'control'
+    WHERE status = 'issued'
         AND CASE WHEN invoice_kind = 'credit_note' THEN gross <> 0 OR coalesce(quantity <> 0, false)
             ELSE quantity > 0 AND unit_price IS NOT NULL
         END

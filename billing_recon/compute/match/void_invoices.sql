@@ -8,5 +8,5 @@ SELECT
 FROM engine_lines AS line
 JOIN engine_invoices AS billed ON billed.invoice_id = line.invoice_id AND billed.currency = line.currency
 SEMI JOIN (SELECT currency FROM batch_offers WHERE is_off) AS off ON off.currency = line.currency
-WHERE billed.state = 'void' AND line.variant = 'control' AND line.status = 'void'
+WHERE billed.state = 'void' AND line.status = 'void'
 GROUP BY line.invoice_id, line.currency

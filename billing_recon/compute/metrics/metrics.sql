@@ -52,7 +52,9 @@ new_payments AS (
     FROM payments AS payment JOIN run_params AS params ON params.day = payment.observed_on
 ),
 receivables AS (
-    SELECT invoice.currency, invoice.cohort, invoice.total - coalesce(money.paid, 0) AS due
+    SELECT
+        invoice.currency, cohort_of(invoice.cohort) AS cohort, engine_of(invoice.cohort) AS variant,
+        invoice.total - coalesce(money.paid, 0) AS due
     FROM engine_invoices AS invoice
     LEFT JOIN invoice_money AS money ON money.invoice_id = invoice.invoice_id AND money.currency = invoice.currency
     WHERE invoice.state = 'issued'
@@ -134,8 +136,8 @@ figures AS (
     SELECT currency, 'all' AS cohort, 'control' AS variant, figure('unbilled_usage', sum(amount)) AS stated
     FROM unbilled_usage GROUP BY currency
     UNION ALL
-    SELECT currency, cohort, 'control' AS variant, figure('outstanding_ar', sum(due)) AS stated
-    FROM receivables GROUP BY currency, cohort
+    SELECT currency, cohort, variant, figure('outstanding_ar', sum(due)) AS stated
+    FROM receivables GROUP BY currency, cohort, variant
     UNION ALL
     SELECT currency, cohort, variant, rate_of('capture_rate', sum(right_amount), sum(left_amount)) AS stated
     FROM assessed WHERE currency IS NOT NULL AND pair = 'expected_billed' AND left_count > 0

@@ -52,7 +52,7 @@ billed AS (
         line.total
     FROM engine_lines AS line
     JOIN document ON document.invoice_id = line.invoice_id AND document.currency = line.currency
-    WHERE line.status = 'issued' AND line.variant = 'control'
+    WHERE line.status = 'issued'
 ),
 lines AS (
     SELECT

@@ -21,7 +21,7 @@ WITH due AS (
     FROM expected_lines AS expected
     LEFT JOIN expected_ahead AS ahead ON ahead.expected_line_id = expected.expected_line_id
     ANTI JOIN billed_periods AS period
-        ON period.sub = expected.subscription_id AND period.due_on = expected.due_on AND period.variant = 'control'
+        ON period.sub = expected.subscription_id AND period.due_on = expected.due_on
             AND period.ahead = (ahead.expected_line_id IS NOT NULL)
     GROUP BY expected.subscription_id, expected.due_on, expected.currency
 ),

@@ -763,11 +763,11 @@ def test_of_two_lines_of_one_key_the_right_one_is_matched() -> None:
     assert found["line_id"] == "1"
 
 
-def test_a_candidates_bill_is_held_apart_from_the_control() -> None:
+def test_a_bill_of_the_new_engine_is_real_and_counted_apart_from_the_old_ones() -> None:
     world = World()
-    line = world.expect()
-    world.bill("INV-1", line)
-    world.bill("INV-1c", line, variant="candidate", cohort="ten_percent", **world.refigure(line, "190"))
+    world.bill("INV-1", world.expect(subscription_id="S-1"))
+    line = world.expect(subscription_id="S-2")
+    world.bill("INV-2", line, variant="candidate", cohort="ten_percent", **world.refigure(line, "190"))
     outcome = world.run(LINE)
     assert outcome.codes(LINE) == [("TIER_RATE", Decimal("11.90"))]
     assert [(t["cohort"], t["variant"], t["breaks"]) for t in outcome.totals(LINE)] == [
@@ -775,6 +775,14 @@ def test_a_candidates_bill_is_held_apart_from_the_control() -> None:
         ("ten_percent", "candidate", 1),
     ]
     assert outcome.foots()
+
+
+def test_a_period_that_both_engines_bill_is_billed_twice() -> None:
+    world = World()
+    line = world.expect()
+    world.bill("INV-1", line)
+    world.bill("INV-1c", line, variant="candidate", cohort="ten_percent")
+    assert [code for code, _ in world.run(LINE).codes(LINE)] == ["INVOICE_DUPLICATE"]
 
 
 @pytest.mark.parametrize(
