@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import date
+from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -22,10 +25,13 @@ EXAMPLES = """
   billing-recon simulate --seed 7 --from 2026-01-01 --to 2026-01-31 --customers 50 \\
       --documents mixed --ledger saft-no --out try
   billing-recon simulate --seed 7 --from 2026-01-28 --to 2026-02-06 --customers 200 --candidate rise \
-      --fault ROUNDING=1 --fault candidate:TIER_RATE=2 --out try"""
+      --fault ROUNDING=1 --fault candidate:TIER_RATE=2 --out try
+  billing-recon simulate --seed 7 --from 2026-01-01 --to 2026-02-10 --customers 200 --rollout proration \
+      --rollout-stage 2026-01-12=5% --rollout-stage 2026-01-26=25% --rollout-stage 2026-02-06=100% \
+      --fault rollout:INVOICE_DUPLICATE:lines_twice@month_end=2 --fault rollout:ignored=1 --out try"""
 
-CANDIDATE = "candidate:"
-"""What precedes a bug of the candidate's engine."""
+CANDIDATE, ROLLOUT = "candidate:", "rollout:"
+"""What precedes a bug of the candidate's engine, and of the engine that a rollout bills by."""
 
 Form = TypeVar("Form", bound=StrEnum)
 
@@ -56,7 +62,8 @@ def simulate(
             "--fault",
             metavar="CODE[:FORM]=COUNT",
             help="A billing bug and how often to inject it, in one form or in each in turn; candidate:CODE=COUNT puts it into "
-            "the candidate's engine. Repeatable.",
+            "the candidate's engine, rollout:CODE[:FORM][@BOUNDARY]=COUNT into bills of the rollout's new engine (that cross a "
+            "boundary), and rollout:ignored=COUNT bills by the other engine than the flag says. Repeatable.",
         ),
     ] = None,
     list_faults: Annotated[
@@ -89,6 +96,18 @@ def simulate(
         str | None,
         typer.Option("--candidate", metavar="NAME", help="Also a candidate for shadow billing, as shadow/NAME."),
     ] = None,
+    rollout: Annotated[
+        str | None,
+        typer.Option("--rollout", metavar="NAME", help="A new engine bills some customers from some days on."),
+    ] = None,
+    rollout_stage: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--rollout-stage",
+            metavar="DAY=SHARE",
+            help="From DAY on that share of the customers, such as 5%; off switches back. Left out: 5%, 25% and 100%. Repeatable.",
+        ),
+    ] = None,
 ) -> None:
     """Make a company to try things on, with known billing bugs.
 
@@ -100,14 +119,18 @@ def simulate(
     that affect a whole account or batch are only injected this way.
     """
     given = fault or []
-    faults = parse_faults([one for one in given if not one.startswith(CANDIDATE)])
+    faults = parse_faults([one for one in given if not one.startswith((CANDIDATE, ROLLOUT))])
     candidate_faults = parse_faults([one.removeprefix(CANDIDATE) for one in given if one.startswith(CANDIDATE)])
     if candidate_faults and candidate is None:
         raise ConfigurationError("--fault candidate:... needs --candidate NAME, the candidate whose engine has it")
+    of_rollout = [one.removeprefix(ROLLOUT) for one in given if one.startswith(ROLLOUT)]
+    if (of_rollout or rollout_stage) and rollout is None:
+        raise ConfigurationError("--fault rollout:... and --rollout-stage need --rollout NAME")
     begin, end = parse_day(first), parse_day(last)
     days = days_between(begin, end)
     from billing_recon.simulate import BookedAs, RenderedAs
     from billing_recon.simulate import simulate as make
+    from billing_recon.simulate.rollouts import IGNORED, Rollout, Step
 
     rendered_as = parse_form("--documents", documents, RenderedAs)
     booked_as = parse_form("--ledger", ledger, BookedAs)
@@ -126,9 +149,16 @@ def simulate(
             in_advance=in_advance,
             candidate=candidate,
             candidate_faults=candidate_faults,
+            rollout=None
+            if rollout is None
+            else Rollout(
+                rollout,
+                tuple(Step(day, share) for day, share in map(parse_stage, rollout_stage or ())),
+                parse_faults(of_rollout, (IGNORED,)),
+            ),
             progress=lambda stage, done, of: progress(f"{stage} {done:,} of {of:,}", done) if done == of else None,
         )
-    injected = sum(faults.values())
+    injected = sum(faults.values()) + len(of_rollout)
     screen.say(
         f"{out}: {count(customers, 'customer')}, {begin} to {end}, {count(injected, 'injected fault')}"
         + (f" (listed in {out / 'truth.csv'})" if injected else ""),
@@ -145,14 +175,27 @@ def parse_form(option: str, given: str, forms: type[Form]) -> Form:
         raise ConfigurationError(f"{option} {given}: unknown form; choose one of {', '.join(forms)}") from None
 
 
-def parse_faults(given: list[str]) -> dict[str, int]:
-    """CODE=COUNT and CODE:FORM=COUNT options as a mapping; ConfigurationError lists every invalid one."""
+def parse_stage(text: str) -> tuple[date, Decimal]:
+    """DAY=SHARE: a share as 5% or 0.05, or off."""
+    day, _, given = text.partition("=")
+    figure, percent, rest = given.partition("%")
+    try:
+        share = Decimal(0) if given == "off" else Decimal(figure) / (100 if percent else 1)
+    except InvalidOperation:
+        share = Decimal(-1)
+    if rest or not 0 <= share <= 1 or (share == 0 and given != "off"):
+        raise ConfigurationError(f"--rollout-stage {text}: write DAY=SHARE, such as 2026-01-12=5%, or DAY=off")
+    return parse_day(day), share
+
+
+def parse_faults(given: list[str], others: Collection[str] = ()) -> dict[str, int]:
+    """CODE=COUNT and CODE:FORM=COUNT options as a mapping, and those of `others`; ConfigurationError lists every invalid one."""
     faults: dict[str, int] = {}
     problems = []
     for text in given:
         name, _, number = text.partition("=")
-        code = name.partition(":")[0]
-        if code not in Code.__members__:
+        code = name.partition(":")[0].partition("@")[0]
+        if code not in Code.__members__ and name not in others:
             problems.append(f"--fault {text}: '{code}' is not a reason code; for example USAGE_MISSING=2")
         elif not number.isdecimal() or int(number) < 1:
             problems.append(f"--fault {text}: write CODE=COUNT with a count of at least 1, for example {name}=2")

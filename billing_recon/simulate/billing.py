@@ -21,7 +21,7 @@ RUN_AT = time(23, 0, tzinfo=UTC)
 @dataclass(eq=False, slots=True)
 class Invoice:
     """One invoice as the engine issues it. `garbled`: the unreadable column of a line. `kept_by`: the layer that keeps a void
-    invoice.
+    invoice. `variant`, `cohort`: in a rollout, the engine that billed it and the stage of its customer.
 
     `invoice_id` is given by `number`.
     """
@@ -34,6 +34,8 @@ class Invoice:
     status: str = "issued"
     garbled: dict[int, str] = field(default_factory=dict)
     kept_by: str = ""
+    variant: str = ""
+    cohort: str = ""
     invoice_id: str = field(default="")
 
     @property

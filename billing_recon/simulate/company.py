@@ -24,6 +24,7 @@ from billing_recon.simulate.engine_faults import EngineFaults
 from billing_recon.simulate.faults import Fault, Finding, TooFew, capacity, divided, inject, refuse_unknown
 from billing_recon.simulate.ledgers import BookedAs
 from billing_recon.simulate.population import populate
+from billing_recon.simulate.rollouts import Exposed, Rollout, refuse
 from billing_recon.simulate.usage import UsageBook, come_late, use
 
 Progress = Callable[[str, int, int], None]
@@ -66,6 +67,7 @@ def simulate(
     profile: Profile | None = None,
     candidate: str | None = None,
     candidate_faults: Mapping[str, int] | None = None,
+    rollout: Rollout | None = None,
     progress: Progress | None = None,
 ) -> SimulationSummary:
     """Write a company's home to `out` for the days `first` to `last`, with truth.csv (faults.csv adds the forms).
@@ -82,6 +84,7 @@ def simulate(
     - `in_advance`: base fees and seats of some plans are billed when their period begins.
     - `profile`: billing conventions, of those that the simulated engine knows.
     - `candidate`: also a candidate for shadow billing of this name, with `candidate_faults` in its engine (simulate.candidates).
+    - `rollout`: a new engine bills some customers from some days on, and has bugs of its own (simulate.rollouts).
     - `progress`: called with a stage, the steps done and the steps in all.
 
     ConfigurationError, before anything is written: the range ends before it starts, there are no customers, a fault is
@@ -95,6 +98,8 @@ def simulate(
         forms.setdefault(fault.code, []).append(fault.form)
     asked = {str(name): count for name, count in faults.items()}
     refuse_unknown(asked, forms)
+    if rollout is not None:
+        refuse(rollout, forms)
     home.refuse_foreign(out)
     report = progress or (lambda stage, done, of: None)
     profile, windows = profile or Profile(), Windows()
@@ -131,17 +136,27 @@ def simulate(
         )
     invoices, spared = _open_to_faults(billed, usage, faults_from)
     used: set[int] = set()
+    exposed = None
+    if rollout is not None:
+        exposed = Exposed.of(rollout, seed, (one.customer.customer_id for one in subscriptions), days)
+        exposed.expose(seed, invoices + spared)
     places = list(invoices)
     since = faults_from or first
     engine = EngineFaults(invoices, usage, plans, taxes, profile, windows, since, last, used).registry
     counts = divided(seed, asked, engine, later_faults(Following([], profile, windows, last)))
     try:
         findings = inject(seed, engine, counts, places, used, lambda invoice: invoice)
+        if exposed is not None:
+            exposed.inject(seed, engine, places, used, lambda invoice: invoice)
+            exposed.follow_flags(invoices)
         invoices = number(invoices + spared)
         chains = follow(seed, invoices, profile)
         later = later_faults(Following(chains, profile, windows, last, used))
         after = [chain for chain in chains if not faults_from or chain.invoice.issued_on >= faults_from]
         findings += inject(seed, later, counts, after, used, lambda chain: chain.invoice)
+        if exposed is not None:
+            exposed.inject(seed, later, after, used, lambda chain: chain.invoice)
+            findings += exposed.bugs
     except TooFew as shortage:
         usage.believed.clear()
         usage.late = {name: [one for one in late if not one.missed] for name, late in usage.late.items()}
@@ -179,6 +194,8 @@ def simulate(
     written += files.write_truth(out, findings)
     if draft is not None:
         written += draft.write(out, invoices, findings, days)
+    if exposed is not None:
+        written += exposed.write(out)
     report("write files", len(steps) + 1, len(steps) + 1)
     return SimulationSummary(
         out=out,

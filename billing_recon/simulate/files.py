@@ -164,7 +164,11 @@ def put_subscriptions(landing: Landing, subscriptions: Iterable[Subscription], l
 
 
 def put_invoices(landing: Landing, invoices: Iterable[Invoice]) -> None:
-    """invoice_lines, in order of issue."""
+    """invoice_lines, in order of issue; in a rollout with the engine that billed and the customer's stage."""
+    invoices = list(invoices)
+    exposed = any(invoice.variant for invoice in invoices)
+    if exposed:
+        landing.headers["invoice_lines"] += ",variant,cohort"
     for invoice in invoices:
         batch = f"run-{invoice.issued_on}" + ("-retry" if invoice.retry else "")
         for index, line in enumerate(invoice.lines):
@@ -196,6 +200,7 @@ def put_invoices(landing: Landing, invoices: Iterable[Invoice]) -> None:
                 batch,
                 "invoice",
                 invoice.status,
+                *((invoice.variant, invoice.cohort or None) if exposed else ()),
             )
 
 

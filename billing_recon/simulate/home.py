@@ -30,6 +30,7 @@ _WRITTEN = (
     "policies",
     "templates",
     "shadow",
+    "rollouts",
     "truth.csv",
     "faults.csv",
     ".state",
