@@ -1,0 +1,40 @@
+-- Breaks that count, by group: that of their invoice, else that of their customer once what was due in its exposure can
+-- be missed. `unknown`: neither is named, so the break may be anybody's.
+-- inputs: breaks, stage_invoices, stage_customers, stage_params
+WITH bills AS (
+    SELECT invoice_id, min(arm) AS arm, min(issued_on) AS issued_on FROM stage_invoices GROUP BY invoice_id
+),
+counting AS (
+    SELECT
+        found.break_id, found.day, found.pair, found.code, found.invoice_id, found.customer_id, found.currency,
+        found.delta,
+        CASE WHEN found.delta <> 0 THEN abs(found.delta) ELSE greatest(
+                    abs(coalesce(found.expected, 0)), abs(coalesce(found.billed, 0)), abs(coalesce(found.rendered, 0)),
+                    abs(coalesce(found.booked, 0)), abs(coalesce(found.paid, 0))
+                )
+        END AS size
+    FROM breaks AS found
+    WHERE found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
+)
+SELECT
+    found.break_id, found.day, found.pair, found.code, found.invoice_id, found.customer_id, found.currency,
+    CAST(found.delta AS amount) AS delta, CAST(found.size AS amount) AS size,
+    CASE
+        WHEN found.day BETWEEN params.since AND params.day THEN 'stage'
+        WHEN found.day BETWEEN params.before_first AND params.before_last THEN 'before'
+    END AS phase,
+    CASE
+        WHEN params.of_payments AND found.pair IN ('billed_paid', 'paid_booked') AND customer.customer_id IS NOT NULL
+            THEN customer.arm
+        WHEN bill.invoice_id IS NOT NULL AND found.day < params.exposed_since THEN bill.arm
+        WHEN bill.invoice_id IS NOT NULL AND bill.issued_on >= params.exposed_since THEN bill.arm
+        WHEN bill.invoice_id IS NOT NULL THEN CASE WHEN bill.arm = 'control' THEN 'control' END
+        WHEN customer.customer_id IS NULL THEN 'unknown'
+        WHEN customer.arm = 'cohort' AND found.day >= params.exposed_since
+            THEN CASE WHEN found.day - params.issue_grace_days >= customer.since THEN 'cohort' END
+        ELSE customer.arm
+    END AS arm
+FROM counting AS found
+CROSS JOIN stage_params AS params
+LEFT JOIN bills AS bill ON bill.invoice_id = found.invoice_id
+LEFT JOIN stage_customers AS customer ON customer.customer_id = found.customer_id

@@ -1,0 +1,190 @@
+-- What a stage is judged by (core.rollout.METRICS): per metric, currency, group, phase and day a numerator, for rates a
+-- denominator, and the population behind it. Currencies are never added. A metric without a row has no data.
+-- inputs: stage_invoices, stage_breaks, stage_payments, stage_signals, stage_customers, expected_lines, detections,
+-- unbilled_usage, exposures, stage_params
+WITH bills AS (
+    SELECT arm, phase, issued_on AS day, currency, count(DISTINCT invoice_id) AS invoices
+    FROM stage_invoices
+    WHERE arm IS NOT NULL AND phase IS NOT NULL AND invoice_kind = 'invoice'
+    GROUP BY arm, phase, issued_on, currency
+),
+billed AS (SELECT arm, phase, day, sum(invoices) AS invoices FROM bills GROUP BY arm, phase, day),
+found AS (SELECT * FROM stage_breaks WHERE arm IN ('cohort', 'control') AND phase IS NOT NULL),
+broken AS (
+    SELECT
+        arm, phase, day, count(*) AS breaks,
+        count(DISTINCT coalesce(invoice_id, break_id)) AS items,
+        count(*) FILTER (WHERE code = 'INVOICE_DUPLICATE') AS duplicates,
+        count(*) FILTER (WHERE code = 'INVOICE_MISSING') AS missing,
+        count(*) FILTER (WHERE code IN ('TAX_RATE_JURISDICTION', 'TAX_BASE')) AS taxes
+    FROM found GROUP BY arm, phase, day
+),
+money AS (
+    SELECT
+        arm, phase, day, currency, sum(size) AS gross,
+        sum(size) FILTER (WHERE pair = 'billed_booked') AS receivables,
+        sum(delta) FILTER (WHERE pair = 'expected_billed') AS off
+    FROM found WHERE currency IS NOT NULL GROUP BY arm, phase, day, currency
+),
+untaxed AS (
+    SELECT
+        customer.arm, found.day,
+        CASE
+            WHEN found.day BETWEEN params.since AND params.day THEN 'stage'
+            WHEN found.day BETWEEN params.before_first AND params.before_last THEN 'before'
+        END AS phase,
+        count(*) AS findings
+    FROM detections AS found
+    CROSS JOIN stage_params AS params
+    JOIN stage_customers AS customer ON customer.customer_id = found.customer_id
+    WHERE found.detector = 'MISSING_TAX' AND customer.arm IS NOT NULL
+    GROUP BY ALL
+),
+due_once AS (
+    SELECT
+        expected_line_id, min(customer_id) AS customer_id, min(currency) AS currency, min(due_on) AS due_on,
+        arg_max(total, day) AS total
+    FROM expected_lines GROUP BY expected_line_id
+),
+due AS (
+    SELECT
+        customer.arm, due.due_on AS day, due.currency, sum(due.total) AS expected,
+        count(DISTINCT due.customer_id) AS customers,
+        CASE
+            WHEN due.due_on BETWEEN params.since AND params.day THEN 'stage'
+            WHEN due.due_on BETWEEN params.before_first AND params.before_last THEN 'before'
+        END AS phase
+    FROM due_once AS due
+    CROSS JOIN stage_params AS params
+    JOIN stage_customers AS customer ON customer.customer_id = due.customer_id
+    WHERE customer.arm IS NOT NULL
+        AND (due.due_on < params.exposed_since OR coalesce(due.due_on >= customer.since, true))
+    GROUP BY ALL
+),
+moved AS (
+    SELECT
+        arm, phase, day, currency,
+        coalesce(sum(amount) FILTER (WHERE kind <> 'payment' AND status = 'succeeded'), 0) AS refunded,
+        coalesce(sum(amount) FILTER (WHERE kind = 'payment' AND status = 'succeeded'), 0) AS paid
+    FROM stage_payments WHERE arm IS NOT NULL AND phase IS NOT NULL GROUP BY arm, phase, day, currency
+),
+attempts AS (
+    SELECT
+        arm, phase, day, count(*) AS attempts, count(*) FILTER (WHERE status = 'failed') AS failed,
+        count(*) FILTER (WHERE attempt > 1) AS retries, count(DISTINCT invoice_id) AS invoices
+    FROM stage_payments WHERE arm IS NOT NULL AND phase IS NOT NULL AND kind = 'payment' GROUP BY arm, phase, day
+),
+heard AS (
+    SELECT
+        arm, phase, day, count(*) FILTER (WHERE kind = 'invoice_generation') AS generations,
+        count(*) FILTER (WHERE kind = 'invoice_generation' AND good) AS generated,
+        count(*) FILTER (WHERE kind = 'webhook') AS webhooks,
+        count(*) FILTER (WHERE kind = 'webhook' AND NOT good) AS failed_webhooks,
+        count(*) FILTER (WHERE kind = 'ticket') AS tickets
+    FROM stage_signals WHERE arm IS NOT NULL AND phase IS NOT NULL GROUP BY arm, phase, day
+),
+tickets_told AS (SELECT DISTINCT day FROM stage_signals WHERE kind = 'ticket'),
+wrongly_exposed AS (
+    SELECT day, count(DISTINCT customer_id) AS customers FROM exposures GROUP BY day
+),
+counted AS (
+    SELECT
+        coalesce(bill.arm, broken.arm) AS arm, coalesce(bill.phase, broken.phase) AS phase,
+        coalesce(bill.day, broken.day) AS day, coalesce(bill.invoices, 0) AS invoices,
+        coalesce(broken.breaks, 0) AS breaks, coalesce(broken.items, 0) AS items,
+        coalesce(broken.duplicates, 0) AS duplicates, coalesce(broken.missing, 0) AS missing,
+        coalesce(broken.taxes, 0) AS taxes
+    FROM billed AS bill
+    FULL JOIN broken ON broken.arm = bill.arm AND broken.phase = bill.phase AND broken.day = bill.day
+),
+priced AS (
+    SELECT
+        coalesce(bill.arm, money.arm) AS arm, coalesce(bill.phase, money.phase) AS phase,
+        coalesce(bill.day, money.day) AS day, coalesce(bill.currency, money.currency) AS currency,
+        coalesce(bill.invoices, 0) AS invoices, coalesce(money.gross, 0) AS gross,
+        coalesce(money.receivables, 0) AS receivables
+    FROM bills AS bill
+    FULL JOIN money
+        ON money.arm = bill.arm AND money.phase = bill.phase AND money.day = bill.day
+            AND money.currency = bill.currency
+),
+figures AS (
+    SELECT
+        counted.arm, counted.phase, counted.day, NULL AS currency, counted.invoices AS population, unnest([
+            figure('breaks', counted.breaks),
+            figure('duplicate_invoices', counted.duplicates),
+            figure('missing_invoices', counted.missing),
+            rate_of('mismatch_rate', counted.items, greatest(counted.invoices, counted.items))
+        ]) AS stated
+    FROM counted
+    UNION ALL
+    SELECT
+        counted.arm, counted.phase, counted.day, NULL AS currency, counted.invoices AS population,
+        figure('tax_anomalies', counted.taxes + coalesce(untaxed.findings, 0)) AS stated
+    FROM counted
+    LEFT JOIN untaxed
+        ON untaxed.arm = counted.arm AND untaxed.phase = counted.phase AND untaxed.day = counted.day
+    UNION ALL
+    SELECT
+        arm, phase, day, currency, invoices AS population, unnest([
+            figure('break_money', gross), figure('ar_drift', receivables)
+        ]) AS stated
+    FROM priced
+    UNION ALL
+    SELECT
+        due.arm, due.phase, due.day, due.currency, due.customers AS population,
+        rate_of('capture_rate', due.expected + coalesce(money.off, 0), due.expected) AS stated
+    FROM due
+    LEFT JOIN money
+        ON money.arm = due.arm AND money.phase = due.phase AND money.day = due.day AND money.currency = due.currency
+    WHERE due.phase IS NOT NULL
+    UNION ALL
+    SELECT
+        arm, phase, day, currency, CASE WHEN paid > 0 THEN 1 ELSE 0 END AS population,
+        rate_of('refunds', refunded, paid) AS stated
+    FROM moved
+    UNION ALL
+    SELECT
+        arm, phase, day, NULL AS currency, attempts AS population, unnest([
+            rate_of('payment_failures', failed, attempts), rate_of('payment_retries', retries, invoices)
+        ]) AS stated
+    FROM attempts
+    UNION ALL
+    SELECT
+        arm, phase, day, NULL AS currency, generations AS population,
+        rate_of('invoice_creation', generated, generations) AS stated
+    FROM heard WHERE generations > 0
+    UNION ALL
+    SELECT
+        arm, phase, day, NULL AS currency, webhooks AS population, figure('failed_webhooks', failed_webhooks) AS stated
+    FROM heard WHERE webhooks > 0
+    UNION ALL
+    SELECT
+        counted.arm, counted.phase, counted.day, NULL AS currency, counted.invoices AS population,
+        figure('tickets', coalesce(heard.tickets, 0)) AS stated
+    FROM counted
+    LEFT JOIN heard ON heard.arm = counted.arm AND heard.phase = counted.phase AND heard.day = counted.day
+    WHERE EXISTS (SELECT 1 FROM tickets_told)
+    UNION ALL
+    SELECT
+        customer.arm, 'stage' AS phase, params.day, open.currency, count(DISTINCT open.customer_id) AS population,
+        figure('unbilled_usage', sum(open.amount)) AS stated
+    FROM unbilled_usage AS open
+    CROSS JOIN stage_params AS params
+    JOIN stage_customers AS customer ON customer.customer_id = open.customer_id
+    WHERE customer.arm IS NOT NULL
+    GROUP BY customer.arm, params.day, open.currency
+    UNION ALL
+    SELECT
+        'cohort' AS arm, 'stage' AS phase, coalesce(bill.day, wrong.day) AS day, NULL AS currency,
+        coalesce(bill.invoices, 0) AS population, figure('exposure', coalesce(wrong.customers, 0)) AS stated
+    FROM (SELECT day, invoices FROM billed WHERE arm = 'cohort' AND phase = 'stage') AS bill
+    FULL JOIN wrongly_exposed AS wrong ON wrong.day = bill.day
+)
+SELECT
+    stated.metric AS metric, CAST(currency AS VARCHAR) AS currency, arm, phase, day,
+    CAST(stated.numerator AS amount) AS numerator,
+    CAST(CASE WHEN stated.is_rate THEN stated.denominator END AS amount) AS denominator,
+    CAST(population AS BIGINT) AS population
+FROM figures
+ORDER BY ALL

@@ -1,0 +1,1 @@
+"""A rollout: plan and lists, the stage gate, switches, corrections. No Dagster."""

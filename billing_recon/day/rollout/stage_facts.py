@@ -1,0 +1,37 @@
+"""The facts of a stage as of a day, read from a session in which its relations are built."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+import duckdb
+
+from billing_recon.compute.engine import build
+from billing_recon.compute.rollout import STAGE
+from billing_recon.core.rollout import Boundary
+from billing_recon.core.stage_gate import Arm, Crossing, Figure, Phase, StageFacts
+
+
+def stage_facts(con: duckdb.DuckDBPyConnection, unknown_days: Mapping[date, str]) -> StageFacts:
+    """Build the relations of the stage over the registered tables and read what the gate judges."""
+    build(con, STAGE)
+    ((day, since),) = con.execute("SELECT day, since FROM stage_params").fetchall()
+    figures = [
+        Figure(metric, currency, Arm(arm), Phase(phase), on, numerator, denominator, population)
+        for metric, currency, arm, phase, on, numerator, denominator, population in con.execute(
+            "SELECT metric, currency, arm, phase, day, numerator, denominator, population FROM stage_figures "
+            "WHERE phase IS NOT NULL ORDER BY ALL"
+        ).fetchall()
+    ]
+    crossings = [
+        Crossing(Boundary(boundary), events, first_day, due_on)
+        for boundary, events, first_day, due_on in con.execute(
+            "SELECT boundary, events, first_day, due_on FROM stage_boundaries ORDER BY boundary"
+        ).fetchall()
+    ]
+    ((invoices, unattributed),) = con.execute(
+        "SELECT (SELECT count(DISTINCT invoice_id) FROM stage_invoices WHERE arm = 'cohort' AND phase = 'stage'), "
+        "(SELECT count(*) FROM stage_breaks WHERE arm = 'unknown' AND phase = 'stage')"
+    ).fetchall()
+    return StageFacts(day, since, figures, crossings, invoices, unknown_days, unattributed)

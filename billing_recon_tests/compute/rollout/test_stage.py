@@ -1,0 +1,179 @@
+"""The stage's figures: whose breaks and bills are the new engine's, whose are the control cohort's, and what was crossed."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from billing_recon.core.rollout import Boundary
+from billing_recon.core.stage_gate import Arm, Phase, StageFacts
+from billing_recon_tests.compute.rollout.stage_world import LAUNCH, StageWorld
+
+NEXT = LAUNCH + timedelta(days=1)
+
+
+def figure(
+    facts: StageFacts, metric: str, arm: Arm = Arm.COHORT, phase: Phase = Phase.STAGE
+) -> list[tuple[int, int | None, int]]:
+    return [
+        (int(one.numerator), None if one.denominator is None else int(one.denominator), one.population)
+        for one in facts.figures
+        if (one.metric, one.arm, one.phase) == (metric, arm, phase)
+    ]
+
+
+def test_breaks_of_new_bills_are_the_cohorts_and_those_of_old_bills_are_not() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.bill("OLD", "A", LAUNCH - timedelta(days=3))
+    world.bill("NEW", "A", NEXT, variant="candidate")
+    world.bill("CTL", "B", NEXT)
+    world.break_("OLD", NEXT, "-7", pair="billed_paid", code="PAYMENT_MISSING")
+    world.break_("NEW", NEXT, "5")
+    world.break_("CTL", NEXT, "3")
+    facts = world.facts(NEXT)
+    assert figure(facts, "breaks") == [(1, None, 1)]
+    assert figure(facts, "break_money") == [(5, None, 1)]
+    assert figure(facts, "breaks", Arm.CONTROL) == [(1, None, 1)]
+    assert figure(facts, "break_money", Arm.CONTROL) == [(3, None, 1)]
+    assert facts.invoices == 1
+
+
+def test_a_bill_by_the_new_engine_for_a_customer_whose_flag_is_off_is_judged_too() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.bill("NEW", "B", NEXT, variant="candidate")
+    world.break_("NEW", NEXT, "5")
+    world.wrongly_exposed.append((NEXT, "B"))
+    facts = world.facts(NEXT)
+    assert figure(facts, "breaks") == [(1, None, 1)]
+    assert figure(facts, "exposure") == [(1, None, 1)]
+
+
+def test_what_was_decided_to_be_no_fault_does_not_count_and_money_of_two_currencies_is_never_added() -> None:
+    world = StageWorld()
+    world.expose("A", "C")
+    world.bill("N1", "A", NEXT, variant="candidate")
+    world.bill("N2", "C", NEXT, "1000", variant="candidate", currency="JPY")
+    world.break_("N1", NEXT, "-4")
+    world.break_("N2", NEXT, "90", currency="JPY")
+    world.break_("N1", NEXT, "8", disposition="EXPECTED_CHANGE")
+    facts = world.facts(NEXT)
+    money = {one.currency: int(one.numerator) for one in facts.figures if one.metric == "break_money"}
+    assert money == {"USD": 4, "JPY": 90}
+    assert figure(facts, "breaks") == [(2, None, 2)]
+
+
+def test_a_missing_bill_is_the_cohorts_only_if_it_was_due_after_its_customer_was_exposed() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.bill("N1", "A", NEXT, variant="candidate")
+    world.break_(None, LAUNCH, "-50", code="INVOICE_MISSING", customer_id="A")  # due the day before the launch
+    assert figure(world.facts(NEXT), "missing_invoices") == [(0, None, 1)]
+    world.break_(None, NEXT, "-50", code="INVOICE_MISSING", customer_id="A")
+    assert figure(world.facts(NEXT), "missing_invoices") == [(1, None, 1)]
+
+
+def test_a_break_that_names_nobody_may_be_anybodys() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.break_(None, NEXT, "12", code="LEDGER_AMOUNT", pair="billed_booked")
+    assert world.facts(NEXT).unattributed == 1
+
+
+def test_in_the_last_stage_everybody_is_the_cohort_and_nobody_is_left_to_compare_with() -> None:
+    world = StageWorld()
+    world.expose("*")
+    world.bill("N1", "X", NEXT, variant="candidate")
+    world.bill("C1", "Y", NEXT)
+    facts = world.facts(NEXT)
+    assert figure(facts, "breaks") == [(0, None, 1)]
+    assert figure(facts, "breaks", Arm.CONTROL) == []
+
+
+def test_customers_of_another_rollout_are_no_control() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.expose("B", rollout="other")
+    world.bill("N1", "A", NEXT, variant="candidate")
+    world.bill("C1", "B", NEXT)
+    assert figure(world.facts(NEXT), "breaks", Arm.CONTROL) == []
+
+
+def test_before_the_launch_the_same_customers_are_compared() -> None:
+    world = StageWorld()
+    world.expose("A")
+    before = LAUNCH - timedelta(days=5)
+    world.bill("O1", "A", before)
+    world.bill("O2", "B", before)
+    world.break_("O1", before, "2")
+    facts = world.facts(NEXT)
+    assert figure(facts, "break_money", Arm.COHORT, Phase.BEFORE) == [(2, None, 1)]
+    assert figure(facts, "break_money", Arm.CONTROL, Phase.BEFORE) == [(0, None, 1)]
+
+
+@pytest.mark.parametrize(
+    ("issued", "period_end", "crossed"),
+    [
+        (date(2026, 3, 30), date(2026, 3, 28), False),
+        (date(2026, 3, 31), date(2026, 3, 29), True),
+        (date(2026, 4, 1), date(2026, 3, 30), True),
+        (date(2026, 4, 3), date(2026, 4, 1), True),
+        (date(2026, 4, 3), date(2026, 4, 2), False),
+    ],
+)
+def test_a_month_end_is_crossed_by_bills_of_the_turn_or_of_whole_months(
+    issued: date, period_end: date, crossed: bool
+) -> None:
+    world = StageWorld(since=date(2026, 3, 5))
+    world.expose("A")
+    world.bill("N1", "A", issued, variant="candidate", period_start=date(2026, 3, 1), period_end=period_end)
+    found = {one.boundary: one for one in world.facts(date(2026, 4, 5)).crossings}
+    assert bool(found[Boundary.MONTH_END].events) is crossed
+    assert found[Boundary.MONTH_END].due_on == date(2026, 4, 30)
+
+
+def test_boundaries_are_crossed_by_the_new_engines_bills_only_and_the_contracts_tell_when_they_are_due() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.contract("A", date(2026, 2, 20), contract='{"discount": {"rate": "0.1", "valid_to": "2026-03-25"}}')
+    world.bill("C1", "B", NEXT, kind="proration")
+    world.rows["term_taxes"] += [{"tax_region": "DE", "rate": "0.19", "effective_from": date(2026, 7, 1)}]
+    day = date(2026, 3, 10)
+    found = {one.boundary: one for one in world.facts(day).crossings}
+    assert {one for one in found if found[one].events} == set()
+    assert found[Boundary.RENEWAL].due_on == date(2026, 3, 20)
+    assert found[Boundary.COUPON_EXPIRY].due_on == date(2026, 3, 25)
+    assert found[Boundary.TAX_CHANGE].due_on == date(2026, 7, 1)
+    world.bill("N1", "A", NEXT, variant="candidate", kind="proration", status="void")
+    world.bill("N2", "A", NEXT, variant="candidate", kind="proration")
+    world.pay("P1", "N2", "A", NEXT, "failed")
+    world.pay("P2", "N2", "A", day, attempt=2)
+    found = {one.boundary: one for one in world.facts(day).crossings}
+    assert {one for one in found if found[one].events} == {Boundary.PLAN_CHANGE, Boundary.RETRY_CYCLE, Boundary.REISSUE}
+
+
+def test_payments_are_those_of_the_groups_own_bills() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.bill("OLD", "A", LAUNCH - timedelta(days=3))
+    world.bill("N1", "A", NEXT, variant="candidate")
+    world.pay("P0", "OLD", "A", NEXT, "failed")
+    world.pay("P1", "N1", "A", NEXT, "failed")
+    world.pay("P2", "N1", "A", NEXT, attempt=2)
+    facts = world.facts(NEXT)
+    assert figure(facts, "payment_failures") == [(1, 2, 2)]
+    assert figure(facts, "payment_retries") == [(1, 1, 2)]
+
+
+def test_a_rollout_of_payment_retries_is_judged_by_customer_whichever_engine_billed() -> None:
+    world = StageWorld(of_payments=True)
+    world.expose("A")
+    world.bill("OLD", "A", LAUNCH - timedelta(days=3))
+    world.bill("N1", "A", NEXT)
+    world.pay("P0", "OLD", "A", NEXT, "failed")
+    world.break_("N1", NEXT, "100", pair="billed_paid", code="PAYMENT_DUPLICATE", customer_id="A")
+    facts = world.facts(NEXT)
+    assert figure(facts, "payment_failures") == [(1, 1, 1)]
+    assert figure(facts, "breaks") == [(1, None, 0)]
