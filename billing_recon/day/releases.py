@@ -84,6 +84,14 @@ def verify_release(home: Home, day: date, part: str = "") -> dict[str, Any]:
     return manifest
 
 
+def why_shut(home: Home, day: date) -> str:
+    """Why the release of a day that is a current PASS is not open; empty if it is. What the warehouse holds is taken as registered."""
+    manifest = _read(home, day, "")
+    return (
+        "PASS, but never released" if manifest is None else _closed_because(home, day, "", manifest, stored=False) or ""
+    )
+
+
 def withdraw_stale(home: Home, first: date, last: date) -> list[date]:
     """Withdraw the releases of `first` to `last` whose verdict has fallen or gone stale; return their days.
 

@@ -13,10 +13,13 @@ from pydantic import Field
 from billing_recon.core.break_decision import DECIDABLE
 from billing_recon.core.quarantine import Verb
 from billing_recon.core.reason import Disposition
-from billing_recon.defs.step import refusing
+from billing_recon.core.verdict import Verdict
+from billing_recon.defs import checks
+from billing_recon.defs.step import refusal, refusing
 
 if TYPE_CHECKING:
     from billing_recon.day import Home
+    from billing_recon.report.terminal import Table
 
 ACTOR = "dagster"
 
@@ -83,6 +86,16 @@ class ApplyPolicy(dg.Config):
     applied_by: str = Field(description="Who applies it.")
     approvers: list[str] = Field(default=[], description="The two approvers who allow what it loosens.")
     codes: list[str] = Field(default=[], description="The one-time code of each, in that order.")
+
+
+class RunStale(dg.Config):
+    first: str = Field(
+        default="", description="The first day, YYYY-MM-DD; empty: from the first month that is not closed."
+    )
+    last: str = Field(
+        default="", description="The last day, YYYY-MM-DD; empty: the newest day that was landed or judged."
+    )
+    dry_run: bool = Field(default=False, description="True: list the stale days and why, and run none.")
 
 
 class TakeIncident(dg.Config):
@@ -207,6 +220,41 @@ def apply(context: dg.OpExecutionContext, config: ApplyPolicy) -> None:
         _done(context, f"Policy version {applied.number} is {said}.", version=applied.number)
 
 
+@dg.op(required_resource_keys={"home"}, description="Runs stale days, one after another, each as a run of its own.")
+def rerun(context: dg.OpExecutionContext, config: RunStale) -> None:
+    from billing_recon.core.period import parse_day
+    from billing_recon.day.stale_days import days_asked_about, stale_days
+    from billing_recon.defs.runner import run_stale
+    from billing_recon.report import rerun as report
+
+    home = _home(context)
+    with refusing(context):
+        first, last = (parse_day(day) if day else None for day in (config.first, config.last))
+        days = days_asked_about(home, first, last)
+        if config.dry_run:
+            found = list(stale_days(home, days))
+            _done(context, f"{len(found)} days are stale.", days=_shown(report.stale_table(found)))
+            return
+        done = run_stale(home.path, days, actor=ACTOR, on_instance=context.instance)
+        facts = {
+            "days": report.verdicts_table(done.why, done.changes),
+            "money": report.money_table(done.changes),
+            "largest changes": report.breaks_table(done.changes),
+        }
+        shown: dict[str, Any] = {name: _shown(table) for name, table in facts.items() if table.rows}
+        shown |= {"lapsed": list(done.changes.lapsed)} if done.changes.lapsed else {}
+        said = f"{len(done.outcomes)} days were run again."
+        red = [f"{one.day} {one.verdict or one.error}" for one in done.outcomes if one.verdict != Verdict.PASS.value]
+        if red:
+            raise refusal(context, f"{said} Not PASS: {'; '.join(red)}", **shown)
+        _done(context, said, **shown)
+
+
+def _shown(table: "Table") -> dg.MetadataValue:
+    names = [column.name for column in table.columns]
+    return checks.table([dict(zip(names, row, strict=True)) for row in table.rows], names)
+
+
 @dg.op(required_resource_keys={"home"}, description="Records who works on an incident.")
 def take(context: dg.OpExecutionContext, config: TakeIncident) -> None:
     from billing_recon.control.store import utc_now
@@ -225,6 +273,7 @@ _JOBS = (
     ("accept_breaks", accept, "Accept breaks as timing or an expected change; then run their days again."),
     ("assign_breaks", assign, "Say who works on breaks."),
     ("decide_rows", release_or_discard, "Release or discard quarantined rows; then run their days again."),
+    ("run_stale", rerun, "After a fix: run only the days that it made stale, in order, and show what changed."),
     ("apply_policy", apply, "Put edits of policies/*.yaml in force as a new version."),
     ("take_incident", take, "Take an incident, so that it is not escalated."),
 )

@@ -19,12 +19,16 @@ from billing_recon.core.errors import ConfigurationError
 from billing_recon.day import Home, LandingAhead, admit_catalog
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.releases import withdraw_unsettled
+from billing_recon.day.rerun_changes import RerunChanges, before_and_after
+from billing_recon.day.stale_days import why_stale
 from billing_recon.defs.build import DAILY_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.instance import open_instance
 from billing_recon.defs.run_outcome import innermost
 
 _DAYS_PER_COLLECTION = 15
+_PASSES = 4
+"""So often stale days are looked for; usage re-opens a day at most once for every day of the late window that arrives."""
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -48,12 +52,15 @@ def run_days(
     on_progress: Callable[[DayOutcome], None] | None = None,
     *,
     actor: str = "billing-recon",
+    only: Callable[[Home, date], bool] | None = None,
+    on_instance: dg.DagsterInstance | None = None,
 ) -> list[DayOutcome]:
     """Run the daily job for each of `days`, in order; a day that fails does not stop the next one.
 
     All of them see the configuration as it was at the start. KeyboardInterrupt if the process is interrupted or terminated.
     ConfigurationError if the home cannot be used, edits a catalog version in use, or does not have one of the days. `actor`
-    is who runs them, for the audit chain.
+    is who runs them, for the audit chain. `only` decides whether a day is run, when its turn has come. `on_instance`: where
+    the runs are stored, if not on the home's own instance.
     """
     calendar = read_calendar(home_path)
     home = Home.open(home_path)
@@ -68,11 +75,14 @@ def run_days(
         )
     withdraw_unsettled(home)
     run_ids = [str(uuid.uuid4()) for _ in days]
-    ahead = LandingAhead(days, run_ids)
+    ahead = LandingAhead((), ()) if only else LandingAhead(days, run_ids)
     job = build_definitions(home_path, lambda: nullcontext(home), ahead.land).resolve_job_def(DAILY_JOB)
     outcomes: list[DayOutcome] = []
-    with open_instance(home.state) as instance, _stoppable(), _few_collections(), _events_in_batches(), ahead:
+    stored = nullcontext(on_instance) if on_instance else open_instance(home.state)
+    with stored as instance, _stoppable(), _few_collections(), _events_in_batches(), ahead:
         for number, (day, run_id) in enumerate(zip(days, run_ids, strict=True), start=1):
+            if only is not None and not only(home, day):
+                continue
             outcome = _run_day(job, instance, home, day, run_id)
             if number % _DAYS_PER_COLLECTION == 0:
                 gc.collect()
@@ -80,6 +90,54 @@ def run_days(
             if on_progress is not None:
                 on_progress(outcome)
     return outcomes
+
+
+@dataclass(frozen=True, slots=True)
+class Rerun:
+    """What a run of stale days did: the last outcome of each day, why it was run, and what changed."""
+
+    outcomes: list[DayOutcome]
+    why: dict[date, str]
+    changes: RerunChanges
+
+
+def run_stale(
+    home_path: Path,
+    days: Sequence[date],
+    on_progress: Callable[[DayOutcome], None] | None = None,
+    *,
+    actor: str = "billing-recon",
+    on_instance: dg.DagsterInstance | None = None,
+) -> Rerun:
+    """Run those of `days` that are stale, the earliest first, and compare the breaks of all of them before and after.
+
+    Whether a day is stale is asked when its turn comes: a day that was run again may have made a later one stale, or have put
+    it right. Usage that a later day delivers may re-open an earlier one, so all are asked again until none is stale. No day is
+    run twice for the same reason.
+    """
+    if not days:
+        return Rerun([], {}, RerunChanges({}, (), (), ()))
+    why: dict[date, str] = {}
+    outcomes: dict[date, DayOutcome] = {}
+
+    def stale(home: Home, day: date) -> str:
+        reason = why_stale(home, day)
+        return "" if why.get(day) == reason else reason
+
+    def begun(home: Home, day: date) -> bool:
+        reason = stale(home, day)
+        why.update({day: reason} if reason else {})
+        return bool(reason)
+
+    home = Home.open(home_path, actor=actor)
+    with before_and_after(home, days) as compare:
+        for _ in range(_PASSES):
+            if not any(stale(home, day) for day in days):
+                break
+            made = run_days(home_path, days, on_progress, actor=actor, only=begun, on_instance=on_instance)
+            outcomes |= {outcome.day: outcome for outcome in made}
+        changes = compare()
+    return Rerun([outcomes[day] for day in sorted(outcomes)], why, changes)
 
 
 @contextmanager
