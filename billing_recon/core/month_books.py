@@ -13,8 +13,8 @@ LINES = (
     *("credit_applied", "kept_as_credit", "against_sales"),
 )
 """The lines between opening and closing, in the order in which they are shown. The last four only the ledger knows."""
-REASONS = ("timing", "carried", "accepted")
-"""Differences that are explained: booked within the lag, from before the first day, accepted by somebody."""
+REASONS = ("timing", "fees", "carried", "accepted")
+"""Differences that are explained: booked within the lag, the fee that a payment states, from before the first day, accepted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from billing_recon.core.verdict import Verdict
 
 EXPLAINED = {
     "timing": "booked on the other side of the month's end, within the lag",
+    "fees": "of fees that the payments state and receivables do not show as they moved",
     "carried": "of items from before the first day",
     "accepted": "of accepted breaks",
 }

@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from billing_recon.compute import close
 from billing_recon.compute.engine import build, session
 from billing_recon.compute.registration import register
@@ -139,6 +141,39 @@ def test_an_invoice_booked_after_the_months_end_is_explained_and_not_hidden() ->
         assert (one.closing, one.booked, one.explained) == (2 * amount, amount, (("timing", -amount),))
         assert one.ties
     assert "-119.00 USD booked on the other side of the month's end" in ties(found, "ar").sentence
+
+
+@pytest.mark.parametrize(
+    ("paid", "on_receivables", "explained", "ties_out"),
+    [("119.00", "116.10", "2.90", True), ("116.10", "119.00", "-2.90", True), ("119.00", "115.00", "4.00", False)],
+    ids=["booked net of its fee", "stated net of its fee", "another difference than the fee"],
+)
+def test_a_receipt_that_differs_by_the_fee_that_the_payment_states_is_explained_and_no_other(
+    paid: str, on_receivables: str, explained: str, ties_out: bool
+) -> None:
+    world = World()
+    billed = world.invoice("INV-1", "119.00", on=MID)
+    world.journal(billed, "J1", on=MID)
+    payment = world.payment(billed, "P1", paid, on=MID, fee=Decimal("2.90"))
+    booked = {"cash": on_receivables, "ar": f"-{on_receivables}"}
+    entries(world, "R1", MID, booked, invoice_id="P1", customer_id=payment["customer_id"])
+    found = books(world)
+    receivables = of(found, "ar")
+    assert receivables.ties is ties_out
+    shown = receivables.explained if ties_out else (("fees", receivables.unexplained_net),)
+    assert shown == (("fees", Decimal(explained)),)
+    assert ("of fees that the payments state" in ties(found, "ar").sentence) is ties_out
+
+
+def test_a_receipt_booked_net_of_its_fee_after_the_months_end_is_timing() -> None:
+    world = World()
+    billed = world.invoice("INV-1", "119.00", on=MID)
+    world.journal(billed, "J1", on=MID)
+    payment = world.payment(billed, "P1", "119.00", on=LATE, fee=Decimal("2.90"))
+    entries(
+        world, "R1", MARCH, {"cash": "116.10", "ar": "-116.10"}, invoice_id="P1", customer_id=payment["customer_id"]
+    )
+    assert of(books(world), "ar").explained == (("timing", 119),)
 
 
 def test_a_receipt_booked_after_the_months_end_is_explained() -> None:
