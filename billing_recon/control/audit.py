@@ -94,6 +94,14 @@ def head(connection: Connection) -> tuple[int, str]:
     return (last.seq, last.hash) if last else (0, GENESIS)
 
 
+def newest(connection: Connection) -> tuple[str, dict[str, Any]]:
+    """The table and the row of the newest event; empty if there is none."""
+    t = audit_events
+    payload = connection.execute(select(t.c.payload).order_by(t.c.seq.desc()).limit(1)).scalar_one_or_none()
+    content = json.loads(payload) if payload else {"table": "", "row": {}}
+    return content["table"], content["row"]
+
+
 def hashes(connection: Connection, numbers: Sequence[int]) -> dict[int, str]:
     """The hashes of events by their numbers; those that are not there are left out."""
     t = audit_events

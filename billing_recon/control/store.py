@@ -24,6 +24,7 @@ from billing_recon.control import (
     copies,
     landing_seals,
     month_closes,
+    recorded_decision,
     shadow_records,
     spot_checks,
 )
@@ -326,6 +327,12 @@ class ControlStore:
                 rows = connection.execute(select(t).where(t.c.id.in_(latest.group_by(t.c.partition)))).mappings()
                 found.update({row["partition"]: _verdict(dict(row)) for row in rows})
         return dict(sorted(found.items()))
+
+    def verdict_problem(self, gate: str, partition: str) -> str:
+        """Why the last answer of a gate for a partition is not the one that was recorded; empty if it is."""
+        with reading(self._engine) as connection:
+            row = _latest(connection, verdicts, gate=gate, partition=partition)
+            return recorded_decision.problem(connection, verdicts, row) if row else ""
 
     def answers(self, gate: str) -> dict[str, Verdict]:
         """The last answer of a gate for every partition that it was asked about, by partition."""
@@ -688,6 +695,11 @@ class ControlStore:
         """How many events the chain has, and the hash of the last; 64 zeros if there is none."""
         with reading(self._engine) as connection:
             return audit.head(connection)
+
+    def newest_decision(self) -> tuple[str, dict[str, Any]]:
+        """The table and the row of the chain's newest event."""
+        with reading(self._engine) as connection:
+            return audit.newest(connection)
 
     def audit_hashes(self, numbers: Sequence[int]) -> dict[int, str]:
         """The hashes of the chain's events by their numbers."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from billing_recon.control import audit_heads
 from billing_recon.control.audit_heads import Head
+from billing_recon.control.schema import month_closes, month_events
 from billing_recon.day.home import Home
 
 
@@ -21,6 +22,22 @@ def write_head(home: Home, purpose: str, out: Path | None = None) -> Head:
     made = audit_heads.signed(home.company.name, purpose, home.control.now(), seq, head)
     audit_heads.write(made, [*audit_heads.heads_files(home.state), *([out] if out else [])])
     return made
+
+
+def complete_close(home: Home, month: str, out: Path | None = None) -> None:
+    """Write the head of a month's close if its process died before it could: nothing was decided since, and none is there.
+
+    Once anything was decided, a head that is missing may have been removed, so it is left to people.
+    """
+    closes = home.control.month_closes(month)
+    if not closes:
+        return  # closed by an earlier version, which kept no figures and wrote no head
+    table, row = home.control.newest_decision()
+    purpose = close_purpose(month, closes[-1].round)
+    heads = [head for file in audit_heads.heads_files(home.state) for head in audit_heads.read(file)[0]]
+    of_it = table in (month_closes.name, month_events.name) and row["month"] == month
+    if of_it and purpose not in {head.purpose for head in heads}:
+        write_head(home, purpose, out)
 
 
 def audit_problems(home: Home, further: Sequence[Path] = ()) -> tuple[list[str], int]:

@@ -247,7 +247,10 @@ def _compared_now(home: Home, day: date, unknown: Sequence[NotKnown]) -> bool:
 
 
 def require_pass(home: Home, gate: str, partition: str, *, stored: bool = True) -> VerdictRecord:
-    """Return the partition's verdict if it is a current PASS; otherwise raise GateRefused with the reason and what to do next."""
+    """Return the partition's verdict if it is a current PASS; otherwise raise GateRefused with the reason and what to do next.
+
+    Not `stored`: what the warehouse and the database hold is taken as it was written, which is quicker.
+    """
     verdict = home.control.latest_verdict(gate, partition)
     again = f"billing-recon run --day {partition}"
     if verdict is None:
@@ -257,6 +260,12 @@ def require_pass(home: Home, gate: str, partition: str, *, stored: bool = True) 
         raise GateRefused(
             f"gate '{gate}' of {partition} is {verdict.verdict}: {because} "
             f"See: billing-recon status --day {partition}; after the fix run: {again}"
+        )
+    forged = home.control.verdict_problem(gate, partition) if stored else ""
+    if forged:
+        raise GateRefused(
+            f"gate '{gate}' of {partition} is PASS in the database, but {forged}. See: billing-recon audit verify; then judge it "
+            f"again: {again}"
         )
     stale = stale_reason(home, verdict, stored=stored)
     if stale:

@@ -23,7 +23,7 @@ from billing_recon.core.signoff import Role, SignOff, roles_of
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.approvers import approver as person
 from billing_recon.day.approvers import prove
-from billing_recon.day.audit_chain import close_purpose, write_head
+from billing_recon.day.audit_chain import close_purpose, complete_close, write_head
 from billing_recon.day.home import Home
 from billing_recon.day.month_books import month_books
 from billing_recon.day.month_days import month_days
@@ -149,6 +149,7 @@ def close_month(home: Home, month: str, run_id: str, out: Path | None = None) ->
     state = home.control.month_state(month)
     evidence = evidence_in_force(home, month)
     if state is MonthState.CLOSED:
+        complete_close(home, month, out)
         return evidence
     days = month_days(home, month)
     books = month_books(home, month) if days else MonthBooks()

@@ -1,0 +1,56 @@
+"""The gate finds a verdict's own event among thousands of others, and whether the verdict is as it was recorded."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from billing_recon.control import ControlStore
+from billing_recon.control.audit_keys import RECORD_KEY_ENV, new_key
+from billing_recon.control.database import connect, writing
+from billing_recon.core.verdict import Verdict
+from billing_recon_tests.control.test_store import verdict
+
+DAY = date(2026, 3, 2)
+DAYS = [DAY + timedelta(days=n) for n in range(40)]
+
+
+def execute(url: str, statement: str) -> None:
+    engine = connect(url)
+    with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE verdicts DISABLE TRIGGER USER"))
+        else:
+            connection.execute(text("DROP TRIGGER IF EXISTS verdicts_no_update"))
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_each_verdict_agrees_with_its_event_until_it_is_changed(
+    control: ControlStore, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n, day in enumerate(DAYS):
+        if n == 20:
+            monkeypatch.setenv(RECORD_KEY_ENV, new_key())
+        control.record_verdict(verdict(Verdict.PASS, day=day))
+        for _ in range(n % 4):
+            control.record_release(str(day), "e1", "run-1")
+    gate = verdict(Verdict.PASS).gate
+    assert [control.verdict_problem(gate, str(day)) for day in DAYS] == [""] * len(DAYS)
+    assert control.verdict_problem(gate, "2031-01-01") == ""
+
+    execute(url, f"UPDATE verdicts SET conditions = '[]', run_id = 'another' WHERE partition = '{DAYS[7]}'")
+    assert control.verdict_problem(gate, str(DAYS[7])).startswith("verdicts 8 was changed after audit event ")
+    columns = "gate, verdict, evidence_hash, policy_version, code_version, conditions, run_id, decided_at"
+    execute(
+        url, f"INSERT INTO verdicts (partition, {columns}) SELECT '2031-01-01', {columns} FROM verdicts WHERE id = 40"
+    )
+    assert control.verdict_problem(gate, "2031-01-01") == "verdicts 41 has no audit event: nobody decided it"
+
+    monkeypatch.delenv(RECORD_KEY_ENV)
+    assert control.verdict_problem(gate, str(DAYS[30])) == "", "who has no key leaves it to audit verify"
+    control.record_verdict(verdict(Verdict.PASS, day=DAYS[30]))
+    monkeypatch.setenv(RECORD_KEY_ENV, new_key())
+    assert control.verdict_problem(gate, str(DAYS[30])).endswith("was written without the key")
