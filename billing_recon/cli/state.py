@@ -1,4 +1,4 @@
-"""`state backup`, `restore` and `verify`: copies of what a home has computed and decided."""
+"""`state backup`, `restore`, `verify` and `roles`: copies of what a home has computed and decided, and who may write it."""
 
 from __future__ import annotations
 
@@ -69,3 +69,16 @@ def verify(
     if problems:
         raise typer.Exit(1)
     screen.say(f"the state is whole: {count} partitions are what was registered, and the audit chain agrees")
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon state roles recon_app | psql -U recon_owner recon")
+def roles(role: Annotated[str, typer.Argument(metavar="ROLE", help="The role that the program connects as.")]) -> None:
+    """Print the SQL by which the owner of the control tables on PostgreSQL lets the program's role work without owning any.
+
+    The role may then add decisions, and neither change nor remove one, drop a trigger or a table. Run it again after each
+    upgrade, which only the owner can do: set BILLING_RECON_CONTROL_URL to the owner's and open the home once (state verify).
+    """
+    from billing_recon.control.roles import grants
+
+    for statement in grants(role):
+        Screen().say(statement)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.exc import ProgrammingError
 
-from billing_recon.control.database import reading, writing
+from billing_recon.control.database import URL_ENV, reading, writing
 from billing_recon.core.errors import ConfigurationError
 
 HEAD = "0013"
 """The newest revision; a test compares it with migrations/versions."""
 VERSION_TABLE = "control_version"
 """Not Alembic's default name, which Dagster uses and may have in the same database."""
+_NO_PRIVILEGE = "42501"
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -50,4 +52,13 @@ def upgrade(engine: Engine) -> None:
                 "a newer billing-recon wrote it, so install that release"
             )
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except ProgrammingError as error:
+            if getattr(error.orig, "pgcode", "") != _NO_PRIVILEGE:
+                raise
+            raise ConfigurationError(
+                f"the control database is at revision {found}, this release needs {HEAD}, and the role that it connects as may not "
+                f"migrate it; set {URL_ENV} to the owner's URL, run billing-recon state verify once, then grant the role its rights "
+                "again: billing-recon state roles ROLE"
+            ) from None
