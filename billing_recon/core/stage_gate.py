@@ -134,7 +134,7 @@ class StageJudgement:
 def judge_stage(stage: Stage, triggers: Sequence[Trigger], facts: StageFacts) -> StageJudgement:
     """Judge a stage as of a day by its thresholds, its window and the plan's triggers."""
     tables = _Sums(facts.figures)
-    clauses = [*_known(stage, facts)]
+    clauses = [*_known(stage, facts), *_exposure(stage, tables)]
     for threshold in stage.thresholds:
         clauses += _judge(threshold, tables, facts)
     waiting = tuple(_waiting(stage, facts))
@@ -231,6 +231,14 @@ def _known(stage: Stage, facts: StageFacts) -> Iterator[StageClause]:
         f"{count(facts.invoices, 'invoice')} by the new path since {facts.since}"
         + ("" if facts.invoices else ": nothing was judged, so nothing is proved"),
     )
+
+
+def _exposure(stage: Stage, sums: _Sums) -> Iterator[StageClause]:
+    """Bills by another path than the flag gives hold any stage back, whether or not the plan bounds them."""
+    wrong = sums.of("exposure", None, Arm.COHORT, Phase.STAGE).numerator
+    if wrong and all(threshold.metric != "exposure" for threshold in stage.thresholds):
+        says = f"{count(int(wrong), 'customer')} billed by another path than the flag gives: billing-recon breaks --code EXPOSURE"
+        yield StageClause("exposure", METRICS["exposure"][0], Verdict.FAIL, says)
 
 
 def _judge(threshold: Threshold, sums: _Sums, facts: StageFacts) -> Iterator[StageClause]:

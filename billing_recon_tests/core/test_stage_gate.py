@@ -198,3 +198,10 @@ def test_a_trigger_fires_whatever_else_is_not_known_and_names_what_follows() -> 
     assert found.triggered == ("rollback: break_money in USD is 50.01 (population 10); at most 50.00 is allowed",)
     assert judged([figure("break_money", "50.00", currency="USD")], triggers=[trigger]).triggered == ()
     assert judged([], triggers=[trigger]).triggered == ()
+
+
+def test_a_bill_by_the_other_path_holds_a_stage_back_that_bounds_no_exposure() -> None:
+    none = {"metric": "breaks", "limit": 0}
+    assert judged([figure("breaks", 0), figure("exposure", 1)], none).state is State.FAIL
+    allowed = {"metric": "exposure", "limit": 1}
+    assert judged([figure("breaks", 0), figure("exposure", 1)], none, allowed).state is State.PASS

@@ -1,5 +1,6 @@
 -- Breaks that count, by group: that of their invoice, else that of their customer once what was due in its exposure can
--- be missed. `unknown`: neither is named, so the break may be anybody's.
+-- be missed. `unknown`: neither is named, so the break may be anybody's. A bill by another engine than the flag gives
+-- is no break of a layer (stage_exposures).
 -- inputs: breaks, stage_invoices, stage_customers, stage_params
 WITH bills AS (
     SELECT invoice_id, min(arm) AS arm, min(issued_on) AS issued_on FROM stage_invoices GROUP BY invoice_id
@@ -14,7 +15,7 @@ counting AS (
                 )
         END AS size
     FROM breaks AS found
-    WHERE found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
+    WHERE found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR') AND found.code <> 'EXPOSURE'
 )
 SELECT
     found.break_id, found.day, found.pair, found.code, found.invoice_id, found.customer_id, found.currency,

@@ -1,7 +1,7 @@
 -- What a stage is judged by (core.rollout.METRICS): per metric, currency, group, phase and day a numerator, for rates a
 -- denominator, and the population behind it. Currencies are never added. A metric without a row has no data.
 -- inputs: stage_invoices, stage_breaks, stage_payments, stage_signals, stage_customers, expected_lines, detections,
--- unbilled_usage, exposures, stage_params
+-- unbilled_usage, stage_exposures, stage_params
 WITH bills AS (
     SELECT arm, phase, issued_on AS day, currency, count(DISTINCT invoice_id) AS invoices
     FROM stage_invoices
@@ -85,7 +85,7 @@ heard AS (
 ),
 tickets_told AS (SELECT DISTINCT day FROM stage_signals WHERE kind = 'ticket'),
 wrongly_exposed AS (
-    SELECT day, count(DISTINCT customer_id) AS customers FROM exposures GROUP BY day
+    SELECT day, count(DISTINCT customer_id) AS customers FROM stage_exposures GROUP BY day
 ),
 counted AS (
     SELECT

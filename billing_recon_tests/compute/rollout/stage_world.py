@@ -55,7 +55,6 @@ class StageWorld:
     of_payments: bool = False
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {spec.name: [] for spec in TABLES})
     members: list[tuple[Any, ...]] = field(default_factory=list)
-    wrongly_exposed: list[tuple[date, str]] = field(default_factory=list)
 
     def expose(self, *customers: str, since: date | None = None, until: date | None = None, rollout: str = "r") -> None:
         self.members += [
@@ -97,12 +96,13 @@ class StageWorld:
         customer_id: str | None = None,
         pair: str = "expected_billed",
         disposition: str = "OPEN",
+        evidence: str = "{}",
     ) -> None:
         self.rows["breaks"].append(
             {
                 "break_id": f"B{len(self.rows['breaks'])}", "day": on, "pair": pair, "level": "line", "code": code,
                 "disposition": disposition, "invoice_id": invoice_id, "customer_id": customer_id, "currency": currency,
-                "delta": Decimal(delta), "stage_deltas": "{}", "explanation": "", "owner": "", "source_system": "", "evidence": "{}",
+                "delta": Decimal(delta), "stage_deltas": "{}", "explanation": "", "owner": "", "source_system": "", "evidence": evidence,
             }
         )  # fmt: skip
 
@@ -137,11 +137,13 @@ class StageWorld:
                 "CREATE TABLE rollout_members (rollout VARCHAR, customer_id VARCHAR, stage VARCHAR, variant VARCHAR, "
                 "since_day DATE, until_day DATE, since_at TIMESTAMPTZ, until_at TIMESTAMPTZ)"
             )
-            con.execute("CREATE TABLE exposures (day DATE, customer_id VARCHAR)")
             if self.members:
-                con.executemany("INSERT INTO rollout_members VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self.members)
-            if self.wrongly_exposed:
-                con.executemany("INSERT INTO exposures VALUES (?, ?)", self.wrongly_exposed)
+                columns = [list(column) for column in zip(*self.members, strict=True)]
+                con.execute(
+                    "INSERT INTO rollout_members SELECT unnest(?), unnest(?), unnest(?), unnest(?), unnest(?), "
+                    "unnest(CAST(? AS DATE[])), NULL, NULL",
+                    columns[:6],
+                )
             exposed = self.exposed_since or self.since
             before = exposed - timedelta(days=1)
             first = before - timedelta(days=self.before_days - 1)

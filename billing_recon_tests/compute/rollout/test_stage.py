@@ -45,7 +45,9 @@ def test_a_bill_by_the_new_engine_for_a_customer_whose_flag_is_off_is_judged_too
     world.expose("A")
     world.bill("NEW", "B", NEXT, variant="candidate")
     world.break_("NEW", NEXT, "5")
-    world.wrongly_exposed.append((NEXT, "B"))
+    told = {"code": "EXPOSURE", "customer_id": "B"}
+    world.break_("NEW", NEXT, "0", evidence='{"rollout": "q, r", "flag": "control"}', **told)
+    world.break_("NEW", NEXT, "0", evidence='{"rollout": "q", "flag": "control"}', **told)
     facts = world.facts(NEXT)
     assert figure(facts, "breaks") == [(1, None, 1)]
     assert figure(facts, "exposure") == [(1, None, 1)]
