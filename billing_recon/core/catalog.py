@@ -92,7 +92,10 @@ class Charge(Frozen):
     charge_id: Name = Field(description="the charge's own name, unique in its plan; contracts refer to it")
     kind: Literal["subscription", "usage"] = Field(description="for the period itself, or for a meter's usage in it")
     model: Model = Field(description="how units become money")
-    meter: Name | None = Field(default=None, description="the meter of usage_events; usage charges need one")
+    meter: Name | None = Field(
+        default=None,
+        description="the meter of usage_events; usage charges need one, and of a plan's subscription charges all but one",
+    )
     amount: Price | None = Field(default=None, description="flat: the fee of a period")
     unit_price: Price | None = Field(default=None, description="per_unit: price of a unit; matrix: of any other cell")
     tiers: tuple[Tier, ...] = Field(default=(), description="of the tiered models, the lowest first")
@@ -294,9 +297,16 @@ def indistinct_charges(charges: Sequence[Charge]) -> Iterator[str]:
     twice = sorted({one for one in ids if ids.count(one) > 1})
     if twice:
         yield f"charge_id must be unique within the plan; {', '.join(twice)} is given twice"
-    seen = [(charge.kind, charge.meter) for charge in charges]
-    if len(seen) != len(set(seen)):
-        yield "two charges share kind and meter, so their lines could not be distinguished"
+    alike: dict[tuple[str, str | None], list[str]] = {}
+    for charge in charges:
+        alike.setdefault((charge.kind, charge.meter), []).append(charge.charge_id)
+    for (kind, meter), names in alike.items():
+        if len(names) > 1:
+            which = f"with meter {meter}" if meter else "without a meter"
+            yield (
+                f"charges {' and '.join(names)} are all of kind {kind} {which}, so their lines could not be distinguished; "
+                f"give {' and '.join(names[1:])} a meter of its own (for example 'meter: {names[-1]}')"
+            )
 
 
 class TaxRate(Frozen):

@@ -33,9 +33,11 @@ def load_catalog(paths: Iterable[tuple[str, str]]) -> Catalog:
             files.append(file)
         except ConfigurationError as error:
             read = False
-            problems += error.problems
             file = _readable(text)
-            problems += [f"{name}: {problem}" for plan in file.plans for problem in _of_plan(plan)]
+            unseen = [
+                p for plan in file.plans for p in _of_plan(plan) if not any(p in found for found in error.problems)
+            ]
+            problems += [*error.problems, *(f"{name}: {problem}" for problem in unseen)]
         for plan in file.plans:
             key = (plan.plan_id, plan.plan_version, plan.currency)
             problems += [f"{name}: {problem}" for problem in unused_fields(plan)]

@@ -19,6 +19,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     JsonValue,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -37,6 +38,21 @@ class Frozen(BaseModel):
 
     ELSEWHERE: ClassVar[Mapping[str, str]] = {}
     """Keys that readers look for here and that belong elsewhere, each with where."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_sections(cls, given: Any) -> Any:
+        """A section or list of which nothing is filled in, as when all of it is commented out, is one that was not given."""
+        if not isinstance(given, dict):
+            return given
+        return {key: value for key, value in given.items() if value is not None or not cls._may_be_left_empty(key)}
+
+    @classmethod
+    def _may_be_left_empty(cls, key: object) -> bool:
+        field = cls.model_fields.get(str(key))
+        if field is None:
+            return False
+        return isinstance(field.default, Frozen) or field.default == () or field.default_factory is dict
 
 
 @dataclass(frozen=True, slots=True)

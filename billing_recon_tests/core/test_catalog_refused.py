@@ -153,6 +153,15 @@ def test_every_problem_of_a_catalog_is_told_at_once() -> None:
     assert "the last tier has no price" in found[1]
 
 
+def test_a_fee_and_a_price_per_seat_are_told_apart_by_a_meter_and_the_refusal_says_so() -> None:
+    seats = {"charge_id": "seats", "kind": "subscription", "model": "per_unit", "unit_price": "15"}
+    base = {"charge_id": "base", "kind": "subscription", "model": "flat", "amount": "10"}
+    (said,) = problems(charges=[base, seats])
+    assert "charges base and seats are all of kind subscription without a meter" in said
+    assert "(for example 'meter: seats')" in said
+    assert problems(charges=[base, seats | {"meter": "seats"}]) == []
+
+
 EVERY_FAULT = """
 plans:
   - plan_id: a
@@ -193,7 +202,7 @@ def test_all_faults_of_all_files_are_told_at_once_each_with_its_file_and_place()
         ("bad.yaml: plan 'a' version '1': charge 'idle': ", "rate has no effect on model per_unit; remove it"),
         ("bad.yaml:16: plans[0].charges[6].unit_price: ", "has more than the 12 decimals kept of a price"),
         ("bad.yaml: plan 'a' version '1': ", "charge_id must be unique within the plan; fine is given twice"),
-        ("bad.yaml: plan 'a' version '1': ", "two charges share kind and meter"),
+        ("bad.yaml: plan 'a' version '1': ", "charges fine and fine are all of kind usage with meter m7"),
         ("bad.yaml:19: taxes[0].rate: ", 'write the figure in quotes ("0.19")'),
         ("bad.yaml: tax region 'FR' has two rates from 1970-01-01", "give the later rate its own effective_from"),
         ("worse.yaml:2: ", "not valid YAML"),
