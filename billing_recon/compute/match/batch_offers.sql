@@ -3,7 +3,7 @@
 -- over these (`stated`). Any other may be over the open invoices of a day, or of up to seven days, that ends within the
 -- lag: those of its customer if it has one (`scope`, empty for all). Days that a right posting books are not offered.
 -- `odd`: 0 if it is as late and covers as many days as the company's right postings do, or none is right, otherwise
--- the days apart. `reach`: the days from the first invoice to the posting.
+-- the days apart; `is_usual` if it is as the right ones are. `reach`: the days from the first invoice to the posting.
 -- inputs: nameless_journals, journal_matches, day_batches, unnamed_invoices, engine_invoices, run_params
 -- rows from: nameless_journals
 WITH left_journals AS (
@@ -89,7 +89,8 @@ offered AS (
         coalesce(
             abs(journal.posted_on - span.last_day - usual.way.late)
             + abs(span.last_day - span.first_day - usual.way.further), 0
-        ) AS odd
+        ) AS odd,
+        usual.way IS NOT NULL AS is_known
     FROM asked AS journal
     CROSS JOIN run_params AS params
     CROSS JOIN usual
@@ -102,7 +103,7 @@ offered AS (
         matched.journal_id, matched.currency, true AS stated, '' AS scope, min(billed.issued_on) AS first_day,
         max(billed.issued_on) AS last_day, count(*) AS invoices, sum(billed.total) AS total,
         sum(billed.gross - billed.discount) AS net, sum(billed.tax) AS tax, sum(billed.credit) AS credit,
-        0 AS reach, 0 AS odd
+        0 AS reach, 0 AS odd, true AS is_known
     FROM journal_matches AS matched
     JOIN engine_invoices AS billed ON billed.invoice_id = matched.invoice_id AND billed.currency = matched.currency
     GROUP BY matched.journal_id, matched.currency HAVING count(*) > 1
@@ -110,6 +111,7 @@ offered AS (
 SELECT
     offer.journal_id, offer.currency, offer.stated, offer.scope, offer.first_day, offer.last_day,
     CAST(offer.invoices AS BIGINT) AS invoices, CAST(offer.total AS amount) AS total, offer.odd, offer.reach,
+    offer.is_known AND offer.odd = 0 AS is_usual,
     CAST(journal.ar - offer.total AS amount) AS off_ar, CAST(journal.revenue - offer.net AS amount) AS off_revenue,
     CAST(journal.tax - offer.tax AS amount) AS off_tax, CAST(journal.credits - offer.credit AS amount) AS off_credits,
     journal.ar <> offer.total OR journal.revenue <> offer.net OR journal.tax <> offer.tax

@@ -230,6 +230,28 @@ def test_two_postings_that_are_off_on_two_days_are_each_held_to_their_own_day() 
     assert len({one["break_id"] for one in earlier + today}) == 4
 
 
+@pytest.mark.parametrize(
+    ("factor", "code"), [("2", "LEDGER_DUPLICATE"), ("10", "LEDGER_AMOUNT"), ("-1", "LEDGER_AMOUNT"), ("0.1", "LEDGER_AMOUNT")]
+)
+def test_a_day_with_one_invoice_has_a_posting_as_well_where_the_company_posts_by_the_day(factor: str, code: str) -> None:
+    world = World()
+    for day in range(6, 1, -1):
+        booked(world, "EUR", on=THEN - timedelta(days=day))
+    (invoice,) = issue(world, "EUR", nets=(90_00,))
+    post(world, "J", {role: amount * Decimal(factor) for role, amount in summed([invoice]).items()}, "EUR")
+    found = world.run(PAIR).the_break(PAIR)
+    assert (found["invoice_id"], found["code"]) == (invoice["invoice_id"], code)
+    assert found["delta"] == invoice["total"] * (Decimal(factor) - 1)
+
+
+def test_a_journal_of_twice_an_invoice_is_not_its_posting_where_nobody_posts_by_the_day() -> None:
+    world = World()
+    (invoice,) = issue(world, "EUR", nets=(90_00,))
+    post(world, "J", times(invoice, 2), "EUR")
+    found = world.run(PAIR).breaks(PAIR)
+    assert sorted(one["code"] for one in found) == ["KEY_UNMAPPED", "LEDGER_MISSING"]
+
+
 def test_an_invoice_that_the_next_days_posting_books_is_booked() -> None:
     world = World()
     first, second = issue(world, "KWD"), issue(world, "KWD", THEN + timedelta(days=1), nets=tuple(n + 7 for n in NETS))
