@@ -45,6 +45,7 @@ COMMANDS: tuple[str, ...] = (
     "policy",
     "catalog",
     "shadow",
+    "rollout",
     "audit",
     "state",
 )

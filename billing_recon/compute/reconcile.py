@@ -14,6 +14,7 @@ from billing_recon.compute.codes import CODES, RERATING
 from billing_recon.compute.match import BILLS, CASH, ENGINE_OUTPUT, LATEST, LINES, MISPLACED, PAYOUTS, SUMMARY_POSTINGS
 from billing_recon.compute.pairs import BOOKED, CASH_BOOKED, EXPECTED_BILLED, METERED, PAID, RENDERED
 from billing_recon.compute.relation import Relation
+from billing_recon.compute.rollout import EXPOSURE
 from billing_recon.core.reason import Pair
 
 RELATIONS: tuple[Relation, ...] = (
@@ -33,6 +34,7 @@ RELATIONS: tuple[Relation, ...] = (
     *CASH,
     *CASH_BOOKED,
     *METERED,
+    *EXPOSURE,
     *breaks.RELATIONS,
 )
 """Every step in order, up to `reported`: what each break states, not yet in words."""

@@ -43,6 +43,10 @@ class Verb(StrEnum):
     """The rollout is over: everybody is exposed and the review written, or it was given up."""
 
 
+DECIDING = tuple(verb for verb in Verb if verb not in (Verb.VERDICT, Verb.NOTE, Verb.CORRECTED))
+"""Events that change where a rollout stands: of two people who append one upon the same, the second is refused."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlanVersion:
     """A plan as it was written down. `text` is the YAML, `digest` the SHA-256 of its bytes: the plan's version."""
@@ -132,12 +136,12 @@ class RolloutStore:
     def append(self, event: RolloutEvent, *, after: int | None = None) -> RolloutEvent:
         """Append an event and return it with id and time.
 
-        `after` is the last event that the decision was made upon; CloseRefused if another followed it, other than a verdict.
+        `after` is the last event that the decision was made upon; CloseRefused if another of DECIDING followed it.
         """
         with writing(self._engine) as connection:
             t = rollout_events
             if after is not None:
-                last = select(func.max(t.c.id)).where(t.c.rollout == event.rollout, t.c.verb != Verb.VERDICT.value)
+                last = select(func.max(t.c.id)).where(t.c.rollout == event.rollout, t.c.verb.in_(DECIDING))
                 newest = connection.execute(last).scalar() or 0
                 if newest > after:
                     raise CloseRefused(

@@ -24,3 +24,5 @@ class Detector(StrEnum):
     """Numbers missing within a series of invoices."""
     NUMBER_REPEAT = "NUMBER_REPEAT"
     """One invoice number used for several invoices."""
+    VARIANT_MISSING = "VARIANT_MISSING"
+    """Lines that do not say by which path they were billed, while a rollout is live."""

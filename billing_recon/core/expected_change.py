@@ -24,7 +24,7 @@ def _several(value: Any) -> Any:
 Names = Annotated[tuple[str, ...], BeforeValidator(_several)]
 """One name or several; none means any."""
 
-NOT_EXPECTABLE = frozenset({Code.UNEXPLAINED})
+NOT_EXPECTABLE = frozenset({Code.UNEXPLAINED, Code.EXPOSURE})
 """Codes that cannot be expected, since they name no cause."""
 
 

@@ -27,7 +27,7 @@ from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.money import plain
 from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy
-from billing_recon.core.reason import Disposition
+from billing_recon.core.reason import Code, Disposition
 from billing_recon.core.verdict import Verdict, combine
 
 __all__ = [
@@ -92,6 +92,7 @@ def judge(facts: DayFacts, policy: Policy) -> Judgement:
         *_breaks(facts, policy, quiet),
         *_settled(facts.settled_breaks),
         _unexplained(facts.unexplained),
+        *_exposure(facts.open_breaks),
         *_expired(policy, facts.partition),
         *_detectors(facts.detected, policy),
         *_baseline(facts.baseline_found, gate.baseline),
@@ -411,6 +412,17 @@ def _unexplained(count: int) -> Condition:
         )
         return Condition("no_unexplained", Verdict.FAIL, sentence, str(count), "0")
     return Condition("no_unexplained", Verdict.PASS, "Every difference is explained.", "0", "0")
+
+
+def _exposure(found: Iterable[OpenBreaks]) -> Iterable[Condition]:
+    """A bill by another path than the flag gives moves no money, so no limit in money may let it pass."""
+    count = sum(b.count for b in found if b.code == Code.EXPOSURE)
+    if count:
+        sentence = (
+            f"{_count(count, 'invoice')} billed by another path than the flag of a rollout gives the customer; "
+            "billing-recon breaks --code EXPOSURE shows them."
+        )
+        yield Condition("exposure", Verdict.FAIL, sentence, str(count), "0")
 
 
 def _baseline(found: bool, name: str | None) -> Iterable[Condition]:

@@ -172,7 +172,7 @@ class Cohort(Frozen):
 class Stage(Frozen):
     """One step of exposure. It holds the customers of the stages before it and those that it adds."""
 
-    name: Name
+    name: Name = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
     share: Share | None = Field(
         default=None,
         description="of all customers, by salted hash, at most; left out: everybody whom the cohort allows",

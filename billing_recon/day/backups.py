@@ -16,10 +16,11 @@ from billing_recon.control import ControlStore
 from billing_recon.core.errors import ConfigurationError, GateRefused
 from billing_recon.day.audit_chain import audit_problems
 from billing_recon.day.home import Home
+from billing_recon.day.rollout.members import damaged_lists
 from billing_recon.day.stored import TABLES, damaged
 
 _MANIFEST, _CONTROL = "manifest.json", "control.jsonl"
-_FOLDERS = ("warehouse", "releases", "audit")
+_FOLDERS = ("warehouse", "releases", "audit", "rollouts")
 _FORMAT = 1
 _BLOCK = 1 << 20
 
@@ -123,7 +124,7 @@ def restore(state: Path, control_url: str, path: Path) -> Backup:
 def verify_state(home: Home) -> tuple[int, list[str]]:
     """Compare every partition with what was registered, the audit chain with decisions and heads: how many, and problems."""
     states = home.control.partition_states(TABLES, date.min, date.max)
-    return len(states), [*audit_problems(home)[0], *damaged(home, states, TABLES)]
+    return len(states), [*audit_problems(home)[0], *damaged(home, states, TABLES), *damaged_lists(home)]
 
 
 def _manifest(archive: zipfile.ZipFile, path: Path) -> dict[str, Any]:

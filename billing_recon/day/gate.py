@@ -118,6 +118,7 @@ def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
             **reports,
             **later,
             "baseline": given["baseline"],
+            **({"rollouts": given["rollouts"]} if "rollouts" in given else {}),
         },
         given["policy"],
         given["catalog"],

@@ -44,6 +44,8 @@ from billing_recon.day.history import WITHDRAWN, computed_from, known_rollups, n
 from billing_recon.day.home import Home
 from billing_recon.day.landing import LANDED
 from billing_recon.day.parameters import day_tables
+from billing_recon.day.rollout.members import register_members
+from billing_recon.day.rollout.switch import complete_switches
 from billing_recon.day.session import open_session, register_landed, register_window, window
 from billing_recon.day.step import StepResult
 from billing_recon.day.usage import made_from_with_usage_since
@@ -81,6 +83,7 @@ def prepared(
         reports = home.control.landing_reports(day)
         for table, rows in day_tables(home, day, reports):
             register(con, table, rows)
+        register_members(con, home, day)
         lookback = home.policy.windows.lookback_days
         for table in COMPARED:
             register_landed(con, home, table, day, lookback)
@@ -98,6 +101,7 @@ def prepared(
 
 def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     """Compare every pair of layers as of the end of `day`; breaks, totals, metrics and drift are replaced together."""
+    complete_switches(home)
     unknown = not_known(home, day)
     made_from = made_from_with_usage_since(home, day, computed_from(home, day, unknown))
     with prepared(home, day, unknown) as (con, relations):

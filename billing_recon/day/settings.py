@@ -11,6 +11,7 @@ from importlib.resources.abc import Traversable
 
 from billing_recon import __version__
 from billing_recon.day.home import Home
+from billing_recon.day.rollout.members import flags_digest
 
 
 @cache
@@ -32,6 +33,12 @@ def _sources(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]
             yield below, entry
 
 
+def _rollouts(home: Home, day: date) -> dict[str, str]:
+    """What the flags of rollouts gave until the end of the day; nothing before the first was exposed."""
+    digest = flags_digest(home, day)
+    return {"rollouts": digest} if digest else {}
+
+
 def settings(home: Home, day: date) -> dict[str, str]:
     """The digests by name, as they hold for a day. Its results, verdict and release rest on all of them."""
     in_force = home.policy_on(day)
@@ -43,4 +50,5 @@ def settings(home: Home, day: date) -> dict[str, str]:
         "company": home.company_digest,
         "code": code_version(),
         "baseline": f"{name} {versions[-1]}" if versions else "",
+        **_rollouts(home, day),
     }

@@ -98,6 +98,17 @@ class RunStale(dg.Config):
     dry_run: bool = Field(default=False, description="True: list the stale days and why, and run none.")
 
 
+class MoveRollout(dg.Config):
+    rollout: str = Field(description="The rollout: rollouts/NAME.yaml.")
+    to: str = Field(description="promote, pause, resume or rollback.")
+    people: list[str] = Field(description="Who decides; to promote, every approver of the next stage.")
+    codes: list[str] = Field(description="The one-time code of each, in that order.")
+    reason: str = Field(default="", description="Why; recorded in the audit chain. Needed for all but a promotion.")
+    since: str = Field(
+        default="", description="First day that a switch holds from; empty: after the newest judged day."
+    )
+
+
 class TakeIncident(dg.Config):
     incident: str = Field(description="As the page names it, for example differences/2026-03-02.")
     taken_by: str = Field(description="Who works on it; it is then not escalated.")
@@ -255,6 +266,31 @@ def _shown(table: "Table") -> dg.MetadataValue:
     return checks.table([dict(zip(names, row, strict=True)) for row in table.rows], names)
 
 
+@dg.op(required_resource_keys={"home"}, description="Promotes, pauses, resumes or rolls back a rollout.")
+def move(context: dg.OpExecutionContext, config: MoveRollout) -> None:
+    from billing_recon.core.errors import ConfigurationError
+    from billing_recon.day.rollout import switch
+
+    home, name, why, since = _home(context), config.rollout, config.reason, config.since or None
+    with refusing(context):
+        if not config.people or len(config.people) != len(config.codes):
+            raise ConfigurationError("give people, and one code for each of them")
+        (who, code), *_ = signatures = list(zip(config.people, config.codes, strict=True))
+        match config.to:
+            case "promote":
+                state = switch.promote(home, name, signatures, actor=ACTOR, since=since, reason=why)
+            case "pause":
+                state = switch.pause(home, name, who, code, reason=why, actor=ACTOR)
+            case "resume":
+                state = switch.resume(home, name, who, code, reason=why, actor=ACTOR)
+            case "rollback":
+                state = switch.rollback(home, name, who, code, reason=why, actor=ACTOR, since=since)
+            case _:
+                raise ConfigurationError(f"'{config.to}' is unknown; write promote, pause, resume or rollback")
+        shown = f"{state.status.value}, stage {state.stage or 'none'}, {state.percentage}% of customers"
+        _done(context, f"Rollout {name}: {shown}.", stage=state.stage or "")
+
+
 @dg.op(required_resource_keys={"home"}, description="Records who works on an incident.")
 def take(context: dg.OpExecutionContext, config: TakeIncident) -> None:
     from billing_recon.control.store import utc_now
@@ -275,6 +311,7 @@ _JOBS = (
     ("decide_rows", release_or_discard, "Release or discard quarantined rows; then run their days again."),
     ("run_stale", rerun, "After a fix: run only the days that it made stale, in order, and show what changed."),
     ("apply_policy", apply, "Put edits of policies/*.yaml in force as a new version."),
+    ("move_rollout", move, "Promote, pause, resume or roll back a rollout, with one-time codes."),
     ("take_incident", take, "Take an incident, so that it is not escalated."),
 )
 

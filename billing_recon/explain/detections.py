@@ -93,6 +93,14 @@ DETECTIONS: Mapping[str, Detection] = {
     "money_kept": Detection(
         words("Invoice {invoice_id} is {state}, but {amount:money} paid for it was kept."), _TREASURY
     ),
+    "variant_missing": Detection(
+        words(
+            "The path is not stated on {lines:count line} of {customers:count customer} to whom rollout {rollout} gives "
+            "{flag}: {amount:money}, {invoice_id} among them."
+        ),
+        "Have the engine deliver invoice_lines.variant (control or candidate); without it nobody can tell whether the flag is "
+        "followed.",
+    ),
 }
 """Name -> words, by the name that `detected` states. A test holds the names to those that the relations can state, both ways."""
 

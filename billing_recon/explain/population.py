@@ -50,6 +50,16 @@ def _lines_twice(facts: Facts) -> str:
     return f"{facts['invoice_id']} has every line twice: {count(facts['lines'], 'line')}, {facts.signed('delta')} in total."
 
 
+def _exposure(facts: Facts) -> str:
+    given = "the new path (candidate)" if facts["flag"] == "candidate" else "the old path (control)"
+    used = "the new path (candidate)" if facts["variant"] == "candidate" else "the old path (control)"
+    return (
+        f"{facts['invoice_id']} bills {facts['customer_id']} by {used} on {facts['issued_on']}, where the flag of rollout "
+        f"{facts['rollout']} gives {given}: {facts.money('billed')} on {count(facts['lines'], 'line')}. "
+        f"The amounts are judged by themselves; ask engineering whether every system reads the flag."
+    )
+
+
 def _stray(facts: Facts) -> str:
     subscription, dates = facts.get("subscription_id"), period(facts)
     match facts["code"]:
@@ -101,4 +111,5 @@ SENTENCES: Mapping[str, Sentence] = {
     "stray_invoice": _stray,
     "unbilled_period": _unbilled,
     "wrong_customer": _wrong_customer,
+    "exposure": _exposure,
 }

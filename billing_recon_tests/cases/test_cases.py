@@ -21,7 +21,8 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 def test_every_code_has_a_case() -> None:
-    assert {row["code"] for case in all_cases() for row in case.expected} == {code.value for code in Code}
+    """But EXPOSURE, which needs a rollout: compute/rollout/test_exposure.py."""
+    assert {row["code"] for case in all_cases() for row in case.expected} == {*map(str, Code)} - {str(Code.EXPOSURE)}
 
 
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: case.name)

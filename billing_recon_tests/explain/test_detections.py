@@ -69,6 +69,10 @@ FOUND: dict[str, tuple[dict[str, Any], str]] = {
     "returned_more_than_paid": (
         {"amount": Decimal("-30")}, "More was returned for invoice INV-2 than was ever paid for it: USD -30.00."
     ),
+    "variant_missing": (
+        {"lines": 2, "customers": 1, "rollout": "new", "flag": "candidate"},
+        "The path is not stated on 2 lines of 1 customer to whom rollout new gives candidate: USD 1,190.00, INV-2 among them.",
+    ),
     "money_kept": ({"state": "void"}, "Invoice INV-2 is void, but USD 1,190.00 paid for it was kept."),
 }  # fmt: skip
 

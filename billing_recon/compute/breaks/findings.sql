@@ -3,9 +3,9 @@
 -- its own, told apart by the day of the change (`again`). `former_id`: the id that it had in versions before 0.3. A
 -- pair states the columns that it has; the others are NULL.
 -- inputs: expected_billed_findings, billed_rendered_findings, booked_findings, paid_findings, cash_findings,
--- metered_findings, invoice_lines, pairs_compared, run_params
+-- metered_findings, exposure_findings, invoice_lines, pairs_compared, run_params
 -- rows from: expected_billed_findings; billed_rendered_findings; booked_findings; paid_findings; cash_findings;
--- metered_findings
+-- metered_findings; exposure_findings
 WITH found AS (
     SELECT * FROM expected_billed_findings
     UNION ALL BY NAME
@@ -18,6 +18,8 @@ WITH found AS (
     SELECT * FROM cash_findings
     UNION ALL BY NAME
     SELECT * FROM metered_findings
+    UNION ALL BY NAME
+    SELECT * FROM exposure_findings
 ),
 lines AS (
     SELECT line.invoice_id, line.line_id, min(line.observed_on) AS since

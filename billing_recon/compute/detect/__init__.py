@@ -8,7 +8,7 @@ RELATIONS: tuple[Relation, ...] = load(
     __package__,
     *("fresh_invoices", "invoice_numbers"),
     *("total_detections", "tax_detections", "discount_detections", "charge_detections", "gap_detections"),
-    *("repeat_detections", "payment_detections"),
+    *("repeat_detections", "payment_detections", "variant_detections"),
     "detected",
 )
 """From the reconciler's relations, terms and the day's tables to `detected`: the findings as facts."""

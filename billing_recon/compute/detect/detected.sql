@@ -2,9 +2,9 @@
 -- what a finding is about (`identity`), never of an amount. `evidence` names at most 10 source rows: those that the
 -- detector states, or those of the invoice that it `cites`.
 -- inputs: total_detections, tax_detections, discount_detections, charge_detections, gap_detections, repeat_detections,
--- payment_detections, engine_lines, policy_detectors
+-- payment_detections, variant_detections, engine_lines, policy_detectors
 -- rows from: total_detections; tax_detections; discount_detections; charge_detections; gap_detections;
--- repeat_detections; payment_detections
+-- repeat_detections; payment_detections; variant_detections
 WITH found AS (
     SELECT * FROM total_detections
     UNION ALL BY NAME
@@ -19,6 +19,8 @@ WITH found AS (
     SELECT * FROM repeat_detections
     UNION ALL BY NAME
     SELECT * FROM payment_detections
+    UNION ALL BY NAME
+    SELECT * FROM variant_detections
 ),
 cited AS (
     SELECT

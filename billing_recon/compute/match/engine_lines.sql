@@ -1,5 +1,5 @@
 -- Invoice lines in the version that holds, optional columns filled. `line_key` identifies a line; `subscription_id` is
--- the contract's, `their_sub` the engine's own (a workspace, for example).
+-- the contract's, `their_sub` the engine's own (a workspace, for example). `unlabelled`: the line names no variant.
 -- inputs: invoice_lines, engine_superseded, mapped_keys
 -- kept: no
 SELECT
@@ -11,6 +11,7 @@ SELECT
     CAST(line.tax AS amount) AS tax, CAST(line.total AS amount) AS total, line.currency, line.issued_on,
     line.calculated_at, coalesce(line.invoice_kind, 'invoice') AS invoice_kind,
     coalesce(line.status, 'issued') AS status, coalesce(line.variant, 'control') AS variant,
+    line.variant IS NULL AS unlabelled,
     coalesce(line.cohort, 'all') AS cohort, line.observed_on, line.source_file, line.source_row
 FROM invoice_lines AS line
 LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = line.subscription_id

@@ -1,6 +1,6 @@
-"""A rollout's stage: its customers, bills, breaks and payments by group, the figures that it is judged by, boundaries crossed.
+"""Who is in which stage of a rollout and what stages cover, bills by another path than the flag gives, and a stage's figures.
 
-Inputs besides landed tables and results of the days: `rollout_members`, `stage_params`.
+Inputs besides landed tables and results of the days: the tables of core.schema.rollout, and `stage_params`.
 """
 
 from __future__ import annotations
@@ -14,3 +14,16 @@ STAGE: tuple[Relation, ...] = load(
     *("stage_figures", "stage_boundaries"),
 )
 """What the stage gate reads. After engine_lines."""
+
+COHORTS: tuple[Relation, ...] = load(
+    __package__,
+    *("customer_contracts", "customer_revenue", "customer_scenarios", "customer_profiles"),
+    *("cohort_members", "cohort_money", "cohort_coverage", "cohort_sizes"),
+)
+"""Every customer's traits, the stage that each belongs to, and what the stages amount to. After engine_lines."""
+
+EXPOSURE: tuple[Relation, ...] = load(__package__, "flagged_lines", "exposure_findings")
+"""Lines that the day decides about and what the flag gave their customers; those billed otherwise. After engine_lines."""
+
+FIGURES: tuple[Relation, ...] = load(__package__, "exposed_lines", "exposed_money", "exposed_breaks", "last_new_path")
+"""What the new path billed its customers, the open breaks of these, and its last bill. After engine_lines."""

@@ -6,9 +6,19 @@ from billing_recon.core.schema.computed import RESULTS
 from billing_recon.core.schema.diagnostic import DIAGNOSTICS
 from billing_recon.core.schema.landed import CANONICAL
 from billing_recon.core.schema.parameters import PARAMETERS
+from billing_recon.core.schema.rollout import ROLLOUTS
 from billing_recon.core.schema.shadow import SHADOW
 from billing_recon.core.schema.stage import STAGE_PARAMS
 from billing_recon.core.schema.table import TableSpec
 from billing_recon.core.schema.terms import TERMS
 
-CATALOGUE: tuple[TableSpec, ...] = (*CANONICAL, *RESULTS, *DIAGNOSTICS, *TERMS, *PARAMETERS, *SHADOW, STAGE_PARAMS)
+CATALOGUE: tuple[TableSpec, ...] = (
+    *CANONICAL,
+    *RESULTS,
+    *DIAGNOSTICS,
+    *TERMS,
+    *PARAMETERS,
+    *SHADOW,
+    *ROLLOUTS,
+    STAGE_PARAMS,
+)

@@ -100,7 +100,9 @@ INVOICE_LINES = TableSpec(
         optional("invoice_kind", default="invoice", one_of=("invoice", "credit_note")),
         optional("status", default="issued", one_of=("draft", "issued", "void")),
         optional(
-            "variant", default="control", one_of=("control", "candidate"), doc="which engine of a rollout billed it"
+            "variant",
+            one_of=("control", "candidate"),
+            doc="by which path of a rollout it was billed; empty: not stated, which counts as control",
         ),
         optional("cohort", default="all", doc="group of customers in a rollout"),
     ),

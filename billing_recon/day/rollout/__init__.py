@@ -1,1 +1,1 @@
-"""A rollout: plan and lists, the stage gate, switches, corrections. No Dagster."""
+"""A rollout of one home: plan, lists, switches, gate and log. What is computed is in compute.rollout, what is decided in control."""

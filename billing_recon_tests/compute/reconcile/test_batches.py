@@ -231,9 +231,12 @@ def test_two_postings_that_are_off_on_two_days_are_each_held_to_their_own_day() 
 
 
 @pytest.mark.parametrize(
-    ("factor", "code"), [("2", "LEDGER_DUPLICATE"), ("10", "LEDGER_AMOUNT"), ("-1", "LEDGER_AMOUNT"), ("0.1", "LEDGER_AMOUNT")]
+    ("factor", "code"),
+    [("2", "LEDGER_DUPLICATE"), ("10", "LEDGER_AMOUNT"), ("-1", "LEDGER_AMOUNT"), ("0.1", "LEDGER_AMOUNT")],
 )
-def test_a_day_with_one_invoice_has_a_posting_as_well_where_the_company_posts_by_the_day(factor: str, code: str) -> None:
+def test_a_day_with_one_invoice_has_a_posting_as_well_where_the_company_posts_by_the_day(
+    factor: str, code: str
+) -> None:
     world = World()
     for day in range(6, 1, -1):
         booked(world, "EUR", on=THEN - timedelta(days=day))

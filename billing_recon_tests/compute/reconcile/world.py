@@ -50,6 +50,7 @@ from billing_recon.core.schema.parameters import (
     RUN_PARAMS,
     RunParams,
 )
+from billing_recon.core.schema.rollout import ROLLOUT_MEMBERS, ROLLOUTS_WATCHED
 from billing_recon.day.parameters import decision_rows, policy_tables
 from billing_recon.explain import write_detections, write_explanations
 from billing_recon_tests.sessions import session
@@ -162,7 +163,15 @@ class World:
         self.drift = Drift()
         self.closed_after: list[int] = []
         self.baseline: list[tuple[Any, ...]] = []
+        self.members: list[dict[str, Any]] = []
+        self.watched: list[tuple[str, date, date | None, bool]] = []
         self._subscribed: set[str] = set()
+
+    def expose(self, *customers: str, since: date, until: date | None = None, **at: datetime) -> None:
+        """Rollout `new` exposes these customers ('*': everybody) from a day on, or from an instant on it (since_at, until_at)."""
+        span = {"rollout": "new", "stage": "small", "variant": "candidate", "since_day": since, "until_day": until}
+        self.members += [{**span, "customer_id": one, **at} for one in customers]
+        self.watched = self.watched or [("new", since, None, True)]
 
     def add(self, table: str, *, on: date | None = None, **row: Any) -> dict[str, Any]:
         """A row observed on `on` (the world's day if not said)."""
@@ -543,6 +552,8 @@ class World:
         compared = reconcile.pairs_compared((), books_cash=books_cash or pair == Pair.PAID_BOOKED)
         register(con, PAIRS_COMPARED, [(pair,) for pair in compared])
         register(con, BASELINE_VALUES, self.baseline)
+        register(con, ROLLOUT_MEMBERS, self.members)
+        register(con, ROLLOUTS_WATCHED, self.watched)
         order = random.Random(shuffle)
         for table in (*LANDED, EXPECTED_LINES, USAGE_ROLLUP, QUARANTINE, UNBILLED_USAGE, UNRATED):
             given = list(self.rows[table.name])
@@ -563,6 +574,7 @@ _OF_PAIR = {
     "billed_paid": ("paid_findings", "paid_assessed"),
     "paid_booked": ("cash_findings", "cash_assessed"),
     "metered_used": ("metered_findings", "metered_assessed"),
+    "exposure": ("exposure_findings",),
 }
 
 

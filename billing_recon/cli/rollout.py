@@ -1,0 +1,330 @@
+"""`rollout`: bill customers by a new path in stages, and switch back."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from billing_recon.cli.options import MARKUP, Format, FormatOption, HomeOption, actor, home_hint, open_home
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.figures import count
+from billing_recon.report.terminal import Screen
+
+if TYPE_CHECKING:
+    from billing_recon.day.rollout.state import State
+
+NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The rollout: rollouts/NAME.yaml of the home.")]
+AsOption = Annotated[str, typer.Option("--as", metavar="APPROVER", help="As named under approvers in the policy.")]
+CodeOption = Annotated[str, typer.Option("--code", metavar="NNNNNN", help="That person's one-time code.")]
+ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the audit chain.")]
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="WHEN",
+        help="First day, or instant with offset, that it holds from; default: the day after the newest judged day.",
+    ),
+]
+
+app = typer.Typer(
+    help="Expose customers to a new billing path in stages.", no_args_is_help=True, rich_markup_mode=MARKUP
+)
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon rollout init proration")
+def init(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> None:
+    """Write a commented plan to rollouts/NAME.yaml."""
+    from billing_recon.day.rollout.plan_file import write_template
+
+    path = write_template(open_home(ctx, home), name)
+    Screen().say(f"wrote {path}; edit it, then: billing-recon rollout check{home_hint(ctx, home)} {name}")
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout check proration\n"
+    "  billing-recon rollout check proration --write --as 'Ana Ruiz' --code 492039 --reason 'agreed on 3 March'"
+)
+def check(
+    ctx: typer.Context,
+    name: NameArgument,
+    write: Annotated[bool, typer.Option("--write", help="Write the file down as the plan's version.")] = False,
+    approver: AsOption = "",
+    code: CodeOption = "",
+    reason: ReasonOption = "",
+    home: HomeOption = None,
+) -> None:
+    """The launch checklist: what is done, and what is missing. Exit 0 if nothing is missing, else 1."""
+    from billing_recon.day.rollout.checklist import checklist
+    from billing_recon.day.rollout.plan_file import write_down
+    from billing_recon.report import rollout as report
+
+    opened, screen = open_home(ctx, home), Screen()
+    if write:
+        version = write_down(opened, name, by=approver, code=code, actor=actor(), reason=reason)
+        screen.say(f"plan of rollout {name}: version {version.number}, {version.digest[:12]}", style="bold")
+    items = checklist(opened, name)
+    screen.table(report.checklist(items))
+    if any(item.blocks and not item.done for item in items):
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout cohorts proration\n  billing-recon rollout cohorts proration --format json"
+)
+def cohorts(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.TABLE, home: HomeOption = None) -> None:
+    """For each stage: customers, money, and scenarios that it covers and misses. Nothing is written."""
+    from billing_recon.day.rollout.cohorts import cohorts as proposal
+    from billing_recon.day.rollout.plan_file import read_plan
+    from billing_recon.day.rollout.state import state_of
+    from billing_recon.report import rollout as report
+
+    opened = open_home(ctx, home)
+    plan, _ = read_plan(opened, name)
+    state = state_of(opened, name) if name in opened.control.rollouts.names() else None
+    found = proposal(opened, plan, state)
+    if form is not Format.TABLE:
+        sys.stdout.writelines(report.json_lines(report.cohort_rows(found)))
+        return
+    screen = Screen()
+    screen.say(
+        f"{count(found.customers, 'customer')} as of {found.day}; each stage also holds those before it", style="bold"
+    )
+    screen.table(report.cohorts(found))
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout export proration --to /etc/flags\n"
+    "  billing-recon rollout export proration"
+)
+def export(
+    ctx: typer.Context,
+    name: NameArgument,
+    to: Annotated[
+        Path | None, typer.Option("--to", metavar="DIR", help="Also write the files into this folder.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the flag files again as the record has them: flagd.json, members.csv, members.json; print where they are."""
+    from billing_recon.day.rollout import flags
+    from billing_recon.day.rollout.switch import opened as completed
+
+    here = open_home(ctx, home)
+    state = completed(here, name)
+    files = flags.contents(here, state, state.exposed)
+    flags.switch(here, name, files)
+    if to is not None:
+        to.mkdir(parents=True, exist_ok=True)
+        for file, text in files.items():
+            draft = to / f".{file}"
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(to / file)
+    for file in flags.FILES:
+        Screen().say(str((to or flags.current(here, name)) / file))
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout promote proration --as 'Ana Ruiz' --code 492039 --as 'Bo Lind' --code 118203"
+)
+def promote(
+    ctx: typer.Context,
+    name: NameArgument,
+    names: Annotated[
+        list[str] | None, typer.Option("--as", metavar="APPROVER", help="Each approver of the stage.")
+    ] = None,
+    codes: Annotated[
+        list[str] | None, typer.Option("--code", metavar="NNNNNN", help="Their codes, in the same order.")
+    ] = None,
+    reason: ReasonOption = "",
+    since: FromOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Expose the next stage: only on a current PASS, with every approver of it. After the last stage: close the rollout."""
+    from billing_recon.day.rollout import switch
+
+    if len(names or []) != len(codes or []):
+        raise ConfigurationError("each --as needs its --code, in the same order")
+    signatures = list(zip(names or [], codes or [], strict=True))
+    _show(switch.promote(open_home(ctx, home), name, signatures, actor=actor(), since=since, reason=reason))
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout pause proration --as 'Ana Ruiz' --code 492039 --reason 'tickets double'"
+)
+def pause(
+    ctx: typer.Context,
+    name: NameArgument,
+    approver: AsOption,
+    reason: ReasonOption,
+    code: CodeOption = "",
+    home: HomeOption = None,
+) -> None:
+    """Hold the rollout where it is."""
+    from billing_recon.day.rollout import switch
+
+    _show(switch.pause(open_home(ctx, home), name, approver, code, reason=reason, actor=actor()))
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout resume proration --as 'Ana Ruiz' --code 492039 --reason 'tickets were about mail'"
+)
+def resume(
+    ctx: typer.Context,
+    name: NameArgument,
+    approver: AsOption,
+    reason: ReasonOption,
+    code: CodeOption = "",
+    home: HomeOption = None,
+) -> None:
+    """Let a paused or rolled back rollout go on; the reason names what was accepted or mended."""
+    from billing_recon.day.rollout import switch
+
+    _show(switch.resume(open_home(ctx, home), name, approver, code, reason=reason, actor=actor()))
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout rollback proration --as 'Ana Ruiz' --code 492039 --reason 'lines are billed twice'"
+)
+def rollback(
+    ctx: typer.Context,
+    name: NameArgument,
+    approver: AsOption,
+    reason: ReasonOption,
+    code: CodeOption = "",
+    since: FromOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Switch everybody back to the old path; one person who may is enough."""
+    from billing_recon.day.rollout import switch
+
+    _show(switch.rollback(open_home(ctx, home), name, approver, code, reason=reason, actor=actor(), since=since))
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout status proration\n  billing-recon rollout status proration --format json"
+)
+def status(
+    ctx: typer.Context,
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One rollout; default: all.")] = None,
+    form: FormatOption = Format.TABLE,
+    home: HomeOption = None,
+) -> None:
+    """Where a rollout stands, and what the next stage waits for."""
+    from billing_recon.day.rollout.progress import progress
+    from billing_recon.day.rollout.switch import opened as completed
+    from billing_recon.report import rollout as report
+
+    here = open_home(ctx, home)
+    rows = [
+        report.status(progress(here, completed(here, one)))
+        for one in ([name] if name else here.control.rollouts.names())
+    ]
+    if form is not Format.TABLE:
+        sys.stdout.writelines(report.json_lines(rows))
+        return
+    screen = Screen()
+    for row in rows:
+        if row["verdict"]:
+            screen.verdict(row["verdict"], f"stage {row['stage']} of rollout {row['rollout']}")
+        for line in report.status_lines(row):
+            screen.say(line)
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout note proration --about intervention --as 'Ana Ruiz' 'job restarted by hand'\n"
+    "  billing-recon rollout note proration --about observed --metric tickets --as 'Ana Ruiz' 12"
+)
+def note(
+    ctx: typer.Context,
+    name: NameArgument,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What happened, a flag's key, or a figure.")],
+    about: Annotated[
+        str,
+        typer.Option(
+            "--about", metavar="WHAT", help="intervention, ticket, feedback, lesson, flag_removed or observed."
+        ),
+    ],
+    by: Annotated[str, typer.Option("--as", metavar="NAME", help="Who says so; recorded in the audit chain.")],
+    metric: Annotated[str, typer.Option("--metric", metavar="METRIC", help="observed: which metric of success.")] = "",
+    home: HomeOption = None,
+) -> None:
+    """Record an intervention, ticket, feedback, lesson, a removed flag or an observed figure."""
+    from billing_recon.day.rollout import review
+
+    review.note(open_home(ctx, home), name, about, text, by=by, actor=actor(), metric=metric)
+    Screen().say(f"noted for rollout {name}: {about} {text}")
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout log proration\n  billing-recon rollout log proration --format json"
+)
+def log(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.TABLE, home: HomeOption = None) -> None:
+    """Every decision and verdict of a rollout in order, with names."""
+    from billing_recon.day.rollout import review
+
+    _rows(review.log(open_home(ctx, home), name), form)
+
+
+@app.command(
+    name="review", epilog="\b\nExamples:\n  billing-recon rollout review proration\n  billing-recon rollout review"
+)
+def review_(
+    ctx: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="One rollout as JSON; default: all, by kind of change.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+    home: HomeOption = None,
+) -> None:
+    """What was expected and observed; without a name, which kinds of change were held or rolled back."""
+    import json
+
+    from billing_recon.day.rollout import review
+
+    here = open_home(ctx, home)
+    if name is None:
+        _rows(review.history(here), form)
+        return
+    found = review.review(here, name)
+    sys.stdout.write(json.dumps(found, ensure_ascii=False, indent=None if form is Format.JSON else 2) + "\n")
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon rollout flags --as-of 2026-03-31")
+def flags(
+    ctx: typer.Context,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="YYYY-MM-DD", help="The day; default: the newest landed day.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+    home: HomeOption = None,
+) -> None:
+    """Flags that should be gone: older than allowed, or of a rollout that is over. Exit 1 if there are any."""
+    from billing_recon.core.period import parse_day
+    from billing_recon.day.rollout import review
+    from billing_recon.day.rollout.cohorts import newest_day
+
+    here = open_home(ctx, home)
+    rows = [asdict(one) for one in review.flag_report(here, parse_day(as_of) if as_of else newest_day(here))]
+    _rows([{**row, "remove_by": str(row["remove_by"])} for row in rows], form)
+    if rows:
+        raise typer.Exit(1)
+
+
+def _rows(rows: list[dict[str, object]], form: Format) -> None:
+    from billing_recon.report.rollout import json_lines, rows_table
+
+    if form is Format.TABLE:
+        Screen().table(rows_table(rows))
+    else:
+        sys.stdout.writelines(json_lines(rows))
+
+
+def _show(state: State) -> None:
+    Screen().say(
+        f"rollout {state.name} is {state.status.value.replace('_', ' ')}, stage {state.stage or 'none'}: "
+        f"{count(state.exposed_customers, 'customer')} exposed, {state.percentage}%",
+        style="bold",
+    )

@@ -1,0 +1,161 @@
+"""Who would be in each stage: sizes, money, scenarios; and the lists that are written down when a stage is exposed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import duckdb
+
+from billing_recon.compute.engine import build
+from billing_recon.compute.match import ENGINE_OUTPUT
+from billing_recon.compute.registration import register
+from billing_recon.compute.rollout import COHORTS
+from billing_recon.control.rollout_records import RolloutEvent, Verb
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.rollout import RolloutPlan
+from billing_recon.core.schema import INVOICE_LINES, KEY_MAP, PAYMENTS, SUBSCRIPTIONS
+from billing_recon.core.schema.rollout import COHORT_CHOICE, COHORT_REVENUE, COHORT_RULES, COHORT_TAKEN
+from billing_recon.day.home import Home
+from billing_recon.day.rollout.members import checked_list, write_list
+from billing_recon.day.rollout.state import MemberList, State
+from billing_recon.day.session import open_session, register_landed
+
+BUCKETS = 2**48
+_READ = ("mapped_keys", "engine_superseded", "engine_lines")
+
+
+@dataclass(frozen=True, slots=True)
+class StageSize:
+    """What a stage adds: customers, money billed in the lookback by currency; and examples that it has with the stages before it."""
+
+    stage: str
+    customers: int
+    largest: int
+    complex: int
+    money: dict[str, Decimal]
+    covers: dict[str, int]
+    misses: tuple[str, ...]
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cohorts:
+    """Every stage's size, how many customers there are, and the day that it was looked up for."""
+
+    day: date
+    customers: int
+    stages: tuple[StageSize, ...]
+
+
+def newest_day(home: Home) -> date:
+    """The newest landed day: who the customers are is taken from it."""
+    days = home.control.landed_days()
+    if not days:
+        raise ConfigurationError("no day was landed yet, so nobody knows the customers: billing-recon run --day DAY")
+    return days[-1]
+
+
+@contextmanager
+def chosen(home: Home, plan: RolloutPlan, state: State | None) -> Iterator[tuple[duckdb.DuckDBPyConnection, date]]:
+    """A session with the relations of compute.rollout.COHORTS, as of the newest landed day."""
+    day = newest_day(home)
+    with open_session(home, day) as con:
+        for table in (SUBSCRIPTIONS, INVOICE_LINES, PAYMENTS, KEY_MAP):
+            register_landed(con, home, table, day, home.policy.windows.lookback_days)
+        register_rules(con, plan, day)
+        for name, one in state.lists.items() if state else ():
+            file = str(checked_list(home, state.name, one)).replace("'", "''") if state else ""
+            con.execute(
+                f"INSERT INTO {COHORT_TAKEN.name} SELECT customer_id, $place FROM read_parquet('{file}')",
+                {"place": plan.names.index(name)},
+            )
+        build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READ])
+        build(con, COHORTS)
+        yield con, day
+
+
+def register_rules(con: duckdb.DuckDBPyConnection, plan: RolloutPlan, day: date) -> None:
+    """The plan's rules as the relations read them, and nobody taken yet."""
+    register(con, COHORT_CHOICE, [(plan.salt, plan.largest_share, day)])
+    last = len(plan.stages) - 1
+    register(
+        con,
+        COHORT_RULES,
+        [
+            (
+                place,
+                stage.name,
+                None if stage.share is None or stage.share == 1 else int(stage.share * BUCKETS),
+                *(getattr(stage.cohort, name) for name in ("customers", "segments", "plans", "regions", "currencies")),
+                stage.cohort.single_tax,
+                stage.cohort.pays,
+                bool(stage.cohort.max_revenue),
+                stage.cohort.include_largest or place == last,
+                stage.cohort.include_complex or place == last,
+            )
+            for place, stage in enumerate(plan.stages)
+        ],
+    )
+    bounds = [(n, c, most) for n, stage in enumerate(plan.stages) for c, most in stage.cohort.max_revenue.items()]
+    register(con, COHORT_REVENUE, bounds)
+    register(con, COHORT_TAKEN)
+
+
+def cohorts(home: Home, plan: RolloutPlan, state: State | None) -> Cohorts:
+    """What each stage would hold if it were written down now; written lists as they are."""
+    with chosen(home, plan, state) as (con, day):
+        money: dict[int, dict[str, Decimal]] = {}
+        for place, currency, billed in con.execute(
+            "SELECT place, currency, billed FROM cohort_money ORDER BY ALL"
+        ).fetchall():
+            money.setdefault(place, {})[currency] = billed
+        covered: dict[int, dict[str, int]] = {}
+        for place, scenario, count in con.execute(
+            "SELECT place, scenario, customers FROM cohort_coverage ORDER BY ALL"
+        ).fetchall():
+            covered.setdefault(place, {})[scenario] = count
+        sizes = con.execute(
+            "SELECT place, stage, customers, largest, complex FROM cohort_sizes ORDER BY place"
+        ).fetchall()
+        ((customers,),) = con.execute("SELECT count(*) FROM customer_profiles").fetchall()
+    return Cohorts(
+        day,
+        customers,
+        tuple(
+            StageSize(
+                stage,
+                count,
+                largest,
+                many,
+                money.get(place, {}),
+                {name: n for name, n in covered.get(place, {}).items() if n},
+                tuple(name for name, n in covered.get(place, {}).items() if not n),
+                state is not None and stage in state.lists,
+            )
+            for place, stage, count, largest, many in sizes
+        ),
+    )
+
+
+def write_members(home: Home, state: State, stage: str, *, by: str, actor: str) -> MemberList:
+    """Write a stage's customers down, once: a list that exists is returned as it is."""
+    if stage in state.lists:
+        return state.lists[stage]
+    with chosen(home, state.plan, state) as (con, day):
+        place = state.plan.names.index(stage)
+        rows, digest = write_list(
+            con, home, state.name, stage, f"SELECT customer_id FROM cohort_members WHERE place = {place}"
+        )
+        ((customers,),) = con.execute("SELECT count(*) FROM customer_profiles").fetchall()
+    content = json.dumps({"rows": rows, "digest": digest, "customers": customers}, sort_keys=True)
+    home.control.rollouts.append(
+        RolloutEvent(
+            state.name, Verb.MEMBERS, stage, state.version.digest, str(day), content=content, decided_by=by, actor=actor
+        )
+    )
+    return MemberList(stage, rows, digest, customers, str(day))

@@ -1,0 +1,208 @@
+"""What a rollout's log tells afterwards: every decision with its name, stale flags, and expected against observed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from billing_recon.compute.engine import scratch
+from billing_recon.compute.metrics import NAMES
+from billing_recon.control.rollout_records import RolloutEvent, Verb
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.rollout import Success
+from billing_recon.core.schema import METRICS
+from billing_recon.core.written_reason import written_reason
+from billing_recon.day.home import Home
+from billing_recon.day.rollout.progress import progress
+from billing_recon.day.rollout.state import State, Status, state_of, states
+from billing_recon.day.session import register_window
+
+NOTES = ("intervention", "ticket", "feedback", "lesson", "flag_removed", "observed")
+"""What a note is about. A lesson is shown on the next plan's checklist; `observed` is a figure of a success metric."""
+MONTH_DAYS = 31
+
+
+def note(home: Home, name: str, about: str, text: str, *, by: str, actor: str, metric: str = "") -> RolloutEvent:
+    """Record what happened outside of this program: a manual intervention, a ticket, feedback, a lesson, a figure."""
+    if about not in NOTES:
+        raise ConfigurationError(f"--about {about} is unknown; give one of {', '.join(NOTES)}")
+    state = state_of(home, name)
+    try:
+        said = text if about in ("flag_removed", "observed") else written_reason(text, "a note")
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    if about == "flag_removed" and said not in {flag.key for flag in state.plan.flags}:
+        raise ConfigurationError(f"'{said}' is no flag of rollout {name}")
+    if about == "observed":
+        if metric not in {one.metric for one in state.plan.success}:
+            raise ConfigurationError(f"--metric '{metric}' is no metric of success of rollout {name}")
+        try:
+            Decimal(said)
+        except ArithmeticError:
+            raise ConfigurationError(f"'{said}' is no figure") from None
+    content = json.dumps({about: said, **({"metric": metric} if metric else {})}, sort_keys=True, ensure_ascii=False)
+    return home.control.rollouts.append(
+        RolloutEvent(
+            name,
+            Verb.NOTE,
+            state.stage or "",
+            state.version.digest,
+            content=content,
+            decided_by=by,
+            reason=said,
+            actor=actor,
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class StaleFlag:
+    """A flag that should be gone: since when, who switched it last, and why it is stale."""
+
+    rollout: str
+    key: str
+    layer: str
+    remove_by: date
+    switched_by: str
+    switched_at: str
+    why: str
+
+
+def flag_report(home: Home, as_of: date) -> list[StaleFlag]:
+    """Flags that may not stay: older than allowed, or of a rollout that is over, and not removed from the code."""
+    found = []
+    for state in states(home):
+        removed = {e.facts.get("flag_removed") for e in home.control.rollouts.events(state.name, [Verb.NOTE])}
+        last = state.last(Verb.SWITCHED)
+        for flag in state.plan.flags:
+            why = [
+                *([f"should have been removed by {flag.remove_by}"] if as_of > flag.remove_by else []),
+                *(["everybody is exposed and the rollout is closed"] if state.status is Status.CLOSED else []),
+            ]
+            if why and flag.key not in removed:
+                found.append(
+                    StaleFlag(
+                        state.name,
+                        flag.key,
+                        flag.layer.value,
+                        flag.remove_by,
+                        last.decided_by if last else "",
+                        last.decided_at if last else "",
+                        "; ".join(why),
+                    )
+                )
+    return found
+
+
+def log(home: Home, name: str) -> list[dict[str, Any]]:
+    """Every event of a rollout in order, as rows: what, stage, from which day, by whom, why."""
+    state_of(home, name)
+    return [
+        {
+            "at": event.decided_at,
+            "event": event.facts.get("why", event.verb.value) if event.verb is Verb.SWITCHED else event.verb.value,
+            "stage": event.stage,
+            "day": event.day,
+            "plan": event.plan[:12],
+            "by": event.decided_by,
+            "reason": event.reason or event.facts.get("verdict", ""),
+        }
+        for event in home.control.rollouts.events(name)
+        if event.verb is not Verb.INTENT
+    ]
+
+
+def review(home: Home, name: str) -> dict[str, Any]:
+    """What was expected of a rollout and what was observed, from its log and the stored results."""
+    state = state_of(home, name)
+    events = home.control.rollouts.events(name)
+    figures = progress(home, state)
+    notes = [event for event in events if event.verb is Verb.NOTE]
+    switches = [event for event in events if event.verb is Verb.SWITCHED]
+    return {
+        "rollout": name,
+        "kind": state.plan.kind.value,
+        "layers": sorted(layer.value for layer in state.plan.layers),
+        "touches": sorted(risk.value for risk in state.plan.touches),
+        "status": state.status.value,
+        "percentage": str(state.percentage),
+        "stages": [
+            {
+                "stage": span.stage,
+                "since": str(span.since),
+                "until": str(span.until) if span.until else None,
+                "customers": state.lists[span.stage].rows if span.stage in state.lists else 0,
+            }
+            for span in state.spans
+        ],
+        "issues": figures.breaks,
+        "variance": {currency: str(gross) for currency, gross in figures.break_money.items()},
+        "billed": {currency: str(billed) for currency, billed in figures.money.items()},
+        "rollbacks": sum(event.facts["why"] in ("rollback", "trigger") for event in switches),
+        "pauses": sum(event.verb is Verb.PAUSED for event in events),
+        **{f"{about}s": [e.reason for e in notes if about in e.facts] for about in NOTES[:4]},
+        "decisions": [
+            {"what": row["event"], "stage": row["stage"], "by": row["by"], "at": row["at"], "reason": row["reason"]}
+            for row in log(home, name)
+            if row["by"]
+        ],
+        "success": [_observed(home, state, one, notes) for one in state.plan.success],
+    }
+
+
+def history(home: Home) -> list[dict[str, Any]]:
+    """Every rollout by what it changed: how often it was rolled back or held, so that kinds of change can be compared."""
+    rows = []
+    for state in states(home):
+        events = home.control.rollouts.events(state.name)
+        back = sum(e.verb is Verb.SWITCHED and e.facts["why"] in ("rollback", "trigger") for e in events)
+        held = sum(e.verb is Verb.PAUSED for e in events)
+        rows.append(
+            {
+                "rollout": state.name,
+                "kind": state.plan.kind.value,
+                "layers": ", ".join(sorted(layer.value for layer in state.plan.layers)),
+                "touches": ", ".join(sorted(risk.value for risk in state.plan.touches)),
+                "status": state.status.value,
+                "rollbacks": back,
+                "pauses": held,
+                "risk": "low" if not back and not held else "held" if not back else "rolled back",
+            }
+        )
+    return sorted(rows, key=lambda row: (row["layers"], row["kind"], row["rollout"]))
+
+
+def _observed(home: Home, state: State, one: Success, notes: list[RolloutEvent]) -> dict[str, Any]:
+    """A success metric: its mean over the first month with everybody exposed, or the figure that somebody noted."""
+    noted = [e for e in notes if e.facts.get("metric") == one.metric]
+    value: Decimal | None = Decimal(noted[-1].reason) if noted else None
+    everybody = {stage.name for stage in state.plan.stages if stage.everybody}
+    since = next((span.since for span in state.spans if span.stage in everybody and span.until is None), None)
+    if value is None and since is not None and one.metric in NAMES:
+        value = _mean(home, one.metric, since, since + timedelta(days=MONTH_DAYS - 1))
+    met = None
+    if value is not None:
+        met = value <= one.target if one.direction == "at_most" else value >= one.target
+    return {
+        "metric": one.metric,
+        "expected": f"{one.direction.replace('_', ' ')} {one.target:f}",
+        "observed": None if value is None else f"{value:f}",
+        "met": met,
+    }
+
+
+def _mean(home: Home, metric: str, first: date, last: date) -> Decimal | None:
+    """The mean over days, currencies, cohorts and variants that have a value."""
+    with scratch() as con:
+        register_window(con, home, METRICS, first, last)
+        values = [row[0] for row in _values(con, metric)]
+    return (sum(values, Decimal(0)) / len(values)).quantize(Decimal("0.000001")).normalize() if values else None
+
+
+def _values(con: Any, metric: str) -> Iterator[tuple[Decimal]]:
+    found = con.execute("SELECT value FROM metrics WHERE metric = $metric AND value IS NOT NULL", {"metric": metric})
+    yield from found.fetchall()
