@@ -233,6 +233,117 @@ def status(
             screen.say(line)
 
 
+@app.command(epilog="\b\nExamples:\n  billing-recon rollout rehearse proration")
+def rehearse(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> None:
+    """Rehearse the plan on a simulated company whose new path fails, and record what was found. Exit 0 if all held, else 1.
+
+    Bills are doubled, left out, sent twice and made against the flag; then everybody is switched back within a cycle. The home's
+    own days are not touched. It takes about a minute; a plan that was changed since has to be rehearsed again.
+    """
+    from billing_recon.report import rollout_gate as report
+    from billing_recon.simulate.rehearsal import rehearse as run
+
+    here, screen = open_home(ctx, home), Screen()
+    with screen.progress(f"rehearsing rollout {name}") as progress:
+        found = run(here, name, actor=actor(), progress=lambda said: progress(said, 0))
+    screen.table(report.checks((check.name, check.holds, check.says) for check in found.checks))
+    if not found.passed:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout judge proration\n  billing-recon rollout judge proration --day 2026-03-02"
+)
+def judge(
+    ctx: typer.Context,
+    name: NameArgument,
+    day: Annotated[
+        str | None, typer.Option("--day", metavar="YYYY-MM-DD", help="Default: the newest judged day.")
+    ] = None,
+    form: FormatOption = Format.TABLE,
+    home: HomeOption = None,
+) -> None:
+    """Judge the exposed stage again, clause by clause; the day's run does it by itself. Exit 0 on PASS, else 1."""
+    from billing_recon.core.period import parse_day
+    from billing_recon.core.verdict import Verdict
+    from billing_recon.day.gate import DAY_GATE
+    from billing_recon.day.rollout.gate import judge_rollout
+    from billing_recon.report import rollout_gate as report
+
+    here = open_home(ctx, home)
+    judged = day or max(here.control.answers(DAY_GATE), default=None)
+    if judged is None:
+        raise ConfigurationError("no day was judged yet; run one: billing-recon run --day DAY")
+    answer = judge_rollout(here, name, parse_day(judged), actor())
+    if form is not Format.TABLE:
+        _rows(report.clause_rows(answer), form)
+    else:
+        screen = Screen()
+        screen.verdict(answer.verdict.value, f"stage {answer.stage} of rollout {name} on {answer.day}")
+        screen.table(report.clauses(answer))
+        for line in report.waiting(answer):
+            screen.say(line)
+    if answer.verdict is not Verdict.PASS:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon rollout page proration")
+def page(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> None:
+    """Write the rollout's page: where it stands, what it waits for, cohort against control by day."""
+    from billing_recon.report.rollout_page import write_rollout_page
+
+    Screen().say(f"wrote {write_rollout_page(open_home(ctx, home), name)}")
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout corrections proration\n"
+    "  billing-recon rollout corrections proration --format csv > worklist.csv\n"
+    "  billing-recon rollout corrections proration --ubl credit-notes --on 2026-03-09"
+)
+def corrections(
+    ctx: typer.Context,
+    name: NameArgument,
+    form: FormatOption = Format.TABLE,
+    ubl: Annotated[
+        Path | None,
+        typer.Option("--ubl", metavar="DIR", help="Also write a UBL credit note per invoice to be credited."),
+    ] = None,
+    on: Annotated[
+        str | None,
+        typer.Option("--on", metavar="YYYY-MM-DD", help="Date of the credit notes; default: the newest landed day."),
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Bills of the new path that are wrong: what each should have been, how it is corrected, and how far that is.
+
+    Exit 0 if every correction is done, else 1.
+    """
+    from billing_recon.core.period import parse_day
+    from billing_recon.day.rollout.corrections import corrections as worklist
+    from billing_recon.day.rollout.state import state_of
+    from billing_recon.report import rollout_corrections as report
+
+    here = open_home(ctx, home)
+    state = state_of(here, name)
+    found = worklist(here, state)
+    if form is not Format.TABLE:
+        sys.stdout.write(report.EXPORTS[form.value](found))
+    screen = Screen()
+    if form is Format.TABLE:
+        screen.say(f"{count(len(found), 'wrong bill')} of the new path of rollout {name}", style="bold")
+        if found:
+            screen.table(report.totals(found))
+            screen.table(report.open_items(found, 20))
+    if ubl is not None:
+        written = report.write_credit_notes(
+            here, state, found, ubl, parse_day(on) if on else here.control.landed_days()[-1]
+        )
+        if form is Format.TABLE:
+            screen.say(f"{count(written, 'credit note')} in {ubl}")
+    if any(one.state in ("open", "following") for one in found):
+        raise typer.Exit(1)
+
+
 @app.command(
     epilog="\b\nExamples:\n  billing-recon rollout note proration --about intervention --as 'Ana Ruiz' 'job restarted by hand'\n"
     "  billing-recon rollout note proration --about observed --metric tickets --as 'Ana Ruiz' 12"

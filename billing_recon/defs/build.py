@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from billing_recon.defs.assets import DAY_STEPS, MONTH_STEPS, define_steps
+from billing_recon.defs.assets import DAY_STEPS, MONTH_STEPS, ROLLOUT_STEPS, define_steps
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.jobs import decision_jobs
 from billing_recon.defs.paging import define_sensors
@@ -82,7 +82,7 @@ def _build(home: Path, open_home: OpenHome | None, land_tables: LandTables | Non
     names = [catch_up.name, *(schedule.name for schedule in schedules)]
     resource = _home_resource(open_home or opened)
     return dg.Definitions(
-        assets=[*daily_assets, *monthly_assets],
+        assets=[*daily_assets, *monthly_assets, *define_steps(ROLLOUT_STEPS, setup)],
         jobs=[daily, month_end, *decision_jobs(resource)],
         schedules=schedules,
         sensors=[catch_up, *define_sensors(home, open_home or watched, names, on)],

@@ -72,9 +72,9 @@ def write_day_pack(home: Home, day: date, record: VerdictRecord | None = None) -
         assigned=assignees(home.control.break_decisions(day, day)),
     )
     invoices = stored_rows.invoices_issued(home, day, day).get(day, 0)
-    _replace(folder / "breaks.csv", breaks_csv(of.breaks))
-    _replace(folder / "day_pack.html", _page(of, invoices, folder))
-    _replace(folder / "summary.json", _summary(day, record, of.sums, invoices))
+    replace_file(folder / "breaks.csv", breaks_csv(of.breaks))
+    replace_file(folder / "day_pack.html", _page(of, invoices, folder))
+    replace_file(folder / "summary.json", _summary(day, record, of.sums, invoices))
     _link_from_the_day_before(home.state / "reports", day)
     write_index(home)
     return folder / "day_pack.html"
@@ -86,16 +86,16 @@ def write_index(home: Home) -> Path:
     days = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(root.glob("*/summary.json"), reverse=True)]
     months = [(month, list(of)) for month, of in groupby(days, key=lambda day: str(day["day"])[:7])]
     page = (
-        _environment()
+        environment()
         .get_template("index.html")
         .render(company=home.company.name, months=months, verdicts=list(Verdict))
     )
-    _replace(root / "index.html", page)
+    replace_file(root / "index.html", page)
     return root / "index.html"
 
 
 @lru_cache(maxsize=1)
-def _environment() -> jinja2.Environment:
+def environment() -> jinja2.Environment:
     """Templates, compiled once per process. Everything is escaped, since names come from files, and nothing hides."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from markupsafe import Markup
@@ -118,7 +118,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old one or the new one, never half of it."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     draft.write_text(text, encoding="utf-8", newline="")
@@ -128,7 +128,7 @@ def _replace(path: Path, text: str) -> None:
 def _page(of: DayRows, invoices: int, folder: Path) -> str:
     """The page of a day. Rows beyond its bound are in files of `folder` beside it."""
     return (
-        _environment()
+        environment()
         .get_template("day_pack.html")
         .render(
             company=of.home.company.name,
@@ -181,7 +181,9 @@ def _link_from_the_day_before(root: Path, day: date) -> None:
     if page.is_file():
         text = page.read_text(encoding="utf-8")
         if NO_NEXT in text:
-            _replace(page, text.replace(NO_NEXT, f'<a rel="next" href="../{day}/day_pack.html">{day} &rarr;</a>', 1))
+            replace_file(
+                page, text.replace(NO_NEXT, f'<a rel="next" href="../{day}/day_pack.html">{day} &rarr;</a>', 1)
+            )
 
 
 def _sections(of: DayRows, folder: Path) -> Iterator[tuple[Section, Any, tuple[str, int] | None]]:
@@ -203,7 +205,7 @@ def _sections(of: DayRows, folder: Path) -> Iterator[tuple[Section, Any, tuple[s
 def _exported(folder: Path, title: str, columns: list[str], rows: list[tuple[str, ...]]) -> tuple[str, int]:
     """Write all rows of a section as CSV. Return the name of the file and the number of rows."""
     name = f"{re.sub('[^a-z]+', '_', title.lower()).strip('_')}.csv"
-    _replace(folder / name, rows_csv((dict(zip(columns, row, strict=True)) for row in rows), columns))
+    replace_file(folder / name, rows_csv((dict(zip(columns, row, strict=True)) for row in rows), columns))
     return name, len(rows)
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from billing_recon.core.reason import Pair
 from billing_recon.defs import assets
+from billing_recon.defs.assets.stage_gate import CHECK as STAGE_CHECK
 from billing_recon.defs.build import DAILY_JOB, MONTH_JOB, build_definitions
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.checks import LAYERS
@@ -60,7 +61,7 @@ def test_everything_loads_as_a_code_server_loads_it(tmp_path: Path) -> None:
 
 def test_every_step_module_is_registered() -> None:
     modules = {path.stem for path in Path(assets.__file__).parent.glob("*.py")}
-    assert modules == {*assets.DAY_STEPS, *assets.MONTH_STEPS, "__init__"}
+    assert modules == {*assets.DAY_STEPS, *assets.MONTH_STEPS, *assets.ROLLOUT_STEPS, "__init__"}
 
 
 def test_days_begin_with_the_company_and_end_yesterday_in_its_time_zone(tmp_path: Path) -> None:
@@ -135,6 +136,7 @@ def test_the_lineage_follows_the_layers(tmp_path: Path) -> None:
         "day_gate",
         "day_pack",
         "day_release",
+        "stage_gate",
         "month_close",
         "month_evidence",
     ]
@@ -150,6 +152,7 @@ def test_the_steps_of_a_day_are_five(tmp_path: Path) -> None:
 def test_every_check_of_a_day_has_the_days_partitions(tmp_path: Path) -> None:
     definitions = build_definitions(company(tmp_path / "home"))
     specs = [spec for asset in definitions.resolve_asset_graph().assets_defs for spec in asset.check_specs]
+    specs = [spec for spec in specs if spec.name != STAGE_CHECK]  # a rollout's, per rollout and day
     assert len(specs) == 2 * len(LAYERS) + len(Pair) + 5 + 1
     assert all(isinstance(spec.partitions_def, dg.DailyPartitionsDefinition) for spec in specs)
 

@@ -27,3 +27,6 @@ EXPOSURE: tuple[Relation, ...] = load(__package__, "flagged_lines", "exposure_fi
 
 FIGURES: tuple[Relation, ...] = load(__package__, "exposed_lines", "exposed_money", "exposed_breaks", "last_new_path")
 """What the new path billed its customers, the open breaks of these, and its last bill. After engine_lines."""
+
+CORRECTIONS: tuple[Relation, ...] = load(__package__, "affected_bills", "corrections", "correction_progress")
+"""Issued bills of the new path that are wrong, how they are corrected, and how far that is. After engine_lines."""

@@ -32,7 +32,11 @@ SELECT
         WHEN bill.invoice_id IS NOT NULL THEN CASE WHEN bill.arm = 'control' THEN 'control' END
         WHEN customer.customer_id IS NULL THEN 'unknown'
         WHEN customer.arm = 'cohort' AND found.day >= params.exposed_since
-            THEN CASE WHEN found.day - params.issue_grace_days >= customer.since THEN 'cohort' END
+            THEN CASE
+                    WHEN found.day - CASE WHEN found.code = 'INVOICE_MISSING' THEN params.issue_grace_days ELSE 0 END
+                        >= customer.since
+                        THEN 'cohort'
+                END
         ELSE customer.arm
     END AS arm
 FROM counting AS found

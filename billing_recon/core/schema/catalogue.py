@@ -8,7 +8,7 @@ from billing_recon.core.schema.landed import CANONICAL
 from billing_recon.core.schema.parameters import PARAMETERS
 from billing_recon.core.schema.rollout import ROLLOUTS
 from billing_recon.core.schema.shadow import SHADOW
-from billing_recon.core.schema.stage import STAGE_PARAMS
+from billing_recon.core.schema.stage import STAGES
 from billing_recon.core.schema.table import TableSpec
 from billing_recon.core.schema.terms import TERMS
 
@@ -20,5 +20,5 @@ CATALOGUE: tuple[TableSpec, ...] = (
     *PARAMETERS,
     *SHADOW,
     *ROLLOUTS,
-    STAGE_PARAMS,
+    *STAGES,
 )

@@ -1,8 +1,8 @@
-"""What the stage gate's session knows of the stage that it judges. The members are those of the rollout."""
+"""What sessions know of the stage that is judged, and of how the plan corrects issued bills. The members are those of the rollout."""
 
 from __future__ import annotations
 
-from billing_recon.core.schema.table import Column, Kind, Part, TableSpec
+from billing_recon.core.schema.table import Column, Kind, Part, TableSpec, nullable
 
 D = Kind.DATE
 
@@ -28,3 +28,29 @@ STAGE_PARAMS = TableSpec(
     doc="One row: the stage of a rollout and the days that are compared.",
     part=Part.PARAMETERS,
 )
+CORRECTION_PARAMS = TableSpec(
+    "correction_params",
+    (
+        Column("rollout"),
+        Column("since", D, doc="first day of exposure ever"),
+        Column("day", D, doc="as of its end the list is made"),
+        Column("unpaid", doc="closed set, see core.rollout.Way; as the columns up to `below`"),
+        Column("paid"),
+        Column("below"),
+        Column("issue_grace_days", Kind.SMALL, doc="as the policy's window"),
+    ),
+    doc="One row: how the plan of a rollout corrects issued bills.",
+    part=Part.PARAMETERS,
+)
+CORRECTION_BOUNDS = TableSpec(
+    "correction_bounds",
+    (
+        Column("currency", Kind.CURRENCY),
+        nullable("small", Kind.AMOUNT, doc="a difference up to it is corrected by `below`; empty: none is small"),
+        nullable("nothing_below", Kind.AMOUNT, doc="a smaller difference is not corrected; empty: each is"),
+    ),
+    key=("currency",),
+    doc="Which differences of issued bills are small, by currency.",
+    part=Part.PARAMETERS,
+)
+STAGES: tuple[TableSpec, ...] = (STAGE_PARAMS, CORRECTION_PARAMS, CORRECTION_BOUNDS)

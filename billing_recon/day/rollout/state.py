@@ -215,6 +215,11 @@ def current_verdict(home: Home, name: str, state: State | None = None) -> Answer
         stale.append("the lists that are exposed are others now")
     if day is None or day.evidence_hash != found.evidence_hash:
         stale.append(f"{found.day} was judged again since, on other evidence")
+    rested_on = dict(found.figures.get("days", {}))
+    now = home.control.verdicts(DAY_GATE, list(rested_on))
+    again = [one for one, evidence in rested_on.items() if (now[one].evidence_hash if one in now else "") != evidence]
+    if set(again) - {str(found.day)}:
+        stale.append(f"{', '.join(sorted(again))} of the stage was judged again since, on other evidence")
     if newest > str(found.day):
         stale.append(f"it is about {found.day}, and {newest} is judged by now")
     return Answer(found, tuple(stale))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 DAY_STEPS: tuple[str, ...] = ("land", "rate", "reconcile", "judge", "release")
 MONTH_STEPS: tuple[str, ...] = ("month_close", "month_evidence")
+ROLLOUT_STEPS: tuple[str, ...] = ("stage_gate",)
 """Modules of this package."""
 
 

@@ -7,6 +7,7 @@ import dagster as dg
 
 from billing_recon.core.errors import GateRefused
 from billing_recon.defs import checks
+from billing_recon.defs.assets.stage_gate import ROLLOUTS
 from billing_recon.defs.step import FINANCE, Setup, day_of, day_refused, report_link, rewriting, selected, spec, wanted
 
 
@@ -43,8 +44,10 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.day import judge_day
         from billing_recon.day.gate import DAY_GATE
         from billing_recon.day.releases import release_parts
+        from billing_recon.day.rollout.gate import judge_stages
         from billing_recon.paging import watch
         from billing_recon.report.day_pack import write_day_pack
+        from billing_recon.report.rollout_page import write_rollout_page
 
         operations = setup.calendar.operations
         home, day, chosen = context.resources.home, day_of(context), selected(context)
@@ -52,6 +55,9 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         with rewriting(context, home, day):
             if "day_gate" in chosen:
                 record = judge_day(home, day, context.run.run_id)
+                for answer in judge_stages(home, day, context.run.run_id):
+                    context.instance.add_dynamic_partitions(ROLLOUTS, [answer.rollout])
+                    write_rollout_page(home, answer.rollout)
                 release_parts(home, day, context.run.run_id)
                 yield dg.MaterializeResult(
                     "day_gate",

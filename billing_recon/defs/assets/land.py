@@ -34,6 +34,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
     )
     def land(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.day import judge_day, land_all, withdraw
+        from billing_recon.day.rollout.gate import judge_stages
         from billing_recon.report.day_pack import write_day_pack
 
         home, day, run_id = context.resources.home, day_of(context), context.run.run_id
@@ -62,6 +63,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
                 # The run ends here, so the day is judged here: its gate must state why, and finance needs the page.
                 withdraw(home, day, run_id)
                 record = judge_day(home, day, run_id)
+                judge_stages(home, day, run_id)
                 write_day_pack(home, day, record)
         if record is not None and record.verdict is not Verdict.PASS:
             raise day_refused(context, home, setup.calendar.operations, record)

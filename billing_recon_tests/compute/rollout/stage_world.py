@@ -20,7 +20,9 @@ from billing_recon.core.schema import (
     EXPECTED_LINES,
     INVOICE_LINES,
     KEY_MAP,
+    LEDGER_ENTRIES,
     PAYMENTS,
+    RENDERED_INVOICES,
     SIGNALS,
     SUBSCRIPTIONS,
     TERM_TAXES,
@@ -32,17 +34,9 @@ from billing_recon.day.rollout.stage_facts import stage_facts
 
 LAUNCH = date(2026, 3, 1)
 TABLES = (
-    BREAKS,
-    DETECTIONS,
-    EXPECTED_LINES,
-    INVOICE_LINES,
-    KEY_MAP,
-    PAYMENTS,
-    SIGNALS,
-    SUBSCRIPTIONS,
-    TERM_TAXES,
-    UNBILLED_USAGE,
-)
+    BREAKS, DETECTIONS, EXPECTED_LINES, INVOICE_LINES, KEY_MAP, LEDGER_ENTRIES, PAYMENTS, RENDERED_INVOICES, SIGNALS,
+    SUBSCRIPTIONS, TERM_TAXES, UNBILLED_USAGE,
+)  # fmt: skip
 
 
 @dataclass
@@ -126,6 +120,29 @@ class StageWorld:
                 "currency": "USD", "status": status, "processed_at": datetime.combine(on, time(9), UTC), "attempt": attempt,
                 "day": on, "observed_on": on, "source_file": "p.csv", "source_row": len(self.rows["payments"]) + 1,
             }
+        )  # fmt: skip
+
+    def follow(self, invoice_id: str, on: date, payable: str = "0", currency: str = "USD") -> None:
+        """A document and a posting of an invoice."""
+        source = {
+            "day": on,
+            "observed_on": on,
+            "source_file": "f.csv",
+            "source_row": len(self.rows["ledger_entries"]) + 1,
+        }
+        self.rows["rendered_invoices"].append(
+            {
+                "document_id": f"D-{invoice_id}", "invoice_id": invoice_id, "format": "csv", "issued_on": on, "currency": currency,
+                "customer_id": "A", "subtotal": payable, "discount": 0, "tax": 0, "total": payable, "payable": payable, "sha256": "",
+            }
+            | source
+        )  # fmt: skip
+        self.rows["ledger_entries"].append(
+            {
+                "entry_id": f"E-{invoice_id}", "journal_id": f"J-{invoice_id}", "posted_on": on, "account": "1200", "role": "ar",
+                "debit": payable, "credit": 0, "currency": currency, "invoice_id": invoice_id,
+            }
+            | source
         )  # fmt: skip
 
     @contextmanager

@@ -77,6 +77,13 @@ def test_a_missing_bill_is_the_cohorts_only_if_it_was_due_after_its_customer_was
     assert figure(world.facts(NEXT), "missing_invoices") == [(1, None, 1)]
 
 
+def test_a_bill_that_is_in_quarantine_as_a_whole_counts_from_the_first_day() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.break_("N1", LAUNCH, "-50", code="RECORD_QUARANTINED", customer_id="A")
+    assert figure(world.facts(NEXT), "breaks") == [(1, None, 0)]
+
+
 def test_a_break_that_names_nobody_may_be_anybodys() -> None:
     world = StageWorld()
     world.expose("A")

@@ -1,0 +1,40 @@
+"""A stage's answer for a reader: its clauses, financial and technical apart, and what it waits for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from billing_recon.control.rollout_records import StageVerdict
+from billing_recon.report.terminal import Col, Table
+
+ORDER = ("stage", "financial", "technical")
+
+
+def clause_rows(answer: StageVerdict) -> list[dict[str, Any]]:
+    """Every clause, those of the stage first, then financial and technical ones."""
+    clauses = [dict(one) for one in answer.figures.get("clauses", ())]
+    return sorted(clauses, key=lambda one: ORDER.index(one["kind"]))
+
+
+def clauses(answer: StageVerdict) -> Table:
+    """The clauses as a table; what does not decide is marked."""
+    table = Table([Col("kind"), Col("clause"), Col("verdict"), Col("why")])
+    for one in clause_rows(answer):
+        verdict = one["verdict"] if one["decides"] else f"({one['verdict']})"
+        table.add(one["kind"], one["name"], verdict, one["says"])
+    return table
+
+
+def waiting(answer: StageVerdict) -> Iterator[str]:
+    """What fired, and what has to happen first."""
+    yield from (f"trigger: {one}" for one in answer.triggered)
+    yield from (f"waiting for {one}" for one in answer.waiting_for)
+
+
+def checks(found: Iterable[tuple[str, bool, str]]) -> Table:
+    """What had to hold in a rehearsal."""
+    table = Table([Col("what"), Col("holds"), Col("why")])
+    for name, holds, says in found:
+        table.add(name, "yes" if holds else "NO", says)
+    return table

@@ -1,0 +1,138 @@
+"""Wrong bills of a new path after its rollback: how each is corrected, with what amounts, and when it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from billing_recon.compute.engine import build
+from billing_recon.compute.registration import register
+from billing_recon.compute.rollout import CORRECTIONS
+from billing_recon.core.schema.stage import CORRECTION_BOUNDS, CORRECTION_PARAMS
+from billing_recon.explain.texts import rows_of
+from billing_recon_tests.compute.rollout.stage_world import LAUNCH, StageWorld
+
+NEXT, LATER = LAUNCH + timedelta(days=1), LAUNCH + timedelta(days=9)
+WAYS = {"unpaid": "void_and_reissue", "paid": "credit_note_and_invoice", "below": "adjust_next_cycle"}
+BOUNDS = (("USD", Decimal("5.00"), Decimal("0.05")),)
+
+
+def listed(world: StageWorld, day: date = LATER, ways: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    """The worklist as of a day, each row with how far it is."""
+    named = {**WAYS, **(ways or {})}
+    with world.session(day) as con:
+        register(con, CORRECTION_PARAMS, [("r", LAUNCH, day, named["unpaid"], named["paid"], named["below"], 1)])
+        register(con, CORRECTION_BOUNDS, BOUNDS)
+        build(con, CORRECTIONS)
+        return rows_of(
+            con,
+            "SELECT corrections.*, engine_net, engine_done, document_done, ledger_done, payment_done, state "
+            "FROM corrections JOIN correction_progress USING (item, currency) ORDER BY item, currency",
+        )
+
+
+def wrong(delta: str = "20", total: str = "120", **other: Any) -> StageWorld:
+    """A bill of the new path that is wrong by `delta`."""
+    world = StageWorld()
+    world.expose("A", until=NEXT + timedelta(days=1))
+    world.bill("N1", "A", NEXT, total, variant="candidate", **other)
+    world.break_("N1", NEXT, delta)
+    return world
+
+
+def amounts(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (row["way"], row["credit"], row["invoice"], row["adjustment"], row["refund"])
+
+
+def test_an_unpaid_bill_is_voided_and_billed_again_as_it_should_have_been() -> None:
+    (row,) = listed(wrong())
+    assert (row["billed"], row["owed"], row["billed_minus_owed"]) == (120, 100, 20)
+    assert amounts(row) == ("void_and_reissue", 120, 100, 0, 0)
+
+
+def test_a_paid_bill_is_credited_billed_again_and_what_was_paid_too_much_is_refunded() -> None:
+    world = wrong()
+    world.pay("P1", "N1", "A", NEXT)
+    world.rows["payments"][0]["amount"] = Decimal(120)
+    assert amounts(listed(world)[0]) == ("credit_note_and_invoice", 120, 100, 0, 20)
+    assert amounts(listed(world, ways={"paid": "refund"})[0]) == ("refund", 0, 0, 0, 20)
+
+
+@pytest.mark.parametrize(
+    ("delta", "way"),
+    [("0.04", "nothing"), ("0.05", "adjust_next_cycle"), ("5.00", "adjust_next_cycle"), ("5.01", "void_and_reissue")],
+)
+def test_small_differences_wait_for_the_next_bill_and_the_smallest_are_left(delta: str, way: str) -> None:
+    (row,) = listed(wrong(delta))
+    assert row["way"] == way
+    assert row["adjustment"] == (-Decimal(delta) if way == "adjust_next_cycle" else 0)
+    assert row["state"] == ("not_corrected" if way == "nothing" else "open")
+
+
+def test_what_was_billed_too_low_is_billed_later_and_never_refunded() -> None:
+    world = wrong("-30", "70")
+    world.pay("P1", "N1", "A", NEXT)
+    assert amounts(listed(world, ways={"paid": "refund"})[0]) == ("adjust_next_cycle", 0, 0, 30, 0)
+
+
+def test_a_doubled_bill_is_owed_once_and_a_period_that_was_not_billed_is_billed() -> None:
+    world = wrong("120")
+    world.rows["breaks"][0]["code"] = "INVOICE_DUPLICATE"
+    world.break_(None, NEXT + timedelta(days=1), "-55", code="INVOICE_MISSING", customer_id="A")
+    missing, doubled = listed(world)
+    assert (doubled["owed"], amounts(doubled)) == (0, ("void_and_reissue", 120, 0, 0, 0))
+    assert (missing["owed"], amounts(missing)) == (55, ("invoice", 0, 55, 0, 0))
+
+
+def test_only_wrong_bills_of_the_new_path_are_corrected_and_each_currency_by_itself() -> None:
+    world = wrong()
+    world.bill("C1", "B", NEXT)
+    world.break_("C1", NEXT, "9")
+    world.bill("N2", "A", NEXT, variant="candidate")
+    world.break_("N2", NEXT, "100", code="CURRENCY_FX")
+    world.break_("N2", NEXT, "-100", code="CURRENCY_FX", currency="EUR")
+    world.break_("N2", NEXT, "0", code="EXPOSURE")
+    rows = [(r["item"], r["currency"], r["billed"], r["owed"]) for r in listed(world)]
+    assert rows == [("N1", "USD", 120, 100), ("N2", "EUR", 0, 100), ("N2", "USD", 100, 0)]
+
+
+def test_a_correction_is_done_once_engine_document_ledger_and_payment_show_it() -> None:
+    world = wrong()
+    world.pay("P1", "N1", "A", NEXT)
+    world.rows["payments"][0]["amount"] = Decimal(120)
+    world.follow("N1", NEXT, "120")
+    period: dict[str, Any] = {"period_start": NEXT - timedelta(days=28), "period_end": NEXT}
+    on = LATER - timedelta(days=2)
+
+    def state() -> tuple[bool, bool, bool, bool, str]:
+        (row,) = listed(world)
+        return (row["engine_done"], row["document_done"], row["ledger_done"], row["payment_done"], row["state"])
+
+    assert state() == (False, True, True, False, "open")
+    world.bill("K1", "A", on, "-120", invoice_kind="credit_note", **period)
+    assert state() == (False, False, False, False, "open")
+    world.bill("N1b", "A", on, "100", **period)
+    assert state() == (True, False, False, False, "following")
+    world.follow("K1", on, "-120")
+    world.follow("N1b", on, "100")
+    assert state() == (True, True, True, False, "following")
+    world.pay("R1", "N1", "A", on)
+    world.rows["payments"][-1].update(kind="refund", amount=Decimal(20))
+    assert state() == (True, True, True, True, "closed")
+    world.break_("N1b", on, "-3", pair="billed_booked", code="LEDGER_AMOUNT")
+    assert state() == (True, True, False, True, "following")
+
+
+def test_an_adjustment_on_the_next_bill_closes_a_small_difference_only_if_it_is_exact() -> None:
+    world = wrong("4.00")
+    world.follow("N1", NEXT)
+    on = LATER - timedelta(days=1)
+    world.bill("N2", "A", on, "-3.99", kind="adjustment")
+    world.follow("N2", on)
+    assert listed(world)[0]["state"] == "open"
+    world.rows["invoice_lines"][-1].update(total=Decimal("-4.00"))
+    assert listed(world)[0]["state"] == "closed"
