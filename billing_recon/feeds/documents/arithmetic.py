@@ -294,6 +294,26 @@ def _tax(document: Document) -> Iterator[Finding]:
     if document.tax is not None and known and len(known) == len(amounts):
         link = _Link(sum(known, Fraction(0)), f"The sum of the taxes by rate ({len(known)})")
         yield from _unless_equal(FindingCode.TAX, document.tax, (link,), document.currency, "the total tax")
+    yield from _tax_of_lines(document)
+
+
+def _tax_of_lines(document: Document) -> Iterator[Finding]:
+    """Check the taxes that all lines state against BT-110. Each may be rounded, by half a minor unit."""
+    lines = [line for line in document.lines if line.summed]
+    stated = [line.tax for line in lines if line.tax is not None]
+    if document.tax is None or not stated or len(stated) < len(lines):
+        return
+    if any(part.tax_rate is None for part in document.adjustments):
+        return  # whether allowances and charges are taxed is not stated
+    beside = sum((_net((part,)) * _exact(part.tax_rate or "0") / 100 for part in document.adjustments), Fraction(0))
+    exact = _sum(stated) + beside
+    if abs(_exact(document.tax) - exact) <= (len(lines) + 1) * _half_a_unit(document.currency):
+        return
+    link = _Link(
+        exact,
+        f"The sum of the taxes of the lines ({len(lines)})" + (" and of allowances and charges" if beside else ""),
+    )
+    yield from _unless_equal(FindingCode.TAX, document.tax, (link,), document.currency, "the total tax")
 
 
 def _settled_by_line(document: Document, part: TaxSubtotal) -> bool:

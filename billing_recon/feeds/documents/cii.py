@@ -103,7 +103,7 @@ def read(root: etree._Element, name: str) -> Document:
     stated = root.findtext(f"{settled}/ram:InvoiceCurrencyCode", namespaces=prefixes)
     here = Node(root, prefixes, currency_of(root, stated))
     header, transaction = here.at(f"rsm:{words.header}"), here.at(f"rsm:{words.transaction}")
-    settlement, totals = here.at(settled), here.at(f"{settled}/ram:{words.totals}")
+    settlement, totals = here.at(settled), here.only(f"{settled}/ram:{words.totals}")
     if header is None or transaction is None or settlement is None or totals is None:
         raise DocumentUnreadable(
             f"this {etree.QName(root).localname} lacks its {words.header} or its {words.totals}; "

@@ -161,6 +161,7 @@ DEFAULT_COLUMNS: dict[str, dict[str, ColumnMap | str]] = {
         "issued_on": "issued_on",
         "calculated_at": "row_calculated_at",
         "invoice_kind": "kind",
+        "status": ColumnMap(value="issued"),  # what bills nothing, such as a draft, has no line
     },
 }
 """Table -> our column -> column of the document, unless the feed maps it."""

@@ -51,7 +51,7 @@ def read(root: etree._Element, name: str) -> Document:
     number, issued_on = here.text("cbc:ID"), iso_date(issued) if issued else None
     if KINDS[local] is DocumentKind.OTHER:
         return Document(name, FORM, DocumentKind.OTHER, number, issued_on, None)
-    total = next((found for path in _TOTALS if (found := here.at(path))), None)
+    total = next((found for path in _TOTALS if (found := here.only(path))), None)
     if total is None:
         raise DocumentUnreadable(f"this UBL {local} has no LegalMonetaryTotal; ask the sender for the whole document")
     code = here.text("cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from datetime import date
+from decimal import Decimal
 
 from lxml import etree
 
@@ -37,6 +38,14 @@ class Node:
         found = self.element.find(path, namespaces=self.prefixes)
         return None if found is None else Node(found, self.prefixes, self.currency)
 
+    def only(self, path: str) -> Node | None:
+        """Like `at`. Raise DocumentUnreadable if there are several: which one holds is not guessed."""
+        if len(self.element.findall(path, namespaces=self.prefixes)) > 1:
+            raise DocumentUnreadable(
+                f"{path.rpartition(':')[2]} occurs more than once; ask the sender which one is right"
+            )
+        return self.at(path)
+
     def own_text(self) -> str | None:
         """Return the element's text with white space collapsed; None if empty."""
         return " ".join((self.element.text or "").split()) or None
@@ -62,7 +71,8 @@ class Node:
     def money(self, path: str) -> str | None:
         """Like `figure`, for an amount in the document's currency. Raise DocumentUnreadable if it is in others only.
 
-        Currencies are never added up, and the sender's intention is not guessed.
+        Raise it also if the amount is stated twice with different figures. Currencies are never added up, and the sender's
+        intention is not guessed.
         """
         found = self.all(path)
         ours = [amount for amount in found if amount.in_document_currency()]
@@ -71,8 +81,13 @@ class Node:
                 f"{path.rpartition(':')[2]} is stated in {found[0].attribute('currencyID')}, the document in "
                 f"{self.currency}; ask the sender which one is right"
             )
-        text = ours[0].own_text() if ours else None
-        return None if text is None else figure(text, path.rpartition(":")[2])
+        name = path.rpartition(":")[2]
+        stated = [figure(text, name) for amount in ours if (text := amount.own_text()) is not None]
+        if len({Decimal(text) for text in stated}) > 1:
+            raise DocumentUnreadable(
+                f"{name} is stated more than once, as {' and '.join(stated)}; ask the sender which one is right"
+            )
+        return stated[0] if stated else None
 
     def in_document_currency(self) -> bool:
         """Whether this amount is in the document's currency, or names none."""
@@ -80,8 +95,14 @@ class Node:
         return self.currency is None or named is None or named.upper() == self.currency
 
     def is_true(self, *paths: str) -> bool:
-        """Whether the indicator at the first of the paths that has one is true."""
-        return (self.text(*paths) or "").lower() in ("true", "1")
+        """Whether the indicator at the first of the paths that has one is true. Raise DocumentUnreadable for another word."""
+        word = (self.text(*paths) or "false").lower()
+        if word not in ("true", "1", "false", "0"):
+            name = re.split("[:}]", paths[-1])[-1]
+            raise DocumentUnreadable(
+                f"{name} is '{word}', which is neither true nor false; ask the sender to correct it"
+            )
+        return word in ("true", "1")
 
     def period(self, path: str, start: str, end: str) -> tuple[str | None, str | None]:
         """Return the first and last day of the billing period at the path."""

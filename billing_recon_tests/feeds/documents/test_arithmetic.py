@@ -156,6 +156,26 @@ def test_tax_is_held_to_each_rate_and_to_their_sum():
     assert (wrong_sum.code.value, wrong_sum.stated, wrong_sum.computed) == ("TAX", "5.70", "4.51")
 
 
+def test_the_taxes_that_all_lines_state_are_held_to_the_total_tax():
+    """Each may be rounded by half a cent; a line that states no tax, or a charge of unknown rate, proves nothing."""
+    lines = (DocumentLine("1", amount="10.00", tax="1.90"), DocumentLine("2", amount="20.00", tax="4.80"))
+    document = replace(_empty(), lines=lines, tax="5.70")
+    (found,) = findings(document)
+    assert (
+        found.sentence
+        == "The sum of the taxes of the lines (2) is 6.70 EUR; the total tax is stated as 5.70 EUR, 1.00 less."
+    )
+    charge = Adjustment(True, "10.00", tax_rate="10")
+    (found,) = findings(replace(document, adjustments=(charge,)))
+    assert found.sentence.startswith("The sum of the taxes of the lines (2) and of allowances and charges is 7.70 EUR")
+    for other in (
+        replace(document, tax="6.71"),
+        replace(document, lines=(lines[0], replace(lines[1], tax=None))),
+        replace(document, adjustments=(replace(charge, tax_rate=None),)),
+    ):
+        assert findings(other) == ()
+
+
 def test_a_tax_without_a_rate_is_only_summed():
     assert findings(replace(SOUND, taxes=(TaxSubtotal("30.00", "5.70", None),))) == ()
 

@@ -203,6 +203,26 @@ def test_a_date_may_carry_a_zone():
             "stated in USD, the document in EUR",
         ),
         ("<cac:LegalMonetaryTotal>", "<cac:LegalMonetaryTotal><unclosed>", "not well-formed XML"),
+        (
+            '<cbc:PayableAmount currencyID="EUR">25.00</cbc:PayableAmount>',
+            '<cbc:PayableAmount currencyID="EUR">25.00</cbc:PayableAmount><cbc:PayableAmount>99</cbc:PayableAmount>',
+            "PayableAmount is stated more than once, as 25.00 and 99",
+        ),
+        (
+            "</cac:LegalMonetaryTotal>",
+            "</cac:LegalMonetaryTotal><cac:LegalMonetaryTotal/>",
+            "LegalMonetaryTotal occurs more than once",
+        ),
+        (
+            "<cbc:ID>INV-7</cbc:ID>",
+            "<cbc:ID>INV-7</cbc:ID><cbc:CopyIndicator>yes</cbc:CopyIndicator>",
+            "CopyIndicator is 'yes'",
+        ),
+        (
+            "<cbc:ChargeIndicator>true",
+            "<cbc:ChargeIndicator>charge",
+            "ChargeIndicator is 'charge', which is neither true nor false",
+        ),
     ],
 )
 def test_what_cannot_be_read_says_which_field_and_what_to_do(old: str, new: str, says: str):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import json
 import subprocess
 import sys
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from billing_recon.core.landing import LandingStatus
 from billing_recon.feeds.documents.document_rows import rows_of
 from billing_recon.feeds.landing import conversion
 from billing_recon_tests.feeds.desk import DAY, Desk
+from billing_recon_tests.feeds.hostile import STRIPE
 
 Desks = Callable[..., Desk]
 NS = (
@@ -406,3 +409,11 @@ def test_a_company_without_documents_loads_no_xml_library(tmp_path: Any) -> None
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_status_of_a_document_is_not_that_of_its_lines(tmp_path: Path) -> None:
+    """Stripe calls an invoice open or paid; the engine's lines of one that bills are issued."""
+    desk = Desk(tmp_path, feeds={"invoice_lines": {"format": "stripe", "path": "{day}.json"}})
+    (tmp_path / f"{DAY}.json").write_text(json.dumps(STRIPE | {"status": "open", "livemode": True}))
+    assert desk.land("invoice_lines").quarantined == 0
+    assert desk.rows("DISTINCT invoice_id, status") == [("ACME-1", "issued")]
