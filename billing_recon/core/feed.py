@@ -6,6 +6,7 @@ Nothing is guessed: a row with a figure or date in an undeclared notation is qua
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 from typing import Literal, get_args
 from urllib.parse import parse_qsl, urlsplit
@@ -17,16 +18,22 @@ from billing_recon.core.exact import Frozen
 from billing_recon.core.journal import LedgerOptions
 
 TableForm = Literal["csv", "tsv", "jsonl", "json", "parquet", "xlsx"]
-DocumentForm = Literal["documents", "ubl", "cii", "zugferd1", "facturx", "fatturapa", "pdf", "html", "stripe"]
+DocumentForm = Literal[
+    "documents", "ubl", "cii", "zugferd1", "facturx", "fatturapa", "pdf", "html", "stripe", "saft_invoices"
+]
 LedgerForm = Literal["ledger", "saft", "datev", "xero", "quickbooks", "beancount", "hledger"]
-StatementForm = Literal["statement", "camt053", "mt940"]
+StatementForm = Literal["statement", "camt053", "mt940", "saft_payments"]
 TABLE_FORMS: tuple[str, ...] = get_args(TableForm)
 DOCUMENT_FORMS: tuple[str, ...] = get_args(DocumentForm)
 """Formats of invoices; `documents` decides by each file's content."""
 LEDGER_FORMS: tuple[str, ...] = get_args(LedgerForm)
 """Formats of ledgers, each a module of feeds/ledgers, in the order in which a file is tried; `ledger` decides by content."""
 STATEMENT_FORMS: tuple[str, ...] = get_args(StatementForm)
-"""Formats of bank statements, for payments; `statement` decides by content."""
+"""Formats of bank statements and receipts, for payments; `statement` decides by content between the former."""
+MANY_DAYS_DOCUMENT = "saft_invoices"
+"""The format of documents of which a file holds many, of many days."""
+STORES = ("s3", "gs", "abfs")
+"""Object stores that a path may name: S3 and what has its API, Google Cloud Storage, Azure."""
 DOCUMENT_TABLES = ("rendered_invoices", "rendered_lines", "invoice_lines")
 
 Preset = Literal[
@@ -169,7 +176,8 @@ class Feed(Written):
     preset: Preset | None = Field(default=None, description="a shipped mapping; other settings given here override it")
     path: str | None = Field(
         default=None,
-        description="relative to the home, with wildcards; {day} is the partition, YYYY-MM-DD or {day:%Y%m%d}, {month} its month",
+        description="relative to the home, or in an object store (s3://, gs://, abfs://), with wildcards; {day} is the partition, YYYY-MM-DD or {day:%Y%m%d}, {month} its month; "
+        "{from} and {to} are the first and last day of a file",
     )
     format: TableForm | DocumentForm | LedgerForm | StatementForm | None = None
     delimiter: str = Field(default=",", min_length=1, max_length=1)
@@ -232,6 +240,11 @@ class Feed(Written):
         return self.url is not None or self.url_env is not None
 
     @property
+    def is_remote(self) -> bool:
+        """Whether the files are in an object store."""
+        return self.path is not None and "://" in self.path
+
+    @property
     def is_documents(self) -> bool:
         return self.format in DOCUMENT_FORMS
 
@@ -252,12 +265,14 @@ class Feed(Written):
         span = span_of(self.path) if self.path and not problems else None
         if self.day_column and span == "day":
             problems.append("a path with {day} holds one day; day_column is for a file that holds many")
-        if self.day_column and self.is_documents:
+        if self.day_column and self.is_documents and self.format != MANY_DAYS_DOCUMENT:
             problems.append(f"day_column is for tables and ledgers; {self.format} files lie in a folder of their day")
         if span == "period" and not self.day_column:
             problems.append(f"{self.path} names files of many days: name the column that gives a row's day: day_column")
-        if self.covers and span != "period":
-            problems.append("covers is for files of a month or week: path: payments/{month}.csv")
+        if self.covers and (span != "period" or names_ends(self.path)):
+            problems.append(
+                "covers is for files of a month or week (path: payments/{month}.csv); a file named by {from} and {to} holds all its days"
+            )
         if self.also and (self.is_documents or any(feed.is_documents or feed.also for feed in self.also)):
             problems.append("also is for tables, ledgers, statements and databases, and not within also")
         if problems:
@@ -291,37 +306,75 @@ _IN_PATHS = frozenset("YymdbBjGVuU%")
 def path_problems(path: str) -> list[str]:
     """Problems of a path pattern: an object store, a place outside the home, an unknown placeholder."""
     if "://" in path:
-        store = path.partition("://")[0]
-        return [
-            f"path {store}://... is not below the home: object stores are not read; copy or mount the files, for example "
-            "path: landing/payments/{day}.csv"
-        ]
-    problems = []
-    if path.startswith(("/", "~", "\\")) or path[1:2] == ":" or ".." in re.split(r"[/\\]", path):
-        problems.append(
+        problems = _store_problems(path)
+    elif path.startswith(("/", "~", "\\")) or path[1:2] == ":" or ".." in re.split(r"[/\\]", path):
+        problems = [
             f"path {path} leads out of the home; give one below it, such as landing/payments/{{day}}.csv, and mount or link "
             "there what lies elsewhere"
-        )
+        ]
+    else:
+        problems = []
     for placeholder in _PLACEHOLDER.findall(path):
         name, _, pattern = placeholder.partition(":")
         used = set(re.findall(r"%-?(.)", pattern))
-        if name not in ("day", "month") or (":" in placeholder and not (used and used <= _IN_PATHS)):
+        if name not in ("day", "month", "from", "to") or (
+            ":" in placeholder and not (used - {"%"} and used <= _IN_PATHS)
+        ):
             problems.append(
-                f"path: {{{placeholder}}} is not known; write {{day}}, {{month}}, or with a pattern: {{day:%Y%m%d}}, "
-                "{day:%G-W%V} for weeks"
+                f"path: {{{placeholder}}} is not known; write {{day}}, {{month}}, {{from}} and {{to}}, or with a pattern: "
+                "{day:%Y%m%d}, {day:%G-W%V} for weeks"
             )
+        elif ("V" in used) != ("G" in used):
+            problems.append(
+                f"path: {{{placeholder}}} mixes two kinds of years; %V is the week of the year %G: {{day:%G-W%V}}"
+            )
+    names = {placeholder.partition(":")[0] for placeholder in _PLACEHOLDER.findall(path)}
+    if names & {"from", "to"} and names != {"from", "to"}:
+        problems.append(
+            f"path {path}: {{from}} and {{to}} together name the first and last day of a file, without {{day}} or {{month}}"
+        )
     if not problems and set(_PLACEHOLDER.sub("", path)) & set("{}"):
         problems.append(f"path {path}: a brace is open; write {{day}} or {{month}}")
     return problems
 
 
+def _store_problems(path: str) -> list[str]:
+    """Problems of a path in an object store."""
+    scheme, _, rest = path.partition("://")
+    bucket, _, inside = rest.partition("/")
+    if scheme not in STORES:
+        known = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "abfss": "abfs", "az": "abfs", "wasbs": "abfs"}.get(scheme)
+        cure = f"write {known}://" if known else "copy or mount the files, for example path: landing/payments/{day}.csv"
+        return [f"path {scheme}://... is not read; {', '.join(f'{name}://' for name in STORES)} are: {cure}"]
+    if (
+        ":" in bucket
+        or re.search(r"(?i)[?&;][\w-]*(sig|signature|token|credential|key)[\w-]*=", inside)
+        or ("@" in bucket and scheme != "abfs")
+        or (bucket.count("@") > 1)
+    ):
+        return [
+            f"path {scheme}://... seems to hold credentials; these belong in the environment "
+            "(docs/feeds.md, Object stores), never in a file"
+        ]
+    problems = []
+    if not re.fullmatch(r"[\w.@-]+", bucket):
+        problems.append(
+            f"path {path}: name the bucket itself, without placeholders or wildcards: {scheme}://bucket/{{day}}.csv"
+        )
+    if not inside or {"", ".", ".."} & set(inside.split("/")):
+        problems.append(f"path {path}: name the objects in the bucket: {scheme}://{bucket}/payments/{{day}}.csv")
+    return problems
+
+
 def path_on(path: str, day: date) -> str:
-    """The path pattern of a day.
+    """The path pattern of a day. {from} and {to} become wildcards: `period_named` tells which of the files hold the day.
 
     >>> path_on("in/x_{day:%Y%m%d}.csv", date(2026, 3, 2)), path_on("{month}/*.csv", date(2026, 3, 2))
     ('in/x_20260302.csv', '2026-03/*.csv')
     """
-    return _PLACEHOLDER.sub(lambda found: day.strftime(_pattern(found[1])), path)
+    return _one_star(
+        _PLACEHOLDER.sub(lambda found: "*" if _is_end(found[1]) else day.strftime(_pattern(found[1])), path)
+    )
 
 
 def span_of(path: str) -> Literal["day", "period"] | None:
@@ -336,22 +389,48 @@ def span_of(path: str) -> Literal["day", "period"] | None:
     return "day" if len({path_on(path, day) for day in leap}) == len(leap) else "period"
 
 
-def other_periods(path: str, found: str) -> date | None:
-    """The first day of the period that a file's path names, None if it does not fit the pattern or cannot be dated.
+def names_ends(path: str | None) -> bool:
+    """Whether a path names the first and last day of each file: {from} and {to}."""
+    return path is not None and any(map(_is_end, _PLACEHOLDER.findall(path)))
 
-    >>> other_periods("in/{month}.csv", "in/2026-02.csv"), other_periods("in/{month}.csv", "in/old.csv")
-    (datetime.date(2026, 2, 1), None)
+
+def period_named(path: str, found: str) -> tuple[date, date] | None:
+    """The first and last day of the period that a file's path names, None if it does not fit the pattern or cannot be dated.
+
+    >>> period_named("in/{month}.csv", "in/2026-02.csv"), period_named("in/{month}.csv", "in/old.csv")
+    ((datetime.date(2026, 2, 1), datetime.date(2026, 2, 28)), None)
+    >>> period_named("{from:%d%m%y}_{to:%d%m%y}*", "010326_150326 final.csv")
+    (datetime.date(2026, 3, 1), datetime.date(2026, 3, 15))
     """
     parts = _PLACEHOLDER.split(path)
     shape = "".join(
-        "(.+?)" if number % 2 else re.escape(part).replace(r"\*", ".*").replace(r"\?", ".")
+        f"({_shape(_pattern(part))})" if number % 2 else re.escape(part).replace(r"\*", ".*").replace(r"\?", ".")
         for number, part in enumerate(parts)
     )
     matched = re.fullmatch(shape, found)
     if matched is None:
         return None
-    pattern = "|".join(_pattern(name) for name in parts[1::2])
-    given = "|".join(matched.groups())
+    named, texts = parts[1::2], matched.groups()
+    if any(map(_is_end, named)):
+        ends = [
+            _day_of([n for n, _ in of], [t for _, t in of])
+            for end in ("from", "to")
+            if (of := [pair for pair in zip(named, texts, strict=True) if pair[0].partition(":")[0] == end])
+        ]
+        first, last = (ends[0], ends[-1]) if len(ends) == 2 else (None, None)
+        return (first, last) if first is not None and last is not None and first <= last else None
+    first = _day_of(named, texts)
+    if first is None:
+        return None
+    last = first
+    while path_on(path, after := last + timedelta(days=1)) == path_on(path, first):
+        last = after
+    return first, last
+
+
+def _day_of(named: Sequence[str], texts: Sequence[str]) -> date | None:
+    """The first day for which these placeholders stand for these texts."""
+    pattern, given = "|".join(map(_pattern, named)), "|".join(texts)
     if "%V" in pattern:
         pattern, given = pattern + "|%u", given + "|1"
     try:
@@ -361,14 +440,35 @@ def other_periods(path: str, found: str) -> date | None:
     return first if first.strftime(pattern) == given else None  # 2026-3-2 is no YYYY-MM-DD
 
 
+def _shape(pattern: str) -> str:
+    """A regular expression for what strftime writes by the pattern."""
+    digits = {"Y": "4", "G": "4", "j": "3"}
+    parts = re.split(r"%(-?)(.)", pattern)
+    shape = re.escape(parts[0])
+    for short, letter, text in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        count = digits.get(letter, "2")
+        known = "%" if letter == "%" else r"\w+" if letter in "bB" else rf"\d{{{f'1,{count}' if short else count}}}"
+        shape += known + re.escape(text)
+    return shape
+
+
 def any_period(path: str) -> str:
     """The path pattern with a wildcard for each placeholder."""
-    return _PLACEHOLDER.sub("*", path)
+    return _one_star(_PLACEHOLDER.sub("*", path))
+
+
+def _one_star(pattern: str) -> str:
+    """The pattern without two wildcards one after the other within a name, which glob refuses."""
+    return "/".join(part if part == "**" else re.sub(r"\*+", "*", part) for part in pattern.split("/"))
+
+
+def _is_end(placeholder: str) -> bool:
+    return placeholder.partition(":")[0] in ("from", "to")
 
 
 def _pattern(placeholder: str) -> str:
     name, _, pattern = placeholder.partition(":")
-    return pattern or {"day": "%Y-%m-%d", "month": "%Y-%m"}[name]
+    return pattern or ("%Y-%m" if name == "month" else "%Y-%m-%d")
 
 
 def has_secret(url: str) -> bool:
@@ -412,6 +512,10 @@ def _date_problems(patterns: tuple[str, ...]) -> list[str]:
         if not used <= _DIRECTIVES or not (used & set("yY") and used & set("mbB") and used & set("de")):
             problems.append(
                 f"dates: '{pattern}' is not a date pattern; write %d.%m.%Y, or one of {', '.join(NAMED_DATES)}"
+            )
+        elif ("I" in used) != ("p" in used):
+            problems.append(
+                f"dates: '{pattern}' does not tell morning from afternoon: %I goes with %p, as in %I:%M %p, and 24 hours are %H"
             )
     if problems:
         return problems

@@ -152,7 +152,7 @@ class SalesInvoice:
     """A sales invoice or credit note in a ledger file, as stated. `status` and `type` are the format's own codes.
 
     `debit` and `credit` are the sums of its lines on each side; `counted` says whether the file's totals include it
-    (a cancelled one keeps its number but not its money).
+    (a cancelled one keeps its number but not its money). `withheld` is tax that the customer keeps back for the state.
     """
 
     number: str
@@ -170,6 +170,7 @@ class SalesInvoice:
     counted: bool = True
     journal_id: str | None = None
     lines: tuple[InvoiceLine, ...] = ()
+    withheld: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

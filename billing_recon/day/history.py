@@ -122,9 +122,9 @@ def _reach(home: Home, day: date) -> dict[str, date]:
 
 
 def _delivered(home: Home, table: str, days: Collection[date]) -> set[date]:
-    """Those of `days` for which something of the table was delivered, as far as files show; a database may hold any day."""
+    """Those of `days` for which something of the table was delivered, as far as files show; a database or an object store may hold any day."""
     feed = home.company.feeds.get(table, Feed())
-    if not days or feed.is_database:
+    if not days or feed.is_database or feed.is_remote:
         return set(days)
     if not feed.path and not feed.is_documents:
         return file_days(home, table) & set(days)

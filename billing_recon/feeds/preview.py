@@ -15,7 +15,7 @@ from billing_recon.compute.engine import session
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import ColumnMap, Feed, any_period, other_periods
+from billing_recon.core.feed import ColumnMap, Feed, any_period, period_named
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.schema import Kind, TableSpec
 from billing_recon.feeds.effective_feed import feed_of
@@ -107,18 +107,20 @@ def _escaped(name: str) -> str:
 
 def _newest_day(home: Path, company: Company, spec: TableSpec) -> date:
     feed = company.feeds.get(spec.name, Feed())
+    if feed.is_remote:
+        raise LandingRefused(f"feeds.{spec.name} reads an object store; give --day, or name a file")
     pattern = (
         f"landing/{spec.name}/{{day}}.*"
         if feed.is_database
         else path_of(spec.name, feed) or f"landing/{spec.name}/{{day}}.*"
     )
     files = [path.relative_to(home).as_posix() for path in home.glob(any_period(pattern)) if path.is_file()]
-    days = [found for name in files if (found := other_periods(pattern, name)) is not None]
+    days = [found for name in files if (found := period_named(pattern, name)) is not None]
     if not days:
         raise LandingRefused(
             f"{spec.name}: no file fits {pattern}; name a file (billing-recon feeds try {spec.name} FILE), or give --day"
         )
-    return max(days)
+    return max(first for first, _ in days)
 
 
 def _previewed(

@@ -77,6 +77,8 @@ def _prices(con: duckdb.DuckDBPyConnection, home: Path, company: Company, name: 
     feed = completed(feed, PRICE_LIST.name)
     if not feed.path or span_of(feed.path):
         raise LandingRefused(f"price_lists.{name}.path must name one file for all days; {{day}} has no meaning here")
+    if feed.is_remote:
+        raise LandingRefused(f"price_lists.{name}.path is in an object store; copy the price list into the home")
     paths = sorted(path for path in home.glob(feed.path) if path.is_file())
     if not paths:
         raise LandingRefused(f"no file at {feed.path}; correct price_lists.{name}.path or put the file there")

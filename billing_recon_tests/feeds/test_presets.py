@@ -50,16 +50,22 @@ REPORTS: dict[str, tuple[str, str, str, list[tuple[str, ...]]]] = {
     ),
     "paypal": (
         "payments",
-        '"Date","Time","TimeZone","Name","Type","Status","Currency","Gross","Fee","Net","From Email Address","Transaction ID","Invoice '
-        'Number","Reference Txn ID"\n'
-        '"03/02/2026","08:00:00","PST","Acorn","Express Checkout Payment","Completed","USD","1,119.00","-32.75","1,086.25","a@b.c","T1","A-1",""\n'
-        '"03/02/2026","09:00:00","PST","Acorn","Payment Refund","Completed","USD","-19.00","0.30","-18.70","a@b.c","T2","A-1","T1"\n'
-        '"03/02/2026","10:00:00","PST","","General Withdrawal","Completed","USD","-900.00","0.00","-900.00","","T3","",""\n',
-        "payment_id, kind, CAST(amount AS DECIMAL(9,2))::VARCHAR, CAST(fee AS DECIMAL(9,2))::VARCHAR, "
+        '"Date","Time","TimeZone","Name","Type","Status","Currency","Gross","Fee","Net","From Email Address","To Email Address",'
+        '"Transaction ID","Invoice Number","Reference Txn ID","Balance Impact"\n'
+        '"03/02/2026","08:00:00","PST","Acorn","Express Checkout Payment","Completed","USD","1,119.00","-32.75","1,086.25","a@b.c",'
+        '"us@x.y","T1","A-1","","Credit"\n'
+        '"03/02/2026","09:00:00","PST","Acorn","Payment Refund","Completed","USD","-19.00","0.30","-18.70","us@x.y","a@b.c","T2","A-1",'
+        '"T1","Debit"\n'
+        '"03/02/2026","10:00:00","PST","","General Withdrawal","Completed","USD","-900.00","0.00","-900.00","","","T3","","","Debit"\n'
+        '"03/02/2026","11:00:00","PST","Host","Express Checkout Payment","Completed","USD","-50.00","0.00","-50.00","us@x.y","h@h.h",'
+        '"T4","","","Debit"\n'  # the company's own payment to a supplier
+        '"03/02/2026","11:00:00","PST","Elm","General Authorization","Pending","USD","7.00","0.00","7.00","e@b.c","us@x.y","T5","","",'
+        '"Memo"\n',
+        "payment_id, kind, customer_id, CAST(amount AS DECIMAL(9,2))::VARCHAR, CAST(fee AS DECIMAL(9,2))::VARCHAR, "
         "CAST(processed_at AT TIME ZONE 'UTC' AS VARCHAR)",
         [
-            ("T1", "payment", "1119.00", "32.75", "2026-03-02 16:00:00"),
-            ("T2", "refund", "19.00", "0.30", "2026-03-02 17:00:00"),
+            ("T1", "payment", "a@b.c", "1119.00", "32.75", "2026-03-02 16:00:00"),
+            ("T2", "refund", "a@b.c", "19.00", "0.30", "2026-03-02 17:00:00"),
         ],
     ),
     "lago-invoices": (
@@ -116,3 +122,41 @@ def test_every_preset_reads_its_report(tmp_path: Path) -> None:
         if landed.quarantined or found != expected:
             wrong[preset] = (landed.message, found, desk.messages())
     assert not wrong
+
+
+PAYPAL = (
+    "Date,Time,Time Zone,Type,Status,Currency,Gross,From Email Address,Transaction ID\n"
+    "03/02/2026,08:00:00,{zone},Mass Payment,{status},USD,10.00,a@b.c,T1\n"
+)
+
+
+def test_paypal_rows_in_another_time_zone_or_of_an_unknown_status_are_set_aside(tmp_path: Path) -> None:
+    """Nobody is told at 08:00 in Berlin that it is 17:00, and nobody counts money whose state the report does not say."""
+    found = {}
+    for zone, status in (("PST", "Completed"), ("CET", "Completed"), ("PST", "Something"), ("PST", "Canceled")):
+        desk = Desk(tmp_path, feeds={"payments": {"preset": "paypal"}})
+        desk.put(PAYPAL.format(zone=zone, status=status))
+        desk.land()
+        found[zone, status] = desk.rows("status"), desk.quarantined("reason, field")
+    assert found == {
+        ("PST", "Completed"): ([("succeeded",)], []),
+        ("CET", "Completed"): ([], [("TABLE_RULE", None)]),
+        ("PST", "Something"): ([], [("NOT_ALLOWED", "status")]),
+        ("PST", "Canceled"): ([("failed",)], []),
+    }
+    desk = Desk(tmp_path, feeds={"payments": {"preset": "paypal", "timezone": "Europe/Berlin", "set_aside": {}}})
+    desk.put(PAYPAL.format(zone="CET", status="Completed"))
+    desk.land()
+    assert desk.rows("CAST(processed_at AT TIME ZONE 'UTC' AS VARCHAR)") == [("2026-03-02 07:00:00",)]
+
+
+def test_oci_reports_name_their_hours_with_or_without_seconds(tmp_path: Path) -> None:
+    rows = "lineItem/referenceNo,lineItem/tenantId,lineItem/intervalUsageStart,lineItem/intervalUsageEnd,product/service,usage/billedQuantity\n"
+    rows += "V1,t1,2026-03-02T08:00Z,2026-03-02T09:00Z,COMPUTE,1\nV2,t1,2026-03-02T08:00:00.000Z,2026-03-02T09:00:00Z,COMPUTE,1\n"
+    desk = Desk(tmp_path, feeds={"usage_events": {"preset": "oci-cost"}})
+    desk.put(rows, "usage_events")
+    desk.land("usage_events")
+    assert desk.rows("event_id, CAST(event_time AT TIME ZONE 'UTC' AS VARCHAR)") == [
+        ("V1", "2026-03-02 08:00:00"),
+        ("V2", "2026-03-02 08:00:00"),
+    ]

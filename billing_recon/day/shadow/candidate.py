@@ -107,12 +107,13 @@ def _company(company: Company, profile: dict[str, object], file: Path) -> Compan
 
 
 def engine_files_digest(opened: Opened, days: Iterable[date]) -> str:
-    """The digest of the files that the engine's feed reads for these days; empty for a database, which cannot be asked."""
+    """The digest of the files that the engine's feed reads for these days; empty for a database or an object store, which
+    cannot be asked."""
     engine = opened.candidate.engine
-    if engine is None or engine.feed.is_database:
+    if engine is None or engine.feed.is_database or engine.feed.is_remote:
         return ""
     digest = hashlib.sha256()
-    feeds = [feed for feed in (engine.feed, *engine.feed.also) if not feed.is_database]
+    feeds = [feed for feed in (engine.feed, *engine.feed.also) if not (feed.is_database or feed.is_remote)]
     for file in sorted({file for day in days for feed in feeds for file in _files(opened.path, feed, day)}):
         digest.update(f"{file.relative_to(opened.path)}\n".encode())
         digest.update(hashlib.sha256(file.read_bytes()).digest())

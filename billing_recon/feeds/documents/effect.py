@@ -11,7 +11,8 @@ from billing_recon.feeds.documents import arithmetic
 
 _CREDIT_NOTES = frozenset(
     ("81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532",  # UNTDID 1001 in EN 16931
-     "IADE", "91", "TD04", "TD08")  # UBL-TR (return), Colombia, FatturaPA
+     "IADE", "91", "TD04", "TD08",  # UBL-TR (return), Colombia, FatturaPA
+     "NC", "TD", "RE", "DA")  # SAF-T of Portugal: credit note, return slip, reversed premium, returned assets
 )  # fmt: skip
 _REPLACING = frozenset(("384", "471", "472", "473"))
 _INVOICES = frozenset(
@@ -20,7 +21,8 @@ _INVOICES = frozenset(
      "383", "385", "386", "387", "388", "389", "390", "393", "394", "395", "456", "457", "500", "501", "527",
      "553", "575", "623", "633", "780", "817", "870", "875", "876", "877", "935",
      "SATIS", "TEVKIFAT", "ISTISNA", "OZELMATRAH", "IHRACKAYITLI", "01", "92",  # UBL-TR; Peru, Colombia
-     "TD01", "TD02", "TD03", "TD05", "TD06", "TD07", "TD09", "TD24", "TD25", "TD26")  # FatturaPA
+     "TD01", "TD02", "TD03", "TD05", "TD06", "TD07", "TD09", "TD24", "TD25", "TD26",  # FatturaPA
+     "FT", "FS", "FR", "ND", "VD", "TV", "AA", "RP", "CS", "LD", "RA")  # SAF-T of Portugal
 )  # fmt: skip
 _OF_THE_ISSUER = ("TD16", "TD17", "TD18", "TD19", "TD20", "TD21", "TD22", "TD23", "TD27", "TD28", "TD29")
 _BILL_NOTHING = {
@@ -31,8 +33,14 @@ _BILL_NOTHING = {
 }
 """Type codes of documents that ask nobody for money."""
 _MARKS = {"test": "it is marked as a test", "copy": "it is marked as a copy of a document sent before"}
-_STATUSES = {"draft": "it is a draft", "void": "it is void", "deleted": "it is deleted"}
-_LIVE_STATUSES = frozenset(("open", "paid", "uncollectible", "issued"))
+_STATUSES = {
+    "draft": "it is a draft",
+    "void": "it is void",
+    "deleted": "it is deleted",
+    "A": "it is cancelled",  # SAF-T of Portugal, as the next one
+    "F": "another document bills it",
+}
+_LIVE_STATUSES = frozenset(("open", "paid", "uncollectible", "issued", "N", "S", "R"))
 
 
 def kind_of(code: str | None, otherwise: DocumentKind) -> DocumentKind:

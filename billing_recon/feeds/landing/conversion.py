@@ -149,6 +149,7 @@ class _Reader:
 def _reader(home: Path, feed: Feed) -> _Reader:
     """Return the reader of a feed's documents. Raise LandingRefused if the home's templates cannot be used."""
     # Imported here: a company without documents loads no XML library.
+    from billing_recon.feeds import saft_invoices
     from billing_recon.feeds.documents import formats as documents
     from billing_recon.feeds.documents import stripe_json, template_page
     from billing_recon.feeds.documents.template import read_templates
@@ -178,6 +179,8 @@ def _reader(home: Path, feed: Feed) -> _Reader:
                 return (template_page.read_html(data, name, templates),)
             case stripe_json.FORM:
                 return stripe_json.read(data, name)
+            case saft_invoices.FORM:
+                return saft_invoices.read(data, name)
             case _:
                 form = str(feed.format)
                 found = documents.recognise(data, name)

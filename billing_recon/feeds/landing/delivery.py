@@ -17,7 +17,9 @@ from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.schema import TableSpec
+from billing_recon.feeds.effective_feed import preset_feeds
 from billing_recon.feeds.landing.conversion import convert_documents, convert_ledger, convert_statements
+from billing_recon.feeds.parse.days import Span
 from billing_recon.feeds.tables.converted_rows import Conversion, RowWarning
 from billing_recon.feeds.tables.day_files import (
     Content,
@@ -31,6 +33,8 @@ from billing_recon.feeds.tables.day_files import (
     path_of,
     periods_around,
     replaced_files,
+    shown,
+    span_of_file,
     tables_in,
 )
 from billing_recon.feeds.tables.raw_rows import single
@@ -45,7 +49,8 @@ _DATABASE_BYTES = 1 << 30
 class Delivery:
     """`files` are numbered from 1 and named in the report; `parts` are loaded, each with the number of its first file.
 
-    `empty`: something was delivered and holds nothing. `around`: files of an earlier, or of a later, period are there.
+    `empty`: something was delivered and holds nothing. `around`: files of an earlier, or of a later, period are there. `spans`: the
+    first and last day that the name of each file promises, None for a file of one day or of any.
     """
 
     files: tuple[DayFile, ...]
@@ -54,6 +59,7 @@ class Delivery:
     warnings: tuple[RowWarning, ...] = ()
     notes: tuple[str, ...] = ()
     around: tuple[bool, bool] = (False, False)
+    spans: tuple[Span | None, ...] = ()
 
 
 def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day: date, scratch: Path) -> Delivery:
@@ -63,29 +69,45 @@ def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day
         from billing_recon.feeds.tables.database_rows import fetch
 
         return _converted(fetch(spec, feed, day, company.timezone, scratch))
+    if feed.is_remote:
+        home = _fetched(home, spec, feed, day, scratch)
     paths = find_files(home, spec.name, feed, day)
     if not paths:
         seen = not_taken(home, spec.name, feed, day)
         return Delivery((), (), empty=is_delivered_empty(home, spec.name, feed, day), notes=(seen,) if seen else ())
     if feed.is_documents:
         quarantines = spec.name == "rendered_invoices" or not _same_documents(company, feed)
-        return _converted(convert_documents(home, paths, spec.name, feed, scratch, quarantines=quarantines))
-    if feed.is_ledger:
-        converted = _converted(convert_ledger(home, paths, feed, scratch))
-        return replace(converted, around=periods_around(home, spec.name, feed, day))
-    if feed.is_statement:
-        converted = _converted(convert_statements(home, paths, feed, scratch))
-        return replace(converted, around=periods_around(home, spec.name, feed, day))
+        converted = _converted(convert_documents(home, paths, spec.name, feed, scratch, quarantines=quarantines))
+        return _placed(converted, home, spec, feed, day, paths)
+    if feed.is_ledger or feed.is_statement:
+        convert = convert_ledger if feed.is_ledger else convert_statements
+        return _placed(_converted(convert(home, paths, feed, scratch)), home, spec, feed, day, paths)
     opened = [tables_in(home, path, feed, scratch) for path in paths]
     files = tuple(open_table(content, feed, scratch) for found, _ in opened for content in found)
     replaced = replaced_files(home, spec.name, feed, day)
     notes = (f"replaced by {paths[-1].name}: {', '.join(replaced)}",) if replaced else ()
-    return Delivery(
-        files,
-        tuple(enumerate(files, 1)),
-        notes=(*_apart(opened), *notes),
-        around=periods_around(home, spec.name, feed, day),
-    )
+    delivery = Delivery(files, tuple(enumerate(files, 1)), notes=(*_apart(opened), *notes))
+    return _placed(delivery, home, spec, feed, day, paths)
+
+
+def _fetched(home: Path, spec: TableSpec, feed: Feed, day: date, scratch: Path) -> Path:
+    """Return a folder that stands for the home: with the day's files from the feed's object store, and the home's templates."""
+    # Imported here: a company without object stores loads no client.
+    from billing_recon.feeds.tables.object_store import ObjectStore
+
+    folder = scratch / "store"
+    folder.mkdir()
+    if (home / "templates").is_dir():
+        (folder / "templates").symlink_to((home / "templates").absolute(), target_is_directory=True)
+    ObjectStore(f"feeds.{spec.name}", feed, day, folder).fetch(find_files(folder, spec.name, feed, day))
+    return folder
+
+
+def _placed(delivery: Delivery, home: Path, spec: TableSpec, feed: Feed, day: date, paths: Sequence[Path]) -> Delivery:
+    """Add what the names of the files say of their days."""
+    names = [shown(home, path) for path in paths]
+    spans = tuple(span_of_file(path_of(spec.name, feed), names, file.name) for file in delivery.files)
+    return replace(delivery, around=periods_around(home, spec.name, feed, day), spans=spans)
 
 
 def numbered(deliveries: Sequence[Delivery]) -> list[Delivery]:
@@ -130,17 +152,21 @@ def _same_documents(company: Company, feed: Feed) -> bool:
 
 def warns(company: Company, table: str) -> bool:
     """Whether landing this table creates `landed_warnings`."""
-    feed = company.feeds.get(table)
-    return feed is not None and (
-        feed.is_documents or feed.is_ledger or feed.is_statement or bool(feed.report or feed.set_aside)
-    )
+    declared = company.feeds.get(table)
+    return declared is not None and any(_warns(feed, table) for feed in (declared, *declared.also))
+
+
+def _warns(feed: Feed, table: str) -> bool:
+    shipped = preset_feeds(feed.preset).get(table, {}) if feed.preset else {}
+    rules = feed.report or feed.set_aside or shipped.get("report") or shipped.get("set_aside")
+    return feed.is_documents or feed.is_ledger or feed.is_statement or bool(rules)
 
 
 def bytes_of_day(home: Path, company: Company, table: str, day: date) -> int:
     """Estimate the size of a table's delivery without opening it."""
     declared = company.feeds.get(table, Feed())
     feeds = (declared, *declared.also)
-    if any(feed.is_database for feed in feeds):
+    if any(feed.is_database or feed.is_remote for feed in feeds):
         return _DATABASE_BYTES
     try:
         return sum(path.stat().st_size for feed in feeds for path in find_files(home, table, feed, day))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import duckdb
@@ -16,6 +17,7 @@ from billing_recon.feeds.parse.days import (
     NO_RANGE,
     DayRange,
     Partition,
+    Span,
     day_of_row,
     faults_of_unknown_days,
     find_days,
@@ -91,11 +93,13 @@ def load(
     partition: Partition | None = None,
     stays: bool = False,
     count: int = 1,
+    spans: Sequence[Span | None] = (),
 ) -> Loaded | None:
     """Append a file's rows to TYPED and its unsplittable lines to REJECTED. Return None if the file has no data.
 
     Of a file with many days (`feed.day_column`) only the rows of `partition` are loaded. `stays`: the file is the only
-    one and stays in place until the day is stored, so that TYPED may be a view over it. `count`: how many files a bundle holds.
+    one and stays in place until the day is stored, so that TYPED may be a view over it. `count`: how many files a bundle holds. `spans`: the first and
+    last day that the name of each of them promises.
 
     Raise LandingRefused if the file as a whole is not what it claims to be.
     """
@@ -122,9 +126,9 @@ def load(
     days, found = None, NO_RANGE
     try:
         if partition is not None and feed.day_column is not None:
-            days = day_of_row(feed, mapping, raw, key, partition, number)
+            days = day_of_row(feed, mapping, raw, key, partition, number, spans)
             values = with_values(rows, texts_of(rows, raw.rows, more=days.more))
-            found = find_days(con, file.name, days, f"SELECT ordinal, {days.sql} AS day FROM ({values})")
+            found = find_days(con, file.name, days, f"SELECT file_no, ordinal, {days.sql} AS day FROM ({values})")
             rows = replace(rows, raw=only_of_day(days, raw))
         if (
             stays
@@ -155,7 +159,7 @@ def load(
             f"DELETE FROM {REJECTED} WHERE file_no = {number} AND source_row IN ({lines_of_other_days(days, lines)})",
         )
         rejected -= others
-        loaded = replace(loaded, wrong=single(con, f"SELECT count(*) FROM {FAULTS} WHERE file_no = {number}")[0])
+        loaded = replace(loaded, wrong=single(con, f"SELECT count(*) FROM {FAULTS} WHERE {rows.condition}")[0])
         found = replace(found, others=found.others + others)
         rejected_elsewhere = int(others)
     loaded = replace(loaded, rejected=rejected, days=found)

@@ -14,7 +14,7 @@ from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import Feed
+from billing_recon.core.feed import Feed, names_ends
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import RowDecision
 from billing_recon.core.schema import USAGE_EVENTS, TableSpec
@@ -98,8 +98,9 @@ def land(
                         partition=Partition(day, company.timezone, is_first=str(day) == company.first_day),
                         stays=len(delivery.parts) == 1 and file.readable == home / file.name,
                         count=len(one.files),
+                        spans=one.spans[at:] if len(one.parts) == 1 else one.spans[at : at + 1],
                     )
-                    for number, file in one.parts
+                    for at, (number, file) in enumerate(one.parts)
                 ]
                 for feed, one in zip(feeds, numbered(deliveries), strict=True)
             ]
@@ -123,6 +124,8 @@ def land(
         notes = list(delivery.notes)
         if warns(company, spec.name):
             store_warnings(con, delivery.warnings)
+            if feeds[0].is_documents and feeds[0].day_column:
+                _keep_warnings_of_the_day(con)
             wrong += sum(_apply_rules(con, one) for one in loaded if one.mapping.rules)
             notes += [note for note in (summarise_warnings(con, delivery.files),) if note]
         clocks = [
@@ -139,6 +142,14 @@ def land(
     notes += [f"no rows of {day}: {outside}", *clocks] if outside else clocks
     decided = replace(decided, notes=(*notes, *decided.notes))
     return _counted_report(con, spec, day, delivery, rows_in, decided, loaded, missing=bool(outside))
+
+
+def _keep_warnings_of_the_day(con: duckdb.DuckDBPyConnection) -> None:
+    """Drop the findings of documents of other days, which a file with many holds too."""
+    con.execute(
+        f"DELETE FROM {WARNINGS} WHERE NOT EXISTS (SELECT 1 FROM {TYPED} t WHERE t.file_no = {WARNINGS}.file_no "
+        f"AND t.source_row = {WARNINGS}.source_row)"
+    )
 
 
 def _folder(scratch: Path, number: int) -> Path:
@@ -206,10 +217,10 @@ def _outside(feed: Feed, day: date, delivery: Delivery, loaded: Sequence[Loaded]
     """Say which days files of many days hold if the wanted one lies outside all of them; empty if it does not.
 
     A day between the first and the last row of all files is delivered. So is one before or after the rows of its month or week
-    if a file of an earlier or later one is there, or if the feed declares that a file covers its period.
+    if a file of an earlier or later one is there, or if the feed declares that a file covers its period or names its ends.
     """
     ranges = [one.days for one in loaded if one.days.first is not None and one.days.last is not None]
-    if not ranges or len(ranges) < len(loaded) or feed.covers == "period":
+    if not ranges or len(ranges) < len(loaded) or feed.covers == "period" or names_ends(feed.path):
         return ""
     earlier, later = delivery.around
     begun = earlier or min(days.first for days in ranges if days.first) <= day

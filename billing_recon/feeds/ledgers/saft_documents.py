@@ -61,7 +61,17 @@ def invoice(file: str, element: etree._Element, currency: str | None) -> SalesIn
         counted=status not in _UNCOUNTED,
         journal_id=at.text("TransactionID"),
         lines=tuple(lines),
+        withheld=_withheld(at, where),
     )
+
+
+def _withheld(at: Fields, where: str) -> Decimal | None:
+    """Return the sum of the taxes that the customer withholds; None if there is none."""
+    amounts = [
+        number(fields(child), "WithholdingTaxAmount", where) for child in at.root if local(child) == "WithholdingTax"
+    ]
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, ZERO) if known else None
 
 
 def _line(line: Fields, debit: Decimal, credit: Decimal, credit_note: bool, where: str) -> InvoiceLine:

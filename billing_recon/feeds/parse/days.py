@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -17,7 +18,9 @@ from billing_recon.feeds.parse.mapping import Mapping
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, single, text
 
 _DAYS = "landing_days"
-"""Temporary tables, one per file: ordinal, day, and whether the day is the row's own, for each row of the feed."""
+"""Temporary tables, one per file: ordinal, day, whether the day is the row's own, and the row's own day if the file's name does
+not promise it, for each row of the feed."""
+Span = tuple[date, date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +34,17 @@ class Partition:
 
 @dataclass(frozen=True, slots=True)
 class DayOfRow:
-    """How a row's day is found: `sql` over the typed rows, and `more` columns that it needs."""
+    """How a row's day is found: `sql` over the typed rows, and `more` columns that it needs.
+
+    `spans` are the first and last day that the name of each file promises, beginning with the file `file_no`.
+    """
 
     partition: Partition
     column: str
     file_no: int
     sql: str
     more: str = ""
+    spans: tuple[Span | None, ...] = ()
 
     @property
     def table(self) -> str:
@@ -46,6 +53,11 @@ class DayOfRow:
     @property
     def wanted(self) -> date:
         return self.partition.day
+
+    def end(self, number: int) -> str:
+        """SQL for the first (0) or last (1) day that the name of a row's file promises, over `file_no`."""
+        ends = ["NULL" if span is None else f"DATE '{span[number]}'" for span in self.spans]
+        return ends[0] if len(ends) == 1 else f"[{', '.join(ends)}][file_no - {self.file_no - 1}]"
 
     @property
     def field(self) -> str:
@@ -69,7 +81,15 @@ NO_RANGE = DayRange()
 """For a file of one day, or without rows."""
 
 
-def day_of_row(feed: Feed, mapping: Mapping, raw: RawFile, key: str, partition: Partition, file_no: int) -> DayOfRow:
+def day_of_row(
+    feed: Feed,
+    mapping: Mapping,
+    raw: RawFile,
+    key: str,
+    partition: Partition,
+    file_no: int,
+    spans: Sequence[Span | None] = (),
+) -> DayOfRow:
     """Return how the feed's `day_column` gives a row's day: one of our columns as parsed, or a column of the file.
 
     Raise LandingRefused if it is neither.
@@ -81,7 +101,7 @@ def day_of_row(feed: Feed, mapping: Mapping, raw: RawFile, key: str, partition: 
         sql = quoted(name)
         if source.column.kind is Kind.TIMESTAMP:
             sql = f"CAST({sql} AT TIME ZONE {text(partition.timezone)} AS DATE)"
-        return DayOfRow(partition, name, file_no, sql)
+        return DayOfRow(partition, name, file_no, sql, spans=tuple(spans))
     if name not in raw.columns:
         raise LandingRefused(
             f"{key}.day_column '{name}' is neither a date column of ours nor a column of the file; correct one of the two"
@@ -103,18 +123,27 @@ def day_of_row(feed: Feed, mapping: Mapping, raw: RawFile, key: str, partition: 
     ]
     day, instant = (part if kept else "NULL" for part, kept in zip(parts, (days, timed), strict=True))
     found = f"coalesce(CAST({day} AS DATE), CAST(CAST({instant} AS TIMESTAMPTZ) AT TIME ZONE {text(partition.timezone)} AS DATE))"
-    return DayOfRow(partition, name, file_no, "landing_day", f"{found} AS landing_day, ")
+    return DayOfRow(partition, name, file_no, "landing_day", f"{found} AS landing_day, ", tuple(spans))
 
 
 def find_days(con: duckdb.DuckDBPyConnection, name: str, days: DayOfRow, rows: str) -> DayRange:
-    """Create the file's table of days from `rows` (SQL for ordinal and day of its rows). Return their range.
+    """Create the file's table of days from `rows` (SQL for file_no, ordinal and day of its rows). Return their range.
 
-    A row without a readable day gets the day of the row before it, or the first known day, so that exactly one partition
-    quarantines it. Raise LandingRefused if no row of the file has a day.
+    A row without a readable day gets the day of the row before it, or the first known day. One of a day that the name of its file
+    does not promise gets the nearest that it does: no other partition reads the file. So exactly one partition quarantines
+    the row. Raise LandingRefused if no row of the file has a day.
     """
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE {days.table} AS SELECT ordinal, day, day IS NOT NULL AS known FROM ({rows})"
+        f"CREATE OR REPLACE TEMP TABLE {days.table} AS SELECT file_no, ordinal, day, day IS NOT NULL AS known, CAST(NULL AS DATE) AS stray "
+        f"FROM ({rows})"
     )
+    if any(days.spans):
+        low, high = (days.end(number) for number in (0, 1))
+        con.execute(
+            f"CREATE OR REPLACE TEMP TABLE {days.table} AS SELECT file_no, ordinal, CASE WHEN day IS NOT NULL THEN least(greatest(day, low), high) END AS day, known, "
+            "CASE WHEN day NOT BETWEEN low AND high THEN day END AS stray "
+            f"FROM (SELECT file_no, ordinal, day, day IS NOT NULL AS known, {low} AS low, {high} AS high FROM ({rows}))"
+        )
     total, known, first, last = single(con, f"SELECT count(*), count(day), min(day), max(day) FROM {days.table}")
     if not total:
         return NO_RANGE
@@ -125,10 +154,10 @@ def find_days(con: duckdb.DuckDBPyConnection, name: str, days: DayOfRow, rows: s
         )
     if known < total:
         con.execute(
-            f"CREATE OR REPLACE TEMP TABLE {days.table} AS SELECT ordinal, coalesce(day, "
+            f"CREATE OR REPLACE TEMP TABLE {days.table} AS SELECT file_no, ordinal, coalesce(day, "
             "last_value(day IGNORE NULLS) OVER (ORDER BY ordinal ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), "
             "first_value(day IGNORE NULLS) OVER (ORDER BY ordinal ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)) "
-            f"AS day, known FROM {days.table}"
+            f"AS day, known, stray FROM {days.table}"
         )
     early = 0
     if days.partition.is_first and first < days.wanted:
@@ -149,9 +178,13 @@ def only_of_day(days: DayOfRow, raw: RawFile) -> RawFile:
 def faults_of_unknown_days(days: DayOfRow) -> str:
     """Return SQL for the faults of rows of the wanted day that have no day of their own, in the shape of FAULTS."""
     says = f"has no readable day in '{days.column}'; it is quarantined on the day of the row before it"
+    outside = text(
+        ", outside the days that the name of its file promises, and no other day reads the row; ask for the file again, or name all "
+        "files without their period (path: bank/*.csv)"
+    )
     return (
-        f"SELECT {days.file_no}, ordinal, 1999, {days.field}, '{Reason.WRONG_DAY}', {text(says)} FROM {days.table} "
-        f"WHERE NOT known AND day = DATE '{days.wanted}'"
+        f"SELECT file_no, ordinal, CASE WHEN known THEN 0 ELSE 1999 END, {days.field}, '{Reason.WRONG_DAY}', CASE WHEN known THEN 'lies on ' || CAST(stray AS VARCHAR) || "
+        f"{outside} ELSE {text(says)} END FROM {days.table} WHERE (NOT known OR stray IS NOT NULL) AND day = DATE '{days.wanted}'"
     )
 
 

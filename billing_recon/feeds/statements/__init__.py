@@ -27,8 +27,10 @@ def read(name: str, path: Path, form: str, encoding: str | None) -> Iterator[Ent
 
     Raise LandingRefused if it is cut off or another message. `encoding` is that of MT940 if it is declared.
     """
-    from billing_recon.feeds.statements import camt, mt940
+    from billing_recon.feeds.statements import camt, mt940, saft_payments
 
+    if form == saft_payments.FORM:
+        return saft_payments.read(name, path)
     with path.open("rb") as stream:
         found = recognise(stream.read(_HEAD_BYTES))
     if found is None or form not in (found, "statement"):

@@ -17,7 +17,7 @@ from billing_recon.core.errors import LandingRefused
 from billing_recon.core.journal import EXACT, ZERO
 from billing_recon.feeds.ledgers.ledger_figures import excerpt
 from billing_recon.feeds.ledgers.xml_records import local, records
-from billing_recon.feeds.statements.statement_rows import Entry, EntryIds, Remark, balance_remark, exact
+from billing_recon.feeds.statements.statement_rows import Entry, EntryIds, Remark, Statements, balance_remark, exact
 
 _MESSAGE = re.compile(rb"urn:iso:std:iso:20022:tech:xsd:camt\.0(\d\d)|<(?:\w+:)?BkToCstmr(Stmt|AcctRpt|DbtCdtNtfctn)\b")
 _NOT_GIVEN = frozenset({"NOTPROVIDED", "NOT PROVIDED", "NONREF", ""})
@@ -31,7 +31,7 @@ def recognise(head: bytes) -> bool:
 
 def read(name: str, path: Path) -> Iterator[Entry | Remark]:
     """Yield entries and remarks. Raise LandingRefused for a broken file or another message than a statement."""
-    ids, row, statements = EntryIds(), 0, 0
+    ids, row, statements, seen = EntryIds(), 0, 0, Statements(name)
     booked = _Booked()
     wanted = {"Ntry": frozenset({"Stmt"}), "Stmt": frozenset({"BkToCstmrStmt"}), "GrpHdr": frozenset({"BkToCstmrStmt"})}
     for element in records(path, wanted):
@@ -49,6 +49,12 @@ def read(name: str, path: Path) -> Iterator[Entry | Remark]:
                     )
             case _:
                 statements += 1
+                seen.take(
+                    _account(element.find("{*}Acct")) or "",
+                    _text(element, "Id") or "",
+                    _text(element, "StmtPgntn", "PgNb") or "",
+                    _text(element, "FrToDt", "FrDtTm") or "",
+                )
                 yield from booked.remarks(element, row)
                 booked = _Booked()
     if not statements:

@@ -12,7 +12,7 @@ from pathlib import Path
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.journal import EXACT, ZERO
 from billing_recon.feeds.ledgers.ledger_figures import excerpt
-from billing_recon.feeds.statements.statement_rows import Entry, EntryIds, Remark, balance_remark, exact
+from billing_recon.feeds.statements.statement_rows import Entry, EntryIds, Remark, Statements, balance_remark, exact
 
 BYTES_MAX = 1 << 28
 _TAG = re.compile(r":([0-9]{2}[A-Z]?):")
@@ -42,7 +42,7 @@ def read(name: str, path: Path, encoding: str | None) -> Iterator[Entry | Remark
         raise LandingRefused(
             f"{name}: has more than {BYTES_MAX:,} bytes, too many for a statement; ask for a file per account"
         )
-    ids, row, statement = EntryIds(), 0, _Statement()
+    ids, row, statement, seen = EntryIds(), 0, _Statement(), Statements(name)
     for tag, value in _fields(_decoded(name, path.read_bytes(), encoding)):
         match tag:
             case "20":
@@ -55,6 +55,7 @@ def read(name: str, path: Path, encoding: str | None) -> Iterator[Entry | Remark
                 statement.number = value.strip()
             case "60F" | "60M":
                 statement.open(name, value)
+                seen.take(statement.account, statement.number, value.strip())
             case "61":
                 row += 1
                 statement.pending.append((row, value, ""))

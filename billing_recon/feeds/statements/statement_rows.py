@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
 
+from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap
 from billing_recon.core.journal import EXACT, ZERO
 
@@ -104,3 +105,24 @@ class EntryIds:
         """Return the id, with #2 and so on if it occurred before."""
         count = self._seen[wanted] = self._seen.get(wanted, 0) + 1
         return wanted if count == 1 else f"{wanted}#{count}"
+
+
+class Statements:
+    """The statements of a file. One that occurs twice would be paid twice."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._seen: set[tuple[str, ...]] = set()
+
+    def take(self, account: str, number: str, *period: str) -> None:
+        """Raise LandingRefused if the account's statement with this number and period was there before."""
+        found = (account, number, *period)
+        if number and found in self._seen:
+            # Imported here: a company without statements loads no XML library.
+            from billing_recon.feeds.ledgers.ledger_figures import excerpt
+
+            raise LandingRefused(
+                f"{self._name}: holds statement {excerpt(number)} of account {excerpt(account)} twice, so its payments would count twice; "
+                "ask the bank for the file again, or remove one of the two"
+            )
+        self._seen.add(found)

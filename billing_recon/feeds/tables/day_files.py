@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import hashlib
 import os
+import re
 import shutil
 from collections import deque
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from datetime import date
 from pathlib import Path
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import Feed, any_period, other_periods, path_on, span_of
+from billing_recon.core.feed import STORES, Feed, any_period, names_ends, path_on, period_named, span_of
 from billing_recon.feeds.tables.archive import ZIP, ending_within, is_workbook, members, packing, unpack, what_it_is
 from billing_recon.feeds.tables.json_records import is_one_value, write_lines
 from billing_recon.feeds.tables.parquet_digits import with_all_digits
@@ -36,6 +37,7 @@ TEXT_FORMATS = ("csv", "jsonl")
 _CHUNK = 1 << 20
 _UTF8 = ("utf-8", "utf-8-sig", "utf8")
 _SHOWN = 3
+_NUMBERS = re.compile("([0-9]+)")
 _DOCUMENTS = "landing/documents/{day}/*"
 """The default path of documents."""
 
@@ -69,8 +71,8 @@ def find_files(home: Path, table: str, feed: Feed, day: date) -> list[Path]:
     """
     pattern = path_of(table, feed)
     if pattern:
-        of_pattern = _matching(home, path_on(pattern, day))
-        return of_pattern[-1:] if feed.take == "last" else of_pattern
+        of_pattern = _of_day(home, pattern, day)
+        return sorted(of_pattern, key=_by_number)[-1:] if feed.take == "last" else of_pattern
     of_day = _matching(home, f"landing/{table}/{day}.*")
     found = [path for path in of_day if feed.is_ledger or feed.is_statement or _names_a_table(path.name)]
     if of_day and not found:
@@ -88,9 +90,30 @@ def find_files(home: Path, table: str, feed: Feed, day: date) -> list[Path]:
 def replaced_files(home: Path, table: str, feed: Feed, day: date) -> list[str]:
     """Return the names of the day's files that its last one replaces (take: last)."""
     pattern = path_of(table, feed)
-    return (
-        [path.name for path in _matching(home, path_on(pattern, day))[:-1]] if pattern and feed.take == "last" else []
-    )
+    if pattern is None or feed.take != "last":
+        return []
+    return [path.name for path in sorted(_of_day(home, pattern, day), key=_by_number)[:-1]]
+
+
+def _by_number(path: Path) -> list[str | int]:
+    """Order names so that a number in them counts by its value: x_10 comes after x_2."""
+    return [int(part) if at % 2 else part for at, part in enumerate(_NUMBERS.split(path.as_posix()))]
+
+
+def _of_day(home: Path, pattern: str, day: date) -> list[Path]:
+    """Return the files of a day, sorted by name."""
+    found = _matching(home, path_on(pattern, day))
+    if names_ends(pattern):
+        spans = [period_named(pattern, shown(home, path)) for path in found]
+        found = [path for path, span in zip(found, spans, strict=True) if span and span[0] <= day <= span[1]]
+    return found
+
+
+def span_of_file(pattern: str | None, paths: Sequence[str], name: str) -> tuple[date, date] | None:
+    """Return the first and last day that the name of a file promises, or that of the archive which holds it, among `paths`."""
+    if pattern is None or span_of(pattern) != "period":
+        return None
+    return next((period_named(pattern, path) for path in paths if name == path or name.startswith(f"{path}/")), None)
 
 
 def _names_a_table(name: str) -> bool:
@@ -99,7 +122,8 @@ def _names_a_table(name: str) -> bool:
 
 def _matching(home: Path, pattern: str) -> list[Path]:
     """Return the files that a pattern matches, sorted; hidden files belong to the file system or an editor."""
-    return sorted(path for path in home.glob(pattern) if path.is_file() and not path.name.startswith("."))
+    local = Path(pattern).as_posix() if "://" in pattern else pattern  # a copy of a store has one slash after its name
+    return sorted(path for path in home.glob(local) if path.is_file() and not path.name.startswith("."))
 
 
 def not_taken(home: Path, table: str, feed: Feed, day: date) -> str:
@@ -110,12 +134,13 @@ def not_taken(home: Path, table: str, feed: Feed, day: date) -> str:
     while any(set(part) & set("*?[") for part in fixed.parts):
         fixed = fixed.parent
     there = _matching(home, f"{fixed.as_posix()}/*")
+    folder = shown(home, home / fixed)
     known = pattern or f"landing/{table}/{{day}}.*"  # files of other days
-    seen = [path.name for path in there if other_periods(known, path.relative_to(home).as_posix()) is None]
+    seen = [path.name for path in there if period_named(known, shown(home, path)) is None]
     if not seen:
         return ""
     more = f" and {len(seen) - _SHOWN} more" if len(seen) > _SHOWN else ""
-    return f"no file {wanted}; {fixed.as_posix()} holds {', '.join(seen[:_SHOWN])}{more}, which is not taken"
+    return f"no file {wanted}; {folder} holds {', '.join(seen[:_SHOWN])}{more}, which is not taken"
 
 
 def periods_around(home: Path, table: str, feed: Feed, day: date) -> tuple[bool, bool]:
@@ -123,10 +148,9 @@ def periods_around(home: Path, table: str, feed: Feed, day: date) -> tuple[bool,
     pattern = path_of(table, feed)
     if pattern is None or span_of(pattern) != "period":
         return False, False
-    own = other_periods(pattern, path_on(pattern, day))
-    dated = [other_periods(pattern, p.relative_to(home).as_posix()) for p in _matching(home, any_period(pattern))]
-    known = [first for first in dated if first is not None and own is not None]
-    return any(first < own for first in known if own), any(first > own for first in known if own)
+    dated = [period_named(pattern, shown(home, path)) for path in _matching(home, any_period(pattern))]
+    known = [span for span in dated if span is not None]
+    return any(last < day for _, last in known), any(first > day for first, _ in known)
 
 
 def path_of(table: str, feed: Feed) -> str | None:
@@ -155,7 +179,7 @@ class Content:
 
 def contents(home: Path, path: Path, scratch: Path) -> list[Content]:
     """Return what a delivered file holds: itself, unpacked, or the files of a ZIP archive. A workbook is one file."""
-    name = _shown(home, path)
+    name = shown(home, path)
     content = hashed(name, path, scratch)
     if _packing(content.readable) != ZIP or is_workbook(content.readable):
         return [content]
@@ -176,7 +200,7 @@ def tables_in(home: Path, path: Path, feed: Feed, scratch: Path) -> tuple[list[C
         return found, []
     if not tables:
         raise LandingRefused(
-            f"{_shown(home, path)}: none of the {len(found)} files in the archive is a table by its name; declare format in the feed"
+            f"{shown(home, path)}: none of the {len(found)} files in the archive is a table by its name; declare format in the feed"
         )
     return tables, [one.name for one in found if one not in tables]
 
@@ -185,7 +209,7 @@ def open_file(home: Path, path: Path, feed: Feed, scratch: Path) -> DayFile:
     """Open a delivered file that is one table. Raise LandingRefused as `open_table` does, and for an archive of several."""
     found, _ = tables_in(home, path, feed, scratch)
     if len(found) > 1:
-        raise LandingRefused(f"{_shown(home, path)}: the archive holds {len(found)} tables, but one is wanted")
+        raise LandingRefused(f"{shown(home, path)}: the archive holds {len(found)} tables, but one is wanted")
     return open_table(found[0], feed, scratch)
 
 
@@ -262,8 +286,11 @@ def _what(path: Path) -> str:
         return what_it_is(stream.read(16)) or "another file"
 
 
-def _shown(home: Path, path: Path) -> str:
-    return path.relative_to(home).as_posix()
+def shown(home: Path, path: Path) -> str:
+    """Return the name of a file: its place in the home, or in the object store of which `home` has a copy."""
+    name = path.relative_to(home).as_posix()
+    scheme, found, rest = name.partition(":/")
+    return f"{scheme}://{rest}" if found and scheme in STORES else name
 
 
 def file_name(files: Sequence[DayFile], number: str = "file_no") -> str:

@@ -13,6 +13,36 @@ JSON_BYTES_MAX = 1 << 28
 """A file with one array is read whole; JSON lines may be larger."""
 _BLANK = re.compile(r"[\s,]*")
 _BREAKS = re.compile(r"[\r\n]+")
+_SEPARATORS = re.compile(r"[^A-Za-z]+")
+_NEXT = (
+    "",
+    "page",
+    "link",
+    "url",
+    "uri",
+    "cursor",
+    "offset",
+    "token",
+    "pagetoken",
+    "pageurl",
+    "pagelink",
+    "recordsurl",
+    "marker",
+)
+_FOLLOWING = frozenset(
+    (
+        *(f"next{what}" for what in _NEXT),
+        "odatanextlink",
+        "hasmore",
+        "hasmoreitems",
+        "hasnext",
+        "hasnextpage",
+        "moreitems",
+    )
+)
+"""Keys, without their separators, that hold something if more pages follow: next_page, nextPageToken, @odata.nextLink."""
+_PAGES, _PAGE_COUNTS = ("currentpage", "page", "pagenumber"), ("totalpages", "pagecount", "lastpage", "pages")
+_NOTHING: tuple[Any, ...] = (None, "", False, [], {}, "0", "null", "false")
 
 
 def is_one_value(path: Path) -> bool:
@@ -85,12 +115,25 @@ def _spans(name: str, whole: str, records: str | None) -> list[tuple[int, int]]:
 
 
 def _refuse_page(name: str, value: dict[str, Any]) -> None:
-    """Raise LandingRefused if the object says that more pages follow: rows would be missing."""
-    more = [key for key in ("has_more", "hasMore", "next_page_token", "next_cursor", "nextLink") if value.get(key)]
-    if more:
-        raise LandingRefused(
-            f"{name}: it is one page of several ({more[0]}); fetch all pages into one file, or a file each"
+    """Raise LandingRefused if the object, or an object in it, says that more pages follow: rows would be missing."""
+    for stated in (value, *(part for part in value.values() if isinstance(part, dict))):
+        words = {_SEPARATORS.sub("", key).lower(): (key, part) for key, part in stated.items()}
+        more = [key for word, (key, part) in words.items() if word in _FOLLOWING and part not in _NOTHING]
+        page, pages = (
+            next((words[word] for word in known if word in words), ("", None)) for known in (_PAGES, _PAGE_COUNTS)
         )
+        if not more and _is_before(page[1], pages[1]):
+            more = [f"{page[0]} {page[1]}, {pages[0]} {pages[1]}"]
+        if more:
+            raise LandingRefused(
+                f"{name}: it is one page of several ({more[0]}); fetch all pages into one file, or a file each, as JSON lines or an "
+                "array without this mark"
+            )
+
+
+def _is_before(page: Any, pages: Any) -> bool:
+    """Whether both are counts and the first is the smaller one."""
+    return all(isinstance(one, str) and one.isdecimal() for one in (page, pages)) and max(int(page), 1) < int(pages)
 
 
 def _place(name: str, whole: str, at: int, keys: list[str]) -> int:

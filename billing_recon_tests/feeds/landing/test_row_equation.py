@@ -116,7 +116,7 @@ def test_a_file_that_covers_its_month_has_no_missing_days(desk_of: Desks) -> Non
 @pytest.mark.parametrize(
     ("feed", "says"),
     [
-        ({"path": "s3://bucket/x.csv"}, "object stores are not read"),
+        ({"path": "ftp://bucket/x.csv"}, "path ftp://... is not read; s3://, gs://, abfs:// are"),
         ({"path": "x_{date}.csv"}, "{date} is not known; write {day}"),
         ({"path": "x_{day:}.csv"}, "{day:} is not known"),
         ({"path": "x_{day:%H}.csv"}, "{day:%H} is not known"),

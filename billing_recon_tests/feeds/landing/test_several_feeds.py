@@ -45,6 +45,17 @@ def test_a_day_of_which_one_source_is_missing_is_refused(tmp_path: Path) -> None
     assert "bank/{day}.xml was not delivered for 2026-03-02, but the table's other files were" in report.message
 
 
+def test_the_rules_and_findings_of_every_feed_count(tmp_path: Path) -> None:
+    """The bank's statement does not lead to its closing balance, and the second feed sets aside what is large."""
+    bank = {"format": "camt053", "path": "bank/{day}.xml", "set_aside": {"is too large": "figure(amount) > 100"}}
+    desk = Desk(tmp_path, feeds={"payments": {"path": "cards/{day}.csv", "also": [bank]}})
+    put(tmp_path, f"cards/{DAY}.csv", "\n".join([PAYMENT, PAID, ""]))
+    put(tmp_path, f"bank/{DAY}.xml", camt(closing="1.00"))
+    report = desk.land()
+    assert "1 warning on rows that landed (1 ROLL_FORWARD)" in report.message
+    assert desk.quarantined("source_file, reason") == [(f"bank/{DAY}.xml", "TABLE_RULE")]
+
+
 def test_an_id_in_two_forms_of_unicode_is_one_id(desk: Desk) -> None:
     """Müller with one character or with two is one customer, and a payment id in both forms is delivered twice."""
     composed, decomposed = (unicodedata.normalize(form, "Müller-É") for form in ("NFC", "NFD"))

@@ -356,6 +356,8 @@ def test_a_day_is_read_as_it_is_declared(desk_of: Desks) -> None:
     [
         ({"dates": ["%d/%m/%Y", "%m/%d/%Y"]}, "read the same text as different days"),
         ({"dates": ["%m/%Y"]}, "is not a date pattern"),
+        ({"dates": ["%d.%m.%Y %I:%M"]}, "does not tell morning from afternoon"),
+        ({"dates": ["%d.%m.%Y %H:%M %p"]}, "does not tell morning from afternoon"),
         ({"dates": ["yyyy-mm-dd"]}, "is not a date pattern"),
         ({"dates": ["%Q-%m-%d-%Y"]}, "is not a date pattern"),
         ({"decimal_mark": ",", "thousands_mark": ","}, "cannot be both"),

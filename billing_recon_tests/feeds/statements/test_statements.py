@@ -119,6 +119,13 @@ def test_entries_of_mt940_are_read_with_what_german_banks_write(tmp_path: Path) 
         (MT940[: MT940.index(":62F:")], "no closing balance"),
         (camt()[:-60], "truncated"),
         (camt().replace("BkToCstmrStmt", "BkToCstmrDbtCdtNtfctn").replace("camt.053", "camt.054"), "send camt.053"),
+        (
+            camt().replace(
+                "</BkToCstmrStmt>", camt().split("</GrpHdr>")[1].split("</BkToCstmrStmt>")[0] + "</BkToCstmrStmt>"
+            ),
+            "twice",
+        ),
+        (MT940 + MT940, "holds statement 00003/001 of account 12030000/202051 twice"),
         ("a;b\n1;2\n", "no bank statement that is read"),
         (camt().replace("<Document", "<!DOCTYPE x><Document"), "DOCTYPE"),
     ],

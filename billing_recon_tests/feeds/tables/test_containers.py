@@ -73,6 +73,13 @@ def test_the_array_of_a_wrapped_answer_is_named_by_its_keys(tmp_path: Path) -> N
     [
         (f"[{objects(ROWS)}", "may have been cut off"),
         (f'{{"data": [{objects(ROWS)}], "has_more": true}}', "one page of several (has_more)"),
+        (f'{{"data": [{objects(ROWS)}], "nextPageToken": "x"}}', "one page of several (nextPageToken)"),
+        (f'{{"data": [{objects(ROWS)}], "@odata.nextLink": "x"}}', "one page of several (@odata.nextLink)"),
+        (f'{{"data": [{objects(ROWS)}], "links": {{"next": "/x"}}}}', "one page of several (next)"),
+        (
+            f'{{"data": [{objects(ROWS)}], "meta": {{"current_page": 2, "total_pages": 3}}}}',
+            "(current_page 2, total_pages 3)",
+        ),
         (f'{{"a": [{objects(ROWS)}], "b": 1}}', "records: a"),
     ],
 )
@@ -81,6 +88,22 @@ def test_json_that_is_not_whole_is_refused(desk: Desk, content: str, says: str) 
     report = desk.land()
     assert report.status is LandingStatus.REFUSED
     assert says in report.message
+
+
+@pytest.mark.parametrize(
+    "mark",
+    [
+        '"has_more": false',
+        '"next": null',
+        '"links": {"next": ""}',
+        '"page": 0, "pages": 1',
+        '"page": 1, "pages": 1',
+        '"page": "a"',
+    ],
+)
+def test_the_only_page_is_whole(desk: Desk, mark: str) -> None:
+    desk.put(f'{{"data": [{objects(ROWS)}], {mark}}}', name=f"{DAY}.json")
+    assert desk.land().accepted == 2
 
 
 def test_an_empty_array_is_an_empty_day(desk: Desk) -> None:
