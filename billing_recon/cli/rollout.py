@@ -77,7 +77,8 @@ def check(
 )
 def cohorts(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.TABLE, home: HomeOption = None) -> None:
     """For each stage: customers, money, and scenarios that it covers and misses. Nothing is written."""
-    from billing_recon.day.rollout.cohorts import cohorts as proposal
+    from billing_recon.day.rollout.cohorts import cohorts as sizes
+    from billing_recon.day.rollout.cohorts import propose
     from billing_recon.day.rollout.plan_file import read_plan
     from billing_recon.day.rollout.state import state_of
     from billing_recon.report import rollout as report
@@ -85,7 +86,7 @@ def cohorts(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.
     opened = open_home(ctx, home)
     plan, _ = read_plan(opened, name)
     state = state_of(opened, name) if name in opened.control.rollouts.names() else None
-    found = proposal(opened, plan, state)
+    found = sizes(opened, plan, state)
     if form is not Format.TABLE:
         sys.stdout.writelines(report.json_lines(report.cohort_rows(found)))
         return
@@ -94,6 +95,10 @@ def cohorts(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.
         f"{count(found.customers, 'customer')} as of {found.day}; each stage also holds those before it", style="bold"
     )
     screen.table(report.cohorts(found))
+    if state is None or not state.lists:
+        for rule, size in propose(opened, plan):
+            misses = f"; misses {', '.join(size.misses)}" if size.misses else ""
+            screen.say(f"low risk, for a first stage: {rule}  ({count(size.customers, 'customer')}{misses})")
 
 
 @app.command(
@@ -124,6 +129,24 @@ def export(
             draft.replace(to / file)
     for file in flags.FILES:
         Screen().say(str((to or flags.current(here, name)) / file))
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout rehearsed proration --as 'Ana Ruiz' --code 492039 \\\n"
+    "      --reason 'three weeks on a copy, rolled back in mid-cycle: no invoice doubled or missing'"
+)
+def rehearsed(
+    ctx: typer.Context,
+    name: NameArgument,
+    approver: AsOption,
+    reason: ReasonOption,
+    code: CodeOption = "",
+    home: HomeOption = None,
+) -> None:
+    """Record that the plan as it is was rehearsed by hand on a copy of the home; a later version needs it again."""
+    from billing_recon.day.rollout import switch
+
+    _show(switch.record_rehearsal(open_home(ctx, home), name, approver, code, reason=reason, actor=actor()))
 
 
 @app.command(

@@ -17,6 +17,9 @@ from billing_recon.day.rollout.plan_file import read_plan
 from billing_recon.day.rollout.state import State, Status, states
 
 HALF = Decimal("0.5")
+_REHEARSE = (
+    "rehearse it on a copy of the home, then: billing-recon rollout rehearsed {} --as NAME --code NNNNNN --reason ..."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,13 +169,17 @@ def _candidate(home: Home, plan: RolloutPlan) -> Iterator[Item]:
 def _rehearsal(state: State | None, name: str) -> Iterator[Item]:
     last = state.last(Verb.REHEARSED) if state else None
     if last is None:
-        yield Item("rehearsal", False, f"never rehearsed: billing-recon rollout rehearse {name}")
+        yield Item("rehearsal", False, f"never rehearsed; {_REHEARSE.format(name)}")
     elif state and last.plan != state.version.digest:
-        yield Item("rehearsal", False, f"the rehearsal is older than the plan: billing-recon rollout rehearse {name}")
+        yield Item("rehearsal", False, f"the rehearsal is older than the plan; {_REHEARSE.format(name)}")
     elif not last.facts.get("passed"):
         yield Item("rehearsal", False, f"the rehearsal found faults: {last.reason or 'see rollout log'}")
     else:
-        yield Item("rehearsal", True, f"rehearsed at {last.decided_at}")
+        yield Item(
+            "rehearsal",
+            True,
+            f"rehearsed at {last.decided_at}{', by hand: ' + last.reason if last.facts.get('by_hand') else ''}",
+        )
 
 
 def _cohorts(home: Home, plan: RolloutPlan, state: State | None) -> Iterator[Item]:

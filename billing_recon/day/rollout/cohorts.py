@@ -16,8 +16,9 @@ from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
 from billing_recon.compute.rollout import COHORTS
 from billing_recon.control.rollout_records import RolloutEvent, Verb
+from billing_recon.core.currency import exponent
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.rollout import RolloutPlan
+from billing_recon.core.rollout import SMALL, Cohort, RolloutPlan
 from billing_recon.core.schema import INVOICE_LINES, KEY_MAP, PAYMENTS, SUBSCRIPTIONS
 from billing_recon.core.schema.rollout import COHORT_CHOICE, COHORT_REVENUE, COHORT_RULES, COHORT_TAKEN
 from billing_recon.day.home import Home
@@ -140,6 +141,45 @@ def cohorts(home: Home, plan: RolloutPlan, state: State | None) -> Cohorts:
             for place, stage, count, largest, many in sizes
         ),
     )
+
+
+def propose(home: Home, plan: RolloutPlan) -> list[tuple[str, StageSize]]:
+    """Low-risk cohorts from the home's own data, as YAML, each with what it would hold of the plan's customers as a first stage.
+
+    The smallest segment of at most 5% of customers; and customers of one tax region who pay, billed the median or less.
+    """
+    with chosen(home, plan, None) as (con, _):
+        segments = con.execute(
+            "SELECT segment FROM (SELECT unnest(segments) AS segment, customer_id FROM customer_profiles) GROUP BY segment "
+            "HAVING count(DISTINCT customer_id) <= (SELECT count(*) FROM customer_profiles) * $most "
+            "ORDER BY count(DISTINCT customer_id), segment LIMIT 1",
+            {"most": SMALL},
+        ).fetchall()
+        median = con.execute(
+            "SELECT currency, quantile_disc(billed, 0.5) FROM customer_revenue GROUP BY currency ORDER BY currency"
+        ).fetchall()
+    rules = [Cohort(segments=(segment,)) for (segment,) in segments]
+    bounds = {currency: billed for currency, billed in median if billed > 0}
+    if bounds:
+        rules.append(Cohort(single_tax=True, pays=True, max_revenue=bounds))
+    return [(_written(rule), _first_of(home, plan, rule)) for rule in rules]
+
+
+def _first_of(home: Home, plan: RolloutPlan, rule: Cohort) -> StageSize:
+    first = plan.stages[0].model_copy(update={"cohort": rule, "share": None})
+    return cohorts(home, plan.model_copy(update={"stages": (first, plan.stages[-1])}), None).stages[0]
+
+
+def _written(rule: Cohort) -> str:
+    said = [
+        *([f"segments: [{', '.join(rule.segments)}]"] if rule.segments else []),
+        *(["single_tax: true"] if rule.single_tax else []),
+        *(["pays: true"] if rule.pays else []),
+    ]
+    if rule.max_revenue:
+        bounds = ", ".join(f'{c}: "{most:.{exponent(c)}f}"' for c, most in rule.max_revenue.items())
+        said.append(f"max_revenue: {{{bounds}}}")
+    return f"cohort: {{{', '.join(said)}}}"
 
 
 def write_members(home: Home, state: State, stage: str, *, by: str, actor: str) -> MemberList:

@@ -209,6 +209,16 @@ def resume(home: Home, name: str, by: str, code: str, *, reason: str, actor: str
     return state_of(home, name)
 
 
+def record_rehearsal(home: Home, name: str, by: str, code: str, *, reason: str, actor: str) -> State:
+    """Record that the plan as it is was rehearsed by hand on a copy of the home, and what was found, by one who may widen."""
+    state = opened(home, name)
+    why = _written(reason, "a rehearsal")
+    known = _allowed(home, by, state.plan.authority.widen, "widen, so not record a rehearsal")
+    prove(home, known, code, f"record a rehearsal of rollout {name}")
+    _record(home, state, Verb.REHEARSED, by=known, reason=why, actor=actor, facts={"passed": True, "by_hand": True})
+    return state_of(home, name)
+
+
 def act_on(home: Home, verdict: StageVerdict, actor: str = "") -> State:
     """What a stage's verdict does by itself: a trigger switches back or holds, FAIL and INCONCLUSIVE hold, PASS nothing.
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from billing_recon.control import ControlStore, VerdictRecord, control_url
-from billing_recon.control.rollout_records import RolloutEvent, StageVerdict, Verb
+from billing_recon.control.rollout_records import StageVerdict
 from billing_recon.control.store import utc_now
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
@@ -65,9 +65,10 @@ class Launch:
         path.write_text(text, encoding="utf-8")
         who = self.people[0]
         self.later()
-        version = write_down(self.home, NAME, by=who, code=self.code(who), actor="test", reason=reason)
-        self.home.control.rollouts.append(
-            RolloutEvent(NAME, Verb.REHEARSED, plan=version.digest, content='{"passed": true}')
+        write_down(self.home, NAME, by=who, code=self.code(who), actor="test", reason=reason)
+        self.later()
+        switch.record_rehearsal(
+            self.home, NAME, who, self.code(who), reason="three weeks on a copy, nothing doubled", actor="test"
         )
 
     def day_judged(self, day: date, evidence: str = "") -> None:

@@ -14,7 +14,7 @@ from billing_recon.compute.rollout import COHORTS
 from billing_recon.core.schema import INVOICE_LINES, KEY_MAP, PAYMENTS, SUBSCRIPTIONS
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 from billing_recon.core.schema.rollout import COHORT_TAKEN
-from billing_recon.day.rollout.cohorts import BUCKETS, cohorts, register_rules
+from billing_recon.day.rollout.cohorts import BUCKETS, cohorts, propose, register_rules
 from billing_recon.day.rollout.state import parse_plan
 from billing_recon_tests.day.rollout.launch import TEMPLATE, Launch
 from billing_recon_tests.sessions import session
@@ -176,6 +176,17 @@ def test_largest_accounts_and_complex_contracts_come_last_unless_asked() -> None
     assert {name for name, stage in found.items() if stage == "all"} == last
     asked = company.stages(plan("{segments: [smb], include_largest: true, include_complex: true}"))
     assert set(asked.values()) == {"internal"}
+
+
+def test_low_risk_cohorts_are_proposed_as_yaml_that_a_plan_accepts(launch: Launch) -> None:
+    written = launch.state.plan
+    found = propose(launch.home, written)
+    assert any("single_tax: true, pays: true, max_revenue: {" in rule for rule, _ in found)
+    for rule, size in found:
+        parse_plan(plan(rule.removeprefix("cohort: ")), "p")
+        assert 0 < size.customers < cohorts(launch.home, written, None).customers
+        assert size.largest == 0
+        assert size.complex == 0
 
 
 def test_a_proposal_says_what_each_stage_adds_and_which_scenarios_it_misses(launch: Launch) -> None:

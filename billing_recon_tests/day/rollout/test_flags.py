@@ -16,6 +16,8 @@ from billing_recon.day.rollout import flags
 from billing_recon.day.rollout.members import write_list
 from billing_recon_tests.day.rollout.launch import DAY, NAME, Launch
 
+ROUNDS = int(os.environ.get("BILLING_RECON_ROUNDS", "2"))
+
 
 @pytest.fixture
 def evaluate(launch: Launch, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
@@ -51,10 +53,9 @@ def _written(launch: Launch, stage: str, customers: list[str]) -> None:
 
 def test_flagd_evaluates_every_customer_as_our_list_does(launch: Launch, evaluate) -> None:  # type: ignore[no-untyped-def]
     """BILLING_RECON_ROUNDS thousand customers, with odd names; two stages, of which one is exposed."""
-    rounds = int(os.environ.get("BILLING_RECON_ROUNDS", "2"))
     chance = random.Random(18)
     beginnings = ["C-", "\u00dc ", "7", "a|b", '"']
-    everyone = [f"{chance.choice(beginnings)}{n}" for n in range(rounds * 1000)]
+    everyone = [f"{chance.choice(beginnings)}{n}" for n in range(ROUNDS * 1000)]
     listed = chance.sample(everyone, len(everyone) // 50)
     _written(launch, "internal", listed[::2])
     _written(launch, "small", listed[1::2])

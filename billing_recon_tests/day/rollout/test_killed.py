@@ -22,6 +22,7 @@ from billing_recon_tests.day.rollout.launch import NAME, Launch
 
 POINTS = 80
 """More than there are; the child of a point that does not exist ends by itself."""
+ROUNDS = int(os.environ.get("BILLING_RECON_ROUNDS", "4"))
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["billing_recon.day.rollout.switch", "billing_recon_tests.day.rollout.launch"])
 
@@ -84,9 +85,8 @@ def _made(launch: Launch, before: int, stages_before: tuple[str, ...], stages_af
 @pytest.mark.parametrize("verb", ["promotion", "rollback"])
 def test_a_kill_at_any_point_leaves_one_switch_or_none_and_files_that_agree(launch: Launch, verb: str) -> None:
     """Points are spread over the whole switch; BILLING_RECON_ROUNDS=32 takes every one of them."""
-    rounds = int(os.environ.get("BILLING_RECON_ROUNDS", "4"))
     outcomes = set()
-    for point in range(1, POINTS, max(1, 32 // rounds)):
+    for point in range(1, POINTS, max(1, 32 // ROUNDS)):
         if verb == "rollback" and not launch.state.exposed:
             launch.promote()
         state = launch.state

@@ -22,10 +22,10 @@ def test_the_log_has_every_decision_with_its_name_and_reason(launch: Launch) -> 
     launch.judged(NEXT, Verdict.FAIL)
     launch.rollback("duplicate lines at the month end")
     launch.resume("the rule counts each line once")
-    rows = [(row["event"], row["stage"], row["by"], row["reason"]) for row in review.log(launch.home, NAME)]
     amara, bo, chen = launch.people
+    rows = [(row["event"], row["stage"], row["by"], row["reason"]) for row in review.log(launch.home, NAME)]
     assert rows == [
-        ("rehearsed", "", "", ""),
+        ("rehearsed", "", amara, "three weeks on a copy, nothing doubled"),
         ("members", "internal", bo, ""),
         ("promote", "internal", bo, "as planned"),
         ("verdict", "internal", "", "FAIL"),
