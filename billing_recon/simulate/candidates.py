@@ -26,7 +26,7 @@ from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook, rate_char
 from billing_recon.simulate.engine_faults import EngineFaults
 from billing_recon.simulate.faults import Fault, Finding, Reach, TooFew, inject, refuse_unknown
 from billing_recon.simulate.ledgers import BookedAs
-from billing_recon.simulate.line_faults import Lines
+from billing_recon.simulate.line_faults import ORDINARY, Lines, only
 from billing_recon.simulate.population import Subscription
 from billing_recon.simulate.usage import UsageBook
 
@@ -39,7 +39,7 @@ OF_WHOLE_INVOICES = frozenset(
 )  # fmt: skip
 """Faults after which lines cannot be told apart by what they charge; with a candidate they are refused."""
 
-_CODES = (
+ENGINE_BUGS = (
     Code.SUBSCRIPTION_STATE,
     Code.PRICE_VERSION,
     Code.CONTRACT_OVERRIDE,
@@ -206,10 +206,12 @@ class Draft:
         registry = (
             Fault(Code.TIER_RATE, "boundary_off_by_one", lines.one(Code.TIER_RATE, _Boundaries(lines).one_less, plain=False),
                   "each tier ends one unit early", Reach.LINE),
+            Fault(Code.STEP_ORDER, "minimum_before_discount", lines.one(Code.STEP_ORDER, _Minimums(lines).unreduced, plain=False),
+                  "the minimum is filled up before the discount is taken off", Reach.LINE),
             *(
                 fault
                 for fault in EngineFaults(open_, usage, new_plans, taxes, profile, windows, first, last).registry
-                if fault.code in _CODES and fault.reach is Reach.LINE and not fault.several
+                if fault.code in ENGINE_BUGS and fault.reach is Reach.LINE and not fault.several
             ),
         )  # fmt: skip
         forms: dict[Code, list[str]] = {}
@@ -314,7 +316,8 @@ class Draft:
             if not (meant or new_fault or old_fault):
                 continue
             code = ""
-            line = next(lines[key][1] for lines in bills if key in lines)
+            # The plan is that of our rating: a bug of the old engine may name another one on its line.
+            line = next(lines[key][1] for lines in (bills[3], bills[1], bills[2], bills[0]) if key in lines)
             if new_fault and new_fault != old_fault:
                 code = codes.get((identity, bills[2][key][0] if key in bills[2] else None), "")
                 code = code or next((c for (i, _), c in codes.items() if i == identity), "")
@@ -378,3 +381,16 @@ class _Boundaries:
             return []
         tiers = tuple(t.model_copy(update={"up_to": t.up_to - 1 if t.up_to else None}) for t in charge.tiers)
         return [self.lines.at(line, rate_charge(charge.model_copy(update={"tiers": tiers}), line.quantity))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Minimums:
+    """Minimums that are filled up in the wrong order."""
+
+    lines: Lines
+
+    def unreduced(self, invoice: Invoice, line: EngineLine, rng: Random) -> Sequence[EngineLine]:
+        if line.kind != "minimum" or not only(invoice, (*ORDINARY, "minimum")):
+            return []
+        discounts = sum((one.discount for one in invoice.lines if one.plan_id == line.plan_id), ZERO)
+        return [self.lines.at(line, line.gross - discounts)] if 0 < discounts < line.gross else []

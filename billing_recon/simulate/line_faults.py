@@ -33,7 +33,7 @@ class Lines:
     taxes: tuple[TaxRate, ...]
 
     def one(self, code: Code, way: Way, *, plain: bool = True, smallest: Decimal = Decimal(1)) -> Propose:
-        """One line is wrong in one of its ways, by more than `smallest` minor units (less is rounding).
+        """One line is wrong in one of its ways, by more than `smallest` minor units, before tax too (less is rounding).
 
         `plain`: only if no minimum, coupon or credit connects the lines, so that no other line changes.
         """
@@ -101,7 +101,11 @@ class Lines:
     def _wrong(self, invoice: Invoice, index: int, way: Way, rng: Random, smallest: Decimal) -> list[EngineLine]:
         right = invoice.lines[index]
         least = minor_unit(right.currency) * smallest
-        return [wrong for wrong in way(invoice, right, rng) if abs(wrong.total - right.total) > least]
+        return [
+            wrong
+            for wrong in way(invoice, right, rng)
+            if abs(wrong.total - right.total) > least and not 0 < abs(wrong.gross - right.gross) <= least
+        ]
 
 
 @dataclass(slots=True)

@@ -1,8 +1,58 @@
--- What the change of terms changes, per pair of rated lines that differ.
--- inputs: differing_lines, line_codes
+-- What the change of terms changes, per pair of rated lines that differ. Both ratings state the minimum that they fill
+-- up to. Where that differs, the line changes because of it, whatever else would give the same figure; and because of
+-- the version, where a contract moves to another version of its plan and the minimum is the plan's own.
+-- inputs: differing_lines, line_codes, line_items, expected_old, expected_new, term_plans
 -- rows from: differing_lines
+WITH moved AS (
+    SELECT DISTINCT item.sub, item.due_on
+    FROM line_items AS item
+    JOIN expected_old AS old ON old.expected_line_id = item.expected_line_id
+    JOIN expected_new AS new ON new.expected_line_id = item.line_key
+    WHERE old.plan_id = new.plan_id AND old.plan_version <> new.plan_version
+),
+agreed AS (
+    SELECT
+        line.item, old.expected_line_id IS NOT NULL AS in_old, new.expected_line_id IS NOT NULL AS in_new,
+        CAST(json_extract_string(old.working, '$.steps.minimum.agreed') AS amount) AS old_minimum,
+        CAST(json_extract_string(new.working, '$.steps.minimum.agreed') AS amount) AS new_minimum,
+        old_plan.minimum AS old_listed, new_plan.minimum AS new_listed, moved.sub IS NOT NULL AS is_moved
+    FROM differing_lines AS line
+    LEFT JOIN moved ON moved.sub = line.sub AND moved.due_on = line.due_on
+    LEFT JOIN expected_old AS old ON old.expected_line_id = line.expected_line_id
+    LEFT JOIN expected_new AS new ON new.expected_line_id = line.line_key
+    LEFT JOIN term_plans AS old_plan
+        ON old_plan.plan_id = old.plan_id AND old_plan.plan_version = old.plan_version
+            AND old_plan.currency = old.currency
+    LEFT JOIN term_plans AS new_plan
+        ON new_plan.plan_id = new.plan_id AND new_plan.plan_version = new.plan_version
+            AND new_plan.currency = new.currency
+    WHERE line.kind = 'minimum'
+),
+minimums AS (
+    SELECT
+        item,
+        CASE
+            WHEN is_moved AND (NOT in_old OR old_minimum = old_listed) AND (NOT in_new OR new_minimum = new_listed)
+                THEN 'PRICE_VERSION'
+            WHEN old_minimum <> new_minimum THEN 'MINIMUM'
+        END AS code
+    FROM agreed
+)
 SELECT
-    line.expected_line_id AS old_id, line.line_key AS new_id, coded.code, coded.stages,
+    line.expected_line_id AS old_id, line.line_key AS new_id,
+    CASE WHEN coded.is_consequence THEN coded.code ELSE coalesce(minimum.code, coded.code) END AS code,
+    CASE
+        WHEN coded.is_consequence OR minimum.code IS NULL THEN coded.stages
+        ELSE
+            list_transform(
+                coded.stages,
+                LAMBDA stage: struct_pack(
+                    code := CASE WHEN stage.code = coded.code THEN minimum.code ELSE stage.code END,
+                    amount := stage.amount
+                )
+            )
+    END AS stages,
     coded.is_consequence
 FROM differing_lines AS line
 JOIN line_codes AS coded ON coded.item = line.item
+LEFT JOIN minimums AS minimum ON minimum.item = line.item
