@@ -26,6 +26,10 @@ class Recorded(StrEnum):
     """content: the part that is approved, and the evidence that it was given for."""
     DECISION = "decision"
     """content: go or no-go, with dates and rollback trigger."""
+    CUTOVER = "cutover"
+    """version: the evidence that the go was given for; content: the launch."""
+    PARALLEL = "parallel"
+    """version: a day; content: what the candidate gave beside live billing on it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from pydantic import Field, model_validator
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.exact import Amount, Day, Frozen, Name, Share
 from billing_recon.core.feed import Feed, feed_problems
+from billing_recon.core.period import days_between
 from billing_recon.core.reason import Code
 
 SCENARIOS: Mapping[str, str] = {
@@ -74,6 +76,10 @@ class Terms(Frozen):
         default=None,
         description="files with plans and taxes, relative to the candidate's folder (catalog/*.yaml). A plan of the same id, "
         "version and currency is replaced, any other is added; a tax rate likewise, by region and day",
+    )
+    price_lists: dict[str, Feed] = Field(
+        default_factory=dict,
+        description="per-unit prices from tables, as price_lists of company.yaml, relative to the candidate's folder",
     )
     profile: dict[str, Any] = Field(default_factory=dict, description="settings of company.yaml's profile that change")
     contracts: tuple[Mapped, ...] = Field(default=(), description="contracts that move to other terms")
@@ -154,6 +160,14 @@ class LaunchRule(Frozen):
         return self
 
 
+class Back(Frozen):
+    """The way back: the old logic beside live billing after the cutover. Its catalog and profile are the frozen ones."""
+
+    until: Day = Field(description="last day on which the old logic goes on in shadow")
+    contracts: tuple[Mapped, ...] = Field(default=(), description="how contracts that moved would move back")
+    engine: Engine | None = Field(default=None, description="the old engine's bills; empty: what our rating gives")
+
+
 class Launch(Frozen):
     """How the candidate is launched; part of what is approved, since a change of it is another version."""
 
@@ -162,13 +176,32 @@ class Launch(Frozen):
     parallel_to: Day | None = Field(default=None, description="last such day")
     cutover: Day = Field(description="first day on which it bills")
     rollback: str = Field(min_length=1, description="what makes the company go back, and how")
+    back: Back | None = Field(
+        default=None, description="the old logic in shadow after the cutover; empty: it ends there"
+    )
 
     @model_validator(mode="after")
     def _in_order(self) -> Launch:
         days = [day for day in (self.parallel_from, self.parallel_to, self.cutover) if day is not None]
         if days != sorted(days):
             raise ValueError("parallel_from, parallel_to and cutover are not in order")
+        if self.parallel_to is not None and self.parallel_from is None:
+            raise ValueError("parallel_to without parallel_from: give the first day of the parallel run")
+        if self.back is not None and self.back.until < self.cutover:
+            raise ValueError("back.until is before cutover: the way back begins on the day of the cutover")
         return self
+
+    @property
+    def parallel_days(self) -> list[date]:
+        """Days on which the candidate runs beside live billing before the cutover; up to the day before if no end is given.
+
+        >>> [str(day) for day in Launch(decided_by="ana", parallel_from="2026-03-01", cutover="2026-03-03", rollback="r").parallel_days]
+        ['2026-03-01', '2026-03-02']
+        """
+        if self.parallel_from is None:
+            return []
+        last = self.parallel_to or self.cutover - timedelta(days=1)
+        return days_between(self.parallel_from, last) if last >= self.parallel_from else []
 
 
 class Candidate(Frozen):

@@ -45,6 +45,8 @@ class Cause(StrEnum):
     """A schedule is switched off, or a sensor or schedule fails."""
     STORAGE = "storage"
     """The disk of the state folder fills."""
+    LAUNCH = "launch"
+    """A day of a candidate's parallel run left the accepted pattern."""
 
 
 def _clock(text: str) -> str:
@@ -207,6 +209,7 @@ _SEVERITIES: dict[Cause, Severity] = {
     Cause.RUN: Severity.ERROR,
     Cause.AUTOMATION: Severity.ERROR,
     Cause.STORAGE: Severity.CRITICAL,
+    Cause.LAUNCH: Severity.ERROR,
 }
 
 

@@ -210,6 +210,7 @@ _WORDS = {
     Cause.RUN: "a run that crashed",
     Cause.AUTOMATION: "automation that is off",
     Cause.STORAGE: "a disk that fills",
+    Cause.LAUNCH: "a candidate that left its accepted pattern",
 }
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a home now: days judged not PASS, days that cannot be judged, a disk that fills.
+"""What is wrong with a home now: days judged not PASS, days that cannot be judged, parallel runs that stray, a disk that fills.
 
 Cheap after any history: a day is read again only if it was judged again.
 """
@@ -24,10 +24,11 @@ from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.history import delivered_on, opening_day
 from billing_recon.day.home import Home
+from billing_recon.day.shadow.parallel import candidates, straying
 from billing_recon.paging.trouble import Trouble
 from billing_recon.report.stored_rows import COUNTING, rows_of, scan
 
-WATCHED = (Cause.DIFFERENCES, Cause.DATA, Cause.STORAGE)
+WATCHED = (Cause.DIFFERENCES, Cause.DATA, Cause.STORAGE, Cause.LAUNCH)
 _FEEDS_FOR_DAYS = 3
 """A feed is asked for on so many days; what is late for longer is a day that did not run."""
 
@@ -48,7 +49,12 @@ def watch(home: Home, operations: Operations, now: datetime, crashed: Iterable[s
     red = {day: (number, said) for day, (number, said) in answers.items() if said != Verdict.PASS.value}
     keys = {day: f"{_cause(said, day, known).value}/{day}" for day, (_, said) in red.items()}
     changed = [day for day in red if not _as_it_was(known.get(keys[day]), f"verdict {red[day][0]}")]
-    troubles = [*_judged(home, operations, changed, red, known), *late.values(), *_disk(home, operations)]
+    troubles = [
+        *_judged(home, operations, changed, red, known),
+        *late.values(),
+        *_launches(home),
+        *_disk(home, operations),
+    ]
     return Seen(
         tuple(t for t in troubles if not _as_it_was(known.get(t.key), t.version)),
         frozenset({*keys.values(), *(t.key for t in troubles)}),
@@ -224,6 +230,25 @@ def _feeds_missing(home: Home, operations: Operations, day: date, now: datetime)
         for table in home.policy.gate.required_layers
         if now >= due(home, day, operations.schedule.due_at(table)) and not delivered_on(home, table, day)
     ]
+
+
+def _launches(home: Home) -> Iterator[Trouble]:
+    """Days of parallel runs that left the accepted pattern, or of which nothing is known."""
+    for name in candidates(home):
+        for day in straying(home, name):
+            money = {currency: Decimal(one["unmeant"]) for currency, one in day.figures.items()}
+            yield Trouble(
+                cause=Cause.LAUNCH,
+                day="",
+                about=f"{name}/{day.day}",
+                gate="parallel run",
+                title=f"candidate {name} is {day.verdict} beside live billing on {day.day}",
+                version=f"{day.verdict} {'; '.join(day.says)}",
+                why=day.says,
+                money={currency: amount for currency, amount in money.items() if amount},
+                owner=day.owner,
+                next_step=f"billing-recon shadow parallel {name}; after the fix: billing-recon shadow parallel {name} --day {day.day}",
+            )
 
 
 def _disk(home: Home, operations: Operations) -> Iterator[Trouble]:

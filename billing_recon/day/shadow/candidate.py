@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -31,7 +31,7 @@ class Terms:
 
 @dataclass(frozen=True)
 class Opened:
-    """A candidate as it is in its folder now. `version`: the digest of candidate.yaml and the files it names."""
+    """A candidate as it is in its folder now. `version`: the digest of candidate.yaml, the files it names, and constructed/."""
 
     name: str
     path: Path
@@ -75,12 +75,31 @@ def open_candidate(home: Path, name: str) -> Opened:
         for shown, content in texts:
             digest.update(f"\n# {shown}\n{content}".encode())
         catalog = load_catalog(texts)
+    if candidate.terms is not None and candidate.terms.price_lists:
+        lists = _price_lists(home, path, candidate.terms.price_lists, digest)
+        catalog = _merged(catalog, lists) if catalog else lists
+    for file in sorted(file for file in (path / "constructed").rglob("*") if file.is_file()):
+        digest.update(f"\n# {file.relative_to(path)}\n{hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
     if candidate.engine is None and any((path / "landing" / "invoice_lines").glob("*.*")):
         raise ConfigurationError(
             f"shadow/{name}/landing/invoice_lines holds bills that candidate.yaml does not mention; write `engine: {{}}` to "
             "compare them, or move them away"
         )
     return Opened(name, path, candidate, digest.hexdigest(), catalog)
+
+
+def _price_lists(home: Path, path: Path, lists: Mapping[str, Feed], digest: hashlib._Hash) -> Catalog:
+    """The plans of the candidate's price lists; `digest` takes in their files."""
+    from billing_recon.compute.engine import scratch
+    from billing_recon.day.configuration import read_company
+    from billing_recon.feeds import read_price_lists
+
+    company = read_company(home)[0].model_copy(update={"price_lists": dict(lists)})
+    with scratch() as con:
+        plans = read_price_lists(con, path, company)
+    for file in sorted({file for feed in lists.values() for file in path.glob(feed.path or "")}):
+        digest.update(f"\n# {file.relative_to(path)}\n{hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
+    return Catalog(plans=plans, taxes=(), digest=hashlib.sha256(repr(plans).encode()).hexdigest())
 
 
 def _merged(base: Catalog, over: Catalog | None) -> Catalog:

@@ -16,7 +16,7 @@ from billing_recon.day.approvers import prove
 from billing_recon.day.home import Home
 from billing_recon.day.shadow.gate import Judged, check, evidence, latest, rows_of_review
 
-MARKS = ("understood", "to-fix", "comment")
+MARKS = ("understood", "to-fix", "assign", "comment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,12 @@ class Decision:
 def mark_cause(
     home: Home, name: str, cause_id: str, mark: str, *, by: str, actor: str, note: str, owner: str = ""
 ) -> None:
-    """Record what somebody says of a cause: understood, to be fixed, or a comment; and who works on it."""
+    """Record what somebody says of a cause: understood, to be fixed, assigned to an owner, or a comment."""
     if mark not in MARKS:
         raise ConfigurationError(f"--as {mark} is unknown; give one of {', '.join(MARKS)}")
-    if not note.strip():
+    if mark == "assign" and not owner.strip():
+        raise ConfigurationError("--as assign needs the one who works on the cause: --owner TEAM")
+    if mark != "assign" and not note.strip():
         raise ConfigurationError("a mark needs its reason: --note TEXT")
     review = latest(home, name)
     known = [row["cause_id"] for row in rows_of_review(review, "SELECT cause_id FROM shadow_causes ORDER BY cause_id")]
@@ -46,18 +48,32 @@ def mark_cause(
     home.control.record_shadow(Recorded.CAUSE, name, evidence(review), content, by=by, actor=actor, reason=note)
 
 
-def marks(home: Home, name: str) -> dict[str, dict[str, str]]:
-    """The latest mark of each cause, with who and why. A cause keeps its marks over reruns, since its id is what it is about."""
-    found: dict[str, dict[str, str]] = {}
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """What people said of a cause: its last mark, who works on it, and every note with who wrote it, the oldest first."""
+
+    mark: str = ""
+    owner: str = ""
+    by: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def marks(home: Home, name: str) -> dict[str, Marked]:
+    """What was said of each cause. A cause keeps its marks over reruns, since its id is what it is about.
+
+    A comment or an assignment leaves the mark as it is.
+    """
+    found: dict[str, Marked] = {}
     for record in home.control.shadow_records(Recorded.CAUSE, name):
         content = json.loads(record.content)
-        cause_id = content.pop("cause_id")
-        found[cause_id] = {
-            **content,
-            "by": record.decided_by,
-            "note": record.reason,
-            "at": record.decided_at,
-        }
+        before = found.get(content["cause_id"], Marked())
+        lasting = content["mark"] in ("understood", "to-fix")
+        found[content["cause_id"]] = Marked(
+            mark=content["mark"] if lasting else before.mark,
+            owner=content["owner"] or before.owner,
+            by=record.decided_by if lasting else before.by,
+            notes=(*before.notes, f"{record.decided_by}: {record.reason}") if record.reason else before.notes,
+        )
     return found
 
 

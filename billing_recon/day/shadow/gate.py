@@ -16,7 +16,7 @@ from billing_recon.compute.engine import scratch
 from billing_recon.control import Recorded, ShadowRecord
 from billing_recon.core.candidate import LaunchRule
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.launch import Clause, Extreme, Found, judge, verdict_of
+from billing_recon.core.launch import Clause, Constructed, Extreme, Found, judge, verdict_of
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.home import Home
 from billing_recon.day.settings import code_version
@@ -72,7 +72,7 @@ def check(home: Home, name: str) -> Judged:
     ]
     sampled: tuple[str, ...] = ()
     if not any("results" in says for says in stale):
-        found = _found(home, review, rule)
+        found = found_by(home, review, rule)
         sampled = tuple(found.sampled)
         clauses += judge(rule, found)
     return Judged(review, opened, tuple(clauses), sampled)
@@ -117,7 +117,8 @@ def _stale(home: Home, opened: Opened, review: Review) -> Iterator[str]:
         yield "the review was made by another version of billing-recon"
 
 
-def _found(home: Home, review: Review, rule: LaunchRule) -> Found:
+def found_by(home: Home, review: Review, rule: LaunchRule) -> Found:
+    """What a review found, as the launch rule asks for it."""
     facts = review.facts
     signed = [
         json.loads(one.content)
@@ -151,13 +152,49 @@ def _found(home: Home, review: Review, rule: LaunchRule) -> Found:
             rise=_extreme(con, "delta", "old_total", "delta > 0"),
             scenarios=dict(con.execute("SELECT scenario, count(*) FROM shadow_scenarios GROUP BY scenario").fetchall()),
             pairs={pair: _together(con, *pair) for pair in rule.coverage_pairs},
+            constructed=Constructed(**facts["constructed"]) if facts.get("constructed") else None,
             sampled=_sample(con, rule.sample, facts["candidate"]),
             signed={one["invoice_id"]: one["right"] for one in signed},
             closed=facts["closed"],
+            sums_off=len(parts_off(review)) + len(causes_off(review)),
             noise=facts["noise"]["differing"] if facts["noise"] else None,
             background=facts["background"]["differing"] if facts["background"] else None,
             unknown=problems_,
         )
+
+
+def parts_off(review: Review) -> list[dict[str, Any]]:
+    """Lines whose parts do not sum exactly to the difference."""
+    return rows_of_review(
+        review,
+        "SELECT invoice_id, line_id, currency, delta, meant, new_fault, old_fault FROM shadow_lines "
+        "WHERE delta <> new_total - old_total OR delta <> meant + new_fault - old_fault "
+        "ORDER BY invoice_id, line_id, currency LIMIT 100",
+    )
+
+
+def causes_off(review: Review) -> list[dict[str, Any]]:
+    """Parts of the difference, per currency, whose causes do not come to the sum of the lines, net and in number."""
+    return rows_of_review(
+        review,
+        "WITH of_lines AS (SELECT currency, "
+        "sum(meant) FILTER (WHERE known) AS meant, count(*) FILTER (WHERE known AND meant <> 0) AS meant_lines, "
+        "sum(new_fault) FILTER (WHERE known) AS new_fault, count(*) FILTER (WHERE known AND new_fault <> 0) AS new_lines, "
+        "sum(delta) FILTER (WHERE NOT known) AS unknown, count(*) FILTER (WHERE NOT known AND delta <> 0) AS unknown_lines "
+        "FROM shadow_lines GROUP BY currency), "
+        "of_causes AS (SELECT currency, sum(net) FILTER (WHERE part = 'meant') AS meant, "
+        "sum(lines) FILTER (WHERE part = 'meant') AS meant_lines, "
+        "sum(net) FILTER (WHERE part IN ('new', 'accepted', 'kept')) AS new_fault, "
+        "sum(lines) FILTER (WHERE part IN ('new', 'accepted', 'kept')) AS new_lines, "
+        "sum(net) FILTER (WHERE part = 'unknown') AS unknown, sum(lines) FILTER (WHERE part = 'unknown') AS unknown_lines "
+        "FROM shadow_causes GROUP BY currency) "
+        "SELECT currency FROM of_lines LEFT JOIN of_causes USING (currency) WHERE "
+        + " OR ".join(
+            f"coalesce(of_lines.{name}, 0) <> coalesce(of_causes.{name}, 0)"
+            for name in ("meant", "meant_lines", "new_fault", "new_lines", "unknown", "unknown_lines")
+        )
+        + " ORDER BY currency",
+    )
 
 
 def _sums(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Decimal]:

@@ -16,6 +16,7 @@ from billing_recon.core.schema import EXPECTED_LINES
 from billing_recon.day.home import MANY_ROWS, Home
 from billing_recon.day.settings import code_version
 from billing_recon.day.shadow.candidate import Opened, Terms, engine_files_digest, open_candidate
+from billing_recon.day.shadow.constructed import FOLDER, landed, summary
 from billing_recon.day.shadow.corners import Bench, Side, quoted
 from billing_recon.day.shadow.engine_output import LANDED, REFUSED, land_output
 from billing_recon.day.shadow.snapshot import Snapshot, find, require_intact
@@ -52,6 +53,7 @@ def run(home: Home, name: str, actor: str) -> Review:
     try:
         filling.mkdir()
         facts = compare(opened, snapshot, filling, _limits(home, snapshot))
+        facts["constructed"] = compare_constructed(opened, snapshot, filling)
         version = _version(facts)
         facts["results"] = _digests(filling)
         (filling / "facts.json").write_text(json.dumps(facts, sort_keys=True, indent=1), encoding="utf-8")
@@ -79,10 +81,10 @@ def compare(opened: Opened, snapshot: Snapshot, folder: Path, limits: Limits, *,
     if candidate.engine is not None:
         output, refused = folder / "new_lines.parquet", folder / "new_quarantine.parquet"
         with scratch(limits) as con:
-            landed = land_output(con, snapshot, candidate.engine, opened.path, opened.name)
+            output_landed = land_output(con, snapshot, candidate.engine, opened.path, opened.name)
             for table, file in ((LANDED, output), (REFUSED, refused)):
                 con.execute(f"COPY (FROM {table} ORDER BY ALL) TO '{quoted(file)}' (FORMAT parquet)")
-        problems += landed.problems
+        problems += output_landed.problems
     bench.corner(Side("old", old), asked=output)
     if proved:
         bench.corner(Side(NOISE, old), asked=output)
@@ -107,6 +109,23 @@ def compare(opened: Opened, snapshot: Snapshot, folder: Path, limits: Limits, *,
         "background": _background(bench) if proved else None,
         "problems": problems,
     }
+
+
+def compare_constructed(opened: Opened, snapshot: Snapshot, filling: Path) -> dict[str, Any] | None:
+    """Compare the constructed accounts of the candidate, in a folder of their own; None if it has none."""
+    limits, scratch_folder = Limits(threads=1), filling.with_name(f"{filling.name}-constructed")
+    shutil.rmtree(scratch_folder, ignore_errors=True)
+    try:
+        made = landed(opened, snapshot, scratch_folder)
+        if made is None:
+            return None
+        frozen, candidate, problems = made
+        folder = filling / FOLDER
+        folder.mkdir()
+        facts = compare(candidate, frozen, folder, limits, proved=False)
+        return summary(folder, [*problems, *facts["problems"]], limits)
+    finally:
+        shutil.rmtree(scratch_folder, ignore_errors=True)
 
 
 def _noise(bench: Bench) -> dict[str, int]:
@@ -167,7 +186,10 @@ def _version(facts: dict[str, Any]) -> str:
 
 
 def _digests(folder: Path) -> dict[str, str]:
-    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(folder.glob("*.parquet"))}
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*.parquet"))
+    }
 
 
 def reviews_folder(home: Home, name: str) -> Path:

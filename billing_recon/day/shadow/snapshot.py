@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -41,6 +42,7 @@ from billing_recon.warehouse import Warehouse
 
 MANIFEST = "manifest.json"
 _DATA, _CONFIG = "data", "config"
+_NEEDED = (EXPECTED_LINES.name, BREAKS.name, INVOICE_LINES.name)
 _AFTER = frozenset({USAGE_ROLLUP.name, USAGE_EVENTS.name, USAGE_DUPLICATES.name})
 """Tables of which days after the period count: usage that arrived within the late window of bills of the period."""
 
@@ -102,12 +104,14 @@ def take(home: Home, period: str, actor: str) -> Snapshot:
         )
     states = _states(home, days)
     _refuse(home, days, states)
+    if not any(s.rows for s in states if s.day in set(days) and s.table in _NEEDED):
+        raise GateRefused(f"nothing was billed or due from {days[0]} to {days[-1]}: a review of it would say nothing")
     folder = _folder(home)
     folder.mkdir(parents=True, exist_ok=True)
     filling = folder / f".taking-{os.getpid()}"
     shutil.rmtree(filling, ignore_errors=True)
     try:
-        manifest = _fill(home, filling, days, states)
+        manifest = described(home, filling, days, states, _link)
         if _states(home, days) != states:
             raise GateRefused(
                 f"{period} was written while it was being frozen; wait for the run to end, then: {_again(period)}"
@@ -115,6 +119,20 @@ def take(home: Home, period: str, actor: str) -> Snapshot:
         return _keep(home, filling, manifest, actor)
     finally:
         shutil.rmtree(filling, ignore_errors=True)
+
+
+@contextmanager
+def live_day(home: Home, day: date, folder: Path) -> Iterator[Snapshot]:
+    """A day as it stands in the warehouse now, to be read at once: its files are not held, and it is recorded nowhere.
+
+    The configuration of this moment is copied to `folder`. GateRefused if the day was not computed or is damaged, or if it
+    was written before the block ended.
+    """
+    states = _states(home, [day])
+    _refuse(home, [day], states)
+    yield Snapshot(folder, described(home, folder, [day], states, lambda file, *_: str(file.absolute())))
+    if _states(home, [day]) != states:
+        raise GateRefused(f"{day} was written while it was being compared; wait for its run to end, then compare again")
 
 
 def _again(period: str) -> str:
@@ -136,8 +154,7 @@ def _states(home: Home, days: Sequence[date]) -> list[PartitionState]:
 def _refuse(home: Home, days: Sequence[date], states: Iterable[PartitionState]) -> None:
     """Raise GateRefused for everything that would make the snapshot say less than it seems to."""
     by_place = {(state.table, state.day): state for state in states}
-    needed = (EXPECTED_LINES.name, BREAKS.name, INVOICE_LINES.name)
-    missing = sorted({day for day in days for table in needed if not _complete(by_place.get((table, day)))})
+    missing = sorted({day for day in days for table in _NEEDED if not _complete(by_place.get((table, day)))})
     problems = [f"{day} was not run to its end; run it first: billing-recon run --day {day}" for day in missing[:5]] + (
         [f"and {len(missing) - 5} more days, up to {missing[-1]}"] if len(missing) > 5 else []
     )
@@ -151,8 +168,6 @@ def _refuse(home: Home, days: Sequence[date], states: Iterable[PartitionState]) 
     ]
     if not problems:
         problems += damaged(home, by_place.values())[:5]
-    if not problems and not any(s.rows for s in by_place.values() if s.day in set(days) and s.table in needed):
-        problems.append(f"nothing was billed or due from {days[0]} to {days[-1]}: a review of it would say nothing")
     if problems:
         raise GateRefused("\n".join(problems))
 
@@ -161,8 +176,14 @@ def _complete(state: PartitionState | None) -> bool:
     return state is not None and state.complete
 
 
-def _fill(home: Home, folder: Path, days: Sequence[date], states: Iterable[PartitionState]) -> Manifest:
-    """Link and copy everything into `folder`, and describe it."""
+def described(
+    home: Home,
+    folder: Path,
+    days: Sequence[date],
+    states: Iterable[PartitionState],
+    hold: Callable[[Path, Path, str, date], str],
+) -> Manifest:
+    """Copy the configuration into `folder`, hold the files of complete partitions for it as `hold` does, and describe all."""
     by_table: dict[str, list[PartitionState]] = {}
     for state in states:
         if state.complete:
@@ -173,9 +194,9 @@ def _fill(home: Home, folder: Path, days: Sequence[date], states: Iterable[Parti
         version, files = home.warehouse.pinned(table, first, last)
         versions[table] = version
         for state in sorted(held, key=lambda s: s.day):
-            linked = tuple(_link(Path(file), folder, table, state.day) for file in files.get(state.day, ()))
+            held_files = tuple(hold(Path(file), folder, table, state.day) for file in files.get(state.day, ()))
             partitions.append(
-                PinnedPartition(table=table, day=state.day, rows=state.rows, digest=state.digest, files=linked)
+                PinnedPartition(table=table, day=state.day, rows=state.rows, digest=state.digest, files=held_files)
             )
     _copy_configuration(home, folder / _CONFIG)
     files_held = sorted(path for path in folder.rglob("*") if path.is_file())
