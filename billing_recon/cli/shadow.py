@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing_recon.cli.options import MARKUP, Format, FormatOption, HomeOption, actor, home_hint, open_home
+from billing_recon.cli.options import (
+    MARKUP,
+    DayOption,
+    Format,
+    FormatOption,
+    HomeOption,
+    ToOption,
+    actor,
+    days_or_latest,
+    home_hint,
+    open_home,
+    require_first_day,
+)
 from billing_recon.core.figures import count
 from billing_recon.report.terminal import Screen
 
@@ -78,6 +91,7 @@ def run(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> None
     """Compare a candidate with the frozen period: every line's old and new amount, and what each should be."""
     from billing_recon.day.shadow.gate import check as judge
     from billing_recon.day.shadow.review import run as review
+    from billing_recon.report.shadow_page import write_page
 
     opened = open_home(ctx, home)
     screen = Screen()
@@ -85,20 +99,33 @@ def run(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> None
         review(opened, name, actor())
     judged = judge(opened, name)
     _show(screen, judged)
+    screen.say(f"page: {write_page(opened, judged)}")
     screen.say(f"next: billing-recon shadow causes{home_hint(ctx, home)} {name}")
 
 
-@app.command(epilog="\b\nExamples:\n  billing-recon shadow show rise-2026")
-def show(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> None:
-    """Show a candidate's review: sums per currency, states, and the launch rule."""
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon shadow show rise-2026\n  billing-recon shadow show rise-2026 --by segment"
+)
+def show(
+    ctx: typer.Context,
+    name: NameArgument,
+    by: Annotated[
+        str, typer.Option("--by", metavar="WHAT", help="Revenue by currency, plan, segment or region.")
+    ] = "plan",
+    home: HomeOption = None,
+) -> None:
+    """Show a candidate's review: the launch rule, states, the effect on revenue, who pays more or less, who moves most."""
     from billing_recon.day.shadow.gate import check as judge
     from billing_recon.report import shadow as report
+    from billing_recon.report import shadow_impact as impact
 
     judged = judge(open_home(ctx, home), name)
     screen = Screen()
     _show(screen, judged)
     screen.table(report.states(judged.review))
-    screen.table(report.effects(judged.review))
+    screen.table(impact.effects(judged.review, by))
+    screen.table(impact.winners(judged.review))
+    screen.table(impact.movers(judged.review))
 
 
 @app.command(
@@ -138,11 +165,12 @@ def lines(
 )
 def causes(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.TABLE, home: HomeOption = None) -> None:
     """Group the differences by what caused them, biggest first; meant and unmeant apart."""
+    from billing_recon.day.shadow.decisions import marks
     from billing_recon.day.shadow.gate import latest
     from billing_recon.report import shadow as report
 
-    review = latest(open_home(ctx, home), name)
-    rows = report.causes(review)
+    opened = open_home(ctx, home)
+    rows = report.causes(latest(opened, name), marks(opened, name))
     if form is not Format.TABLE:
         sys.stdout.writelines(report.exported(rows, form.value))
         return
@@ -194,17 +222,115 @@ def _show(screen: Screen, judged: Judged) -> None:
 def preview(
     ctx: typer.Context,
     customer: Annotated[str, typer.Argument(metavar="CUSTOMER", help="A customer, or one of its invoices.")],
-    candidate: Annotated[str, typer.Option("--candidate", metavar="NAME", help="The candidate.")],
+    candidate: Annotated[
+        str | None,
+        typer.Option("--candidate", metavar="NAME", help="The candidate; may be left out if there is only one."),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Show a customer's old and new bill side by side, with what the customer is told."""
+    from billing_recon.core.errors import ConfigurationError
+    from billing_recon.day.shadow.gate import latest
+    from billing_recon.day.shadow.parallel import candidates
+    from billing_recon.report import shadow as report
+
+    opened, screen = open_home(ctx, home), Screen()
+    known = candidates(opened)
+    if candidate is None and len(known) != 1:
+        raise ConfigurationError(f"name one with --candidate: there are {', '.join(known) or 'none'}")
+    for says, bill in report.preview(latest(opened, candidate or known[0]), customer):
+        screen.say(says, style="bold")
+        screen.table(bill)
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon shadow page rise-2026\n  billing-recon shadow page rise-2026 --workbook rise.xlsx"
+)
+def page(
+    ctx: typer.Context,
+    name: NameArgument,
+    workbook: Annotated[
+        Path | None, typer.Option("--workbook", metavar="FILE", help="Also write the workbook for finance.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
+    """Write the review's page as it stands now, with marks, approvals and the parallel run."""
+    from billing_recon.day.shadow.gate import check as judge
+    from billing_recon.report.shadow_page import write_page
+    from billing_recon.report.shadow_workbook import write_shadow_workbook
+
+    opened = open_home(ctx, home)
+    judged = judge(opened, name)
+    Screen().say(f"page: {write_page(opened, judged)}")
+    if workbook is not None:
+        Screen().say(f"workbook: {write_shadow_workbook(opened, judged, workbook)}")
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon shadow export rise-2026 --out rise\n"
+    "  billing-recon shadow export rise-2026 --out rise --format csv"
+)
+def export(
+    ctx: typer.Context,
+    name: NameArgument,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to; files in it are replaced.")],
+    form: Annotated[str, typer.Option("--format", metavar="FORMAT", help="parquet or csv.")] = "parquet",
+    home: HomeOption = None,
+) -> None:
+    """Write every line, invoice, account and cause of a review as files."""
+    from billing_recon.core.errors import ConfigurationError
     from billing_recon.day.shadow.gate import latest
     from billing_recon.report import shadow as report
 
-    screen = Screen()
-    for says, bill in report.preview(latest(open_home(ctx, home), candidate), customer):
-        screen.say(says, style="bold")
-        screen.table(bill)
+    if form not in ("parquet", "csv"):
+        raise ConfigurationError(f"--format {form} is unknown; give parquet or csv")
+    for path in report.export(latest(open_home(ctx, home), name), out, form):
+        Screen().say(str(path))
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon shadow parallel rise-2026\n"
+    "  billing-recon shadow parallel rise-2026 --day 2026-03-01 --to 2026-03-05"
+)
+def parallel(
+    ctx: typer.Context,
+    name: NameArgument,
+    day: DayOption = None,
+    to: ToOption = None,
+    home: HomeOption = None,
+) -> None:
+    """Compare days beside live billing, or show those that were compared. Exit 1 unless each keeps to the accepted pattern."""
+    from billing_recon.core.verdict import Verdict
+    from billing_recon.day.shadow.parallel import parallel_days, run_parallel
+    from billing_recon.report.shadow_page import parallel_table
+
+    require_first_day(day, to)
+    opened, screen = open_home(ctx, home), Screen()
+    if day is not None:
+        made = [run_parallel(opened, name, one, actor()) for one in days_or_latest(opened, day, to)]
+    else:
+        made = parallel_days(opened, name)
+    if not made:
+        screen.say(
+            f"no day of candidate {name} was compared yet; its days are under launch in shadow/{name}/candidate.yaml"
+        )
+        raise typer.Exit(1)
+    screen.table(parallel_table(made))
+    if any(one.verdict is not Verdict.PASS for one in made):
+        raise typer.Exit(1)
+
+
+@app.command(epilog="\b\nExamples:\n  billing-recon shadow cutover rise-2026")
+def cutover(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> None:
+    """Open the launch for what is downstream, or say whether it is still open. Exit 1, with every reason, if it is not."""
+    from billing_recon.day.shadow.cutover import cut_over
+
+    made = cut_over(open_home(ctx, home), name, actor())
+    Screen().say(
+        f"candidate {name} bills from {made.on} on, by {made.decided_by}'s go under evidence {made.evidence[:12]}; "
+        f"back: {made.rollback}",
+        style="bold",
+    )
 
 
 @app.command(
@@ -217,7 +343,9 @@ def mark(
     what: Annotated[str, typer.Argument(metavar="CAUSE|INVOICE", help="A cause, or an invoice of the sample.")],
     verdict: Annotated[
         str,
-        typer.Option("--as", metavar="MARK", help="A cause: understood, to-fix, comment. An invoice: right, wrong."),
+        typer.Option(
+            "--as", metavar="MARK", help="A cause: understood, to-fix, assign, comment. An invoice: right, wrong."
+        ),
     ],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; recorded in the audit chain.")],
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.figures import amount, delta
+from billing_recon.core.shown_text import visible_json
+from billing_recon.day.shadow.corners import quoted
+from billing_recon.day.shadow.decisions import Marked
 from billing_recon.day.shadow.review import Review
-from billing_recon.report.stored_rows import rows_of
+from billing_recon.report.exports import rows_csv
+from billing_recon.report.stored_rows import query, rows_of
 from billing_recon.report.terminal import Col, Table
 
 Row = dict[str, Any]
@@ -23,10 +28,29 @@ _AMOUNTS = "old_total, new_total, expected_old, expected_new, delta, meant, new_
 _KEY = "concat_ws('|', line.currency, coalesce(expected_old_line, ''), coalesce(expected_new_line, ''), coalesce(old_key, ''), coalesce(new_key, ''))"
 _STATES = ("unknown", "unmeant", "accepted", "kept", "fixed", "meant", "equal")
 LEVELS = ("line", "invoice", "account")
+_AT_ONCE = 20_000
 
 
-def rows(review: Review, by: str, state: str | None = None, *, differing: bool = False) -> list[Row]:
-    """The rows of a level, those of one state if given; `differing` leaves out what is equal."""
+def rows(
+    review: Review,
+    by: str,
+    state: str | None = None,
+    *,
+    differing: bool = False,
+    of: str | None = None,
+    limit: int | None = None,
+) -> list[Row]:
+    """The rows of a level, those of one state if given. `differing` leaves out what is equal.
+
+    `of`: only those of this customer, subscription or invoice. `limit`: only the first ones.
+    """
+    return rows_of(rows_sql(review, by, state, differing=differing, of=of) + (f" LIMIT {limit}" if limit else ""))
+
+
+def rows_sql(
+    review: Review, by: str, state: str | None = None, *, differing: bool = False, of: str | None = None
+) -> str:
+    """SQL for the rows of a level, as `rows` has them."""
     if by not in LEVELS:
         raise ConfigurationError(f"--by {by} is unknown; give one of {', '.join(LEVELS)}")
     if state is not None and state not in _STATES:
@@ -35,13 +59,17 @@ def rows(review: Review, by: str, state: str | None = None, *, differing: bool =
         if state is not None:
             raise ConfigurationError("--state is of lines and invoices; an account may have several")
         where = "WHERE delta <> 0 OR unmeant <> 0" if differing else ""
-        return rows_of(
+        return (
             f"SELECT customer_id, currency, {_AMOUNTS}, unmeant, invoices, segment, tax_region "
             f"FROM {review.table('shadow_accounts')} {where} ORDER BY abs(delta) DESC, customer_id, currency"
         )
-    where = f"WHERE state = '{state}'" if state else "WHERE state <> 'equal'" if differing else ""
+    conditions = [f"state = '{state}'"] if state else ["state <> 'equal'"] if differing else []
+    if of is not None:
+        asked, table = of.replace("'", "''"), by
+        conditions.append(f"'{asked}' IN ({table}.customer_id, {table}.subscription_id, {table}.invoice_id)")
+    where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     if by == "invoice":
-        return rows_of(
+        return (
             f"SELECT customer_id, subscription_id, invoice_id, currency, {_AMOUNTS}, state, coalesce(code, '') AS code, "
             "coalesce(says, 'No difference.') AS explanation, array_to_string(scenarios, ', ') AS scenario, due_on, lines, "
             f"old_plan, new_plan, segment, tax_region FROM {review.table('shadow_invoices')} AS invoice "
@@ -49,7 +77,7 @@ def rows(review: Review, by: str, state: str | None = None, *, differing: bool =
             "invoice.subscription_id, coalesce(CAST(invoice.due_on AS VARCHAR), 'None'), invoice.currency) "
             f"{where} ORDER BY abs(delta) DESC, invoice_id, subscription_id, currency"
         )
-    return rows_of(
+    return (
         f"SELECT line.customer_id, line.subscription_id, line.invoice_id, line.line_id, line.currency, {_AMOUNTS}, "
         "coalesce(code, '') AS code, coalesce(says, 'No difference.') AS explanation, state, accepted_as, "
         "coalesce(scenario, '') AS scenario, line.* EXCLUDE (customer_id, subscription_id, invoice_id, line_id, currency, "
@@ -64,13 +92,22 @@ def rows(review: Review, by: str, state: str | None = None, *, differing: bool =
     )
 
 
-def causes(review: Review) -> list[Row]:
-    """The causes, those that block first, then the biggest."""
-    return rows_of(
+def causes(review: Review, marks: Mapping[str, Marked] = MappingProxyType({})) -> list[Row]:
+    """The causes, those that block first, then the biggest of each currency, with what people said of each."""
+    found = rows_of(_causes_sql(review))
+    for row in found:
+        said = marks.get(row["cause_id"], Marked())
+        row |= {"mark": said.mark, "assigned_to": said.owner, "marked_by": said.by, "notes": "; ".join(said.notes)}
+    return found
+
+
+def _causes_sql(review: Review) -> str:
+    return (
         "SELECT cause_id, part, code, about, currency, lines, invoices, accounts, gross, net, largest, "
         "to_json(list_transform(samples, LAMBDA one: one.invoice_id || ' ' || one.line_id || ' ' || CAST(one.amount AS VARCHAR))) "
         f"AS samples FROM {review.table('shadow_causes')} "
-        "ORDER BY list_position(['unknown', 'new', 'accepted', 'kept', 'old', 'meant'], part), gross DESC, cause_id"
+        "ORDER BY list_position(['unknown', 'new', 'accepted', 'kept', 'meant', 'old'], part), "
+        "row_number() OVER (PARTITION BY part, currency ORDER BY gross DESC, cause_id), currency"
     )
 
 
@@ -96,35 +133,6 @@ def states(review: Review) -> Table:
     return found
 
 
-def effects(review: Review) -> Table:
-    """The effect on revenue per currency, plan and segment, and how many customers pay more or less."""
-    found = Table(
-        [
-            Col("currency"),
-            Col("plan"),
-            Col("segment"),
-            *(Col(n, right=True) for n in ("old", "new", "delta", "up", "down")),
-        ]
-    )
-    for row in rows_of(
-        "SELECT currency, coalesce(old_plan, new_plan, '') AS plan, coalesce(segment, '') AS segment, sum(old_total) AS old, "
-        "sum(new_total) AS new, sum(delta) AS delta, count(DISTINCT customer_id) FILTER (WHERE delta > 0) AS up, "
-        f"count(DISTINCT customer_id) FILTER (WHERE delta < 0) AS down FROM {review.table('shadow_invoices')} "
-        "GROUP BY ALL ORDER BY ALL"
-    ):
-        money = [amount(row[n], row["currency"]) for n in ("old", "new")]
-        found.add(
-            row["currency"],
-            row["plan"],
-            row["segment"],
-            *money,
-            delta(row["delta"], row["currency"]),
-            str(row["up"]),
-            str(row["down"]),
-        )
-    return found
-
-
 def table(found: Sequence[Row], by: str) -> Table:
     """Rows of a level for a terminal."""
     ids = {"line": ("invoice_id", "line_id"), "invoice": ("invoice_id",), "account": ()}[by]
@@ -146,7 +154,7 @@ def cause_table(found: Sequence[Row]) -> Table:
     shown = Table(
         [Col("cause"), Col("part"), Col("code"), Col("about", wrap=True)]
         + [Col(name, right=True) for name in ("lines", "accounts", "gross", "net", "largest")]
-        + [Col("currency"), Col("for example")]
+        + [Col("currency"), Col("for example"), Col("marked", wrap=True)]
     )
     for row in found:
         money = [amount(row["gross"], row["currency"]), *(delta(row[n], row["currency"]) for n in ("net", "largest"))]
@@ -161,17 +169,26 @@ def cause_table(found: Sequence[Row]) -> Table:
             *money,
             row["currency"],
             example,
+            said(row),
         )
     return shown
 
 
+def said(row: Row) -> str:
+    """What people said of a cause, in short."""
+    parts = (
+        f"{row['mark']} ({row['marked_by']})" if row["mark"] else "",
+        f"with {row['assigned_to']}" if row["assigned_to"] else "",
+        row["notes"],
+    )
+    return "; ".join(part for part in parts if part)
+
+
 def explained(review: Review, asked: str) -> Iterator[str]:
     """An invoice, or those of a subscription or customer, in words."""
-    wanted = ("invoice_id", "subscription_id", "customer_id")
-    bills = [row for row in rows(review, "invoice") if asked in (row[name] for name in wanted)]
+    bills, lines = rows(review, "invoice", of=asked), rows(review, "line", of=asked)
     if not bills:
         raise ConfigurationError(f"{asked} is no invoice, subscription or customer of this review")
-    lines = rows(review, "line")
     for bill in bills:
         yield f"{bill['invoice_id'] or 'no invoice'}, {bill['subscription_id']} of {bill['customer_id']}: {bill['explanation']}"
         for line in lines:
@@ -182,16 +199,34 @@ def explained(review: Review, asked: str) -> Iterator[str]:
 
 def exported(found: Sequence[Row], form: str) -> Iterator[str]:
     """Rows as JSON lines or CSV, amounts as exact text at their currency's decimals."""
-    texts = [{name: _text(value, row.get("currency")) for name, value in row.items()} for row in found]
-    if form == "json":
-        yield from (json.dumps(text, ensure_ascii=False) + "\n" for text in texts)
+    if form == "csv":
+        yield rows_csv(found, list(found[0])) if found else ""
         return
-    out = io.StringIO()
-    if texts:
-        writer = csv.DictWriter(out, list(texts[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(texts)
-    yield out.getvalue()
+    for row in found:
+        shown = {name: _text(value, row.get("currency")) for name, value in row.items()}
+        yield visible_json(json.dumps(shown, ensure_ascii=False)) + "\n"
+
+
+def export(review: Review, folder: Path, form: str) -> list[Path]:
+    """Write every line, invoice, account and cause to `folder` as Parquet (amounts exact) or CSV, and return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    for name, sql in [*((f"{by}s", rows_sql(review, by)) for by in LEVELS), ("causes", _causes_sql(review))]:
+        path = folder / f"{name}.{form}"
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        if form == "parquet":
+            query(f"COPY ({sql}) TO '{quoted(draft)}' (FORMAT parquet)")
+        else:
+            cursor = query(sql)
+            names = [column[0] for column in cursor.description or ()]
+            with draft.open("w", encoding="utf-8", newline="") as file:
+                file.write(rows_csv((), names))
+                while found := cursor.fetchmany(_AT_ONCE):
+                    text = rows_csv((dict(zip(names, row, strict=True)) for row in found), names)
+                    file.write(text.partition("\n")[2])
+        draft.replace(path)
+        made.append(path)
+    return made
 
 
 def _text(value: Any, currency: str | None) -> Any:
@@ -206,10 +241,9 @@ def _text(value: Any, currency: str | None) -> Any:
 
 def preview(review: Review, asked: str) -> Iterator[tuple[str, Table]]:
     """A customer's bills, old and new side by side: what the customer is told, and the lines."""
-    bills = [row for row in rows(review, "invoice") if asked in (row["customer_id"], row["invoice_id"])]
+    bills, lines = rows(review, "invoice", of=asked), rows(review, "line", of=asked)
     if not bills:
-        raise ConfigurationError(f"{asked} is no customer or invoice of this review")
-    lines = rows(review, "line")
+        raise ConfigurationError(f"{asked} is no customer, subscription or invoice of this review")
     for bill in bills:
         shown = Table([Col("line"), Col("period"), *(Col(n, right=True) for n in ("old", "new", "change"))])
         mine = [

@@ -1,4 +1,4 @@
-"""The waterfall of a day's differences by code, as inline SVG that needs no script. Positions are whole pixels, labels exact."""
+"""Bars as inline SVG that needs no script: a waterfall of differences, or counts. Positions are whole pixels, labels exact."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from billing_recon.core.figures import with_currency
 
 SHOWN = 8
 """Codes with a bar of their own; the others are one bar."""
-_WIDTH, _ROW, _LEFT, _RIGHT = 1000, 30, 230, 190
+_WIDTH, _ROW, _LEFT, _RIGHT = 640, 30, 190, 150
 """Of the drawing, of one bar with its space, and of the texts beside the bars."""
 
 
@@ -37,14 +37,31 @@ class Waterfall:
     width: int = _WIDTH
     text_at: int = _LEFT - 12
     row: int = _ROW
+    what: str = "Differences by code"
 
     @property
     def told(self) -> str:
         """The drawing in words, for who cannot see it."""
-        return f"Differences by code in {self.currency}: " + ", ".join(f"{bar.name} {bar.label}" for bar in self.bars)
+        unit = f" in {self.currency}" if self.currency else ""
+        return f"{self.what}{unit}: " + ", ".join(f"{bar.name} {bar.label}" for bar in self.bars)
 
 
-def waterfall(currency: str, sums: Sequence[tuple[str, Decimal]]) -> Waterfall:
+def counted(what: str, currency: str, rows: Sequence[tuple[str, int, str]]) -> Waterfall:
+    """Bars from zero for numbers of something, in the order given: name, number, and `up`, `down` or `net` for the colour.
+
+    >>> [(bar.label, bar.width) for bar in counted("Customers", "EUR", [("less", 1, "down"), ("more", 2, "up"), ("same", 0, "net")]).bars]
+    [('1', 150), ('2', 300), ('0', 2)]
+    """
+    most = max((number for _, number, _ in rows), default=0)
+    room = _WIDTH - _LEFT - _RIGHT
+    bars = tuple(
+        Bar(name, f"{number:,}", _LEFT, max(room * number // most if most else 0, 2), place * _ROW, kind)
+        for place, (name, number, kind) in enumerate(rows)
+    )
+    return Waterfall(currency, bars, zero=_LEFT, height=len(bars) * _ROW, what=what)
+
+
+def waterfall(currency: str, sums: Sequence[tuple[str, Decimal]], what: str = "Differences by code") -> Waterfall:
     """Bars for the net difference of each code, the largest first, and their net.
 
     >>> [(bar.name, bar.label) for bar in waterfall("EUR", [("ROUNDING", Decimal("-0.01")), ("CAP", Decimal("5"))]).bars]
@@ -79,4 +96,4 @@ def waterfall(currency: str, sums: Sequence[tuple[str, Decimal]]) -> Waterfall:
         )
         for number, (name, net, begin, end, kind) in enumerate(spans)
     )
-    return Waterfall(currency, bars, zero=at(Decimal(0)), height=len(bars) * _ROW)
+    return Waterfall(currency, bars, zero=at(Decimal(0)), height=len(bars) * _ROW, what=what)

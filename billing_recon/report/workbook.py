@@ -1,4 +1,4 @@
-"""The workbook of some days: tie-out, breaks, exceptions, control totals, landing. Proper tables with types; sums are formulas.
+"""Workbooks: their sheets, and that of some days with tie-out, breaks, exceptions, control totals, landing. Proper tables with types; sums are formulas.
 
 Excel keeps 15 digits, so an amount that has more is written as text and says so. Text is written as text: no cell of a file is
 ever a formula or a link, whatever it begins with. The same data gives the same bytes.
@@ -106,8 +106,8 @@ def write_workbook(home: Home, first: date, last: date, path: Path) -> Path:
         f"LIMIT {LARGEST}"
     )
     totals = [row for day in _days(home, first, last) for row in _totals(home, day)]
-    with _workbook(path) as made:
-        sheets = _Sheets(made)
+    with new_workbook(path) as made:
+        sheets = Sheets(made)
         sheets.tie_out(home.company.name, first, last, totals)
         sheets.add("Breaks", _BREAKS, breaks, "The differences of these days, one row each.")
         sheets.add("Exceptions", _EXCEPTIONS, _exceptions(home, first, last), "Breaks that people work on or decided.")
@@ -168,7 +168,8 @@ def _landing(home: Home, first: date, last: date) -> list[Row]:
 
 
 @contextmanager
-def _workbook(path: Path) -> Iterator[xlsxwriter.Workbook]:
+def new_workbook(path: Path) -> Iterator[xlsxwriter.Workbook]:
+    """A workbook that is at `path` once it is whole."""
     import xlsxwriter
 
     draft = path.with_name(f".{path.name}.tmp")
@@ -180,7 +181,7 @@ def _workbook(path: Path) -> Iterator[xlsxwriter.Workbook]:
     draft.replace(path)
 
 
-class _Sheets:
+class Sheets:
     """The sheets of one workbook, with its formats."""
 
     def __init__(self, book: xlsxwriter.Workbook) -> None:
@@ -216,11 +217,18 @@ class _Sheets:
             text = f"{value:f}" if isinstance(value, Decimal) else str(value)
             sheet.write_string(line, at, visible(text)[:32_000], self._text)
 
-    def add(self, name: str, columns: Sequence[Column], rows: Sequence[Row], note: str) -> None:
-        """A sheet with one table; the headings stay in sight."""
+    def add(
+        self,
+        name: str,
+        columns: Sequence[Column],
+        rows: Sequence[Row],
+        note: str,
+        rest: str = "all are in the day packs' breaks.csv.",
+    ) -> None:
+        """A sheet with one table; the headings stay in sight. `rest`: where the rows are that a sheet has no room for."""
         sheet = self._book.add_worksheet(name)
         sheet.write_string(0, 0, name, self._title)
-        more = f" The first {len(rows):,}; all are in the day packs' breaks.csv." if len(rows) >= LARGEST else ""
+        more = f" The first {len(rows):,}; {rest}" if len(rows) >= LARGEST else ""
         sheet.write_string(1, 0, note + more, self._note)
         for line, row in enumerate(rows, start=4):
             for at, column in enumerate(columns):
@@ -242,6 +250,31 @@ class _Sheets:
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
         sheet.repeat_rows(3)
+
+    def sums(self, title: str, note: str, currencies: Sequence[tuple[str, Sequence[tuple[str, Decimal]]]]) -> None:
+        """A first sheet of sums per currency over the columns of the sheet Invoices, as formulas, and whether each line foots.
+
+        The columns are Old, New, two more, Change, Meant, New fault and Old fault.
+        """
+        sheet = self._book.add_worksheet("Sums")
+        sheet.write_string(0, 0, visible(title), self._title)
+        sheet.write_string(1, 0, visible(note), self._note)
+        headings = ["Currency", *(name for name, _ in currencies[0][1]), "Foots"] if currencies else ["Currency"]
+        for at, heading in enumerate(headings):
+            sheet.write_string(3, at, heading, self._bold)
+        for line, (currency, columns) in enumerate(currencies, start=4):
+            sheet.write_string(line, 0, currency, self._text)
+            for at, (name, value) in enumerate(columns, start=1):
+                formula = f'=SUMIFS(Invoices[{name}],Invoices[Currency],"{currency}")'
+                sheet.write_formula(line, at, formula, self._amounts(currency), float(value))
+            row, places = line + 1, EXPONENTS.get(currency, 2)
+            formula = f'=IF(AND(ROUND(C{row}-B{row}-F{row},{places})=0,ROUND(F{row}-G{row}-H{row}+I{row},{places})=0),"yes","no")'
+            held = dict(columns)
+            foots = held["New"] - held["Old"] == held["Change"] == held["Meant"] + held["New fault"] - held["Old fault"]
+            sheet.write_formula(line, len(columns) + 1, formula, None, "yes" if foots else "no")
+        sheet.set_column(0, 0, 10)
+        sheet.set_column(1, len(headings), 16)
+        sheet.freeze_panes(4, 1)
 
     def tie_out(self, company: str, first: date, last: date, totals: Sequence[Row]) -> None:
         """The first sheet: pairs per currency, as formulas over the sheets Control totals and Breaks, which must foot."""

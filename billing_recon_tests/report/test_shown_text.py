@@ -65,7 +65,7 @@ def test_control_and_bidirectional_characters_are_escaped_wherever_a_text_is_sho
     assert "INV-\\u202e1\\u000a2" in shown.out
     assert "INV-\\u001b[2J\nnext" in shown.out
     assert shown.err == "INV-\\u001b[2J\n"
-    page = day_pack._environment().from_string("{{ id }}").render(id=f"{REORDERED}<b>")
+    page = day_pack.environment().from_string("{{ id }}").render(id=f"{REORDERED}<b>")
     assert page == "INV-\\u202e1&lt;b&gt;"
     assert exports.rows_csv([{"id": REORDERED}], ["id"]) == "id\nINV-\\u202e1\n"
 
