@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from billing_recon.defs.assets import DAY_STEPS, MONTH_STEPS, ROLLOUT_STEPS, define_steps
+from billing_recon.defs.assets import DAY_STEPS, MONTH_STEPS, ROLLOUT_STEPS, SHADOW_STEPS, define_steps
 from billing_recon.defs.calendar import read_calendar
 from billing_recon.defs.jobs import decision_jobs
 from billing_recon.defs.paging import define_sensors
 from billing_recon.defs.schedules import define_automation
+from billing_recon.defs.shadow_sensor import define_shadow_sensor
 from billing_recon.defs.step import LandTables, OpenHome, Setup, refusing
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 AUTOMATION_ENV = "BILLING_RECON_AUTOMATION"
 """`on`: schedules and sensor run from the start, as in a deployment. Otherwise they are switched on in the UI."""
 DAILY_JOB, MONTH_JOB = "daily", "month_end"
+SHADOW_JOB, CUTOVER_JOB, BESIDE_JOB = "shadow", "cutover", "shadow_day"
 
 
 def build_definitions(
@@ -33,8 +35,10 @@ def build_definitions(
     run).
     """
     with warnings.catch_warnings():
-        # Partitions of checks are in preview; the pinned release has them, and tests cover what we rely on.
+        # Partitions of checks are in preview and the mapping of one dimension is in beta; the pinned release has them, and
+        # tests cover what we rely on.
         warnings.simplefilter("ignore", dg.PreviewWarning)
+        warnings.simplefilter("ignore", dg.BetaWarning)
         return _build(home, open_home, land_tables)
 
 
@@ -67,6 +71,7 @@ def _build(home: Path, open_home: OpenHome | None, land_tables: LandTables | Non
 
     setup = Setup(calendar, land_tables)
     daily_assets, monthly_assets = define_steps(DAY_STEPS, setup), define_steps(MONTH_STEPS, setup)
+    shadow_assets = define_steps(SHADOW_STEPS, setup)
     daily = dg.define_asset_job(
         DAILY_JOB,
         selection=dg.AssetSelection.assets(*daily_assets),
@@ -77,15 +82,28 @@ def _build(home: Path, open_home: OpenHome | None, land_tables: LandTables | Non
         selection=dg.AssetSelection.assets(*monthly_assets),
         description="Closes a month whose days are green and signed, and stores its evidence.",
     )
+    shadow, cutover, beside = (
+        dg.define_asset_job(name, selection=dg.AssetSelection.assets(*assets), description=doc)
+        for name, assets, doc in (
+            (SHADOW_JOB, ("shadow_snapshot", "shadow_lines", "shadow_causes", "shadow_gate"), "Reviews a candidate."),
+            (
+                CUTOVER_JOB,
+                ("cutover",),
+                "Opens a launch that was decided; refused unless everything it rests on holds.",
+            ),
+            (BESIDE_JOB, ("shadow_day",), "One day of a candidate's parallel run."),
+        )
+    )
     on = os.environ.get(AUTOMATION_ENV, "").lower() == "on"
     schedules, catch_up = define_automation(calendar, open_home or watched, daily, month_end, on)
-    names = [catch_up.name, *(schedule.name for schedule in schedules)]
+    follow = define_shadow_sensor(home, open_home or watched, beside, on)
+    names = [catch_up.name, follow.name, *(schedule.name for schedule in schedules)]
     resource = _home_resource(open_home or opened)
     return dg.Definitions(
-        assets=[*daily_assets, *monthly_assets, *define_steps(ROLLOUT_STEPS, setup)],
-        jobs=[daily, month_end, *decision_jobs(resource)],
+        assets=[*daily_assets, *monthly_assets, *shadow_assets, *define_steps(ROLLOUT_STEPS, setup)],
+        jobs=[daily, month_end, shadow, cutover, beside, *decision_jobs(resource)],
         schedules=schedules,
-        sensors=[catch_up, *define_sensors(home, open_home or watched, names, on)],
+        sensors=[catch_up, follow, *define_sensors(home, open_home or watched, names, on)],
         resources={"home": resource},
         # A process per step would cost four seconds each; runs are parallel, steps are not.
         executor=dg.in_process_executor,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,8 @@ OpenHome = Callable[[], AbstractContextManager["Home"]]
 LandTables = Callable[["Home", Sequence[str], date, str], "list[LandingReport]"]
 """Lands some tables of a day for a run: `billing_recon.day.land_all`, or a function that has landed them ahead."""
 Context = dg.AssetExecutionContext | dg.OpExecutionContext | dg.InitResourceContext
+CANDIDATES = "shadow_candidates"
+"""The partitions of a shadow review: the folders of shadow/ in the home."""
 FINANCE, BILLING = "team:finance-operations", "team:billing-operations"
 
 
@@ -36,6 +38,9 @@ class Setup:
 
     calendar: Calendar
     land_tables: LandTables | None = None
+    candidates: dg.DynamicPartitionsDefinition = field(
+        default_factory=lambda: dg.DynamicPartitionsDefinition(name=CANDIDATES)
+    )
 
     @property
     def fresh_daily(self) -> dict[str, Any]:

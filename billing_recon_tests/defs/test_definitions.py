@@ -61,7 +61,7 @@ def test_everything_loads_as_a_code_server_loads_it(tmp_path: Path) -> None:
 
 def test_every_step_module_is_registered() -> None:
     modules = {path.stem for path in Path(assets.__file__).parent.glob("*.py")}
-    assert modules == {*assets.DAY_STEPS, *assets.MONTH_STEPS, *assets.ROLLOUT_STEPS, "__init__"}
+    assert modules == {*assets.DAY_STEPS, *assets.MONTH_STEPS, *assets.ROLLOUT_STEPS, *assets.SHADOW_STEPS, "__init__"}
 
 
 def test_days_begin_with_the_company_and_end_yesterday_in_its_time_zone(tmp_path: Path) -> None:
@@ -115,6 +115,7 @@ def test_every_asset_has_a_group_a_sentence_and_an_owner(tmp_path: Path) -> None
         "gate",
         "release",
         "month_end",
+        "shadow",
     }
     assert set(LAYERS) <= {node.key.to_user_string() for node in nodes}
 
@@ -127,7 +128,9 @@ def test_the_lineage_follows_the_layers(tmp_path: Path) -> None:
         if not {key.to_user_string() for key in level} <= set(LAYERS)
     ]
     flat = [name for level in order for name in sorted(level) if name not in LAYERS]
-    assert flat == [
+    review = ["shadow_snapshot", "shadow_lines", "shadow_causes", "shadow_gate", "cutover"]
+    assert [name for name in flat if name in review] == review
+    assert [name for name in flat if name not in (*review, "shadow_day")] == [
         "usage_rollup",
         "expected_lines",
         "breaks",
@@ -149,9 +152,12 @@ def test_the_steps_of_a_day_are_five(tmp_path: Path) -> None:
     assert sorted(n.name for n in definitions.resolve_job_def(MONTH_JOB).graph.nodes) == ["close", "prove"]
 
 
-def test_every_check_of_a_day_has_the_days_partitions(tmp_path: Path) -> None:
+def test_every_check_has_the_partitions_of_its_asset(tmp_path: Path) -> None:
     definitions = build_definitions(company(tmp_path / "home"))
-    specs = [spec for asset in definitions.resolve_asset_graph().assets_defs for spec in asset.check_specs]
+    graph = definitions.resolve_asset_graph()
+    every = [spec for asset in graph.assets_defs for spec in asset.check_specs]
+    assert all(spec.partitions_def == graph.get(spec.asset_key).partitions_def for spec in every)
+    specs = [spec for spec in every if not spec.asset_key.to_user_string().startswith("shadow_")]
     specs = [spec for spec in specs if spec.name != STAGE_CHECK]  # a rollout's, per rollout and day
     assert len(specs) == 2 * len(LAYERS) + len(Pair) + 5 + 1
     assert all(isinstance(spec.partitions_def, dg.DailyPartitionsDefinition) for spec in specs)

@@ -1,4 +1,4 @@
-"""The assets, one module per step, in the order of a day and of a month's end. Each step is one call into day/ or report/.
+"""The assets, one module per step, in the order of a day, of a month's end and of a shadow review. Each step is one call into day/ or report/.
 
 A step's module defines `define(setup)`, which returns its Dagster definition.
 """
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DAY_STEPS: tuple[str, ...] = ("land", "rate", "reconcile", "judge", "release")
 MONTH_STEPS: tuple[str, ...] = ("month_close", "month_evidence")
 ROLLOUT_STEPS: tuple[str, ...] = ("stage_gate",)
+SHADOW_STEPS: tuple[str, ...] = ("shadow_snapshot", "shadow_review", "shadow_gate", "cutover", "shadow_day")
 """Modules of this package."""
 
 
