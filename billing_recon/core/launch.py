@@ -193,11 +193,9 @@ def _examples(rule: LaunchRule, found: Found) -> Iterator[Clause]:
     if found.constructed:
         for problem in made_up.problems:
             yield Clause("constructed", Verdict.INCONCLUSIVE, problem)
-        yield _clause(
-            "constructed",
-            not made_up.unmeant,
-            f"{made_up.unmeant} of {count(made_up.invoices, 'invoice')} of constructed accounts differ in a way nobody meant; none may",
-        )
+        if made_up.unmeant or not made_up.problems:
+            says = f"{made_up.unmeant} of {count(made_up.invoices, 'invoice')} of constructed accounts differ in a way nobody meant; none may"
+            yield _clause("constructed", not made_up.unmeant, says)
     if rule.sample:
         wrong = [row for row in found.sampled if found.signed.get(row) is False]
         open_ = [row for row in found.sampled if row not in found.signed]

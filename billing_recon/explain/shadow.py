@@ -13,7 +13,7 @@ from billing_recon.core.catalog import Catalog
 from billing_recon.explain.facts import Facts, grouped
 from billing_recon.explain.rated_lines import line_sentence
 from billing_recon.explain.sentences import SENTENCES
-from billing_recon.explain.texts import decimals_of, rows_of, write_texts
+from billing_recon.explain.texts import append_texts, decimals_of, rows_of, write_texts
 
 Row = Mapping[str, Any]
 
@@ -41,24 +41,53 @@ def write_corner_texts(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def write_line_texts(con: duckdb.DuckDBPyConnection, catalog: Catalog, names: Mapping[str, str]) -> None:
-    """Create `line_texts` (row, says) and `invoice_texts` (invoice, says) for everything that is not equal."""
+    """Create `line_texts` (row, says) and `invoice_texts` (invoice, says) for everything that is not equal.
+
+    A share of the contracts at a time, so that memory stays bounded whatever differs.
+    """
     decimals = decimals_of(con)
     found = {
         side: rows_of(con, f"SELECT expected_line_id, line_key, invoice_id, says FROM texts_{side} ORDER BY ALL")
         for side in ("old", "new")
     }
     said = {side: _Said(rows) for side, rows in found.items()}
-    rated = {side: _rated(con, side) for side in ("old", "new")}
-    lines = rows_of(con, f"SELECT {_LINE} FROM shadow_lines WHERE state <> 'equal' ORDER BY ALL")
+    con.execute("CREATE OR REPLACE TABLE line_texts (row_key VARCHAR, says VARCHAR)")
+    con.execute("CREATE OR REPLACE TABLE invoice_texts (invoice_key VARCHAR, says VARCHAR)")
+    con.execute(
+        "CREATE OR REPLACE TABLE differing_bills AS SELECT invoice_id, subscription_id, due_on, currency, count(*) AS lines "
+        "FROM shadow_lines GROUP BY invoice_id, subscription_id, due_on, currency HAVING bool_or(state <> 'equal')"
+    )
+    ((lines,),) = con.execute("SELECT coalesce(sum(lines), 0) FROM differing_bills").fetchall()
+    shares = int(lines) // _WORDED_AT_ONCE + 1
+    for share in range(shares):
+        mine = f"hash(subscription_id) % {shares} = {share}"
+        _write_share(con, mine, said, catalog, names, decimals)
+
+
+_WORDED_AT_ONCE = 50_000
+
+
+def _write_share(
+    con: duckdb.DuckDBPyConnection,
+    mine: str,
+    said: Mapping[str, _Said],
+    catalog: Catalog,
+    names: Mapping[str, str],
+    decimals: Mapping[str, int],
+) -> None:
+    """Add the sentences of the contracts that fulfil the condition `mine`."""
+    rated = {side: _rated(con, side, mine) for side in ("old", "new")}
+    lines = rows_of(con, f"SELECT {_LINE} FROM shadow_lines WHERE state <> 'equal' AND {mine} ORDER BY ALL")
     texts = [_line_text(line, rated, said, catalog, decimals) for line in lines]
-    write_texts(con, "line_texts", {"row_key": [_row_key(line) for line in lines], "says": texts})
+    append_texts(con, "line_texts", {"row_key": [_row_key(line) for line in lines], "says": texts})
     bills = rows_of(
         con,
         "SELECT invoice_id, subscription_id, due_on, currency, sum(delta) AS delta, sum(new_fault) AS new_fault, "
         "sum(old_fault) AS old_fault, "
         "coalesce(list_distinct(list(expected_old_line) FILTER (WHERE expected_old_line IS NOT NULL)), []) AS old_lines, "
         "coalesce(list_distinct(list(expected_new_line) FILTER (WHERE expected_new_line IS NOT NULL)), []) AS new_lines "
-        "FROM shadow_lines GROUP BY invoice_id, subscription_id, due_on, currency HAVING bool_or(state <> 'equal') ORDER BY ALL",
+        f"FROM shadow_lines WHERE {mine} GROUP BY invoice_id, subscription_id, due_on, currency "
+        "HAVING bool_or(state <> 'equal') ORDER BY ALL",
     )
     sentences = [
         bill_sentence(
@@ -73,7 +102,7 @@ def write_line_texts(con: duckdb.DuckDBPyConnection, catalog: Catalog, names: Ma
         for bill in bills
     ]
     keys = [f"{b['invoice_id']}|{b['subscription_id']}|{b['due_on']}|{b['currency']}" for b in bills]
-    write_texts(con, "invoice_texts", {"invoice_key": keys, "says": sentences})
+    append_texts(con, "invoice_texts", {"invoice_key": keys, "says": sentences})
 
 
 def _beyond(bill: Row, places: int) -> str:
@@ -105,13 +134,13 @@ class _Said:
         return str(found).rstrip(".")
 
 
-def _rated(con: duckdb.DuckDBPyConnection, side: str) -> dict[str, dict[str, Any]]:
-    """The rated lines of invoices that are not equal."""
+def _rated(con: duckdb.DuckDBPyConnection, side: str, mine: str) -> dict[str, dict[str, Any]]:
+    """The rated lines of invoices that are not equal, of some contracts."""
     rows = rows_of(
         con,
-        f"SELECT rated.* FROM expected_{side} AS rated SEMI JOIN (SELECT unnest(list_concat(list_filter(list(expected_{side}_line), "
-        "LAMBDA one: one IS NOT NULL), [])) AS id FROM shadow_lines GROUP BY invoice_id, subscription_id, due_on "
-        "HAVING bool_or(state <> 'equal')) AS asked ON asked.id = rated.expected_line_id",
+        f"SELECT rated.* FROM expected_{side} AS rated SEMI JOIN (SELECT line.expected_{side}_line AS id FROM shadow_lines AS line "
+        "SEMI JOIN differing_bills AS bill ON bill.invoice_id = line.invoice_id AND bill.subscription_id = line.subscription_id "
+        f"AND bill.due_on IS NOT DISTINCT FROM line.due_on WHERE {mine}) AS asked ON asked.id = rated.expected_line_id",
     )
     return {row["expected_line_id"]: row for row in rows}
 

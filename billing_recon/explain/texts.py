@@ -29,3 +29,11 @@ def write_texts(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str
     con.register("texts", pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
     con.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {', '.join(columns)} FROM texts")
     con.unregister("texts")
+
+
+def append_texts(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Sequence[str]]) -> None:
+    """Add rows with these text columns to `table`."""
+    if next(iter(columns.values())):
+        con.register("texts", pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+        con.execute(f"INSERT INTO {table} BY NAME SELECT {', '.join(columns)} FROM texts")
+        con.unregister("texts")

@@ -68,7 +68,8 @@ def landed(opened: Opened, snapshot: Snapshot, folder: Path) -> tuple[Snapshot, 
     engine = opened.candidate.engine
     own = opened.candidate.model_copy(update={"engine": Engine() if engine is not None else None})
     candidate = replace(opened, path=opened.path / FOLDER / "candidate", candidate=own)
-    return Snapshot(folder / "frozen", manifest), candidate, problems
+    # Their days have no verdict of their own; that the real ones have is asked of the real ones.
+    return Snapshot(folder / "frozen", manifest.model_copy(update={"verdicts": {}})), candidate, problems
 
 
 def _home(opened: Opened, snapshot: Snapshot, folder: Path) -> Home:

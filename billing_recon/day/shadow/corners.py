@@ -78,7 +78,7 @@ class Bench:
             build(con, expect.INTERVALS)
             self._register_events(con, side.terms.catalog)
             build(con, expect.RELATIONS)
-            self._put(con, "expected_lines", f"expected_{side.name}")
+            self._put(con, "expected_lines", f"expected_{side.name}", "expected_line_id")
             self._put(con, "unrated", f"unrated_{side.name}")
             if side.output is None and side.name == "new":
                 return  # no engine: the new terms are the bill
@@ -86,8 +86,8 @@ class Bench:
             self._register_rest(con, side)
             build(con, relations.CORNER)
             write_corner_texts(con)
-            self._put(con, "billed_lines", f"billed_{side.name}")
-            self._put(con, "corner", f"corner_{side.name}")
+            self._put(con, "billed_lines", f"billed_{side.name}", "line_key, observed_on, source_file, source_row")
+            self._put(con, "corner", f"corner_{side.name}", "expected_line_id, line_key")
             self._put(con, "corner_texts", f"texts_{side.name}")
 
     def compose(self, catalog: Catalog, terms: Terms, candidate: Candidate, old: str = "old", new: str = "new") -> None:

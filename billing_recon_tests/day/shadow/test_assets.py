@@ -115,7 +115,7 @@ def test_candidates_are_listed_by_themselves_and_their_parallel_days_are_started
     held["launch"] |= {"parallel_from": str(LAST), "cutover": str(LAST + timedelta(days=1)), "parallel_to": str(LAST)}
     file.write_text(yaml.safe_dump(held), encoding="utf-8")
     works.instance.delete_dynamic_partition(CANDIDATES, "clean")
-    follow = works.definitions.get_sensor_def(FOLLOW)
+    follow = works.definitions.get_repository_def().get_sensor_def(FOLLOW)
     with dg.build_sensor_context(instance=works.instance, definitions=works.definitions) as context:
         ticked = follow(context)
     assert isinstance(ticked, dg.SensorResult)

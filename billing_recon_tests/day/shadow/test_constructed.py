@@ -13,6 +13,7 @@ from billing_recon.core.launch import Constructed, Found, judge
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.shadow.candidate import open_candidate
 from billing_recon.day.shadow.review import compare_constructed
+from billing_recon.day.shadow.snapshot import Snapshot
 from billing_recon_tests.day.shadow.small_period import freeze
 from billing_recon_tests.day.shadow.test_four_corners import ACME, BILLED, CATALOG, HEADER
 
@@ -31,8 +32,8 @@ def put(folder: Path, table: str, day: str, text: str) -> None:
     (folder / table / f"{day}.csv").write_text(text, encoding="utf-8")
 
 
-def constructed(tmp_path: Path, new_cap: str, contracts: str = CONTRACTS) -> Constructed:
-    """An account with a cap, which the old engine applies, and the new engine as `new_cap`."""
+def describe(tmp_path: Path, new_cap: str, contracts: str = CONTRACTS) -> tuple[Path, Snapshot]:
+    """A candidate with an account that has a cap, which the old engine applies, and the new engine as `new_cap`."""
     folder = tmp_path / "home" / "shadow" / "c"
     folder.mkdir(parents=True)
     (folder / "candidate.yaml").write_text(SAME, encoding="utf-8")
@@ -40,12 +41,16 @@ def constructed(tmp_path: Path, new_cap: str, contracts: str = CONTRACTS) -> Con
     put(landing, "subscriptions", "2026-02-01", contracts)
     put(landing, "invoice_lines", "2026-02-03", HEADER + BASE + CAP.format("200.00"))
     put(theirs, "invoice_lines", "2026-02-03", HEADER + BASE + CAP.format(new_cap))
-    snapshot = freeze(
-        tmp_path / "snapshot", catalog=CATALOG, subscriptions=[ACME], lines=[{**BILLED, "gross": Decimal(500)}]
-    )
+    lines = [{**BILLED, "gross": Decimal(500)}]
+    return tmp_path / "home", freeze(tmp_path / "snapshot", catalog=CATALOG, subscriptions=[ACME], lines=lines)
+
+
+def constructed(tmp_path: Path, new_cap: str, contracts: str = CONTRACTS) -> Constructed:
+    """What is found of that account."""
+    home, snapshot = describe(tmp_path, new_cap, contracts)
     filling = tmp_path / "review"
     filling.mkdir()
-    found = compare_constructed(open_candidate(tmp_path / "home", "c"), snapshot, filling)
+    found = compare_constructed(open_candidate(home, "c"), snapshot, filling)
     assert found is not None
     assert [path.name for path in tmp_path.glob("review*")] == ["review"], "scratch is cleared away"
     assert [path.name for path in filling.iterdir()] == ["constructed"], "kept apart"
@@ -78,14 +83,10 @@ def test_a_fault_in_a_constructed_account_fails_and_a_row_that_cannot_be_read_is
 
 
 def test_constructed_files_are_part_of_the_candidates_version_and_of_the_reviews_days(tmp_path: Path) -> None:
-    constructed(tmp_path, "200.00")
-    before = open_candidate(tmp_path / "home", "c").version
-    landing = tmp_path / "home" / "shadow" / "c" / "constructed" / "landing"
-    put(landing, "usage_events", "2026-03-09", "event_id\n")
-    opened = open_candidate(tmp_path / "home", "c")
+    home, snapshot = describe(tmp_path, "200.00")
+    before = open_candidate(home, "c").version
+    put(home / "shadow" / "c" / "constructed" / "landing", "usage_events", "2026-03-09", "event_id\n")
+    opened = open_candidate(home, "c")
     assert opened.version != before
-    snapshot = freeze(
-        tmp_path / "again", catalog=CATALOG, subscriptions=[ACME], lines=[{**BILLED, "gross": Decimal(500)}]
-    )
     with pytest.raises(ConfigurationError, match=r"2026-03-09\.csv is no day of the review"):
         compare_constructed(opened, snapshot, tmp_path / "review")
