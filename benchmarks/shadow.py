@@ -15,22 +15,23 @@ import resource
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import duckdb
 
 from benchmarks.measure import WORK, Measurement, measure
 from billing_recon.compute import expect
 from billing_recon.compute import shadow as relations
-from billing_recon.compute.engine import Limits
+from billing_recon.compute.engine import Limits, build
 from billing_recon.compute.relation import Relation
 from billing_recon.core.schema import INVOICE_LINES, SUBSCRIPTIONS, USAGE_ROLLUP, TableSpec
 from billing_recon.core.snapshot import Manifest, PinnedPartition
 from billing_recon.day.shadow import corners
-from billing_recon.day.shadow.candidate import open_candidate
+from billing_recon.day.shadow.candidate import Terms, open_candidate
 from billing_recon.day.shadow.corners import Bench, Side
 from billing_recon.day.shadow.snapshot import Snapshot
 
@@ -166,14 +167,14 @@ def _copy(
 def review(folder: Path, snapshot: Snapshot, memory: str) -> dict[str, tuple[float, float]]:
     """Seconds by the clock and of CPU of each part: rating, each corner's compare, and what follows from both."""
     opened = open_candidate(folder / "home", "dearer")
-    old, new = corners.Terms(snapshot.catalog, snapshot.company), opened.terms(snapshot)
+    old, new = Terms(snapshot.catalog, snapshot.company), opened.terms(snapshot)
     results = folder / "results"
     results.mkdir(exist_ok=True)
     bench = Bench(snapshot, results, Limits(memory=memory, spill_dir=str(folder / "spill")))
     found: dict[str, tuple[float, float]] = {}
-    built = corners.build
+    built = build
 
-    def timed(con: duckdb.DuckDBPyConnection, chosen: Sequence[Relation]) -> None:
+    def timed(con: duckdb.DuckDBPyConnection, chosen: Iterable[Relation]) -> None:
         begin = time.perf_counter(), time.process_time()
         built(con, chosen)
         kind = (
@@ -186,7 +187,8 @@ def review(folder: Path, snapshot: Snapshot, memory: str) -> dict[str, tuple[flo
         before = found.get(kind, (0.0, 0.0))
         found[kind] = (before[0] + time.perf_counter() - begin[0], before[1] + time.process_time() - begin[1])
 
-    corners.build = timed
+    timing = patch.object(corners, "build", timed)
+    timing.start()
     empty = results / "none.parquet"
     with duckdb.connect() as con:
         con.execute(f"COPY (SELECT * FROM '{folder / 'new_lines.parquet'}' LIMIT 0) TO '{empty}' (FORMAT parquet)")
@@ -203,7 +205,7 @@ def review(folder: Path, snapshot: Snapshot, memory: str) -> dict[str, tuple[flo
     begin = time.perf_counter(), time.process_time()
     bench.compose(opened.both_catalogs(snapshot), new, opened.candidate)
     found["compose"] = (time.perf_counter() - begin[0], time.process_time() - begin[1])
-    corners.build = built
+    timing.stop()
     return found
 
 
@@ -214,9 +216,10 @@ def _main(invoices: int, share: int = 20, memory: str = "1536MB") -> None:
     RESULT.write_text(json.dumps(found), encoding="utf-8")
     for name, (clock, cpu) in found.items():
         print(f"{clock:10.3f} {cpu:10.3f}  {name}")
-    ((lines, differ),) = duckdb.sql(
-        f"SELECT sum(lines), count(*) FILTER (WHERE state <> 'equal') FROM '{folder}/results/shadow_invoices.parquet'"
-    ).fetchall()
+    with duckdb.connect() as con:
+        ((lines, differ),) = con.execute(
+            f"SELECT sum(lines), count(*) FILTER (WHERE state <> 'equal') FROM '{folder}/results/shadow_invoices.parquet'"
+        ).fetchall()
     print(f"{lines:,} lines, {differ:,} invoices differ")
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:10.0f} MB at most")
 
@@ -236,4 +239,4 @@ def run(invoices: int = INVOICES) -> list[Measurement]:
 
 
 if __name__ == "__main__":
-    _main(*(int(word) for word in sys.argv[1:3]))
+    _main(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20)

@@ -56,7 +56,8 @@ def _due(
     """The runs to start, and the candidates that cannot be read, with the reason."""
     from billing_recon.day.shadow.parallel import due_days
 
-    runs, refused = [], []
+    runs: list[dg.RunRequest] = []
+    refused: list[str] = []
     with open_home() as home:
         for name in names:
             try:
