@@ -77,7 +77,8 @@ sums AS (
 ),
 following AS (
     SELECT
-        dependent.item, dependent.variant, dependent.sub, dependent.due_on, dependent.kind
+        dependent.item, dependent.variant, dependent.sub, dependent.due_on, dependent.kind, dependent.plan_id,
+        dependent.period_start, dependent.period_end
     FROM dependent
     JOIN sums ON sums.item = dependent.item
     WHERE sums.expected_sum <> sums.billed_sum AND CASE
@@ -117,7 +118,13 @@ causes AS (
     JOIN own
         ON own.variant = following.variant AND own.sub = following.sub AND own.due_on = following.due_on
             AND own.item <> following.item
-    WHERE dependence(own.kind) < dependence(following.kind)
+    JOIN differing_lines AS line ON line.item = own.item
+    WHERE dependence(own.kind) < dependence(following.kind) AND (
+            following.kind <> 'minimum' OR (
+                coalesce(line.expected_plan, line.billed_plan) = following.plan_id
+                AND line.period_start >= following.period_start AND line.period_end <= following.period_end
+            )
+        )
     GROUP BY following.item
     UNION ALL
     SELECT item, cause FROM tax_consequences

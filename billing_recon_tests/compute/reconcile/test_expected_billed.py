@@ -395,6 +395,19 @@ def test_a_minimum_that_follows_from_wrong_usage_takes_its_code() -> None:
     assert "because line 1 is (USAGE_MISSING)" in second["explanation"]
 
 
+def test_a_minimum_follows_the_charges_of_its_own_plan_and_not_those_of_another_on_the_same_invoice() -> None:
+    world = World()
+    usage = world.expect()
+    world.bill("INV-1", usage, line_id="1", **world.refigure(usage, "180.00", discount=Decimal(10)))
+    minimum = world.expect(charge=None, kind="minimum", gross="20")
+    world.bill("INV-1", minimum, line_id="2", **world.refigure(minimum, "30"))
+    other = world.expect(charge="storage", plan_id="other", quantity=1_000, gross="100")
+    world.bill("INV-1", other, line_id="3", **world.refigure(other, "90"))
+    outcome = world.run(LINE)
+    codes = {b["line_id"]: b["code"] for b in outcome.breaks(LINE)}
+    assert codes == {"1": "DISCOUNT_VALUE", "2": "DISCOUNT_VALUE", "3": "TIER_RATE"}
+
+
 def test_what_the_duplicates_of_a_period_explain_is_no_correction_of_one_of_its_days() -> None:
     world = World()
     line = world.expect(duplicate_quantity=100, superseded_quantity=160)
