@@ -1,14 +1,26 @@
 -- What the change of terms changes, per pair of rated lines that differ. Both ratings state the minimum that they fill
 -- up to. Where that differs, the line changes because of it, whatever else would give the same figure; and because of
--- the version, where a contract moves to another version of its plan and the minimum is the plan's own.
--- inputs: differing_lines, line_codes, line_items, expected_old, expected_new, term_plans
+-- the version, where a contract moves to another version of its plan and the minimum is the plan's own. Charges that
+-- only one rating has, where a contract moves to another plan or version, are there because of the move.
+-- inputs: differing_lines, line_codes, expected_old, expected_new, term_plans
 -- rows from: differing_lines
-WITH moved AS (
-    SELECT DISTINCT item.sub, item.due_on
-    FROM line_items AS item
-    JOIN expected_old AS old ON old.expected_line_id = item.expected_line_id
-    JOIN expected_new AS new ON new.expected_line_id = item.line_key
-    WHERE old.plan_id = new.plan_id AND old.plan_version <> new.plan_version
+WITH held AS (
+    SELECT DISTINCT subscription_id AS sub, due_on, plan_id, plan_version, 'old' AS side
+    FROM expected_old
+    WHERE subscription_id IN (SELECT sub FROM differing_lines)
+    UNION ALL
+    SELECT DISTINCT subscription_id AS sub, due_on, plan_id, plan_version, 'new' AS side
+    FROM expected_new
+    WHERE subscription_id IN (SELECT sub FROM differing_lines)
+),
+moves AS (
+    SELECT sub, due_on, plan_id, plan_version FROM held GROUP BY ALL HAVING count(*) = 1
+),
+invoices_moved AS (
+    SELECT sub, due_on, count(DISTINCT plan_id) = 1 AS within_plan FROM moves GROUP BY sub, due_on
+),
+moved AS (
+    SELECT sub, due_on FROM invoices_moved WHERE within_plan
 ),
 agreed AS (
     SELECT
@@ -37,17 +49,28 @@ minimums AS (
             WHEN old_minimum <> new_minimum THEN 'MINIMUM'
         END AS code
     FROM agreed
+),
+appearing AS (
+    SELECT line.item, 'PRICE_VERSION' AS code
+    FROM differing_lines AS line
+    SEMI JOIN invoices_moved AS invoice ON invoice.sub = line.sub AND invoice.due_on = line.due_on
+    WHERE (line.expected_line_id IS NULL OR line.line_key IS NULL) AND line.is_charge
+),
+given AS (
+    SELECT item, code FROM minimums WHERE code IS NOT NULL
+    UNION ALL
+    SELECT item, code FROM appearing
 )
 SELECT
     line.expected_line_id AS old_id, line.line_key AS new_id,
-    CASE WHEN coded.is_consequence THEN coded.code ELSE coalesce(minimum.code, coded.code) END AS code,
+    CASE WHEN coded.is_consequence THEN coded.code ELSE coalesce(given.code, coded.code) END AS code,
     CASE
-        WHEN coded.is_consequence OR minimum.code IS NULL THEN coded.stages
+        WHEN coded.is_consequence OR given.code IS NULL THEN coded.stages
         ELSE
             list_transform(
                 coded.stages,
                 LAMBDA stage: struct_pack(
-                    code := CASE WHEN stage.code = coded.code THEN minimum.code ELSE stage.code END,
+                    code := CASE WHEN stage.code = coded.code THEN given.code ELSE stage.code END,
                     amount := stage.amount
                 )
             )
@@ -55,4 +78,4 @@ SELECT
     coded.is_consequence
 FROM differing_lines AS line
 JOIN line_codes AS coded ON coded.item = line.item
-LEFT JOIN minimums AS minimum ON minimum.item = line.item
+LEFT JOIN given ON given.item = line.item

@@ -1,5 +1,6 @@
 -- Lines of the old and of the new terms in pairs, each used once, and those that only one side has. Pass 1: the same
--- charge, period and plan; pass 2: on another plan; pass 3: another period of the same charge on the same invoice.
+-- charge, period and plan; pass 2: on another plan; pass 3: another period of the same charge on the same invoice, if
+-- as many lines of it are left on either side. Two parts of a period that become one whole are three lines, no pair.
 -- inputs: expected_old, expected_new
 WITH old_lines AS (
     SELECT
@@ -34,7 +35,8 @@ old_left AS (
         row_number() OVER (
             PARTITION BY subscription_id, currency, charge_family(kind), meter_key, back, due_on
             ORDER BY period_start, expected_line_id
-        ) AS rank
+        ) AS rank,
+        count(*) OVER (PARTITION BY subscription_id, currency, charge_family(kind), meter_key, back, due_on) AS size
     FROM old_lines
     ANTI JOIN same_charge USING (expected_line_id)
     WHERE kind <> 'adjustment'
@@ -45,7 +47,8 @@ new_left AS (
         row_number() OVER (
             PARTITION BY subscription_id, currency, charge_family(kind), meter_key, back, due_on
             ORDER BY period_start, line_key
-        ) AS rank
+        ) AS rank,
+        count(*) OVER (PARTITION BY subscription_id, currency, charge_family(kind), meter_key, back, due_on) AS size
     FROM new_lines
     ANTI JOIN same_charge USING (line_key)
     WHERE kind <> 'adjustment'
@@ -53,7 +56,7 @@ new_left AS (
 same_invoice AS (
     SELECT old.expected_line_id, new.line_key
     FROM old_left AS old
-    JOIN new_left AS new USING (subscription_id, currency, family, meter_key, back, due_on, rank)
+    JOIN new_left AS new USING (subscription_id, currency, family, meter_key, back, due_on, rank, size)
 ),
 pairs AS (
     SELECT old.expected_line_id, new.expected_line_id AS line_key, 1 AS pass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,35 @@ def test_the_acme_row_to_the_cent_and_to_the_word(tmp_path: Path) -> None:
     ]
     assert found.facts["problems"] == []
     assert found.facts["noise"] == {"differing": 0}
+
+
+def test_two_parts_of_a_period_that_become_one_whole_are_lines_of_their_own_and_the_version_is_their_cause(
+    tmp_path: Path,
+) -> None:
+    """A contract changed versions on 16 January; under the candidate it has the newer one from the start."""
+    folder = tmp_path / "home" / "shadow" / "c"
+    folder.mkdir(parents=True)
+    moves = "purpose: p\nowner: o\nterms: {contracts: [{of: {plan_version: '1'}, plan_version: '2'}]}\n"
+    (folder / "candidate.yaml").write_text(moves, encoding="utf-8")
+    plan = '  - {{plan_id: flat, plan_version: "{0}", currency: USD, charges: [{{charge_id: base, kind: subscription, model: flat, amount: "{1}"}}]}}\n'
+    catalog = f"plans:\n{plan.format(1, 310)}{plan.format(2, 620)}taxes: [{{tax_region: none, rate: '0'}}]\n"
+    change = "2026-01-16T00:00:00+00:00"
+    snapshot = freeze(
+        tmp_path / "snapshot",
+        catalog=catalog,
+        subscriptions=[{**ACME, "valid_to": change}, {**ACME, "plan_version": "2", "valid_from": change}],
+        lines=[
+            {**BILLED, "kind": "proration", "period_end": date(2026, 1, 16), "gross": Decimal("150.00")},
+            {**BILLED, "line_id": "2", "plan_version": "2", "kind": "proration", "period_start": date(2026, 1, 16), "gross": Decimal("320.00")},
+        ],
+    )  # fmt: skip
+    results = tmp_path / "results"
+    results.mkdir()
+    facts = compare(open_candidate(tmp_path / "home", "c"), snapshot, results, Limits(threads=1), proved=False)
+    rows = report.rows(Review("c", results, facts), "line")
+    assert sorted((row["old_total"], row["new_total"], row["meant"], row["code"]) for row in rows) == [
+        (0, 620, 620, "PRICE_VERSION"), (150, 0, -150, "PRICE_VERSION"), (320, 0, -320, "PRICE_VERSION"),
+    ]  # fmt: skip
 
 
 def test_what_the_new_engine_does_wrong_is_not_meant_and_stays_a_difference_if_accepted(tmp_path: Path) -> None:

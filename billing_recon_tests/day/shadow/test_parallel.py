@@ -119,7 +119,7 @@ def test_a_launch_waits_for_its_parallel_days_and_a_day_that_strays_pages_until_
     launch(home, parallel_from=str(FIRST), cutover=str(LAST), back={"until": str(LAST)}, parallel_to=None)
     back = run_parallel(home, NAME, LAST, "t")
     assert (back.beside, back.verdict) == ("old", Verdict.PASS), back.says
-    assert {figures["delta"].strip("0.") for figures in back.figures.values()} == {""}, (
+    assert {figures["meant"].strip("0.") for figures in back.figures.values()} == {""}, (
         "live still bills by the old terms"
     )
 
