@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import batches, big_day, daily_loop, rating, reconcile, start_up, usage_day
+from benchmarks import batches, big_day, daily_loop, rating, reconcile, shadow, start_up, usage_day
 from benchmarks.measure import Measurement, table
 
 BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
     "rating": rating.run,
     "reconcile": reconcile.run,
     "batches": batches.run,
+    "shadow": shadow.run,
 }
 
 if __name__ == "__main__":
