@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from billing_recon.control import ControlStore
+from billing_recon.control import ControlStore, rollout_records
 from billing_recon.control.database import connect, writing
+from billing_recon.control.rollout_records import RolloutEvent
 from billing_recon.control.schema import APPEND_ONLY, DECISIONS
 from billing_recon.control.shadow_records import Recorded
 from billing_recon.control.spot_checks import SpotCheck
@@ -47,6 +48,8 @@ def engine(url: str, control: ControlStore) -> Iterator[Engine]:
         SpotCheck("2026-03", "INV-1", "1", "EUR", Decimal(1), Decimal(1), "", "Ana", "ana", "2026")
     )
     control.record_shadow(Recorded.SNAPSHOT, "2026-02-28", "d1", "{}", by="ana", actor="ana")
+    control.rollouts.write_plan("new", "purpose: x", "ana", "agreed")
+    control.rollouts.append(RolloutEvent("new", rollout_records.Verb.PAUSED, reason="tickets"))
     control.record_landing(LandingReport("payments", LATER, LandingStatus.PRESENT, 3, 2, 1, 0, ()), "run-2")
     control.record_verdict(verdict(Verdict.PASS, day=LATER))
     engine = connect(url)
@@ -149,4 +152,4 @@ def test_every_decision_is_in_the_chain(control: ControlStore, engine: Engine) -
     with engine.connect() as connection:
         rows = sum(connection.execute(text(f"SELECT count(*) FROM {t.name}")).scalar_one() for t in DECISIONS)
         events = connection.execute(text("SELECT count(*) FROM audit_events")).scalar_one()
-    assert rows == events == 18
+    assert rows == events == 20
