@@ -30,7 +30,7 @@ from billing_recon.feeds.tables.converted_rows import open_converted
 from billing_recon.feeds.tables.csv_file import open_csv
 from billing_recon.feeds.tables.day_files import TEXT_FORMATS, DayFile
 from billing_recon.feeds.tables.jsonl_file import open_jsonl
-from billing_recon.feeds.tables.parquet_file import open_parquet
+from billing_recon.feeds.tables.parquet_file import DAMAGED, is_damage, open_parquet
 from billing_recon.feeds.tables.raw_rows import REJECTS, ROW_NUMBER, RawFile, listed, quoted, single
 
 TYPED = "landing_typed"
@@ -140,6 +140,8 @@ def load(
             return _counted_apart(con, rows)
         con.execute(f"INSERT INTO {TYPED} {typed(rows, rows.raw.rows_once, thorough=False)}")
     except duckdb.Error as error:
+        if file.format == "parquet" and is_damage(error):
+            raise LandingRefused(f"{file.name}: {DAMAGED}") from None
         if not isinstance(error, duckdb.InvalidInputException) or "CSV" not in str(error):
             _refuse_failing_expression(con, file, raw, feed, key)
             raise

@@ -8,14 +8,25 @@ from billing_recon.core.errors import LandingRefused
 from billing_recon.feeds.tables.day_files import DayFile
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
 
+DAMAGED = "not a whole Parquet file (cut off?); ask for a resend"
+
+
+def is_damage(error: duckdb.Error) -> bool:
+    """Whether an error of a scan is one of the file's bytes; the engine has no class for some."""
+    return type(error) is duckdb.Error or isinstance(
+        error, duckdb.InvalidInputException | duckdb.IOException | duckdb.SerializationException
+    )
+
 
 def open_parquet(con: duckdb.DuckDBPyConnection, file: DayFile) -> RawFile:
     """Open a Parquet file. Raise LandingRefused if it is truncated or something else."""
     source = f"read_parquet({text(str(file.readable))}, file_row_number = true)"
     try:
         described = con.execute(f"DESCRIBE SELECT * EXCLUDE (file_row_number) FROM {source}").fetchall()
-    except (duckdb.InvalidInputException, duckdb.IOException, duckdb.SerializationException):
-        raise LandingRefused(f"{file.name}: not a whole Parquet file (cut off?); ask for a resend") from None
+    except duckdb.Error as error:
+        if not is_damage(error):
+            raise
+        raise LandingRefused(f"{file.name}: {DAMAGED}") from None
     columns = {str(row[0]): str(row[1]) for row in described}
     names = "".join(f", {_plain(name, kind)} AS {quoted(name)}" for name, kind in columns.items())
     rows = (
