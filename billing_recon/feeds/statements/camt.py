@@ -21,6 +21,8 @@ from billing_recon.feeds.statements.statement_rows import Entry, EntryIds, Remar
 
 _MESSAGE = re.compile(rb"urn:iso:std:iso:20022:tech:xsd:camt\.0(\d\d)|<(?:\w+:)?BkToCstmr(Stmt|AcctRpt|DbtCdtNtfctn)\b")
 _NOT_GIVEN = frozenset({"NOTPROVIDED", "NOT PROVIDED", "NONREF", ""})
+_PERIOD = (("FrToDt", "FrDtTm"), ("ElctrncSeqNb",), ("Bal", "Amt"), ("Bal", "Dt", "Dt"))
+"""What tells the statements of an account apart where a bank gives them one Id; Bal is the first balance."""
 _STATUSES = {"BOOK": "succeeded", "PDNG": "pending", "INFO": "information", "FUTR": "pending"}
 
 
@@ -53,7 +55,7 @@ def read(name: str, path: Path) -> Iterator[Entry | Remark]:
                     _account(element.find("{*}Acct")) or "",
                     _text(element, "Id") or "",
                     _text(element, "StmtPgntn", "PgNb") or "",
-                    _text(element, "FrToDt", "FrDtTm") or "",
+                    *(_text(element, *place) or "" for place in _PERIOD),
                 )
                 yield from booked.remarks(element, row)
                 booked = _Booked()

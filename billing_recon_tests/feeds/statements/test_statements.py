@@ -155,3 +155,12 @@ def test_a_statement_lands_as_payments_of_the_companys_days(tmp_path: Path) -> N
         ("S-1/3", "chargeback", "unknown", "INV-1", "25.00"),
     ]
     assert desk.land(day=DAY.replace(day=3)).status is LandingStatus.MISSING
+
+
+def test_statements_with_one_id_and_other_balances_are_two(tmp_path: Path) -> None:
+    """Some banks give every statement of an account the same Id."""
+    one = camt(entry("5.00", ref="B-1"), "1005.00").split("</GrpHdr>")[1].split("</BkToCstmrStmt>")[0]
+    two = one.replace("1005.00", "1010.00").replace("1000.00", "1005.00").replace("B-1", "B-2")
+    found = read(tmp_path, camt().split("</GrpHdr>")[0] + f"</GrpHdr>{one}{two}</BkToCstmrStmt></Document>")
+    assert [item.entry_id for item in found if isinstance(item, Entry)] == ["B-1", "B-2"]
+    assert not [item for item in found if isinstance(item, Remark)]
