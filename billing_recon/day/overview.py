@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 
+from billing_recon.control.read_once import ReadOnce
 from billing_recon.core.period import days_between, parse_day
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE, stale_reason
@@ -34,6 +36,8 @@ class Overview:
 
 def overview(home: Home, through: date | None = None) -> Overview:
     """Where all days of the company stand; every day up to `through` should have run, if given."""
+    home = copy(home)
+    home.control = ReadOnce(home.control)
     judged = {parse_day(partition): verdict for partition, verdict in home.control.answers(DAY_GATE).items()}
     newest = max(judged, default=None)
     last = parse_day(home.company.last_day) if home.company.last_day else date.max
