@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, and_, case, func, insert, or_, select, update
 
 from billing_recon.control.database import reading, writing
 from billing_recon.control.schema import incidents, pages, paging_marks, verdicts
@@ -21,6 +21,8 @@ from billing_recon.core.operations import Severity
 OPEN, RESOLVED = "open", "resolved"
 TRIGGER, RESOLVE = "trigger", "resolve"
 PENDING, SENDING, SENT, SUPERSEDED = "pending", "sending", "sent", "superseded"
+ENTITLEMENT = "entitlement"
+"""What the key of a notice begins with. Notices go through the outbox behind all pages, and belong to no incident."""
 _UNFINISHED = (PENDING, SENDING)
 _AT_ONCE = 500
 
@@ -146,6 +148,14 @@ class Desk:
         query = select(t.c.channel).join(latest, latest.c.id == t.c.id).where(t.c.action == TRIGGER)
         return sorted(self._connection.execute(query).scalars())
 
+    def known_pages(self, keys: Iterable[str]) -> set[str]:
+        """Those of some keys that a page or a notice was made for."""
+        wanted, found, t = sorted(set(keys)), set[str](), pages
+        for start in range(0, len(wanted), _AT_ONCE):
+            these = select(t.c.incident).where(t.c.incident.in_(wanted[start : start + _AT_ONCE])).distinct()
+            found |= set(self._connection.execute(these).scalars())
+        return found
+
     def enqueue(self, page: Page) -> None:
         """Add a page to the outbox. A trigger replaces those of the same incident and channel that still wait."""
         if page.action == TRIGGER:
@@ -215,16 +225,17 @@ class PageStore:
         return bool(done.rowcount)
 
     def unfinished(self, limit: int = 1000) -> list[Page]:
-        """Pages that are not delivered yet, in the order in which they were made."""
-        return self._pages(pages.c.state.in_(_UNFINISHED), pages.c.id, limit)
+        """Pages that are not delivered yet, in the order in which they were made; notices after all of them."""
+        is_notice = case((pages.c.incident.startswith(f"{ENTITLEMENT}/"), 1), else_=0)
+        return self._pages(pages.c.state.in_(_UNFINISHED), (is_notice, pages.c.id), limit)
 
     def recent(self, limit: int) -> list[Page]:
         """The newest pages, whatever became of them."""
-        return self._pages(pages.c.id > 0, pages.c.id.desc(), limit)
+        return self._pages(pages.c.id > 0, (pages.c.id.desc(),), limit)
 
-    def _pages(self, where: Any, order: Any, limit: int) -> list[Page]:
+    def _pages(self, where: Any, order: tuple[Any, ...], limit: int) -> list[Page]:
         with reading(self._engine) as connection:
-            return [_page(row) for row in connection.execute(select(pages).where(where).order_by(order).limit(limit))]
+            return [_page(row) for row in connection.execute(select(pages).where(where).order_by(*order).limit(limit))]
 
     def claim(self, page: Page, now: datetime, lease: timedelta) -> Page | None:
         """Take a page for sending, unless another process has; its sender has until the lease ends to finish it."""

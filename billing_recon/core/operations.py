@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.exact import Amount, Frozen
@@ -123,12 +123,18 @@ class Channel(Frozen):
     sender: str = Field(default="", description="email: From; by default the first recipient")
     at_least: Severity = Field(default=Severity.INFO, description="pages below this severity are not sent here")
     only_escalated: bool = Field(default=False, description="only pages that nobody has taken in time")
+    pages: bool = Field(default=True, description="false: only what is switched on below")
+    entitlements: bool = Field(
+        default=False, description="also a notice when a customer has used 50, 90 or 100% of what a period includes"
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> Channel:
         problems = []
         if not _VARIABLE.fullmatch(self.env):
             problems.append("env is the name of a variable, not the secret itself")
+        if self.kind == "pagerduty" and self.entitlements:
+            problems.append("entitlements are nothing to be woken up for: give them a channel of another kind")
         if self.kind == "email" and not self.to:
             problems.append("email needs to: [address, ...]")
         problems += [
@@ -218,3 +224,9 @@ class Operations(Frozen):
 
     schedule: Schedule = Schedule()
     paging: Paging = Paging()
+
+    @field_validator("schedule", "paging", mode="before")
+    @classmethod
+    def _empty(cls, value: object) -> object:
+        """A section of which every line is a comment is one without settings."""
+        return {} if value is None else value

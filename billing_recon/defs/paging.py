@@ -91,6 +91,7 @@ def page_days(
 ) -> tuple[list[str], "Delivered"]:
     """One tick: what is wrong with the days and their runs, to incidents, to pages."""
     from billing_recon.paging.desk import settle
+    from billing_recon.paging.entitlements import notify
     from billing_recon.paging.watch import WATCHED, taken_by, watch
 
     store = home.control.pages
@@ -110,7 +111,8 @@ def page_days(
         taken=taken,
         marks={RUNS_READ: read_until},
     )
-    return changes, _deliver(home.control, operations)
+    notices = notify(home, operations.paging.channels, now)
+    return [*changes, *notices], _deliver(home.control, operations)
 
 
 def page_automation(

@@ -9,7 +9,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Any
 
-from billing_recon.control.pages import RESOLVE, Page
+from billing_recon.control.pages import ENTITLEMENT, RESOLVE, Page
 from billing_recon.core.operations import Channel
 
 _SUMMARY, _SLACK, _FIELD = 1024, 2900, 1900
@@ -44,8 +44,7 @@ def facts(page: Page) -> dict[str, str]:
         "Money at risk": ", ".join(notice["money"].values()),
         "Codes": ", ".join(notice["codes"]),
         "Owner": notice["owner"],
-        "Taken by": notice["taken_by"]
-        or ("" if page.action == RESOLVE else f"nobody; billing-recon page take {page.incident}"),
+        "Taken by": notice["taken_by"] or _nobody(page),
         "Next step": "" if page.action == RESOLVE else notice["next_step"],
         "Report": notice["link"],
         "Day": notice["day"],
@@ -54,6 +53,13 @@ def facts(page: Page) -> dict[str, str]:
         "Incident": page.incident,
     }
     return {name: text for name, text in found.items() if text}
+
+
+def _nobody(page: Page) -> str:
+    """How to take an incident; a notice and what is resolved are nobody's task."""
+    if page.action == RESOLVE or page.notice["cause"] == ENTITLEMENT:
+        return ""
+    return f"nobody; billing-recon page take {page.incident}"
 
 
 def pagerduty(page: Page, routing_key: str) -> dict[str, Any]:

@@ -218,6 +218,8 @@ def _takes(channel: Channel, severity: Severity, incident: Incident, told: Colle
     """Whether a channel is told: those that know an incident hear how it goes on."""
     if channel.name in told:
         return True
+    if not channel.pages:
+        return False
     return severity.rank >= channel.at_least.rank and (incident.escalated or not channel.only_escalated)
 
 

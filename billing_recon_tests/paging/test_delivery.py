@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -11,7 +12,7 @@ from billing_recon.control import ControlStore
 from billing_recon.core.operations import Channel, Paging, Severity
 from billing_recon.paging.delivery import LEASE, NotDelivered, send, wait_after
 from billing_recon_tests.paging.conftest import WEBHOOK, Office, red
-from billing_recon_tests.paging.receivers import MailServer, Receiver
+from billing_recon_tests.paging.receivers import MailServer, Receiver, own_certificate, receiver
 
 DAY = "2026-03-09"
 KEY = f"differences/{DAY}"
@@ -32,6 +33,27 @@ def test_a_service_that_is_down_for_an_hour_gets_each_page_once_and_in_order(off
     office.tick(troubles[1])
     assert sorted(hook.take()) == sorted([("trigger", "differences/2026-03-08"), ("trigger", KEY), ("resolve", KEY)])
     assert office.control.pages.unfinished() == []
+
+
+def test_a_service_whose_certificate_is_not_trusted_gets_nothing_until_its_authority_is(
+    office: Office, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PagerDuty's own body, by TLS, to a service in its place."""
+    certificate = own_certificate(tmp_path / "loopback.pem", datetime.now(UTC))
+    with receiver(certificate) as service:
+        monkeypatch.setenv("BILLING_RECON_TEST_KEY", "routing-key")
+        office.paging = Paging(
+            channels=(Channel(name="p", kind="pagerduty", env="BILLING_RECON_TEST_KEY", url=service.url),)
+        )
+        (failed,) = office.tick(red(DAY)).failed
+        assert "certificate is not trusted; set SSL_CERT_FILE" in failed
+        assert "routing-key" not in failed
+        assert service.pages == []
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        office.later(minutes=1)
+        assert len(office.deliver().sent) == 1
+        (page,) = service.pages
+        assert (page["routing_key"], page["event_action"]) == ("routing-key", "trigger")
 
 
 def test_a_service_that_hangs_holds_a_tick_up_once_and_not_once_per_page(office: Office, hook: Receiver) -> None:
