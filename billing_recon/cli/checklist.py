@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
 EXAMPLES = """
   billing-recon checklist --day 2026-03-02
   billing-recon checklist --day 2026-03-02 --format json | jq 'select(.fault_share != "0")'
-  billing-recon checklist --month 2026-03   the tasks of the close, with owners and due days"""
+  billing-recon checklist --month 2026-03   the tasks of the close, with owners and due days
+  billing-recon checklist --month 2026-03 --page close.html"""
 
 
 def checklist(
@@ -28,6 +30,9 @@ def checklist(
         str | None, typer.Option("--month", metavar="YYYY-MM", help="The tasks of a month's close instead.")
     ] = None,
     form: FormatOption = Format.TABLE,
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="FILE", help="With --month: write the close as a page.")
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Show, per layer and field, what is filled and what is wrong.
@@ -44,8 +49,10 @@ def checklist(
     if month:
         if day:
             raise ConfigurationError("give --day or --month, not both")
-        _of_month(opened, month, form)
+        _of_month(opened, month, form, page)
         return
+    if page is not None:
+        raise ConfigurationError("--page is of a month: give --month; a day has its day pack")
     asked = parse_day(day) if day else latest_judged_day(opened)
     rows = report.checklist(opened, asked)
     if form is not Format.TABLE:
@@ -56,11 +63,20 @@ def checklist(
     screen.table(report.checklist_table(rows))
 
 
-def _of_month(home: Home, month: str, form: Format) -> None:
+def _of_month(home: Home, month: str, form: Format, page: Path | None) -> None:
     from billing_recon.day.month_close import checklist_in_force
     from billing_recon.report.month_checklist import as_json, show_close
 
     parse_month(month)
+    if page is not None:
+        from billing_recon.report.month_page import month_page
+
+        text, done = month_page(home, month)
+        page.write_text(text, encoding="utf-8")
+        Screen().say(f"{page} has the close of {month}")
+        if not done:
+            raise typer.Exit(1)
+        return
     if form is Format.CSV:
         raise ConfigurationError("the tasks of a month are a table or JSON lines; give --format json")
     if form is Format.JSON:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import assert_never
 
-from billing_recon.core.figures import listed
+from billing_recon.core.figures import listed, with_currency
 from billing_recon.core.gate_facts import (
     BrokenInvoices,
     DayFacts,
@@ -309,7 +309,7 @@ def _counted(found: list[OpenBreaks], allowed: int, elsewhere: list[str]) -> Con
 
 def _listed(found: Iterable[OpenBreaks]) -> str:
     return ", ".join(
-        f"{b.code} {b.count} (gross {_money(b.gross, b.currency)}, net {_money(b.net, b.currency)})"
+        f"{b.code} {b.count} (gross {with_currency(b.gross, b.currency)}, net {with_currency(b.net, b.currency)})"
         for b in sorted(found, key=lambda b: (b.code, b.currency or ""))
         if b.count
     )
@@ -338,8 +338,10 @@ def _limits(facts: DayFacts, currency: str, limit: Limit) -> tuple[list[Conditio
     if exposure is None:
         exposure = Exposure(currency, Decimal(0), "", Decimal(0))
     whose = f"account {exposure.account}" if exposure.account else "items without an account"
-    per_account = f"At most {_money(exposure.of_account, currency)} of open breaks of one account ({whose})"
-    total = f"{_money(exposure.total, currency)} of open breaks, gross" + (f": {_listed(found)}" if found else "")
+    per_account = f"At most {with_currency(exposure.of_account, currency)} of open breaks of one account ({whose})"
+    total = f"{with_currency(exposure.total, currency)} of open breaks, gross" + (
+        f": {_listed(found)}" if found else ""
+    )
     for what, amount, bound, sentence in (
         ("per_account", exposure.of_account, limit.max_per_account, per_account if found else "No account has any"),
         ("total", exposure.total, limit.max_total, total),
@@ -348,9 +350,9 @@ def _limits(facts: DayFacts, currency: str, limit: Limit) -> tuple[list[Conditio
             Condition(
                 f"{name}:{what}",
                 Verdict.FAIL if amount > bound else Verdict.PASS,
-                f"{sentence}; {_money(bound, currency)} allowed.",
-                _money(amount, currency),
-                _money(bound, currency),
+                f"{sentence}; {with_currency(bound, currency)} allowed.",
+                with_currency(amount, currency),
+                with_currency(bound, currency),
             )
         )
     return conditions, True
@@ -372,7 +374,9 @@ def _settled(found: tuple[SettledBreaks, ...]) -> Iterable[Condition]:
     for disposition in dict.fromkeys(b.disposition for b in found):
         mine = [b for b in found if b.disposition == disposition]
         count = sum(b.count for b in mine)
-        sums = ", ".join(f"gross {_money(b.gross, b.currency)}, net {_money(b.net, b.currency)}" for b in mine)
+        sums = ", ".join(
+            f"gross {with_currency(b.gross, b.currency)}, net {with_currency(b.net, b.currency)}" for b in mine
+        )
         sentence = f"{_count(count, 'break')} {_SETTLED.get(disposition, disposition)}, not counted: {sums}."
         yield Condition(f"not_counted:{disposition}", Verdict.PASS, sentence, str(count), "", blocking=False)
 
@@ -488,10 +492,6 @@ def _band(threshold: Threshold, mine: list[MetricFact], blocking: bool) -> Condi
     )
     verdict = Verdict.FAIL if outside else Verdict.PASS
     return Condition(name, verdict, f"{figures}.", figures, "within its band", blocking)
-
-
-def _money(amount: Decimal, currency: str | None) -> str:
-    return f"{plain(amount, currency)} {currency or 'units'}"
 
 
 def _count(number: int, noun: str) -> str:

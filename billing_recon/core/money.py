@@ -60,6 +60,7 @@ def plain(amount: Decimal, currency: str | None = None) -> str:
     >>> plain(Decimal("350.000000000000"), "USD"), plain(Decimal("1050.000"), "JPY"), plain(Decimal("0.0150"))
     ('350.00', '1050', '0.015')
     """
-    normal = amount.normalize(_EXACT)
-    decimals = max(-int(normal.as_tuple().exponent), EXPONENTS.get(currency or "", 0))
-    return f"{normal:.{decimals}f}" if decimals > 0 else f"{normal:.0f}"
+    decimals = EXPONENTS.get(currency or "", 0)
+    whole, _, rest = f"{amount:f}".partition(".")
+    rest = rest.rstrip("0").ljust(decimals, "0")
+    return f"{whole}.{rest}" if rest else whole

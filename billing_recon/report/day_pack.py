@@ -65,14 +65,13 @@ def write_day_pack(home: Home, day: date, record: VerdictRecord | None = None) -
         home=home,
         day=day,
         record=record,
-        breaks=stored_rows.breaks(home, day, day),
         sums=stored_rows.break_sums(home, day, day),
         totals=stored_rows.control_totals(home, day),
         reports=day_tables.in_layer_order(home.control.landing_reports(day)),
         assigned=assignees(home.control.break_decisions(day, day)),
     )
     invoices = stored_rows.invoices_issued(home, day, day).get(day, 0)
-    replace_file(folder / "breaks.csv", breaks_csv(of.breaks))
+    replace_file(folder / "breaks.csv", breaks_csv(stored_rows.breaks(home, day, day)))
     replace_file(folder / "day_pack.html", _page(of, invoices, folder))
     replace_file(folder / "summary.json", _summary(day, record, of.sums, invoices))
     _link_from_the_day_before(home.state / "reports", day)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,9 @@ from billing_recon.core.reason import STAGE_OF, Code
 from billing_recon.report import break_working, day_tables, stored_rows
 from billing_recon.report.stored_rows import Row, Sum
 from billing_recon.report.terminal import Col, Table
+from billing_recon.report.trends import DAYS as TREND_DAYS
+from billing_recon.report.trends import SHOWN as TREND_METRICS
+from billing_recon.report.trends import Trend, trends
 from billing_recon.report.waterfall import Waterfall, waterfall
 
 if TYPE_CHECKING:
@@ -47,7 +50,6 @@ class DayRows:
     home: Home
     day: date
     record: VerdictRecord
-    breaks: list[Row]
     sums: list[Sum]
     totals: list[Row]
     reports: list[LandingReport]
@@ -84,6 +86,27 @@ def _waterfall(of: DayRows) -> list[Waterfall]:
     return [waterfall(currency, list(codes.items())) for currency, codes in sorted(nets.items()) if len(codes) > 1]
 
 
+def _since_yesterday(of: DayRows) -> Table | None:
+    """What differs from the day before, if that was judged."""
+    before = of.day - timedelta(days=1)
+    record = of.home.control.latest_verdict(of.record.gate, str(before))
+    if record is None:
+        return None
+    invoices = stored_rows.invoices_issued(of.home, before, of.day)
+    return day_tables.since(
+        [("verdict", record.verdict.value, of.record.verdict.value)],
+        [("invoices issued", invoices.get(before, 0), invoices.get(of.day, 0))],
+        stored_rows.break_sums(of.home, before, before),
+        of.sums,
+        before,
+    )
+
+
+def _trends(of: DayRows) -> list[Trend]:
+    history = stored_rows.metric_history(of.home, of.day, TREND_DAYS, TREND_METRICS)
+    return trends(history, stored_rows.drift(of.home, of.day), of.day)
+
+
 def _totals(of: DayRows) -> Table:
     return day_tables.totals(of.totals)
 
@@ -97,13 +120,11 @@ def _breaks(of: DayRows) -> dict[str, Any]:
         )
         one["count"] += count
         one["sums"].append((currency, net, gross))
-    for row in sorted(of.breaks, key=lambda r: (r["code"], r["currency"] or "", -abs(r["delta"]), r["break_id"])):
-        one = codes[row["code"]]
-        if row["owner"] not in one["owners"]:
-            one["owners"].append(row["owner"])
-        if len(one["rows"]) < SHOWN_PER_CODE:
-            working = [break_working.layers(row), break_working.waterfall(row)]
-            one["rows"].append({**row, "working": working, "assignee": of.assigned.get(row["break_id"], "")})
+    for code, owner in stored_rows.owners(of.home, of.day):
+        codes[code]["owners"].append(owner)
+    for row in stored_rows.largest_breaks(of.home, of.day, SHOWN_PER_CODE):
+        working = [break_working.layers(row), break_working.waterfall(row)]
+        codes[row["code"]]["rows"].append({**row, "working": working, "assignee": of.assigned.get(row["break_id"], "")})
     return {"codes": sorted(codes.values(), key=lambda one: (-one["count"], one["code"]))}
 
 
@@ -126,27 +147,21 @@ def _landing(of: DayRows) -> Table:
 
 def _metrics(of: DayRows) -> Table:
     """Metrics, one column per currency; NO DATA for no population, empty if the metric has no such currency."""
-    import pandas as pd
-
-    frame = stored_rows.metrics_arrow(of.home, of.day).to_pandas(types_mapper=pd.ArrowDtype)
-    table = Table([Col("metric")], title="Metrics")
-    if frame.empty:
-        return table
-    split = frame[["cohort", "variant"]].drop_duplicates().shape[0] > 1
-    name = frame["metric"] + (" (" + frame["cohort"] + ", " + frame["variant"] + ")" if split else "")
-    text = [
-        figures.NO_DATA
-        if pd.isna(value)
-        else figures.amount(value, currency if metric in MONEY_METRICS and currency else None)
-        for metric, value, currency in zip(frame["metric"], frame["value"], frame["currency"].fillna(""), strict=True)
-    ]
-    cells = pd.DataFrame(
-        {"metric": name.astype(str), "currency": frame["currency"].fillna("").astype(str), "text": text}
-    )
-    matrix = cells.pivot(index="metric", columns="currency", values="text").fillna("")
-    table.columns = [Col("metric"), *(Col(c or "count or rate", right=True) for c in matrix.columns)]
-    for metric, *values in matrix.itertuples(name=None):
-        table.add(metric, *values)
+    rows = stored_rows.metrics(of.home, of.day)
+    split = len({(row["cohort"], row["variant"]) for row in rows}) > 1
+    currencies = sorted({row["currency"] or "" for row in rows})
+    cells: dict[str, dict[str, str]] = {}
+    for row in rows:
+        metric, currency = row["metric"], row["currency"] or ""
+        name = f"{metric} ({row['cohort']}, {row['variant']})" if split else metric
+        money = currency if metric in MONEY_METRICS and currency else None
+        cells.setdefault(name, {})[currency] = (
+            figures.NO_DATA if row["value"] is None else figures.amount(row["value"], money)
+        )
+    columns = [Col("metric"), *(Col(currency or "count or rate", right=True) for currency in currencies)]
+    table = Table(columns, title="Metrics")
+    for name in sorted(cells):
+        table.add(name, *(cells[name].get(currency, "") for currency in currencies))
     return table
 
 
@@ -175,8 +190,15 @@ SECTIONS: tuple[Section, ...] = (
         signed=("difference", "explained by breaks"),
         empty="Nothing was assessed on this day.",
     ),
+    Section(
+        "Since the day before",
+        _since_yesterday,
+        caption="What differs from the day before",
+        note="{title}. What is the same on both days is left out.",
+    ),
     Section("Differences by code", _waterfall, template="waterfall.html"),
     Section("Breaks", _breaks, template="breaks.html"),
+    Section("Trends", _trends, template="trends.html", folded=True),
     Section(
         "Control totals",
         _totals,

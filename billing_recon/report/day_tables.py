@@ -189,6 +189,63 @@ def work(today: Sequence[Row], before: Sequence[Row], day: date) -> Table:
     return table
 
 
+CHANGES_SHOWN = 6
+"""Codes that `since` lists; of more it says how many."""
+
+
+def since(
+    words: Sequence[tuple[str, str, str]],
+    counts: Sequence[tuple[str, int, int]],
+    before: Sequence[Sum],
+    now: Sequence[Sum],
+    day: date,
+) -> Table:
+    """What differs between two days: words, counts, money in breaks per currency, breaks per code. `day` is the earlier one."""
+    table = Table(
+        [Col("what"), Col("the day before", right=True), Col("this day", right=True), Col("change", right=True)],
+        title=f"Compared with {day}",
+    )
+    for name, then, today in words:
+        if then != today:
+            table.add(name, then, today, "")
+    for name, earlier, later in counts:
+        if earlier != later:
+            table.add(name, f"{earlier:,}", f"{later:,}", f"{later - earlier:+,}")
+    money = [_gross(before), _gross(now)]
+    for currency in sorted({*money[0], *money[1]}):
+        earlier_sum, later_sum = (one.get(currency, Decimal(0)) for one in money)
+        if earlier_sum != later_sum:
+            change = delta(later_sum - earlier_sum, currency)
+            table.add(
+                f"money in breaks, {currency}", amount(earlier_sum, currency), amount(later_sum, currency), change
+            )
+    codes = [_per_code(before), _per_code(now)]
+    changed = [code for code in sorted({*codes[0], *codes[1]}) if codes[0].get(code, 0) != codes[1].get(code, 0)]
+    changed.sort(key=lambda code: -abs(codes[1].get(code, 0) - codes[0].get(code, 0)))
+    for code in changed[:CHANGES_SHOWN]:
+        then_count, now_count = (one.get(code, 0) for one in codes)
+        said = "new" if not then_count else "gone" if not now_count else f"{now_count - then_count:+,}"
+        table.add(code, f"{then_count:,}", f"{now_count:,}", said)
+    if len(changed) > CHANGES_SHOWN:
+        table.add(f"{len(changed) - CHANGES_SHOWN} other codes", "", "", "changed")
+    return table
+
+
+def _gross(sums: Sequence[Sum]) -> dict[str, Decimal]:
+    found: dict[str, Decimal] = {}
+    for one in sums:
+        if one.currency:
+            found[one.currency] = found.get(one.currency, Decimal(0)) + one.gross
+    return found
+
+
+def _per_code(sums: Sequence[Sum]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for one in sums:
+        found[one.code] = found.get(one.code, 0) + one.count
+    return found
+
+
 def break_sums(sums: Sequence[Sum], title: str = "Breaks by code") -> Table:
     """Breaks per code and currency, the most frequent first."""
     table = Table(

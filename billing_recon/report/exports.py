@@ -41,6 +41,8 @@ def rows_csv(rows: Iterable[Record], names: Sequence[str]) -> str:
 
 
 def _cell(value: object, currency: str | None) -> str | None:
+    if type(value) is str and value.isprintable() and value[:1] not in _LOOKED_AT:
+        return value  # nearly every cell: nothing in it can act
     written = text(value, currency)
     return inert(visible(written)) if isinstance(value, str) and written is not None else written
 
@@ -67,6 +69,10 @@ def rows_json(
         return fields
 
     return "".join(visible_json(json.dumps(record(row), ensure_ascii=ensure_ascii)) + "\n" for row in rows)
+
+
+_LOOKED_AT = "=+-@ "
+"""A text that begins with one of these may act in a spreadsheet."""
 
 
 def breaks_csv(rows: Iterable[Record]) -> str:

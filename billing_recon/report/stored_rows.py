@@ -23,7 +23,6 @@ from billing_recon.core.schema import (
 
 if TYPE_CHECKING:
     import duckdb
-    import pyarrow as pa
 
     from billing_recon.day.home import Home
 
@@ -76,6 +75,23 @@ def breaks(home: Home, first: date, last: date, code: str | None = None) -> list
         "WHERE coalesce(code = ?, true) ORDER BY day, break_id",
         [code],
     )
+
+
+def largest_breaks(home: Home, day: date, per_code: int) -> list[Row]:
+    """The day's largest breaks of each code, currency by currency."""
+    order = "coalesce(currency, ''), abs(delta) DESC, break_id"
+    return rows_of(
+        f"SELECT {', '.join(BREAKS.names)} FROM ({breaks_sql(home, day, day)}) "
+        f"QUALIFY row_number() OVER (PARTITION BY code ORDER BY {order}) <= {per_code} ORDER BY code, {order}"
+    )
+
+
+def owners(home: Home, day: date) -> list[tuple[str, str]]:
+    """The teams that work on the day's breaks of each code."""
+    found = rows_of(
+        f"SELECT DISTINCT code, owner FROM ({scan(home, BREAKS, day, day)}) WHERE owner IS NOT NULL ORDER BY code, owner"
+    )
+    return [(row["code"], row["owner"]) for row in found]
 
 
 def breaks_like(home: Home, break_id: str) -> list[Row]:
@@ -187,13 +203,21 @@ def pairs_over(home: Home, first: date, last: date) -> list[Row]:
     )
 
 
-def metrics_arrow(home: Home, day: date) -> pa.Table:
+def metrics(home: Home, day: date) -> list[Row]:
     """The day's metrics by name; an empty value is NO DATA."""
     names = ", ".join(METRICS.names)
-    sql = (
+    return rows_of(
         f"SELECT {names} FROM ({scan(home, METRICS, day, day)}) ORDER BY metric, currency NULLS FIRST, cohort, variant"
     )
-    return _session().cursor().sql(sql).to_arrow_table()
+
+
+def metric_history(home: Home, day: date, days: int, names: Sequence[str]) -> list[Row]:
+    """Some metrics of the whole company over the last days, the day itself counted."""
+    shown = ", ".join(f"'{name}'" for name in names)
+    return rows_of(
+        f"SELECT day, metric, currency, sum(value) AS value FROM ({scan(home, METRICS, day - timedelta(days=days - 1), day)}) "
+        f"WHERE metric IN ({shown}) GROUP BY day, metric, currency ORDER BY metric, currency NULLS FIRST, day"
+    )
 
 
 def invoices_issued(home: Home, first: date, last: date) -> dict[date, int]:

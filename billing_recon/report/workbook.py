@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 LARGEST = 200_000
 """Rows of one sheet; Excel takes 1,048,576, and nobody reads them."""
+LISTED = 10_000
+"""Breaks and exceptions that are listed. Other breaks are added up in rows of their own, so that the sheets still foot."""
 _DIGITS = 15
 _MADE = datetime(2000, 1, 1)  # noqa: DTZ001 (a property of the file, the same in every file)
 
@@ -101,16 +103,13 @@ _LANDING = (
 
 def write_workbook(home: Home, first: date, last: date, path: Path) -> Path:
     """Write the workbook of `first` to `last` to `path`, and return it."""
-    breaks = stored_rows.rows_of(
-        f"SELECT * FROM ({stored_rows.breaks_sql(home, first, last)}) ORDER BY day, code, abs(delta) DESC, break_id "
-        f"LIMIT {LARGEST}"
-    )
+    breaks = _breaks(home, first, last)
     totals = [row for day in _days(home, first, last) for row in _totals(home, day)]
     with new_workbook(path) as made:
         sheets = Sheets(made)
         sheets.tie_out(home.company.name, first, last, totals)
-        sheets.add("Breaks", _BREAKS, breaks, "The differences of these days, one row each.")
-        sheets.add("Exceptions", _EXCEPTIONS, _exceptions(home, first, last), "Breaks that people work on or decided.")
+        sheets.add("Breaks", _BREAKS, breaks, f"The differences of these days; of more than {LISTED:,} the largest, and the sum of the others.")
+        sheets.add("Exceptions", _EXCEPTIONS, _exceptions(home, first, last), f"Breaks that people work on or decided, the {LISTED:,} oldest; all: exceptions list --format csv.")
         sheets.add(
             "Control totals",
             _TOTALS,
@@ -119,6 +118,26 @@ def write_workbook(home: Home, first: date, last: date, path: Path) -> Path:
         )
         sheets.add("Landing", _LANDING, _landing(home, first, last), "Rows in = accepted + quarantined + duplicates.")
     return path
+
+
+def _breaks(home: Home, first: date, last: date) -> list[Row]:
+    """The largest differences of each currency, and per pair and currency a row with the sum of all others."""
+    ranked = (
+        "SELECT *, row_number() OVER (PARTITION BY currency ORDER BY abs(delta) DESC, break_id) AS place "
+        f"FROM ({stored_rows.breaks_sql(home, first, last)})"
+    )
+    placed = f"SELECT *, row_number() OVER (ORDER BY place, currency NULLS LAST) AS line FROM ({ranked})"
+    listed = stored_rows.rows_of(
+        f"SELECT * FROM ({placed}) WHERE line <= {LISTED} ORDER BY day, code, abs(delta) DESC, break_id"
+    )
+    if len(listed) < LISTED:
+        return listed
+    rest = stored_rows.rows_of(
+        f"SELECT pair, currency, count(*) AS number, sum(delta) AS delta FROM ({placed}) WHERE line > {LISTED} "
+        "GROUP BY pair, currency ORDER BY pair, currency NULLS LAST"
+    )
+    why = "Smaller differences, added up. Each is in breaks.csv beside its day's page."
+    return [*listed, *({**row, "break_id": f"{row['number']:,} more", "explanation": why} for row in rest)]
 
 
 def _days(home: Home, first: date, last: date) -> list[date]:
@@ -135,7 +154,7 @@ def _exceptions(home: Home, first: date, last: date) -> list[Row]:
     from billing_recon.report.exceptions import decided
 
     found = []
-    for one in exceptions(home, first, last, last)[:LARGEST]:
+    for one in exceptions(home, first, last, last)[:LISTED]:
         made = one.resolution
         found.append(
             {
