@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,15 +12,18 @@ from typing import Any, cast
 
 import pytest
 
+from billing_recon.compute.engine import session
 from billing_recon.core.errors import GateRefused
-from billing_recon.report import day_pack
+from billing_recon.core.schema import BREAKS
+from billing_recon.report import day_pack, day_tables
 from billing_recon.report.day_pack import write_day_pack
-from billing_recon.report.day_sections import SECTIONS
+from billing_recon.report.day_sections import SECTIONS, SHOWN_PER_CODE
 from billing_recon.report.exports import breaks_csv
-from billing_recon.report.stored_rows import breaks
+from billing_recon.report.stored_rows import Sum, breaks
 from billing_recon.report.terminal import Col, Table
+from billing_recon.report.trends import trends
 from billing_recon.report.waterfall import waterfall
-from billing_recon_tests.report.books import DAY, QUIET, keep_books
+from billing_recon_tests.report.books import DAY, QUIET, TOO_DEAR, keep_books, put
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +170,72 @@ def test_a_waterfall_ends_at_the_net_of_its_codes_and_says_so_in_words() -> None
     assert [bar.name for bar in drawn.bars][-2:] == ["3 other codes", "Net difference"]
     assert drawn.bars[0].x == drawn.zero
     assert "C11 +11.00 EUR" in drawn.told
+
+
+def test_what_changed_since_the_day_before_is_listed_and_what_is_the_same_is_not(pages: Path) -> None:
+    said = " ".join(read(pages / "2026-03-03" / "day_pack.html").words)
+    since = said[said.index("Since the day before") : said.index("Compared with 2026-03-02")]
+    for part in ("verdict FAIL PASS", "money in breaks, EUR 17.85 0.00 -17.85", "LEDGER_MISSING 1 0 gone"):
+        assert part in since, part
+    assert "Since the day before" not in " ".join(read(pages / "2026-03-02" / "day_pack.html").words)
+
+
+def test_codes_that_are_new_gone_and_more_are_told_the_largest_change_first() -> None:
+    def found(code: str, number: int) -> Sum:
+        return Sum(DAY, code, "EUR", number, number, Decimal(5), Decimal(5))
+
+    before = [found("CAP", 3), found("ROUNDING", 2), found("TAX_BASE", 1)]
+    table = day_tables.since(
+        [("verdict", "PASS", "PASS")],
+        [("breaks", 6, 14)],
+        before,
+        [found("CAP", 10), found("MINIMUM", 3), found("TAX_BASE", 1)],
+        DAY,
+    )
+    assert table.rows == [
+        ("breaks", "6", "14", "+8"),
+        ("CAP", "3", "10", "+7"),
+        ("MINIMUM", "0", "3", "new"),
+        ("ROUNDING", "2", "0", "gone"),
+    ]
+
+
+def test_a_trend_shows_the_band_of_today_and_says_that_today_is_outside() -> None:
+    history = [
+        {"metric": "total_billed", "currency": "EUR", "day": DAY - timedelta(days=n), "value": Decimal(100 + n)}
+        for n in range(9)
+    ]
+    band = {
+        "metric": "total_billed",
+        "currency": "EUR",
+        "value": Decimal(100),
+        "band_low": Decimal(103),
+        "band_high": Decimal(108),
+    }
+    (drawn,) = trends(history, [band], DAY)
+    assert drawn.outside
+    assert drawn.told == "total billed, EUR over 9 days, today 100.00 EUR, expected 103.00 to 108.00"
+    assert drawn.band is not None
+    assert drawn.today[1] > drawn.band[0] + drawn.band[1], "today lies below the band"
+    assert len(drawn.points.split()) == 9
+
+
+def test_a_metric_without_an_earlier_day_has_no_trend() -> None:
+    assert trends([{"metric": "total_billed", "currency": "EUR", "day": DAY, "value": Decimal(1)}], [], DAY) == []
+
+
+def test_the_page_of_many_breaks_has_the_largest_of_each_code_and_stays_small(tmp_path: Path) -> None:
+    home = keep_books(tmp_path / "home")
+    con = session()
+    many = [{**TOO_DEAR, "break_id": f"b{n:05}", "delta": f"{n}.00"} for n in range(1, 3001)]
+    put(con, home, BREAKS, DAY, many)
+    con.close()
+    page = write_day_pack(home, DAY).read_text(encoding="utf-8")
+    assert len(re.findall('class="break"', page)) == SHOWN_PER_CODE
+    assert "+3,000.00 EUR" in page
+    assert 'id="b02975"' not in page
+    assert len(page) < 200_000
+    assert len((home.state / "reports" / str(DAY) / "breaks.csv").read_text().splitlines()) == 3001
 
 
 def test_a_long_section_shows_its_first_rows_and_links_a_file_with_all(tmp_path: Path) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import zipfile
+from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 from billing_recon.compute.engine import session
 from billing_recon.core.schema import BREAKS
+from billing_recon.report import workbook
 from billing_recon.report.workbook import _fits, write_workbook
 from billing_recon_tests.report.books import CONTROL, DAY, TOO_DEAR, UNBOOKED, keep_books, put
 
@@ -64,3 +67,17 @@ def test_an_amount_that_excel_cannot_hold_exactly_is_text() -> None:
 
     assert _fits(Decimal("1234567890123.45"))
     assert not _fits(Decimal("12345678901234.567"))
+
+
+def test_differences_beyond_the_bound_are_added_up_so_that_the_sheets_still_foot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workbook, "LARGEST", 3)
+    home = keep_books(tmp_path / "home")
+    con = session()
+    put(con, home, BREAKS, DAY, [{**TOO_DEAR, "break_id": f"b{n}", "delta": f"{n}.50"} for n in range(1, 7)])
+    con.close()
+    rows = workbook._breaks(home, DAY, DAY)
+    assert [row["break_id"] for row in rows] == ["b6", "b5", "b4", "3 more"]
+    assert sum(row["delta"] for row in rows) == Decimal("24.00")
+    assert rows[-1]["pair"] == "expected_billed"

@@ -193,6 +193,22 @@ BREAK_DECISIONS = TableSpec(
     doc="What people decided about the day's breaks, the decision in force.",
     part=Part.PARAMETERS,
 )
+BREAK_ANSWERS = TableSpec(
+    "break_answers",
+    (
+        Column("break_id"),
+        Column("day", D),
+        Column("pair"),
+        Column("code"),
+        nullable("subscription_id"),
+        nullable("currency", doc="empty: units"),
+        Column("delta", A, doc="the difference at the last decision", unit="currency; units for metered_used"),
+        Column("corrected", Kind.FLAG, doc="another document corrects it (core.resolution.Resolution.is_correction)"),
+    ),
+    key=("break_id",),
+    doc="Breaks that somebody decided about, as of their last decision (compute.leaks).",
+    part=Part.PARAMETERS,
+)
 LAST_CLOSE = TableSpec(
     "last_close",
     (Column("days", SMALL, doc="from the end of the month to its close", unit="days"),),
@@ -257,6 +273,7 @@ PARAMETERS: tuple[TableSpec, ...] = (
     LAYER_SOURCES,
     LANDING_REPORTS,
     BREAK_DECISIONS,
+    BREAK_ANSWERS,
     LAST_CLOSE,
     PAIRS_COMPARED,
     BASELINE_VALUES,
