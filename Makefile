@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 HOME_DIR ?= data/demo
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check ui bench lock clean
+.PHONY: help demo test check docs ui bench lock clean
 
 help:  ## show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -24,13 +24,18 @@ demo: $(VENV)/.ready  ## simulate a company with injected billing bugs, run 60 d
 test: $(VENV)/.ready  ## the whole suite, on SQLite and on a real PostgreSQL
 	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-check: $(VENV)/.ready  ## style, types, layers, and SQL parsed for operators that lose cents
+check: $(VENV)/.ready  ## style, types, layers, SQL parsed for operators that lose cents, links of the docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar --quiet billing_recon/compute
 	@$(BIN)/python -m pytest -q billing_recon_tests/compute/test_sql_keeps_money_exact.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
+
+docs: $(VENV)/.ready  ## the documentation as a site in site/, with pictures if a browser is here
+	@RECON_PICTURES=$(CURDIR)/.pictures $(BIN)/python -m pytest -q -n 0 billing_recon_tests/report/test_browser.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 ui: $(VENV)/.ready  ## the Dagster UI on the demo's home, http://127.0.0.1:3000
 	@$(BIN)/python -m billing_recon.defs.ui --home $(HOME_DIR)

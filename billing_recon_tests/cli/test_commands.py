@@ -177,6 +177,24 @@ def test_init_explains_every_field_of_the_configuration(tmp_path: Path, typed: T
                 assert f"{field}:" in told[name], f"{name} does not mention {model.__name__}.{field}"
 
 
+def test_a_fresh_home_can_be_operated_as_it_is(tmp_path: Path, typed: Typed) -> None:
+    """Every line of a section may be a comment; and with the first channel, pages go there."""
+    from billing_recon.core.operations import Operations
+    from billing_recon.paging.operations_file import read_operations
+
+    typed("init", tmp_path / "acme")
+    assert read_operations(tmp_path / "acme") == Operations()
+    file = tmp_path / "acme" / "operations.yaml"
+    text = (
+        file.read_text("utf-8")
+        .replace("  # channels:", "  channels:")
+        .replace("  #   - {name: lead", "    - {name: lead")
+    )
+    file.write_text(text, "utf-8")
+    (channel,) = read_operations(tmp_path / "acme").paging.channels
+    assert channel.name == "lead"
+
+
 def test_init_refuses_a_folder_with_something_in_it(tmp_path: Path, typed: Typed) -> None:
     (tmp_path / "mine.txt").write_text("keep me")
     result = typed("init", tmp_path)
