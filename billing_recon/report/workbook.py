@@ -108,8 +108,18 @@ def write_workbook(home: Home, first: date, last: date, path: Path) -> Path:
     with new_workbook(path) as made:
         sheets = Sheets(made)
         sheets.tie_out(home.company.name, first, last, totals)
-        sheets.add("Breaks", _BREAKS, breaks, f"The differences of these days; of more than {LISTED:,} the largest, and the sum of the others.")
-        sheets.add("Exceptions", _EXCEPTIONS, _exceptions(home, first, last), f"Breaks that people work on or decided, the {LISTED:,} oldest; all: exceptions list --format csv.")
+        sheets.add(
+            "Breaks",
+            _BREAKS,
+            breaks,
+            f"The differences of these days; of more than {LISTED:,} the largest, and the sum of the others.",
+        )
+        sheets.add(
+            "Exceptions",
+            _EXCEPTIONS,
+            _exceptions(home, first, last),
+            f"Breaks that people work on or decided, the {LISTED:,} oldest; all: exceptions list --format csv.",
+        )
         sheets.add(
             "Control totals",
             _TOTALS,

@@ -72,7 +72,7 @@ def test_an_amount_that_excel_cannot_hold_exactly_is_text() -> None:
 def test_differences_beyond_the_bound_are_added_up_so_that_the_sheets_still_foot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(workbook, "LARGEST", 3)
+    monkeypatch.setattr(workbook, "LISTED", 3)
     home = keep_books(tmp_path / "home")
     con = session()
     put(con, home, BREAKS, DAY, [{**TOO_DEAR, "break_id": f"b{n}", "delta": f"{n}.50"} for n in range(1, 7)])
