@@ -29,8 +29,9 @@ from billing_recon.simulate.usage import UsageBook, come_late, use
 
 Progress = Callable[[str, int, int], None]
 
-SUPPORTED: tuple[Code, ...] = tuple(Code)
-"""The faults that can be injected: every code, UNEXPLAINED too (a total that is not the sum of its parts)."""
+SUPPORTED: tuple[Code, ...] = tuple(code for code in Code if code is not Code.EXPOSURE)
+"""The faults that can be injected: every code, UNEXPLAINED too (a total that is not the sum of its parts), but EXPOSURE,
+which needs a rollout (simulate.rollouts)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,16 +93,19 @@ def _switch(
 def effective(home: Home, state: State, since: str | None) -> tuple[date, str]:
     """The first day, and the instant on it or nothing, that a switch holds from. It is after every day that was judged.
 
-    `since` is a day, or an instant with its offset on a day of the company. Left out: the day after the newest judged one.
+    `since` is a day, or an instant with its offset on a day of the company. Left out: the day after the newest judged one, and not
+    before the last switch.
     """
     from zoneinfo import ZoneInfo
 
     newest = max((parse_day(one) for one in home.control.answers(DAY_GATE)), default=None)
+    last = state.last(Verb.SWITCHED)
+    last_day = parse_day(last.day) if last else date.min
     at = ""
     if since is None:
         if newest is None:
             raise ConfigurationError("no day was judged yet; say from when it holds: --from DAY")
-        day = newest + timedelta(days=1)
+        day = max(newest + timedelta(days=1), last_day)
     elif "T" in since:
         try:
             moment = datetime.fromisoformat(since)
@@ -119,9 +122,8 @@ def effective(home: Home, state: State, since: str | None) -> tuple[date, str]:
         raise CloseRefused(
             [f"{day} is judged already; a switch holds from {newest + timedelta(days=1)} on at the earliest"]
         )
-    last = state.last(Verb.SWITCHED)
-    if last is not None and day < parse_day(last.day):
-        raise CloseRefused([f"the flags were switched from {last.day} on; this cannot hold from {day} on"])
+    if day < last_day:
+        raise CloseRefused([f"the flags were switched from {last_day} on; this cannot hold from {day} on"])
     return day, at
 
 

@@ -160,6 +160,14 @@ def test_a_switch_cannot_hold_from_a_day_that_was_judged(launch: Launch) -> None
         launch.promote(since=NEXT)
 
 
+def test_what_was_to_be_exposed_on_a_later_day_can_be_rolled_back_before_it(launch: Launch) -> None:
+    later = NEXT + timedelta(days=5)
+    launch.promote(since=later)
+    state = launch.rollback("the engine is not ready")
+    assert (state.status, [(s.since, s.until) for s in state.spans]) == (Status.ROLLED_BACK, [(later, later)])
+    assert variant_on(launch.home, NAME, "CUS-00001", later) == "control"
+
+
 def test_a_plan_that_was_never_rehearsed_as_it_is_exposes_nobody(launch: Launch) -> None:
     path = launch.home.path / "rollouts" / f"{NAME}.yaml"
     path.write_text(path.read_text().replace("complete_by: 2026-12-31", "complete_by: 2026-12-30"))
