@@ -35,6 +35,14 @@ local_artifact_storage:
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
+run_coordinator:
+  module: dagster._core.run_coordinator
+  class: QueuedRunCoordinator
+concurrency:
+  runs:
+    max_concurrent_runs: 2
+    # Days run one at a time, in the order in which they were asked for, whoever asks: what a day rests on is then landed.
+    tag_concurrency_limits: [{{key: dagster/partition, limit: 1}}]
 """
 """Compute logs are off: they cost two files per step, and a step's events carry its messages."""
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -21,17 +21,22 @@ import dagster as dg
 import httpx
 import pytest
 import yaml
+from compose_spec import PyCompose
 
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.day.gate import DAY_GATE
+from billing_recon.defs.instance import embedded_home
+from billing_recon_tests.browser import PICTURES, WIDE, browser, picture
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.paging.receivers import receiver
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 GOOD, BAD = FIRST, FIRST + timedelta(days=1)
-SERVICES = ("code", "webserver", "daemon")
+SERVICES = ("migrate", "code", "webserver", "daemon", "reports")
+GRACE = 20
+"""Seconds in which a service may end by itself."""
 
 BACKFILL = """
 mutation ($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
@@ -80,12 +85,23 @@ def service(name: str, variables: Mapping[str, str], environment: Mapping[str, s
         try:
             yield
         finally:
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)  # a code server can outlive SIGTERM
-                process.wait()
+            os.kill(process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(GRACE)
+            if left(process.pid):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def left(group: int) -> bool:
+    """Whether a process of the group is there, a second after its first one ended."""
+    for _ in range(10):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def healthy(name: str, variables: Mapping[str, str], environment: Mapping[str, str]) -> bool:
@@ -145,6 +161,8 @@ def test_the_services_of_docker_compose_run_a_backfill_page_its_breach_and_keep_
         "BILLING_RECON_BIND": "127.0.0.1",
         "BILLING_RECON_CODE_PORT": str(code_port),
         "BILLING_RECON_WEB_PORT": str(web_port),
+        "BILLING_RECON_REPORTS_PORT": str(free_port()),
+        "BILLING_RECON_REPORTS": str(path / ".state" / "reports"),
     }
     with ExitStack() as stack:
         pager = stack.enter_context(receiver())
@@ -165,6 +183,9 @@ def test_the_services_of_docker_compose_run_a_backfill_page_its_breach_and_keep_
         home = Home.open(path)
         stack.callback(home.control.close)
         # In the order of their depends_on.
+        migrate = shlex.split(COMPOSE["services"]["migrate"]["command"])
+        program = Path(sys.executable).parent / migrate[0]
+        subprocess.run([program, *migrate[1:]], env={**os.environ, **environment}, check=True, capture_output=True)
         stack.enter_context(service("code", variables, environment, tmp_path / "code.log"))
         until("the code server", lambda: healthy("code", variables, environment), tmp_path)
         stack.enter_context(service("webserver", variables, environment, tmp_path / "webserver.log"))
@@ -173,7 +194,12 @@ def test_the_services_of_docker_compose_run_a_backfill_page_its_breach_and_keep_
         ask(web, BACKFILL, {"selector": selector, "partitionNames": [str(GOOD), str(BAD)]})
         # The daemon looks for backfills when it starts and then every 30 s: one that waits for it is taken up at once.
         stack.enter_context(service("daemon", variables, environment, tmp_path / "daemon.log"))
-        until("both days' runs", lambda: len(finished(instance, job_name="daily")) == 2, tmp_path)
+        until("both days' runs", lambda: len(finished(instance, job_name="daily")) == 2, tmp_path, seconds=480)
+        first, second = sorted(
+            instance.get_run_records(dg.RunsFilter(job_name="daily")), key=lambda record: record.start_time or 0
+        )
+        assert first.dagster_run.tags["dagster/partition"] == str(GOOD)
+        assert (first.end_time or 0) <= (second.start_time or 0), "days run one at a time, in their order"
         verdicts = home.control.verdicts(DAY_GATE, [str(GOOD), str(BAD)])
         assert {day: v.verdict for day, v in verdicts.items()} == {
             str(GOOD): Verdict.PASS,
@@ -209,10 +235,65 @@ def test_the_services_of_docker_compose_run_a_backfill_page_its_breach_and_keep_
         assert len([p for p in pager.pages if p["action"] == "trigger"]) <= 2
         assert healthy("daemon", variables, environment)
 
+        stack.enter_context(service("reports", variables, environment, tmp_path / "reports.log"))
+        until("the reports", lambda: healthy("reports", variables, environment), tmp_path)
+        pack = httpx.get(f"http://127.0.0.1:{variables['BILLING_RECON_REPORTS_PORT']}/{GOOD}/day_pack.html")
+        assert "PASS" in pack.text
+        if os.environ.get(PICTURES):
+            _pictures_of_dagster(web)
+
+
+def _pictures_of_dagster(web: str) -> None:
+    """What the docs show of the Dagster UI."""
+    with browser() as running:
+        page = running.new_page(viewport=WIDE)  # type: ignore[arg-type]
+        for name, path in {"graph": "asset-groups", "runs": "runs", "automation": "automation", "jobs": "jobs"}.items():
+            page.goto(f"{web}/{path}")
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(2000)
+            picture(page, f"dagster-{name}", whole=False)
+
+
+def test_the_file_is_a_compose_file_by_the_specification() -> None:
+    text = interpolated((ROOT / "docker-compose.yml").read_text(encoding="utf-8"), {"POSTGRES_PASSWORD": "secret"})
+    merged = yaml.safe_dump(yaml.safe_load(text), sort_keys=False)
+    assert set(PyCompose.from_yaml(merged).service_names()) == set(COMPOSE["services"])
+    with pytest.raises(ValueError, match="health_check"):
+        PyCompose.from_yaml(merged.replace("healthcheck:", "health_check:"))
+
+
+def test_services_are_bounded_unprivileged_and_reached_from_this_machine_only() -> None:
+    for name, service in COMPOSE["services"].items():
+        if name != "migrate":
+            assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}, name
+        if "command" in service:
+            assert service["cap_drop"] == ["ALL"]
+            assert service["security_opt"] == ["no-new-privileges:true"]
+        assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", ()))
+    steps = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    assert steps[-1] == "USER recon", "the last word is that nothing runs as root"
+
+
+def test_secrets_of_channels_reach_our_processes_and_not_the_server_of_reports() -> None:
+    assert COMPOSE["services"]["code"]["env_file"] == [{"path": ".env", "required": False}]
+    assert COMPOSE["services"]["reports"]["env_file"] == []
+    assert COMPOSE["services"]["reports"]["environment"] == {}
+
+
+def test_days_run_one_at_a_time_and_in_order_wherever_they_are_started(tmp_path: Path) -> None:
+    files = [ROOT / "dagster.yaml", ROOT / "deploy" / "dagster-postgres.yaml", embedded_home(tmp_path) / "dagster.yaml"]
+    for file in files:
+        runs = yaml.safe_load(file.read_text(encoding="utf-8"))["concurrency"]["runs"]
+        assert runs["tag_concurrency_limits"] == [{"key": "dagster/partition", "limit": 1}], file
+    with dg.DagsterInstance.from_config(str(embedded_home(tmp_path))) as instance:
+        config = instance.get_concurrency_config().run_queue_config
+        assert config is not None
+        assert list(config.tag_concurrency_limits) == [{"key": "dagster/partition", "limit": 1}]
+
 
 def test_every_service_that_runs_our_code_is_one_of_those_started_above() -> None:
     assert {name for name, service in COMPOSE["services"].items() if "command" in service} == set(SERVICES)
-    assert all("healthcheck" in service for service in COMPOSE["services"].values())
+    assert all("healthcheck" in service for name, service in COMPOSE["services"].items() if name != "migrate")
 
 
 def test_no_password_is_written_in_the_deployment() -> None:
