@@ -18,7 +18,7 @@ from billing_recon.day.rollout.state import State, Status, states
 
 HALF = Decimal("0.5")
 _REHEARSE = (
-    "rehearse it on a copy of the home, then: billing-recon rollout rehearsed {} --as NAME --code NNNNNN --reason ..."
+    "billing-recon rollout rehearse {0}; or by hand on a copy of the home: billing-recon rollout rehearsed {0} ..."
 )
 
 
