@@ -138,7 +138,7 @@ class _Basis:
     @classmethod
     def of(cls, home: Home, day: date) -> _Basis:
         unknown = not_known(home, day)
-        return cls(unknown, _compared_now(home, day, unknown), damaged(home, _states(home, day), OF_THE_DAY))
+        return cls(unknown, compared_now(home, day, unknown), damaged(home, _states(home, day), OF_THE_DAY))
 
 
 def day_judgement(home: Home, day: date, part: str = "", basis: _Basis | None = None) -> Judgement:
@@ -240,7 +240,7 @@ _INCOMPLETE = {
 }
 
 
-def _compared_now(home: Home, day: date, unknown: Sequence[NotKnown]) -> bool:
+def compared_now(home: Home, day: date, unknown: Sequence[NotKnown]) -> bool:
     """Whether expected lines and control totals were computed from what there is now; not if they do not say from what."""
     states = home.control.partition_states((EXPECTED_LINES.name, CONTROL_TOTALS.name), day, day)
     now = made_from_with_usage_since(home, day, computed_from(home, day, unknown))

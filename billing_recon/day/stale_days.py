@@ -12,8 +12,8 @@ from billing_recon.core.errors import CloseRefused
 from billing_recon.core.figures import listed
 from billing_recon.core.period import days_between, parse_day
 from billing_recon.core.verdict import Verdict
-from billing_recon.day.gate import DAY_GATE, stale_reason
-from billing_recon.day.history import LANDED, delivered_on, opening_day
+from billing_recon.day.gate import DAY_GATE, compared_now, stale_reason
+from billing_recon.day.history import LANDED, delivered_on, not_known, opening_day
 from billing_recon.day.home import Home
 from billing_recon.day.releases import why_shut
 from billing_recon.feeds import delivered_otherwise
@@ -74,4 +74,6 @@ def why_stale(home: Home, day: date) -> str:
     stale = stale_reason(home, verdict)
     if stale:
         return stale
+    if not compared_now(home, day, not_known(home, day)):
+        return "its layers were compared before the data or settings became what they are now"
     return why_shut(home, day) if verdict.verdict is Verdict.PASS else ""
