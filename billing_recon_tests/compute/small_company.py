@@ -163,6 +163,7 @@ class SmallCompany:
     def expected(self) -> list[dict[str, Any]]:
         """The expected lines with their sentences, in the order of their ids."""
         lines = rows(self.rated(), "SELECT * FROM expected_lines ORDER BY expected_line_id")
+        assert len({line["expected_line_id"] for line in lines}) == len(lines), "two expected lines have one identity"
         return [{**line, "sentence": line_sentence(line, self.catalog)} for line in lines]
 
 

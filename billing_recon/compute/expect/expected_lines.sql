@@ -1,5 +1,6 @@
 -- What should have been billed (core.schema.EXPECTED_LINES): identity, figures and working. What a kind of line does
--- not state is 0, and its quantity 1.
+-- not state is 0, and its quantity 1. A coupon on a subscription's first bill in advance and one on the bill that
+-- closes that period are of the same days.
 -- inputs: taxed_lines, credit_lines, tax_lines
 WITH stated AS (
     SELECT * FROM taxed_lines UNION ALL BY NAME SELECT * FROM credit_lines UNION ALL BY NAME SELECT * FROM tax_lines
@@ -29,8 +30,11 @@ SELECT
                 || json_extract_string(working, '$.adjusts.from')
         WHEN run_no < 0 THEN '|' || plan_version || '|' || tax_region
         ELSE ''
-    END || CASE WHEN kind IN ('subscription', 'proration') AND position > 500000 THEN '|given back' ELSE '' END
-        AS expected_line_id,
+    END || CASE
+        WHEN kind IN ('subscription', 'proration') AND position > 500000 THEN '|given back'
+        WHEN kind IN ('discount', 'credit') AND lines.period_end <= line_start THEN '|first bill'
+        ELSE ''
+    END AS expected_line_id,
     split_part(subscription_id, chr(31), 1) AS subscription_id,
     customer_id,
     plan_id,

@@ -319,6 +319,10 @@ def test_a_coupon_takes_from_what_is_due_together() -> None:
     second.uses("80", "2026-01-05")
     lines = [r for r in second.expected() if r["due_on"] == date(2026, 2, 3)]
     assert sum(r["total"] for r in lines) == 5
+    assert {r["expected_line_id"][-10:] == "first bill" for r in second.expected() if r["kind"] == "discount"} == {
+        True,
+        False,
+    }
     changed = company("2026-01-18")
     has(changed, "2026-01-01", "2026-01-16", contract=agreed)
     has(changed, "2026-01-16", plan_id="q", contract=agreed)

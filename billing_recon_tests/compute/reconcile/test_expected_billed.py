@@ -40,6 +40,17 @@ def test_a_bill_that_follows_contract_and_usage_matches() -> None:
     assert (total["matched"], total["left_count"], total["right_count"], total["delta"]) == (3, 3, 3, 0)
 
 
+def test_a_rate_on_lines_of_an_invoice_that_is_taxed_as_a_whole_is_no_difference_and_one_on_its_tax_line_is() -> None:
+    world = World(tax_point="invoice")
+    for n, charge in enumerate(("base", "calls")):
+        world.bill("INV-1", world.expect(charge=charge, rate="0"), line_id=str(n), tax_rate=Decimal("0.19"))
+    tax = world.expect(charge=None, kind="adjustment", meter="tax", gross="0", rate="0.19", tax=Decimal("37.81"))
+    world.bill("INV-1", tax, line_id="3")
+    assert world.run(LINE).breaks() == []
+    world.rows["invoice_lines"][-1] |= {"tax_rate": Decimal("0.07"), "tax": Decimal("13.93"), "total": Decimal("13.93")}
+    assert world.run(LINE).the_break(LINE)["line_id"] == "3"
+
+
 def test_units_that_nobody_used_are_explained_with_every_figure() -> None:
     world = World()
     line = world.expect()

@@ -138,11 +138,17 @@ class World:
     plans = PLANS
 
     def __init__(
-        self, day: date = DAY, *, credit: str = "after_tax", rounding: str = "half_up", **windows: int
+        self,
+        day: date = DAY,
+        *,
+        credit: str = "after_tax",
+        rounding: str = "half_up",
+        tax_point: str = "line",
+        **windows: int,
     ) -> None:
         self.day = day
         self.rounding = Rounding(rounding)
-        self.credit = credit
+        self.credit, self.tax_point = credit, tax_point
         self.windows = {
             "issue_grace_days": 1,
             "late_window_days": 2,
@@ -528,7 +534,12 @@ class World:
         in another order."""
         con = session(Limits(threads=1))
         windows = {name: days for name, days in self.windows.items() if name in Windows.model_fields}
-        profile = Profile(rounding=self.rounding, credit=self.credit, issue_after_days=self.windows["issue_after_days"])
+        profile = Profile(
+            rounding=self.rounding,
+            credit=self.credit,
+            tax_point=self.tax_point,
+            issue_after_days=self.windows["issue_after_days"],
+        )
         params = RunParams(day=self.day, first_day=self.first_day, windows=Windows(**windows), profile=profile)
         register(con, RUN_PARAMS, [params.row()])
         register_terms(
