@@ -22,6 +22,7 @@ from billing_recon.core.schema import BREAKS, CONTROL_TOTALS
 from billing_recon.report.break_sql import statements
 from billing_recon.report.exports import rows_csv, text
 from billing_recon.report.in_toto import statement
+from billing_recon.report.month_evidence import data_docs
 
 if TYPE_CHECKING:
     import duckdb
@@ -75,6 +76,14 @@ def write_pack(home: Home, month: str, out: Path | None = None) -> Path:
     figures = json.loads(closes[-1].figures)
     files = {name: data.encode() for name, data in _decisions(home, month, figures).items()}
     files |= _computed(home, month, figures)
+    pages, failed = data_docs(home, month)
+    if failed:
+        raise CloseRefused(
+            [
+                f"the figures of {month} contradict its close: {failed}; run billing-recon state verify, then reopen the month"
+            ]
+        )
+    files |= {f"data_docs/{name}": data for name, data in pages.items()}
     files[README] = _readme(home, month, figures).encode()
     predicate = {
         "company": home.company.name,
@@ -320,6 +329,8 @@ billing-recon: unzip it, and run `cat sql/*.sql | duckdb` in its folder; the las
 - Which days were judged, on which evidence, under which policy version (month close: version {version}) and code; which conditions
   held; how many rows came, were accepted and were quarantined, and from which files, by SHA-256 (`decisions/`).
 - Who signed, decided, reopened and closed, when and why, as the audit chain has it.
+- The verdicts, control totals, row equations and landed tables of the month, held to expectations by Great Expectations when the pack was
+  written: open `data_docs/index.html`, which needs no network.
 
 ## What it does not prove
 - That what was delivered is complete or true: a file that was never sent, or an invoice that no system knows.

@@ -26,11 +26,9 @@ def define(setup: Setup) -> dg.AssetsDefinition:
     )
     def prove(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.report.evidence_pack import write_pack
-        from billing_recon.report.month_evidence import write_month_evidence
 
         home, month = context.resources.home, context.partition_key
         with refusing(context):
-            write_month_evidence(home, month)
             yield file_result("month_evidence", "pack", write_pack(home, month))
 
     return prove
