@@ -98,7 +98,7 @@ def newest(connection: Connection) -> tuple[str, dict[str, Any]]:
     """The table and the row of the newest event; empty if there is none."""
     t = audit_events
     payload = connection.execute(select(t.c.payload).order_by(t.c.seq.desc()).limit(1)).scalar_one_or_none()
-    content = json.loads(payload) if payload else {"table": "", "row": {}}
+    content: dict[str, Any] = json.loads(payload) if payload else {"table": "", "row": {}}
     return content["table"], content["row"]
 
 
