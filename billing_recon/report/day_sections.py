@@ -187,7 +187,7 @@ SECTIONS: tuple[Section, ...] = (
         caption="Each pair of layers per currency",
         note="Each line compares what was due for comparison on the day, so a layer has an amount per pair. A difference is the "
         "second layer minus the first; it foots if the breaks explain all of it. Currencies are never added.",
-        signed=("difference", "explained by breaks"),
+        signed=("difference", "explained"),
         empty="Nothing was assessed on this day.",
     ),
     Section(

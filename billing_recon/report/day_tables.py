@@ -138,7 +138,7 @@ def tie_out(rows: Sequence[Row]) -> Table:
             Col("compared"),
             *(Col(layer, right=True) for layer in layers),
             Col("difference", right=True),
-            Col("explained by breaks", right=True),
+            Col("explained", right=True),
             Col("foots"),
         ],
         title="Tie-out",
