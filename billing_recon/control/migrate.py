@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError
 from billing_recon.control.database import URL_ENV, reading, writing
 from billing_recon.core.errors import ConfigurationError
 
-HEAD = "0013"
+HEAD = "0014"
 """The newest revision; a test compares it with migrations/versions."""
 VERSION_TABLE = "control_version"
 """Not Alembic's default name, which Dagster uses and may have in the same database."""
