@@ -1,0 +1,187 @@
+"""Each way round the gate that needs no Dagster, tried on a day that is PASS and released; docs/security.md lists them all."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from deltalake import DeltaTable
+from sqlalchemy import text
+
+from billing_recon import day as steps
+from billing_recon.control import ControlStore, VerdictRecord
+from billing_recon.control.database import connect, control_url, writing
+from billing_recon.core.close_policy import Task
+from billing_recon.core.errors import GateRefused
+from billing_recon.core.signoff import Role
+from billing_recon.core.verdict import Verdict
+from billing_recon.day import Home
+from billing_recon.day.audit_chain import audit_problems, write_head
+from billing_recon.day.gate import DAY_GATE, evidence_now
+from billing_recon.day.month_evidence import month_evidence
+from billing_recon.day.month_tasks import checklist
+from billing_recon.day.releases import verify_release
+from billing_recon_tests.conftest import FIRST
+
+SECOND = FIRST + timedelta(days=1)
+
+
+@pytest.fixture
+def released(january: tuple[Path, dict[str, str]], tmp_path: Path) -> Home:
+    """Seven green days, the first two released."""
+    home = Home.open(Path(shutil.copytree(january[0], tmp_path / "home")))
+    for day in (FIRST, SECOND):
+        steps.release(home, day, "test")
+    assert verify_release(home, FIRST)["verdict"] == "PASS"
+    return home
+
+
+def sql(home: Home, *statements: str) -> None:
+    """What somebody with the database's password could do."""
+    engine = connect(control_url(home.state))
+    with writing(engine) as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def shorten(home: Home, table: str, day: date = FIRST) -> None:
+    file = home.path / "landing" / table / f"{day}.csv"
+    file.write_text("".join(file.read_text(encoding="utf-8").splitlines(keepends=True)[:-1]), encoding="utf-8")
+
+
+def refused(home: Home, day: date = FIRST) -> str:
+    with pytest.raises(GateRefused) as said:
+        verify_release(home, day)
+    return str(said.value)
+
+
+def test_a_verdict_row_edited_to_pass_opens_nothing(released: Home) -> None:
+    shorten(released, "invoice_lines")
+    steps.land(released, "invoice_lines", FIRST, "again")
+    steps.expect(released, FIRST, "again")
+    steps.reconcile(released, FIRST, "again")
+    assert steps.judge_day(released, FIRST, "again").verdict is Verdict.FAIL
+    sql(
+        released,
+        "DROP TRIGGER verdicts_no_update",
+        "UPDATE verdicts SET verdict = 'PASS' WHERE id = (SELECT max(id) FROM verdicts)",
+    )
+    with pytest.raises(GateRefused, match=r"PASS in the database, but verdicts \d+ was changed after audit event"):
+        steps.release(released, FIRST, "forged")
+
+
+def test_the_verdict_of_another_day_is_none_of_this_day_even_with_its_evidence_written_in(released: Home) -> None:
+    columns = "gate, verdict, policy_version, code_version, conditions, run_id, decided_at"
+    copied = (
+        f"INSERT INTO verdicts (partition, evidence_hash, {columns}) SELECT '{FIRST}', {{}}, {columns} FROM verdicts "
+        f"WHERE partition = '{SECOND}' ORDER BY id DESC LIMIT 1"
+    )
+    shorten(released, "payments")
+    steps.land(released, "payments", FIRST, "again")
+    sql(released, copied.format("evidence_hash"))
+    assert "has no audit event: nobody decided it" in refused(released)
+    sql(released, copied.format(f"'{evidence_now(released, FIRST)}'"))
+    with pytest.raises(GateRefused, match="has no audit event: nobody decided it"):
+        steps.release(released, FIRST, "forged")
+    assert any("has no audit event" in one for one in released.control.verify_audit())
+
+
+def test_a_digest_edited_in_the_database_closes_the_release(released: Home) -> None:
+    sql(released, f"UPDATE partition_states SET digest = 'x' WHERE table_name = 'payments' AND day = '{FIRST}'")
+    assert "its evidence" in refused(released)
+
+
+def test_digests_of_before_written_back_after_another_landing_do_not_open_the_release_again(released: Home) -> None:
+    """The landing's report says which file it read, and is part of the evidence."""
+    before = released.control.partition_states(("invoice_lines",), FIRST, FIRST)[0]
+    shorten(released, "invoice_lines")
+    steps.land(released, "invoice_lines", FIRST, "again")
+    sql(
+        released,
+        f"UPDATE partition_states SET digest = '{before.digest}', rows = {before.rows} "
+        f"WHERE table_name = 'invoice_lines' AND day = '{FIRST}'",
+    )
+    assert "its evidence" in refused(released)
+
+
+def test_an_older_version_of_a_table_restored_is_found(released: Home) -> None:
+    table = DeltaTable(str(released.state / "warehouse" / "ledger_entries"))
+    table.restore(table.version() - 1)
+    (last,) = [FIRST + timedelta(days=6)]
+    with pytest.raises(GateRefused, match=f"ledger_entries of {last} is not what was written"):
+        steps.release(Home.open(released.path), last, "test")
+
+
+@pytest.mark.parametrize("how", ["deleted", "half copied", "file cut"])
+def test_a_table_that_is_lost_or_half_copied_is_found(released: Home, how: str) -> None:
+    folder = released.state / "warehouse" / "invoice_lines"
+    (file,) = (folder / f"day={FIRST}").glob("*.parquet")
+    if how == "deleted":
+        shutil.rmtree(folder)
+    elif how == "half copied":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:200])
+    again = Home.open(released.path)
+    for day in (FIRST, SECOND):
+        assert f"invoice_lines of {FIRST} is not what was written" in refused(again, day)
+    assert steps.judge_day(again, FIRST, "test").verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_clock_that_is_wrong_changes_no_answer(released: Home) -> None:
+    """The newest decision counts, whatever time it states."""
+    past = ControlStore.open(control_url(released.state), clock=lambda: datetime(2001, 1, 1, tzinfo=UTC))
+    verdict = released.control.latest_verdict(DAY_GATE, str(FIRST))
+    assert verdict is not None
+    past.record_verdict(VerdictRecord(DAY_GATE, str(FIRST), Verdict.FAIL, verdict.evidence_hash, 1, "c", (), "late"))
+    assert "is FAIL" in refused(released)
+    assert released.control.verify_audit() == []
+
+
+def test_of_two_runs_that_race_the_verdict_of_the_first_does_not_hold_for_what_the_second_landed(
+    released: Home,
+) -> None:
+    """One run has read its evidence, another lands, then the first records its PASS."""
+    seen = evidence_now(released, FIRST)
+    assert seen is not None
+    shorten(released, "payments")
+    steps.land(released, "payments", FIRST, "second")
+    released.control.record_verdict(VerdictRecord(DAY_GATE, str(FIRST), Verdict.PASS, seen, 1, "c", (), "first"))
+    with pytest.raises(GateRefused, match="was PASS, but its evidence"):
+        steps.release(released, FIRST, "first")
+
+
+def test_company_and_code_changed_after_the_verdict_close_the_release(
+    released: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    company = released.path / "company.yaml"
+    text_before = company.read_text(encoding="utf-8")
+    company.write_text(text_before + "\n# edited\n", encoding="utf-8")
+    assert "data, policy, catalog or code changed" in refused(Home.open(released.path))
+    company.write_text(text_before, encoding="utf-8")
+    again = Home.open(released.path)
+    steps.release(again, FIRST, "test")
+    assert verify_release(again, FIRST)
+    monkeypatch.setattr("billing_recon.day.settings.code_version", lambda: "0.2.0+another")
+    assert "data, policy, catalog or code changed" in refused(again)
+
+
+def test_signatures_under_the_evidence_of_another_month_do_not_count(released: Home) -> None:
+    other = month_evidence(released, "2026-02")
+    for approver in released.policy.approvers:
+        released.control.sign_off("2026-01", approver.name, Role(approver.role), other)
+    (signed,) = [line for line in checklist(released, "2026-01") if line.task is Task.SIGN_OFF]
+    assert not signed.done
+    assert "it has to be signed again" in signed.condition.sentence
+
+
+def test_a_head_of_another_company_or_month_does_not_prove_the_close(released: Home, tmp_path: Path) -> None:
+    out = tmp_path / "head.jsonl"
+    write_head(released, "close 2026-02", out)
+    released.control.close_month("2026-01", "e" * 64, figures="{}")
+    assert any("there is no head for close 2026-01" in one for one in audit_problems(released, [out])[0])
+    out.write_text(out.read_text(encoding="utf-8").replace(released.company.name, "Other"), encoding="utf-8")
+    assert any("is of another company, Other" in one for one in audit_problems(released, [out])[0])
