@@ -51,8 +51,8 @@ def write_line_texts(con: duckdb.DuckDBPyConnection, catalog: Catalog, names: Ma
         for side in ("old", "new")
     }
     said = {side: _Said(rows) for side, rows in found.items()}
-    con.execute("CREATE OR REPLACE TABLE line_texts (row_key VARCHAR, says VARCHAR)")
-    con.execute("CREATE OR REPLACE TABLE invoice_texts (invoice_key VARCHAR, says VARCHAR)")
+    write_texts(con, "line_texts", {"row_key": [], "says": []})
+    write_texts(con, "invoice_texts", {"invoice_key": [], "says": []})
     con.execute(
         "CREATE OR REPLACE TABLE differing_bills AS SELECT invoice_id, subscription_id, due_on, currency, count(*) AS lines "
         "FROM shadow_lines GROUP BY invoice_id, subscription_id, due_on, currency HAVING bool_or(state <> 'equal')"
