@@ -145,5 +145,5 @@ def test_columns_that_may_be_left_out_have_their_defaults(desk: Desk) -> None:
     desk.put(f"{header}\n{row}\n", table="invoice_lines")
     assert desk.land("invoice_lines").accepted == 1
     assert desk.rows("invoice_kind, status, variant, cohort, meter, discount, credit") == [
-        ("invoice", "issued", "control", "all", None, Decimal(0), Decimal(0))
+        ("invoice", "issued", None, "all", None, Decimal(0), Decimal(0))
     ]
