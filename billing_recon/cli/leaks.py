@@ -26,7 +26,7 @@ def leaks(
     """Show what revenue was lost or overcharged, by cause, layer, plan and month, and how much of it was recovered.
 
     Recovered: another document corrects it, or somebody decided about it and it is no longer found. The capture rate is what
-    was billed or recovered of what was expected; what was overcharged makes up for nothing.
+    was billed or recovered of what was expected; overcharges are not set against what was lost.
     """
     from billing_recon.day.gate import DAY_GATE
     from billing_recon.day.leaks import leaks as leaks_of

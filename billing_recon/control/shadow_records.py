@@ -29,7 +29,7 @@ class Recorded(StrEnum):
     CUTOVER = "cutover"
     """version: the evidence that the go was given for; content: the launch."""
     PARALLEL = "parallel"
-    """version: a day; content: what the candidate gave beside live billing on it."""
+    """`version` is a day, `content` what the candidate gave on it beside live billing."""
 
 
 @dataclass(frozen=True, slots=True)

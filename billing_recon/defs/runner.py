@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import socket
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -79,11 +80,13 @@ def run_days(
     job = build_definitions(home_path, lambda: nullcontext(home), ahead.land).resolve_job_def(DAILY_JOB)
     outcomes: list[DayOutcome] = []
     stored = nullcontext(on_instance) if on_instance else open_instance(home.state)
-    with stored as instance, _stoppable(), _few_collections(), _events_in_batches(), ahead:
+    with stored as instance, _stoppable() as stopped, _few_collections(), _events_in_batches(), ahead:
         for number, (day, run_id) in enumerate(zip(days, run_ids, strict=True), start=1):
             if only is not None and not only(home, day):
                 continue
             outcome = _run_day(job, instance, home, day, run_id)
+            if stopped():
+                raise KeyboardInterrupt
             if number % _DAYS_PER_COLLECTION == 0:
                 gc.collect()
             outcomes.append(outcome)
@@ -141,19 +144,35 @@ def run_stale(
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """Let SIGTERM stop the run even if SIGINT is ignored, as it is for background jobs of a shell or of cron.
+def _stoppable() -> Iterator[Callable[[], bool]]:
+    """Let SIGTERM stop the run even if SIGINT is ignored, as it is for background jobs of a shell or of cron; whether one came.
 
-    Dagster gives SIGTERM the handler of SIGINT, so with an ignored SIGINT nothing could stop the run.
+    Dagster gives SIGTERM the handler of SIGINT, so with an ignored SIGINT nothing could stop the run. What a signal raises may
+    come out of a library as an error of its own, so the signals themselves are noted. Another thread than the main one gets none.
     """
-    ignored = (
-        threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-    )
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: False
+        return
+    ignored = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     if ignored:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    came, noted = socket.socketpair()
+    came.setblocking(False)
+    noted.setblocking(False)
+    before = signal.set_wakeup_fd(noted.fileno(), warn_on_full_buffer=False)
+
+    def stopped() -> bool:
+        try:
+            return bool({signal.SIGINT, signal.SIGTERM} & set(came.recv(4096)))
+        except BlockingIOError:
+            return False
+
     try:
-        yield
+        yield stopped
     finally:
+        signal.set_wakeup_fd(before)
+        came.close()
+        noted.close()
         if ignored:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,7 +17,7 @@ from billing_recon.day import Home
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.defs.build import build_definitions
 from billing_recon.defs.instance import open_instance
-from billing_recon.defs.runner import DayOutcome, run_days
+from billing_recon.defs.runner import DayOutcome, _stoppable, run_days
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.paging.receivers import receiver
 
@@ -31,6 +33,19 @@ def test_days_run_one_after_another_each_as_a_run_of_its_own(company: Callable[.
         runs = {run.run_id: run for run in instance.get_runs()}
     assert set(runs) == {o.run_id for o in outcomes}
     assert all(run.status is dg.DagsterRunStatus.SUCCESS for run in runs.values())
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_noted_whatever_a_library_makes_of_it(sent: signal.Signals) -> None:
+    handler = signal.signal(sent, lambda *_: None)
+    try:
+        with _stoppable() as stopped:
+            assert not stopped()
+            os.kill(os.getpid(), sent)
+            assert stopped()
+            assert not stopped(), "it is told once"
+    finally:
+        signal.signal(sent, handler)
 
 
 def test_days_landed_ahead_give_what_each_day_in_its_own_run_gives(company: Callable[..., Path]) -> None:

@@ -1,5 +1,5 @@
 -- Per month and currency: what our rating expected, what the engine billed less of it and did not recover, and the
--- share that was captured. What was overcharged makes up for nothing.
+-- share that was captured. Overcharges are not set against it.
 -- inputs: answered_breaks, control_totals
 WITH expected AS (
     SELECT strftime(day, '%Y-%m') AS month, currency, sum(left_amount) AS expected

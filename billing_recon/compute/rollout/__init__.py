@@ -5,6 +5,7 @@ Inputs besides landed tables and results of the days: the tables of core.schema.
 
 from __future__ import annotations
 
+from billing_recon.compute.match import LATEST
 from billing_recon.compute.relation import Relation, load
 
 STAGE: tuple[Relation, ...] = load(
@@ -28,5 +29,8 @@ EXPOSURE: tuple[Relation, ...] = load(__package__, "flagged_lines", "exposure_fi
 FIGURES: tuple[Relation, ...] = load(__package__, "exposed_lines", "exposed_money", "exposed_breaks", "last_new_path")
 """What the new path billed its customers, the open breaks of these, and its last bill. After engine_lines."""
 
-CORRECTIONS: tuple[Relation, ...] = load(__package__, "affected_bills", "corrections", "correction_progress")
+CORRECTIONS: tuple[Relation, ...] = (
+    *(relation for relation in LATEST if relation.name in ("payment_versions", "latest_payments")),
+    *load(__package__, "affected_bills", "corrections", "correction_progress"),
+)
 """Issued bills of the new path that are wrong, how they are corrected, and how far that is. After engine_lines."""

@@ -1,6 +1,6 @@
 -- Bills of the rollout's new path that our rating finds wrong, and periods that it did not bill, one row per invoice
 -- (or missing period) and currency: what was billed, what is owed, what was paid. `reasons`: codes of its open breaks.
--- inputs: engine_lines, breaks, payments, rollout_members, correction_params
+-- inputs: engine_lines, breaks, latest_payments, rollout_members, correction_params
 WITH exposed AS (
     SELECT member.customer_id, min(member.since_day) AS since, max(coalesce(member.until_day, params.day + 1)) AS until
     FROM rollout_members AS member
@@ -28,19 +28,11 @@ wrong AS (
         AND found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
     GROUP BY found.invoice_id, found.currency HAVING sum(found.delta) <> 0
 ),
-versions AS (
-    SELECT
-        payment_id, arg_max(struct_pack(
-            invoice_id := invoice_id, currency := currency, kind := kind, status := status, amount := amount
-        ), struct_pack(observed_on := observed_on, place := source_row)) AS held
-    FROM payments GROUP BY payment_id
-),
 paid AS (
     SELECT
-        held.invoice_id, held.currency,
-        CAST(sum(CASE WHEN held.kind = 'payment' THEN held.amount ELSE -held.amount END) AS amount) AS paid
-    FROM versions WHERE held.status = 'succeeded' AND held.invoice_id IS NOT NULL
-    GROUP BY held.invoice_id, held.currency
+        invoice_id, currency, CAST(sum(CASE WHEN kind = 'payment' THEN amount ELSE -amount END) AS amount) AS paid
+    FROM latest_payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL
+    GROUP BY invoice_id, currency
 ),
 missing AS (
     SELECT

@@ -3,7 +3,7 @@
 -- by the next bill is there once adjustments issued after the wrong bill come to it. A layer is done if it has every
 -- bill of the correction and reconciliation has no open break about them; money is done if no more was paid than is
 -- owed.
--- inputs: corrections, engine_lines, breaks, payments, rendered_invoices, ledger_entries
+-- inputs: corrections, engine_lines, breaks, latest_payments, rendered_invoices, ledger_entries
 WITH wanted AS (SELECT * FROM corrections WHERE way <> 'nothing'),
 charges AS (
     SELECT DISTINCT
@@ -74,21 +74,13 @@ layers AS (
     LEFT JOIN open_breaks AS found ON found.invoice_id = bill.invoice_id
     GROUP BY bill.item, bill.currency
 ),
-versions AS (
-    SELECT
-        payment_id, arg_max(struct_pack(
-            invoice_id := invoice_id, currency := currency, kind := kind, status := status, amount := amount
-        ), struct_pack(observed_on := observed_on, place := source_row)) AS held
-    FROM payments GROUP BY payment_id
-),
 paid AS (
     SELECT
         bill.item, bill.currency,
-        sum(CASE WHEN money.held.kind = 'payment' THEN money.held.amount ELSE -money.held.amount END) AS paid
+        sum(CASE WHEN money.kind = 'payment' THEN money.amount ELSE -money.amount END) AS paid
     FROM (SELECT DISTINCT item, currency, invoice_id FROM bills) AS bill
-    JOIN versions AS money
-        ON money.held.invoice_id = bill.invoice_id AND money.held.currency = bill.currency
-            AND money.held.status = 'succeeded'
+    JOIN latest_payments AS money
+        ON money.invoice_id = bill.invoice_id AND money.currency = bill.currency AND money.status = 'succeeded'
     GROUP BY bill.item, bill.currency
 ),
 judged AS (

@@ -73,6 +73,23 @@ def test_small_differences_wait_for_the_next_bill_and_the_smallest_are_left(delt
     assert row["state"] == ("not_corrected" if way == "nothing" else "open")
 
 
+def test_a_payment_counts_as_it_was_last_delivered_and_under_the_id_that_the_provider_gives_the_invoice() -> None:
+    world = wrong()
+    world.pay("P1", "in_N1", "A", NEXT)
+    world.pay("P1", "in_N1", "A", NEXT + timedelta(days=1), status="failed")
+    (first, again) = world.rows["payments"]
+    first["amount"], again["amount"] = Decimal(120), Decimal(120)
+    world.rows["key_map"].append(
+        {
+            "layer": "payments", "their_key": "in_N1", "our_key": "N1",
+            "day": NEXT, "observed_on": NEXT, "source_file": "k.csv", "source_row": 1,
+        }
+    )  # fmt: skip
+    assert listed(world)[0]["way"] == "void_and_reissue", "what failed in the end was not paid"
+    again["status"] = "succeeded"
+    assert amounts(listed(world)[0]) == ("credit_note_and_invoice", 120, 100, 0, 20)
+
+
 def test_what_was_billed_too_low_is_billed_later_and_never_refunded() -> None:
     world = wrong("-30", "70")
     world.pay("P1", "N1", "A", NEXT)
