@@ -57,24 +57,25 @@ def register(
     sequence of another length.
     """
     columns, called = table.registered, name or table.name
-    values = [_values(table, row) for row in rows]
+    names = [c.name for c in columns]
+    values = [_values(table, names, row) for row in rows]
     if not values:
         typed = ", ".join(f'"{c.name}" {c.sql_type}' for c in columns)
         con.execute(parsed(con, f"CREATE OR REPLACE TABLE {called} ({typed})"))
         return
     arrays = [_array(c, [row[n] for row in values]) for n, c in enumerate(columns)]
-    con.register(_GIVEN, pa.Table.from_arrays(arrays, names=[c.name for c in columns]))
+    con.register(_GIVEN, pa.Table.from_arrays(arrays, names=names))
     con.execute(f"CREATE OR REPLACE TABLE {called} AS FROM {_GIVEN}")
     con.unregister(_GIVEN)
 
 
-def _values(table: TableSpec, row: Sequence[Any] | Mapping[str, Any]) -> Sequence[Any]:
-    names = [c.name for c in table.registered]
+def _values(table: TableSpec, names: Sequence[str], row: Sequence[Any] | Mapping[str, Any]) -> Sequence[Any]:
     if isinstance(row, Mapping):
-        unknown = sorted(set(row) - set(names))
-        if unknown:
+        found = [row.get(name) for name in names]
+        if sum(name in row for name in names) < len(row):
+            unknown = sorted(set(row) - set(names))
             raise ValueError(f"{table.name} has no column {', '.join(unknown)}; it has {', '.join(names)}")
-        return [row.get(name) for name in names]
+        return found
     if len(row) != len(names):
         raise ValueError(f"{table.name} takes {len(names)} values ({', '.join(names)}), not {len(row)}")
     return row

@@ -65,12 +65,11 @@ def bill_ahead(period: Period, spans: Sequence[Span], book: PriceBook, profile: 
 
 def _held(period: Period, spans: Iterable[Span]) -> list[Span]:
     """The active spans cut at the period, in order."""
-    cut = [
+    return [
         replace(span, start=max(span.start, period.start), end=min(span.end, period.end))
         for span in with_own_days(spans)
-        if span.status == "active"
+        if span.status == "active" and max(span.start, period.start) < min(span.end, period.end)
     ]
-    return [span for span in cut if span.start < span.end]
 
 
 def _lasting(held: list[Span], period: Period, book: PriceBook, profile: Profile) -> list[Span]:

@@ -236,6 +236,8 @@ def share(amount: Decimal, part: int, whole: int) -> Decimal:
 def with_own_days(spans: Iterable[Span]) -> list[Span]:
     """The spans in order. An active one within a day has that day if no other active one holds it or ends on it (rule D2)."""
     found = sorted(spans, key=lambda s: s.order)
+    if all(span.start < span.end for span in found):
+        return found
     active = [s for s in found if s.status == "active"]
     for place, span in enumerate(found):
         others = [o for o in active if o.start < o.end and o.start <= span.start <= o.end]

@@ -67,7 +67,7 @@ def stream(random: Random, names: list[str], subscription: str) -> dict[str, lis
     """Events of two months; some come late, some are corrected, once or twice, in their units, dimensions or time."""
     events: dict[str, list[Single]] = {name: [] for name in names}
     for name in names:
-        for number in range(random.randrange(0, 22)):
+        for number in range(random.randrange(0, 12)):
             at = datetime(2026, 2, 8, tzinfo=UTC) + timedelta(minutes=15 * random.randrange(66 * 96))
             delay = random.choice((0, 0, 0, 1, 2, 4, 16, 30))
             one = draw(random, f"{subscription}-{name}-{number}", at, at + timedelta(days=delay, minutes=7))
@@ -91,16 +91,17 @@ def changes(events: dict[str, list[Single]], zone: str) -> list[tuple[str, date,
     """The roll-up of a stream: meter, usage day, arrival, change of units and of events; changes of nothing too."""
     found = []
     for meter, stream_ in events.items():
+        days = {e.event_id: e.at.astimezone(ZoneInfo(zone)).date() for e in stream_}
         before: dict[date, tuple[Decimal, int]] = {}
         for arrived in sorted({e.arrived for e in stream_}):
             after: dict[date, tuple[Decimal, int]] = {}
             for one in last_words({e.event_id: e for e in stream_ if e.arrived <= arrived}):
-                day = one.at.astimezone(ZoneInfo(zone)).date()
+                day = days[one.event_id]
                 units, count = after.get(day, (Decimal(0), 0))
                 after[day] = (units + one.units, count + 1)
-            came = {e.at.astimezone(ZoneInfo(zone)).date() for e in stream_ if e.arrived == arrived}
-            named = {e.corrects for e in stream_ if e.arrived == arrived and e.corrects}
-            came |= {e.at.astimezone(ZoneInfo(zone)).date() for e in stream_ if e.event_id in named}
+            arrivals = [e for e in stream_ if e.arrived == arrived]
+            came = {days[e.event_id] for e in arrivals}
+            came |= {days[e.corrects] for e in arrivals if e.corrects in days}
             for day in sorted(came | {d for d in before.keys() | after.keys() if before.get(d) != after.get(d)}):
                 (old, gone), (new, there) = before.get(day, (Decimal(0), 0)), after.get(day, (Decimal(0), 0))
                 found.append((meter, day, arrived, new - old, there - gone))
