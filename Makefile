@@ -5,10 +5,12 @@ BIN    := $(VENV)/bin
 HOME_DIR ?= data/demo
 .DEFAULT_GOAL := help
 
-.PHONY: help demo test check docs ui bench lock clean
+PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
+.PHONY: help demo test test-long check docs ui bench lock clean
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 $(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
 	@echo "setting up $(VENV) (once; about half a minute) ..."
@@ -21,8 +23,12 @@ $(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
 demo: $(VENV)/.ready  ## simulate a company with injected billing bugs, run 60 days, show what broke and why, close a month
 	@$(BIN)/python -m billing_recon.demo --home $(HOME_DIR)
 
-test: $(VENV)/.ready  ## the whole suite, on SQLite and on a real PostgreSQL
-	@$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+test: $(VENV)/.ready  ## the tests, on SQLite and on a real PostgreSQL, but for the long ones (ten minutes on two cores)
+	@$(PYTEST) -m "not long"
+	@echo "not run: the tests marked long, which run whole months and companies; 'make test-long' runs them, and so does .ci/run"
+
+test-long: $(VENV)/.ready  ## the long tests: months, kills, random orders, whole companies (half an hour more)
+	@$(PYTEST) -m long
 
 check: $(VENV)/.ready  ## style, types, layers, SQL parsed for operators that lose cents, links of the docs
 	@$(BIN)/ruff check .

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from quality.foreign import write_foreign
 from quality.scores import read_truth, score
+
+pytestmark = pytest.mark.long
 
 
 def test_ten_days_of_an_outsiders_company(tmp_path: Path) -> None:

@@ -10,6 +10,8 @@ from quality.mutations import MUTATIONS, judge
 from quality.mutations.by_hand import FIRST, LAST, write_by_hand
 from quality.mutations.company import mutate
 
+pytestmark = pytest.mark.long
+
 DAYS = (LAST - FIRST).days + 1
 
 

@@ -13,6 +13,8 @@ from billing_recon.day import Home
 from billing_recon_tests.day.run import breaks, run_day
 from billing_recon_tests.first_month import BILLS, DAYS, ISSUED, PLANTED, write
 
+pytestmark = pytest.mark.long
+
 PAGE = Path(__file__).parents[2] / "docs/first-month.md"
 Typed = Callable[..., Result]
 

@@ -10,11 +10,14 @@ import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from typer.testing import Result
 
 from billing_recon.core.signoff import Role
 from billing_recon.day import Home
 from billing_recon.day.month_evidence import month_evidence
+
+pytestmark = pytest.mark.long
 
 Typed = Callable[..., Result]
 MONTH = "2026-01"

@@ -27,6 +27,7 @@ def clean(simulated: Callable[..., Path], tmp_path_factory: pytest.TempPathFacto
     return Path(shutil.copytree(simulated(), tmp_path_factory.mktemp("clean") / "home"))
 
 
+@pytest.mark.long
 def test_days_without_a_difference_exit_0(clean: Path, typed: Typed) -> None:
     result = typed("run", "--home", clean, "--day", FIRST, "--to", LAST)
     assert result.exit_code == 0, result.output
@@ -40,6 +41,7 @@ def test_days_without_a_difference_exit_0(clean: Path, typed: Typed) -> None:
     assert "0 breaks" in typed("breaks", "--home", clean, "--day", LAST).stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("sent", "shell"),
     [(signal.SIGTERM, []), (signal.SIGINT, ["sh", "-c", 'trap "" INT; exec "$@"', "sh"])],
@@ -63,6 +65,7 @@ def test_a_run_stops_on_a_signal(company: Callable[..., Path], sent: signal.Sign
     assert f"{LAST} PASS" not in said
 
 
+@pytest.mark.long
 def test_a_fault_exits_1_and_each_break_can_be_explained(company: Callable[..., Path], typed: Typed) -> None:
     home = company(days=5, customers=60, faults={Code.TAX_RATE_JURISDICTION: 1})
     truth = (home / "truth.csv").read_text(encoding="utf-8").splitlines()[1].split(",")

@@ -41,6 +41,7 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_usage_says_how_final_days_are_and_what_reopened_them(landed: Path, typed: Typed) -> None:
     said = typed("usage", "--home", landed, "--day", LAST)
     assert said.exit_code == 0

@@ -33,7 +33,7 @@ from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 from billing_recon.explain.entitlements import write_entitlements
 from billing_recon.explain.rated_lines import line_sentence
 from billing_recon.explain.withheld import write_withheld
-from billing_recon_tests.sessions import session
+from billing_recon_tests.sessions import session, session_over
 
 UTC = ZoneInfo("UTC")
 
@@ -169,7 +169,11 @@ class SmallCompany:
 
 def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:
     """A session with run_params and the terms."""
-    con = session()
+
+    def terms(con: duckdb.DuckDBPyConnection) -> None:
+        register_terms(con, company.catalog, Company(name="small", currencies=("USD",), profile=company.profile))
+
+    con = session_over((company.catalog, company.profile), terms)
     windows = Windows(
         issue_grace_days=company.issue_grace_days,
         late_window_days=company.late_window_days,
@@ -184,7 +188,6 @@ def prepared(company: SmallCompany) -> duckdb.DuckDBPyConnection:
         company_timezone=company.timezone,
     )
     register(con, RUN_PARAMS, [params.row()])
-    register_terms(con, company.catalog, Company(name="small", currencies=("USD",), profile=company.profile))
     return con
 
 

@@ -18,6 +18,8 @@ from billing_recon.core.period import Interval, billing_period
 from billing_recon.simulate.engine import EngineLine, PriceBook, Span, bill_period
 from billing_recon_tests.compute.small_company import SmallCompany
 
+pytestmark = pytest.mark.long
+
 SUBSCRIPTIONS = 200
 ON = date(2026, 4, 20)
 FIGURES = (

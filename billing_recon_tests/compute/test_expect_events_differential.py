@@ -22,6 +22,8 @@ from billing_recon_tests.compute.small_company import SmallCompany
 from billing_recon_tests.compute.test_expect_differential import ON, engine_line, our_line
 from billing_recon_tests.compute.test_late_usage import in_figures
 
+pytestmark = pytest.mark.long
+
 TIERS: list[dict[str, Any]] = [{"up_to": 20, "unit": "1.25", "flat": "3"}, {"unit": "0.55", "flat": "1"}]
 WAYS: dict[str, dict[str, Any]] = {
     "users": {"model": "per_unit", "unit_price": "2.5", "free_units": 1, "aggregation": "unique_count", "unique": "who"},

@@ -205,6 +205,7 @@ def in_figures(line: tuple[Any, ...]) -> list[str]:
     return [str(cell.normalize() + 0) if isinstance(cell, Decimal) else str(cell) for cell in line]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("rounding", [Rounding.HALF_UP, Rounding.HALF_EVEN])
 def test_both_computations_bill_late_usage_alike(seed: int, rounding: Rounding) -> None:
@@ -292,6 +293,7 @@ def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.long
 @given(histories())
 @settings(max_examples=15, deadline=None)
 def test_every_landed_event_is_counted_superseded_or_adjusted_and_no_unit_is_lost(events: list[dict[str, Any]]) -> None:

@@ -28,6 +28,7 @@ for number in range(20):
 """
 
 
+@pytest.mark.long
 def test_processes_that_open_a_new_database_at_once_share_one_unbroken_chain(new_url: str) -> None:
     running = [subprocess.Popen([sys.executable, "-c", SIGNING, new_url, name]) for name in ("Ana", "Bo", "Cy")]
     assert [process.wait(60) for process in running] == [0, 0, 0]

@@ -45,6 +45,7 @@ def test_a_clean_day_passes_and_is_released(company: Company) -> None:
     assert home.control.latest_release(str(FIRST)) is not None
 
 
+@pytest.mark.long
 def test_a_rerun_gives_the_same_digests_and_the_release_stays_good(company: Company) -> None:
     home = Home.open(company())
     first = run_day(home, FIRST)
@@ -58,6 +59,7 @@ def test_nothing_is_released_that_was_never_judged(company: Company) -> None:
         steps.release(Home.open(company()), FIRST, "test")
 
 
+@pytest.mark.long
 def test_a_verdict_is_stale_once_an_upstream_partition_changed(company: Company) -> None:
     home = Home.open(company())
     run_day(home, FIRST)
@@ -67,6 +69,7 @@ def test_a_verdict_is_stale_once_an_upstream_partition_changed(company: Company)
         steps.release(home, FIRST, "test")
 
 
+@pytest.mark.long
 def test_a_write_that_was_cut_off_makes_the_verdict_unusable(company: Company) -> None:
     home = Home.open(company())
     run_day(home, FIRST)
@@ -83,6 +86,7 @@ def test_a_missing_layer_is_inconclusive_and_never_a_pass(company: Company) -> N
     assert any("ledger_entries" in c.sentence for c in verdict.held_back_by)
 
 
+@pytest.mark.long
 def test_an_empty_layer_is_inconclusive_and_never_a_pass(company: Company) -> None:
     path = company()
     edit(landed(path, "rendered_invoices"), lambda _: [])
@@ -108,6 +112,7 @@ def test_a_figure_changed_on_one_line_is_one_break_with_the_exact_delta(company:
     assert found[0]["code"] in ("TAX_BASE", "TAX_RATE_JURISDICTION")
 
 
+@pytest.mark.long
 def test_a_closed_month_is_not_rewritten(company: Company) -> None:
     path = company()
     home = Home.open(path)
@@ -117,6 +122,7 @@ def test_a_closed_month_is_not_rewritten(company: Company) -> None:
         steps.land(home, "payments", FIRST, "late")
 
 
+@pytest.mark.long
 def test_a_month_does_not_close_with_missing_days_or_without_three_signatures(company: Company) -> None:
     home = Home.open(company())
     month = f"{FIRST:%Y-%m}"
@@ -137,6 +143,7 @@ def test_state_can_lie_outside_the_home(company: Company, tmp_path: Path, monkey
     assert not (path / ".state").exists()
 
 
+@pytest.mark.long
 def test_two_copies_of_a_home_agree_byte_for_byte_on_the_evidence(company: Company) -> None:
     first, second = company(), company()
     shutil.rmtree(second / ".state", ignore_errors=True)

@@ -24,6 +24,8 @@ from billing_recon.simulate import simulate
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks, rows, run_day
 
+pytestmark = pytest.mark.long
+
 DAYS = [FIRST + timedelta(days=n) for n in range(4)]
 SPAN = DAYS[:3]
 """The days that run in any order: one of them is left out at first, another stops."""

@@ -25,6 +25,8 @@ from billing_recon.day.month_tasks import checklist
 from billing_recon.day.releases import verify_release
 from billing_recon_tests.conftest import FIRST
 
+pytestmark = pytest.mark.long
+
 SECOND = FIRST + timedelta(days=1)
 
 

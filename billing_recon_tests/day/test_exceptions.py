@@ -30,6 +30,8 @@ from billing_recon_tests.day.run import breaks, run_day
 from billing_recon_tests.day.test_a_day import edit, landed
 from billing_recon_tests.people import code_of, enrol_everyone
 
+pytestmark = pytest.mark.long
+
 Company = Callable[..., Path]
 APPROVER = "Amara Okafor"
 

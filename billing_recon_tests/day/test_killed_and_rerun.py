@@ -19,6 +19,8 @@ from billing_recon.cli.app import app
 from billing_recon.core.reason import Code
 from billing_recon_tests.conftest import FIRST
 
+pytestmark = pytest.mark.long
+
 COMPANY = {"days": 1, "customers": 120, "faults": {Code.PRICE_VERSION: 1, Code.RENDER_VALUE: 1, Code.LEDGER_AMOUNT: 1}}
 
 

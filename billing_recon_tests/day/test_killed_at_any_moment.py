@@ -23,6 +23,8 @@ from billing_recon.day.month_evidence import month_evidence
 from billing_recon_tests.day import killed
 from billing_recon_tests.day.test_earlier_versions import HOMES
 
+pytestmark = pytest.mark.long
+
 ROUNDS = int(os.environ.get("BILLING_RECON_ROUNDS", "1"))
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload([killed.__name__])

@@ -23,6 +23,8 @@ from billing_recon.simulate import simulate
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks, rows, run_day
 
+pytestmark = pytest.mark.long
+
 Company = Callable[..., Path]
 NEXT = FIRST + timedelta(days=1)
 

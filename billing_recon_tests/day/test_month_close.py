@@ -23,6 +23,8 @@ from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import run_day
 from billing_recon_tests.people import code_of
 
+pytestmark = pytest.mark.long
+
 MONTH, END = "2026-01", date(2026, 1, 31)
 DAYS = [FIRST + timedelta(days=n) for n in range(7)]
 """The last four days of January, and the three in which its postings may still arrive."""

@@ -34,6 +34,8 @@ from billing_recon_tests.day.run import run_day
 from billing_recon_tests.people import code_of, enrol_everyone
 from billing_recon_tests.postgres import copy_database, new_database, postgres_server
 
+pytestmark = pytest.mark.long
+
 __all__ = ["copy_database", "new_database", "postgres_server"]
 MONTH, END = "2026-01", date(2026, 1, 31)
 DAYS = [END + timedelta(days=n) for n in range(4)]

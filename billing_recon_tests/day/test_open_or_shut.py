@@ -30,6 +30,8 @@ from billing_recon.day.stale_days import why_stale
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import run_day
 
+pytestmark = pytest.mark.long
+
 ROUNDS = int(os.environ.get("BILLING_RECON_ROUNDS", "1"))
 STEPS = 10
 DAYS = (FIRST, FIRST + timedelta(days=1))

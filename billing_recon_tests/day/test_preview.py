@@ -17,6 +17,8 @@ from billing_recon.report import preview as report
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import rows
 
+pytestmark = pytest.mark.long
+
 DUE = FIRST + timedelta(days=6)
 
 

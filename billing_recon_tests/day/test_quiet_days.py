@@ -6,12 +6,16 @@ import shutil
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.day.month_tasks import days_not_green
 from billing_recon.report.day_pack import write_day_pack
 from billing_recon_tests.data.test_sample import SAMPLE
 from billing_recon_tests.day.run import run_day
+
+pytestmark = pytest.mark.long
 
 
 def test_days_before_the_first_bill_pass_as_quiet_days_and_their_month_is_green(tmp_path: Path) -> None:

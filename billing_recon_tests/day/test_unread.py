@@ -18,6 +18,8 @@ from billing_recon_tests.compute.reconcile.world import DAY, World
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks, run_day
 
+pytestmark = pytest.mark.long
+
 LAST = FIRST + timedelta(days=2)
 
 

@@ -31,6 +31,8 @@ from billing_recon_tests.browser import PICTURES, WIDE, browser, picture
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.paging.receivers import receiver
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 GOOD, BAD = FIRST, FIRST + timedelta(days=1)

@@ -57,6 +57,7 @@ def test_a_day_that_was_never_judged_is_not_released(works: Plant) -> None:
     assert "has never been judged" in refusal(works.run(FIRST, "day_release"))
 
 
+@pytest.mark.long
 def test_a_verdict_is_stale_after_an_upstream_table_was_landed_again_with_other_rows(green: Plant) -> None:
     green.shorten("usage_events", FIRST)
     assert failures(green.run(FIRST, "usage_events")) == []
@@ -69,6 +70,7 @@ def test_a_verdict_stays_current_after_a_rerun_of_the_same_data(green: Plant) ->
     assert failures(green.run(FIRST, "day_release")) == []
 
 
+@pytest.mark.long
 def test_a_write_that_was_cut_off_makes_the_verdict_unusable(green: Plant) -> None:
     green.home.control.begin_write("breaks", FIRST, "killed")
     assert "is incomplete" in refusal(green.run(FIRST, "day_release"))
@@ -80,6 +82,7 @@ def test_another_policy_needs_another_verdict(green: Plant) -> None:
     assert "data, policy, catalog or code changed" in refusal(green.run(FIRST, "day_release"))
 
 
+@pytest.mark.long
 def test_a_month_closes_only_when_every_day_is_green_and_three_people_signed(green: Plant) -> None:
     days = [FIRST + timedelta(days=n) for n in range(7)]
     run_day(green.home, days[2])

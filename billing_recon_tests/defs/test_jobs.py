@@ -11,6 +11,8 @@ from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.defs.plant import QUIET, Plant, failures, refusal
 from billing_recon_tests.people import code_of, enrol_everyone
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def backend() -> str:

@@ -21,6 +21,8 @@ from billing_recon.defs.jobs import rerun
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.defs.plant import QUIET, Plant, failures
 
+pytestmark = pytest.mark.long
+
 SECOND = FIRST + timedelta(days=1)
 
 

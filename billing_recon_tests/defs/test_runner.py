@@ -21,6 +21,8 @@ from billing_recon.defs.runner import DayOutcome, _stoppable, run_days
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.paging.receivers import receiver
 
+pytestmark = pytest.mark.long
+
 DAYS = [FIRST, FIRST + timedelta(days=1)]
 
 

@@ -73,6 +73,7 @@ def test_a_moved_home_keeps_its_runs(tmp_path: Path) -> None:
     assert not (tmp_path / "before").exists()
 
 
+@pytest.mark.long
 def test_two_processes_may_make_a_new_instance_at_once_and_no_event_is_lost(tmp_path: Path) -> None:
     assert [process.wait(60) for process in processes(tmp_path, 2)] == [0, 0]
     with open_instance(tmp_path) as instance:
@@ -83,6 +84,7 @@ def test_two_processes_may_make_a_new_instance_at_once_and_no_event_is_lost(tmp_
         assert len(counts) == 1
 
 
+@pytest.mark.long
 def test_many_threads_read_while_one_writes(instance: dg.DagsterInstance) -> None:
     run_id = run(instance)
     done = threading.Event()
@@ -124,6 +126,7 @@ def test_a_forked_process_gets_connections_of_its_own(instance: dg.DagsterInstan
     run(instance, 2)
 
 
+@pytest.mark.long
 def test_events_of_another_process_arrive_while_its_run_goes_on(instance: dg.DagsterInstance, tmp_path: Path) -> None:
     seen: list[str] = []
     arrived = threading.Event()

@@ -12,6 +12,8 @@ from billing_recon.day.gate import DAY_GATE
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.defs.plant import QUIET, Plant, refusal
 
+pytestmark = pytest.mark.long
+
 SECOND = FIRST + timedelta(days=1)
 COMPUTED = {"usage_rollup", "expected_lines", "breaks", "control_totals", "metrics"}
 

@@ -18,6 +18,8 @@ import pytest
 
 from billing_recon_tests.feeds.hostile import SECONDS_MAX, samples
 
+pytestmark = pytest.mark.long
+
 COUNT = int(os.environ.get("BILLING_RECON_FUZZ") or 40)
 """Files of each format. Seeds begin at 0, so that a larger number tries these too."""
 PEAK_MB = 700

@@ -5,7 +5,11 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from billing_recon_tests.feeds.desk import Desk
+
+pytestmark = pytest.mark.long
 
 REPORTS: dict[str, tuple[str, str, str, list[tuple[str, ...]]]] = {
     "stripe-balance": (

@@ -9,9 +9,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from billing_recon.control import ControlStore
 from billing_recon_tests.paging.conftest import WEBHOOK
 from billing_recon_tests.paging.receivers import receiver
+
+pytestmark = pytest.mark.long
 
 ROUNDS = int(os.environ.get("BILLING_RECON_ROUNDS", "2"))
 DAYS = 40

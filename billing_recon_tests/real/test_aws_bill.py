@@ -22,6 +22,8 @@ from billing_recon.day import Home
 from billing_recon.feeds import land, read_price_lists
 from billing_recon_tests.day.run import breaks, rows, run_day
 
+pytestmark = pytest.mark.long
+
 ISSUED = date(2023, 12, 1)
 HERE = Path(__file__).parent
 

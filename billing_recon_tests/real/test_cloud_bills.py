@@ -16,6 +16,8 @@ from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.money import Rounding, settle_at
 from billing_recon_tests.feeds.desk import Desk
 
+pytestmark = pytest.mark.long
+
 LAST = date(2026, 5, 1)
 """The official examples are of several years; all of them lie before this day."""
 FOCUS: dict[str, Any] = {"preset": "focus-1", "path": "bill.csv"}

@@ -23,6 +23,8 @@ from billing_recon.core.schema import CURRENCIES, INVOICE_LINES, KEY_MAP
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 from billing_recon.feeds import land
 
+pytestmark = pytest.mark.long
+
 HOME = Path(__file__).parent / "retail_home"
 NAME = "online_retail_to_2011-06.csv.xz"
 FIRST, LAST = date(2010, 12, 1), date(2011, 6, 30)

@@ -18,6 +18,8 @@ from billing_recon.day.shadow.snapshot import take
 from billing_recon.report import shadow as report
 from billing_recon_tests.day.run import run_day
 
+pytestmark = pytest.mark.long
+
 HERE = Path(__file__).parent
 AWS_DAY, UBL_DAY = date(2023, 12, 1), date(2024, 11, 15)
 RATE_CARD = """

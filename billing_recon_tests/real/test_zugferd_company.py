@@ -18,6 +18,8 @@ from billing_recon.feeds.documents.document_rows import rows_of
 from billing_recon.feeds.documents.formats import read, recognise
 from billing_recon_tests.day.run import breaks, rows, run_day
 
+pytestmark = pytest.mark.long
+
 HOME = Path(__file__).parent / "zugferd_home"
 SETS = ("peppol/*.xml", "en16931-ubl/*.xml", "zugferd-three-forms/*/*")
 OLD_PAGES = {"XRECHNUNG_Betriebskostenabrechnung": date(2024, 11, 15), "XRECHNUNG_Elektron": date(2024, 11, 15)}

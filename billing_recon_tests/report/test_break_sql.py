@@ -21,6 +21,8 @@ from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks
 from billing_recon_tests.day.test_exceptions import broken, broken_once
 
+pytestmark = pytest.mark.long
+
 __all__ = ["broken", "broken_once", "typed"]
 
 

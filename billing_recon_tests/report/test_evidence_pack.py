@@ -21,6 +21,8 @@ from billing_recon.report.evidence_check import verify_pack
 from billing_recon.report.evidence_pack import MANIFEST, PREDICATE, write_pack
 from billing_recon.report.in_toto import read_statement, statement
 
+pytestmark = pytest.mark.long
+
 MONTH = "2026-01"
 
 

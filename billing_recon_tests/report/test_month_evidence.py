@@ -8,11 +8,15 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.report.month_evidence import data_docs
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import run_day
+
+pytestmark = pytest.mark.long
 
 MONTH = f"{FIRST:%Y-%m}"
 DAYS_OF_MONTH = 4

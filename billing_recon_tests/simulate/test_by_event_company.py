@@ -5,11 +5,15 @@ from __future__ import annotations
 from datetime import date, timedelta
 from pathlib import Path
 
+import pytest
+
 from billing_recon import day as steps
 from billing_recon.core.schema import EXPECTED_LINES
 from billing_recon.day import Home
 from billing_recon.simulate import simulate
 from billing_recon_tests.day.run import breaks, rows
+
+pytestmark = pytest.mark.long
 
 FIRST = date(2026, 1, 1)
 DAYS = 15

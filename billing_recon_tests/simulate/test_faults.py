@@ -18,6 +18,8 @@ from billing_recon.simulate import SUPPORTED, known_faults, simulate
 from billing_recon.simulate.files import TRUTH
 from billing_recon_tests.simulate.test_clean_company import opened
 
+pytestmark = pytest.mark.long
+
 FIRST, LAST = date(2026, 3, 1), date(2026, 4, 19)
 COUNT = 3
 SEED = 11

@@ -12,6 +12,8 @@ from billing_recon.core.reason import Code
 from billing_recon.simulate import simulate
 from quality.scores import FIRST, score
 
+pytestmark = pytest.mark.long
+
 DAYS = 6
 FAULTS = {Code.PRORATION: 1, Code.MINOR_UNIT: 2, Code.SUBSCRIPTION_STATE: 1, Code.INVOICE_MISSING: 1}
 

@@ -26,6 +26,8 @@ from billing_recon.feeds import land
 from billing_recon.report import stored_rows as reading
 from billing_recon.simulate import BookedAs, RenderedAs, simulate
 
+pytestmark = pytest.mark.long
+
 FIRST, DAYS = date(2026, 1, 28), 7
 FAULTS = {
     Code.RENDER_VALUE: 3,

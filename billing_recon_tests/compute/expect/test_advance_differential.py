@@ -27,6 +27,8 @@ from billing_recon_tests.compute.test_expect_differential import (
     random_spans,
 )
 
+pytestmark = pytest.mark.long
+
 SUBSCRIPTIONS = 120
 GRACE = 20
 FIRST_DUE = ON - timedelta(days=GRACE)

@@ -20,6 +20,8 @@ from billing_recon_tests.compute.expect.test_advance_differential import GRACE, 
 from billing_recon_tests.compute.small_company import SmallCompany
 from billing_recon_tests.compute.test_expect_differential import ON, random_catalog, random_spans
 
+pytestmark = pytest.mark.long
+
 LOOKBACK = 120
 FIRST_DAY = date(2026, 1, 10)
 

@@ -11,6 +11,8 @@ from billing_recon.core.profile import Profile
 from billing_recon_tests.compute.rating.cases import cases, opened, plans, rated
 from billing_recon_tests.compute.rating.oracle import amount, settled, steps
 
+pytestmark = pytest.mark.long
+
 CASES = 34_000
 STEPPED = ("graduated", "graduated_percentage", "volume", "graduated_blocks")
 BOUND = Fraction(1, 10**9)

@@ -8,6 +8,7 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +19,8 @@ from billing_recon.core.profile import Profile
 from billing_recon_tests.compute.rating.cases import Case, opened, rated
 from billing_recon_tests.compute.rating.desk import answer, desk, prices, table
 from billing_recon_tests.compute.rating.oracle import Asked
+
+pytestmark = pytest.mark.long
 
 FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 

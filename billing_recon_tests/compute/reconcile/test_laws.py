@@ -7,11 +7,14 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from billing_recon.core.reason import STAGE_OF, Code, Stage
 from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
+
+pytestmark = pytest.mark.long
 
 AMOUNTS = ("gross", "discount", "credit", "taxable", "tax", "total")
 _STAGES = list(Stage)

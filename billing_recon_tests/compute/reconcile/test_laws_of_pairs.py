@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
 
+pytestmark = pytest.mark.long
+
 few = settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 PAIRS = ("billed_rendered", "billed_booked", "billed_paid")
 AMOUNTS = st.integers(1, 10_000).map(lambda cents: Decimal(cents).scaleb(-2))

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -175,6 +176,7 @@ LINES = st.lists(
 ).map(lambda lines: [Line(f"N{n:03}", x.on, x.units, x.customer, x.product, x.price) for n, x in enumerate(lines)])
 
 
+@pytest.mark.long
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(LINES, st.randoms())
 def test_it_is_what_a_queue_gives_and_nothing_is_lost_or_used_twice(lines: list[Line], shuffler: random.Random) -> None:

@@ -53,7 +53,7 @@ from billing_recon.core.schema.parameters import (
 from billing_recon.core.schema.rollout import ROLLOUT_MEMBERS, ROLLOUTS_WATCHED
 from billing_recon.day.parameters import decision_rows, policy_tables
 from billing_recon.explain import write_detections, write_explanations
-from billing_recon_tests.sessions import session
+from billing_recon_tests.sessions import session_over
 
 DAY = date(2026, 3, 3)
 """The day that a world is about, unless it says otherwise: invoices of February are due on it."""
@@ -532,7 +532,6 @@ class World:
     def run(self, pair: str | None = None, *, shuffle: int | None = None) -> Outcome:
         """Reconcile the day. `pair`: only this one, which is quicker. `shuffle`: a seed; every table's rows are then given
         in another order."""
-        con = session(Limits(threads=1))
         windows = {name: days for name, days in self.windows.items() if name in Windows.model_fields}
         profile = Profile(
             rounding=self.rounding,
@@ -541,24 +540,28 @@ class World:
             issue_after_days=self.windows["issue_after_days"],
         )
         params = RunParams(day=self.day, first_day=self.first_day, windows=Windows(**windows), profile=profile)
-        register(con, RUN_PARAMS, [params.row()])
-        register_terms(
-            con,
-            Catalog(plans=self.plans, taxes=TAXES, digest=""),
-            Company(name="T", currencies=("USD",), profile=Profile()),
-        )
         policy = Policy(
             owners={"default": "team"},
             expected_changes=self.expected_changes,
             detectors=self.detectors,
             drift=self.drift,
         )
-        for table, rows in policy_tables(policy):
-            register(con, table, self.tolerances if table is POLICY_TOLERANCES else rows)
+
+        def configured(con: duckdb.DuckDBPyConnection) -> None:
+            register_terms(
+                con,
+                Catalog(plans=self.plans, taxes=TAXES, digest=""),
+                Company(name="T", currencies=("USD",), profile=Profile()),
+            )
+            for table, rows in policy_tables(policy):
+                register(con, table, self.tolerances if table is POLICY_TOLERANCES else rows)
+            register(con, LAYER_SOURCES, [(spec.name, f"their {spec.name}") for spec in LANDED])
+            register(con, LANDING_REPORTS, [("invoice_lines", "landed", 1, 1, 0, 0)])
+
+        con = session_over((self.plans, policy, self.tolerances), configured, Limits(threads=1))
+        register(con, RUN_PARAMS, [params.row()])
         register(con, BREAK_DECISIONS, decision_rows(self.decisions))
         register(con, LAST_CLOSE, [(days,) for days in self.closed_after])
-        register(con, LAYER_SOURCES, [(spec.name, f"their {spec.name}") for spec in LANDED])
-        register(con, LANDING_REPORTS, [("invoice_lines", "landed", 1, 1, 0, 0)])
         books_cash = any(row["role"] == "cash" for row in self.rows["ledger_entries"])
         compared = reconcile.pairs_compared((), books_cash=books_cash or pair == Pair.PAID_BOOKED)
         register(con, PAIRS_COMPARED, [(pair,) for pair in compared])

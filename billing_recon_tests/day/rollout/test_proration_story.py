@@ -30,6 +30,8 @@ from billing_recon_tests.day.rollout.launch import NAME, Launch, plan_text
 from billing_recon_tests.day.run import breaks, run_day
 from billing_recon_tests.people import enrol_everyone
 
+pytestmark = pytest.mark.long
+
 D = date.fromisoformat
 STEPS = ("2026-01-30=30%", "2026-01-31=60%", "2026-02-02=off", "2026-02-03=30%", "2026-02-04=60%", "2026-02-05=100%")
 FIRST, LAST = D("2026-01-29"), D("2026-02-05")

@@ -23,6 +23,8 @@ from billing_recon.core.rollout import Stage, Trigger
 from billing_recon.core.stage_gate import State, judge_stage
 from billing_recon_tests.compute.rollout.stage_world import StageWorld
 
+pytestmark = pytest.mark.long
+
 ROUNDS = int(os.environ.get("BILLING_RECON_ROUNDS", "2"))
 LIMIT = Decimal("20.00")
 SHARES = ("0.05", "0.1", "0.25", "0.5", "1")

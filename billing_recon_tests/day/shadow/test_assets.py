@@ -24,6 +24,8 @@ from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.shadow.conftest import LAST
 from billing_recon_tests.people import code_of, enrol_everyone
 
+pytestmark = pytest.mark.long
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 CHECKS = {"intact", "parts_sum", "noise", "background", "known", "causes_sum", "no_unexplained", "launch_rule"}
 

@@ -33,6 +33,8 @@ from billing_recon_tests.day.run import run_day
 from billing_recon_tests.day.shadow.conftest import BUGS, DAYS, LAST, PERIOD, put_candidate
 from billing_recon_tests.people import code_of, enrol_everyone
 
+pytestmark = pytest.mark.long
+
 PARTS = ("meant", "new_fault", "old_fault")
 
 

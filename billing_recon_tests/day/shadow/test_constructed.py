@@ -17,6 +17,8 @@ from billing_recon.day.shadow.snapshot import Snapshot
 from billing_recon_tests.day.shadow.small_period import freeze
 from billing_recon_tests.day.shadow.test_four_corners import ACME, BILLED, CATALOG, HEADER
 
+pytestmark = pytest.mark.long
+
 CONTRACTS = (
     "subscription_id,customer_id,plan_id,plan_version,status,quantity,currency,timezone,tax_region,segment,billing_anchor,"
     "billing_interval,valid_from,valid_to,contract\n"

@@ -16,6 +16,8 @@ from billing_recon.day.shadow.review import Review, compare
 from billing_recon.report import shadow as report
 from billing_recon_tests.day.shadow.small_period import freeze, used
 
+pytestmark = pytest.mark.long
+
 CATALOG = """
 plans:
   - plan_id: flat

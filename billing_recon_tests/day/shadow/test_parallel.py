@@ -31,6 +31,8 @@ from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.shadow.conftest import LAST
 from billing_recon_tests.people import code_of, enrol_everyone
 
+pytestmark = pytest.mark.long
+
 NAME = "clean"
 NOON = datetime(LAST.year, LAST.month, LAST.day, 12, tzinfo=UTC) + timedelta(days=1)
 

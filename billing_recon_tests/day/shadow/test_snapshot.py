@@ -18,6 +18,8 @@ from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import run_day
 from billing_recon_tests.day.shadow.conftest import DAYS, PERIOD
 
+pytestmark = pytest.mark.long
+
 LAST = FIRST + timedelta(days=DAYS - 1)
 
 

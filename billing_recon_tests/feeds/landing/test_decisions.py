@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -279,6 +280,7 @@ LINES = st.lists(
 DECISIONS = st.lists(st.tuples(st.integers(1, 6), st.sampled_from(Verb), CHANGES), max_size=6)
 
 
+@pytest.mark.long
 @settings(max_examples=20, deadline=None)
 @given(LINES, DECISIONS)
 def test_whatever_is_decided_every_row_is_in_one_place_and_a_rerun_puts_it_there_again(

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -115,6 +116,7 @@ def fates(desk: Desk) -> tuple[set[tuple[str, Decimal]], set[str]]:
     return accepted, {row[0] for row in aside}
 
 
+@pytest.mark.long
 @given(deliveries(), st.booleans())
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_every_event_id_ends_in_one_place_whatever_the_order_of_rows_and_files(
@@ -136,6 +138,7 @@ def test_every_event_id_ends_in_one_place_whatever_the_order_of_rows_and_files(
     assert found == [(whole, {name for name, given in contents.items() if len(given) > 1})] * 2
 
 
+@pytest.mark.long
 @given(deliveries(), st.lists(st.integers(0, 2), min_size=9, max_size=9))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_delivery_split_over_days_lands_the_same_events_once(

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -68,6 +69,7 @@ def mutated(content: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
 DESK = Desk(Path(tempfile.mkdtemp(prefix="billing-recon-law-")), session())
 
 
+@pytest.mark.long
 @given(rows=st.lists(ROW, max_size=12), edits=st.lists(EDIT, max_size=3))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_nothing_is_lost_and_nothing_raises(rows: list[str], edits: list[tuple[str, int, bytes]]) -> None:

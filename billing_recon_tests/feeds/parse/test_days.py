@@ -137,6 +137,7 @@ MOMENTS = st.one_of(
 )
 
 
+@pytest.mark.long
 @given(moments=st.lists(MOMENTS, min_size=1, max_size=12))
 @settings(max_examples=20, deadline=None)
 def test_every_row_of_the_file_is_one_days(moments: list[str]) -> None:

@@ -518,6 +518,7 @@ POSTING = ["J", "02.03.2026", "1", "ar", "1,00", "-", "EUR"]
 ROWS = st.lists(st.lists(st.tuples(st.integers(0, 6), CELLS), max_size=2), max_size=6)
 
 
+@pytest.mark.long
 @given(rows=ROWS)
 @settings(max_examples=20, deadline=timedelta(seconds=5))
 def test_nothing_is_lost_however_figures_are_written(rows: list[list[tuple[int, str]]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ CON = session()
 PIECES = st.sampled_from(["a", "b", ",", ",", '"', "\n", "1,2,3\n", "1,2,3\n", '"x","y",z\n', '"x\ny",2,3\n', '""'])
 
 
+@pytest.mark.long
 @given(pieces=st.lists(PIECES, max_size=25))
 @settings(max_examples=300, deadline=None)
 def test_no_line_vanishes(pieces: list[str]) -> None:
