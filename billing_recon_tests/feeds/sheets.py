@@ -10,8 +10,8 @@ from xml.sax.saxutils import escape
 
 _NS = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-DATE, TIME, PERCENT = 1, 2, 3
-"""Styles: 02.03.2026, 2026-03-02 10:00, 19%."""
+DATE, TIME, PERCENT, FIVE_DIGITS = 1, 2, 3, 4
+"""Styles: 02.03.2026, 2026-03-02 10:00, 19%, 00123."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,14 @@ class Formula:
     stored: str | None = None
 
 
-Cell = str | Number | Formula | None
+@dataclass(frozen=True)
+class Failed:
+    """A cell with the error of its formula."""
+
+    error: str
+
+
+Cell = str | Number | Formula | Failed | None
 
 
 def workbook(*sheets: tuple[str, Sequence[Sequence[Cell]]], state: dict[str, str] | None = None) -> bytes:
@@ -48,8 +55,9 @@ def workbook(*sheets: tuple[str, Sequence[Sequence[Cell]]], state: dict[str, str
     parts["xl/_rels/workbook.xml.rels"] = f"<Relationships>{relations}</Relationships>"
     parts["xl/sharedStrings.xml"] = f"<sst {_NS}>{''.join(f'<si><t>{escape(text)}</t></si>' for text in texts)}</sst>"
     parts["xl/styles.xml"] = (
-        f'<styleSheet {_NS}><numFmts><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd hh:mm;@"/></numFmts>'
-        '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="9"/></cellXfs></styleSheet>'
+        f'<styleSheet {_NS}><numFmts><numFmt numFmtId="164" formatCode="yyyy\\-mm\\-dd hh:mm;@"/>'
+        '<numFmt numFmtId="165" formatCode="00000"/></numFmts>'
+        '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/><xf numFmtId="164"/><xf numFmtId="9"/><xf numFmtId="165"/></cellXfs></styleSheet>'
     )
     parts["[Content_Types].xml"] = "<Types/>"
     out = io.BytesIO()
@@ -73,6 +81,8 @@ def _cell(at: str, cell: Cell, texts: list[str]) -> str:
             return ""
         case Number(stored, style):
             return f'<c r="{at}" s="{style}"><v>{stored}</v></c>'
+        case Failed(error):
+            return f'<c r="{at}" t="e"><v>{error}</v></c>'
         case Formula(formula, stored):
             return f'<c r="{at}"><f>{escape(formula)}</f>{"" if stored is None else f"<v>{stored}</v>"}</c>'
         case _:

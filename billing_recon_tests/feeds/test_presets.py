@@ -107,8 +107,8 @@ REPORTS: dict[str, tuple[str, str, str, list[tuple[str, ...]]]] = {
         "BillingAccountId,BillingPeriodStartDate,BillingPeriodEndDate,SubscriptionId,Date,Product,MeterId,MeterCategory,Quantity,"
         "EffectivePrice,Cost,UnitPrice,BillingCurrency,ResourceId,ChargeType,PricingModel\n"
         "861,03/01/2026,03/31/2026,sub1,03/02/2026,VM,m1,Virtual Machines,24,0.0116,0.2784,0.0116,USD,/r,Usage,OnDemand\n",
-        "kind, total::VARCHAR, issued_on::VARCHAR, plan_id, currency",
-        [("usage", "0.278400000000", "2026-03-02", "Virtual Machines", "USD")],
+        "kind, total::VARCHAR, issued_on::VARCHAR, period_end::VARCHAR, plan_id, currency",
+        [("usage", "0.278400000000", "2026-03-02", "2026-04-01", "Virtual Machines", "USD")],
     ),
 }
 
@@ -126,6 +126,43 @@ def test_every_preset_reads_its_report(tmp_path: Path) -> None:
         if landed.quarantined or found != expected:
             wrong[preset] = (landed.message, found, desk.messages())
     assert not wrong
+
+
+def test_charges_that_differ_in_any_column_are_charges_of_their_own(tmp_path: Path) -> None:
+    """FOCUS numbers no charges: what is said of them, in columns of any version or provider, tells them apart."""
+    common = "A,2026-02-01T00:00:00Z,2026-03-01T00:00:00Z,2026-02-03T00:00:00Z,2026-02-03T01:00:00Z,Usage,1,1.50,USD"
+    rows = [f"{common},m1,{{}}", f"{common},m2,{{}}", f"{common},m1,x", f"{common},m1,x"]
+    head = (
+        "BillingAccountId,BillingPeriodStart,BillingPeriodEnd,ChargePeriodStart,ChargePeriodEnd,ChargeCategory,PricingQuantity,"
+        "BilledCost,BillingCurrency,SkuMeter,x_Operation"
+    )
+    desk = Desk(tmp_path, feeds={"invoice_lines": {"preset": "focus-1", "path": "f.csv", "day_column": "issued_on"}})
+    (tmp_path / "f.csv").write_text("\n".join([head, *rows, ""]))
+    report = desk.land("invoice_lines", date(2026, 3, 1))
+    assert (report.accepted, report.duplicates) == (3, 1)
+    assert desk.rows("sum(total)::VARCHAR, count(DISTINCT line_id)") == [("4.500000000000", 3)]
+
+
+def test_a_status_that_a_report_may_invent_is_not_taken_for_issued(tmp_path: Path) -> None:
+    head, row, _ = REPORTS["stripe-invoices"][1].split("\n", 2)
+    desk = Desk(tmp_path, feeds={"invoice_lines": {"preset": "stripe-invoices"}})
+    states = ("open", "uncollectible", "void", "deleted", "amended")
+    rows = [row.replace(",paid,", f",{state},").replace("A-1", f"A-{n}") for n, state in enumerate(states)]
+    desk.put("\n".join([head, *rows, ""]), "invoice_lines")
+    desk.land("invoice_lines")
+    assert desk.rows("invoice_id, status") == [("A-0", "issued"), ("A-1", "issued"), ("A-2", "void"), ("A-3", "void")]
+    assert desk.quarantined("reason, field") == [("NOT_ALLOWED", "status")]
+
+
+def test_a_time_in_utc_stays_in_utc_whatever_the_feeds_timezone(tmp_path: Path) -> None:
+    desk = Desk(tmp_path, feeds={"payments": {"preset": "stripe-balance", "timezone": "Europe/Berlin"}})
+    head, row, _ = REPORTS["stripe-balance"][1].split("\n", 2)
+    desk.put("\n".join([head, row, row.replace("txn_1,2026-03-02 10:00:00", "txn_2,"), ""]))
+    desk.land()
+    assert desk.rows("payment_id, CAST(processed_at AT TIME ZONE 'UTC' AS VARCHAR)") == [
+        ("txn_1", "2026-03-02 10:00:00"),
+        ("txn_2", "2026-03-02 10:00:00"),  # its local time is 11:00
+    ]
 
 
 PAYPAL = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -27,6 +27,7 @@ from billing_recon.feeds.tables.day_files import (
     contents,
     file_name,
     find_files,
+    hashed,
     is_delivered_empty,
     not_taken,
     open_table,
@@ -50,7 +51,8 @@ class Delivery:
     """`files` are numbered from 1 and named in the report; `parts` are loaded, each with the number of its first file.
 
     `empty`: something was delivered and holds nothing. `around`: files of an earlier, or of a later, period are there. `spans`: the
-    first and last day that the name of each file promises, None for a file of one day or of any.
+    first and last day that the name of each file promises, None for a file of one day or of any. `unread`: name and SHA-256 of
+    files that cannot be read and are of other days.
     """
 
     files: tuple[DayFile, ...]
@@ -60,10 +62,24 @@ class Delivery:
     notes: tuple[str, ...] = ()
     around: tuple[bool, bool] = (False, False)
     spans: tuple[Span | None, ...] = ()
+    unread: tuple[tuple[str, str], ...] = ()
 
 
-def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day: date, scratch: Path) -> Delivery:
-    """Open the day's delivery. Raise LandingRefused if it is not what it claims to be."""
+def open_delivery(
+    home: Path,
+    company: Company,
+    spec: TableSpec,
+    feed: Feed,
+    day: date,
+    scratch: Path,
+    *,
+    only: Path | None = None,
+    without: Collection[Path] = (),
+) -> Delivery:
+    """Open the day's delivery: of its files `only` one, or all `without` some, which are named as unread.
+
+    Raise LandingRefused if it is not what it claims to be.
+    """
     if feed.is_database:
         # Imported here: a company without databases loads no drivers.
         from billing_recon.feeds.tables.database_rows import fetch
@@ -71,7 +87,18 @@ def open_delivery(home: Path, company: Company, spec: TableSpec, feed: Feed, day
         return _converted(fetch(spec, feed, day, company.timezone, scratch))
     if feed.is_remote:
         home = _fetched(home, spec, feed, day, scratch)
-    paths = find_files(home, spec.name, feed, day)
+    paths = [only] if only else find_files(home, spec.name, feed, day)
+    if without:
+        unread = tuple(hashed(shown(home, path), path, scratch) for path in paths if path in without)
+        rest = _opened(home, company, spec, feed, day, scratch, [path for path in paths if path not in without])
+        return replace(rest, unread=tuple((one.name, one.sha256) for one in unread))
+    return _opened(home, company, spec, feed, day, scratch, paths)
+
+
+def _opened(
+    home: Path, company: Company, spec: TableSpec, feed: Feed, day: date, scratch: Path, paths: list[Path]
+) -> Delivery:
+    """Open the files of a day's delivery."""
     if not paths:
         seen = not_taken(home, spec.name, feed, day)
         return Delivery((), (), empty=is_delivered_empty(home, spec.name, feed, day), notes=(seen,) if seen else ())
@@ -130,6 +157,7 @@ def together(deliveries: Sequence[Delivery]) -> Delivery:
         empty=any(one.empty for one in every),
         warnings=tuple(warning for one in every for warning in one.warnings),
         notes=tuple(note for one in every for note in one.notes),
+        unread=tuple(file for one in every for file in one.unread),
     )
 
 

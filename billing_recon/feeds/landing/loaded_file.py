@@ -12,7 +12,7 @@ from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.schema import Kind, TableSpec
 from billing_recon.feeds.parse import notation, types
-from billing_recon.feeds.parse.column_source import attempt, checked, said
+from billing_recon.feeds.parse.column_source import attempt, checked, names_in, said
 from billing_recon.feeds.parse.days import (
     NO_RANGE,
     DayRange,
@@ -31,7 +31,7 @@ from billing_recon.feeds.tables.csv_file import open_csv
 from billing_recon.feeds.tables.day_files import TEXT_FORMATS, DayFile
 from billing_recon.feeds.tables.jsonl_file import open_jsonl
 from billing_recon.feeds.tables.parquet_file import DAMAGED, is_damage, open_parquet
-from billing_recon.feeds.tables.raw_rows import REJECTS, ROW_NUMBER, RawFile, listed, quoted, single
+from billing_recon.feeds.tables.raw_rows import REJECTS, RawFile, listed, quoted, single
 
 TYPED = "landing_typed"
 """Rows of the day: file_no, ordinal, source_row, broken (the line if it is not a row), unreadable, and the spec's columns."""
@@ -187,7 +187,7 @@ def _refuse_failing_expression(
     expressions = [*columns.items(), *((name, sql) for name, all_of in rules.items() for sql in all_of)]
     for name, expression in [*expressions, ("where", feed.where or "true")]:
         sql, _ = checked(con, raw, expression, f"{key}.{name}")
-        rows = f"SELECT *, landing_ordinal AS {ROW_NUMBER} FROM ({raw.rows})" if ROW_NUMBER in sql else raw.rows
+        rows = raw.with_made(raw.rows, names_in(con, expression))
         try:
             single(con, f"SELECT count({attempt(sql)}) FROM ({rows})")
         except duckdb.Error as error:
@@ -204,7 +204,7 @@ def _view_exact_file(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
             return False
         if not source.exact:
             irregular.append(
-                f"contains({source.sql}, chr(0)) OR ltrim({source.sql}) = '' OR regexp_matches({source.sql}, '{types.DECOMPOSED}')"
+                f"contains({source.sql}, chr(0)) OR {source.sql} = '' OR trim({source.sql}) <> {source.sql} OR regexp_matches({source.sql}, '{types.DECOMPOSED}')"
             )
         elif source.column.kind in (Kind.DATE, Kind.TIMESTAMP):
             irregular.append(f"NOT isfinite({source.sql})")

@@ -30,17 +30,15 @@ from billing_recon.feeds.landing.deduplication import (
 from billing_recon.feeds.landing.delivery import (
     WARNINGS,
     Delivery,
-    numbered,
-    open_delivery,
     store_warnings,
     summarise_warnings,
     together,
     warns,
 )
-from billing_recon.feeds.landing.loaded_file import FAULTS, TYPED, Loaded, load, prepare
+from billing_recon.feeds.landing.intake import Intake
+from billing_recon.feeds.landing.loaded_file import FAULTS, TYPED, Loaded, prepare
 from billing_recon.feeds.landing.quarantine import fill_quarantine
 from billing_recon.feeds.landing.validation import check_contract, contract_of_day, observed_on
-from billing_recon.feeds.parse.days import Partition
 from billing_recon.feeds.parse.typed_rows import clock_changes, rows_by_rule
 from billing_recon.feeds.tables.day_files import DayFile, file_name
 from billing_recon.feeds.tables.raw_rows import listed, single
@@ -76,35 +74,25 @@ def land(
     prepare(con, spec)
     clear_duplicates(con)
     delivery = Delivery((), ())
+    bad_notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="billing-recon-") as scratch:
         try:
             feeds = feeds_of(company, spec.name)
-            deliveries = [
-                open_delivery(home, company, spec, feed, day, _folder(Path(scratch), number))
-                for number, feed in enumerate(feeds)
-            ]
-            delivery = together(deliveries)
+            intake = Intake(con, home, company, spec, day, Path(scratch))
+            try:
+                deliveries = intake.open(feeds)
+                delivery = together(deliveries)
+                loaded_of = intake.load(feeds, deliveries)
+            except LandingRefused:
+                unread = [intake.unread(feed) for feed in feeds]
+                if not any(unread):
+                    raise
+                prepare(con, spec)
+                deliveries = intake.open(feeds, unread)
+                delivery = together(deliveries)
+                loaded_of = intake.load(feeds, deliveries)
+                bad_notes = [f"left out, for another day: {says}" for bad in unread for says in bad.values()]
             _refuse_a_part(spec, day, feeds, [not one.files and not one.empty for one in deliveries])
-            attempts_of = [
-                [
-                    load(
-                        con,
-                        number=number,
-                        file=file,
-                        spec=spec,
-                        feed=feed,
-                        key=f"feeds.{spec.name}",
-                        roles=company.roles,
-                        partition=Partition(day, company.timezone, is_first=str(day) == company.first_day),
-                        stays=len(delivery.parts) == 1 and file.readable == home / file.name,
-                        count=len(one.files),
-                        spans=one.spans[at:] if len(one.parts) == 1 else one.spans[at : at + 1],
-                    )
-                    for at, (number, file) in enumerate(one.parts)
-                ]
-                for feed, one in zip(feeds, numbered(deliveries), strict=True)
-            ]
-            loaded_of = [[attempt for attempt in attempts if attempt is not None] for attempts in attempts_of]
             outsides = [
                 _outside(feed, day, one, loaded) for feed, one, loaded in zip(feeds, deliveries, loaded_of, strict=True)
             ]
@@ -116,12 +104,12 @@ def land(
             if warns(company, spec.name):
                 store_warnings(con, ())
                 summarise_warnings(con, delivery.files)
-            return _report(spec, day, LandingStatus.REFUSED, delivery.files, str(error))
+            return _report(spec, day, LandingStatus.REFUSED, delivery, str(error))
         loaded = [one for of_feed in loaded_of for one in of_feed]
         rows_in = _count(con, TYPED) + sum(one.rejected for one in loaded)
         wrong = sum(one.rejected + one.unreadable + one.wrong for one in loaded)
         duplicates = 0
-        notes = list(delivery.notes)
+        notes = [*delivery.notes, *bad_notes]
         if warns(company, spec.name):
             store_warnings(con, delivery.warnings)
             if feeds[0].is_documents and feeds[0].day_column:
@@ -150,13 +138,6 @@ def _keep_warnings_of_the_day(con: duckdb.DuckDBPyConnection) -> None:
         f"DELETE FROM {WARNINGS} WHERE NOT EXISTS (SELECT 1 FROM {TYPED} t WHERE t.file_no = {WARNINGS}.file_no "
         f"AND t.source_row = {WARNINGS}.source_row)"
     )
-
-
-def _folder(scratch: Path, number: int) -> Path:
-    """Return a folder for the copies of one feed's files."""
-    folder = scratch / str(number)
-    folder.mkdir()
-    return folder
 
 
 def _refuse_a_part(spec: TableSpec, day: date, feeds: Sequence[Feed], missing: Sequence[bool]) -> None:
@@ -241,10 +222,9 @@ def _clock_notes(con: duckdb.DuckDBPyConnection, feed: Feed, loaded: Sequence[Lo
     return [f"{what} read with the offset {feed.clock_change or 'declared'} the clock change"]
 
 
-def _report(
-    spec: TableSpec, day: date, status: LandingStatus, files: Sequence[DayFile], message: str = ""
-) -> LandingReport:
-    return LandingReport(spec.name, day, status, files=tuple((f.name, f.sha256) for f in files), message=message)
+def _report(spec: TableSpec, day: date, status: LandingStatus, delivery: Delivery, message: str = "") -> LandingReport:
+    files = (*((file.name, file.sha256) for file in delivery.files), *delivery.unread)
+    return LandingReport(spec.name, day, status, files=files, message=message)
 
 
 def _counted_report(
@@ -259,12 +239,12 @@ def _counted_report(
     missing: bool,
 ) -> LandingReport:
     """Count the report from the tables themselves, so that the row equation checks actual rows."""
-    files, notes = delivery.files, "; ".join(decided.notes)
-    if not files and not delivery.empty:
-        return _report(spec, day, LandingStatus.MISSING, files, notes)
+    notes = "; ".join(decided.notes)
+    if not delivery.files and not delivery.empty:
+        return _report(spec, day, LandingStatus.MISSING, delivery, notes)
     if not rows_in:
         status = LandingStatus.MISSING if missing else LandingStatus.EMPTY
-        return _checked(con, _report(spec, day, status, files, notes), delivery, loaded)
+        return _checked(con, _report(spec, day, status, delivery, notes), delivery, loaded)
     quarantined = sum(decided.reasons.values())
     parts = list(decided.notes)
     if quarantined:
@@ -272,7 +252,7 @@ def _counted_report(
         discarded = f", {decided.discarded} of them discarded" if decided.discarded else ""
         parts.insert(0, f"{quarantined} of {rows_in} rows are in quarantine ({why}){discarded}")
     report = replace(
-        _report(spec, day, LandingStatus.PRESENT, files, "; ".join(parts)),
+        _report(spec, day, LandingStatus.PRESENT, delivery, "; ".join(parts)),
         rows_in=rows_in,
         accepted=_count(con, "landed"),
         quarantined=quarantined,

@@ -17,7 +17,7 @@ _GROUPED = {
     ".": re.compile(r"[0-9]{1,3}(?P<mark>[, '’\u00a0\u202f])[0-9]{2,3}(?:(?P=mark)[0-9]{2,3})*(?:\.[0-9]*)?"),
     ",": re.compile(r"[0-9]{1,3}(?P<mark>[. '’\u00a0\u202f])[0-9]{2,3}(?:(?P=mark)[0-9]{2,3})*(?:,[0-9]*)?"),
 }
-_LAST_GROUP = re.compile(r"[0-9]{3}(?:[.,][0-9]*)?$")
+_LAST_GROUP = re.compile(r"[^0-9][0-9]{3}$")
 
 
 def plain_figure(text: str, where: str) -> Decimal:

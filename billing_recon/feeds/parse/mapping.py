@@ -11,7 +11,7 @@ from billing_recon.core.feed import ColumnMap, Feed
 from billing_recon.core.roles import like, ranked
 from billing_recon.core.schema import TableSpec
 from billing_recon.feeds.parse.column_source import Source, checked, in_whole_units, mapped, names_in
-from billing_recon.feeds.tables.raw_rows import ROW_NUMBER, RawFile, text
+from billing_recon.feeds.tables.raw_rows import RawFile, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +19,13 @@ class Mapping:
     """Every canonical column's source, and `kept`: the SQL condition for rows of this feed (None: all of them).
 
     `rules` are the feed's own rules: their message, the SQL condition, and whether matching rows are quarantined.
-    `numbered`: something reads the position of a row, which is no column of the file.
+    `used`: the names that it reads, columns of the file or made ones.
     """
 
     sources: tuple[Source, ...]
     kept: str | None
     rules: tuple[tuple[str, str, bool], ...] = ()
-    numbered: bool = False
+    used: frozenset[str] = frozenset()
 
     def source(self, name: str) -> Source | None:
         """Return the source of a canonical column, None for another name."""
@@ -112,7 +112,7 @@ def map_columns(
         tuple(_with_roles(source, sources, roles, spec) for source in sources),
         kept,
         tuple(rules),
-        numbered=ROW_NUMBER in folded and ROW_NUMBER not in {name.casefold() for name in raw.columns},
+        used=frozenset(used),
     )
 
 

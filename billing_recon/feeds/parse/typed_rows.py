@@ -10,10 +10,10 @@ from billing_recon.core.schema import Kind
 from billing_recon.feeds.parse import notation, types
 from billing_recon.feeds.parse.column_source import Source, attempt
 from billing_recon.feeds.parse.mapping import Mapping
-from billing_recon.feeds.tables.raw_rows import ROW_NUMBER, RawFile, listed, quoted, text
+from billing_recon.feeds.tables.raw_rows import RawFile, listed, quoted, text
 
-_IRREGULAR = r"\x00|(^|\x1f) *(\x1f|$)|" + types.DECOMPOSED
-"""In a row's texts joined by chr(31): a NUL character, a blank text, or one that may not be in composed form."""
+_IRREGULAR = r"\x00|(^|\x1f)( |\x1f|$)| (\x1f|$)|" + types.DECOMPOSED
+"""In a row's texts joined by chr(31): a NUL character, a blank or padded text, or one that may not be in composed form."""
 _WHERE = "where"
 """Stands for the feed's condition among what failed; no column of ours has this name."""
 _UNDECIDED = (
@@ -61,17 +61,13 @@ def texts_of(rows: FileRows, source: str, *, more: str = "", thorough: bool = Tr
         failed.append(f"WHEN {kept} IS NULL THEN '{_WHERE}'")
         where = f" WHERE landing_broken IS NOT NULL OR {kept} IS NOT FALSE"
     failure = f"CASE {' '.join(failed)} END" if failed else "CAST(NULL AS VARCHAR)"
-    source = _numbered(rows, source)
+    source = raw.with_made(source, mapping.used)
     file_no = f"landing_file + {rows.number - 1}" if raw.bundled else str(rows.number)
     place = f"CAST({file_no} AS INTEGER) AS file_no, {'landing_row' if raw.bundled else 'landing_ordinal'}"
     return (
         f"SELECT landing_ordinal AS ordinal, {place} AS source_row, landing_broken AS broken, ({failure}) AS failed, "
         f"{more}{', '.join(parts)} FROM ({source}){where}"
     )
-
-
-def _numbered(rows: FileRows, source: str) -> str:
-    return f"SELECT *, landing_ordinal AS {ROW_NUMBER} FROM ({source})" if rows.mapping.numbered else source
 
 
 def _raw_text(source: Source, *, thorough: bool = True) -> str:
@@ -226,7 +222,9 @@ def rows_apart(rows: FileRows) -> str:
     kept = (
         "false" if rows.mapping.kept is None else f"landing_broken IS NULL AND {attempt(rows.mapping.kept)}.v IS FALSE"
     )
-    return f"SELECT count(*), count(*) FILTER (WHERE {kept}) FROM ({_numbered(rows, rows.raw.rows)})"
+    return (
+        f"SELECT count(*), count(*) FILTER (WHERE {kept}) FROM ({rows.raw.with_made(rows.raw.rows, rows.mapping.used)})"
+    )
 
 
 def _why(source: Source, kind: Kind) -> str:

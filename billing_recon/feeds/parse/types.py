@@ -44,13 +44,12 @@ _PRECISION: dict[Kind, int] = {Kind.QUANTITY: 28, Kind.PRICE: 24, Kind.AMOUNT: 3
 
 
 def prepared(text: str, kind: Kind) -> str:
-    """Return SQL for a raw text before it is parsed: blank is NULL; spaces around anything but plain text are removed.
+    """Return SQL for a raw text before it is parsed: without spaces around it, and blank is NULL.
 
-    Plain text is in Unicode's composed form (NFC), so that an id written in either form is one id.
+    Plain text is in Unicode's composed form (NFC). So an id that is written in either form, or padded to a width, is one id.
     """
-    if kind is Kind.TEXT:
-        return f"CASE WHEN trim({text}) <> '' THEN nfc_normalize({text}) END"
-    return f"nullif(trim({text}), '')"
+    trimmed = f"nullif(trim({text}), '')"
+    return f"nfc_normalize({trimmed})" if kind is Kind.TEXT else trimmed
 
 
 def typed(text: str, kind: Kind, *, thorough: bool) -> str:

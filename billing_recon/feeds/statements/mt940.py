@@ -53,6 +53,10 @@ def read(name: str, path: Path, encoding: str | None) -> Iterator[Entry | Remark
                 statement.account = value.split("\n")[0].strip()
             case "28C" | "28":
                 statement.number = value.strip()
+            case "34F" | "13D" if not statement.opened:
+                raise LandingRefused(
+                    f"{name}: it is an interim report (MT942), which repeats what statements hold; ask the bank for MT940"
+                )
             case "60F" | "60M":
                 statement.open(name, value)
                 seen.take(statement.account, statement.number, value.strip())
@@ -112,8 +116,12 @@ class _Statement:
     def _entry(self, row: int, movement: str, information: str, ids: EntryIds) -> Entry:
         found = _MOVEMENT.match(movement)
         if found is None:
+            day = _day(movement[:6]) if movement[:6].isdecimal() else None
             return Entry(
-                row, entry_id=ids.next(f"{self.number}/{row}"), broken=f":61: cannot be read: {excerpt(movement)}"
+                row,
+                entry_id=ids.next(f"{self.number}/{row}"),
+                booked_on=day.isoformat() if day else None,
+                broken=f":61: cannot be read: {excerpt(movement)}",
             )
         amount = found["amount"].replace(",", ".").rstrip(".")
         value_on = _day(found["value"])

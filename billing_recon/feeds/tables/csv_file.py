@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import Feed
@@ -83,6 +84,11 @@ def _header(file: DayFile, feed: Feed) -> list[str]:
         )
     except csv.Error as error:
         raise LandingRefused(f"{file.name}: the header is not CSV ({error}); ask for a resend") from None
+    if re.match(r"\ufeff?sep=.?\r?\n", first, re.IGNORECASE):
+        raise LandingRefused(
+            f"{file.name}: the first line, {first.splitlines()[0]}, only tells a spreadsheet program the delimiter; declare skip: 1 and "
+            f'delimiter: "{first.splitlines()[0][-1]}" in the feed'
+        )
     names = [name.strip() or f"column {number}" for number, name in enumerate(header, 1)]
     if any("�" in name for name in names):
         raise LandingRefused(f"{file.name}: the header is not UTF-8 text; declare the file's encoding in the feed")

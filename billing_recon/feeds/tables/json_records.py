@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,17 @@ _FOLLOWING = frozenset(
 )
 """Keys, without their separators, that hold something if more pages follow: next_page, nextPageToken, @odata.nextLink."""
 _PAGES, _PAGE_COUNTS = ("currentpage", "page", "pagenumber"), ("totalpages", "pagecount", "lastpage", "pages")
+_TOTALS = (
+    "totalcount",
+    "totalitems",
+    "totalsize",
+    "totalrecords",
+    "totalresults",
+    "totalrows",
+    "recordstotal",
+    "totalelements",
+)
+"""Keys, without their separators, that count all rows of all pages."""
 _NOTHING: tuple[Any, ...] = (None, "", False, [], {}, "0", "null", "false")
 
 
@@ -100,12 +112,16 @@ def _spans(name: str, whole: str, records: str | None) -> list[tuple[int, int]]:
     _refuse_page(name, value)
     lists = [key for key, part in value.items() if isinstance(part, list) and (not part or isinstance(part[0], dict))]
     if records is not None:
-        return _elements(name, whole, _place(name, whole, spans[0][0], records.split(".")))[0]
+        found = _elements(name, whole, _place(name, whole, spans[0][0], records.split(".")))[0]
+        _refuse_fewer(name, value, len(found))
+        return found
     wrapped = [
         key for key in lists if len(value) == 1 or key in ("data", "items", "records", "results", "rows", "list")
     ]
     if len(wrapped) == 1:
-        return _elements(name, whole, _place(name, whole, spans[0][0], wrapped))[0]
+        found = _elements(name, whole, _place(name, whole, spans[0][0], wrapped))[0]
+        _refuse_fewer(name, value, len(found))
+        return found
     if lists and len(value) > 1:
         raise LandingRefused(
             f"{name}: it is one JSON object with the array{'s' if len(lists) > 1 else ''} {', '.join(lists)}; declare in the feed which "
@@ -114,10 +130,26 @@ def _spans(name: str, whole: str, records: str | None) -> list[tuple[int, int]]:
     return spans
 
 
+def _words(value: dict[str, Any]) -> Iterator[dict[str, tuple[str, Any]]]:
+    """Yield what the object and the objects in it state, each as key without separators -> key and value."""
+    for stated in (value, *(part for part in value.values() if isinstance(part, dict))):
+        yield {_SEPARATORS.sub("", key).lower(): (key, part) for key, part in stated.items()}
+
+
+def _refuse_fewer(name: str, value: dict[str, Any], rows: int) -> None:
+    """Raise LandingRefused if the object says that there are more rows than its array holds."""
+    for words in _words(value):
+        for key, total in (words[word] for word in _TOTALS if word in words):
+            if isinstance(total, str) and total.isdecimal() and int(total) > rows:
+                raise LandingRefused(
+                    f"{name}: it is one page of several ({key} {total}, but its array holds {rows}); fetch all pages into one file, or a "
+                    "file each, as JSON lines or an array without this mark"
+                )
+
+
 def _refuse_page(name: str, value: dict[str, Any]) -> None:
     """Raise LandingRefused if the object, or an object in it, says that more pages follow: rows would be missing."""
-    for stated in (value, *(part for part in value.values() if isinstance(part, dict))):
-        words = {_SEPARATORS.sub("", key).lower(): (key, part) for key, part in stated.items()}
+    for words in _words(value):
         more = [key for word, (key, part) in words.items() if word in _FOLLOWING and part not in _NOTHING]
         page, pages = (
             next((words[word] for word in known if word in words), ("", None)) for known in (_PAGES, _PAGE_COUNTS)

@@ -145,14 +145,27 @@ def _opened(scheme: str, where: str, environment: Mapping[str, str]) -> FileSyst
 
     bucket = where.partition("://")[2]
     if scheme == "gs":
-        return fs.GcsFileSystem(retry_time_limit=timedelta(seconds=_SECONDS))
+        other = urlsplit(environment.get("CLOUD_STORAGE_EMULATOR_ENDPOINT") or "")
+        return fs.GcsFileSystem(
+            anonymous=bool(other.netloc),
+            endpoint_override=other.netloc or None,
+            scheme=other.scheme or "https",
+            retry_time_limit=timedelta(seconds=_SECONDS),
+        )
     if scheme == "abfs":
         _, _, host = bucket.partition("@")
         account = host.partition(".")[0] or environment.get("AZURE_STORAGE_ACCOUNT_NAME")
         if not account:
             raise OSError("the storage account is not named")
+        other = urlsplit(environment.get("AZURE_STORAGE_SERVICE_ENDPOINT") or "")
+        elsewhere = {
+            f"{kind}_storage_{part}": value
+            for kind in ("blob", "dfs")
+            for part, value in (("authority", other.netloc), ("scheme", other.scheme))
+        }
         return fs.AzureFileSystem(
             account,
+            **(elsewhere if other.netloc else {}),
             account_key=environment.get("AZURE_STORAGE_ACCOUNT_KEY"),
             sas_token=environment.get("AZURE_STORAGE_SAS_TOKEN"),
         )

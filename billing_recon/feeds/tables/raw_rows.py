@@ -13,9 +13,9 @@ from billing_recon.contracts.quarantine_reasons import Reason
 REJECTS = "landing_rejects"
 """Temporary table that DuckDB fills with the lines it could not split into fields."""
 
-
-ROW_NUMBER = "row_number"
-"""The column that a mapping can name for the position of a row in its file."""
+ROW_NUMBER, ROW_CONTENT = "row_number", "row_content"
+"""Columns that a mapping can name although no file has them: the position of a row in its file, and the SHA-256 of all that it says."""
+_MADE: dict[str, str] = {ROW_NUMBER: "BIGINT", ROW_CONTENT: "VARCHAR"}
 
 
 def single(con: duckdb.DuckDBPyConnection, statement: str) -> tuple[Any, ...]:
@@ -65,10 +65,18 @@ class RawFile:
 
     @property
     def named(self) -> dict[str, str]:
-        """The columns that a mapping can name: the file's, and the position of a row unless the file has such a column."""
-        if any(name.casefold() == ROW_NUMBER for name in self.columns):
-            return self.columns
-        return self.columns | {ROW_NUMBER: "BIGINT"}
+        """The columns that a mapping can name: the file's, and those that are made unless the file has such a column."""
+        folded = {name.casefold() for name in self.columns}
+        return self.columns | {name: kind for name, kind in _MADE.items() if name not in folded}
+
+    def with_made(self, source: str, names: Iterable[str]) -> str:
+        """Return SQL for rows of the file (SQL `source`) with those of `names` that are made."""
+        folded = {name.casefold() for name in names} & (set(_MADE) - {name.casefold() for name in self.columns})
+        made = f", landing_ordinal AS {ROW_NUMBER}" if ROW_NUMBER in folded else ""
+        if ROW_CONTENT in folded:
+            said = ", ".join(f"CAST({quoted(name)} AS VARCHAR)" for name in self.columns)
+            made += f", sha256(CAST([{said}] AS VARCHAR)) AS {ROW_CONTENT}"
+        return f"SELECT *{made} FROM ({source})" if made else source
 
     def with_columns(self, names: Iterable[str]) -> RawFile:
         """Add these columns, empty if the file lacks them."""

@@ -6,6 +6,7 @@ digits (19.989999999999998 for 19.99); of such a text the shortest one is taken 
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 import zipfile
@@ -24,6 +25,7 @@ from lxml import etree
 from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed, Written
+from billing_recon.core.schema import BY_NAME
 from billing_recon.feeds.tables.converted_rows import ConvertedRowsWriter
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, text
 
@@ -35,6 +37,12 @@ _COLUMNS_MAX = 16_384
 _DATE_FORMATS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 _PERCENT_FORMATS = frozenset({9, 10})
 _UNSHOWN = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
+_EXACT_MAX = 1 << 53
+"""Whole numbers above it are not all kept by a spreadsheet."""
+_NO_RESULT = "has the formula {formula} without a stored result in '{{column}}'; open the workbook in a spreadsheet program and save it"
+_ERROR = "has the error {error} in '{{column}}'; ask the sender to correct it"
+_TOO_LONG = "has the number {figure} in '{{column}}', of which a spreadsheet keeps the first 15 digits only; ask for the column as text, or as CSV"
+_OURS = frozenset(column.name for table in BY_NAME.values() for column in table.columns)
 _CELL = re.compile(r"([A-Z]{1,3})[0-9]+")
 _BROKEN_XML = (
     etree.XMLSyntaxError,
@@ -86,6 +94,7 @@ def _written(name: str, book: _Book, sheet: str, feed: Feed, out: Path, tail: Pa
         else:
             raise LandingRefused(f"{name}: the sheet has no row with a header; it may be the wrong one: declare sheet")
     marks = [_notation(column, feed) for column in header]
+    read = [_is_read(column, feed) for column in header]
     held: deque[tuple[int, list[str | None], str | None]] = deque()
     with ConvertedRowsWriter(out, header) as target:
         for number, cells in rows:
@@ -101,11 +110,8 @@ def _written(name: str, book: _Book, sheet: str, feed: Feed, out: Path, tail: Pa
                     continue
                 if position >= len(header):
                     broken = f"has a value in column {position + 1}, but the header has {len(header)} columns"
-                elif cell.formula is not None:
-                    broken = (
-                        f"has the formula {cell.formula[:60]} without a stored result in '{header[position]}'; open the workbook in "
-                        "a spreadsheet program and save it"
-                    )
+                elif cell.problem is not None:
+                    broken = cell.problem.format(column=header[position]) if read[position] else broken
                 else:
                     values[position] = cell.written(marks[position])
             held.append((number - start, values, broken))
@@ -138,20 +144,22 @@ def open_sheet(con: duckdb.DuckDBPyConnection, path: Path) -> RawFile:
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """A cell: its text, or its `figure` with the kind of its number format, or a `formula` without a result."""
+    """A cell: its text, or its `figure` with the kind of its number format, or the `problem` why it has neither."""
 
     text: str = ""
     figure: Decimal | None = None
     shown: str = ""
-    formula: str | None = None
+    problem: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.text.strip() or self.figure is not None or self.formula is not None)
+        return bool(self.text.strip() or self.figure is not None or self.problem is not None)
 
     def written(self, notation: Written) -> str:
         """Return the text of the cell, a figure in the column's notation, so that it cannot be read as another one."""
         if self.figure is None:
             return self.text
+        if self.shown.startswith("0") and self.figure >= 0 and self.figure == self.figure.to_integral_value():
+            return f"{self.figure:f}".zfill(len(self.shown))
         percent = self.shown == "percent" and notation.percent
         plain = f"{self.figure * 100 if percent else self.figure:f}{'%' if percent else ''}"
         return plain.replace(".", ",") if notation.decimal_mark == "," else plain
@@ -165,6 +173,13 @@ def _notation(column: str, feed: Feed) -> Written:
         if isinstance(entry, ColumnMap) and entry.sql is not None and column in entry.sql:
             return Written()
     return feed
+
+
+def _is_read(column: str, feed: Feed) -> bool:
+    """Whether a column of the file may be read: all are, unless the feed ignores those that nothing names."""
+    if feed.unknown_columns == "refuse" or column in _OURS:
+        return True
+    return json.dumps(column, ensure_ascii=False)[1:-1] in feed.model_dump_json()
 
 
 def _header(name: str, cells: Mapping[int, _Cell | None]) -> list[str]:
@@ -250,8 +265,10 @@ class _Book:
         value = "" if stored is None else stored.text or ""
         formula = next(cell.iterchildren("{*}f"), None)
         if formula is not None and stored is None:
-            return _Cell(formula=f"={formula.text or ''}")
+            return _Cell(problem=_NO_RESULT.format(formula=_escaped(f"={formula.text or ''}"[:60])))
         match kind:
+            case "e":
+                return _Cell(problem=_ERROR.format(error=_escaped(value[:20])))
             case "s":
                 position = int(value) if value.strip().isdecimal() else -1
                 if not 0 <= position < len(self._texts):
@@ -278,6 +295,8 @@ class _Book:
             shortest = Decimal(repr(float(stored)))
             figure = shortest if len(shortest.as_tuple().digits) < digits else figure
         shown = self._formats.get(style, "")
+        if abs(figure) > _EXACT_MAX and figure == figure.to_integral_value():
+            return _Cell(problem=_TOO_LONG.format(figure=stored[:30]))
         if shown == "date" and (moment := self._moment(figure)):
             return _Cell(moment)
         return _Cell(figure=figure, shown=shown)
@@ -303,7 +322,7 @@ class _Book:
         return [_joined(element) for element in self._elements(part, "si")]
 
     def _number_formats(self) -> dict[str, str]:
-        """Return what a cell's style shows: `date`, `percent` or nothing."""
+        """Return what a cell's style shows: `date`, `percent`, the zeros of a fixed number of digits, or nothing."""
         if "xl/styles.xml" not in self._archive.namelist():
             return {}
         root = self._tree("xl/styles.xml")
@@ -318,6 +337,8 @@ class _Book:
                 code.lower() != "general" and re.search("[dmyhs]", code.lower())
             ):
                 kinds[str(number)] = "date"
+            elif re.fullmatch("0{2,}", code):
+                kinds[str(number)] = code
             elif "%" in code or (given not in custom and builtin in _PERCENT_FORMATS):
                 kinds[str(number)] = "percent"
         return kinds
@@ -355,6 +376,11 @@ class _Book:
 def _refuse_doctype(name: str, head: bytes) -> None:
     if b"<!DOCTYPE" in head.replace(b"\0", b"").upper():
         raise LandingRefused(f"{name}: its XML declares a document type, which no workbook does; ask who made it")
+
+
+def _escaped(text: str) -> str:
+    """Return a text of the file for a message that is formatted again."""
+    return text.replace("{", "{{").replace("}", "}}")
 
 
 def _joined(element: etree._Element | None) -> str:

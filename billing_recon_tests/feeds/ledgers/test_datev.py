@@ -107,6 +107,7 @@ def test_tax_keys_and_unfinished_bookings_are_said(ledger: Read) -> None:
     [
         (batch(row(side="X")), "line 3: Soll/Haben-Kennzeichen is 'X'"),
         (batch(row(), row(amount="1.19")), "line 4: Umsatz is '1.19'"),
+        (batch(row(amount="119.00")), "line 3: Umsatz is '119.00'"),
         (batch(row(account="A")), "line 3: Konto is 'A'"),
         (batch(row(day="3002")), "line 3: Belegdatum is '3002'"),
         (batch(row(), '1;"S'), "line 4 is not a row"),

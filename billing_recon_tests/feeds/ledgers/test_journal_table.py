@@ -86,6 +86,7 @@ def test_days_are_proven_declared_or_refused(ledger: Read) -> None:
         ('"1.234,50"', None, {}),
         ('"1,23,456.00"', "123456.00", {}),
         ('"12,34"', None, {}),
+        ('"119,00"', None, {}),  # the decimal mark of another country, no thousands
         ("USD 12.5", "12.5", {}),
     ],
 )

@@ -126,6 +126,7 @@ def test_entries_of_mt940_are_read_with_what_german_banks_write(tmp_path: Path) 
             "twice",
         ),
         (MT940 + MT940, "holds statement 00003/001 of account 12030000/202051 twice"),
+        (MT940.replace(":60F:C260301EUR1000,00", ":34F:EUR0,\n:13D:2603021200+0100"), r"interim report \(MT942\)"),
         ("a;b\n1;2\n", "no bank statement that is read"),
         (camt().replace("<Document", "<!DOCTYPE x><Document"), "DOCTYPE"),
     ],
@@ -133,6 +134,15 @@ def test_entries_of_mt940_are_read_with_what_german_banks_write(tmp_path: Path) 
 def test_what_is_no_whole_statement_is_refused(tmp_path: Path, content: str, says: str) -> None:
     with pytest.raises(LandingRefused, match=says):
         read(tmp_path, content)
+
+
+def test_a_movement_that_cannot_be_read_is_set_aside_on_its_day(tmp_path: Path) -> None:
+    """The message names the movement, not the notation of days."""
+    (tmp_path / "2026-03.sta").write_text(MT940.replace("CR119,00", "CR119.00"))
+    desk = Desk(tmp_path, feeds={"payments": {"format": "mt940", "path": "{month}.sta", "day_column": "booked_on"}})
+    report = desk.land()
+    assert report.equation_holds
+    assert [m for m in desk.messages() if ":61: cannot be read: 2603020302CR119.00" in m]
 
 
 def test_a_statement_lands_as_payments_of_the_companys_days(tmp_path: Path) -> None:

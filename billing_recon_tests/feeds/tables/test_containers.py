@@ -75,6 +75,10 @@ def test_the_array_of_a_wrapped_answer_is_named_by_its_keys(tmp_path: Path) -> N
         (f'{{"data": [{objects(ROWS)}], "has_more": true}}', "one page of several (has_more)"),
         (f'{{"data": [{objects(ROWS)}], "nextPageToken": "x"}}', "one page of several (nextPageToken)"),
         (f'{{"data": [{objects(ROWS)}], "@odata.nextLink": "x"}}', "one page of several (@odata.nextLink)"),
+        (
+            f'{{"data": [{objects(ROWS)}], "meta": {{"total_count": 99}}}}',
+            "one page of several (total_count 99, but its array",
+        ),
         (f'{{"data": [{objects(ROWS)}], "links": {{"next": "/x"}}}}', "one page of several (next)"),
         (
             f'{{"data": [{objects(ROWS)}], "meta": {{"current_page": 2, "total_pages": 3}}}}',

@@ -1,8 +1,10 @@
-"""Files in an object store land as those of a folder do; what the store refuses is said without its secrets. On a loopback S3."""
+"""Files in an object store land as those of a folder do; what the store refuses is said without its secrets. On a loopback S3, and for gs:// on a
+loopback Google Cloud Storage."""
 
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -88,6 +90,29 @@ def test_objects_are_found_by_the_same_patterns_as_files(
     inner = "/march.csv" if name.endswith("zip") else ""
     assert [file for file, _ in report.files] == [f"s3://acme/{name}{inner}"]
     assert desk.rows("source_file, amount") == [(f"s3://acme/{name}{inner}", Decimal("10.5"))]
+
+
+def test_objects_of_google_cloud_storage_land_as_files_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Patterns, an object that is not there, a bucket that is not there."""
+    from gcp_storage_emulator.server import create_server
+    from pyarrow import fs
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("CLOUD_STORAGE_EMULATOR_ENDPOINT", f"http://127.0.0.1:{port}")
+    with create_server("127.0.0.1", port, in_memory=True, default_bucket="acme"):
+        client = fs.GcsFileSystem(anonymous=True, endpoint_override=f"127.0.0.1:{port}", scheme="http")
+        for name in ("bank/2026/pay_2026-03-02.csv", "bank/2026/pay_2026-03-04.csv", "other.csv"):
+            with client.open_output_stream(f"acme/{name}") as out:
+                out.write(CSV.encode())
+        _, report = landed(tmp_path, {"path": "gs://acme/bank/*/pay_{day}.csv"})
+        assert (report.status, report.accepted) == (LandingStatus.PRESENT, 1)
+        assert [file for file, _ in report.files] == ["gs://acme/bank/2026/pay_2026-03-02.csv"]
+        _, missing = landed(tmp_path, {"path": "gs://acme/bank/*/pay_{day}.csv"}, day=date(2026, 3, 3))
+        assert missing.status is LandingStatus.MISSING
+        _, refused = landed(tmp_path, {"path": "gs://nobody/{day}.csv"})
+        assert (refused.status, "there is no bucket gs://nobody" in refused.message) == (LandingStatus.REFUSED, True)
 
 
 def test_files_of_months_and_ranges_decide_which_days_are_empty_or_missing(store: Put, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from billing_recon.core.landing import LandingStatus
 from billing_recon_tests.feeds.desk import DAY, Desk
-from billing_recon_tests.feeds.sheets import DATE, PERCENT, TIME, Cell, Formula, Number, workbook
+from billing_recon_tests.feeds.sheets import DATE, FIVE_DIGITS, PERCENT, TIME, Cell, Failed, Formula, Number, workbook
 
 HEADER: list[Cell] = ["payment_id", "kind", "customer_id", "amount", "currency", "status", "processed_at"]
 NAME = f"{DAY}.xlsx"
@@ -92,6 +92,37 @@ def test_a_formula_without_a_result_sets_its_row_aside(tmp_path: Path) -> None:
     report = desk.land()
     assert (report.accepted, report.reasons) == (1, {"BROKEN_ROW": 1})
     assert "has the formula =A1+B1 without a stored result in 'amount'" in desk.messages()[0]
+
+
+def test_an_id_is_what_the_spreadsheet_shows_or_its_row_is_set_aside(tmp_path: Path) -> None:
+    """Zeros that a format adds belong to the id; digits that a spreadsheet dropped, and errors, are no id."""
+    desk = desk_for(tmp_path)
+    desk.put(
+        sheet(
+            [Number("123", FIVE_DIGITS), *paid("", Number("19.99", FIVE_DIGITS))[1:]],
+            [Number("9007199254740992"), *paid("", Number("1"))[1:]],
+            [Number("1.234567890123457E+19"), *paid("", Number("1"))[1:]],
+            [Failed("#N/A"), *paid("", Number("1"))[1:]],
+        ),
+        name=NAME,
+    )
+    assert desk.land().equation_holds
+    assert desk.rows("payment_id, amount::VARCHAR") == [
+        ("00123", "19.990000000000"),
+        ("9007199254740992", "1.000000000000"),
+    ]
+    third, fourth = desk.messages()
+    assert (
+        "has the number 1.234567890123457E+19 in 'payment_id', of which a spreadsheet keeps the first 15 digits only"
+        in third
+    )
+    assert "has the error #N/A in 'payment_id'" in fourth
+
+
+def test_an_error_in_a_column_that_nothing_reads_keeps_no_row_out(tmp_path: Path) -> None:
+    desk = desk_for(tmp_path, path="landing/payments/{day}.xlsx", unknown_columns="ignore")
+    desk.put(workbook(("R", [[*HEADER, "Lookup"], [*paid("P-1", Number("3")), Failed("#N/A")]])), name=NAME)
+    assert desk.land().accepted == 1
 
 
 def test_rows_are_numbered_from_the_header_and_skipped_rows_are_counted(tmp_path: Path) -> None:
