@@ -44,9 +44,25 @@ def picture(page: Page, name: str, *, whole: bool = True) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=whole)
 
 
-def violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with a page: rule, how bad, and where."""
+def violations(page: Page, part: str | None = None) -> list[str]:
+    """What axe-core finds wrong with a page, or a part of it: rule, how bad, and where."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page).response["violations"]
+    found = Axe().run(page, context=part).response["violations"]
     return [f"{one['id']} ({one['impact']}): {[node['target'] for node in one['nodes']][:3]}" for one in found]
+
+
+def objections(file: Path, name: str) -> list[str]:
+    """What is wrong with a page on a screen and on a phone, everything unfolded: axe-core's findings, and scrolling sideways."""
+    found = []
+    with browser() as running:
+        for device in (WIDE, PHONE):
+            page = running.new_page(viewport=device)  # type: ignore[arg-type]
+            page.goto(file.as_uri())
+            picture(page, f"{name}-{'phone' if device is PHONE else 'screen'}")
+            page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+            found += violations(page)
+            if page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"):
+                found.append(f"{name} scrolls sideways at {device['width']} px")
+            page.close()
+    return found

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, timedelta
@@ -25,8 +26,8 @@ from billing_recon.core.shown_text import visible
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.report import day_tables, stored_rows
-from billing_recon.report.day_sections import SECTIONS, DayRows, Section
-from billing_recon.report.exports import breaks_csv, rows_csv
+from billing_recon.report.day_sections import SEARCH_FILE, SECTIONS, SHOWN_PER_CODE, DayRows, Section
+from billing_recon.report.exports import breaks_csv, breaks_script, rows_csv
 from billing_recon.report.stored_rows import Sum
 from billing_recon.report.terminal import Table
 
@@ -71,7 +72,12 @@ def write_day_pack(home: Home, day: date, record: VerdictRecord | None = None) -
         assigned=assignees(home.control.break_decisions(day, day)),
     )
     invoices = stored_rows.invoices_issued(home, day, day).get(day, 0)
-    replace_file(folder / "breaks.csv", breaks_csv(stored_rows.breaks(home, day, day)))
+    found = stored_rows.breaks(home, day, day)
+    replace_file(folder / "breaks.csv", breaks_csv(found))
+    if max(Counter(row["code"] for row in found).values(), default=0) > SHOWN_PER_CODE:
+        replace_file(folder / SEARCH_FILE, breaks_script(found))
+    else:
+        (folder / SEARCH_FILE).unlink(missing_ok=True)
     replace_file(folder / "day_pack.html", _page(of, invoices, folder))
     replace_file(folder / "summary.json", _summary(day, record, of.sums, invoices))
     _link_from_the_day_before(home.state / "reports", day)

@@ -43,6 +43,10 @@ MONEY_METRICS = frozenset(
 """Metrics that are amounts; the others are counts, rates and durations, even if they are kept per currency."""
 
 
+SEARCH_FILE = "breaks.js"
+"""The file beside the page with every break, which its search reads; written if the page does not have them all."""
+
+
 @dataclass(frozen=True, slots=True)
 class DayRows:
     """What the pack's sections and tiles are made from: one judged day, read once."""
@@ -125,7 +129,11 @@ def _breaks(of: DayRows) -> dict[str, Any]:
     for row in stored_rows.largest_breaks(of.home, of.day, SHOWN_PER_CODE):
         working = [break_working.layers(row), break_working.waterfall(row)]
         codes[row["code"]]["rows"].append({**row, "working": working, "assignee": of.assigned.get(row["break_id"], "")})
-    return {"codes": sorted(codes.values(), key=lambda one: (-one["count"], one["code"]))}
+    return {
+        "codes": sorted(codes.values(), key=lambda one: (-one["count"], one["code"])),
+        "owners": sorted({owner for one in codes.values() for owner in one["owners"]}),
+        "search_file": SEARCH_FILE if any(one["count"] > len(one["rows"]) for one in codes.values()) else "",
+    }
 
 
 def _dispositions(of: DayRows) -> Table:

@@ -12,6 +12,7 @@ from decimal import Decimal
 from io import StringIO
 from typing import Any
 
+from billing_recon.core import figures
 from billing_recon.core.money import plain
 from billing_recon.core.schema import BREAKS, Kind
 from billing_recon.core.shown_text import inert, visible, visible_json
@@ -86,3 +87,24 @@ def breaks_json(rows: Iterable[Record]) -> str:
 
 
 EXPORTS: dict[str, Callable[[Iterable[Record]], str]] = {"csv": breaks_csv, "json": breaks_json}
+
+
+def breaks_script(rows: Sequence[Record]) -> str:
+    """Breaks for the search of the day pack, as a script, since a page from a disk may read no other file; the largest first.
+
+    id, code, owner, customer and invoice, amount, sentence.
+    """
+    ordered = sorted(rows, key=lambda row: (row["currency"] or "", -abs(row["delta"]), row["break_id"]))
+    lines = (
+        [
+            row["break_id"],
+            row["code"],
+            row["owner"] or "",
+            " · ".join(part for part in (row["customer_id"], row["invoice_id"]) if part),
+            figures.with_currency(row["delta"], row["currency"], signed=True),
+            row["explanation"],
+        ]
+        for row in ordered
+    )
+    listed = ",\n".join(visible_json(json.dumps(line, ensure_ascii=False)) for line in lines)
+    return f"window.ALL_BREAKS = [\n{listed}\n];\n"
