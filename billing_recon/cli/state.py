@@ -1,4 +1,4 @@
-"""`state backup`, `restore`, `verify` and `roles`: copies of what a home has computed and decided, and who may write it."""
+"""`state backup`, `restore`, `verify`, `roles`, `forget-runs`: copies of what a home has computed and decided, who may write it, what goes."""
 
 from __future__ import annotations
 
@@ -82,3 +82,27 @@ def roles(role: Annotated[str, typer.Argument(metavar="ROLE", help="The role tha
 
     for statement in grants(role):
         Screen().say(statement)
+
+
+@app.command("forget-runs", epilog="\b\nExamples:\n  billing-recon state forget-runs --older-than 400")
+def forget_runs(
+    ctx: typer.Context,
+    older_than: Annotated[
+        int, typer.Option("--older-than", metavar="DAYS", min=30, help="Runs that ended before that.")
+    ],
+    home: HomeOption = None,
+) -> None:
+    """Remove old runs with their events from Dagster's records; verdicts, releases and decisions stay as they are.
+
+    What is shown of a partition in Dagster's graph goes with its run. DAGSTER_HOME says which records, else the home's own.
+    """
+    from datetime import timedelta
+
+    from billing_recon.control.store import utc_now
+    from billing_recon.defs.instance import open_instance, state_path
+    from billing_recon.defs.retention import forget
+
+    screen = Screen()
+    with open_instance(state_path(home_path(ctx, home))) as instance, screen.progress("removing") as progress:
+        number = forget(instance, utc_now() - timedelta(days=older_than), progress)
+    screen.say(f"{number} runs that ended more than {older_than} days ago are removed from Dagster's records")

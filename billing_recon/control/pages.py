@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, and_, case, func, insert, or_, select, update
+from sqlalchemy import Connection, Engine, Row, and_, case, func, insert, or_, select, text, update
 
 from billing_recon.control.database import reading, writing
 from billing_recon.control.schema import incidents, pages, paging_marks, verdicts
@@ -275,6 +275,14 @@ class PageStore:
         query = select(t.c.partition, t.c.id, t.c.verdict).where(t.c.id.in_(latest)).order_by(t.c.partition)
         with reading(self._engine) as connection:
             return {row.partition: (row.id, row.verdict) for row in connection.execute(query)}
+
+    def database_bytes(self) -> int:
+        """How large the whole database is: on PostgreSQL with Dagster's tables, if they are in the same one."""
+        postgres = self._engine.dialect.name == "postgresql"
+        size = "pg_database_size(current_database())" if postgres else "page_count * page_size"
+        tables = "" if postgres else " FROM pragma_page_count(), pragma_page_size()"
+        with reading(self._engine) as connection:
+            return int(connection.execute(text(f"SELECT {size}{tables}")).scalar_one())
 
     def judged_by(self, run_ids: Sequence[str]) -> set[str]:
         """Those of some runs that recorded a verdict."""

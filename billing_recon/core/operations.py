@@ -44,7 +44,7 @@ class Cause(StrEnum):
     AUTOMATION = "automation"
     """A schedule is switched off, or a sensor or schedule fails."""
     STORAGE = "storage"
-    """The disk of the state folder fills."""
+    """The disk of the state folder, or the database, fills."""
     LAUNCH = "launch"
     """A day of a candidate's parallel run left the accepted pattern."""
 
@@ -173,6 +173,9 @@ class Paging(Frozen):
         description="variable with a URL that every heartbeat asks, so that an outside monitor sees a dead daemon",
     )
     disk_free_percent: int = Field(default=5, ge=0, le=99, description="below it the disk is about to fill")
+    database_gib: int = Field(
+        default=20, ge=1, description="a control database above this size is paged, before its disk fills"
+    )
 
     @model_validator(mode="after")
     def _coherent(self) -> Paging:

@@ -54,6 +54,7 @@ def watch(home: Home, operations: Operations, now: datetime, crashed: Iterable[s
         *late.values(),
         *_launches(home),
         *_disk(home, operations),
+        *_database(home, operations),
     ]
     return Seen(
         tuple(t for t in troubles if not _as_it_was(known.get(t.key), t.version)),
@@ -263,4 +264,19 @@ def _disk(home: Home, operations: Operations) -> Iterator[Trouble]:
             why=(f"{disk.free // 2**20:,} MiB of {disk.total // 2**20:,} MiB are free.",),
             owner="operations",
             next_step=f"make room, or move the state: BILLING_RECON_STATE; its folders: du -sh {home.state}/*",
+        )
+
+
+def _database(home: Home, operations: Operations) -> Iterator[Trouble]:
+    held, limit = home.control.pages.database_bytes(), operations.paging.database_gib
+    if held > limit * 2**30:
+        yield Trouble(
+            cause=Cause.STORAGE,
+            day="",
+            about="database",
+            title=f"the control database holds more than {limit} GiB",
+            version="large",
+            why=(f"It holds {held // 2**20:,} MiB.",),
+            owner="operations",
+            next_step="billing-recon state forget-runs --older-than 400, or give it more room and raise paging.database_gib",
         )

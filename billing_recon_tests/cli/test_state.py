@@ -94,3 +94,9 @@ def test_a_warehouse_that_lost_a_table_does_not_verify(books: Path, typed: Typed
     result = typed("state", "verify", "--home", books)
     assert result.exit_code == 1
     assert "breaks of 2026-03-02 is not what was written" in result.output
+
+
+def test_old_runs_are_removed_from_dagsters_records_and_recent_ones_never(books: Path, typed: Typed) -> None:
+    done = typed("state", "forget-runs", "--older-than", "400", "--home", books)
+    assert done.stdout == "0 runs that ended more than 400 days ago are removed from Dagster's records\n"
+    assert typed("state", "forget-runs", "--older-than", "7", "--home", books).exit_code == 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from billing_recon.control import VerdictRecord
+from billing_recon.control import ControlStore, VerdictRecord
 from billing_recon.core.gate import Condition
 from billing_recon.core.operations import Cause, Operations, Paging
 from billing_recon.core.verdict import Verdict
@@ -75,6 +75,21 @@ def test_a_company_whose_data_has_ended_has_no_late_days_after_it(company: Calla
     home = Home.open(path)
     later = MORNING + timedelta(days=300)
     assert set(look(home, later)) == {f"data/{FIRST + timedelta(days=n)}" for n in range(4)}
+
+
+def test_a_disk_and_a_database_that_fill_are_paged_until_there_is_room(home: Home, control: ControlStore) -> None:
+    full = OPERATIONS.model_copy(update={"paging": OPERATIONS.paging.model_copy(update={"disk_free_percent": 99})})
+    assert [one.key for one in watch(home, full, MORNING).troubles] == ["storage/disk"]
+    held = control.pages.database_bytes()
+    assert 50_000 < held < 2**30, "on either database"
+    small = full.paging.model_copy(update={"disk_free_percent": 0, "database_gib": 0})
+    tight = OPERATIONS.model_copy(update={"paging": small})
+    (trouble,) = watch(home, tight, MORNING).troubles
+    assert (trouble.key, trouble.cause) == ("storage/database", Cause.STORAGE)
+    settle(home.control.pages, "Acme", small, MORNING, WATCHED, [trouble])
+    assert set(home.control.pages.open_incidents()) == {"storage/database"}
+    assert look(home) == {}
+    assert home.control.pages.open_incidents() == {}
 
 
 def test_a_thousand_days_of_history_cost_a_tick_nothing_when_nothing_changed(home: Home) -> None:
