@@ -207,8 +207,11 @@ def judge_day(home: Home, day: date, run_id: str) -> VerdictRecord:
     return record("")
 
 
-def stale_reason(home: Home, verdict: VerdictRecord, *, stored: bool = True) -> str | None:
-    """Why a verdict no longer holds, or None while it does. Not `stored`: what the warehouse holds is taken as registered."""
+def stale_reason(home: Home, verdict: VerdictRecord, *, stored: bool = True, read_again: bool = True) -> str | None:
+    """Why a verdict no longer holds, or None while it does.
+
+    Not `stored`: what the warehouse holds is taken as registered. Not `read_again`: only its files are compared, no rows.
+    """
     evidence = evidence_now(home, parse_day(verdict.partition))
     if evidence is None:
         return _incomplete(home, parse_day(verdict.partition))
@@ -222,7 +225,8 @@ def stale_reason(home: Home, verdict: VerdictRecord, *, stored: bool = True) -> 
         if waits and not known_then:
             why = why_not_known(waits[0], verdict.partition).rstrip(".")
         return f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: {why}"
-    lost = damaged(home, _states(home, parse_day(verdict.partition)), OF_THE_DAY) if stored else ()
+    tables = OF_THE_DAY if read_again else ()
+    lost = damaged(home, _states(home, parse_day(verdict.partition)), tables) if stored else ()
     return lost[0] if lost else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping
@@ -56,9 +57,10 @@ def opening_day(home: Home) -> date | None:
     return min([*home.control.landed_days()[:1], *days], default=None)
 
 
-def file_days(home: Home, table: str) -> set[date]:
-    """The days for which a table has a file at its default path."""
-    names = (path.name for path in (home.path / "landing" / table).glob("*.*"))
+def file_days(home: Home, table: str, after: date = date.min) -> set[date]:
+    """The days for which a table has a file at its default path; of those after a day, if one is given."""
+    folder = home.path / "landing" / table
+    names = (name for name in (os.listdir(folder) if folder.is_dir() else ()) if name[:10] > str(after))
     found = {match[0] for name in names if (match := _DAY_IN_NAME.match(name))}
     return {date.fromisoformat(day) for day in found if _is_day(day)}
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from copy import copy
 from dataclasses import dataclass
 from datetime import date
 
-from billing_recon.control.read_once import ReadOnce
 from billing_recon.core.period import days_between, parse_day
 from billing_recon.core.verdict import Verdict
-from billing_recon.day.gate import DAY_GATE, stale_reason
+from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.history import file_days, opening_day
 from billing_recon.day.home import Home
+from billing_recon.day.standing import standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,23 +35,24 @@ class Overview:
 
 def overview(home: Home, through: date | None = None) -> Overview:
     """Where all days of the company stand; every day up to `through` should have run, if given."""
-    home = copy(home)
-    home.control = ReadOnce(home.control)
-    judged = {parse_day(partition): verdict for partition, verdict in home.control.answers(DAY_GATE).items()}
+    latest = home.control.pages.verdict_ids(DAY_GATE)
+    judged = {parse_day(partition): Verdict(said) for partition, (_, said) in latest.items()}
     newest = max(judged, default=None)
     last = parse_day(home.company.last_day) if home.company.last_day else date.max
     layers = [table for table in home.policy.gate.required_layers if table not in home.company.feeds]
-    complete = set.intersection(*([file_days(home, table) for table in layers] or [set()]))
-    complete = {day for day in complete if (newest or date.min) < day <= last}
+    after = newest or date.min
+    complete = set.intersection(*([file_days(home, table, after) for table in layers] or [set()]))
+    complete = {day for day in complete if day <= last}
     known = {*judged, *home.control.landed_days(), *complete, *([through] if through else ())}
     first = opening_day(home)
     expected = days_between(first, max(known)) if first and known and max(known) >= first else []
-    passed = [day for day, verdict in judged.items() if verdict is Verdict.PASS and not home.control.is_closed(day)]
-    records = home.control.verdicts(DAY_GATE, [str(day) for day in passed])
+    shut = set(home.control.shut_months_after(""))
+    passed = [day for day, verdict in judged.items() if verdict is Verdict.PASS and f"{day:%Y-%m}" not in shut]
+    held = standing(home, DAY_GATE, {day: latest[str(day)][0] for day in passed})
     return Overview(
         newest,
         {day: verdict for day, verdict in judged.items() if verdict is not Verdict.PASS},
-        tuple(day for day in passed if stale_reason(home, records[str(day)])),
+        tuple(day for day in passed if not held[day]),
         tuple(day for day in expected if day not in judged),
     )
 

@@ -1,0 +1,131 @@
+"""Which verdicts still hold, over any history: a day is looked at again only if something that it may rest on has changed.
+
+What was found is kept in `<state>/standing.json` with a mark of everything near the day: what is registered of the days within
+its reach, their folders in the warehouse, and all settings. The file speeds up `status`, and opens nothing: gate and release
+look for themselves, and read the day's own results again, which is not done here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping
+from contextlib import suppress
+from copy import copy
+from datetime import date, timedelta
+from pathlib import Path
+
+from billing_recon.compute.expect import LATE_REACH
+from billing_recon.control import PolicyVersion
+from billing_recon.control.partition_marks import partition_marks
+from billing_recon.control.read_once import ReadOnce
+from billing_recon.core.policy import Policy
+from billing_recon.day.configuration import stored_policy
+from billing_recon.day.gate import stale_reason
+from billing_recon.day.history import opening_day
+from billing_recon.day.home import Home
+from billing_recon.day.rollout.state import states
+from billing_recon.day.settings import code_version
+
+FILE = "standing.json"
+FEW = 20
+"""Up to so many days are asked about one by one; of more, the database is read at once."""
+
+
+def standing(home: Home, gate: str, passed: Mapping[date, int]) -> dict[date, bool]:
+    """Whether each of some verdicts of a gate still holds, given by the ids of their records; for all days of open months."""
+    settings, marks = _settings(home), _Marks(home)
+    kept = _kept(home.state / FILE, settings)
+    now = {day: [number, marks.around(day)] for day, number in passed.items()}
+    found = {day: bool(kept[str(day)][2]) for day in passed if now[day][1] and kept.get(str(day), ())[:2] == now[day]}
+    changed = [day for day in passed if day not in found]
+    if changed:
+        asked = home
+        if len(changed) > FEW:
+            asked = copy(home)
+            asked.control = ReadOnce(home.control)
+        records = home.control.verdicts(gate, [str(day) for day in changed])
+        found |= {day: stale_reason(asked, records[str(day)], read_again=False) is None for day in changed}
+        _keep(home.state / FILE, settings, {str(day): [*now[day], found[day]] for day in sorted(passed)})
+    return found
+
+
+def _settings(home: Home) -> str:
+    """The digest of all that is set rather than delivered; and of when the company begins."""
+    parts = [
+        code_version(),
+        home.company_digest,
+        home.catalog.digest,
+        *(f"{version.number} {version.digest}" for version in home.policy_versions),
+        *(f"{baseline.name} {baseline.version}" for baseline in home.control.baselines()),
+        *map(repr, states(home)),
+        str(opening_day(home)),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+class _Marks:
+    """What is registered and stored, per day."""
+
+    def __init__(self, home: Home) -> None:
+        windows = [_policy(one).windows for one in home.policy_versions]
+        self._back = timedelta(days=LATE_REACH * max(one.lookback_days for one in windows))
+        self._on = timedelta(days=max(one.late_window_days for one in windows))
+        self._opening = opening_day(home) or date.min
+        folders = _folders(home.state / "warehouse")
+        required = {table for one in home.policy_versions for table in _policy(one).gate.required_layers}
+        registered = partition_marks(home.control)
+        self._partly = [date.fromisoformat(day) for day, one in registered.items() if not required <= one.landed]
+        self._days = [date.fromisoformat(day) for day in registered]
+        shut = set(home.control.shut_months_after(""))
+        self._marks = [
+            hashlib.sha256(mark.digest + f"{day[:7] in shut}{sorted(folders.get(day, ()))}".encode()).digest()
+            for day, mark in registered.items()
+        ]
+
+    def around(self, day: date) -> str:
+        """The digest of everything near a day; empty if a day near it was not landed in full, since then files decide too."""
+        first, last = day - self._back, day + self._on
+        begin, middle, end = (
+            bisect_left(self._days, first),
+            bisect_right(self._days, day),
+            bisect_right(self._days, last),
+        )
+        partly = bisect_left(self._partly, first) < bisect_right(self._partly, last)
+        if partly or middle - begin < (day - max(first, self._opening)).days + 1:
+            return ""
+        return hashlib.sha256(b"".join([str(day).encode(), *self._marks[begin:end]])).hexdigest()
+
+
+def _policy(version: PolicyVersion) -> Policy:
+    return stored_policy(version.text, version.number)
+
+
+def _folders(warehouse: Path) -> dict[str, list[tuple[str, int]]]:
+    """Per day the folders of its partitions, and when a file was last added to them or removed."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    tables = list(os.scandir(warehouse)) if warehouse.is_dir() else []
+    for table in tables:
+        for folder in os.scandir(table) if table.is_dir() else ():
+            if folder.name.startswith("day="):
+                found.setdefault(folder.name[4:], []).append((table.name, folder.stat().st_mtime_ns))
+    return found
+
+
+def _kept(path: Path, settings: str) -> dict[str, list[object]]:
+    """What was found before under the same settings."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        held = json.loads(path.read_text(encoding="utf-8"))
+        if held["settings"] == settings:
+            return {str(day): list(one) for day, one in held["days"].items() if len(one) == 3}
+    return {}
+
+
+def _keep(path: Path, settings: str, days: Mapping[str, list[object]]) -> None:
+    """Store what was found; who may only read the state looks again next time."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with suppress(OSError):
+        draft.write_text(json.dumps({"settings": settings, "days": days}), encoding="utf-8")
+        draft.replace(path)
