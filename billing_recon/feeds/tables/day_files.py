@@ -136,7 +136,7 @@ def not_taken(home: Path, table: str, feed: Feed, day: date) -> str:
     there = _matching(home, f"{fixed.as_posix()}/*")
     folder = shown(home, home / fixed)
     known = pattern or f"landing/{table}/{{day}}.*"  # files of other days
-    seen = [path.name for path in there if period_named(known, shown(home, path)) is None]
+    seen = [path.name for path in there if period_named(known, shown(home, path)) is None and path.name != "README.md"]
     if not seen:
         return ""
     more = f" and {len(seen) - _SHOWN} more" if len(seen) > _SHOWN else ""
