@@ -8,9 +8,11 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
+from dagster._config import Array, Shape
 from pydantic import Field
 
 from billing_recon.core.break_decision import DECIDABLE
+from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.quarantine import Verb
 from billing_recon.core.reason import Disposition
 from billing_recon.core.verdict import Verdict
@@ -115,8 +117,16 @@ class TakeIncident(dg.Config):
 
 
 def _home(context: dg.OpExecutionContext) -> "Home":
+    """The home. ConfigurationError if the configuration is still what the Launchpad was filled with."""
+    left = [name for name, value in context.op_config.items() if any(one[:1] == "<" for one in _texts(value))]
+    if left:
+        raise ConfigurationError(f"fill in {', '.join(left)} in the Launchpad")
     home: Home = context.resources.home
     return home
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
 
 def _done(context: dg.OpExecutionContext, said: str, **facts: Any) -> None:
@@ -162,7 +172,6 @@ def resolve(context: dg.OpExecutionContext, config: ResolveBreaks) -> None:
 
 
 def _disposition(text: str) -> Disposition:
-    from billing_recon.core.errors import ConfigurationError
 
     try:
         return Disposition(text.strip().upper())
@@ -220,8 +229,8 @@ def apply(context: dg.OpExecutionContext, config: ApplyPolicy) -> None:
     from billing_recon.day.policies import propose
     from billing_recon.day.releases import withdraw_unsettled
 
-    home = _home(context)
     with refusing(context):
+        home = _home(context)
         proposal = propose(home, policy_text(home.path))
         signatures = list(zip(config.approvers, config.codes, strict=False))
         applied = apply_proposal(home, proposal, config.note, f"{config.applied_by} ({ACTOR})", signatures)
@@ -238,8 +247,8 @@ def rerun(context: dg.OpExecutionContext, config: RunStale) -> None:
     from billing_recon.defs.runner import run_stale
     from billing_recon.report import rerun as report
 
-    home = _home(context)
     with refusing(context):
+        home = _home(context)
         first, last = (parse_day(day) if day else None for day in (config.first, config.last))
         days = days_asked_about(home, first, last)
         if config.dry_run:
@@ -268,11 +277,10 @@ def _shown(table: "Table") -> dg.MetadataValue:
 
 @dg.op(required_resource_keys={"home"}, description="Promotes, pauses, resumes or rolls back a rollout.")
 def move(context: dg.OpExecutionContext, config: MoveRollout) -> None:
-    from billing_recon.core.errors import ConfigurationError
     from billing_recon.day.rollout import switch
 
-    home, name, why, since = _home(context), config.rollout, config.reason, config.since or None
     with refusing(context):
+        home, name, why, since = _home(context), config.rollout, config.reason, config.since or None
         if not config.people or len(config.people) != len(config.codes):
             raise ConfigurationError("give people, and one code for each of them")
         (who, code), *_ = signatures = list(zip(config.people, config.codes, strict=True))
@@ -294,7 +302,6 @@ def move(context: dg.OpExecutionContext, config: MoveRollout) -> None:
 @dg.op(required_resource_keys={"home"}, description="Records who works on an incident.")
 def take(context: dg.OpExecutionContext, config: TakeIncident) -> None:
     from billing_recon.control.store import utc_now
-    from billing_recon.core.errors import ConfigurationError
 
     with refusing(context):
         if not _home(context).control.pages.take(config.incident, config.taken_by, utc_now()):
@@ -325,6 +332,22 @@ def decision_jobs(home: dg.ResourceDefinition) -> list[dg.JobDefinition]:
             resource_defs={"home": home},
             tags={"billing_recon/decision": name},
             executor_def=dg.in_process_executor,
+            # A job's config fills the Launchpad, where people replace it.
+            config={"ops": {op.name: {"config": prefilled(op)}}},
         )
         for name, op, doc in _JOBS
     ]
+
+
+def prefilled(op: dg.OpDefinition) -> dict[str, Any]:
+    """A configuration with every field: the defaults, and <...> where something has to be filled in."""
+    shape = op.config_schema.config_type
+    assert isinstance(shape, Shape)
+    filled: dict[str, Any] = {}
+    for name, field in shape.fields.items():
+        if not field.is_required:
+            filled[name] = field.default_value
+            continue
+        asked = f"<{(field.description or name).split('.')[0].split(';')[0]}>"
+        filled[name] = [asked] if isinstance(field.config_type, Array) else asked
+    return filled

@@ -13,6 +13,7 @@ import dagster as dg
 import pytest
 import yaml
 
+from billing_recon.core.gate_policy import Gate
 from billing_recon.core.reason import Pair
 from billing_recon.defs import assets
 from billing_recon.defs.assets.stage_gate import CHECK as STAGE_CHECK
@@ -118,6 +119,10 @@ def test_every_asset_has_a_group_a_sentence_and_an_owner(tmp_path: Path) -> None
         "shadow",
     }
     assert set(LAYERS) <= {node.key.to_user_string() for node in nodes}
+    layers = [node for node in nodes if node.key.to_user_string() in LAYERS]
+    assert all("dagster/column_schema" in node.metadata for node in layers), "its columns are shown with it"
+    fresh = {node.key.to_user_string() for node in nodes if node.freshness_policy is not None}
+    assert {*Gate().required_layers, "expected_lines", "breaks", "day_gate"} <= fresh
 
 
 def test_the_lineage_follows_the_layers(tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ import pytest
 
 from billing_recon.control.pages import Desk, Incident
 from billing_recon.core.operations import Severity
+from billing_recon.day.quarantine import rows_sql
 from billing_recon.defs.jobs import _JOBS
 from billing_recon.defs.run_outcome import REFUSED, RUN_OUTCOME
+from billing_recon.report.stored_rows import rows_of
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.defs.plant import QUIET, Plant, failures, refusal
 from billing_recon_tests.people import code_of, enrol_everyone
@@ -36,6 +38,17 @@ def test_every_job_describes_what_to_fill_in(works: Plant) -> None:
         assert all(field.description for field in fields.values()), name
 
 
+def test_the_launchpad_is_filled_with_every_field_and_nothing_is_done_while_one_is_left(works: Plant) -> None:
+    for name, op, _ in _JOBS:
+        job = works.definitions.resolve_job_def(name)
+        filled = job.run_config["ops"][op.name]["config"]
+        assert set(filled) == set(op.config_schema.config_type.fields), name
+        if name == "run_stale":
+            continue  # every field may be left as it is
+        said = refusal(job.execute_in_process(instance=works.instance, raise_on_error=False))
+        assert "in the Launchpad" in said or "is not a disposition" in said, name
+
+
 def test_a_month_that_is_not_ready_is_not_signed_and_a_closed_one_opens_only_with_a_good_code(works: Plant) -> None:
     early = decide(works, "sign_month", month="2026-01", approver="Mei Tanaka", code="000000")
     assert "2026-01 cannot be signed yet" in refusal(early)
@@ -55,6 +68,11 @@ def test_a_month_that_is_not_ready_is_not_signed_and_a_closed_one_opens_only_wit
 
 def test_a_red_day_ends_as_a_refusal_and_its_breaks_are_decided_from_the_ui(works: Plant) -> None:
     works.shorten("invoice_lines", FIRST)
+    usage = works.file("usage_events", FIRST)
+    text = usage.read_text(encoding="utf-8")
+    header, *_, last = text.splitlines()
+    bad = {**dict(zip(header.split(","), last.split(","), strict=True)), "event_id": "EV-X", "quantity": "many"}
+    usage.write_text(f"{text}{','.join(bad.values())}\n", encoding="utf-8")
     result = works.run(FIRST)
     said = refusal(result)
     assert said.startswith(f"{FIRST} is FAIL and is not released.")
@@ -74,6 +92,10 @@ def test_a_red_day_ends_as_a_refusal_and_its_breaks_are_decided_from_the_ui(work
     unknown = decide(works, "resolve_breaks", break_ids=ids, disposition="WISHED", decided_by="bo", reason="x")
     assert "'WISHED' is not a disposition" in refusal(unknown)
     assert failures(decide(works, "assign_breaks", break_ids=ids, to="bo")) == []
+    (row,) = rows_of(f"SELECT row_id FROM ({rows_sql(works.home, FIRST, FIRST)})")
+    about = {"row_ids": [row["row_id"]], "decided_by": "bo", "reason": "a test of the meter"}
+    assert row["row_id"] in refusal(decide(works, "decide_rows", **about, corrections={"quantity": "more"}))
+    assert failures(decide(works, "decide_rows", **about, discard=True)) == []
     by = {"decided_by": "Mei Tanaka", "code": code_of(enrol_everyone(works.home)["Mei Tanaka"], later=1)}
     accepted = decide(works, "accept_breaks", break_ids=ids, as_timing=True, reason="bank holiday", **by)
     assert failures(accepted) == []
