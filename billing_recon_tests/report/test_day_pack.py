@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,7 @@ from billing_recon.core.schema import BREAKS
 from billing_recon.report import day_pack, day_tables
 from billing_recon.report.day_pack import write_day_pack
 from billing_recon.report.day_sections import SECTIONS, SHOWN_PER_CODE
-from billing_recon.report.exports import breaks_csv
+from billing_recon.report.exports import breaks_csv, breaks_script
 from billing_recon.report.stored_rows import Sum, breaks
 from billing_recon.report.terminal import Col, Table
 from billing_recon.report.trends import trends
@@ -237,6 +238,15 @@ def test_the_page_of_many_breaks_has_the_largest_of_each_code_and_stays_small(tm
     assert 'id="b02975"' not in page
     assert len(page) < 200_000
     assert len((home.state / "reports" / str(DAY) / "breaks.csv").read_text().splitlines()) == 3001
+
+
+def test_what_the_search_reads_is_data_whatever_files_contain() -> None:
+    hostile = '</script>"];alert(1)//\n\u2028'
+    row = {**TOO_DEAR, "delta": Decimal("17.85"), "customer_id": hostile, "explanation": hostile}
+    script = breaks_script([row, {**row, "break_id": "larger", "delta": Decimal("-20")}])
+    listed = json.loads(script.removeprefix("window.ALL_BREAKS = ").removesuffix(";\n"))
+    assert [one[0] for one in listed] == ["larger", TOO_DEAR["break_id"]], "the largest first"
+    assert listed[1][4:] == ["+17.85 EUR", hostile]
 
 
 def test_a_long_section_shows_its_first_rows_and_links_a_file_with_all(tmp_path: Path) -> None:
