@@ -2,8 +2,8 @@
 -- kind that the catalog prices. `scaled`: the amounts are in another unit of the currency: a power of ten apart, or
 -- with more decimals than the currency has. `moved`: the same charge for as many days and units, on other dates.
 -- `on_base`: for a line that is the tax of its invoice, the amount taxed. `by_units`: units and gross differ in the
--- same direction at the same price.
--- inputs: line_items, expected_lines, billed_lines, currencies
+-- same direction at the same price. Billed units are metered ones, also where the bill states converted ones.
+-- inputs: line_items, expected_lines, billed_lines, currencies, term_charges
 SELECT
     item.variant || chr(31) || coalesce(item.expected_line_id, '') || chr(31) || coalesce(item.line_key, '') AS item,
     item.variant, item.cohort, item.expected_line_id, item.line_key, item.pass, item.invoice_id, item.sub,
@@ -16,7 +16,7 @@ SELECT
     coalesce(expected.period_end, billed.period_end) AS period_end, billed.period_start AS billed_start,
     billed.period_end AS billed_end, expected.charge_id, expected.plan_id AS expected_plan,
     billed.plan_id AS billed_plan, expected.plan_version AS expected_version, billed.plan_version AS billed_version,
-    expected.quantity AS expected_quantity, billed.quantity AS billed_quantity, expected.unit_price AS expected_price,
+    expected.quantity AS expected_quantity, units.stated AS billed_quantity, expected.unit_price AS expected_price,
     billed.unit_price AS billed_price, expected.gross_raw, expected.gross AS expected_gross,
     billed.gross AS billed_gross, expected.discount_rate, expected.discount AS expected_discount,
     billed.discount AS billed_discount, expected.credit AS expected_credit, billed.credit AS billed_credit,
@@ -34,17 +34,17 @@ SELECT
     coalesce(
         item.pass = 3 AND expected.kind = billed.kind
         AND expected.period_end - expected.period_start = billed.period_end - billed.period_start
-        AND coalesce(expected.quantity = billed.quantity, true), false
+        AND coalesce(expected.quantity = units.stated, true), false
     ) AS moved,
     coalesce(
-        billed.quantity <> expected.quantity AND billed.gross <> expected.gross
-        AND (billed.quantity > expected.quantity) = (billed.gross > expected.gross)
+        units.stated <> expected.quantity AND billed.gross <> expected.gross
+        AND (units.stated > expected.quantity) = (billed.gross > expected.gross)
         AND coalesce(billed.plan_version = expected.plan_version, true)
         AND billed.unit_price IS NOT DISTINCT FROM expected.unit_price, false
     ) AS by_units,
     coalesce(
         expected.currency = billed.currency AND billed.total <> expected.total
-        AND coalesce(billed.quantity = expected.quantity, true) AND (
+        AND coalesce(units.stated = expected.quantity, true) AND (
             times_ten(expected.total, expected.gross, billed.total, billed.gross, minor_unit(expected.decimals))
             OR times_ten(billed.total, billed.gross, expected.total, expected.gross, minor_unit(expected.decimals)) OR (
                 abs(billed.total - expected.total) < minor_unit(expected.decimals) AND (
@@ -58,5 +58,17 @@ SELECT
 FROM line_items AS item
 LEFT JOIN expected_lines AS expected ON expected.expected_line_id = item.expected_line_id
 LEFT JOIN billed_lines AS billed ON billed.line_key = item.line_key
+LEFT JOIN
+    term_charges
+        AS charge
+    ON charge.plan_id = expected.plan_id
+        AND charge.plan_version = expected.plan_version AND charge.currency = expected.currency
+        AND charge.charge_id = expected.charge_id
+LEFT JOIN LATERAL (
+    SELECT metered_units(
+        billed.quantity, expected.quantity, charge.divide_by, charge.multiply_by, charge.convert_rounding,
+        charge.convert_decimals
+    ) AS stated
+) AS units ON true
 LEFT JOIN currencies AS currency ON currency.currency = item.currency
 WHERE item.fresh AND item.differs

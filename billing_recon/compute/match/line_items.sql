@@ -2,8 +2,14 @@
 -- billed line observed today; an expected line alone whose siblings were). `differs`: some figure differs. If a line
 -- is alone and yet the lines of one kind, or of the bill, add up to the same in every figure, they are matched as a
 -- sum: the engine split them differently. Only bills with a difference (`troubled`, by hash) are compared as sums.
--- inputs: match_expected, billed_lines, bills, line_matches, expected_lines
-WITH items AS MATERIALIZED (
+-- Units that a charge converts agree as metered and as converted.
+-- inputs: match_expected, billed_lines, bills, line_matches, expected_lines, term_charges
+WITH converting AS (
+    SELECT plan_id, plan_version, currency, charge_id, divide_by, multiply_by, convert_rounding, convert_decimals
+    FROM term_charges
+    WHERE divide_by IS NOT NULL OR multiply_by IS NOT NULL
+),
+items AS MATERIALIZED (
     SELECT
         matched.variant, matched.expected_line_id, matched.line_key, matched.pass, billed.invoice_id, billed.cohort,
         billed.fresh, expected.subscription_id AS sub, expected.due_on, expected.customer_id, billed.currency,
@@ -16,11 +22,20 @@ WITH items AS MATERIALIZED (
         OR billed.gross <> expected.gross OR billed.discount <> expected.discount OR billed.credit <> expected.credit
         OR billed.taxable <> expected.taxable OR billed.tax <> expected.tax OR (
             expected.kind IN ('usage', 'subscription', 'proration')
-            AND coalesce(billed.quantity <> expected.quantity, false)
+            AND coalesce(metered_units(
+                billed.quantity, expected.quantity, charge.divide_by, charge.multiply_by, charge.convert_rounding,
+                charge.convert_decimals
+            ) <> expected.quantity, false)
         ) OR (expected.taxable <> 0 AND coalesce(billed.tax_rate <> expected.tax_rate, false)) AS differs
     FROM line_matches AS matched
     JOIN billed_lines AS billed ON billed.line_key = matched.line_key
     JOIN expected_lines AS expected ON expected.expected_line_id = matched.expected_line_id
+    LEFT JOIN
+        converting
+            AS charge
+        ON charge.plan_id = expected.plan_id
+            AND charge.plan_version = expected.plan_version AND charge.currency = expected.currency
+            AND charge.charge_id = expected.charge_id
     UNION ALL
     SELECT
         alone.variant, alone.expected_line_id, NULL AS line_key, 0 AS pass, alone.invoice_id, alone.cohort, alone.fresh,
