@@ -60,6 +60,7 @@ def expect(home: Home, day: date, run_id: str) -> StepResult:
         build(con, expectation.INTERVALS)
         _register_events(con, home, day, reach=LATE_REACH if _register_usage(con, home, day) else 1)
         build(con, (*expectation.RELATIONS, *late_usage.RELATIONS))
+        expectation.refuse_doubles(con)
         write_withheld(con)
         write_entitlements(con)
         done = [

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from billing_recon.compute.expect import refuse_doubles
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Profile
+from billing_recon.core.errors import BillingReconError
 from billing_recon.core.money import Rounding
 from billing_recon.core.schema import EXPECTED_LINES
 from billing_recon_tests.compute.small_company import SmallCompany, catalog, day, rows
+from billing_recon_tests.sessions import session
 
 BASE = '{charge_id: base, kind: subscription, model: flat, meter: base, amount: "200"}'
 SEATS = '{charge_id: seats, kind: subscription, model: per_unit, meter: seats, unit_price: "31"}'
@@ -411,3 +414,28 @@ def test_an_empty_contract_changes_nothing(contract: str | None) -> None:
     company = due(catalog(BASE))
     company.subscribes(contract=contract)
     assert [row["total"] for row in company.expected()] == [200]
+
+
+def test_two_expected_lines_of_one_id_stop_the_day() -> None:
+    """A bill would answer for both, and the money of one would be lost without a break."""
+    con = session()
+    con.execute("CREATE TABLE expected_lines (expected_line_id VARCHAR, currency VARCHAR, total amount)")
+    con.execute("INSERT INTO expected_lines VALUES ('S1|a', 'EUR', 4.84), ('S1|b', 'EUR', 10.32)")
+    refuse_doubles(con)
+    con.execute("INSERT INTO expected_lines VALUES ('S1|a', 'EUR', 10.32)")
+    with pytest.raises(BillingReconError, match=r"S1\|a \(EUR 4\.84 and EUR 10\.32\)"):
+        refuse_doubles(con)
+
+
+def test_an_invoice_taxed_as_a_whole_has_a_tax_line_of_its_own_for_each_rate() -> None:
+    """A customer who moves from Germany to Austria on 16 March is taxed at both rates, on 15 of 31 days and on 16."""
+    moved = due(
+        catalog(BASE, taxes=GERMANY + '\n  - {tax_region: AT, rate: "0.20"}'), profile=Profile(tax_point="invoice")
+    )
+    moved.subscribes(tax_region="DE", until="2026-03-16")
+    moved.subscribes(tax_region="AT", since="2026-03-16")
+    taxes = [line for line in moved.expected() if line["meter"] == "tax"]
+    assert [(line["expected_line_id"], f"{line['total']:.2f}") for line in taxes] == [
+        ("S1|adjustment|tax|2026-03-01|2026-04-01|p|USD|0.19", "18.39"),
+        ("S1|adjustment|tax|2026-03-01|2026-04-01|p|USD|0.2", "20.65"),
+    ]

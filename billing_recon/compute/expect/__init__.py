@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import duckdb
+
 from billing_recon.compute.expect.bounds import bound
 from billing_recon.compute.rating import price, rate
 from billing_recon.compute.rating.metering import meter
 from billing_recon.compute.relation import Relation, load
 from billing_recon.compute.rollup import ZONES, chain_roots
+from billing_recon.core.errors import BillingReconError
 
 LATE_REACH = 3
 """So many lookbacks far back lies the usage at hand of periods that late usage adjusts: an event is at most one lookback
@@ -98,3 +101,23 @@ RELATIONS: tuple[Relation, ...] = (
 """Every step in order."""
 
 __all__ = ["INTERVALS", "LATE_REACH", "RELATIONS"]
+
+
+def refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:
+    """Raise if two of `expected_lines` have one id: a bill would answer for both, and one of them would be lost unseen."""
+    ((doubled,),) = con.execute(
+        "SELECT count(*) > count(DISTINCT hash(expected_line_id)) FROM expected_lines"
+    ).fetchall()
+    if not doubled:
+        return
+    found = con.execute(
+        "SELECT expected_line_id, string_agg(currency || ' ' || plain(total), ' and ' ORDER BY total) FROM expected_lines "
+        "GROUP BY expected_line_id HAVING count(*) > 1 ORDER BY expected_line_id LIMIT 5"
+    ).fetchall()
+    if found:
+        raise BillingReconError(
+            "expected_lines: these ids have more than one line: "
+            + "; ".join(f"{line_id} ({totals})" for line_id, totals in found)
+            + ". Nothing was written, since a bill would answer for both. This is a defect of billing_recon: report it with "
+            "the contract rows of these subscriptions."
+        )

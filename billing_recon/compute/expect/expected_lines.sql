@@ -28,6 +28,7 @@ SELECT
             THEN '|' || json_extract_string(working, '$.adjusts.charge')
                 || '|'
                 || json_extract_string(working, '$.adjusts.from')
+        WHEN several THEN '|' || currency || '|' || plain(tax_rate)
         WHEN run_no < 0 THEN '|' || plan_version || '|' || tax_region
         ELSE ''
     END || CASE

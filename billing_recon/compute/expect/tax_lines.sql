@@ -1,5 +1,6 @@
 -- Where the profile taxes the invoice rather than its lines: one line per invoice and rate that charges nothing but the
--- tax, on the sum of what is taxable, settled once at the currency's exponent.
+-- tax, on the sum of what is taxable, settled once at the currency's exponent. `several`: the period has more of them,
+-- at another rate or in another currency.
 -- inputs: taxed_lines, credit_lines, currencies, run_params
 WITH lines AS (
     SELECT * FROM taxed_lines UNION ALL BY NAME SELECT * FROM credit_lines
@@ -23,7 +24,12 @@ taxed AS (
     JOIN currencies AS money ON money.currency = sums.currency
 ),
 settled AS (
-    SELECT *, settle(tax_raw, decimals, rounding) AS tax FROM taxed
+    SELECT
+        *, settle(tax_raw, decimals, rounding) AS tax,
+        count(*) OVER (
+            PARTITION BY split_part(subscription_id, chr(31), 1), period_start, period_end, plan_id
+        ) > 1 AS several
+    FROM taxed
 )
 SELECT
     subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
@@ -31,5 +37,5 @@ SELECT
     decimals, tax_rate, 4000000 AS position, 'adjustment' AS kind, 'tax' AS meter, period_start AS line_start,
     period_end AS line_end, CAST(json_object('tax', json_object('base', say(base, decimals))) AS VARCHAR) AS working,
     tax_raw, tax,
-    tax AS total
+    tax AS total, several
 FROM settled
