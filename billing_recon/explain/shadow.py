@@ -134,11 +134,15 @@ class _Said:
         return str(found).rstrip(".")
 
 
+_UNWORDED = "customer_id, segment, tax_region, gross_raw, discount_raw, tax_raw, late_quantity, duplicate_quantity, superseded_quantity"
+"""Columns of rated lines that no sentence reads."""
+
+
 def _rated(con: duckdb.DuckDBPyConnection, side: str, mine: str) -> dict[str, dict[str, Any]]:
     """The rated lines of invoices that are not equal, of some contracts."""
     rows = rows_of(
         con,
-        f"SELECT rated.* FROM expected_{side} AS rated SEMI JOIN (SELECT line.expected_{side}_line AS id FROM shadow_lines AS line "
+        f"SELECT rated.* EXCLUDE ({_UNWORDED}) FROM expected_{side} AS rated SEMI JOIN (SELECT line.expected_{side}_line AS id FROM shadow_lines AS line "
         "SEMI JOIN differing_bills AS bill ON bill.invoice_id = line.invoice_id AND bill.subscription_id = line.subscription_id "
         f"AND bill.due_on IS NOT DISTINCT FROM line.due_on WHERE {mine}) AS asked ON asked.id = rated.expected_line_id",
     )
@@ -161,7 +165,9 @@ def _line_text(
 ) -> str:
     places = decimals.get(line["currency"], 2)
     new, old = (
-        line_sentence(rated[side][name], catalog).rstrip(".") if (name := line[f"expected_{side}_line"]) else ""
+        line_sentence(rated[side][name], catalog).rstrip(".")
+        if line["meant"] and (name := line[f"expected_{side}_line"])
+        else ""
         for side in ("new", "old")
     )
     if line["delta"]:

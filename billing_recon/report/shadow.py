@@ -82,14 +82,37 @@ def rows_sql(
         "coalesce(code, '') AS code, coalesce(says, 'No difference.') AS explanation, state, accepted_as, "
         "coalesce(scenario, '') AS scenario, line.* EXCLUDE (customer_id, subscription_id, invoice_id, line_id, currency, "
         f"{_AMOUNTS}, code, state, accepted_as, expected_old_line, expected_new_line, old_key, new_key, meant_stages, "
-        "old_stages, new_stages, known), to_json(meant_stages) AS meant_stages, to_json(old_stages) AS old_stages, "
+        f"new_working, old_stages, new_stages, known), {_raw_inputs()}, to_json(meant_stages) AS meant_stages, to_json(old_stages) AS old_stages, "
         f"to_json(new_stages) AS new_stages FROM {review.table('shadow_lines')} AS line "
+        f"LEFT JOIN (SELECT expected_line_id, working FROM {review.table('expected_old')}) AS rated_old ON rated_old.expected_line_id = line.expected_old_line "
+        f"LEFT JOIN (SELECT expected_line_id, working FROM {review.table('expected_new')}) AS rated_new ON rated_new.expected_line_id = line.expected_new_line "
         f"LEFT JOIN {review.table('line_texts')} AS text ON text.row_key = {_KEY} "
         "LEFT JOIN (SELECT invoice_id, subscription_id, due_on, string_agg(scenario, ', ' ORDER BY scenario) AS scenario "
         f"FROM {review.table('shadow_scenarios')} GROUP BY ALL) AS example ON example.invoice_id = line.invoice_id "
         "AND example.subscription_id = line.subscription_id AND example.due_on IS NOT DISTINCT FROM line.due_on "
         f"{where} ORDER BY line.invoice_id, line.line_id, line.currency, line.subscription_id, line.period_start, line.kind"
     )
+
+
+def _raw_inputs() -> str:
+    """SQL for what each rating rested on, from its working: units included, those beyond, days of the period, discount, tax region."""
+    found = []
+    for side in ("old", "new"):
+        at = f"json_extract_string(rated_{side}.working, '$.{{}}')"
+        included, quantity = (
+            f"CAST({at.format('steps.usage.included')} AS DECIMAL(28,10))",
+            f"line.expected_{side}_quantity",
+        )
+        found += [
+            f"rated_{side}.working AS {side}_working",
+            f"{included} AS expected_{side}_included",
+            f"CASE WHEN {included} IS NOT NULL THEN greatest({quantity} - {included}, 0) END AS expected_{side}_overage",
+            f"CAST({at.format('steps.rating.proration.days')} AS INTEGER) AS expected_{side}_days",
+            f"CAST({at.format('steps.rating.proration.of')} AS INTEGER) AS expected_{side}_of_days",
+            f"CAST({at.format('discount_rate')} AS DECIMAL(12,8)) AS expected_{side}_discount_rate",
+            f"{at.format('tax_region')} AS expected_{side}_tax_region",
+        ]
+    return ", ".join(found)
 
 
 def causes(review: Review, marks: Mapping[str, Marked] = MappingProxyType({})) -> list[Row]:

@@ -42,7 +42,8 @@ SELECT
     CAST(json_object(
         'rating', CAST(rating AS JSON),
         'usage', CASE WHEN line_kind = 'usage' THEN json_object(
-                    'observed_by', CAST(cutoff AS VARCHAR), 'late', say_quantity(late_quantity),
+                    'observed_by', CAST(cutoff AS VARCHAR), 'included', say_quantity(included), 'late',
+                    say_quantity(late_quantity),
                     'duplicates', say_quantity(duplicate_quantity), 'superseded', say_quantity(superseded_quantity)
                 )
         END,

@@ -5,7 +5,8 @@
 WITH linked AS (
     SELECT
         meant.expected_line_id AS old_id, meant.line_key AS new_id, old.line_key AS old_key, new.line_key AS new_key,
-        old.state AS old_state, new.state AS new_state,
+        old.state AS old_state, new.state AS new_state, old.code AS old_code, new.code AS new_code,
+        old.stages AS old_stages, new.stages AS new_stages, coalesce(old.due_on, new.due_on) AS due_on,
         old.sub IS NOT NULL AS in_old, new.sub IS NOT NULL AS in_new
     FROM meant_items AS meant
     FULL JOIN corner_old AS old ON old.expected_line_id = meant.expected_line_id
@@ -27,6 +28,7 @@ named AS (
     LEFT JOIN billed_new ON billed_new.line_key = linked.new_key
     LEFT JOIN expected_old AS rated_old ON rated_old.expected_line_id = linked.old_id
     LEFT JOIN expected_new AS rated_new ON rated_new.expected_line_id = linked.new_id
+    WHERE (linked.new_id IS NULL AND linked.new_key IS NULL) OR (linked.old_id IS NULL AND linked.old_key IS NULL)
 ),
 only_old AS (
     SELECT
@@ -46,16 +48,21 @@ only_new AS (
 ),
 joined AS (
     SELECT
-        old.old_id, new.new_id, old.old_key, new.new_key, old.old_state, new.new_state,
+        old.old_id, new.new_id, old.old_key, new.new_key, old.old_state, new.new_state, old.old_code, new.new_code,
+        old.old_stages, new.new_stages, coalesce(old.due_on, new.due_on) AS due_on,
         coalesce(old.in_old, false) AS in_old, coalesce(new.in_new, false) AS in_new
     FROM only_old AS old
     FULL JOIN only_new AS new USING (sub, kind, meter_key, period_start, period_end, place)
     UNION ALL
-    SELECT old_id, new_id, old_key, new_key, old_state, new_state, in_old, in_new
-    FROM named
+    SELECT
+        old_id, new_id, old_key, new_key, old_state, new_state, old_code, new_code, old_stages, new_stages, due_on,
+        in_old, in_new
+    FROM linked
     WHERE NOT (new_id IS NULL AND new_key IS NULL) AND NOT (old_id IS NULL AND old_key IS NULL)
 )
-SELECT old_id, new_id, old_key, new_key, coalesce(old_state, '') AS old_state, coalesce(new_state, '') AS new_state
+SELECT
+    old_id, new_id, old_key, new_key, coalesce(old_state, '') AS old_state, coalesce(new_state, '') AS new_state,
+    old_code, new_code, old_stages, new_stages, due_on
 FROM joined
 WHERE old_key IS NOT NULL OR new_key IS NOT NULL OR coalesce(old_state, '') = 'compared'
     OR coalesce(new_state, '') = 'compared'

@@ -21,14 +21,15 @@ judged AS (
             WHEN line.new_fault <> 0 THEN 'kept'
             WHEN line.old_fault <> 0 THEN 'fixed'
             WHEN line.meant <> 0 THEN 'meant' ELSE 'equal'
-        END AS state,
-        row_number() OVER () AS row_no
+        END AS state
     FROM shadow_rows AS line
     LEFT JOIN invoices AS invoice USING (subscription_id, due_on)
 ),
 fitting AS (
-    SELECT line.row_no, min(accepted.id) AS id, abs(line.new_fault) AS size
-    FROM judged AS line
+    SELECT
+        line.currency, line.expected_old_line, line.expected_new_line, line.old_key, line.new_key,
+        min(accepted.id) AS id, abs(line.new_fault) AS size
+    FROM shadow_rows AS line
     JOIN accepted_differences AS accepted
         ON accepted.currency = line.currency AND abs(line.new_fault) <= accepted.max_per_line
             AND list_contains(accepted.codes, coalesce(line.new_code, 'UNEXPLAINED'))
@@ -36,14 +37,17 @@ fitting AS (
                 coalesce(line.new_stages, []),
                 LAMBDA stage: stage.amount <> 0 AND NOT list_contains(accepted.codes, stage.code)
             )) = 0
-    WHERE line.state = 'unmeant'
-    GROUP BY line.row_no, line.new_fault
+    WHERE line.known AND line.new_fault <> 0 AND line.new_fault <> line.old_fault
+    GROUP BY
+        line.currency, line.expected_old_line, line.expected_new_line, line.old_key, line.new_key, line.new_fault
 ),
 totals AS (
     SELECT id, sum(size) AS gross FROM fitting GROUP BY id
 ),
 agreed AS (
-    SELECT fitting.row_no, fitting.id
+    SELECT
+        fitting.currency, fitting.expected_old_line, fitting.expected_new_line, fitting.old_key, fitting.new_key,
+        fitting.id
     FROM fitting
     JOIN totals USING (id)
     JOIN accepted_differences AS accepted USING (id)
@@ -65,7 +69,7 @@ SELECT
     judged.expected_old_taxable, judged.expected_new_taxable, judged.old_tax_rate, judged.new_tax_rate,
     judged.expected_old_tax_rate, judged.expected_new_tax_rate, judged.expected_old_tax_raw,
     judged.expected_new_tax_raw, judged.old_tax, judged.new_tax, judged.expected_old_tax, judged.expected_new_tax,
-    judged.old_working, judged.new_working, judged.expected_old_line, judged.expected_new_line, judged.old_key,
+    judged.new_working, judged.expected_old_line, judged.expected_new_line, judged.old_key,
     judged.new_key,
     CASE WHEN agreed.id IS NOT NULL THEN 'accepted' ELSE judged.state END AS state,
     agreed.id AS accepted_as,
@@ -77,4 +81,9 @@ SELECT
         ELSE coalesce(judged.old_code, judged.new_code, 'UNEXPLAINED')
     END AS code
 FROM judged
-LEFT JOIN agreed USING (row_no)
+LEFT JOIN agreed
+    ON judged.state = 'unmeant' AND agreed.currency = judged.currency
+        AND agreed.expected_old_line IS NOT DISTINCT FROM judged.expected_old_line
+        AND agreed.expected_new_line IS NOT DISTINCT FROM judged.expected_new_line
+        AND agreed.old_key IS NOT DISTINCT FROM judged.old_key
+        AND agreed.new_key IS NOT DISTINCT FROM judged.new_key

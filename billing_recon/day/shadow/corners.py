@@ -254,4 +254,4 @@ class Bench:
         con.execute("SET preserve_insertion_order = false")
 
     def _get(self, con: duckdb.DuckDBPyConnection, name: str, table: str) -> None:
-        con.execute(f"CREATE TABLE {table} AS FROM {self._read(self._path(name))}")
+        con.execute(f"CREATE VIEW {table} AS FROM {self._read(self._path(name))}")

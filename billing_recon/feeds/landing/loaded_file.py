@@ -204,7 +204,7 @@ def _view_exact_file(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
             return False
         if not source.exact:
             irregular.append(
-                f"contains({source.sql}, chr(0)) OR {source.sql} = '' OR trim({source.sql}) <> {source.sql} OR regexp_matches({source.sql}, '{types.DECOMPOSED}')"
+                f"contains({source.sql}, chr(0)) OR {source.sql} = '' OR trim({source.sql}, '{types.BLANKS}') <> {source.sql} OR regexp_matches({source.sql}, '{types.DECOMPOSED}')"
             )
         elif source.column.kind in (Kind.DATE, Kind.TIMESTAMP):
             irregular.append(f"NOT isfinite({source.sql})")

@@ -12,7 +12,7 @@ from billing_recon.feeds.parse.column_source import Source, attempt
 from billing_recon.feeds.parse.mapping import Mapping
 from billing_recon.feeds.tables.raw_rows import RawFile, listed, quoted, text
 
-_IRREGULAR = r"\x00|(^|\x1f)( |\x1f|$)| (\x1f|$)|" + types.DECOMPOSED
+_IRREGULAR = rf"\x00|(^|\x1f)([{types.BLANKS}\x1f]|$)|[{types.BLANKS}](\x1f|$)|" + types.DECOMPOSED
 """In a row's texts joined by chr(31): a NUL character, a blank or padded text, or one that may not be in composed form."""
 _WHERE = "where"
 """Stands for the feed's condition among what failed; no column of ours has this name."""

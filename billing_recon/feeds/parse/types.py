@@ -13,6 +13,9 @@ _INTEGER = r"[+-]?[0-9]+(\.0*)?"
 DECOMPOSED = r"[\p{M}\x{1100}-\x{11FF}\x{2126}\x{212A}\x{212B}]"
 """Characters that occur in texts that are not in composed form (and in a few that are)."""
 
+BLANKS = " \t\u00a0\u202f\u200b\ufeff"
+"""Characters that show nothing: around a text they are no part of it."""
+
 MACROS: tuple[str, ...] = (
     # 5.5E-6 -> 0.0000055: scientific notation written out, digits untouched; NULL beyond 9999 places.
     "CREATE OR REPLACE MACRO written_out(digits, point) AS CASE "
@@ -44,12 +47,13 @@ _PRECISION: dict[Kind, int] = {Kind.QUANTITY: 28, Kind.PRICE: 24, Kind.AMOUNT: 3
 
 
 def prepared(text: str, kind: Kind) -> str:
-    """Return SQL for a raw text before it is parsed: without spaces around it, and blank is NULL.
+    """Return SQL for a raw text before it is parsed: without blanks around it, and empty is NULL.
 
     Plain text is in Unicode's composed form (NFC). So an id that is written in either form, or padded to a width, is one id.
     """
-    trimmed = f"nullif(trim({text}), '')"
-    return f"nfc_normalize({trimmed})" if kind is Kind.TEXT else trimmed
+    if kind is Kind.TEXT:
+        return f"nfc_normalize(nullif(trim({text}, '{BLANKS}'), ''))"
+    return f"nullif(trim({text}), '')"
 
 
 def typed(text: str, kind: Kind, *, thorough: bool) -> str:

@@ -108,6 +108,31 @@ def test_the_acme_row_to_the_cent_and_to_the_word(tmp_path: Path) -> None:
     assert found.facts["noise"] == {"differing": 0}
 
 
+def test_each_line_states_what_its_rating_rested_on_under_the_old_and_the_new_terms(tmp_path: Path) -> None:
+    """The contract begins on 16 January, so of fee and included events 16 of 31 days are owed; 12,000 events were used."""
+    moves = MOVES.replace('minimum: "350"', 'allowances: [{meter: events, units: "2000"}]')
+    (tmp_path / "home" / "shadow" / "c").mkdir(parents=True)
+    (tmp_path / "home" / "shadow" / "c" / "candidate.yaml").write_text(moves, encoding="utf-8")
+    snapshot = freeze(
+        tmp_path / "snapshot",
+        catalog=CATALOG,
+        subscriptions=[{**ACME, "valid_from": "2026-01-16T00:00:00+00:00"}],
+        usage=[used("S-ACME", "events", "12000", date(2026, 1, 20))],
+        lines=[{**BILLED, "kind": "proration", "period_start": date(2026, 1, 16), "gross": Decimal("258.06")}],
+    )
+    results = tmp_path / "results"
+    results.mkdir()
+    facts = compare(open_candidate(tmp_path / "home", "c"), snapshot, results, Limits(threads=1), proved=False)
+    lines = {row["kind"]: row for row in report.rows(Review("c", results, facts), "line")}
+    usage, base = lines["usage"], lines["proration"]
+    figures = tuple(usage[f"expected_new_{name}"].normalize() for name in ("quantity", "included", "overage"))
+    assert figures == (12000, Decimal("1032.2580645161"), Decimal("10967.7419354839"))  # 2,000 x 16/31 are included
+    assert usage["expected_old_included"] is None  # the flat plan meters nothing
+    assert (base["expected_old_days"], base["expected_old_of_days"], base["expected_new_days"]) == (16, 31, 16)
+    assert (base["expected_old_discount_rate"], base["expected_new_discount_rate"]) == (0, Decimal("0.1"))
+    assert (base["expected_old_tax_region"], base["expected_new_tax_region"]) == ("none", "none")
+
+
 def test_two_parts_of_a_period_that_become_one_whole_are_lines_of_their_own_and_the_version_is_their_cause(
     tmp_path: Path,
 ) -> None:

@@ -53,8 +53,9 @@ BAD_VALUES: list[tuple[dict[str, str], str]] = [
 
 def test_an_id_that_is_padded_to_a_width_is_the_id(desk: Desk) -> None:
     """A database that pads CHAR columns and one that does not name the same invoice."""
-    desk.payments(payment(payment_id="P-1  ", invoice_id=" INV-1"), payment(payment_id="P-2", invoice_id="INV-1"))
-    assert desk.rows("payment_id, invoice_id") == [("P-1", "INV-1"), ("P-2", "INV-1")]
+    padded = (" INV-1", "INV-1   ", "INV-1\u00a0", "\ufeffINV-1", "INV-1\t", "INV-1")
+    desk.payments(*(payment(payment_id=f"P-{n} ", invoice_id=name) for n, name in enumerate(padded)))
+    assert desk.rows("payment_id, invoice_id") == [(f"P-{n}", "INV-1") for n in range(len(padded))]
 
 
 def test_a_bad_value_is_named_with_its_row_and_field(desk: Desk) -> None:
