@@ -118,7 +118,7 @@ def _source_type(name: str, column: Column, raw: RawFile, where: str, used: set[
 def _is_binary(name: str, where: str) -> str:
     return (
         f"the column '{name}' named by {where} is a binary float, which loses cents; "
-        "make it NUMERIC, or convert it at the source"
+        "make it NUMERIC (in SQLite, where that is a float too, TEXT), or convert it at the source"
     )
 
 
