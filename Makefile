@@ -40,7 +40,8 @@ check: $(VENV)/.ready  ## style, types, layers, SQL parsed for operators that lo
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
 
 docs: $(VENV)/.ready  ## the documentation as a site in site/, with pictures if a browser is here
-	@RECON_PICTURES=$(CURDIR)/.pictures $(BIN)/python -m pytest -q -n 0 billing_recon_tests/report/test_browser.py
+	@RECON_PICTURES=$(CURDIR)/.pictures $(BIN)/python -m pytest -q -n 0 billing_recon_tests/report/test_browser.py \
+	  billing_recon_tests/report/test_shadow_page.py billing_recon_tests/day/rollout/test_page.py billing_recon_tests/defs/test_deployment.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --site-dir site
 
 ui: $(VENV)/.ready  ## the Dagster UI on the demo's home, http://127.0.0.1:3000

@@ -10,6 +10,7 @@ from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
 PICTURES = ROOT / ".pictures"
+_PICTURE = re.compile(r"<!-- picture ([\w-]+): (.+?) -->")
 _OUT = re.compile(r"\]\((?:\.\./)+([\w./-]+)(#[\w-]+)?\)")
 
 
@@ -21,13 +22,19 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """A file outside docs/ is named, not linked; it must be there."""
+    """A file outside docs/ is named, not linked; it must be there. A picture is shown if the tests took it."""
     if page.file.src_uri == "pictures.md":
         found = sorted(path.name for path in PICTURES.glob("*.png"))
         names = {name: name.removesuffix(".png").replace("-", " ") for name in found}
         markdown += "".join(
             f"\n## {words.capitalize()}\n![{words}](pictures/{name})\n" for name, words in names.items()
         )
+
+    def shown(match: re.Match[str]) -> str:
+        there = (PICTURES / f"{match[1]}.png").is_file()
+        return f"![{match[2]}](pictures/{match[1]}.png)\n" if there else ""
+
+    markdown = _PICTURE.sub(shown, markdown)
 
     def named(match: re.Match[str]) -> str:
         if not (ROOT / match[1]).exists():

@@ -97,7 +97,7 @@ def next_run(calendar: Calendar, home: "Home", instance: dg.DagsterInstance, now
         if "dagster/partition" in run.tags
     ]
     if running:
-        return dg.SkipReason(f"{running[0]} is being run; {due[0].day} waits for it.")
+        return dg.SkipReason(f"{min(running)} is being run; {due[0].day} waits for it.")
     for one in due:
         reason = f"{one.day}: {one.why}"
         if not instance.get_runs(dg.RunsFilter(tags={STARTED_FOR: reason}), limit=1):

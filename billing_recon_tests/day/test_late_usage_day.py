@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,10 +12,12 @@ import pytest
 
 from billing_recon import day as steps
 from billing_recon.core.errors import GateRefused
+from billing_recon.core.operations import Schedule
 from billing_recon.core.reason import Code
 from billing_recon.core.schema import EXPECTED_LINES, LATE_USAGE, USAGE_DUPLICATES
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
+from billing_recon.day.due_days import due_days
 from billing_recon.day.gate import stale_reason
 from billing_recon.day.month_tasks import days_not_green
 from billing_recon.day.usage import duplicates_report, late_usage, reopened_days, usage_freshness
@@ -81,6 +83,9 @@ def test_late_usage_inside_the_window_reopens_the_day_that_billed_without_it(wai
     assert "usage of 1 subscription arrived late (1 change, the last on 2026-01-29), which re-opens it" in str(
         stale_reason(waiting, verdict)
     )
+    morning = datetime(NEXT.year, NEXT.month, NEXT.day, 12, tzinfo=UTC) + timedelta(days=1)
+    (due,) = [one for one in due_days(waiting, Schedule(), morning) if one.day == FIRST]
+    assert due.why.startswith("re-opened: "), "it is run again by itself"
     with pytest.raises(GateRefused, match="re-opens it"):
         steps.release(waiting, FIRST, "test")
     assert any("evidence that has changed" in reason for reason in days_not_green(waiting, f"{FIRST:%Y-%m}")[1])

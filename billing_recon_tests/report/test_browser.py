@@ -111,6 +111,7 @@ def test_breaks_are_found_by_words_and_owner_also_those_that_are_not_on_the_page
     page.get_by_label("Find breaks").fill("")
     page.get_by_label("Owner", exact=True).select_option("accounting")
     assert page.locator(".break:visible").count() == 1
+    page.evaluate("document.querySelector('.find').previousElementSibling.scrollIntoView()")
     picture(page, "find-screen", whole=False)
     page.goto(f"{pages['red-day'].as_uri()}#{TOO_DEAR['break_id']}")
     page.reload()

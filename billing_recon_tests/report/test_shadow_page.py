@@ -26,6 +26,7 @@ from billing_recon.day.shadow.review import Review, compare
 from billing_recon.day.shadow.snapshot import MANIFEST
 from billing_recon.report import shadow, shadow_impact, shadow_page
 from billing_recon.report.shadow_workbook import write_shadow_workbook
+from billing_recon_tests.browser import objections
 from billing_recon_tests.day.shadow.small_period import LAST, freeze, used
 
 CATALOG = """
@@ -128,6 +129,11 @@ def test_the_page_has_the_corners_causes_rule_and_names_who_rises_and_runs_no_sc
     assert cause["cause_id"] in text
     before = page.read_bytes()
     assert shadow_page.write_page(home, judged(home, review)).read_bytes() == before
+
+
+def test_the_page_reads_on_a_screen_and_on_a_phone(made: tuple[Home, Review]) -> None:
+    home, review = made
+    assert objections(shadow_page.write_page(home, judged(home, review)), "shadow") == []
 
 
 def test_marks_are_in_the_page_and_in_the_workbook(made: tuple[Home, Review], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from billing_recon.core.verdict import Verdict
 from billing_recon.report.rollout_page import write_rollout_page
+from billing_recon_tests.browser import objections
 from billing_recon_tests.day.rollout.launch import DAY, NAME, Launch
 
 NEXT = DAY + timedelta(days=1)
@@ -36,3 +37,4 @@ def test_the_page_says_what_the_stage_waits_for_and_plots_cohort_against_control
     assert "<svg" in text
     assert "<script" not in text
     assert write_rollout_page(launch.home, NAME).read_text(encoding="utf-8") == text
+    assert objections(page, "rollout") == []
