@@ -24,7 +24,7 @@ def workbook(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Write the tie-out, breaks, exceptions, control totals and landing of some days as a workbook.
+    """Write the tie-out, breaks, exceptions, control totals, landing and whole months' roll-forwards of some days as a workbook.
 
     Each sheet is a table with typed columns. The tie-out's figures are formulas over the other sheets, so that it foots in
     Excel or does not. No cell of the data is a formula or a link.
@@ -36,4 +36,6 @@ def workbook(
     days = days_or_latest(opened, day, to)
     name = f"{days[0]}.xlsx" if len(days) == 1 else f"{days[0]}_{days[-1]}.xlsx"
     path = write_workbook(opened, days[0], days[-1], out or Path(name))
-    Screen().say(f"{path} has the tie-out, breaks, exceptions, control totals and landing")
+    Screen().say(
+        f"{path} has the tie-out, breaks, exceptions, control totals, landing and the roll-forwards of whole months"
+    )

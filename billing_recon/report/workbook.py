@@ -1,4 +1,4 @@
-"""Workbooks: their sheets, and that of some days with tie-out, breaks, exceptions, control totals, landing. Proper tables with types; sums are formulas.
+"""Workbooks: their sheets, and that of some days with tie-out, breaks, exceptions, control totals, roll-forwards, landing. Proper tables with types; sums are formulas.
 
 Excel keeps 15 digits, so an amount that has more is written as text and says so. Text is written as text: no cell of a file is
 ever a formula or a link, whatever it begins with. The same data gives the same bytes.
@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from billing_recon.core.currency import EXPONENTS
+from billing_recon.core.month_tasks import EXPLAINED
 from billing_recon.core.shown_text import visible
 from billing_recon.report import stored_rows
 from billing_recon.report.day_tables import sides
+from billing_recon.report.month_checklist import TITLE, WORDS
 from billing_recon.report.stored_rows import Row
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
+    from billing_recon.core.month_books import RollForward
     from billing_recon.day.home import Home
 
 LARGEST = 200_000
@@ -126,6 +129,8 @@ def write_workbook(home: Home, first: date, last: date, path: Path) -> Path:
             totals,
             "Per pair, currency and cohort. Delta is the second layer minus the first.",
         )
+        if rolls := _roll_forwards(home, first, last):
+            sheets.roll_forward(rolls)
         sheets.add("Landing", _LANDING, _landing(home, first, last), "Rows in = accepted + quarantined + duplicates.")
     return path
 
@@ -176,6 +181,19 @@ def _exceptions(home: Home, first: date, last: date) -> list[Row]:
                 "reason": made.reason if made else "",
             }
         )
+    return found
+
+
+def _roll_forwards(home: Home, first: date, last: date) -> list[tuple[str, RollForward]]:
+    """Those of each month of which all days are among these."""
+    from billing_recon.day.month_books import month_books
+    from billing_recon.day.month_days import month_days
+
+    found = []
+    for month in sorted({f"{day:%Y-%m}" for day in _days(home, first, last)}):
+        days = month_days(home, month)
+        if days and first <= days[0] and days[-1] <= last:
+            found += [(month, one) for one in month_books(home, month).roll_forwards]
     return found
 
 
@@ -305,6 +323,43 @@ class Sheets:
         sheet.set_column(1, len(headings), 16)
         sheet.freeze_panes(4, 1)
 
+    def roll_forward(self, rolls: Sequence[tuple[str, RollForward]]) -> None:
+        """Receivables, revenue and tax of whole months: opening + lines = closing, which is held against the ledger's, as formulas."""
+        sheet = self._book.add_worksheet("Roll-forward")
+        sheet.write_string(0, 0, "Roll-forward", self._title)
+        note = "Closing by our layers = opening + the lines between. It ties if what the ledger has more is explained, item by item."
+        sheet.write_string(1, 0, note, self._note)
+        lines = [words.capitalize() for words in WORDS.values()]
+        closing = 4 + len(lines)
+        explained = [words.capitalize() for words in EXPLAINED.values()]
+        rest = ("Not explained", "Closing, by the ledger", "Items not explained", "Ties")
+        headings = ("Month", "Of", "Currency", "Opening", *lines, "Closing, by our layers", *explained, *rest)
+        for at, heading in enumerate(headings):
+            sheet.write_string(3, at, heading, self._bold)
+        booked = closing + len(explained) + 2
+        for line, (month, one) in enumerate(rolls, start=4):
+            money, row = self._amounts(one.currency), line + 1
+            for at, text in enumerate((month, TITLE[one.measure], one.currency)):
+                sheet.write_string(line, at, visible(text), self._text)
+            known = {name: figure for name, figure, _ in one.lines}
+            figures = [one.opening, *(known.get(name) for name in WORDS)]
+            for at, figure in enumerate(figures, start=3):
+                self._write(sheet, line, at, figure, "money", one.currency)
+            between = f"{_letter(3)}{row}:{_letter(closing - 1)}{row}"
+            sheet.write_formula(line, closing, f"=SUM({between})", money, float(one.closing))
+            for at, why in enumerate(EXPLAINED, start=closing + 1):
+                self._write(sheet, line, at, dict(one.explained).get(why), "money", one.currency)
+            named = f"{_letter(closing)}{row}:{_letter(booked - 2)}{row}"
+            formula = f"=ROUND({_letter(booked)}{row}-SUM({named}),6)"
+            sheet.write_formula(line, booked - 1, formula, money, float(one.unexplained))
+            self._write(sheet, line, booked, one.booked, "money", one.currency)
+            sheet.write_number(line, booked + 1, one.unexplained_items, self._count)
+            formula = f'=IF(AND({_letter(booked - 1)}{row}=0,{_letter(booked + 1)}{row}=0),"yes","no")'
+            sheet.write_formula(line, booked + 2, formula, None, "yes" if one.ties else "no")
+        sheet.set_column(0, 2, 12)
+        sheet.set_column(3, len(headings) - 1, 18)
+        sheet.freeze_panes(4, 3)
+
     def tie_out(self, company: str, first: date, last: date, totals: Sequence[Row]) -> None:
         """The first sheet: pairs per currency, as formulas over the sheets Control totals and Breaks, which must foot."""
         sheet = self._book.add_worksheet("Tie-out")
@@ -355,6 +410,15 @@ class Sheets:
         sheet.set_column(1, 1, 24)
         sheet.set_column(2, 6, 18)
         sheet.freeze_panes(4, 2)
+
+
+def _letter(column: int) -> str:
+    """The letter of a column below 26, counted from 0.
+
+    >>> _letter(3)
+    'D'
+    """
+    return chr(ord("A") + column)
 
 
 def _fits(value: Decimal) -> bool:

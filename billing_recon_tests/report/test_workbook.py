@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import zipfile
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,8 +13,11 @@ import pytest
 
 from billing_recon.compute.engine import session
 from billing_recon.core.schema import BREAKS
+from billing_recon.day import Home
+from billing_recon.day.month_books import month_books
 from billing_recon.report import workbook
 from billing_recon.report.workbook import _fits, write_workbook
+from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.report.books import CONTROL, DAY, TOO_DEAR, UNBOOKED, keep_books, put
 
 HOSTILE = '=HYPERLINK("http://evil.example","click")'
@@ -48,6 +53,28 @@ def test_the_tie_out_is_formulas_and_foots(book: dict[str, str]) -> None:
     assert re.findall(r"<f>IF\(G\d=0[^<]*</f><v>(\w+)</v>", text) == ["yes", "yes"]
     assert CONTROL[0]["delta"] == "17.85"
     assert "<v>17.85</v>" in text
+
+
+def test_whole_months_have_roll_forwards_that_foot_and_tie(
+    january: tuple[Path, dict[str, str]], tmp_path: Path
+) -> None:
+    shutil.copytree(january[0], tmp_path / "home")
+    home = Home.open(tmp_path / "home")
+    path = write_workbook(home, FIRST, FIRST + timedelta(days=6), tmp_path / "january.xlsx")
+    with zipfile.ZipFile(path) as file:
+        assert "Roll-forward" in re.findall(r'<sheet name="([^"]+)"', file.read("xl/workbook.xml").decode())[4]
+        text = file.read("xl/worksheets/sheet5.xml").decode()
+    rolls = month_books(home, "2026-01").roll_forwards
+    assert len(rolls) > 2
+    for row, one in enumerate(rolls, start=5):
+        first, last, closing = re.findall(rf"<f>SUM\(([A-Z]){row}:([A-Z]){row}\)</f><v>([^<]*)</v>", text)[0]
+        added = re.findall(rf'<c r="([{first}-{last}]){row}" s="\d+"><v>([^<]*)</v></c>', text)
+        assert sum(Decimal(value) for _, value in added) == one.closing
+        assert Decimal(closing) == one.closing
+    assert re.findall(r"<f>IF\(AND[^<]*</f><v>(\w+)</v>", text) == ["yes"] * len(rolls)
+    with zipfile.ZipFile(write_workbook(home, FIRST, FIRST, tmp_path / "day.xlsx")) as file:
+        assert "Roll-forward" not in file.read("xl/workbook.xml").decode(), "of a part of a month there is none"
+    home.control.close()
 
 
 def test_no_cell_of_the_data_is_a_formula_or_a_link(book: dict[str, str]) -> None:
