@@ -4,6 +4,7 @@
 -- `on_base`: for a line that is the tax of its invoice, the amount taxed. `by_units`: units and gross differ in the
 -- same direction at the same price. Billed units are metered ones, also where the bill states converted ones.
 -- inputs: line_items, expected_lines, billed_lines, currencies, term_charges
+-- rows from: line_items WHERE fresh AND differs
 SELECT
     item.variant || chr(31) || coalesce(item.expected_line_id, '') || chr(31) || coalesce(item.line_key, '') AS item,
     item.variant, item.cohort, item.expected_line_id, item.line_key, item.pass, item.invoice_id, item.sub,

@@ -3,6 +3,7 @@
 -- adjusted, no_contract (no interval holds the day), before_first_day (its period was billed before the company's first
 -- day) or no_period (the contract has none any more). `wanted`, `is_open`: as of the adjusting period.
 -- inputs: usage_rollup, contract_intervals, invoice_lines, term_charges, run_params
+-- rows from: usage_rollup WHERE day > usage_day + 1
 WITH candidates AS (
     SELECT
         change.subscription_id, change.meter, change.usage_day, change.day AS arrived, change.quantity,

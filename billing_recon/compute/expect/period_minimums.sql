@@ -1,6 +1,7 @@
 -- Where a run's lines come to less than its share of the minimum, in the profile's order: one line for the rest. A
 -- profile that raises to the minimum before it takes the discount off takes it off the minimum too.
 -- inputs: contract_runs, period_charges, run_params, term_profile
+-- rows from: contract_runs WHERE (wanted OR corrected) AND rateable AND NOT by_seat AND minimum > 0
 WITH charged AS (
     SELECT subscription_id, own_start, own_end, own_run, sum(gross) AS gross, sum(gross - discount) AS net
     FROM period_charges

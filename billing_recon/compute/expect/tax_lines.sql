@@ -2,6 +2,7 @@
 -- tax, on the sum of what is taxable, settled once at the currency's exponent. `several`: the period has more of them,
 -- at another rate or in another currency.
 -- inputs: taxed_lines, credit_lines, currencies, run_params
+-- rows from: run_params WHERE tax_point = 'invoice'
 WITH lines AS (
     SELECT * FROM taxed_lines UNION ALL BY NAME SELECT * FROM credit_lines
 ),

@@ -3,6 +3,7 @@
 -- it is known.
 -- inputs: contract_runs, ahead_runs, judged_runs, quarantined_contracts,
 -- subscriptions
+-- rows from: contract_runs WHERE reason IS NOT NULL; ahead_runs WHERE reason IS NOT NULL; quarantined_contracts
 WITH withheld AS (
     SELECT * FROM contract_runs WHERE reason IS NOT NULL UNION ALL BY NAME SELECT * FROM ahead_runs
     WHERE reason IS NOT NULL

@@ -3,6 +3,7 @@
 -- that was due before it, unless no contract had begun. `withheld`: what the subscription owes could not be rated, so
 -- nobody can tell whether the bill is right.
 -- inputs: bills, issued_lines, subscriptions, set_aside, unrated, run_params
+-- rows from: bills WHERE fresh AND (repeats IS NOT NULL OR due_on IS NULL)
 WITH stray AS (
     SELECT
         bill.variant, bill.sub, bill.invoice_id, bill.repeats, bill.invoice_kind, bill.first_day, bill.last_day,

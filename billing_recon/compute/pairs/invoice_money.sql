@@ -3,6 +3,7 @@
 -- amount beyond the first; `least`, `most`: of a single payment. A payment that names no invoice pays those that
 -- payment_matches found for it, or stands under its own id.
 -- inputs: latest_payments, payment_matches
+-- rows from: latest_payments; payment_matches WHERE invoice_id IS NOT NULL
 WITH moved AS (
     SELECT
         payment.payment_id, coalesce(payment.invoice_id, 'payment ' || payment.payment_id) AS invoice_id,
