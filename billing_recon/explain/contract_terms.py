@@ -52,14 +52,23 @@ def _list_minimum(facts: Facts) -> str:
     )
 
 
+_SHARED = {
+    "whole": "of the whole period",
+    "more": "of a day more",
+    "less": "of a day less",
+    "thirty": "by months of 30 days",
+}
+
+
 def _figure(facts: Facts) -> str:
-    whole = ", the amount of the whole period," if facts["code"] == "PRORATION" and facts.has("is_whole") else ""
+    way = "whole" if facts.has("is_whole") else facts.get("shared_by")
+    amount = f", the amount {_SHARED[way]}," if facts["code"] == "PRORATION" and way else ""
     share = ""
     if facts.get("share_days"):
         unit = "days" if int(facts["share_of"]) < 1000 else "seconds"
         share = f" for {int(facts['share_days']):,} of {int(facts['share_of']):,} {unit}"
     return (
-        f"{label(facts)} has a {facts['figure']} of {facts.money('billed')} ({what(facts)}{_at_price(facts)}){whole} where "
+        f"{label(facts)} has a {facts['figure']} of {facts.money('billed')} ({what(facts)}{_at_price(facts)}){amount} where "
         f"{terms(facts)} and the contract give {facts.money('expected')}{share}: {total_off(facts)}"
     )
 

@@ -143,6 +143,7 @@ compared AS (
                         line.billed_version <> line.expected_version
                         OR (line.billed_price <> line.expected_price AND staged.other_version IS NOT NULL)
                     ) THEN 'PRICE_VERSION'
+                WHEN line.kind = 'proration' AND staged.shared_by IS NOT NULL THEN 'PRORATION'
                 ELSE settling_code(staged.own_raw, line.billed_gross, line.decimals, CASE
                         WHEN line.is_charge AND (
                                 staged.other_allowance OR (

@@ -2,7 +2,8 @@
 -- gross, t3 discount, t4 credit, t5 taxable, t6 tax rate, t7 tax, t8 billed. Until a figure is substituted the
 -- expected rules compute it, so t0 is the expected total and t8 the billed one. `own_raw`: unrounded gross at the
 -- billed quantity; `discount_raw`, `tax_raw`: unrounded, on the billed gross and base; `used_rate`: the billed rate,
--- or the one that the tax implies; `unbound`: the gross without the charge's own minimum and maximum; `implied`: it is
+-- or the one that the tax implies; `unbound`: the gross without the charge's own minimum and maximum; `shared_by`:
+-- the billed gross is the share by other days, and no rounding at the currency's decimals; `implied`: it is
 -- a known region's, though the line does not say so. `apart`: the bill adds up without its taxable amount, which
 -- therefore moves the tax alone and not the total.
 -- inputs: differing_lines, rerated_lines, term_charges, term_taxes, run_params
@@ -29,6 +30,8 @@ WITH chosen AS (
         END) AS unbound,
         line.discount_rate, coalesce(rerated.is_unfree OR rerated.is_carried, false) AS other_allowance,
         coalesce(rerated.is_unfree, false) AS is_unfree, coalesce(rerated.is_whole, false) AS is_whole,
+        CASE WHEN abs(line.gross_raw - line.billed_gross) >= minor_unit(line.decimals) THEN rerated.shared_by END
+            AS shared_by,
         coalesce(rerated.is_listed, false) AS is_listed, coalesce(charge.free_units, 0) AS free_units, run.rounding,
         run.credit_policy = 'before_tax' AS before_tax,
         CASE WHEN run.credit_policy = 'before_tax' THEN line.expected_credit ELSE 0 END AS expected_credit_before_tax,
@@ -144,7 +147,8 @@ wide AS (
 SELECT
     chosen.item, chosen.own_raw, chosen.own_gross, discounted.discount_2 AS own_discount,
     apply_rate(chosen.billed_gross, chosen.discount_rate) AS discount_raw, wide.tax_raw, rated.used_rate,
-    rated.implied, chosen.other_version, chosen.other_allowance, chosen.is_unfree, chosen.is_whole, chosen.is_listed,
+    rated.implied, chosen.other_version, chosen.other_allowance, chosen.is_unfree, chosen.is_whole, chosen.shared_by,
+    chosen.is_listed,
     chosen.unbound, chosen.free_units, chosen.expected_total AS t0, wide.t1, wide.t2, wide.t3, wide.t4, wide.t5,
     wide.t6,
     CAST(CASE

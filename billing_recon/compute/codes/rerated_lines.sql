@@ -1,7 +1,7 @@
 -- Per differing charge: gross and raw gross at the billed quantity under the expected version (empty if the quantity
 -- is the expected one; `own_unbound`: before the charge's own minimum and maximum), the first other version that gives
 -- exactly the billed gross, and whether it is the gross without the free units, with twice as many or with a part of
--- them (is_carried), or without the share of the period. What gives back is negative.
+-- them (is_carried), without the share of the period, or by other days (`shared_by`). What gives back is negative.
 -- inputs: rerating_items, rerated, rerated_bounds, differing_lines
 -- rows from: rerating_items
 WITH held AS (
@@ -28,6 +28,7 @@ SELECT
     coalesce(bool_or(gross = billed_gross) FILTER (WHERE way = 'unfree'), false) AS is_unfree,
     coalesce(bool_or(gross = billed_gross) FILTER (WHERE way IN ('carried', 'planned', 'agreed')), false) AS is_carried,
     coalesce(bool_or(gross = billed_gross) FILTER (WHERE way = 'whole'), false) AS is_whole,
+    max(way) FILTER (WHERE way IN ('more', 'less', 'thirty') AND gross = billed_gross) AS shared_by,
     coalesce(
         bool_or(gross = billed_gross AND unit_price <> expected_price) FILTER (WHERE way = 'listed'), false
     ) AS is_listed

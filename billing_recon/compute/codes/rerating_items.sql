@@ -1,8 +1,8 @@
 -- What to rate again, by `way`: a charge whose quantity differs at the billed quantity under the expected version
 -- (own); and, if its gross differs, under every other version of the plan that has the charge (version), without its
 -- free units (unfree), with twice as many (carried), with those of the plan alone (planned) or of the contract alone
--- (agreed), without its share of the period (whole), and at the list price where the contract may have its own
--- (listed).
+-- (agreed), without its share of the period (whole), by a day more or less or by months of 30 days (more, less,
+-- thirty), and at the list price where the contract may have its own (listed).
 -- inputs: differing_lines, term_charges
 -- rows from: differing_lines
 WITH asked AS (
@@ -43,7 +43,7 @@ ways AS (
         asked.expected_price,
         unnest(CASE
             WHEN charge.plan_version <> asked.expected_version THEN ['version']
-            ELSE ['own', 'listed', 'unfree', 'carried', 'planned', 'agreed', 'whole']
+            ELSE ['own', 'listed', 'unfree', 'carried', 'planned', 'agreed', 'whole', 'more', 'less', 'thirty']
         END) AS way,
         coalesce(asked.other_quantity, false) AS other_quantity, asked.other_gross, asked.decimals,
         asked.discount_rate, asked.run_part, asked.run_whole, charge.discountable, charge.minimum AS charge_minimum,
@@ -59,7 +59,8 @@ SELECT
         WHEN 'agreed' THEN quantity + free_units - allowance WHEN 'carried' THEN greatest(quantity - free_units, 0)
         ELSE quantity
     END AS quantity) AS quantity,
-    CASE WHEN way = 'whole' THEN whole ELSE part END AS part, whole, way,
+    CASE way WHEN 'whole' THEN whole WHEN 'more' THEN part + 1 WHEN 'less' THEN part - 1 ELSE part END AS part,
+    CASE WHEN way = 'thirty' THEN 30 ELSE whole END AS whole, way,
     CASE WHEN way NOT IN ('version', 'listed') THEN expected_price END AS own_price, allowance, decimals, discountable,
     discount_rate, charge_minimum, charge_maximum, run_part, run_whole
 FROM ways
@@ -67,6 +68,8 @@ WHERE CASE
         WHEN way = 'own' THEN other_quantity
         WHEN way IN ('version', 'listed') THEN other_gross
         WHEN way = 'whole' THEN other_gross AND part < whole
+        WHEN way IN ('more', 'less') THEN other_gross AND 1 < part AND part + 1 < whole AND whole <= 366
+        WHEN way = 'thirty' THEN other_gross AND part < whole AND whole IN (28, 29, 31)
         WHEN way IN ('planned', 'agreed') THEN other_gross AND allowance > 0 AND free_units > allowance
         ELSE other_gross AND free_units > 0
     END

@@ -149,7 +149,7 @@ SELECT
         AND line.billed_quantity - line.expected_quantity = line.duplicate_quantity,
         plan := line.expected_plan, plan_version := line.expected_version, billed_plan := line.billed_plan,
         billed_version := line.billed_version, other_version := staged.other_version, free_units := staged.free_units,
-        is_unfree := staged.is_unfree, is_whole := staged.is_whole, deduction := CASE
+        is_unfree := staged.is_unfree, is_whole := staged.is_whole, shared_by := staged.shared_by, deduction := CASE
             WHEN line.expected_credit <> 0 THEN 'credit' ELSE 'discount'
         END, tax_region := line.tax_region, expected_rate := line.expected_rate, used_rate := staged.used_rate,
         own_total := staged.t7, follows := coded.follows,
