@@ -96,7 +96,8 @@ def __getattr__(name: str) -> typer.Typer:
     """`app` has every command."""
     if name != "app":
         raise AttributeError(name)
-    return globals().setdefault("app", _made(COMMANDS))
+    made = globals()["app"] = _made(COMMANDS)
+    return made
 
 
 def _made(names: Sequence[str]) -> typer.Typer:
