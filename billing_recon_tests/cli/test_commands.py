@@ -16,7 +16,7 @@ import yaml
 from typer.testing import Result
 
 from billing_recon import cli
-from billing_recon.cli.app import COMMANDS, app
+from billing_recon.cli.app import COMMANDS, app, program
 from billing_recon.core.catalog_file import load_catalog
 from billing_recon.core.schema import CANONICAL
 from billing_recon.day.home import Home
@@ -321,3 +321,21 @@ def test_a_month_with_missing_days_does_not_close(kept: Path, typed: Typed) -> N
     assert result.exit_code == 1
     assert "not reconciled" in result.stderr
     assert "finance: not signed yet" in result.stderr
+
+
+def test_a_command_that_is_typed_is_the_only_one_made_and_what_is_misspelt_is_looked_for_among_all() -> None:
+    def made(*words: str) -> int:
+        app = program(words)
+        return len(app.registered_commands) + len(app.registered_groups)
+
+    assert (
+        made("status", "--day", "2026-03-02") == made("credit-notes") == made("--home", "acme", "state", "verify") == 1
+    )
+    assert (
+        made()
+        == made("stats")
+        == made("--help")
+        == made("--home", "acme")
+        == made("--home=acme", "run")
+        == len(COMMANDS)
+    )
