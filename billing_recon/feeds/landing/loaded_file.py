@@ -43,6 +43,8 @@ FAULTS = "landing_faults"
 """Faults of rows: file_no, ordinal, position (the lowest comes first), field, reason, says."""
 
 
+_UNCLEAN = f"^[{types.BLANKS}]|[{types.BLANKS}]$|{types.DECOMPOSED}"
+"""In a text: blanks around it, or characters that may not be in composed form."""
 LARGE_BYTES = 100_000_000
 """A Parquet file of this size is read in place whenever its rows are needed, instead of being copied."""
 
@@ -204,7 +206,7 @@ def _view_exact_file(con: duckdb.DuckDBPyConnection, rows: Loaded) -> bool:
             return False
         if not source.exact:
             irregular.append(
-                f"contains({source.sql}, chr(0)) OR {source.sql} = '' OR trim({source.sql}, '{types.BLANKS}') <> {source.sql} OR regexp_matches({source.sql}, '{types.DECOMPOSED}')"
+                f"contains({source.sql}, chr(0)) OR {source.sql} = '' OR regexp_matches({source.sql}, '{_UNCLEAN}')"
             )
         elif source.column.kind in (Kind.DATE, Kind.TIMESTAMP):
             irregular.append(f"NOT isfinite({source.sql})")
