@@ -37,6 +37,7 @@ _PREAMBLE_MAX = 30
 _DATES = ("%d.%m.%Y", "%d.%m.%y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y%m%d", "%d %b %Y", "%b %d, %Y")
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %I:%M %p")
 _ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?( ?(Z|UTC|[+-]\d{2}:?\d{2}))?)?")
+_GROUPED = re.compile(r"\D*\d{1,3}([.,'’ \u00a0\u202f])\d{3}(?:\1\d{3})*(?=[.,]\d|\D*$)")
 _FIGURE = re.compile(r"[-+(]?\s*[\d.,'\u00a0\u202f ]*\d[\d.,'\u00a0\u202f ]*\)?-?%?")
 _PLAIN_LETTERS = str.maketrans("äöüéè", "aouee")
 
@@ -201,9 +202,11 @@ def _drafted(file: Path, table: str | None, settings: dict[str, object], sample:
     columns: dict[str, object] = {}
     unclear: list[str] = []
     used: set[str] = set()
-    mark = _decimal_mark(sample, spec)
+    mark, thousands = _marks(sample, spec)
     if mark == ",":
         settings["decimal_mark"] = ","
+    if thousands is not None:
+        settings["thousands_mark"] = thousands
     patterns: Counter[str] = Counter()
     for column in spec.columns:
         found = guess(
@@ -384,9 +387,11 @@ def _widths(lines: Sequence[str], mark: str) -> tuple[int, int]:
     return max(counted.items(), key=lambda item: (item[1], item[0]), default=(0, 0))
 
 
-def _decimal_mark(sample: _Sample, spec: TableSpec) -> str:
-    """Return the decimal mark of the figures: the last of two marks, or the one that is followed by other than three digits."""
+def _marks(sample: _Sample, spec: TableSpec) -> tuple[str, str | None]:
+    """Return the decimal mark of the figures (the last of two marks, or the one that is followed by other than three digits) and the
+    mark between their thousands, if one is proven: 1,234 alone may be one with three decimals."""
     votes: Counter[str] = Counter()
+    between: Counter[str] = Counter()
     figures = [column.name for column in spec.columns if column.kind in (Kind.AMOUNT, Kind.PRICE, Kind.QUANTITY)]
     for name in filter(None, (guess(ours, list(sample.columns)) for ours in figures)):
         for value in sample.columns[name]:
@@ -395,7 +400,14 @@ def _decimal_mark(sample: _Sample, spec: TableSpec) -> str:
             marks = re.findall(r"[.,]", value)
             if marks and (len(set(marks)) == 2 or not re.search(r"[.,]\d{3}\D*$", value)):
                 votes[marks[-1]] += 1
-    return votes.most_common(1)[0][0] if votes else "."
+            if grouped := _GROUPED.match(value):
+                between[
+                    "." if grouped[1] == "." else "," if grouped[1] == "," else "'" if grouped[1] in "'’" else " "
+                ] += 1
+    mark = votes.most_common(1)[0][0] if votes else "."
+    if not votes:  # 1,234 may be either
+        between = Counter({one: count for one, count in between.items() if one in "' "})
+    return mark, next((one for one, _ in between.most_common() if one != mark), None)
 
 
 def _date_patterns(values: Sequence[str]) -> list[str]:

@@ -42,7 +42,8 @@ def test_a_draft_is_tried_mended_and_right(typed: Typed, export: Path) -> None:
     assert "# amount: Betrag has negative figures" in suggested.replace("      #", "#")
     feed = yaml.safe_load(suggested)["feeds"]["payments"]
     assert (feed["encoding"], feed["delimiter"], feed["skip"], feed["dates"]) == ("cp1252", ";", 1, ["%d.%m.%Y %H:%M"])
-    feed |= {"timezone": "Europe/Berlin", "thousands_mark": "."}
+    assert (feed["decimal_mark"], feed["thousands_mark"]) == (",", ".")
+    feed |= {"timezone": "Europe/Berlin"}
     del feed["columns"]["customer_id"]
     home = export.parent
     (home / "company.yaml").write_text(COMPANY + yaml.safe_dump({"feeds": {"payments": feed}}))
@@ -89,6 +90,25 @@ def test_drafts_of_other_forms(tmp_path: Path) -> None:
     unclear = tmp_path / "pay.json"
     unclear.write_text('[{"id": 1, "amount": 2.5, "date": "03/04/2026", "currency": "EUR", "customer": "C"}]')
     assert any("fits %d/%m/%Y and %m/%d/%Y" in line for line in draft(unclear, "payments").open)
+
+
+@pytest.mark.parametrize(
+    ("figures", "marks"),
+    [
+        (("1,234", "2,500"), {}),  # may be thousands, or three decimals
+        (("1,234", "12.50"), {"thousands_mark": ","}),
+        (("1 234,50", "12,00"), {"decimal_mark": ",", "thousands_mark": " "}),
+        (("1'234.50",), {"thousands_mark": "'"}),
+        (("12.50", "1.234"), {}),
+    ],
+)
+def test_a_mark_between_thousands_is_drafted_only_if_the_file_proves_it(
+    tmp_path: Path, figures: tuple[str, ...], marks: dict[str, str]
+) -> None:
+    rows = "".join(f"{n};{figure};EUR\n" for n, figure in enumerate(figures))
+    (tmp_path / "x.csv").write_text(f"payment_id;amount;currency\n{rows}")
+    found = draft(tmp_path / "x.csv", "payments").settings
+    assert {name: value for name, value in found.items() if name.endswith("_mark")} == marks
 
 
 def test_a_known_report_is_drafted_as_its_preset(tmp_path: Path) -> None:
