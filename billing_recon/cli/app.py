@@ -88,8 +88,8 @@ def exit_code_of(error: BillingReconError) -> int:
 def program(words: Sequence[str]) -> typer.Typer:
     """The app for these words of a command line: with the one command that they name, else with all. Most modules are then not
     loaded, which is half of what a short command takes."""
-    named = words[2:3] if words[:1] == ["--home"] else words[:1]
-    return _made([name for name in COMMANDS if [name.replace("_", "-")] == named] or COMMANDS)
+    named = next(iter(words[2:] if "--home" in words[:1] else words), "")
+    return _made([name for name in COMMANDS if name.replace("_", "-") == named] or COMMANDS)
 
 
 def __getattr__(name: str) -> typer.Typer:
