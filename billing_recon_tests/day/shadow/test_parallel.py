@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from billing_recon.core.candidate import Launch
 from billing_recon.core.errors import ConfigurationError, GateRefused
-from billing_recon.core.operations import Operations
+from billing_recon.core.operations import Cause, Operations
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.day.shadow import decisions
@@ -25,11 +25,16 @@ from billing_recon.day.shadow.gate import check
 from billing_recon.day.shadow.parallel import due_days, parallel_days, run_parallel
 from billing_recon.day.shadow.review import run
 from billing_recon.day.shadow.snapshot import snapshots, take
+from billing_recon.paging.desk import settle
 from billing_recon.paging.watch import watch
 from billing_recon.report.shadow_page import write_page
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.shadow.conftest import LAST
+from billing_recon_tests.paging.conftest import Office, hook
+from billing_recon_tests.paging.receivers import Receiver
 from billing_recon_tests.people import code_of, enrol_everyone
+
+__all__ = ["hook"]
 
 pytestmark = pytest.mark.long
 
@@ -126,13 +131,27 @@ def test_a_launch_waits_for_its_parallel_days_and_a_day_that_strays_pages_until_
     )
 
 
-def test_a_day_whose_bills_did_not_arrive_is_not_known_and_pages(launching: Home) -> None:
+def test_a_day_whose_bills_did_not_arrive_is_not_known_and_is_paged_until_the_launch_is_given_up(
+    launching: Home, hook: Receiver
+) -> None:
+    """The page goes out through the outbox: once, and its resolve once."""
     home = launching
+    office = Office(home.control, now=NOON)
+
+    def tick() -> list[tuple[str, str]]:
+        seen = watch(home, Operations(), NOON)
+        launches = [trouble for trouble in seen.troubles if trouble.cause is Cause.LAUNCH]
+        settle(home.control.pages, "Acme", office.paging, NOON, [Cause.LAUNCH], launches, holding=seen.holding)
+        office.deliver()
+        return hook.take()
+
+    office.look(causes=[Cause.LAUNCH])  # switched on, with nothing wrong
     (home.path / "shadow" / NAME / "landing" / "invoice_lines" / f"{LAST}.csv").unlink()
     missing = run_parallel(home, NAME, LAST, "t")
     assert missing.verdict is Verdict.INCONCLUSIVE
     assert f"new engine's bills of {LAST} were not delivered" in " ".join(missing.says)
     assert list(pages(home)) == [f"launch/{NAME}/{LAST}"]
+    assert [tick(), tick()] == [[("trigger", f"launch/{NAME}/{LAST}")], []]
     with pytest.raises(ConfigurationError, match="is no day of candidate"):
         run_parallel(home, NAME, FIRST, "t")
     with pytest.raises(GateRefused, match=f"billing-recon run --day {LAST + timedelta(days=1)}"):
@@ -141,6 +160,7 @@ def test_a_day_whose_bills_did_not_arrive_is_not_known_and_pages(launching: Home
     name = next(iter(secrets))
     decisions.decide(home, NAME, False, name, "t", code=code_of(secrets[name], later=0), reason="given up")
     assert (pages(home), due_days(home, NAME)) == ({}, []), "a no-go ends the parallel run"
+    assert [tick(), tick()] == [[("resolve", f"launch/{NAME}/{LAST}")], []]
 
 
 @pytest.mark.parametrize(
