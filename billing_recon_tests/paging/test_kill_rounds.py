@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,9 +36,13 @@ while True:
 """
 
 
-def test_a_pager_that_is_killed_at_any_moment_tells_each_incident_once_and_its_end_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_a_pager_that_is_killed_at_any_moment_tells_each_incident_once_and_its_end_once(
+    backend: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     chance = random.Random(20261130)
-    url = f"sqlite:///{tmp_path / 'control.db'}"
+    make: Callable[[], str] | None = request.getfixturevalue("new_database") if backend == "postgresql" else None
+    url = make() if make else f"sqlite:///{tmp_path / 'control.db'}"
     with receiver() as hook:
         environment = {**os.environ, WEBHOOK.env: hook.url}
         opened = ControlStore.open(url)
@@ -51,7 +56,10 @@ def test_a_pager_that_is_killed_at_any_moment_tells_each_incident_once_and_its_e
             ) as pager:
                 assert pager.stdout is not None
                 pager.stdout.readline()
-                time.sleep(chance.uniform(0, 0.4))
+                asked, deadline = hook.asked + chance.randint(1, 8), time.monotonic() + 60
+                while hook.asked < asked and time.monotonic() < deadline:
+                    time.sleep(0.002)
+                time.sleep(chance.uniform(0, 0.1))
                 pager.kill()
         # What a killed sender had claimed is free again after a minute; here the claim ends at once.
         _end_claims(opened)
