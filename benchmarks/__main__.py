@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 
-from benchmarks import batches, big_day, daily_loop, history, rating, reconcile, shadow, start_up, usage_day
+from benchmarks import batches, big_day, close, daily_loop, history, rating, reconcile, shadow, start_up, usage_day
 from benchmarks.measure import Measurement, table
 
 BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[], list[Measurement]]] = {
     "batches": batches.run,
     "shadow": shadow.run,
     "history": history.run,
+    "close": close.run,
 }
 
 if __name__ == "__main__":

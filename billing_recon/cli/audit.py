@@ -61,11 +61,12 @@ def head(
     out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="A further file to append it to.")] = None,
     home: HomeOption = None,
 ) -> None:
-    """Write the chain's head outside the database, signed if a key is set; sign-off and close do so by themselves."""
+    """Write the chain's head outside the database, signed if a key is set, time stamped if a service is; close does so by itself."""
     from billing_recon.day.audit_chain import write_head
 
     made = write_head(open_home(ctx, home), purpose, out)
-    Screen().say(f"{made.seq} events, head {made.head}, {'signed' if made.signature else 'not signed'}")
+    stamped = ", time stamped" if made.token else ""
+    Screen().say(f"{made.seq} events, head {made.head}, {'signed' if made.signature else 'not signed'}{stamped}")
 
 
 @app.command(epilog="\b\nExamples:\n  billing-recon audit key")

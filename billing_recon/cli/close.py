@@ -35,6 +35,7 @@ def close(
     sign-offs (finance, product, engineering), and the month before closed.
     Exits 0 if the month closed; otherwise 1, with every task that is not done, its owner and due day.
     """
+    from billing_recon.day.audit_chain import NotStamped
     from billing_recon.day.month_close import close_month, days_to_close, lock_month
     from billing_recon.report.evidence_pack import write_pack
 
@@ -46,7 +47,11 @@ def close(
             f"{month} is locked at evidence {evidence[:12]}; next: billing-recon signoff {month} --as APPROVER ..."
         )
         return
-    evidence = close_month(opened, month, by, out)
+    try:
+        evidence = close_month(opened, month, by, out)
+    except NotStamped as error:
+        Screen().warn(str(error))
+        evidence = close_month(opened, month, by, out)
     Screen().say(f"{month} is closed under evidence {evidence[:12]}; its partitions can no longer be rewritten")
     Screen().say(f"evidence pack: {write_pack(opened, month)}; next: billing-recon evidence verify PACK")
     took = days_to_close(opened, month)

@@ -1,4 +1,4 @@
-"""`state backup`, `restore`, `verify`, `roles`, `forget-runs`: copies of what a home has computed and decided, who may write it, what goes."""
+"""`state backup`, `restore`, `verify`, `seal`, `roles`, `forget-runs`: copies of what a home has computed and decided, who may write it, what goes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from billing_recon.cli.options import MARKUP, HomeOption, home_path, open_home
+from billing_recon.cli.options import MARKUP, HomeOption, actor, home_path, open_home
 from billing_recon.report.terminal import Screen
 
 app = typer.Typer(
@@ -69,6 +69,26 @@ def verify(
     if problems:
         raise typer.Exit(1)
     screen.say(f"the state is whole: {count} partitions are what was registered, and the audit chain agrees")
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon state seal --as 'Ana Ruiz' --code 492039 --reason 'records are keyed from today on'"
+)
+def seal(
+    ctx: typer.Context,
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the audit chain.")],
+    approver: Annotated[str, typer.Option("--as", metavar="APPROVER", help="Who answers for it.")] = "",
+    code: Annotated[str, typer.Option("--code", metavar="NNNNNN", help="Their one-time code.")] = "",
+    home: HomeOption = None,
+) -> None:
+    """Seal what was registered before BILLING_RECON_AUDIT_KEY was set, as it is now, so that the gate takes it for written by us.
+
+    Once: what is landed and computed with the key is sealed by itself. Run state verify first.
+    """
+    from billing_recon.day.audit_chain import seal_registered
+
+    count = seal_registered(open_home(ctx, home), approver, code, reason, actor())
+    Screen().say(f"{count} rows sealed; what is changed in the database from now on is found by the gate")
 
 
 @app.command(epilog="\b\nExamples:\n  billing-recon state roles recon_app | psql -U recon_owner recon")

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select
 
-from billing_recon.control import audit, one_time_codes
+from billing_recon.control import audit, one_time_codes, recorded_decision
 from billing_recon.control.schema import approver_secrets, code_uses, enrolments
+from billing_recon.core.errors import CloseRefused
 from billing_recon.core.person import same_person
 
 GUESSES, WITHIN = 5, timedelta(minutes=10)
@@ -29,9 +30,11 @@ class Enrolment:
 
 
 def enrolled(connection: Connection) -> list[Enrolment]:
-    """Those who are enrolled now, by name."""
+    """Those who are enrolled now, by name. CloseRefused if an enrolment was removed or written without us: then nobody is."""
     latest: dict[str, Enrolment] = {}
     t = enrolments
+    if forged := recorded_decision.problems(connection, t):
+        raise CloseRefused([f"nobody counts as enrolled: {forged[0]}; billing-recon audit verify"])
     for row in connection.execute(select(t).order_by(t.c.id)):
         latest[row.person] = Enrolment(row.name, row.verb, row.approved_by, row.actor, row.reason, row.decided_at)
     return sorted((one for one in latest.values() if one.verb == "enrol"), key=lambda one: one.name)
@@ -58,23 +61,21 @@ def try_code(connection: Connection, name: str, code: str, purpose: str, now: da
     """Use a person's code; return why it is refused, or None if it is good. Either is recorded; the caller commits."""
     person = same_person(name)
     t = enrolments
-    row = connection.execute(
-        select(t.c.verb, t.c.secret_digest, approver_secrets.c.secret)
-        .join(approver_secrets, approver_secrets.c.enrolment_id == t.c.id)
-        .where(t.c.person == person)
-        .order_by(t.c.id.desc())
-        .limit(1)
-    ).first()
+    row = connection.execute(select(t).where(t.c.person == person).order_by(t.c.id.desc()).limit(1)).first()
     if row is None or row.verb != "enrol":
         return f"{name} is not enrolled; billing-recon approvers enrol '{name}'"
-    if hashlib.sha256(row.secret.encode()).hexdigest() != row.secret_digest:
+    if forged := recorded_decision.problems(connection, t):
+        return f"nobody's code is taken for {name}: {forged[0]}; billing-recon audit verify"
+    s = approver_secrets
+    secret = connection.execute(select(s.c.secret).where(s.c.enrolment_id == row.id)).scalar_one_or_none() or ""
+    if hashlib.sha256(secret.encode()).hexdigest() != row.secret_digest:
         return f"the secret of {name} is not the one of the enrolment; billing-recon audit verify"
     uses = code_uses
     since = (now - WITHIN).isoformat(timespec="milliseconds")
     tried = connection.execute(select(uses.c.step, uses.c.tried_at, uses.c.good).where(uses.c.person == person)).all()
     if sum(not use.good and use.tried_at >= since for use in tried) >= GUESSES:
         return f"{name} is locked after {GUESSES} wrong codes; wait {int(WITHIN.total_seconds() // 60)} minutes"
-    step = one_time_codes.matching_step(one_time_codes.decrypt(row.secret), code, now)
+    step = one_time_codes.matching_step(one_time_codes.decrypt(secret), code, now)
     last = max((use.step for use in tried if use.good), default=-1)
     good = step is not None and step > last
     connection.execute(

@@ -10,8 +10,10 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
+from functools import cache
 from typing import Any, NamedTuple
 
+from pydantic_core import from_json
 from sqlalchemy import Connection, Date, Table, insert, select
 
 from billing_recon.control.audit_keys import RECORD_KEY_ENV, RecordKey, record_key
@@ -48,6 +50,20 @@ def link(prev_hash: str, payload: str, key: RecordKey | None = None) -> str:
     return key.link(message) if key else hashlib.sha256(message).hexdigest()
 
 
+ABOUT = {
+    "verdicts": "partition",
+    "quarantine_decisions": "day",
+    "break_decisions": "day",
+    "month_events": "month",
+}
+"""The column by which decisions of a kind are asked for: those about one day or month."""
+
+
+def about(table: str, row: Mapping[str, Any]) -> str:
+    """Where an event is looked for. It is no part of what is hashed: it only helps to find, and what it finds is compared."""
+    return f"{table} {row[ABOUT[table]]}" if table in ABOUT else table
+
+
 def decide(connection: Connection, table: Table, row: Mapping[str, Any]) -> int:
     """Insert a decision, append it to the chain and return its id. The caller's transaction holds the lock."""
     return decide_all(connection, table, [row])[0]
@@ -67,16 +83,23 @@ def decide_all(connection: Connection, table: Table, rows: Sequence[Mapping[str,
         seq += 1
         content = {"seq": seq, "table": table.name, "row": decided(table, {"id": identity, **row}), **keyed}
         payload = canonical(content)
-        links.append({"seq": seq, "payload": payload, "prev_hash": prev_hash, "hash": link(prev_hash, payload, key)})
-        prev_hash = links[-1]["hash"]
+        made = link(prev_hash, payload, key)
+        found_by = about(table.name, row)
+        links.append({"seq": seq, "payload": payload, "prev_hash": prev_hash, "hash": made, "about": found_by})
+        prev_hash = made
     connection.execute(insert(audit_events), links)
     return ids
 
 
 def decided(table: Table, row: Mapping[str, Any]) -> dict[str, Any]:
     """A row as the chain has it: without columns that were added since and are empty."""
-    later = {column.name for column in table.columns if column.info.get("later")}
-    return {name: value for name, value in row.items() if value != "" or name not in later}
+    empty = [name for name in _later(table) if row.get(name) == ""]
+    return {name: value for name, value in row.items() if name not in empty} if empty else dict(row)
+
+
+@cache
+def _later(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in table.columns if column.info.get("later"))
 
 
 def events(connection: Connection) -> list[AuditEvent]:
@@ -121,17 +144,18 @@ def verify(connection: Connection) -> list[str]:
     problems: list[str] = []
     rows = {table.name: _Decisions(connection, table) for table in DECISIONS}
     key = record_key()
+    key_id = key.id if key else None
     expected_seq, expected_prev, keyed_since = 1, GENESIS, 0
-    for seq, payload, prev_hash, stated in _raw(connection, audit_events, "seq"):
+    for seq, payload, prev_hash, stated, found_by in _raw(connection, audit_events, "seq"):
         if seq != expected_seq:
             problems.append(f"audit event {expected_seq} is missing: the chain continues at {seq}")
         elif prev_hash != expected_prev:
             problems.append(f"audit event {seq} does not follow from event {seq - 1}")
         expected_seq, expected_prev = seq + 1, stated
         try:
-            content = json.loads(payload)
+            content = from_json(payload)
             name, recorded, keyed = str(content["table"]), content["row"], content.get("key")
-            identity, table = int(recorded["id"]), rows[name]
+            identity, table, looked_for = int(recorded["id"]), rows[name], about(name, recorded)
         except (ValueError, KeyError, TypeError):
             problems.append(f"audit event {seq} is not an event of this chain: {payload[:80]!r}")
             continue
@@ -141,10 +165,12 @@ def verify(connection: Connection) -> list[str]:
             )
         if keyed is not None:
             keyed_since = keyed_since or seq
-        if keyed is not None and (key is None or key.id != keyed):
+        if keyed is not None and key_id != keyed:
             problems.append(f"audit event {seq} is keyed with key {keyed}; set it as {RECORD_KEY_ENV} to verify it")
         elif link(prev_hash, payload, key if keyed is not None else None) != stated:
             problems.append(f"audit event {seq} was changed: its content does not match its hash")
+        if found_by not in ("", looked_for):
+            problems.append(f"audit event {seq} was hidden from the gate: it is registered as one of '{found_by[:80]}'")
         stored = table.of(identity)
         if stored is None:
             problems.append(f"{name} {identity} was decided in audit event {seq} but is missing from its table")

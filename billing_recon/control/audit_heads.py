@@ -9,13 +9,16 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
+from billing_recon.control import time_stamps
 from billing_recon.control.audit import canonical
 from billing_recon.control.audit_keys import sign, signed_by, trusted_public_key
 from billing_recon.core.errors import ConfigurationError
 
+_CLOCKS_DIFFER = timedelta(hours=1)
 HEADS_ENV = "BILLING_RECON_AUDIT_HEADS"
 """Further files, separated by the system's path separator, that every head is written to: on another machine's disk."""
 
@@ -31,6 +34,8 @@ class Head:
     head: str
     public_key: str = ""
     signature: str = ""
+    token: str = ""
+    """The time stamp of a service outside (control.time_stamps), over the line without it."""
 
     @property
     def message(self) -> bytes:
@@ -40,14 +45,25 @@ class Head:
 
     def line(self) -> str:
         """The head as a line of a file."""
-        return canonical({name: getattr(self, name) for name in self.__dataclass_fields__}) + "\n"
+        said = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return canonical({name: value for name, value in said.items() if value != "" or name != "token"}) + "\n"
+
+    @property
+    def stamped(self) -> bytes:
+        """What is time stamped."""
+        return replace(self, token="").line().encode()
 
 
 def signed(company: str, purpose: str, at: str, seq: int, head: str) -> Head:
     """A head, signed if a signing key is set."""
     bare = Head(company, purpose, at, seq, head)
     signature = sign(bare.message)
-    return bare if signature is None else Head(company, purpose, at, seq, head, *signature)
+    return bare if signature is None else replace(bare, public_key=signature[0], signature=signature[1])
+
+
+def stamped(head: Head) -> Head:
+    """The head with a time stamp, if a service is set. ConfigurationError if it gives none."""
+    return replace(head, token=time_stamps.stamp(head.stamped))
 
 
 def heads_files(state: Path) -> list[Path]:
@@ -117,6 +133,7 @@ def compare(
             problems.append(f"{file}: the head of {head.at} for {head.purpose} {problem}")
         else:
             agreed += 1
+    problems += _not_stamped([head for _, head in found], expected)
     written = {head.purpose for _, head in found}
     for purpose in expected:
         if purpose not in written:
@@ -130,6 +147,17 @@ def compare(
 def _problem(head: Head, company: str, trusted: str | None, hashes: Mapping[int, str], last: int) -> str:
     if head.company != company:
         return f"is of another company, {head.company}"
+    if problem := why_not_genuine(head, trusted):
+        return problem
+    if head.seq > last:
+        return f"is of event {head.seq}, and the chain ends at {last}: its newest events were cut off"
+    if head.seq and hashes.get(head.seq) != head.head:
+        return f"is of another event {head.seq} than the chain has: the history was written anew"
+    return ""
+
+
+def why_not_genuine(head: Head, trusted: str | None) -> str:
+    """Why a head by itself is not what the program wrote then: its signature, and its time stamp; empty if it is."""
     if trusted is not None:
         if not head.signature:
             return "is not signed, and a key for signatures is set"
@@ -137,8 +165,21 @@ def _problem(head: Head, company: str, trusted: str | None, hashes: Mapping[int,
             return "is signed with another key than the one that is set"
     if head.signature and not signed_by(head.public_key, head.message, head.signature):
         return "was changed: its signature does not hold"
-    if head.seq > last:
-        return f"is of event {head.seq}, and the chain ends at {last}: its newest events were cut off"
-    if head.seq and hashes.get(head.seq) != head.head:
-        return f"is of another event {head.seq} than the chain has: the history was written anew"
-    return ""
+    if not head.token:
+        return ""
+    try:
+        at = time_stamps.stamped_at(head.token, head.stamped)
+        apart = abs(at - datetime.fromisoformat(head.at))
+    except (ValueError, TypeError) as error:
+        return f"has a time stamp that does not hold: {error}"
+    return f"was time stamped at {at:%Y-%m-%d %H:%M} UTC: one of the two is wrong" if apart > _CLOCKS_DIFFER else ""
+
+
+def _not_stamped(heads: Sequence[Head], closes: Sequence[str]) -> list[str]:
+    """That the newest close is covered by no time stamp, if they are checked here. A stamp covers all that was decided before it."""
+    last = max((head.seq for head in heads if head.purpose in closes), default=0)
+    if not last or not time_stamps.checked() or any(head.token and head.seq >= last for head in heads):
+        return []
+    return [
+        "no head since the newest close has a time stamp, and a service for them is set; write one: billing-recon audit head"
+    ]

@@ -53,7 +53,7 @@ class RecordKey:
 
     def link(self, message: bytes) -> str:
         """The keyed hash of an event."""
-        return hmac.new(self.secret, message, hashlib.sha256).hexdigest()
+        return hmac.digest(self.secret, message, "sha256").hex()
 
 
 def record_key() -> RecordKey | None:

@@ -7,14 +7,16 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
+from billing_recon.control import row_seals
 from billing_recon.control.database import URL_ENV, reading, writing
 from billing_recon.core.errors import ConfigurationError
 
-HEAD = "0014"
+HEAD = "0015"
 """The newest revision; a test compares it with migrations/versions."""
 VERSION_TABLE = "control_version"
 """Not Alembic's default name, which Dagster uses and may have in the same database."""
 _NO_PRIVILEGE = "42501"
+_SEALED_SINCE = "0015"
 SCRIPTS = Path(__file__).parent / "migrations"
 
 
@@ -62,3 +64,5 @@ def upgrade(engine: Engine) -> None:
                 f"migrate it; set {URL_ENV} to the owner's URL, run billing-recon state verify once, then grant the role its rights "
                 "again: billing-recon state roles ROLE"
             ) from None
+        if found is not None and found < _SEALED_SINCE:
+            row_seals.seal_unsealed(connection)

@@ -24,6 +24,11 @@ def _later(name: str) -> Column[str]:
     return Column(name, Text, nullable=False, server_default="", info={"later": True})
 
 
+def _seal() -> Column[str]:
+    """What shows that the program wrote a row that is no decision (control.row_seals)."""
+    return Column("seal", Text, nullable=False, server_default="")
+
+
 landing_reports = Table(
     "landing_reports",
     metadata,
@@ -41,6 +46,7 @@ landing_reports = Table(
     _text("message"),
     _text("reasons"),
     _text("run_id"),
+    _seal(),
     Index("landing_reports_day", "day", "table_name", "id"),
 )
 partition_states = Table(
@@ -54,6 +60,7 @@ partition_states = Table(
     _text("run_id"),
     Column("made_from", Text, nullable=False, server_default=""),
     Column("files", Text, nullable=False, server_default=""),
+    _seal(),
 )
 policies = Table(
     "policies",
@@ -316,6 +323,17 @@ rollout_events = Table(
     _text("decided_at"),
     Index("rollout_events_rollout", "rollout", "verb", "id"),
 )
+row_seals = Table(
+    "row_seals",
+    metadata,
+    _id(),
+    Column("rows", Integer, nullable=False),
+    _text("digest"),
+    _text("decided_by"),
+    _text("reason"),
+    _text("actor"),
+    _text("decided_at"),
+)
 audit_events = Table(
     "audit_events",
     metadata,
@@ -323,6 +341,9 @@ audit_events = Table(
     _text("payload"),
     _text("prev_hash"),
     _text("hash"),
+    # Where to look for the events of a day or a month (audit.about); empty for events of earlier versions.
+    Column("about", Text, nullable=False, server_default=""),
+    Index("audit_events_about", "about", "seq"),
 )
 incidents = Table(
     "incidents",
@@ -382,5 +403,6 @@ DECISIONS: tuple[Table, ...] = (
     shadow_records,
     rollouts,
     rollout_events,
+    row_seals,
 )
 APPEND_ONLY: tuple[Table, ...] = (*DECISIONS, baseline_values, approver_secrets, code_uses, audit_events)

@@ -11,7 +11,7 @@ import os
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +25,7 @@ from billing_recon.control import (
     landing_seals,
     month_closes,
     recorded_decision,
+    row_seals,
     shadow_records,
     spot_checks,
 )
@@ -112,24 +113,23 @@ class ControlStore:
 
     def record_landing(self, report: LandingReport, run_id: str) -> None:
         """Store a landing report; a later report of the same table and day supersedes it."""
+        row = {
+            "table_name": report.table,
+            "day": report.day,
+            "status": report.status.value,
+            "rows_in": report.rows_in,
+            "accepted": report.accepted,
+            "quarantined": report.quarantined,
+            "duplicates": report.duplicates,
+            "released": report.released,
+            "discarded": report.discarded,
+            "files": audit.canonical({"files": [list(f) for f in report.files], **_apart(report)}),
+            "message": report.message,
+            "reasons": audit.canonical(report.reasons),
+            "run_id": run_id,
+        }
         with writing(self._engine, durable=False) as connection:
-            connection.execute(
-                insert(landing_reports).values(
-                    table_name=report.table,
-                    day=report.day,
-                    status=report.status.value,
-                    rows_in=report.rows_in,
-                    accepted=report.accepted,
-                    quarantined=report.quarantined,
-                    duplicates=report.duplicates,
-                    released=report.released,
-                    discarded=report.discarded,
-                    files=audit.canonical({"files": [list(f) for f in report.files], **_apart(report)}),
-                    message=report.message,
-                    reasons=audit.canonical(report.reasons),
-                    run_id=run_id,
-                )
-            )
+            connection.execute(insert(landing_reports).values(row_seals.sealed(landing_reports, row)))
 
     def landing_reports(self, day: date) -> list[LandingReport]:
         """The latest report of each table for a day, by table name."""
@@ -168,7 +168,8 @@ class ControlStore:
         """Record what the partition holds now, the digest of what it was made from, and which files hold it."""
         values = {"rows": rows, "digest": digest, "run_id": run_id, "made_from": made_from, "files": files}
         with writing(self._engine, durable=False) as connection:
-            self._put_state(connection, table, day, complete=True, **values)
+            row = {"table_name": table, "day": day, "complete": True, **values}
+            self._put_state(connection, row_seals.sealed(partition_states, row))
 
     def land_again(self, table: str, day: date) -> None:
         """Mark a landed partition incomplete: earlier usage was landed after it, so it must be landed again.
@@ -188,24 +189,31 @@ class ControlStore:
                     f"billing-recon reopen {month_of(day)} --reason ... opens it again"
                 ]
             )
+        self._refuse_if_forged(connection, month_of(day))
+
+    @staticmethod
+    def _refuse_if_forged(connection: Connection, month: str) -> None:
+        """Refuse to take a month for open if what says so is not what was decided."""
+        if forged := recorded_decision.problems(connection, month_events, month):
+            raise CloseRefused([f"{month} may not be open: {forged[0]}; see: billing-recon audit verify"])
 
     @staticmethod
     def _put_incomplete(connection: Connection, table: str, day: date, run_id: str) -> None:
         """What the partition held last stays on record, so that what was made from it is still known to be."""
         t = partition_states
         done = connection.execute(
-            update(t).where(t.c.table_name == table, t.c.day == day).values(complete=False, run_id=run_id)
+            update(t).where(t.c.table_name == table, t.c.day == day).values(complete=False, run_id=run_id, seal="")
         )
         if done.rowcount == 0:
             values = {"rows": 0, "digest": "", "complete": False, "run_id": run_id}
             connection.execute(insert(t).values(table_name=table, day=day, **values))
 
     @staticmethod
-    def _put_state(connection: Connection, table: str, day: date, **values: Any) -> None:
+    def _put_state(connection: Connection, row: dict[str, Any]) -> None:
         t = partition_states
-        done = connection.execute(update(t).where(t.c.table_name == table, t.c.day == day).values(**values))
-        if done.rowcount == 0:
-            connection.execute(insert(t).values(table_name=table, day=day, **values))
+        this = (t.c.table_name == row["table_name"]) & (t.c.day == row["day"])
+        if connection.execute(update(t).where(this).values(row)).rowcount == 0:
+            connection.execute(insert(t).values(row))
 
     def partition_states(self, tables: Iterable[str], first: date, last: date) -> list[PartitionState]:
         """Every partition of `tables` ever written from `first` to `last` (both counted), by table and day."""
@@ -334,6 +342,28 @@ class ControlStore:
             row = _latest(connection, verdicts, gate=gate, partition=partition)
             return recorded_decision.problem(connection, verdicts, row) if row else ""
 
+    def unproven(self, first: date, day: date, read_back: Iterable[str], of_the_day: Iterable[str]) -> list[str]:
+        """What a verdict of `day` rests on and this program did not write: registered rows, and decisions.
+
+        `read_back` are the tables that it reads from `first` on, `of_the_day` those of which it reads only its own day.
+        """
+        days = [first + timedelta(days=n) for n in range((day - first).days + 1)]
+        with reading(self._engine) as c:
+            return [
+                *row_seals.states_changed(c, read_back, first, day),
+                *row_seals.states_changed(c, of_the_day, day, day),
+                *row_seals.reports_changed(c, first, day),
+                *row_seals.reports_of_other_landings(c, day),
+                *(p for table in recorded_decision.OF_THE_HOME for p in recorded_decision.problems(c, table)),
+                *recorded_decision.problems(c, quarantine_decisions, *days),
+                *recorded_decision.problems(c, break_decisions, day),
+            ]
+
+    def seal_registered(self, by: str, reason: str, actor: str) -> int:
+        """Seal what was registered before the key of records was set; return how many rows."""
+        with writing(self._engine) as connection:
+            return row_seals.record(connection, by, reason, actor, self._now())
+
     def answers(self, gate: str) -> dict[str, Verdict]:
         """The last answer of a gate for every partition that it was asked about, by partition."""
         t = verdicts
@@ -380,6 +410,7 @@ class ControlStore:
                             f"billing-recon reopen {month} --reason ... opens it again"
                         ]
                     )
+                self._refuse_if_forged(connection, month)
                 before = self._decisions(connection, quarantine_decisions.c.row_id == decision.row_id)
                 if decision.same_as(before[-1] if before else None):
                     continue
@@ -418,6 +449,8 @@ class ControlStore:
         with writing(self._engine) as connection:
             months = {month_of(decision.day) for decision in decisions}
             states = {month: self._state(connection, month) for month in months}
+            for month in months:
+                self._refuse_if_forged(connection, month)
             last = break_records.latest(connection, (decision.break_id for decision in decisions))
             new: list[dict[str, Any]] = []
             now = self._now()
@@ -444,6 +477,14 @@ class ControlStore:
         """Every decision about breaks from `first` to `last`, in the order in which they were made."""
         with reading(self._engine) as connection:
             return break_records.read(connection, break_decisions.c.day.between(first, last))
+
+    def resolved_until(self, day: date) -> str:
+        """Which decision about the breaks of a day is the last that takes effect on them; empty if there is none."""
+        t = break_decisions
+        last = select(func.max(t.c.id)).where(t.c.day == day, t.c.verb == BreakVerb.RESOLVE.value)
+        with reading(self._engine) as connection:
+            found = connection.execute(last).scalar()
+        return f"decision {found}" if found else ""
 
     def closed_at(self, month: str) -> datetime | None:
         """When a month was closed; None if it is not closed now."""
@@ -674,7 +715,11 @@ class ControlStore:
     def verify_audit(self) -> list[str]:
         """Every problem of the audit chain, as sentences; empty if all is well."""
         with reading(self._engine) as connection:
-            return [*audit.verify(connection), *landing_seals.problems(connection)]
+            return [
+                *audit.verify(connection),
+                *landing_seals.problems(connection),
+                *row_seals.problems(connection),
+            ]
 
     def dump(self) -> list[str]:
         """Every row of the database, as lines of JSON (control.copies)."""

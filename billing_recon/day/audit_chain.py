@@ -7,7 +7,11 @@ from pathlib import Path
 
 from billing_recon.control import audit_heads
 from billing_recon.control.audit_heads import Head
+from billing_recon.control.audit_keys import RECORD_KEY_ENV, record_key
 from billing_recon.control.schema import month_closes, month_events
+from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.written_reason import written_reason
+from billing_recon.day.approvers import prove
 from billing_recon.day.home import Home
 
 
@@ -16,12 +20,37 @@ def close_purpose(month: str, number: int) -> str:
     return f"close {month}" + (f" after reopening {number}" if number else "")
 
 
-def write_head(home: Home, purpose: str, out: Path | None = None) -> Head:
-    """Write the chain's head as it is now to the home's file, to those of the environment, and to `out`."""
+class NotStamped(ConfigurationError):
+    """A head was written, and the time stamping service gave no stamp for it."""
+
+
+def write_head(home: Home, purpose: str, out: Path | None = None, *, stamp: bool = True) -> Head:
+    """Write the chain's head as it is now to the home's file, to those of the environment, and to `out`.
+
+    ConfigurationError if a file cannot be written. NotStamped if a time stamping service is set and gives no stamp: then it is
+    written without. Not `stamp`: none is asked for.
+    """
     seq, head = home.control.audit_head()
     made = audit_heads.signed(home.company.name, purpose, home.control.now(), seq, head)
+    failed: ConfigurationError | None = None
+    try:
+        made = audit_heads.stamped(made) if stamp else made
+    except ConfigurationError as error:
+        failed = error
     audit_heads.write(made, [*audit_heads.heads_files(home.state), *([out] if out else [])])
+    if failed is not None:
+        raise NotStamped(
+            f"{failed}. What was decided stands, and its head is written without a time stamp; once the service answers: "
+            "billing-recon audit head"
+        )
     return made
+
+
+def close_head(home: Home, month: str) -> Head | None:
+    """The first head of the latest close of a month in the home's own file; None if it is not there."""
+    purpose = close_purpose(month, home.control.month_closes(month)[-1].round)
+    heads = audit_heads.read(audit_heads.heads_files(home.state)[0])[0]
+    return next((head for head in heads if head.purpose == purpose), None)
 
 
 def complete_close(home: Home, month: str, out: Path | None = None) -> None:
@@ -56,3 +85,20 @@ def audit_problems(home: Home, further: Sequence[Path] = ()) -> tuple[list[str],
         [close_purpose(one.month, one.round) for one in home.control.month_closes()],
     )
     return [*home.control.verify_audit(), *problems, *found], agreed
+
+
+def seal_registered(home: Home, by: str, code: str, reason: str, actor: str) -> int:
+    """Seal what was registered before the key of records was set; return how many rows.
+
+    Whoever does it answers for these rows: once anybody is enrolled, an approver with a code.
+    """
+    if record_key() is None:
+        raise ConfigurationError(
+            f"rows are sealed with {RECORD_KEY_ENV}, which is not set; a new one: billing-recon audit key"
+        )
+    try:
+        why = written_reason(reason, "sealing")
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+    who = prove(home, by, code, "seal what is registered") if by or home.control.enrolled() else actor
+    return home.control.seal_registered(who, why, actor)

@@ -47,7 +47,7 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.core.verdict import Verdict
-from billing_recon.day.history import LANDED, READ_BACK, WITHDRAWN, computed_from, not_known
+from billing_recon.day.history import LANDED, READ_BACK, WITHDRAWN, computed_from, made_from_with_decisions, not_known
 from billing_recon.day.home import Home
 from billing_recon.day.settings import code_version, settings
 from billing_recon.day.stored import damaged
@@ -96,6 +96,12 @@ def _states(home: Home, day: date) -> list[PartitionState]:
     ]
 
 
+def _unproven(home: Home, day: date) -> list[str]:
+    """What a verdict of the day rests on and this program did not write."""
+    first = day - timedelta(days=home.policy_on(day).policy.windows.lookback_days)
+    return home.control.unproven(first, day, READ_BACK, OF_THE_DAY)
+
+
 def _evidence(home: Home, day: date, since: UsageSince | None) -> str | None:
     """The evidence hash with the usage that has re-opened the day since, or without any."""
     if home.control.incomplete_partitions((*READ_BACK, *OF_THE_DAY), day, day):
@@ -138,7 +144,8 @@ class _Basis:
     @classmethod
     def of(cls, home: Home, day: date) -> _Basis:
         unknown = not_known(home, day)
-        return cls(unknown, compared_now(home, day, unknown), damaged(home, _states(home, day), OF_THE_DAY))
+        lost = (*_unproven(home, day), *damaged(home, _states(home, day), OF_THE_DAY, day))
+        return cls(unknown, compared_now(home, day, unknown), lost)
 
 
 def day_judgement(home: Home, day: date, part: str = "", basis: _Basis | None = None) -> Judgement:
@@ -225,8 +232,13 @@ def stale_reason(home: Home, verdict: VerdictRecord, *, stored: bool = True, rea
         if waits and not known_then:
             why = why_not_known(waits[0], verdict.partition).rstrip(".")
         return f"its evidence {verdict.evidence_hash[:12]} is now {evidence[:12]}: {why}"
-    tables = OF_THE_DAY if read_again else ()
-    lost = damaged(home, _states(home, parse_day(verdict.partition)), tables) if stored else ()
+    if not stored:
+        return None
+    day = parse_day(verdict.partition)
+    if not read_again:
+        lost: Sequence[str] = damaged(home, _states(home, day))
+    else:
+        lost = _unproven(home, day) or damaged(home, _states(home, day), OF_THE_DAY, day)
     return lost[0] if lost else None
 
 
@@ -245,10 +257,11 @@ _INCOMPLETE = {
 
 
 def compared_now(home: Home, day: date, unknown: Sequence[NotKnown]) -> bool:
-    """Whether expected lines and control totals were computed from what there is now; not if they do not say from what."""
-    states = home.control.partition_states((EXPECTED_LINES.name, CONTROL_TOTALS.name), day, day)
+    """Whether expected lines, breaks and control totals were computed from what there is now; not if they do not say from what."""
+    states = home.control.partition_states((EXPECTED_LINES.name, CONTROL_TOTALS.name, BREAKS.name), day, day)
     now = made_from_with_usage_since(home, day, computed_from(home, day, unknown))
-    return all(state.made_from in (WITHDRAWN, now) for state in states)
+    of_breaks = made_from_with_decisions(home, day, now)
+    return all(s.made_from in (WITHDRAWN, of_breaks if s.table == BREAKS.name else now) for s in states)
 
 
 def require_pass(home: Home, gate: str, partition: str, *, stored: bool = True) -> VerdictRecord:

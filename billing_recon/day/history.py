@@ -237,5 +237,10 @@ def computed_from(home: Home, day: date, unknown: Iterable[NotKnown]) -> str:
     )
 
 
+def made_from_with_decisions(home: Home, day: date, made_from: str) -> str:
+    """What the breaks of a day were made from, with the last decision that takes effect on them."""
+    return f"{made_from} {home.control.resolved_until(day)}".strip()
+
+
 def _digest(parts: Iterable[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -66,7 +66,7 @@ def sign_off(
         raise CloseRefused([f"{month} cannot be signed yet: {problem}" for problem in problems])
     prove(home, approver, code, f"sign {month}")
     signed = [home.control.sign_off(month, approver, r, evidence, actor=actor, note=note) for r in roles]
-    write_head(home, f"sign-off {month} by {approver}", out)
+    write_head(home, f"sign-off {month} by {approver}", out, stamp=False)
     return signed
 
 

@@ -40,7 +40,14 @@ from billing_recon.core.schema import (
 )
 from billing_recon.core.schema.parameters import PAIRS_COMPARED
 from billing_recon.day.expected_lines import WRITTEN as EXPECTED
-from billing_recon.day.history import WITHDRAWN, computed_from, known_rollups, not_known, unknown_tables
+from billing_recon.day.history import (
+    WITHDRAWN,
+    computed_from,
+    known_rollups,
+    made_from_with_decisions,
+    not_known,
+    unknown_tables,
+)
 from billing_recon.day.home import Home
 from billing_recon.day.landing import LANDED
 from billing_recon.day.parameters import day_tables
@@ -104,12 +111,14 @@ def reconcile(home: Home, day: date, run_id: str) -> StepResult:
     complete_switches(home)
     unknown = not_known(home, day)
     made_from = made_from_with_usage_since(home, day, computed_from(home, day, unknown))
+    breaks_made_from = made_from_with_decisions(home, day, made_from)
     with prepared(home, day, unknown) as (con, relations):
         build(con, relations)
         write_explanations(con)
         write_detections(con)
         build(con, (*comparison.EXPLAINED, *detect.EXPLAINED))
-        return StepResult.of(*(home.write(con, table, day, run_id, made_from=made_from) for table in WRITTEN))
+        made = {BREAKS.name: breaks_made_from}
+        return StepResult.of(*(home.write(con, t, day, run_id, made_from=made.get(t.name, made_from)) for t in WRITTEN))
 
 
 def withdraw(home: Home, day: date, run_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import shutil
 import tempfile
 import zipfile
@@ -14,8 +15,9 @@ from typing import Any
 import duckdb
 
 from billing_recon.compute.engine import Limits, session
+from billing_recon.control.audit_heads import Head, why_not_genuine
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.report.evidence_pack import BOOKS, MANIFEST, PREDICATE, result_csv
+from billing_recon.report.evidence_pack import BOOKS, HEAD, MANIFEST, PREDICATE, result_csv
 from billing_recon.report.in_toto import read_statement
 
 
@@ -40,6 +42,7 @@ def verify_pack(path: Path) -> Checked:
                 raise ValueError(f"its statement is about {content.get('predicateType')}")
             subjects = {str(one["name"]): str(one["digest"]["sha256"]) for one in content["subject"]}
             problems += list(_files(pack, names, subjects))
+            problems += _head(pack, subjects)
             if not problems:
                 problems += list(_figures(pack, subjects))
             return Checked(content["predicate"], tuple(problems), signed, len(subjects), len(BOOKS))
@@ -64,6 +67,21 @@ def _files(pack: zipfile.ZipFile, names: list[str], subjects: dict[str, str]) ->
                 found.update(block)
         if found.hexdigest() != digest:
             yield f"{name} was changed: its content is not what the manifest says"
+
+
+def _head(pack: zipfile.ZipFile, subjects: dict[str, str]) -> list[str]:
+    """What does not hold of the head of the audit chain at the close: its signature and its time stamp.
+
+    Whose signature the pack needs is asked of its manifest, which covers the head.
+    """
+    if HEAD not in subjects or HEAD not in pack.namelist():
+        return []
+    try:
+        head = Head(**json.loads(pack.read(HEAD)))
+    except (ValueError, TypeError):
+        return [f"{HEAD} is no head of an audit chain"]
+    problem = why_not_genuine(head, None)
+    return [f"{HEAD}: the head of {head.at} for {head.purpose} {problem}"] if problem else []
 
 
 def _figures(pack: zipfile.ZipFile, subjects: dict[str, str]) -> Iterator[str]:

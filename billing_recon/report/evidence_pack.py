@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from billing_recon.day.home import Home
 
-MANIFEST, README = "manifest.intoto.json", "README.md"
+MANIFEST, README, HEAD = "manifest.intoto.json", "README.md", "audit_head.json"
 PREDICATE = "https://github.com/billing-recon/evidence/month/v1"
 _WHEN = (1980, 1, 1, 0, 0, 0)
 """The time of every file in the zip."""
@@ -69,6 +69,8 @@ def write_pack(home: Home, month: str, out: Path | None = None) -> Path:
 
     CloseRefused if the month is not closed, or if what arrived since its close changes its books.
     """
+    from billing_recon.day.audit_chain import close_head
+
     parse_month(month)
     closes = home.control.month_closes(month)
     if home.control.month_state(month) is not MonthState.CLOSED or not closes:
@@ -85,6 +87,8 @@ def write_pack(home: Home, month: str, out: Path | None = None) -> Path:
         )
     files |= {f"data_docs/{name}": data for name, data in pages.items()}
     files[README] = _readme(home, month, figures).encode()
+    if head := close_head(home, month):
+        files[HEAD] = head.line().encode()
     predicate = {
         "company": home.company.name,
         "month": month,
@@ -336,6 +340,6 @@ billing-recon: unzip it, and run `cat sql/*.sql | duckdb` in its folder; the las
 - That what was delivered is complete or true: a file that was never sent, or an invoice that no system knows.
 - That the expected lines are right: the usage behind them is not in the pack. Its digests are, in `decisions/table_versions.csv`.
 - Who is behind a name: that is as good as the enrolment of the approvers.
-- When it was made, unless the head of the audit chain was given to somebody else.
+- When it was made, unless the head of the audit chain (`audit_head.json`) has a time stamp, or was given to somebody else.
 - Anything, if nobody checks the signature with a public key that came another way than the pack.
 """

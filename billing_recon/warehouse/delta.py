@@ -29,7 +29,10 @@ the data in memory (20 million events: 2.9 GB against 0.3)."""
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """One partition as it is now. `digest` depends on the rows alone, not on order, file or version; `files` on those alone."""
+    """One partition as it is now. `digest` depends on the rows alone, not on order, file or version.
+
+    `files` are the day's fingerprint and the digest of the files' bytes, with a blank between.
+    """
 
     table: str
     day: date
@@ -155,6 +158,19 @@ class Warehouse:
         with self._opened(name) as table:
             return {day: self._fingerprint(files) for day, files in table.files_of_days() if first <= day <= last}
 
+    def bytes_digest(self, name: str, day: date) -> str:
+        """A digest of every byte of the day's files; empty if the day has none. OSError if a file is gone."""
+        files = self.files(name, day, day)
+        return self._bytes_digest(files) if files else ""
+
+    @staticmethod
+    def _bytes_digest(files: Iterable[str]) -> str:
+        digest = hashlib.sha256()
+        for file in sorted(files):
+            with open(file, "rb") as content:
+                digest.update(hashlib.file_digest(content, "sha256").digest())
+        return digest.hexdigest()
+
     @staticmethod
     def _fingerprint(files: Iterable[str]) -> str:
         sizes = {Path(file).name: os.stat(file).st_size if os.path.exists(file) else None for file in files}
@@ -209,7 +225,8 @@ class Warehouse:
 
     def _written(self, opened: _Opened, name: str, day: date, rows: int, digest: str) -> Written:
         files = dict(opened.files_of_days()).get(day)
-        return Written(name, day, rows, digest, self._fingerprint(files) if files else "")
+        held = f"{self._fingerprint(files)} {self._bytes_digest(files)}" if files else ""
+        return Written(name, day, rows, digest, held)
 
     def _write_large(
         self,

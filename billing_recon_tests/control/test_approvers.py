@@ -6,8 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import text
 
 from billing_recon.control import ControlStore
+from billing_recon.control.database import connect, writing
 from billing_recon.control.one_time_codes import KEY_ENV, new_key
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.signoff import Role
@@ -94,6 +96,41 @@ def test_secrets_are_in_no_record_and_need_their_key(
     monkeypatch.delenv(KEY_ENV)
     with pytest.raises(ConfigurationError, match="is not set"):
         people.enrol("Cy", SECRET, approved_by="Bo Lind", actor="test", reason="")
+
+
+def test_a_secret_copied_to_another_name_with_sql_proves_nobody(people: ControlStore, url: str) -> None:
+    """Bo makes his own secret Ana's, to sign as her with the codes of his phone."""
+    engine = connect(url)
+    columns = "verb, approved_by, actor, reason, secret_digest, decided_at"
+    with writing(engine) as connection:
+        connection.execute(
+            text(
+                f"INSERT INTO enrolments (person, name, {columns}) SELECT 'ana ruiz', 'Ana Ruiz', {columns} FROM enrolments "
+                "WHERE id = 2"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO approver_secrets (enrolment_id, secret) SELECT 3, secret FROM approver_secrets WHERE id = 2"
+            )
+        )
+    with pytest.raises(CloseRefused, match="enrolments 3 has no audit event: nobody decided it"):
+        people.use_code("Ana Ruiz", code_of(OTHER, NINE), "sign")
+    engine.dispose()
+
+
+def test_nobody_becomes_the_first_of_a_home_by_removing_the_others_with_sql(people: ControlStore, url: str) -> None:
+    engine = connect(url)
+    with writing(engine) as connection:
+        for table in ("approver_secrets", "enrolments"):
+            if engine.dialect.name == "postgresql":
+                connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER USER"))
+            else:
+                connection.execute(text(f"DROP TRIGGER {table}_no_delete"))
+            connection.execute(text(f"DELETE FROM {table}"))
+    with pytest.raises(CloseRefused, match="nobody counts as enrolled: enrolments 1 was decided in audit event 1"):
+        people.enrolled()
+    engine.dispose()
 
 
 def test_one_code_typed_by_two_people_at_once_is_good_for_one_of_them(

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from billing_recon.control import ControlStore, rollout_records
+from billing_recon.control.audit_keys import RECORD_KEY_ENV, new_key
 from billing_recon.control.database import connect, writing
 from billing_recon.control.rollout_records import RolloutEvent
 from billing_recon.control.schema import APPEND_ONLY, DECISIONS
@@ -28,8 +29,8 @@ DAY, LATER = date(2026, 3, 2), date(2026, 3, 9)
 
 
 @pytest.fixture
-def engine(url: str, control: ControlStore) -> Iterator[Engine]:
-    """A second way into a database with one of every decision in it."""
+def engine(url: str, control: ControlStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engine]:
+    """A second way into a database with one of every decision in it, made before there was a key of records."""
     control.apply_policy("a: 1", "ana", "")
     control.record_verdict(verdict(Verdict.FAIL))
     control.record_verdict(verdict(Verdict.PASS))
@@ -52,6 +53,8 @@ def engine(url: str, control: ControlStore) -> Iterator[Engine]:
     control.rollouts.append(RolloutEvent("new", rollout_records.Verb.PAUSED, reason="tickets"))
     control.record_landing(LandingReport("payments", LATER, LandingStatus.PRESENT, 3, 2, 1, 0, ()), "run-2")
     control.record_verdict(verdict(Verdict.PASS, day=LATER))
+    monkeypatch.setenv(RECORD_KEY_ENV, new_key())
+    assert control.seal_registered("Ana", "the key is new", "ana") == 1
     engine = connect(url)
     yield engine
     engine.dispose()
@@ -152,4 +155,4 @@ def test_every_decision_is_in_the_chain(control: ControlStore, engine: Engine) -
     with engine.connect() as connection:
         rows = sum(connection.execute(text(f"SELECT count(*) FROM {t.name}")).scalar_one() for t in DECISIONS)
         events = connection.execute(text("SELECT count(*) FROM audit_events")).scalar_one()
-    assert rows == events == 20
+    assert rows == events == 21

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -21,6 +23,8 @@ from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import rows, run_day
 
 MONTH = "2026-01"
+PROCESSOR_SECONDS = 120
+"""More than any of it takes: a process that never ends is killed too."""
 
 
 def run_the_day(path: Path) -> None:
@@ -60,8 +64,13 @@ def state(path: Path) -> dict[str, Any]:
     }
 
 
-def child(operation: Callable[[Path], None], path: Path, ready: Connection) -> None:
-    """Say that everything is loaded, do it, and say that it is done."""
-    ready.send("ready")
+def child(operation: Callable[[Path], None], path: Path, parent: Connection, seconds: float | None) -> None:
+    """Do it and say how much processor time it took, or be killed after `seconds` of it.
+
+    Nothing handles SIGPROF here, so the kernel ends the process in the middle of whatever it does, as SIGKILL would.
+    """
+    signal.setitimer(signal.ITIMER_PROF, seconds or PROCESSOR_SECONDS)
+    begun = time.process_time()
     operation(path)
-    ready.send("done")
+    signal.setitimer(signal.ITIMER_PROF, 0)
+    parent.send(time.process_time() - begun)

@@ -12,13 +12,15 @@ from sqlalchemy import text
 
 from billing_recon import day as steps
 from billing_recon.control import ControlStore, VerdictRecord
+from billing_recon.control.audit_keys import RECORD_KEY_ENV, new_key
 from billing_recon.control.database import connect, control_url, writing
 from billing_recon.core.close_policy import Task
-from billing_recon.core.errors import GateRefused
+from billing_recon.core.errors import CloseRefused, ConfigurationError, GateRefused
 from billing_recon.core.signoff import Role
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
-from billing_recon.day.audit_chain import audit_problems, write_head
+from billing_recon.day.audit_chain import audit_problems, seal_registered, write_head
+from billing_recon.day.exceptions import exceptions
 from billing_recon.day.gate import DAY_GATE, evidence_now
 from billing_recon.day.month_evidence import month_evidence
 from billing_recon.day.month_tasks import checklist
@@ -109,12 +111,65 @@ def test_digests_of_before_written_back_after_another_landing_do_not_open_the_re
     assert "its evidence" in refused(released)
 
 
+def test_old_digests_written_back_before_the_verdict_are_found_where_records_are_keyed(
+    released: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shorter file lands, and SQL says that nothing did: the results of before would be judged as those of now."""
+    monkeypatch.setenv(RECORD_KEY_ENV, new_key())
+    with pytest.raises(ConfigurationError, match="sealing needs a reason"):
+        seal_registered(released, "", "", "ok", "test")
+    with pytest.raises(CloseRefused, match="proves who they are"):
+        seal_registered(released, released.policy.approvers[0].name, "", "records are keyed from today", "test")
+    assert "if it is from before the key was set: billing-recon state seal" in refused(released)
+    released.control.seal_registered("Ana", "records are keyed from today", "test")
+    steps.release(released, FIRST, "test")
+    before = released.control.partition_states(("invoice_lines",), FIRST, FIRST)[0]
+    shorten(released, "invoice_lines")
+    steps.land(released, "invoice_lines", FIRST, "again")
+    sql(
+        released,
+        f"UPDATE partition_states SET digest = '{before.digest}', rows = {before.rows} "
+        f"WHERE table_name = 'invoice_lines' AND day = '{FIRST}'",
+    )
+    judged = steps.judge_day(released, FIRST, "forged")
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert f"what is registered of invoice_lines {FIRST} was changed in the database" in judged.held_back_by[0].sentence
+
+
+def test_a_break_accepted_with_sql_keeps_the_gate_shut(released: Home) -> None:
+    shorten(released, "rendered_lines")
+    steps.land(released, "rendered_lines", FIRST, "again")
+    steps.expect(released, FIRST, "again")
+    steps.reconcile(released, FIRST, "again")
+    assert steps.judge_day(released, FIRST, "again").verdict is Verdict.FAIL
+    row = exceptions(released, FIRST, FIRST, FIRST)[0].row
+    sql(
+        released,
+        "INSERT INTO break_decisions (break_id, day, verb, disposition, assignee, delta, currency, reason, decided_by, role, "
+        f"actor, came, decided_at) VALUES ('{row['break_id']}', '{FIRST}', 'resolve', 'ACCEPTED_TOLERANCE', '', "
+        f"'{row['delta']:f}', '{row['currency']}', 'agreed with them', 'Ana', 'finance', 'ana', '{{}}', '2026')",
+    )
+    steps.reconcile(released, FIRST, "forged")
+    judged = steps.judge_day(released, FIRST, "forged")
+    assert judged.verdict is not Verdict.PASS
+    assert any("break_decisions 1 has no audit event: nobody decided it" in c.sentence for c in judged.held_back_by)
+
+
 def test_an_older_version_of_a_table_restored_is_found(released: Home) -> None:
     table = DeltaTable(str(released.state / "warehouse" / "ledger_entries"))
     table.restore(table.version() - 1)
     (last,) = [FIRST + timedelta(days=6)]
     with pytest.raises(GateRefused, match=f"ledger_entries of {last} is not what was written"):
         steps.release(Home.open(released.path), last, "test")
+
+
+@pytest.mark.parametrize("table", ["invoice_lines", "expected_lines"])
+def test_a_byte_changed_in_a_file_of_the_day_is_found(released: Home, table: str) -> None:
+    (file,) = (released.state / "warehouse" / table / f"day={FIRST}").glob("*.parquet")
+    content = bytearray(file.read_bytes())
+    content[40] ^= 0xFF
+    file.write_bytes(content)
+    assert f"{table} of {FIRST} is not what was written" in refused(Home.open(released.path))
 
 
 @pytest.mark.parametrize("how", ["deleted", "half copied", "file cut"])
