@@ -84,7 +84,7 @@ def _write(home: Home, spec: TableSpec, rows: int, made_from: str = "") -> None:
         elif column.sql_type == "VARCHAR":
             value = f"'{column.name[:3]}-' || (i * 7919 + hash('{column.name}', i) % 1000)"
         elif column.sql_type.startswith("DECIMAL"):
-            value = f"CAST(CAST(hash('{column.name}', i) % 100000 AS BIGINT) AS {column.sql_type})"
+            value = f"CAST(CAST(hash('{column.name}', i) % 1000 AS BIGINT) AS {column.sql_type})"
         elif column.sql_type in ("DATE", "BIGINT", "INTEGER", "BOOLEAN"):
             value = {"DATE": f"DATE '{DAY}'", "BOOLEAN": "true"}.get(column.sql_type, "i")
         else:

@@ -26,6 +26,7 @@ from billing_recon.control import (
     month_closes,
     recorded_decision,
     row_seals,
+    schema,
     shadow_records,
     spot_checks,
 )
@@ -661,6 +662,12 @@ class ControlStore:
         """The checks of a day, or of a month and its days, the first first."""
         with reading(self._engine) as connection:
             return spot_checks.checks(connection, period)
+
+    def month_problems(self, month: str) -> list[str]:
+        """Why the moves, signatures and closes of a month are not those that were decided; of the latter two, of any month."""
+        with reading(self._engine) as c:
+            of_month = recorded_decision.problems(c, month_events, month)
+            return [*of_month, *(p for t in (sign_offs, schema.month_closes) for p in recorded_decision.problems(c, t))]
 
     def month_history(self, month: str) -> list[dict[str, Any]]:
         """Every move of a month, in order: state, evidence_hash, reason, actor, decided_at."""

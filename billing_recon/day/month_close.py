@@ -50,6 +50,7 @@ def sign_off(
     if the code is not good.
     """
     parse_month(month)
+    refuse_if_forged(home, month)
     approver = person(home, name).name
     roles = [r for r in roles_of(approver, home.policy.approvers) if role is None or r.value == role]
     if not roles:
@@ -146,6 +147,7 @@ def close_month(home: Home, month: str, run_id: str, out: Path | None = None) ->
     nothing of it can have been rewritten.
     """
     parse_month(month)
+    refuse_if_forged(home, month)
     state = home.control.month_state(month)
     evidence = evidence_in_force(home, month)
     if state is MonthState.CLOSED:
@@ -164,6 +166,13 @@ def close_month(home: Home, month: str, run_id: str, out: Path | None = None) ->
     home.control.close_month(month, evidence, actor=run_id, figures=figures)
     write_head(home, close_purpose(month, home.control.month_closes(month)[-1].round), out)
     return evidence
+
+
+def refuse_if_forged(home: Home, month: str) -> None:
+    """CloseRefused if somebody moved, signed or closed months without this program: what they say is no ground for anything."""
+    problems = home.control.month_problems(month)
+    if problems:
+        raise CloseRefused([f"{month}: {problem}; see: billing-recon audit verify" for problem in problems])
 
 
 def checklist_in_force(home: Home, month: str, books: MonthBooks | None = None) -> list[ChecklistLine]:

@@ -40,6 +40,8 @@ def verify_pack(path: Path) -> Checked:
             content, problems, signed = read_statement(pack.read(MANIFEST).decode("utf-8"))
             if content.get("predicateType") != PREDICATE:
                 raise ValueError(f"its statement is about {content.get('predicateType')}")
+            if not isinstance(content["predicate"], dict):
+                raise ValueError("its statement says nothing of a month")
             subjects = {str(one["name"]): str(one["digest"]["sha256"]) for one in content["subject"]}
             problems += list(_files(pack, names, subjects))
             problems += _head(pack, subjects)
@@ -48,7 +50,7 @@ def verify_pack(path: Path) -> Checked:
             return Checked(content["predicate"], tuple(problems), signed, len(subjects), len(BOOKS))
     except FileNotFoundError:
         raise ConfigurationError(f"there is no file {path}") from None
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError) as error:
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, OSError, RecursionError) as error:
         raise ConfigurationError(f"{path} is no evidence pack: {error}") from None
 
 
@@ -78,7 +80,7 @@ def _head(pack: zipfile.ZipFile, subjects: dict[str, str]) -> list[str]:
         return []
     try:
         head = Head(**json.loads(pack.read(HEAD)))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return [f"{HEAD} is no head of an audit chain"]
     problem = why_not_genuine(head, None)
     return [f"{HEAD}: the head of {head.at} for {head.purpose} {problem}"] if problem else []

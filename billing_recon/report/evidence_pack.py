@@ -67,11 +67,13 @@ def pack_path(home: Home, month: str) -> Path:
 def write_pack(home: Home, month: str, out: Path | None = None) -> Path:
     """Write the evidence pack of a closed month and return its path.
 
-    CloseRefused if the month is not closed, or if what arrived since its close changes its books.
+    CloseRefused if the month is not closed, if anything of its close was decided by nobody, or if what arrived since changes its books.
     """
     from billing_recon.day.audit_chain import close_head
+    from billing_recon.day.month_close import refuse_if_forged
 
     parse_month(month)
+    refuse_if_forged(home, month)
     closes = home.control.month_closes(month)
     if home.control.month_state(month) is not MonthState.CLOSED or not closes:
         raise CloseRefused([f"{month} is not closed, so there is no evidence of it yet; billing-recon close {month}"])

@@ -7,9 +7,10 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import text
 
-from billing_recon.control import ControlStore
+from billing_recon.control import ControlStore, recorded_decision
 from billing_recon.control.audit_keys import RECORD_KEY_ENV, new_key
 from billing_recon.control.database import connect, writing
+from billing_recon.control.schema import policies
 from billing_recon.core.verdict import Verdict
 from billing_recon_tests.control.test_store import verdict
 
@@ -54,3 +55,27 @@ def test_each_verdict_agrees_with_its_event_until_it_is_changed(
     control.record_verdict(verdict(Verdict.PASS, day=DAYS[30]))
     monkeypatch.setenv(RECORD_KEY_ENV, new_key())
     assert control.verdict_problem(gate, str(DAYS[30])).endswith("was written without the key")
+
+
+@pytest.mark.parametrize("few", [1, 1000])
+def test_decisions_of_a_version_that_did_not_register_events_by_their_day_are_found_all_the_same(
+    control: ControlStore, url: str, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    for n in range(30):
+        control.apply_policy(f"a: {n}", "ana", "")
+        control.record_release(str(DAY), "e1", "run-1")
+    engine = connect(url)
+    with writing(engine) as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("ALTER TABLE audit_events DISABLE TRIGGER USER"))
+        else:
+            connection.execute(text("DROP TRIGGER audit_events_no_update"))
+        connection.execute(text("UPDATE audit_events SET about = '' WHERE seq <= 50"))
+        monkeypatch.setattr(recorded_decision, "_FEW", few)
+        assert recorded_decision.problems(connection, policies) == []
+        columns = "digest, text, actor, note, decided_at, approved_by"
+        connection.execute(
+            text(f"INSERT INTO policies (number, {columns}) SELECT 99, {columns} FROM policies WHERE number = 7")
+        )
+        assert recorded_decision.problems(connection, policies) == ["policies 31 has no audit event: nobody decided it"]
+    engine.dispose()

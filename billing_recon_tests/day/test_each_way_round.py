@@ -22,9 +22,11 @@ from billing_recon.day import Home
 from billing_recon.day.audit_chain import audit_problems, seal_registered, write_head
 from billing_recon.day.exceptions import exceptions
 from billing_recon.day.gate import DAY_GATE, evidence_now
+from billing_recon.day.month_close import close_month, sign_off
 from billing_recon.day.month_evidence import month_evidence
 from billing_recon.day.month_tasks import checklist
 from billing_recon.day.releases import verify_release
+from billing_recon.report.evidence_pack import write_pack
 from billing_recon_tests.conftest import FIRST
 
 pytestmark = pytest.mark.long
@@ -233,6 +235,21 @@ def test_signatures_under_the_evidence_of_another_month_do_not_count(released: H
     (signed,) = [line for line in checklist(released, "2026-01") if line.task is Task.SIGN_OFF]
     assert not signed.done
     assert "it has to be signed again" in signed.condition.sentence
+
+
+def test_a_month_locked_signed_or_closed_with_sql_is_neither_signed_nor_closed(released: Home) -> None:
+    moved = (
+        "INSERT INTO month_events (month, state, evidence_hash, reason, actor, decided_at) "
+        "VALUES ('2026-01', '{}', 'e', '', 'x', '2026')"
+    )
+    sql(released, moved.format("Locked"))
+    with pytest.raises(CloseRefused, match="month_events 1 has no audit event: nobody decided it"):
+        sign_off(released, "2026-01", released.policy.approvers[0].name, "test", code="000000")
+    sql(released, moved.format("Closed"))
+    with pytest.raises(CloseRefused, match="month_events 2 has no audit event: nobody decided it"):
+        close_month(released, "2026-01", "test")
+    with pytest.raises(CloseRefused, match="nobody decided it"):
+        write_pack(released, "2026-01")
 
 
 def test_a_head_of_another_company_or_month_does_not_prove_the_close(released: Home, tmp_path: Path) -> None:

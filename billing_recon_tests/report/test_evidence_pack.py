@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import shutil
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
+from billing_recon.control.audit_heads import Head, stamped
 from billing_recon.control.audit_keys import PUBLIC_KEY_ENV, SIGNING_KEY_ENV, new_key, trusted_public_key
+from billing_recon.control.store import utc_now
+from billing_recon.control.time_stamps import CERTIFICATES_ENV, SERVICE_ENV
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.signoff import Role
 from billing_recon.day import Home, close_month
 from billing_recon.day.month_evidence import month_evidence
 from billing_recon.report.evidence_check import verify_pack
-from billing_recon.report.evidence_pack import MANIFEST, PREDICATE, write_pack
-from billing_recon.report.in_toto import read_statement, statement
+from billing_recon.report.evidence_pack import HEAD, MANIFEST, PREDICATE, write_pack
+from billing_recon.report.in_toto import PAYLOAD_TYPE, STATEMENT, read_statement, statement
+from billing_recon_tests.time_stamping import make_authority, serving
 
 pytestmark = pytest.mark.long
 
@@ -133,6 +139,43 @@ def test_what_is_no_pack_is_refused(tmp_path: Path) -> None:
         verify_pack(tmp_path / "x.zip")
     with pytest.raises(ConfigurationError, match="there is no file"):
         verify_pack(tmp_path / "y.zip")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"subject": [1]},
+        {"subject": None},
+        {"subject": [{"name": "a", "digest": "x"}]},
+        {"predicate": ["2026-01"]},
+        {"predicate": None},
+    ],
+)
+def test_a_manifest_of_odd_shape_is_refused_and_never_a_crash(tmp_path: Path, said: dict[str, object]) -> None:
+    content = {"_type": STATEMENT, "predicateType": PREDICATE, "predicate": {}, "subject": [], **said}
+    payload = base64.b64encode(json.dumps(content).encode()).decode()
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as pack:
+        pack.writestr(MANIFEST, json.dumps({"payload": payload, "payloadType": PAYLOAD_TYPE, "signatures": []}))
+    with pytest.raises(ConfigurationError, match="is no evidence pack"):
+        verify_pack(tmp_path / "x.zip")
+
+
+def test_the_head_in_a_pack_proves_by_its_time_stamp_when_the_month_was_closed(
+    pack: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with zipfile.ZipFile(pack) as read:
+        head = Head(**json.loads(read.read(HEAD)))
+    assert head.purpose == f"close {MONTH}"
+    monkeypatch.setenv(CERTIFICATES_ENV, str(make_authority(tmp_path / "authority")))
+    with serving(tmp_path / "authority") as address:
+        monkeypatch.setenv(SERVICE_ENV, address)
+        head = stamped(replace(head, at=utc_now().isoformat(timespec="milliseconds")))
+    change(pack, {HEAD: lambda _: head.line().encode()}, manifest=True)
+    assert verify_pack(pack).problems == ()
+    dated_back = replace(head, at="2026-02-01T09:00:00.000+00:00")
+    change(pack, {HEAD: lambda _: dated_back.line().encode()}, manifest=True)
+    (problem,) = verify_pack(pack).problems
+    assert problem.endswith("has a time stamp that does not hold: it is of something else")
 
 
 def test_an_open_month_has_no_evidence(january: tuple[Path, dict[str, str]]) -> None:
