@@ -75,8 +75,8 @@ def serving(folder: Path) -> Iterator[str]:
         def do_POST(self) -> None:
             query = folder / "query.tsq"
             query.write_bytes(self.rfile.read(int(self.headers["Content-Length"])))
-            command = [program, "ts", "-reply", "-section", "tsa", "-config", folder / "tsa.cnf", "-queryfile", query]
-            answer = subprocess.run(command, capture_output=True, check=True).stdout
+            asked = ["-section", "tsa", "-config", str(folder / "tsa.cnf"), "-queryfile", str(query)]
+            answer = subprocess.run([str(program), "ts", "-reply", *asked], capture_output=True, check=True).stdout
             self.send_response(200)
             self.send_header("Content-Type", "application/timestamp-reply")
             self.end_headers()

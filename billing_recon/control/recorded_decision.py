@@ -23,7 +23,7 @@ def problem(connection: Connection, table: Table, row: Row[Any]) -> str:
 
     A key that is not set here is not asked for: then only `audit verify` where it is set can tell a forged event.
     """
-    event = _events(connection, [about(table.name, row._mapping)]).get(row.id)
+    event = _events(connection, [about(table.name, row._asdict())]).get(row.id)
     older = _older(connection, table, [] if event else [row.id])
     return _problem(connection, table, row, event or older.get(row.id), record_key())
 

@@ -58,7 +58,7 @@ def reports_changed(connection: Connection, first: date, last: date) -> list[str
 
 def _broken(rows: Iterable[Row[Any]], table: Table, key: RecordKey, what: str) -> Iterable[str]:
     for row in rows:
-        if row.seal == sealed(table, row._mapping, key)["seal"]:
+        if row.seal == sealed(table, row._asdict(), key)["seal"]:
             continue
         said = f"{what} {row.table_name} {row.day}"
         if row.seal == "":
@@ -108,9 +108,9 @@ def seal_unsealed(connection: Connection) -> tuple[int, str]:
             named = table.primary_key.columns
             where = (table.c.seal == "") & (table.c.complete if "complete" in table.c else True)
             for row in connection.execute(select(table).where(where).order_by(*named)).all():
-                digest.update(_message(table, row._mapping) + b"\n")
-                this = [column == row._mapping[column.name] for column in named]
-                connection.execute(update(table).where(*this).values(seal=sealed(table, row._mapping, key)["seal"]))
+                digest.update(_message(table, row._asdict()) + b"\n")
+                this = [column == row._asdict()[column.name] for column in named]
+                connection.execute(update(table).where(*this).values(seal=sealed(table, row._asdict(), key)["seal"]))
                 count += 1
     return count, digest.hexdigest()
 
