@@ -23,6 +23,10 @@ FORM = "ubl"
 FAMILY = "{urn:oasis:names:specification:ubl:schema:xsd:"
 """Prefix of every UBL root tag; only documents in KINDS are read."""
 
+CONTAINER = f"{FAMILY}AttachedDocument-2}}AttachedDocument"
+CARRIED = "cac:Attachment/cac:ExternalReference/cbc:Description"
+"""In a container, as invoices are handed over in Colombia: the text of the document."""
+
 KINDS: dict[str, DocumentKind] = {
     "Invoice": DocumentKind.INVOICE,
     "SelfBilledInvoice": DocumentKind.INVOICE,
@@ -34,7 +38,7 @@ KINDS: dict[str, DocumentKind] = {
 _TOTALS = ("cac:LegalMonetaryTotal", "cac:RequestedMonetaryTotal")
 """The second is a debit note's."""
 
-_PREFIXES = {
+PREFIXES = {
     "cac": "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
     "cbc": "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2",
 }
@@ -45,8 +49,8 @@ def read(root: etree._Element, name: str) -> Document:
     local = etree.QName(root).localname
     if local not in KINDS:
         raise DocumentUnreadable(f"a UBL {local} is neither an invoice nor a credit note; remove it from the invoices")
-    stated = root.findtext("cbc:DocumentCurrencyCode", namespaces=_PREFIXES)
-    here = Node(root, _PREFIXES, currency_of(root, stated))
+    stated = root.findtext("cbc:DocumentCurrencyCode", namespaces=PREFIXES)
+    here = Node(root, PREFIXES, currency_of(root, stated))
     issued = here.text("cbc:IssueDate")
     number, issued_on = here.text("cbc:ID"), iso_date(issued) if issued else None
     if KINDS[local] is DocumentKind.OTHER:

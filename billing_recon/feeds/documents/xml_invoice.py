@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from lxml import etree
 
 from billing_recon.core.document import Document, DocumentUnreadable
@@ -12,6 +14,9 @@ FORMS: tuple[str, ...] = (ubl.FORM, cii.FORM, cii.FORM_1, fatturapa.FORM)
 
 ENVELOPE = "{http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader}"
 """Namespace of the envelope that networks such as Peppol put around a document."""
+
+
+_DECLARATION = re.compile(r"\A<\?xml[^>]*\?>\s*")
 
 
 def recognise(data: bytes) -> str | None:
@@ -38,6 +43,9 @@ def read(data: bytes, name: str) -> list[Document]:
 
 
 def _unwrapped(root: etree._Element) -> etree._Element:
+    if root.tag == ubl.CONTAINER and (carried_text := root.findtext(ubl.CARRIED, namespaces=ubl.PREFIXES)):
+        # The text is the whole document, whose own declaration of an encoding no longer holds.
+        return safe_xml.parse(_DECLARATION.sub("", carried_text.strip(), count=1).encode())
     if not str(root.tag).startswith(ENVELOPE):
         return root
     carried = [child for child in root if not str(child.tag).startswith(ENVELOPE)]

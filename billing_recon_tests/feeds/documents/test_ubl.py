@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -262,3 +263,38 @@ def test_an_invoice_in_a_networks_envelope_is_the_invoice():
 def test_an_envelope_without_one_document_is_refused(documents: tuple[str, ...], number: int):
     with pytest.raises(DocumentUnreadable, match=f"contains {number} documents"):
         read(_enveloped(*documents), "a", "ubl")
+
+
+def _attached(carried: str, *, cdata: bool = True) -> bytes:
+    """As invoices are handed over in Colombia, with the answer of the tax office beside the invoice."""
+    text = f"<![CDATA[{carried}]]>" if cdata else escape(carried)
+    answer = "<cac:ParentDocumentLineReference><cac:DocumentReference><cac:Attachment><cac:ExternalReference><cbc:Description>"
+    answer += "<![CDATA[<ApplicationResponse/>]]></cbc:Description></cac:ExternalReference></cac:Attachment></cac:DocumentReference></cac:ParentDocumentLineReference>"
+    return (
+        '<AttachedDocument xmlns="urn:oasis:names:specification:ubl:schema:xsd:AttachedDocument-2" '
+        'xmlns:cac="urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2" '
+        'xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"><cbc:ID>AD-1</cbc:ID>'
+        f"<cac:Attachment><cac:ExternalReference><cbc:Description>{text}</cbc:Description></cac:ExternalReference></cac:Attachment>"
+        f"{answer}</AttachedDocument>"
+    ).encode()
+
+
+@pytest.mark.parametrize("cdata", [True, False])
+def test_the_invoice_within_an_attached_document_is_read(cdata: bool):
+    plain = _read(UBL.encode())
+    declared = UBL.replace("UTF-8", "ISO-8859-1")
+    assert _read(_attached(declared, cdata=cdata)) == plain
+
+
+@pytest.mark.parametrize(
+    ("carried", "says"),
+    [
+        ("", "UBL AttachedDocument is neither"),
+        ("<a/>", "root element is a, which is not"),
+        (UBL[:300], "not well-formed"),
+        ('<!DOCTYPE a [<!ENTITY b "c">]>' + UBL.partition("?>")[2], "document type"),
+    ],
+)
+def test_what_an_attached_document_carries_is_held_to_the_same_rules(carried: str, says: str):
+    with pytest.raises(DocumentUnreadable, match=says):
+        read(_attached(carried), "a.xml", "ubl")
