@@ -97,7 +97,12 @@ INVOICE_LINES = TableSpec(
         Column("issued_on", D, doc="date of the invoice"),
         Column("calculated_at", TS, doc="when the engine computed the line; the latest version counts"),
         optional("batch_id"),
-        optional("invoice_kind", default="invoice", one_of=("invoice", "credit_note")),
+        optional(
+            "invoice_kind",
+            default="invoice",
+            one_of=("invoice", "credit_note"),
+            doc="figures of a credit note have a minus",
+        ),
         optional("status", default="issued", one_of=("draft", "issued", "void")),
         optional(
             "variant",
