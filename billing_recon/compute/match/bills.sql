@@ -1,25 +1,36 @@
 -- One row per invoice, subscription and variant: its days (of adjustments only if it has nothing else), the earlier
--- invoice that most of its lines repeat (`repeats`), and the due day of the expected period that it fitting by more
--- than half (`due_on`). Charges in advance are compared with expected charges in advance, all others with all others:
+-- invoice that most of its lines repeat (`repeats`), and the due day of the expected period that it fits by more than
+-- half (`due_on`). A bill that gives back repeats one of the same figures only: a second correction of the same days is
+-- no repeat of the first. Charges in advance are compared with expected charges in advance, all others with all others:
 -- an invoice may bill the base fee of one period and the usage of another. Where a period was corrected, the bill and
 -- its correction name the same days: a bill answers what has adjustments only if it has, then what it has the days of,
 -- no more and no less, and what gives back if it does. `closes`: the day from which it could be
 -- billed. A credit note answers a period only if something is to be given back.
 -- inputs: issued_lines, expected_lines, issued_ahead, expected_ahead
-WITH again AS (
-    SELECT variant, sub, their_sub, kind, meter_key, period_start, period_end, back
-    FROM issued_lines
-    WHERE invoice_kind = 'invoice'
-    GROUP BY variant, sub, their_sub, kind, meter_key, period_start, period_end, back
+WITH giving AS (
+    SELECT DISTINCT variant, sub, invoice_id FROM issued_lines WHERE back
+),
+charged AS (
+    SELECT
+        line.variant, line.sub, line.their_sub, line.kind, line.meter_key, line.period_start, line.period_end,
+        line.back, line.invoice_id, line.line_id, line.observed_on, line.calculated_at,
+        CASE WHEN giving.sub IS NOT NULL THEN line.total ELSE 0 END AS exchanged
+    FROM issued_lines AS line
+    LEFT JOIN giving USING (variant, sub, invoice_id)
+    WHERE line.invoice_kind = 'invoice'
+),
+again AS (
+    SELECT variant, sub, their_sub, kind, meter_key, period_start, period_end, back, exchanged
+    FROM charged
+    GROUP BY variant, sub, their_sub, kind, meter_key, period_start, period_end, back, exchanged
     HAVING min(invoice_id) <> max(invoice_id)
 ),
 placed AS (
     SELECT variant, sub, invoice_id, first_value(invoice_id) OVER same_charge AS original
-    FROM issued_lines
-    SEMI JOIN again USING (variant, sub, their_sub, kind, meter_key, period_start, period_end, back)
-    WHERE invoice_kind = 'invoice'
+    FROM charged
+    SEMI JOIN again USING (variant, sub, their_sub, kind, meter_key, period_start, period_end, back, exchanged)
     WINDOW same_charge AS (
-        PARTITION BY variant, sub, their_sub, kind, meter_key, period_start, period_end, back
+        PARTITION BY variant, sub, their_sub, kind, meter_key, period_start, period_end, back, exchanged
         ORDER BY observed_on, calculated_at, invoice_id, line_id
     )
 ),

@@ -202,6 +202,21 @@ def test_two_changes_in_a_period_are_answered_each_by_its_own_invoice() -> None:
     assert found(world) == []
 
 
+def test_a_change_that_is_taken_back_is_no_repeat_of_the_change() -> None:
+    """INV-1 exchanged the old price for the new one; INV-2 exchanges the same days the other way round. Billed once more it is a repeat."""
+    world = AheadWorld(date(2026, 3, 18))
+    back, new = world.pair()
+    before = date(2026, 3, 14)
+    world.bill("INV-1", back, line_id="1", on=before, **world.refigure(back, -new["gross"]))
+    world.bill("INV-1", new, line_id="2", on=before, **world.refigure(new, -back["gross"]))
+    for line_id, line in enumerate((back, new), 1):
+        world.bill("INV-2", line, line_id=str(line_id))
+    assert found(world) == []
+    for line_id, line in enumerate((back, new), 1):
+        world.bill("INV-3", line, line_id=str(line_id))
+    assert [code for code, *_ in found(world)] == ["INVOICE_DUPLICATE"]
+
+
 def test_history_billed_ahead_before_the_first_day_is_not_unexpected() -> None:
     world = AheadWorld(date(2026, 3, 10))
     world.first_day = date(2026, 3, 10)
