@@ -1,6 +1,6 @@
 -- Postings that name nobody, and the consecutive days whose money each may book: one posting, or all of a day together
 -- (`postings` > 1). `basis`: the money with or without its fees. The last of the days lies within the lag of cash, the
--- first at most six days before that.
+-- first at most six days before that. Days without fees have one basis, so that no explanation stands twice.
 -- inputs: open_money, open_receipts, run_params
 -- rows from: open_receipts
 WITH days AS (
@@ -29,3 +29,7 @@ JOIN days AS earliest
 JOIN days AS latest
     ON latest.currency = posting.currency AND latest.basis = earliest.basis AND latest.paid_on >= earliest.paid_on
         AND latest.paid_on <= posting.posted_on AND latest.paid_on >= posting.posted_on - params.cash_lag_days
+WINDOW run AS (PARTITION BY posting.deposit, posting.currency, earliest.paid_on, latest.paid_on)
+QUALIFY earliest.basis = 'with fees'
+    OR min(latest.running_total - earliest.running_total + earliest.total) OVER run
+    < max(latest.running_total - earliest.running_total + earliest.total) OVER run

@@ -1,13 +1,14 @@
 -- Fees that the provider kept, against the fees booked with the same money, on the day that decides it: one row per
 -- journal. They are compared if receipts of the ledger book fees; a ledger that books them elsewhere, or in sums of its
--- own, has nothing to compare. Money that is not booked as it moved takes its fee with it. Journals that book a fee
+-- own, has nothing to compare. Money that is not booked as it moved, or twice, takes its fee with it. Journals that book a fee
 -- alone, for a payment or invoice that they name, are added to that of its money.
 -- inputs: receipt_targets, receipt_links, moved_money, money_events, engine_invoices, run_params
 -- rows from: receipt_targets WHERE fees <> 0 AND booked <> 0
 WITH linked AS (
     SELECT
         link.payment_id, link.currency, receipt.journal_id AS own_journal_id,
-        min(receipt.journal_id) OVER (PARTITION BY link.payment_id) AS journal_id
+        min(receipt.journal_id) OVER (PARTITION BY link.payment_id) AS journal_id,
+        link.how = 'deposit' AND link.part = money.amount + money.amount AS is_doubled
     FROM receipt_links AS link
     JOIN receipt_targets AS receipt ON receipt.receipt_id = link.receipt_id AND receipt.currency = link.currency
     JOIN moved_money AS money ON money.payment_id = link.payment_id
@@ -16,7 +17,7 @@ WITH linked AS (
             AND coalesce(receipt.money IN (receipt.booked, receipt.booked - money.fee), true)
         )
 ),
-first_receipts AS (SELECT DISTINCT payment_id, currency, journal_id FROM linked),
+first_receipts AS (SELECT DISTINCT payment_id, currency, journal_id, is_doubled FROM linked),
 alone AS (
     SELECT event.id AS payment_id, receipt.currency, receipt.fees, receipt.others, receipt.changed_on
     FROM receipt_targets AS receipt
@@ -29,7 +30,8 @@ kept AS (
     SELECT
         first.journal_id, first.currency, count(*) AS payments, min(money.payment_id) AS payment_id,
         min(money.invoice_id) AS invoice_id, min(money.customer_id) AS customer_id,
-        CAST(sum(money.fee) AS amount) AS fee, max(money.known_on) AS known_on,
+        CAST(sum(money.fee) AS amount) AS fee,
+        CAST(coalesce(sum(money.fee) FILTER (WHERE first.is_doubled), 0) AS amount) AS fee_again, max(money.known_on) AS known_on,
         greatest(max(money.changed_on), max(alone.changed_on)) AS changed_on,
         CAST(coalesce(sum(alone.fees), 0) AS amount) AS booked_alone,
         CAST(coalesce(sum(alone.others), 0) AS amount) AS others_alone
@@ -60,7 +62,9 @@ sides AS (
     SELECT
         kept.journal_id, kept.currency, kept.payments, kept.payment_id, kept.customer_id,
         CASE WHEN kept.payments = 1 THEN kept.invoice_id END AS invoice_id, posted.posted_on, kept.fee AS paid,
-        CAST(posted.fees + kept.booked_alone AS amount) AS booked,
+        CAST(posted.fees + kept.booked_alone - CASE
+            WHEN posted.fees + kept.booked_alone = kept.fee + kept.fee_again THEN kept.fee_again ELSE 0
+        END AS amount) AS booked,
         posted.others = kept.fee AND kept.fee <> 0 AS on_another_account,
         greatest(kept.changed_on, posted.changed_on) AS changed_on,
         CAST(kept.known_on + params.cash_lag_days AS DATE) AS due_on, params.day,

@@ -491,6 +491,23 @@ def test_the_payment_that_a_deposit_books_twice_is_named() -> None:
     assert (found["code"], found["delta"], found["invoice_id"]) == ("LEDGER_DUPLICATE", 50, "INV-28-2")
 
 
+def test_fees_of_another_currency_hide_no_payment_that_a_deposit_leaves_out() -> None:
+    """Dollars were paid without fees: with them and less them is one explanation, not two."""
+    world = World()
+    day_of_payments(world, AMOUNTS)
+    paid(world, "P9", "40.00", currency="EUR", invoice_id="INV-9", customer_id="C9", fee=Decimal("1.00"))
+    deposit(world, {"cash": "131.00", "ar": "-131.00"})
+    (named,) = [one for one in run(world).breaks(PAIR) if one["currency"] == "USD"]
+    assert (named["code"], named["delta"], named["invoice_id"]) == ("LEDGER_MISSING", -50, "INV-28-2")
+
+
+def test_a_payment_that_a_deposit_books_twice_takes_its_fee_with_it() -> None:
+    world = World()
+    day_of_payments(world, AMOUNTS, fee="1.00")
+    deposit(world, {"cash": "227.00", "fees": "4.00", "ar": "-231.00"})
+    assert codes(world) == [("LEDGER_DUPLICATE", Decimal(50))]
+
+
 def test_a_rest_that_no_payment_explains_stands_on_the_deposit() -> None:
     world = World()
     day_of_payments(world, AMOUNTS)
