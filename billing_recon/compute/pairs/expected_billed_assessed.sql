@@ -25,8 +25,11 @@ WHERE item.fresh AND item.expected_currency <> item.currency
 UNION ALL BY NAME
 SELECT
     'expected_billed' AS pair, invoice_id AS right_key, currency, cohort, variant, customer_id,
-    CASE WHEN withheld THEN 'pending' WHEN charges THEN 'break' ELSE 'matched' END AS status, 0 AS left_amount,
-    total AS right_amount, 0 AS left_count, lines AS right_count
+    CASE WHEN withheld THEN 'pending' WHEN charges AND NOT corrects THEN 'break' ELSE 'matched' END AS status,
+    CASE WHEN corrects THEN total ELSE 0 END AS left_amount,
+    total AS right_amount,
+    0 AS left_count,
+    lines AS right_count
 FROM stray_bills
 UNION ALL BY NAME
 SELECT

@@ -3,8 +3,8 @@
 -- netted.
 -- inputs: differing_lines, line_codes, line_stages, whole_faults, stray_bills, unbilled_periods, wrong_customers,
 --   subscriptions, run_params
--- rows from: differing_lines; stray_bills WHERE charges AND NOT withheld; unbilled_periods WHERE missing;
---   wrong_customers
+-- rows from: differing_lines; stray_bills WHERE charges AND NOT withheld AND NOT corrects;
+--   unbilled_periods WHERE missing; wrong_customers
 WITH figured AS (
     SELECT
         line.item,
@@ -238,7 +238,7 @@ SELECT
         'period', CAST(first_day AS VARCHAR) || ' to ' || CAST(last_day AS VARCHAR), 'original', repeats
     ) AS evidence
 FROM stray_bills
-WHERE charges AND NOT withheld
+WHERE charges AND NOT withheld AND NOT corrects
 UNION ALL BY NAME
 SELECT
     'expected_billed' AS pair, 'invoice' AS level,

@@ -846,3 +846,36 @@ def test_a_bill_of_a_subscription_that_could_not_be_rated_is_no_break_and_not_ma
     (total,) = outcome.totals(LINE)
     assert (total["matched"], total["pending"]) == (0, 1)
     assert outcome.foots()
+
+
+def negative(line: dict[str, Any]) -> dict[str, Decimal]:
+    """The figures of a bill, given back."""
+    return {name: -line[name] for name in ("gross", "discount", "credit", "taxable", "tax", "total")}
+
+
+@pytest.mark.parametrize(
+    ("credited", "reissued", "codes"),
+    [
+        ("150", "180", []),
+        ("150", None, [("MANUAL_ADJUSTMENT", "-178.50")]),
+        ("150", "170", [("MANUAL_ADJUSTMENT", "-178.50"), ("INVOICE_DUPLICATE", "202.30")]),
+        ("-30", None, []),
+        ("-29", None, [("MANUAL_ADJUSTMENT", "34.51")]),
+        (None, "30", [("INVOICE_DUPLICATE", "35.70")]),
+    ],
+)
+def test_a_wrong_bill_is_corrected_by_credit_notes_and_new_bills_that_come_to_what_is_owed(
+    credited: str | None, reissued: str | None, codes: list[tuple[str, str]]
+) -> None:
+    """Yesterday 150.00 were billed where 180.00 is due (with 19% tax 178.50 and 214.20); corrections come today."""
+    world = World()
+    line = world.expect()
+    yesterday = world.day - timedelta(days=1)
+    world.bill("INV-1", line, on=yesterday, **world.refigure(line, "150"))
+    if credited:
+        world.bill("CN-1", line, invoice_kind="credit_note", **negative(world.refigure(line, credited)))
+    if reissued:
+        world.bill("INV-2", line, **world.refigure(line, reissued))
+    outcome = world.run(LINE)
+    assert sorted(outcome.codes(LINE)) == sorted((code, Decimal(delta)) for code, delta in codes)
+    assert outcome.foots()
