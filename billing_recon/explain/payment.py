@@ -27,11 +27,12 @@ def _one(facts: Facts, movement: Mapping[str, Any], with_amount: bool) -> str:
 
 
 def _with_money(template: str) -> Sentence:
-    """A sentence whose {moved} lists the payments, in brackets; left out if there are none."""
+    """A sentence whose {moved} lists the payments, in brackets; and what credit notes take off. Each is left out if there is none."""
 
     def sentence(facts: Facts) -> str:
         moved = _moved(facts)
-        return words(template)(replace(facts, values={**facts.values, "moved": f" ({moved})" if moved else ""}))
+        noted = " Credit notes of {credited:money} are deducted." if facts.get("credited") else ""
+        return words(template + noted)(replace(facts, values={**facts.values, "moved": f" ({moved})" if moved else ""}))
 
     return sentence
 

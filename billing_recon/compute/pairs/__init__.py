@@ -18,7 +18,9 @@ BOOKED: tuple[Relation, ...] = load(
 )
 """The engine's invoice against its journals in the ledger; and documents against journals if the engine has no invoice."""
 
-PAID: tuple[Relation, ...] = load(__package__, "invoice_money", "paid_placed", "paid_findings", "paid_assessed")
+PAID: tuple[Relation, ...] = load(
+    __package__, *("invoice_money", "invoice_credits", "paid_placed", "paid_findings", "paid_assessed")
+)
 """The engine's invoice against the money received for it, by invoice."""
 
 CASH_BOOKED: tuple[Relation, ...] = load(__package__, "cash_placed", "fees_placed", "cash_findings", "cash_assessed")

@@ -1,7 +1,7 @@
 -- Money that moved, per invoice and currency, from the latest version of each payment: payments less refunds and
--- chargebacks. `known_on`: first success; `changed_on`: latest movement; `extras`: sums of repeated payments of one
--- amount beyond the first; `least`, `most`: of a single payment. A payment that names no invoice pays those that
--- payment_matches found for it, or stands under its own id.
+-- chargebacks. `known_on`: first success; `moved_on`, `changed_on`: first and latest movement; `mover_id`: who moved
+-- it; `extras`: sums of repeated payments of one amount beyond the first; `least`, `most`: of a single payment. A
+-- payment that names no invoice pays those that payment_matches found for it, or stands under its own id.
 -- inputs: latest_payments, payment_matches
 -- rows from: latest_payments; payment_matches WHERE invoice_id IS NOT NULL
 WITH moved AS (
@@ -33,7 +33,8 @@ SELECT
     min(moved.customer_id) FILTER (WHERE moved.moves AND moved.is_payment) AS customer_id,
     max(moved.customer_id) FILTER (WHERE moved.moves AND moved.is_payment) AS last_customer_id,
     min(moved.seen) FILTER (WHERE moved.moves AND moved.is_payment) AS known_on,
-    max(moved.seen) FILTER (WHERE moved.moves) AS changed_on, count(*) AS attempts,
+    min(moved.seen) FILTER (WHERE moved.moves) AS moved_on, max(moved.seen) FILTER (WHERE moved.moves) AS changed_on,
+    min(moved.customer_id) FILTER (WHERE moved.moves) AS mover_id, count(*) AS attempts,
     count(*) FILTER (WHERE moved.moves AND moved.is_payment) AS payments,
     CAST(coalesce(sum(moved.signed) FILTER (WHERE moved.moves), 0) AS amount) AS paid,
     CAST(coalesce(-sum(moved.signed) FILTER (WHERE moved.moves AND NOT moved.is_payment), 0) AS amount) AS returned,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,7 +12,7 @@ from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
 PAIR = "billed_paid"
 
 
-def days_ago(days: int) -> object:
+def days_ago(days: int) -> date:
     return DAY - timedelta(days=days)
 
 
@@ -31,7 +31,7 @@ def run(world: World) -> Outcome:
     return outcome
 
 
-FULL = ("119.00", 5, {})
+FULL: tuple[str, int, dict[str, object]] = ("119.00", 5, {})
 REFUND = {"kind": "refund"}
 
 
@@ -127,3 +127,38 @@ def test_a_payment_on_another_invoice_and_the_invoice_left_open_name_each_other(
         world.payment(first, "P1", on=DAY - timedelta(days=5), customer_id="C2")
         found = run(world).the_break(PAIR)
         assert found["explanation"].endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("notes", "payments", "codes"),
+    [
+        (["-119.00"], [], []),
+        (["-119.00"], [FULL, ("119.00", 4, REFUND)], []),
+        (["-29.75"], [("89.25", 5, {})], []),
+        (["-29.75"], [FULL], []),
+        (["-29.75", "-29.75"], [("59.50", 5, {})], []),
+        (["-29.75"], [("80.00", 5, {})], [("PAYMENT_AMOUNT", "-9.25")]),
+        (["-29.75"], [], [("PAYMENT_MISSING", "-89.25")]),
+        (["-29.75"], [("115.00", 5, {"fee": Decimal("4.00")})], []),
+        (["-29.75"], [("85.25", 5, {"fee": Decimal("4.00")})], []),
+        (["-29.75"], [FULL, ("119.00", 4, REFUND)], [("REFUND_DISPUTE", "-89.25")]),
+    ],
+)
+def test_what_a_credit_note_takes_off_an_invoice_is_not_owed(
+    notes: list[str], payments: list[tuple[str, int, dict[str, object]]], codes: list[tuple[str, str]]
+) -> None:
+    world = paid(*payments, issued=30 if not payments else 8)
+    (invoice,) = world.rows["invoice_lines"]
+    for n, total in enumerate(notes):
+        figures = {"gross": Decimal(total), "taxable": Decimal(total), "tax": Decimal(0), "total": Decimal(total)}
+        note = {**invoice, "invoice_id": f"CN-{n}", "invoice_kind": "credit_note", **figures}
+        world.add("invoice_lines", on=days_ago(6), **{k: v for k, v in note.items() if k not in ("observed_on", "day")})
+    assert run(world).codes(PAIR) == [(code, Decimal(delta)) for code, delta in codes]
+
+
+@pytest.mark.parametrize(("back", "codes"), [("119.00", []), ("150.00", [("PAYMENT_AMOUNT", "-31.00")])])
+def test_a_refund_for_a_credit_note_is_of_its_amount(back: str, codes: list[tuple[str, str]]) -> None:
+    world = paid(FULL)
+    note = world.invoice("CN-1", "-119.00", on=days_ago(6), invoice_kind="credit_note")
+    world.payment(note, "R1", back, on=days_ago(5), kind="refund")
+    assert run(world).codes(PAIR) == [(code, Decimal(delta)) for code, delta in codes]

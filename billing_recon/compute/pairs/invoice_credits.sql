@@ -1,0 +1,53 @@
+-- What credit notes take off the invoices that money, with the fees kept of it, fell short of; at most what is short.
+-- The customer does not owe it. A note counts if no money moved under its own id, for one invoice of the same customer
+-- and subscription whose days it shares: the one that is short by the nearest amount; of several equal notes each takes
+-- the next.
+-- inputs: engine_invoices, engine_lines, invoice_money
+WITH notes AS (
+    SELECT billed.invoice_id, billed.currency, billed.customer_id, billed.total
+    FROM engine_invoices AS billed
+    LEFT JOIN invoice_money AS money ON money.invoice_id = billed.invoice_id AND money.currency = billed.currency
+    WHERE billed.state = 'issued' AND billed.total < 0 AND money.changed_on IS NULL
+),
+invoices AS (
+    SELECT
+        billed.invoice_id, billed.currency, billed.customer_id,
+        CAST(billed.total - coalesce(money.paid, 0) AS amount) AS short
+    FROM engine_invoices AS billed
+    SEMI JOIN notes ON notes.customer_id = billed.customer_id AND notes.currency = billed.currency
+    LEFT JOIN invoice_money AS money ON money.invoice_id = billed.invoice_id AND money.currency = billed.currency
+    WHERE billed.state = 'issued' AND billed.total > 0 AND billed.total > coalesce(money.paid, 0)
+        AND billed.total <> coalesce(money.paid + money.fees, 0)
+),
+spans AS (
+    SELECT
+        line.invoice_id, line.currency, line.subscription_id, min(line.period_start) AS since,
+        max(line.period_end) AS upto
+    FROM engine_lines AS line
+    SEMI JOIN (SELECT invoice_id FROM notes UNION ALL SELECT invoice_id FROM invoices) AS asked
+        ON asked.invoice_id = line.invoice_id
+    WHERE line.status = 'issued'
+    GROUP BY line.invoice_id, line.currency, line.subscription_id
+),
+offers AS (
+    SELECT DISTINCT note.invoice_id AS note_id, note.total, invoice.invoice_id, invoice.currency, invoice.short
+    FROM notes AS note
+    JOIN spans AS noted ON noted.invoice_id = note.invoice_id AND noted.currency = note.currency
+    JOIN spans AS billed
+        ON billed.subscription_id = noted.subscription_id AND billed.currency = noted.currency
+            AND billed.since < noted.upto AND noted.since < billed.upto
+    JOIN invoices AS invoice
+        ON invoice.invoice_id = billed.invoice_id AND invoice.currency = billed.currency
+            AND invoice.customer_id = note.customer_id
+),
+ranked AS (
+    SELECT
+        *, row_number() OVER (PARTITION BY note_id ORDER BY abs(short + total), invoice_id) AS place,
+        count(*) OVER (PARTITION BY note_id) AS places,
+        dense_rank() OVER (PARTITION BY invoice_id, currency, total ORDER BY note_id) AS turn
+    FROM offers
+)
+SELECT invoice_id, currency, CAST(greatest(sum(total), -min(short)) AS amount) AS credited
+FROM ranked
+WHERE place = least(turn, places)
+GROUP BY invoice_id, currency
