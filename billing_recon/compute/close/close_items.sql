@@ -9,7 +9,7 @@ WITH billed AS (
         CASE WHEN invoice_kind = 'credit_note' THEN 'credited' ELSE 'invoiced' END AS line,
         unnest([
             struct_pack(measure := 'ar', figure := CAST(total AS amount)),
-            struct_pack(measure := 'revenue', figure := CAST(gross - discount AS amount)),
+            struct_pack(measure := 'revenue', figure := CAST(total + credit - tax AS amount)),
             struct_pack(measure := 'tax', figure := CAST(tax AS amount))
         ]) AS stated
     FROM engine_invoices WHERE state = 'issued'

@@ -102,7 +102,7 @@ offered AS (
     SELECT
         matched.journal_id, matched.currency, true AS stated, '' AS scope, min(billed.issued_on) AS first_day,
         max(billed.issued_on) AS last_day, count(*) AS invoices, sum(billed.total) AS total,
-        sum(billed.gross - billed.discount) AS net, sum(billed.tax) AS tax, sum(billed.credit) AS credit,
+        sum(billed.total + billed.credit - billed.tax) AS net, sum(billed.tax) AS tax, sum(billed.credit) AS credit,
         0 AS reach, 0 AS odd, true AS is_known
     FROM journal_matches AS matched
     JOIN engine_invoices AS billed ON billed.invoice_id = matched.invoice_id AND billed.currency = matched.currency

@@ -24,7 +24,7 @@ WITH members AS (
 parts AS (
     SELECT
         member.journal_id, member.currency, member.invoice_id, member.whole_day, billed.customer_id, billed.total,
-        billed.gross - billed.discount AS net, billed.tax, billed.credit,
+        billed.total + billed.credit - billed.tax AS net, billed.tax, billed.credit,
         count(*) OVER (PARTITION BY member.journal_id, member.currency) AS invoices
     FROM members AS member
     JOIN engine_invoices AS billed ON billed.invoice_id = member.invoice_id AND billed.currency = member.currency

@@ -25,7 +25,8 @@ stated AS (
 invoices AS (
     SELECT
         billed.invoice_id, billed.currency, billed.customer_id, billed.issued_on,
-        coalesce(void.total, billed.total) AS total, coalesce(void.net, billed.gross - billed.discount) AS net,
+        coalesce(void.total, billed.total) AS total,
+        coalesce(void.net, billed.total + billed.credit - billed.tax) AS net,
         coalesce(void.tax, billed.tax) AS tax, coalesce(void.credit, billed.credit) AS credit,
         void.invoice_id IS NOT NULL AS is_void,
         unnamed.invoice_id IS NOT NULL AND matched.invoice_id IS NULL AND booked.invoice_id IS NULL AS is_open,

@@ -15,7 +15,7 @@ WITH named AS (
 )
 SELECT
     billed.invoice_id, billed.currency, billed.customer_id, billed.issued_on, billed.total,
-    CAST(billed.gross - billed.discount AS amount) AS net, billed.tax, billed.credit
+    CAST(billed.total + billed.credit - billed.tax AS amount) AS net, billed.tax, billed.credit
 FROM engine_invoices AS billed
 ANTI JOIN journal_references AS cited ON cited.invoice_id = billed.invoice_id
 LEFT JOIN named ON named.invoice_id = billed.invoice_id

@@ -30,7 +30,7 @@ SELECT
     coalesce(
         billed.state = 'issued' AND booked.journal_id = booked.last_journal_id AND booked.receivables = 1
         AND booked.customer_id = billed.customer_id AND booked.ar = billed.total
-        AND booked.revenue = billed.gross - billed.discount AND booked.tax = billed.tax
+        AND booked.revenue = billed.total + billed.credit - billed.tax AND booked.tax = billed.tax
         AND booked.credits = billed.credit AND booked.unbalanced = 0
         AND date_trunc('month', booked.posted_on) = date_trunc('month', billed.issued_on)
         AND booked.journal_id NOT IN (SELECT journal_id FROM others)

@@ -41,11 +41,11 @@ sides AS (
         coalesce(billed.currency, document.currency) AS currency, document.document_id,
         coalesce(billed.customer_id, document.customer_id) AS customer_id, billed.subscription_id,
         coalesce(billed.cohort, 'all') AS cohort, coalesce(billed.state, 'issued') AS state, billed.total AS billed,
-        CAST(billed.gross - billed.discount + billed.tax AS amount) AS billed_total, document.payable AS rendered,
+        CAST(billed.total + billed.credit AS amount) AS billed_total, document.payable AS rendered,
         document.total AS rendered_total,
         CAST(coalesce(document.payable, 0) - coalesce(billed.total, 0) AS amount) AS payable_delta,
         CAST(CASE WHEN document.total IN (billed.total, billed.total + billed.credit) THEN 0
-            ELSE document.total - (billed.gross - billed.discount + billed.tax)
+            ELSE document.total - (billed.total + billed.credit)
         END AS amount) AS total_delta,
         CAST(document.subtotal - billed.gross AS amount) AS subtotal_delta,
         CAST(document.discount - billed.discount AS amount) AS discount_delta,

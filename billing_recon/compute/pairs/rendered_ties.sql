@@ -13,9 +13,7 @@ SELECT
     ) AS compared,
     coalesce(
         billed.state = 'issued' AND document.customer_id = billed.customer_id AND document.payable = billed.total
-        AND document.total IN (
-            billed.total, billed.total + billed.credit, billed.gross - billed.discount + billed.tax
-        )
+        AND document.total IN (billed.total, billed.total + billed.credit)
         AND document.subtotal = billed.gross AND document.discount = billed.discount AND document.tax = billed.tax,
         false
     ) AS tied

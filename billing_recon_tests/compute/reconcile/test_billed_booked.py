@@ -24,6 +24,13 @@ def test_a_journal_of_the_billed_amounts_matches() -> None:
     assert outcome.totals(PAIR)[0]["matched"] == 1
 
 
+def test_what_is_earned_is_without_the_tax_that_prices_include() -> None:
+    """119.00 with 19.00 of tax in it: 100.00 are revenue, and a journal of 119.00 and 19.00 would not balance."""
+    world = World()
+    world.journal(world.invoice(gross=Decimal("119.00")), revenue="100.00")
+    assert run(world).breaks(PAIR) == []
+
+
 def test_settlements_are_no_invoice_postings() -> None:
     world = World()
     invoice = world.invoice()

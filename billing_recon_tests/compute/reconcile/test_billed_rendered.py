@@ -25,6 +25,15 @@ def test_a_document_with_the_billed_figures_matches() -> None:
     assert outcome.totals(PAIR)[0]["matched"] == 1
 
 
+def test_a_document_of_prices_with_tax_in_them_has_it_once_in_its_total() -> None:
+    world = World()
+    world.document(world.invoice(gross=Decimal("119.00")), total=Decimal("119.00"))
+    assert run(world).breaks() == []
+    twice = World()
+    twice.document(twice.invoice(gross=Decimal("119.00")), total=Decimal("138.00"))
+    assert run(twice).codes() == [("RENDER_VALUE", Decimal("19.00"))]
+
+
 def test_an_absent_document_is_pending_and_then_missing_once() -> None:
     for days, codes, pending in ((0, [], 1), (1, [("RENDER_MISSING", Decimal("-119.00"))], 0), (2, [], 0)):
         world = World()
