@@ -3,6 +3,7 @@
 -- and subscription whose days it shares: the one that is short by the nearest amount; of several equal notes each takes
 -- the next.
 -- inputs: engine_invoices, engine_lines, invoice_money
+-- rows from: engine_invoices WHERE state = 'issued' AND total < 0
 WITH notes AS (
     SELECT billed.invoice_id, billed.currency, billed.customer_id, billed.total
     FROM engine_invoices AS billed
