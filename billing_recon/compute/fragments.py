@@ -20,8 +20,8 @@ FRAGMENTS: tuple[str, ...] = (
     "CREATE MACRO in_group(cohort, variant) AS CASE WHEN variant = 'candidate' THEN cohort || chr(31) || variant ELSE cohort END",
     "CREATE MACRO cohort_of(called) AS split_part(called, chr(31), 1)",
     "CREATE MACRO engine_of(called) AS CASE WHEN contains(called, chr(31)) THEN 'candidate' ELSE 'control' END",
-    # How much two figures that differ (or of which one is missing) count towards the unlikeness of two lines.
-    "CREATE MACRO apart(one, other, weight) AS CASE WHEN one = other THEN 0 ELSE weight END",
+    # How much two figures that differ, or of which only one is there, count towards the unlikeness of two lines.
+    "CREATE MACRO apart(one, other, weight) AS CASE WHEN one IS NOT DISTINCT FROM other THEN 0 ELSE weight END",
     # Whether the larger figures are the smaller ones times 100 or 1000, in gross and total. Either side may have been settled after
     # it was scaled: then a gross of ten minor units or more is off by less than one, and a total by that of its tax as well.
     # Scaling down cannot overflow.

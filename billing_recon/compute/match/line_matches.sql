@@ -2,7 +2,7 @@
 -- several lines under one key the one most like the expected line, then the earliest; adjustments by their totals.
 -- Pass 2: without the plan, adjustments without the total; then, of what is left of a bill for one period, lines under
 -- another meter's name or none, each the other's most similar. Pass 3: overlapping periods of the same charge within
--- one billing period, each the other's best overlap, lines with equal figures first.
+-- one billing period, each the other's best overlap, lines first of which every figure stated is equal.
 -- inputs: match_expected, billed_lines, bills
 WITH open_lines AS (
     SELECT
@@ -136,7 +136,8 @@ shared_days AS (
         least(expected.period_end, billed.period_end) - greatest(expected.period_start, billed.period_start) AS days,
         apart(expected.meter_key, billed.meter_key, 2) + apart(expected.kind, billed.kind, 1) AS other_name,
         apart(expected.total, billed.total, 8) + apart(expected.gross, billed.gross, 4)
-        + apart(expected.quantity, billed.quantity, 2) + apart(expected.unit_price, billed.unit_price, 1) AS unlike
+        + apart(expected.quantity, coalesce(billed.quantity, expected.quantity), 2)
+        + apart(expected.unit_price, coalesce(billed.unit_price, expected.unit_price), 1) AS unlike
     FROM expected_rest AS expected
     JOIN billed_rest AS billed
         ON billed.variant = expected.variant AND billed.sub = expected.sub AND billed.due_on = expected.due_on

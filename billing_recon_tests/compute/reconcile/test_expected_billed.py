@@ -187,6 +187,19 @@ def test_a_line_for_other_days_is_a_wrong_period() -> None:
     one(world, "INVOICE_PERIOD", "-11.90", "invoice")
 
 
+@pytest.mark.parametrize("price", [None, Decimal(10)])
+def test_lines_of_a_bill_for_other_days_are_told_apart_by_their_figures_where_no_meter_is_named(
+    price: Decimal | None,
+) -> None:
+    """Base fee and seats are both `subscription`: the seats, priced by tiers, have no price for one, or the bill states none."""
+    world = World()
+    base, seats = world.expect(charge="base"), world.expect(charge="seats", quantity=7, unit_price=price)
+    days = {"period_start": date(2026, 2, 2), "period_end": date(2026, 3, 2)}
+    world.bill("INV-1", base, line_id="1", **days)
+    world.bill("INV-1", seats, line_id="2", meter=None, unit_price=None, **days)
+    one(world, "INVOICE_PERIOD", "0", "invoice")
+
+
 def test_a_forgotten_discount() -> None:
     world = World()
     line = world.expect(discount_rate="0.10")
