@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import groupby
 from operator import attrgetter
@@ -41,7 +42,11 @@ def _damaged(
     read_again: Collection[str],
     day: date | None,
 ) -> Iterator[str]:
-    for table, group in groupby(sorted(states, key=attrgetter("table", "day")), key=attrgetter("table")):
+    states = sorted(states, key=attrgetter("table", "day"))
+    own = [state.table for state in states if state.day == day and state.complete and " " in state.files]
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="bytes") as pool:
+        now = dict(zip(own, pool.map(lambda table: _bytes(home, table, day), own), strict=True))
+    for table, group in groupby(states, key=attrgetter("table")):
         partitions = [state for state in group if state.complete]
         if not partitions:
             continue
@@ -53,7 +58,7 @@ def _damaged(
             names, _, content = state.files.partition(" ")
             if files and files == names:
                 if state.day == day and content:
-                    if content == _bytes(home, table, state.day):
+                    if content == now[table]:
                         continue
                 elif table not in read_again:
                     continue
@@ -65,9 +70,9 @@ def _damaged(
                 )
 
 
-def _bytes(home: Home, table: str, day: date) -> str:
+def _bytes(home: Home, table: str, day: date | None) -> str:
     try:
-        return home.warehouse.bytes_digest(table, day)
+        return home.warehouse.bytes_digest(table, day) if day else ""
     except OSError:
         return "gone"
 
