@@ -21,7 +21,7 @@ RUN_AT = time(23, 0, tzinfo=UTC)
 @dataclass(eq=False, slots=True)
 class Invoice:
     """One invoice as the engine issues it. `garbled`: the unreadable column of a line. `kept_by`: the layer that keeps a void
-    invoice. `variant`, `cohort`: in a rollout, the engine that billed it and the stage of its customer.
+    invoice; `nobody`: none ever saw it. `variant`, `cohort`: in a rollout, the engine that billed it and the stage of its customer.
 
     `invoice_id` is given by `number`.
     """

@@ -24,7 +24,7 @@ from billing_recon.simulate.engine_faults import EngineFaults
 from billing_recon.simulate.faults import Fault, Finding, TooFew, capacity, divided, inject, refuse_unknown
 from billing_recon.simulate.ledgers import BookedAs
 from billing_recon.simulate.population import populate
-from billing_recon.simulate.rollouts import Exposed, Rollout, refuse
+from billing_recon.simulate.rollouts import Exposed, Rollout, refuse, with_change
 from billing_recon.simulate.usage import UsageBook, come_late, use
 
 Progress = Callable[[str, int, int], None]
@@ -105,7 +105,7 @@ def simulate(
     report = progress or (lambda stage, done, of: None)
     profile, windows = profile or Profile(), Windows()
     plans = offers.plans(in_advance=in_advance) + (by_event_offers.plans() if by_event else ())
-    taxes = offers.taxes()
+    taxes = offers.taxes() if rollout is None else with_change(rollout, offers.taxes(), days)
     book = PriceBook(plans, taxes)
 
     subscriptions = populate(seed, first, last, customers, book)
@@ -140,7 +140,9 @@ def simulate(
     exposed = None
     if rollout is not None:
         exposed = Exposed.of(rollout, seed, (one.customer.customer_id for one in subscriptions), days)
+        exposed.rates = taxes
         exposed.expose(seed, invoices + spared)
+        invoices += exposed.reissued
     places = list(invoices)
     since = faults_from or first
     engine = EngineFaults(invoices, usage, plans, taxes, profile, windows, since, last, used).registry

@@ -115,7 +115,9 @@ def follow(seed: int, invoices: Iterable[Invoice], profile: Profile) -> list[Cha
             Chain(
                 invoice,
                 [_document(invoice)] if invoice.status == "issued" else [],
-                [] if invoice.kept_by == "payment" else [_posting(invoice, invoice.issued_on + timedelta(days=lag))],
+                []
+                if invoice.kept_by in ("payment", "nobody")
+                else [_posting(invoice, invoice.issued_on + timedelta(days=lag))],
                 _payments(invoice, rng, profile) if invoice.status == "issued" else _kept(invoice),
             )
         )

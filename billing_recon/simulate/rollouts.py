@@ -10,10 +10,12 @@ from decimal import ROUND_CEILING, Decimal
 from pathlib import Path
 from random import Random
 
+from billing_recon.core.catalog import TaxRate
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.reason import Code
 from billing_recon.core.rollout import CANDIDATE, CONTROL, Boundary
 from billing_recon.simulate.billing import Invoice
+from billing_recon.simulate.downstream import Chain
 from billing_recon.simulate.faults import Fault, Finding, TooFew, Where, inject, refuse_unknown
 
 IGNORED = "ignored"
@@ -23,6 +25,10 @@ MEMBERS = "rollout,customer_id,stage,variant,since_day,until_day"
 TRUTH = "kind,code,boundary,pair,invoice_id,line_id,customer_id,subscription_id,day,currency,delta,variant,flag"
 """Columns of rollouts/NAME/truth.csv: one row per bug of the new engine (`bug`) and per flag ignored (`exposure`)."""
 
+OF_PAYMENTS = frozenset({Code.PAYMENT_AMOUNT, Code.PAYMENT_DUPLICATE})
+"""What a retry engine gets wrong."""
+NOBODY = "nobody"
+"""`Invoice.kept_by` of a bill that was voided at once and that no other layer ever saw."""
 _DAY = timedelta(days=1)
 
 
@@ -81,6 +87,8 @@ class Exposed:
     ignored: list[Invoice] = field(default_factory=list)
     bugs: list[Finding] = field(default_factory=list)
     placed: set[str] = field(default_factory=set)
+    reissued: list[Invoice] = field(default_factory=list)
+    rates: tuple[TaxRate, ...] = ()
 
     @classmethod
     def of(cls, rollout: Rollout, seed: int, customers: Iterable[str], days: Sequence[date]) -> Exposed:
@@ -114,9 +122,13 @@ class Exposed:
         return (CANDIDATE, found.stage) if found else (CONTROL, "")
 
     def expose(self, seed: int, invoices: Sequence[Invoice]) -> None:
-        """Have each invoice billed by the engine that the flag says, except where it is ignored."""
+        """Have each invoice billed by the engine that the flag says, except where it is ignored.
+
+        If a bug is asked for at a reissue, the new engine voids some of its bills at once and issues them again (`reissued`).
+        """
         for invoice in invoices:
             self._bill(invoice)
+        self._reissue(seed, invoices)
         wanted = self.rollout.faults.get(IGNORED, 0)
         first = min((member.since for member in self.members), default=date.max)
         exposed = [invoice for invoice in invoices if invoice.issued_on >= first]
@@ -132,6 +144,15 @@ class Exposed:
             invoice = side.pop()
             invoice.variant = CONTROL if invoice.variant == CANDIDATE else CANDIDATE
             self.ignored.append(invoice)
+
+    def _reissue(self, seed: int, invoices: Sequence[Invoice]) -> None:
+        asked = sum(n for name, n in self.rollout.faults.items() if name.partition("@")[2] == Boundary.REISSUE)
+        mine = [i for i in invoices if i.variant == CANDIDATE and i.status == "issued" and i.total > 0]
+        Random(f"{seed}/{self.rollout.name}/{Boundary.REISSUE}").shuffle(mine)
+        for invoice in mine[: 3 * asked]:
+            again = invoice.again(invoice.issued_on)
+            invoice.status, invoice.kept_by = "void", NOBODY
+            self.reissued.append(again)
 
     def _bill(self, invoice: Invoice) -> None:
         invoice.variant, invoice.cohort = self.flag(invoice.subscription.customer.customer_id, invoice.issued_on)
@@ -156,7 +177,9 @@ class Exposed:
             mine = [
                 one
                 for one in places
-                if (invoice := invoice_of(one)).variant == CANDIDATE and crosses(invoice, boundary)
+                if (invoice := invoice_of(one)).variant == CANDIDATE
+                and invoice.status == "issued"
+                and (self._retried(one) if boundary == Boundary.RETRY_CYCLE else crosses(invoice, boundary, self.rates))
             ]
             try:
                 found = inject(seed, faults, {name: count}, mine, used, invoice_of)
@@ -169,6 +192,11 @@ class Exposed:
             self.boundary_of |= {id(finding): boundary for finding in found}
             self.bugs += found
             self.placed |= {asked} if found else set()
+
+    def _retried(self, place: object) -> bool:
+        """Whether what followed an invoice has an attempt after one that failed. An invoice itself does not tell."""
+        payments = place.payments if isinstance(place, Chain) else []
+        return any(one.status == "failed" for one in payments) and any(one.attempt > 1 for one in payments)
 
     def follow_flags(self, invoices: Iterable[Invoice]) -> None:
         """An invoice that a bug added is the new engine's."""
@@ -213,7 +241,7 @@ class Exposed:
         return ",".join(map(str, cells))
 
 
-def crosses(invoice: Invoice, boundary: str) -> bool:
+def crosses(invoice: Invoice, boundary: str, rates: Sequence[TaxRate] = ()) -> bool:
     """Whether an invoice is one at which a bug of this boundary can show; without a boundary each is."""
     match boundary:
         case "":
@@ -230,8 +258,33 @@ def crosses(invoice: Invoice, boundary: str) -> bool:
                 for span in invoice.subscription.spans
                 for ends in (span.contract.discount.valid_to if span.contract.discount else None,)
             )
-    raise ConfigurationError(
-        f"@{boundary}: bugs show at {Boundary.MONTH_END}, {Boundary.RENEWAL}, {Boundary.PLAN_CHANGE} or {Boundary.COUPON_EXPIRY}"
+        case Boundary.REISSUE:
+            return invoice.retry > 0
+        case Boundary.TAX_CHANGE:
+            regions = {span.tax_region for span in invoice.subscription.spans}
+            return any(
+                rate.tax_region in regions
+                and rate.effective_from is not None
+                and invoice.period.start <= rate.effective_from <= invoice.issued_on
+                for rate in rates
+            )
+    raise ConfigurationError(f"@{boundary}: bugs show at {', '.join(Boundary)}")
+
+
+def with_change(rollout: Rollout, rates: tuple[TaxRate, ...], days: Sequence[date]) -> tuple[TaxRate, ...]:
+    """The rates, and if a bug is asked for at a change of tax, each region's raised by a point in the middle of the exposed days."""
+    if not any(name.partition("@")[2] == Boundary.TAX_CHANGE for name in rollout.faults):
+        return rates
+    first = (rollout.steps or default_steps(days))[0].day
+    on = first + (days[-1] - first) / 2
+    newest = {rate.tax_region: rate.rate for rate in rates}
+    return (
+        *rates,
+        *(
+            TaxRate(tax_region=region, rate=rate + Decimal("0.01"), effective_from=on)
+            for region, rate in newest.items()
+            if rate
+        ),
     )
 
 
@@ -239,7 +292,17 @@ def refuse(rollout: Rollout, forms: Mapping[Code, Sequence[str]]) -> None:
     """ConfigurationError for bugs that cannot be simulated, and for boundaries at which none shows."""
     named = {asked: count for asked, count in rollout.faults.items() if asked != IGNORED}
     refuse_unknown({asked.partition("@")[0]: count for asked, count in named.items()}, forms)
-    known = {Boundary.MONTH_END, Boundary.RENEWAL, Boundary.PLAN_CHANGE, Boundary.COUPON_EXPIRY}
-    wrong = sorted({asked.partition("@")[2] for asked in named} - known - {""})
+    wrong = sorted({asked.partition("@")[2] for asked in named} - set(Boundary) - {""})
     if wrong:
-        raise ConfigurationError(f"@{', @'.join(wrong)}: bugs show at {', '.join(sorted(known))}")
+        raise ConfigurationError(f"@{', @'.join(wrong)}: bugs show at {', '.join(Boundary)}")
+    before = {
+        asked
+        for asked in named
+        if asked.endswith(f"@{Boundary.RETRY_CYCLE}")
+        and Code(asked.partition("@")[0].partition(":")[0]) not in OF_PAYMENTS
+    }
+    if before:
+        raise ConfigurationError(
+            f"rollout:{', rollout:'.join(sorted(before))}: at {Boundary.RETRY_CYCLE} show bugs of payments: "
+            f"{', '.join(sorted(OF_PAYMENTS))}"
+        )

@@ -78,6 +78,46 @@ def test_bugs_of_the_new_engine_are_in_its_bills_only_and_at_their_boundary(home
     assert {row["code"] for row in every} - {row["code"] for row in truth} == {"ROUNDING"}
 
 
+def test_bugs_show_at_a_change_of_tax_at_a_retry_and_at_a_reissue(tmp_path: Path) -> None:
+    faults = {"TAX_RATE_JURISDICTION@tax_change": 1, "PAYMENT_DUPLICATE@retry_cycle": 1, "ROUNDING@reissue": 1}
+    made = tmp_path / "home"
+    rollout = Rollout("proration", (Step(*parse_stage("2026-01-26=100%")),), faults)
+    last = date(2026, 2, 8)
+    simulate(seed=5, first=FIRST, last=last, customers=220, faults={}, out=made, rollout=rollout)
+    bugs = {
+        row["boundary"]: row
+        for row in rows(made / "rollouts/proration/truth.csv")
+        if row["kind"] == "bug" and row["boundary"]
+    }
+    assert set(bugs) == {"tax_change", "retry_cycle", "reissue"}
+    billed = lines(made)
+    changed = [line for line in billed if line["invoice_id"] == bugs["tax_change"]["invoice_id"]]
+    assert all(line["period_start"] <= "2026-02-01" <= line["issued_on"] for line in changed)
+    assert "2026-02-01" in "".join(path.read_text() for path in (made / "catalog").glob("*.yaml")), (
+        "the catalog knows it"
+    )
+    again = bugs["reissue"]["subscription_id"]
+    states = {(line["invoice_id"], line["status"]) for line in billed if line["subscription_id"] == again}
+    assert {status for _, status in states} == {"void", "issued"}
+    assert (bugs["reissue"]["invoice_id"], "issued") in states
+    (voided,) = [invoice for invoice, status in states if status == "void"]
+    followed = [
+        row
+        for table in ("ledger_entries", "payments", "rendered_invoices")
+        for path in (made / "landing" / table).glob("*.csv")
+        for row in rows(path)
+    ]
+    assert voided not in {row["invoice_id"] for row in followed}, (
+        "no other layer ever saw the bill that was voided at once"
+    )
+    paid = [row for row in followed if row.get("payment_id") and row["invoice_id"] == bugs["retry_cycle"]["invoice_id"]]
+    assert [row["status"] for row in sorted(paid, key=lambda row: row["processed_at"])] == [
+        "failed",
+        "succeeded",
+        "succeeded",
+    ]
+
+
 def digest(home: Path) -> str:
     found = hashlib.sha256()
     for path in sorted(p for p in home.rglob("*") if p.is_file()):
@@ -96,6 +136,8 @@ def test_what_cannot_be_placed_is_refused_before_anything_is_written(tmp_path: P
         make(tmp_path / "much", **{"INVOICE_DUPLICATE:lines_twice@month_end": 90})
     with pytest.raises(ConfigurationError, match="@sunday: bugs show at"):
         make(tmp_path / "odd", **{"ROUNDING@sunday": 1})
+    with pytest.raises(ConfigurationError, match="at retry_cycle show bugs of payments"):
+        make(tmp_path / "early", **{"ROUNDING@retry_cycle": 1})
     assert not list(tmp_path.iterdir())
 
 
