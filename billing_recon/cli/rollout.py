@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 NameArgument = Annotated[str, typer.Argument(metavar="NAME", help="The rollout: rollouts/NAME.yaml of the home.")]
 AsOption = Annotated[str, typer.Option("--as", metavar="APPROVER", help="As named under approvers in the policy.")]
 CodeOption = Annotated[str, typer.Option("--code", metavar="NNNNNN", help="That person's one-time code.")]
+SeveralOption = Annotated[
+    list[str] | None, typer.Option("--as", metavar="APPROVER", help="Each person who has to allow it.")
+]
+CodesOption = Annotated[
+    list[str] | None, typer.Option("--code", metavar="NNNNNN", help="Their codes, in the same order.")
+]
 ReasonOption = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; recorded in the audit chain.")]
 FromOption = Annotated[
     str | None,
@@ -52,19 +58,22 @@ def check(
     ctx: typer.Context,
     name: NameArgument,
     write: Annotated[bool, typer.Option("--write", help="Write the file down as the plan's version.")] = False,
-    approver: AsOption = "",
-    code: CodeOption = "",
+    names: SeveralOption = None,
+    codes: CodesOption = None,
     reason: ReasonOption = "",
     home: HomeOption = None,
 ) -> None:
-    """The launch checklist: what is done, and what is missing. Exit 0 if nothing is missing, else 1."""
+    """The launch checklist: what is done, and what is missing. Exit 0 if nothing is missing, else 1.
+
+    A version that loosens the one before needs two people of that version, each with a code.
+    """
     from billing_recon.day.rollout.checklist import checklist
     from billing_recon.day.rollout.plan_file import write_down
     from billing_recon.report import rollout as report
 
     opened, screen = open_home(ctx, home), Screen()
     if write:
-        version = write_down(opened, name, by=approver, code=code, actor=actor(), reason=reason)
+        version = write_down(opened, name, _signatures(names, codes), actor=actor(), reason=reason)
         screen.say(f"plan of rollout {name}: version {version.number}, {version.digest[:12]}", style="bold")
     items = checklist(opened, name)
     screen.table(report.checklist(items))
@@ -155,12 +164,8 @@ def rehearsed(
 def promote(
     ctx: typer.Context,
     name: NameArgument,
-    names: Annotated[
-        list[str] | None, typer.Option("--as", metavar="APPROVER", help="Each approver of the stage.")
-    ] = None,
-    codes: Annotated[
-        list[str] | None, typer.Option("--code", metavar="NNNNNN", help="Their codes, in the same order.")
-    ] = None,
+    names: SeveralOption = None,
+    codes: CodesOption = None,
     reason: ReasonOption = "",
     since: FromOption = None,
     home: HomeOption = None,
@@ -168,9 +173,7 @@ def promote(
     """Expose the next stage: only on a current PASS, with every approver of it. After the last stage: close the rollout."""
     from billing_recon.day.rollout import switch
 
-    if len(names or []) != len(codes or []):
-        raise ConfigurationError("each --as needs its --code, in the same order")
-    signatures = list(zip(names or [], codes or [], strict=True))
+    signatures = _signatures(names, codes)
     _show(switch.promote(open_home(ctx, home), name, signatures, actor=actor(), since=since, reason=reason))
 
 
@@ -310,12 +313,65 @@ def judge(
         raise typer.Exit(1)
 
 
-@app.command(epilog="\b\nExamples:\n  billing-recon rollout page proration")
-def page(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> None:
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout page proration\n"
+    "  billing-recon rollout page proration --workbook proration.xlsx"
+)
+def page(
+    ctx: typer.Context,
+    name: NameArgument,
+    workbook: Annotated[
+        Path | None, typer.Option("--workbook", metavar="FILE", help="Also write it as an Excel file.")
+    ] = None,
+    home: HomeOption = None,
+) -> None:
     """Write the rollout's page: where it stands, what it waits for, cohort against control by day."""
     from billing_recon.report.rollout_page import write_rollout_page
 
-    Screen().say(f"wrote {write_rollout_page(open_home(ctx, home), name)}")
+    here = open_home(ctx, home)
+    Screen().say(f"wrote {write_rollout_page(here, name)}")
+    if workbook is not None:
+        from billing_recon.report.rollout_workbook import write_rollout_workbook
+
+        Screen().say(f"wrote {write_rollout_workbook(here, name, workbook)}")
+
+
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout dunning proration\n  billing-recon rollout dunning proration --format json"
+)
+def dunning(
+    ctx: typer.Context,
+    name: NameArgument,
+    form: FormatOption = Format.TABLE,
+    home: HomeOption = None,
+) -> None:
+    """How the exposed stage is collected beside the control cohort: attempts, recovery, money left; and faults of the new path.
+
+    Exit 1 if an invoice was asked for after it was paid or void, twice, or against the plan's retry_days.
+    """
+    from billing_recon.day.rollout import dunning as collection
+    from billing_recon.day.rollout.state import state_of
+
+    here = open_home(ctx, home)
+    state = state_of(here, name)
+    faults = collection.faults(here, state)
+    tables = {
+        "attempts": collection.retries(here, state),
+        "recovery": collection.recovery(here, state),
+        "faults": faults,
+    }
+    for title, rows in tables.items():
+        if form is Format.TABLE:
+            Screen().say(title, style="bold")
+        _rows(
+            [
+                {key: str(value) for key, value in row.items()} | ({} if form is Format.TABLE else {"table": title})
+                for row in rows
+            ],
+            form,
+        )
+    if faults:
+        raise typer.Exit(1)
 
 
 @app.command(
@@ -445,6 +501,12 @@ def flags(
     _rows([{**row, "remove_by": str(row["remove_by"])} for row in rows], form)
     if rows:
         raise typer.Exit(1)
+
+
+def _signatures(names: list[str] | None, codes: list[str] | None) -> list[tuple[str, str]]:
+    if len(names or []) != len(codes or []):
+        raise ConfigurationError("each --as needs its --code, in the same order")
+    return list(zip(names or [], codes or [], strict=True))
 
 
 def _rows(rows: list[dict[str, object]], form: Format) -> None:

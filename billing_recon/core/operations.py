@@ -47,6 +47,8 @@ class Cause(StrEnum):
     """The disk of the state folder, or the database, fills."""
     LAUNCH = "launch"
     """A day of a candidate's parallel run left the accepted pattern."""
+    ROLLOUT = "rollout"
+    """A trigger or the stage gate switched a rollout back or holds it."""
 
 
 def _clock(text: str) -> str:
@@ -218,6 +220,7 @@ _SEVERITIES: dict[Cause, Severity] = {
     Cause.RUN: Severity.ERROR,
     Cause.AUTOMATION: Severity.ERROR,
     Cause.STORAGE: Severity.CRITICAL,
+    Cause.ROLLOUT: Severity.ERROR,
     Cause.LAUNCH: Severity.ERROR,
 }
 

@@ -71,6 +71,7 @@ FINANCIAL, TECHNICAL = "financial", "technical"
 METRICS: Mapping[str, tuple[str, str]] = {
     "breaks": (FINANCIAL, "open breaks of the cohort over all layers"),
     "break_money": (FINANCIAL, "open breaks of the cohort, gross, in each currency"),
+    "tolerated_money": (FINANCIAL, "differences of the cohort within tolerances, gross, in each currency"),
     "mismatch_rate": (FINANCIAL, "broken items of the cohort / items compared"),
     "duplicate_invoices": (FINANCIAL, "invoices reported as duplicates"),
     "missing_invoices": (FINANCIAL, "invoices due and not billed"),
@@ -79,6 +80,15 @@ METRICS: Mapping[str, tuple[str, str]] = {
     "ar_drift": (FINANCIAL, "receivables billed less booked, gross, in each currency"),
     "refunds": (FINANCIAL, "money refunded / money paid"),
     "exposure": (FINANCIAL, "customers billed by another path than the flag gives them"),
+    "recovery_rate": (
+        FINANCIAL,
+        "money whose first attempt failed and that a retry collected / all of it, in each currency",
+    ),
+    "money_left": (
+        FINANCIAL,
+        "money whose first attempt failed and that no retry collected in its cycle, in each currency",
+    ),
+    "collection_faults": (FINANCIAL, "invoices asked for after they were paid or void, twice, or against retry_days"),
     "capture_rate": (FINANCIAL, "billed amount / expected amount"),
     "invoice_creation": (TECHNICAL, "invoice generations that succeeded / all"),
     "payment_failures": (TECHNICAL, "payment attempts that failed / all"),
@@ -132,6 +142,10 @@ class Window(Frozen):
     days: int = Field(default=1, ge=1, description="judged days with the stage exposed")
     invoices: int = Field(default=1, ge=0, description="invoices billed by the new path to the stage's customers")
     boundaries: tuple[Boundary, ...] = Field(default=(), description="events that must have been crossed")
+    settled: bool = Field(
+        default=True,
+        description="a bill counts once a document or posting that it lacks would be known; false: from its first day",
+    )
 
     @model_validator(mode="after")
     def _once(self) -> Window:
@@ -307,6 +321,10 @@ class RolloutPlan(Frozen):
     with_rollouts: tuple[Name, ...] = Field(
         default=(), description="other plans that may be live on the same layers at the same time"
     )
+    retry_days: tuple[int, ...] = Field(
+        default=(),
+        description="days after the first attempt on which the new path tries to collect again; left out: any day",
+    )
     largest_share: Share = Field(default=Decimal("0.01"), description="of customers that count as largest accounts")
     stages: tuple[Stage, ...] = Field(min_length=1)
     triggers: tuple[Trigger, ...] = Field(min_length=1)
@@ -342,6 +360,8 @@ class RolloutPlan(Frozen):
     @model_validator(mode="after")
     def _coherent(self) -> RolloutPlan:
         problems = [*self._stage_problems(), *self._people_problems()]
+        if self.retry_days != tuple(sorted({day for day in self.retry_days if day > 0})):
+            problems.append("retry_days: give days after the first attempt, from 1, in order, each once")
         twice = repeated(flag.key for flag in self.flags)
         problems += [f"flag '{key}' is given twice" for key in twice]
         if problems:

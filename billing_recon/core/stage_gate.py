@@ -16,13 +16,16 @@ from fractions import Fraction
 from billing_recon.core.currency import exponent
 from billing_recon.core.figures import count, listed
 from billing_recon.core.money import plain
-from billing_recon.core.rollout import METRICS, Bound, Boundary, Stage, Threshold, Trigger
+from billing_recon.core.rollout import FINANCIAL, METRICS, Bound, Boundary, Stage, Threshold, Trigger
 from billing_recon.core.verdict import Verdict
 
-MONEY_METRICS = frozenset({"break_money", "ar_drift", "unbilled_usage"})
+MONEY_METRICS = frozenset({"break_money", "tolerated_money", "money_left", "ar_drift", "unbilled_usage"})
 """Metrics in money, of each currency by itself."""
 RATES = frozenset(
-    {"mismatch_rate", "refunds", "capture_rate", "invoice_creation", "payment_failures", "payment_retries"}
+    {
+        *("mismatch_rate", "refunds", "capture_rate", "invoice_creation", "payment_failures", "payment_retries"),
+        "recovery_rate",
+    }
 )
 """Metrics that are a part of something."""
 STOCKS = frozenset({"unbilled_usage"})
@@ -84,7 +87,9 @@ class Crossing:
 class StageFacts:
     """Everything that a stage is judged by on a day.
 
-    `unknown_days`: days of the stage whose own gate gives no answer to rest on, with a sentence each. `unattributed`: breaks of the
+    `invoices`: of the cohort, billed by the new engine or (if only the collection of payments is switched) asked for by it. `unlabelled`:
+    bills of exposed customers that name no engine. `fresh`: bills so young (`settle_days`) that a document or posting may be missing
+    without being known; they fill no window. `unknown_days`: days of the stage whose own gate gives no answer to rest on, with a sentence each. `unattributed`: breaks of the
     stage that name neither an invoice nor a customer, so they may be the cohort's.
     """
 
@@ -95,6 +100,9 @@ class StageFacts:
     invoices: int
     unknown_days: Mapping[date, str] = field(default_factory=dict)
     unattributed: int = 0
+    unlabelled: int = 0
+    fresh: int = 0
+    settle_days: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +142,7 @@ class StageJudgement:
 def judge_stage(stage: Stage, triggers: Sequence[Trigger], facts: StageFacts) -> StageJudgement:
     """Judge a stage as of a day by its thresholds, its window and the plan's triggers."""
     tables = _Sums(facts.figures)
-    clauses = [*_known(stage, facts), *_exposure(stage, tables)]
+    clauses = [*_known(stage, facts), *_exposure(stage, tables), *_tolerated(stage, triggers, tables)]
     for threshold in stage.thresholds:
         clauses += _judge(threshold, tables, facts)
     waiting = tuple(_waiting(stage, facts))
@@ -224,6 +232,14 @@ def _known(stage: Stage, facts: StageFacts) -> Iterator[StageClause]:
             f"{count(facts.unattributed, 'open break')} of the stage name neither an invoice nor a customer, so they may be the "
             "cohort's; resolve them: billing-recon exceptions list",
         )
+    if facts.unlabelled:
+        yield StageClause(
+            "unlabelled",
+            "stage",
+            Verdict.INCONCLUSIVE,
+            f"{count(facts.unlabelled, 'bill')} of exposed customers name no variant, so it is not known which engine made them; have the "
+            "engine fill invoice_lines.variant, and deliver them again",
+        )
     yield StageClause(
         "population",
         "stage",
@@ -239,6 +255,33 @@ def _exposure(stage: Stage, sums: _Sums) -> Iterator[StageClause]:
     if wrong and all(threshold.metric != "exposure" for threshold in stage.thresholds):
         says = f"{count(int(wrong), 'customer')} billed by another path than the flag gives: billing-recon breaks --code EXPOSURE"
         yield StageClause("exposure", METRICS["exposure"][0], Verdict.FAIL, says)
+
+
+def _tolerated(stage: Stage, triggers: Sequence[Trigger], sums: _Sums) -> Iterator[StageClause]:
+    """A small fault of every bill hides in tolerances, so what is tolerated may not exceed the plan's own limit in money."""
+    if any(one.metric == "tolerated_money" and one.critical and not one.dry_run for one in stage.thresholds):
+        return
+    deciding = [one for one in stage.thresholds if one.critical and not one.dry_run]
+    for currency in sums.currencies(_TOLERATED):
+        limits = [
+            one.limit
+            for one in (*deciding, *triggers)
+            if one.metric == "break_money" and one.against == "itself" and one.direction == "at_most"
+            if one.currency in (None, currency)
+        ]
+        found = sums.of("tolerated_money", currency, Arm.COHORT, Phase.STAGE).numerator
+        if limits and currency and found > Fraction(min(limits)):
+            yield StageClause(
+                f"tolerated_money:{currency}",
+                FINANCIAL,
+                Verdict.INCONCLUSIVE,
+                f"differences within tolerances come to {_shown(found, 'tolerated_money', currency)} in {currency}, more than the plan's limit "
+                f"of {plain(min(limits), currency)}: the breaks with disposition ACCEPTED_TOLERANCE (billing-recon breaks); if the old path "
+                "has them too, bound them by themselves in the plan: {metric: tolerated_money, against: control, limit: ...}",
+            )
+
+
+_TOLERATED = Bound(metric="tolerated_money", limit=Decimal(0))
 
 
 def _judge(threshold: Threshold, sums: _Sums, facts: StageFacts) -> Iterator[StageClause]:
@@ -385,8 +428,12 @@ def _waiting(stage: Stage, facts: StageFacts) -> Iterator[str]:
     judged = (facts.day - facts.since).days + 1 - len(facts.unknown_days)
     if judged < window.days:
         yield f"days: {judged} of {window.days} judged"
-    if facts.invoices < window.invoices:
-        yield f"invoices: {facts.invoices} of {window.invoices} billed by the new path"
+    settled = facts.invoices - facts.fresh
+    if settled < window.invoices:
+        young = (
+            f"; {facts.fresh} more within the {count(facts.settle_days, 'day')} in which documents and postings follow"
+        )
+        yield f"invoices: {settled} of {window.invoices} billed by the new path" + (young if facts.fresh else "")
     crossed = {one.boundary: one for one in facts.crossings}
     for boundary in window.boundaries:
         one = crossed.get(boundary)

@@ -211,6 +211,7 @@ _WORDS = {
     Cause.AUTOMATION: "automation that is off",
     Cause.STORAGE: "a disk that fills",
     Cause.LAUNCH: "a candidate that left its accepted pattern",
+    Cause.ROLLOUT: "a rollout that was switched back or is held",
 }
 
 

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from billing_recon.control import VerdictRecord
 from billing_recon.control.pages import Incident
+from billing_recon.control.rollout_records import Verb
 from billing_recon.core.break_decision import assignees
 from billing_recon.core.figures import listed
 from billing_recon.core.operations import Cause, Operations, Severity
@@ -24,11 +25,12 @@ from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.history import delivered_on, opening_day
 from billing_recon.day.home import Home
+from billing_recon.day.rollout.state import TRIGGER, Status, states
 from billing_recon.day.shadow.parallel import candidates, straying
 from billing_recon.paging.trouble import Trouble
 from billing_recon.report.stored_rows import COUNTING, rows_of, scan
 
-WATCHED = (Cause.DIFFERENCES, Cause.DATA, Cause.STORAGE, Cause.LAUNCH)
+WATCHED = (Cause.DIFFERENCES, Cause.DATA, Cause.STORAGE, Cause.LAUNCH, Cause.ROLLOUT)
 _FEEDS_FOR_DAYS = 3
 """A feed is asked for on so many days; what is late for longer is a day that did not run."""
 
@@ -53,6 +55,7 @@ def watch(home: Home, operations: Operations, now: datetime, crashed: Iterable[s
         *_judged(home, operations, changed, red, known),
         *late.values(),
         *_launches(home),
+        *_rollouts(home),
         *_disk(home, operations),
         *_database(home, operations),
     ]
@@ -249,6 +252,27 @@ def _launches(home: Home) -> Iterator[Trouble]:
                 money={currency: amount for currency, amount in money.items() if amount},
                 owner=day.owner,
                 next_step=f"billing-recon shadow parallel {name}; after the fix: billing-recon shadow parallel {name} --day {day.day}",
+            )
+
+
+def _rollouts(home: Home) -> Iterator[Trouble]:
+    """Rollouts that no person, but a trigger or the stage gate switched back or holds, until somebody resumes them."""
+    for state in states(home):
+        held = state.last(Verb.SWITCHED, Verb.PAUSED)
+        if state.status in (Status.PAUSED, Status.ROLLED_BACK) and held and held.decided_by == TRIGGER:
+            back = state.status is Status.ROLLED_BACK
+            yield Trouble(
+                cause=Cause.ROLLOUT,
+                day="",
+                about=state.name,
+                gate="stage gate",
+                title=f"rollout {state.name} {f'was rolled back: the old path bills from {held.day} on' if back else 'is held'}",
+                version=f"event {held.id}",
+                why=(held.reason, f"Call {', '.join(state.plan.escalation)}."),
+                owner=state.plan.owners.engineering,
+                next_step=f"billing-recon rollout status {state.name}"
+                + (f"; wrong bills: billing-recon rollout corrections {state.name}" if back else ""),
+                severity=Severity.CRITICAL if back else None,
             )
 
 

@@ -145,6 +145,12 @@ def _expected_changes(of: DayRows) -> Table:
     return day_tables.expected_changes(changes, stored_rows.covered(of.home, of.day) if changes else {}, of.day)
 
 
+def _rollouts(of: DayRows) -> Table:
+    from billing_recon.report.rollout_gate import day_table
+
+    return day_table(of.home, of.day)
+
+
 def _detections(of: DayRows) -> Table:
     return day_tables.detections(stored_rows.detections(of.home, of.day))
 
@@ -249,6 +255,12 @@ SECTIONS: tuple[Section, ...] = (
         caption="Metrics compared with other days and their expected band",
         note="{title}. NO DATA: too few comparable days.",
         folded=True,
+    ),
+    Section(
+        "Rollouts",
+        _rollouts,
+        caption="Rollouts that expose customers on this day",
+        note="As the stage gate answered about this day; each has a page of its own. Breaks are open breaks of the stage.",
     ),
     Section("Included units reached", _entitlements, template="entitlements.html"),
     Section("Evidence", _evidence, template="evidence.html", folded=True),

@@ -32,6 +32,8 @@ def status(found: Progress) -> dict[str, Any]:
         "break_money": _said(found.break_money),
         "last_new_path": str(found.last_new_path) if found.last_new_path else None,
         "invoices_after_rollback": found.invoices_after,
+        "minutes_to_last_new_path": found.minutes_to_last_bill,
+        "roll_back_within_minutes": state.plan.authority.roll_back_within_minutes,
         "plan": state.version.digest,
         "version": state.version.number,
     }
@@ -53,6 +55,11 @@ def status_lines(shown: dict[str, Any]) -> Iterator[str]:
         after = shown["invoices_after_rollback"]
         yield f"last bill of the new path: {shown['last_new_path']}" + (
             f"; {after} after it was switched off" if after else ""
+        )
+    if shown["minutes_to_last_new_path"] is not None:
+        yield (
+            f"from the switch back to the last line of the new path: {shown['minutes_to_last_new_path']:,} minutes; the plan allows "
+            f"{shown['roll_back_within_minutes']}"
         )
     for sentence in shown["waiting_for"]:
         yield f"waits for {sentence}"

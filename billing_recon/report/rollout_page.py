@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from billing_recon.day.rollout.progress import progress
+from billing_recon.day.rollout.review import review
 from billing_recon.day.rollout.state import state_of
 from billing_recon.report.day_pack import environment, replace_file
 from billing_recon.report.rollout import status
@@ -86,9 +87,7 @@ def write_rollout_page(home: Home, name: str) -> Path:
             verdict=found.verdict,
             answer=answer,
             clauses=clause_rows(answer) if answer else [],
-            stages=[
-                (stage.name, [span for span in state.spans if span.stage == stage.name]) for stage in state.plan.stages
-            ],
+            waits=[stage.name for stage in state.plan.stages if all(span.stage != stage.name for span in state.spans)],
             money=found.money,
             break_money=found.break_money,
             breaks=found.breaks,
@@ -96,6 +95,7 @@ def write_rollout_page(home: Home, name: str) -> Path:
             percentage=state.percentage,
             triggered=answer.triggered if answer else (),
             waiting=found.waiting_for,
+            review=review(home, name, found) if state.spans else None,
             plot=plot(answer.figures.get("plotted", ())) if answer else None,
         )
     )

@@ -7,7 +7,8 @@ SELECT
     payment.payment_id, payment.kind, coalesce(customer.our_key, payment.customer_id) AS customer_id,
     payment.customer_id AS their_customer_id, coalesce(invoice.our_key, payment.invoice_id) AS invoice_id,
     payment.amount, payment.currency, payment.status, payment.processed_at, payment.fee, payment.source_file,
-    payment.source_row, coalesce(version.known_on, payment.observed_on) AS known_on, payment.observed_on AS changed_on,
+    payment.source_row, payment.attempt,
+    coalesce(version.known_on, payment.observed_on) AS known_on, payment.observed_on AS changed_on,
     coalesce(version.succeeded_on, payment.observed_on) AS succeeded_on
 FROM payments AS payment
 LEFT JOIN payment_versions AS version

@@ -8,18 +8,21 @@ from __future__ import annotations
 from billing_recon.compute.match import LATEST
 from billing_recon.compute.relation import Relation, load
 
-STAGE: tuple[Relation, ...] = load(
-    __package__,
-    *("stage_members", "stage_customers", "stage_invoices", "stage_breaks", "stage_exposures"),
-    *("stage_payments", "stage_signals"),
-    *("stage_figures", "stage_boundaries"),
+STAGE: tuple[Relation, ...] = (
+    *(relation for relation in LATEST if relation.name in ("payment_versions", "latest_payments")),
+    *load(
+        __package__,
+        *("stage_members", "stage_customers", "stage_invoices", "stage_breaks", "stage_exposures"),
+        *("stage_payments", "stage_signals", "stage_collections", "stage_retries"),
+        *("stage_figures", "stage_boundaries"),
+    ),
 )
 """What the stage gate reads. After engine_lines."""
 
 COHORTS: tuple[Relation, ...] = load(
     __package__,
     *("customer_contracts", "customer_revenue", "customer_scenarios", "customer_profiles"),
-    *("cohort_members", "cohort_money", "cohort_coverage", "cohort_sizes"),
+    *("cohort_members", "cohort_money", "cohort_coverage", "cohort_sizes", "cohort_boundaries"),
 )
 """Every customer's traits, the stage that each belongs to, and what the stages amount to. After engine_lines."""
 
@@ -29,8 +32,12 @@ EXPOSURE: tuple[Relation, ...] = load(__package__, "flagged_lines", "exposure_fi
 FIGURES: tuple[Relation, ...] = load(__package__, "exposed_lines", "exposed_money", "exposed_breaks", "last_new_path")
 """What the new path billed its customers, the open breaks of these, and its last bill. After engine_lines."""
 
+_CORRECTED_IN = (
+    *("payment_versions", "latest_payments", "document_versions", "latest_documents"),
+    *("entry_versions", "stated_entries"),
+)
 CORRECTIONS: tuple[Relation, ...] = (
-    *(relation for relation in LATEST if relation.name in ("payment_versions", "latest_payments")),
+    *(relation for relation in LATEST if relation.name in _CORRECTED_IN),
     *load(__package__, "affected_bills", "corrections", "correction_progress"),
 )
 """Issued bills of the new path that are wrong, how they are corrected, and how far that is. After engine_lines."""

@@ -1,6 +1,6 @@
 -- Bills of the rollout's new path that our rating finds wrong, and periods that it did not bill, one row per invoice
 -- (or missing period) and currency: what was billed, what is owed, what was paid. `reasons`: codes of its open breaks.
--- inputs: engine_lines, breaks, latest_payments, rollout_members, correction_params
+-- inputs: engine_lines, mapped_keys, breaks, latest_payments, rollout_members, correction_params
 WITH exposed AS (
     SELECT member.customer_id, min(member.since_day) AS since, max(coalesce(member.until_day, params.day + 1)) AS until
     FROM rollout_members AS member
@@ -9,11 +9,12 @@ WITH exposed AS (
 ),
 bills AS (
     SELECT
-        line.invoice_id, line.currency, min(line.customer_id) AS customer_id,
+        line.invoice_id, line.currency, min(coalesce(key.our_key, line.customer_id)) AS customer_id,
         min(line.subscription_id) AS subscription_id, min(line.issued_on) AS issued_on,
         CAST(sum(line.total) AS amount) AS billed, CAST(sum(line.tax) AS amount) AS tax
     FROM engine_lines AS line
     JOIN correction_params AS params ON line.issued_on BETWEEN params.since AND params.day
+    LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = line.customer_id
     WHERE line.variant = 'candidate' AND line.status <> 'draft' AND line.invoice_kind = 'invoice'
     GROUP BY line.invoice_id, line.currency
 ),

@@ -2,8 +2,9 @@
 -- take back or bill again the lines of the wrong one. `engine_net` is what they come to, voids left out; a correction
 -- by the next bill is there once adjustments issued after the wrong bill come to it. A layer is done if it has every
 -- bill of the correction and reconciliation has no open break about them; money is done if no more was paid than is
--- owed.
--- inputs: corrections, engine_lines, breaks, latest_payments, rendered_invoices, ledger_entries
+-- owed. A layer of which the company delivers nothing holds no correction up, and a bill that a journal without an
+-- invoice may book is booked once it would be reported as missing.
+-- inputs: corrections, correction_params, engine_lines, breaks, latest_payments, latest_documents, stated_entries
 WITH wanted AS (SELECT * FROM corrections WHERE way <> 'nothing'),
 charges AS (
     SELECT DISTINCT
@@ -15,7 +16,7 @@ charges AS (
 members AS (
     SELECT DISTINCT
         charge.item, charge.currency, line.line_key, line.invoice_id, line.status, line.total,
-        line.invoice_id = charge.item AS is_original
+        line.invoice_id = charge.item AS is_original, line.observed_on AS known_on
     FROM charges AS charge
     JOIN engine_lines AS line
         ON line.subscription_id = charge.subscription_id AND line.currency = charge.currency
@@ -24,7 +25,7 @@ members AS (
             AND line.status <> 'draft' AND line.kind <> 'adjustment'
 ),
 adjustments AS (
-    SELECT wanted.item, wanted.currency, line.line_key, line.invoice_id, line.total
+    SELECT wanted.item, wanted.currency, line.line_key, line.invoice_id, line.total, line.observed_on AS known_on
     FROM wanted
     JOIN engine_lines AS line
         ON line.subscription_id = wanted.subscription_id AND line.currency = wanted.currency
@@ -32,7 +33,7 @@ adjustments AS (
     WHERE wanted.way = 'adjust_next_cycle'
 ),
 late AS (
-    SELECT wanted.item, wanted.currency, line.line_key, line.invoice_id, line.total
+    SELECT wanted.item, wanted.currency, line.line_key, line.invoice_id, line.total, line.observed_on AS known_on
     FROM wanted
     JOIN engine_lines AS line
         ON line.subscription_id = wanted.subscription_id AND line.currency = wanted.currency
@@ -45,14 +46,19 @@ sums AS (
 added AS (SELECT item, currency, sum(total) AS net FROM adjustments GROUP BY item, currency),
 issued AS (SELECT item, currency, sum(total) AS net FROM late GROUP BY item, currency),
 bills AS (
-    SELECT DISTINCT item, currency, invoice_id, status FROM members
+    SELECT DISTINCT item, currency, invoice_id, status, known_on FROM members
     UNION
-    SELECT DISTINCT item, currency, invoice_id, 'issued' AS status FROM adjustments
+    SELECT DISTINCT item, currency, invoice_id, 'issued' AS status, known_on FROM adjustments
     UNION
-    SELECT DISTINCT item, currency, invoice_id, 'issued' AS status FROM late
+    SELECT DISTINCT item, currency, invoice_id, 'issued' AS status, known_on FROM late
 ),
-documents AS (SELECT DISTINCT invoice_id FROM rendered_invoices),
-postings AS (SELECT DISTINCT invoice_id FROM ledger_entries WHERE role = 'ar' AND invoice_id IS NOT NULL),
+documents AS (SELECT DISTINCT invoice_id FROM latest_documents),
+postings AS (SELECT DISTINCT invoice_id FROM stated_entries WHERE role = 'ar' AND invoice_id IS NOT NULL),
+delivered AS (
+    SELECT
+        (SELECT count(*) FROM latest_documents) > 0 AS documents, (SELECT count(*) FROM stated_entries) > 0 AS ledger,
+        (SELECT count(*) FROM stated_entries WHERE role = 'ar' AND invoice_id IS NULL) > 0 AS summaries
+),
 open_breaks AS (
     SELECT
         invoice_id, bool_or(pair = 'billed_rendered') AS document, bool_or(pair IN ('billed_booked', 'rendered_booked'))
@@ -64,11 +70,16 @@ open_breaks AS (
 layers AS (
     SELECT
         bill.item, bill.currency,
-        bool_and(bill.status = 'void' OR document.invoice_id IS NOT NULL) AS rendered,
-        bool_and(bill.status = 'void' OR posting.invoice_id IS NOT NULL) AS booked,
+        bool_and(bill.status = 'void' OR document.invoice_id IS NOT NULL OR NOT delivered.documents) AS rendered,
+        bool_and(
+            bill.status = 'void' OR posting.invoice_id IS NOT NULL OR NOT delivered.ledger
+            OR (delivered.summaries AND bill.known_on + params.ledger_lag_days < params.day)
+        ) AS booked,
         coalesce(bool_or(found.document), false) AS document_broken,
         coalesce(bool_or(found.ledger), false) AS ledger_broken
     FROM bills AS bill
+    CROSS JOIN delivered
+    CROSS JOIN correction_params AS params
     LEFT JOIN documents AS document ON document.invoice_id = bill.invoice_id
     LEFT JOIN postings AS posting ON posting.invoice_id = bill.invoice_id
     LEFT JOIN open_breaks AS found ON found.invoice_id = bill.invoice_id

@@ -12,14 +12,14 @@ largest AS (
     SELECT DISTINCT customer_id FROM customer_revenue WHERE is_largest
 ),
 several AS (
-    SELECT customer_id FROM customer_contracts GROUP BY customer_id HAVING count(*) > 1
+    SELECT hash(customer_id) AS key FROM customer_contracts GROUP BY hash(customer_id) HAVING count(*) > 1
 ),
 held AS (
     SELECT
         customer_id, [segment] AS segments, [plan_id] AS plans, [tax_region] AS regions, [currency] AS currencies,
         true AS single_tax, coalesce(list_contains(terms, 'overrides') OR len(terms) > 1, false) AS is_complex
     FROM customer_contracts
-    ANTI JOIN several USING (customer_id)
+    ANTI JOIN several ON several.key = hash(customer_contracts.customer_id)
     UNION ALL
     SELECT
         customer_id, list(segment) AS segments, list(plan_id) AS plans, list(tax_region) AS regions,
@@ -27,7 +27,7 @@ held AS (
         bool_or(coalesce(list_contains(terms, 'overrides') OR len(terms) > 1, false))
         OR min(currency) <> max(currency) OR min(tax_region) <> max(tax_region) AS is_complex
     FROM customer_contracts
-    SEMI JOIN several USING (customer_id)
+    SEMI JOIN several ON several.key = hash(customer_contracts.customer_id)
     GROUP BY customer_id
 )
 SELECT

@@ -1,44 +1,36 @@
--- What each customer is an example of (core.candidate.SCENARIOS), one row per customer and scenario: from the contract
--- in force and from the lines billed in the lookback.
+-- What each customer with a contract in force is an example of (core.candidate.SCENARIOS), one row per customer: from
+-- the contracts and from the lines billed in the lookback.
 -- inputs: customer_contracts, engine_lines, mapped_keys
 WITH of_contracts AS (
     SELECT
-        customer_id,
-        unnest([
-            CASE billing_interval
-                WHEN 'year' THEN 'annual' WHEN 'annual' THEN 'annual' WHEN 'quarter' THEN 'quarterly'
-                WHEN 'quarterly' THEN 'quarterly' WHEN 'week' THEN 'weekly' WHEN 'weekly' THEN 'weekly'
-            END,
-            CASE WHEN status = 'paused' THEN 'paused' END,
-            CASE WHEN list_contains(terms, 'discount') THEN 'discount' END,
-            CASE WHEN list_contains(terms, 'coupons') THEN 'coupon' END,
-            CASE WHEN list_contains(terms, 'credits') THEN 'credit' END,
-            CASE WHEN list_contains(terms, 'minimum') THEN 'minimum' END,
-            CASE WHEN list_contains(terms, 'cap') THEN 'cap' END
-        ]) AS scenario
-    FROM customer_contracts
+        customer_id, bool_or(billing_interval IN ('year', 'annual')) AS annual,
+        bool_or(billing_interval IN ('quarter', 'quarterly')) AS quarterly,
+        bool_or(billing_interval IN ('week', 'weekly')) AS weekly, bool_or(status = 'paused') AS paused,
+        bool_or(list_contains(terms, 'discount')) AS discount, bool_or(list_contains(terms, 'coupons')) AS coupon,
+        bool_or(list_contains(terms, 'credits')) AS credit, bool_or(list_contains(terms, 'minimum')) AS minimum,
+        bool_or(list_contains(terms, 'cap')) AS cap
+    FROM customer_contracts GROUP BY customer_id
 ),
 of_lines AS (
     SELECT
-        coalesce(key.our_key, line.customer_id) AS customer_id,
-        unnest([
-            CASE line.kind
-                WHEN 'subscription' THEN 'renewal' WHEN 'usage' THEN 'usage' WHEN 'minimum' THEN 'minimum'
-                WHEN 'proration' THEN 'prorated' WHEN 'discount' THEN 'coupon' WHEN 'credit' THEN 'credit'
-                WHEN 'adjustment' THEN 'late_usage'
-            END,
-            CASE WHEN line.discount <> 0 THEN 'discount' END,
-            CASE WHEN line.invoice_kind = 'credit_note' OR line.total < 0 THEN 'refund' END,
-            CASE WHEN line.taxable <> 0 AND line.tax_rate = 0 THEN 'tax_exempt' END
-        ]) AS scenario
+        coalesce(key.our_key, line.customer_id) AS customer_id, bool_or(kind = 'subscription') AS renewal,
+        bool_or(kind = 'usage') AS usage,
+        bool_or(kind = 'minimum') AS minimum, bool_or(kind = 'proration') AS prorated,
+        bool_or(kind = 'discount') AS coupon, bool_or(kind = 'credit') AS credit,
+        bool_or(kind = 'adjustment') AS late_usage, bool_or(discount <> 0) AS discount,
+        bool_or(invoice_kind = 'credit_note' OR total < 0) AS refund,
+        bool_or(taxable <> 0 AND tax_rate = 0) AS tax_exempt
     FROM engine_lines AS line
     LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = line.customer_id
     WHERE line.status = 'issued'
+    GROUP BY coalesce(key.our_key, line.customer_id)
 )
-SELECT DISTINCT found.customer_id, found.scenario
-FROM (
-    SELECT customer_id, scenario FROM of_contracts WHERE scenario IS NOT NULL
-    UNION ALL
-    SELECT customer_id, scenario FROM of_lines WHERE scenario IS NOT NULL
-) AS found
-SEMI JOIN customer_contracts AS held ON held.customer_id = found.customer_id
+SELECT
+    held.customer_id, held.annual, held.quarterly, held.weekly, held.paused, held.cap, line.renewal, line.usage,
+    line.prorated, line.late_usage, line.refund, line.tax_exempt,
+    coalesce(held.discount, false) OR coalesce(line.discount, false) AS discount,
+    coalesce(held.coupon, false) OR coalesce(line.coupon, false) AS coupon,
+    coalesce(held.credit, false) OR coalesce(line.credit, false) AS credit,
+    coalesce(held.minimum, false) OR coalesce(line.minimum, false) AS minimum
+FROM of_contracts AS held
+LEFT JOIN of_lines AS line ON line.customer_id = held.customer_id

@@ -1,7 +1,20 @@
 -- Which boundaries of billing the new engine's bills of the stage have crossed, how often, on which day first, and when
--- each is next due for the cohort, as far as its contracts tell (core.rollout.Boundary).
+-- each is next due for the cohort, as far as its contracts tell (core.rollout.Boundary). A bill counts once a document
+-- or posting that it lacks would be known (`settle_days`).
 -- inputs: stage_invoices, stage_payments, stage_customers, engine_lines, subscriptions, term_taxes, stage_params
-WITH bills AS (SELECT * FROM stage_invoices WHERE arm = 'cohort' AND phase = 'stage'),
+WITH bills AS (
+    SELECT bill.*
+    FROM stage_invoices AS bill
+    JOIN stage_params AS params ON bill.issued_on + params.settle_days <= params.day
+    WHERE bill.arm = 'cohort' AND bill.phase = 'stage'
+),
+concerned AS (
+    SELECT subscription_id FROM bills
+    UNION
+    SELECT contract.subscription_id
+    FROM subscriptions AS contract
+    JOIN stage_customers AS customer ON customer.customer_id = contract.customer_id AND customer.arm = 'cohort'
+),
 contracts AS (
     SELECT
         subscription_id,
@@ -14,6 +27,7 @@ contracts AS (
         valid_from,
         contract
     FROM subscriptions
+    SEMI JOIN concerned ON concerned.subscription_id = subscriptions.subscription_id
     QUALIFY row_number() OVER (PARTITION BY subscription_id ORDER BY valid_from DESC, observed_on DESC) = 1
 ),
 mine AS (

@@ -1,15 +1,23 @@
 -- What a stage is judged by (core.rollout.METRICS): per metric, currency, group, phase and day a numerator, for rates a
 -- denominator, and the population behind it. Currencies are never added. A metric without a row has no data.
 -- inputs: stage_invoices, stage_breaks, stage_payments, stage_signals, stage_customers, expected_lines, detections,
--- unbilled_usage, stage_exposures, stage_params
+-- unbilled_usage, stage_exposures, stage_collections, stage_params
 WITH bills AS (
-    SELECT arm, phase, issued_on AS day, currency, count(DISTINCT invoice_id) AS invoices
+    SELECT arm, phase, issued_on AS day, currency, count(*) AS invoices
     FROM stage_invoices
     WHERE arm IS NOT NULL AND phase IS NOT NULL AND invoice_kind = 'invoice'
     GROUP BY arm, phase, issued_on, currency
 ),
 billed AS (SELECT arm, phase, day, sum(invoices) AS invoices FROM bills GROUP BY arm, phase, day),
-found AS (SELECT * FROM stage_breaks WHERE arm IN ('cohort', 'control') AND phase IS NOT NULL),
+found AS (
+    SELECT * FROM stage_breaks WHERE arm IN ('cohort', 'control') AND phase IS NOT NULL AND NOT tolerated
+),
+tolerated AS (
+    SELECT arm, phase, day, currency, sum(size) AS gross
+    FROM stage_breaks
+    WHERE arm IN ('cohort', 'control') AND phase IS NOT NULL AND tolerated AND currency IS NOT NULL
+    GROUP BY arm, phase, day, currency
+),
 broken AS (
     SELECT
         arm, phase, day, count(*) AS breaks,
@@ -40,16 +48,24 @@ untaxed AS (
     WHERE found.detector = 'MISSING_TAX' AND customer.arm IS NOT NULL
     GROUP BY ALL
 ),
+restated AS (
+    SELECT hash(expected_line_id) AS key FROM expected_lines GROUP BY hash(expected_line_id) HAVING count(*) > 1
+),
 due_once AS (
+    SELECT customer_id, currency, due_on, total
+    FROM expected_lines
+    ANTI JOIN restated ON restated.key = hash(expected_lines.expected_line_id)
+    UNION ALL
     SELECT
-        expected_line_id, min(customer_id) AS customer_id, min(currency) AS currency, min(due_on) AS due_on,
-        arg_max(total, day) AS total
-    FROM expected_lines GROUP BY expected_line_id
+        min(customer_id) AS customer_id, min(currency) AS currency, min(due_on) AS due_on, arg_max(total, day) AS total
+    FROM expected_lines
+    SEMI JOIN restated ON restated.key = hash(expected_lines.expected_line_id)
+    GROUP BY expected_line_id
 ),
 due AS (
     SELECT
         customer.arm, due.due_on AS day, due.currency, sum(due.total) AS expected,
-        count(DISTINCT due.customer_id) AS customers,
+        count(DISTINCT hash(due.customer_id)) AS customers,
         CASE
             WHEN due.due_on BETWEEN params.since AND params.day THEN 'stage'
             WHEN due.due_on BETWEEN params.before_first AND params.before_last THEN 'before'
@@ -71,7 +87,7 @@ moved AS (
 attempts AS (
     SELECT
         arm, phase, day, count(*) AS attempts, count(*) FILTER (WHERE status = 'failed') AS failed,
-        count(*) FILTER (WHERE attempt > 1) AS retries, count(DISTINCT invoice_id) AS invoices
+        count(*) FILTER (WHERE attempt > 1) AS retries, count(DISTINCT hash(invoice_id)) AS invoices
     FROM stage_payments WHERE arm IS NOT NULL AND phase IS NOT NULL AND kind = 'payment' GROUP BY arm, phase, day
 ),
 heard AS (
@@ -130,6 +146,36 @@ figures AS (
             figure('break_money', gross), figure('ar_drift', receivables)
         ]) AS stated
     FROM priced
+    UNION ALL
+    SELECT
+        coalesce(bill.arm, within.arm) AS arm, coalesce(bill.phase, within.phase) AS phase,
+        coalesce(bill.day, within.day) AS day, coalesce(bill.currency, within.currency) AS currency,
+        coalesce(bill.invoices, 0) AS population, figure('tolerated_money', coalesce(within.gross, 0)) AS stated
+    FROM bills AS bill
+    FULL JOIN tolerated AS within
+        ON within.arm = bill.arm AND within.phase = bill.phase AND within.day = bill.day
+            AND within.currency = bill.currency
+    UNION ALL
+    SELECT
+        arm, phase, first_day AS day, currency, count(*) AS population, unnest([
+            rate_of(
+                'recovery_rate', coalesce(sum(amount) FILTER (WHERE outcome = 'recovered'), 0), sum(amount)
+            ),
+            figure('money_left', coalesce(sum(amount) FILTER (WHERE outcome = 'left'), 0))
+        ]) AS stated
+    FROM stage_collections
+    WHERE missed AND phase IS NOT NULL AND outcome <> 'void'
+        AND first_day + (SELECT cycle_days FROM stage_params) < (SELECT day FROM stage_params)
+    GROUP BY arm, phase, first_day, currency
+    UNION ALL
+    SELECT
+        attempts.arm, attempts.phase, attempts.day, NULL AS currency, attempts.invoices AS population,
+        figure('collection_faults', coalesce(wrong.invoices, 0)) AS stated
+    FROM attempts
+    LEFT JOIN (
+        SELECT arm, first_day, count(*) AS invoices
+        FROM stage_collections WHERE len(faults) > 0 GROUP BY arm, first_day
+    ) AS wrong ON wrong.arm = attempts.arm AND wrong.first_day = attempts.day
     UNION ALL
     SELECT
         due.arm, due.phase, due.day, due.currency, due.customers AS population,

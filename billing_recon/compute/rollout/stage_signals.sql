@@ -1,12 +1,21 @@
 -- Operational signals by the group of the invoice, customer or subscription that they name.
 -- inputs: signals, stage_invoices, stage_customers, stage_params
-WITH subjects AS (
-    SELECT invoice_id AS subject, min(arm) AS arm FROM stage_invoices GROUP BY invoice_id
+-- rows from: signals
+WITH asked AS (SELECT DISTINCT subject FROM signals),
+subjects AS (
+    SELECT bill.invoice_id AS subject, min(bill.arm) AS arm
+    FROM stage_invoices AS bill
+    SEMI JOIN asked ON asked.subject = bill.invoice_id
+    GROUP BY bill.invoice_id
     UNION ALL
-    SELECT subscription_id AS subject, min(arm) AS arm
-    FROM stage_invoices WHERE subscription_id IS NOT NULL GROUP BY subscription_id
+    SELECT bill.subscription_id AS subject, min(bill.arm) AS arm
+    FROM stage_invoices AS bill
+    SEMI JOIN asked ON asked.subject = bill.subscription_id
+    GROUP BY bill.subscription_id
     UNION ALL
-    SELECT customer_id AS subject, arm FROM stage_customers
+    SELECT customer.customer_id AS subject, customer.arm
+    FROM stage_customers AS customer
+    SEMI JOIN asked ON asked.subject = customer.customer_id
 )
 SELECT
     signal.kind, signal.observed_on AS day, subject.arm,

@@ -24,6 +24,9 @@ STAGE_PARAMS = TableSpec(
             "of_payments", Kind.FLAG, doc="the rollout switches how payments are collected, whichever engine billed"
         ),
         Column("issue_grace_days", Kind.SMALL, doc="as the policy's window"),
+        Column("settle_days", Kind.SMALL, doc="from a bill until a document or posting that it lacks is known"),
+        Column("cycle_days", Kind.SMALL, doc="days from the first attempt to collect until retries are over"),
+        Column("retry_days", Kind.NAMES, doc="days after the first attempt on which the plan retries; empty: not said"),
     ),
     doc="One row: the stage of a rollout and the days that are compared.",
     part=Part.PARAMETERS,
@@ -38,6 +41,7 @@ CORRECTION_PARAMS = TableSpec(
         Column("paid"),
         Column("below"),
         Column("issue_grace_days", Kind.SMALL, doc="as the policy's window"),
+        Column("ledger_lag_days", Kind.SMALL, doc="as the policy's window"),
     ),
     doc="One row: how the plan of a rollout corrects issued bills.",
     part=Part.PARAMETERS,

@@ -10,7 +10,7 @@ from billing_recon.compute.metrics import NAMES
 from billing_recon.control.rollout_records import Verb
 from billing_recon.core.errors import BillingReconError
 from billing_recon.core.person import same_person
-from billing_recon.core.rollout import RolloutPlan
+from billing_recon.core.rollout import Boundary, RolloutPlan
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.cohorts import Cohorts, cohorts
 from billing_recon.day.rollout.plan_file import read_plan
@@ -107,6 +107,7 @@ def _of_plan(home: Home, plan: RolloutPlan) -> Iterator[Item]:
         if unread
         else "each can be read",
     )
+    yield money_item(home, plan)
     late = [flag.key for flag in plan.flags if flag.remove_by < plan.dates.complete_by]
     yield Item(
         "flags",
@@ -189,6 +190,59 @@ def _cohorts(home: Home, plan: RolloutPlan, state: State | None) -> Iterator[Ite
         yield Item("cohorts", False, str(error))
         return
     yield from cohort_items(plan, found)
+    yield boundary_item(plan, found)
+
+
+def boundary_item(plan: RolloutPlan, found: Cohorts) -> Item:
+    """Stages that would wait for ever, or longer than the plan may take, for a boundary that their customers do not cross."""
+    due = {one.stage: one.due for one in found.stages}
+    waits = []
+    for stage in plan.stages:
+        for boundary in stage.window.boundaries:
+            on = due.get(stage.name, {}).get(boundary.value)
+            if on is None or on > plan.dates.complete_by:
+                when = f"before {on}, which is after complete_by" if on else "as far as contracts and lookback tell"
+                waits.append(
+                    f"stage {stage.name}: none of its customers crosses {boundary.value} {when}: {_CURE[boundary]}"
+                )
+    says = (
+        "; ".join(waits) + "; or take the boundary out of the stage's window"
+        if waits
+        else "every stage's customers cross them"
+    )
+    return Item("boundaries", not waits, says, blocks=False)
+
+
+_CURE = {
+    Boundary.MONTH_END: "add customers whose contracts bill on a month's first or last day",
+    Boundary.RENEWAL: "add customers with a recurring contract",
+    Boundary.PLAN_CHANGE: "add customers who change plans (none did in the lookback)",
+    Boundary.RETRY_CYCLE: "add customers whose payments failed in the lookback (not pays: true)",
+    Boundary.COUPON_EXPIRY: "add customers with a discount or coupon that ends",
+    Boundary.TAX_CHANGE: "no rate of their regions changes in the catalog; add customers of another region",
+    Boundary.REISSUE: "add customers with a credit note in the lookback, or have a bill voided and issued again",
+}
+"""What to do about a stage whose customers do not cross a boundary."""
+
+_SHOWS = frozenset({"breaks", "break_money", "mismatch_rate"})
+"""Metrics one of which has to decide in each stage of a change that touches money: what is wrong shows in them, whatever it is."""
+
+
+def money_item(home: Home, plan: RolloutPlan) -> Item:
+    """Stages of a change that touches money in which no break would hold anybody back, or those of one currency would not."""
+    blind = []
+    for stage in plan.stages if plan.touches_money else ():
+        shown = [t for t in stage.thresholds if t.metric in _SHOWS and t.critical and not t.dry_run]
+        if not shown:
+            blind.append(f"stage {stage.name} has no critical threshold on breaks, break_money or mismatch_rate")
+        elif all(t.currency for t in shown):
+            missing = sorted(set(home.company.currencies) - {t.currency for t in shown})
+            blind += (
+                [f"stage {stage.name} bounds breaks in some currencies only, not in {', '.join(missing)}"]
+                if missing
+                else []
+            )
+    return Item("money", not blind, "; ".join(blind) if blind else "breaks hold every stage back")
 
 
 def cohort_items(plan: RolloutPlan, found: Cohorts) -> Iterator[Item]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
@@ -32,7 +32,10 @@ _READ = ("mapped_keys", "engine_superseded", "engine_lines")
 
 @dataclass(frozen=True, slots=True)
 class StageSize:
-    """What a stage adds: customers, money billed in the lookback by currency; and examples that it has with the stages before it."""
+    """What a stage adds: customers, money billed in the lookback by currency; and examples that it has with the stages before it.
+
+    `due`: when its customers next cross each boundary, None if never as far as contracts and lookback tell.
+    """
 
     stage: str
     customers: int
@@ -42,6 +45,7 @@ class StageSize:
     covers: dict[str, int]
     misses: tuple[str, ...]
     written: bool
+    due: dict[str, date | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,9 @@ def cohorts(home: Home, plan: RolloutPlan, state: State | None) -> Cohorts:
             "SELECT place, scenario, customers FROM cohort_coverage ORDER BY ALL"
         ).fetchall():
             covered.setdefault(place, {})[scenario] = count
+        due: dict[int, dict[str, date | None]] = {}
+        for place, boundary, on in con.execute("SELECT place, boundary, due_on FROM cohort_boundaries").fetchall():
+            due.setdefault(place, {})[boundary] = on
         sizes = con.execute(
             "SELECT place, stage, customers, largest, complex FROM cohort_sizes ORDER BY place"
         ).fetchall()
@@ -137,6 +144,7 @@ def cohorts(home: Home, plan: RolloutPlan, state: State | None) -> Cohorts:
                 {name: n for name, n in covered.get(place, {}).items() if n},
                 tuple(name for name, n in covered.get(place, {}).items() if not n),
                 state is not None and stage in state.lists,
+                due.get(place, {}),
             )
             for place, stage, count, largest, many in sizes
         ),

@@ -131,16 +131,21 @@ def _session(home: Home, state: State) -> Iterator[duckdb.DuckDBPyConnection]:
             f"the new path of rollout {state.name} billed nobody yet; see: billing-recon rollout status {state.name}"
         )
     last, back = days[-1], (days[-1] - first).days
+    lookback = home.policy.windows.lookback_days
     with open_session(home, last) as con:
         register_window(con, home, BREAKS, first, last)
         for table in (INVOICE_LINES, PAYMENTS, KEY_MAP, RENDERED_INVOICES, LEDGER_ENTRIES):
-            register_landed(con, home, table, last, back)
-        register_landed(con, home, SUBSCRIPTIONS, last, home.policy.windows.lookback_days)
+            register_landed(con, home, table, last, back + (lookback if table is KEY_MAP else 0))
+        register_landed(con, home, SUBSCRIPTIONS, last, lookback)
         register_members(con, home, last + timedelta(days=1))
         policy = state.plan.correction
-        grace = home.policy.windows.issue_grace_days
+        windows = home.policy.windows
         ways = (policy.unpaid.value, policy.paid.value, policy.below.value)
-        register(con, CORRECTION_PARAMS, [(state.name, first, last, *ways, grace)])
+        register(
+            con,
+            CORRECTION_PARAMS,
+            [(state.name, first, last, *ways, windows.issue_grace_days, windows.ledger_lag_days)],
+        )
         bounds = sorted({*policy.small, *policy.nothing_below})
         register(con, CORRECTION_BOUNDS, [(c, policy.small.get(c), policy.nothing_below.get(c)) for c in bounds])
         build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READ])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from billing_recon.compute.engine import scratch
+from billing_recon.control.rollout_records import Verb
 from billing_recon.core.rollout import CANDIDATE, CONTROL
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.members import checked_list, folder
@@ -106,6 +107,13 @@ def shown_digest(home: Home, name: str) -> str:
     if not all((place / file).is_file() for file in FILES):
         return ""
     return digest({file: (place / file).read_text(encoding="utf-8") for file in FILES})
+
+
+def agree(home: Home, state: State) -> bool:
+    """Whether the files are those that the last switch wrote, or those that an export would write now (a new version is named in them)."""
+    last = state.last(Verb.SWITCHED)
+    shown = shown_digest(home, state.name)
+    return last is None or shown in (last.facts["flags"], digest(contents(home, state, state.exposed)))
 
 
 def switch(home: Home, name: str, files: Mapping[str, str]) -> None:

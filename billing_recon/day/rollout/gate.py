@@ -158,10 +158,14 @@ def register_stage(con: duckdb.DuckDBPyConnection, home: Home, state: State, day
     for table in (INVOICE_LINES, PAYMENTS, SIGNALS, KEY_MAP, SUBSCRIPTIONS):
         register_landed(con, home, table, days.day, back)
     register_members(con, home, days.day)
-    grace = home.policy_on(days.day).policy.windows.issue_grace_days
+    windows, retries = home.policy_on(days.day).policy.windows, state.plan.retry_days
+    cycle = retries[-1] if retries else windows.payment_settle_days
     of_payments = state.plan.layers == {Layer.PAYMENT_RETRY}
     row = (state.name, days.stage, days.day, days.since, days.exposed_since, days.before_first, days.before_last)
-    register(con, STAGE_PARAMS, [(*row, of_payments, grace)])
+    settled = state.plan.stage(days.stage).window.settled
+    settle = max(windows.issue_grace_days, windows.render_lag_days, windows.ledger_lag_days) if settled else 0
+    rules = (of_payments, windows.issue_grace_days, settle, cycle, [str(one) for one in retries])
+    register(con, STAGE_PARAMS, [(*row, *rules)])
     build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READ])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from billing_recon.control.rollout_records import PlanVersion
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.person import same_person
 from billing_recon.core.rollout import RolloutPlan
+from billing_recon.core.rollout_change import loosened
 from billing_recon.core.written_reason import written_reason
-from billing_recon.day.approvers import prove
+from billing_recon.day.approvers import approver, prove
 from billing_recon.day.configuration import read_text
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.state import Status, parse_plan, state_of
@@ -58,10 +59,12 @@ def read_plan(home: Home, name: str) -> tuple[RolloutPlan, str]:
     return parse_plan(text, f"rollouts/{name}.yaml"), text
 
 
-def write_down(home: Home, name: str, *, by: str, code: str, actor: str, reason: str) -> PlanVersion:
+def write_down(home: Home, name: str, signatures: Sequence[tuple[str, str]], *, actor: str, reason: str) -> PlanVersion:
     """Make the file the plan's newest version, in the name of one who may widen. Verdicts and rehearsals of the old one lapse.
 
-    CloseRefused while somebody is exposed and the new version takes away what they are exposed by.
+    Who may is said by the version that is replaced, never by the new one alone, and what loosens it needs two of them (or the
+    accountable owner as the second). CloseRefused also while somebody is exposed and the new version takes away what they are
+    exposed by.
     """
     plan, text = read_plan(home, name)
     versions = home.control.rollouts.plans(name)
@@ -71,15 +74,31 @@ def write_down(home: Home, name: str, *, by: str, code: str, actor: str, reason:
         why = written_reason(reason, "a version of a plan")
     except ValueError as error:
         raise ConfigurationError(str(error)) from None
+    before = state_of(home, name).plan if versions else None
     refused = list(_refused(home, name, plan)) if versions else []
     if refused:
         raise CloseRefused(refused)
-    if same_person(by) not in {same_person(one) for one in plan.authority.widen}:
+    people = list(dict.fromkeys((before or plan).authority.widen))
+    loosens = loosened(before, plan) if before else []
+    if before and same_person(before.owners.accountable) not in {same_person(one) for one in people}:
+        people.append(before.owners.accountable)
+    given = {same_person(approver(home, by).name): (by, code) for by, code in signatures}
+    strangers = [by for key, (by, _) in given.items() if key not in {same_person(one) for one in people}]
+    if strangers:
+        version = f"version {versions[-1].number} of the plan" if versions else "its authority.widen"
         raise CloseRefused(
-            [f"{by} may not write this plan down; authority.widen names {', '.join(plan.authority.widen)}"]
+            [f"{', '.join(strangers)} may not write this plan down; {version} names {', '.join(people)}"]
         )
-    known = prove(home, by, code, f"write down the plan of rollout {name}")
-    return home.control.rollouts.write_plan(name, text, f"{known} ({actor})", why)
+    needed = min(2, len(people)) if loosens else 1
+    if len(given) < needed:
+        raise CloseRefused(
+            [
+                f"{'two' if needed == 2 else 'one'} of {', '.join(people)} have to allow it: --as NAME --code NNNNNN for each",
+                *(f"it loosens: {sentence}" for sentence in loosens),
+            ]
+        )
+    known = [prove(home, by, code, f"write down the plan of rollout {name}") for by, code in given.values()]
+    return home.control.rollouts.write_plan(name, text, f"{', '.join(known)} ({actor})", why)
 
 
 def _refused(home: Home, name: str, plan: RolloutPlan) -> Iterator[str]:
@@ -94,5 +113,12 @@ def _refused(home: Home, name: str, plan: RolloutPlan) -> Iterator[str]:
     kept = [stage for stage in plan.names if stage in state.lists]
     if kept != [stage for stage in state.plan.names if stage in state.lists] or plan.names[: len(kept)] != tuple(kept):
         yield "stages: those whose customers were written down come first, in their order"
+    for stage in state.plan.stages:
+        now = next((one for one in plan.stages if one.name == stage.name), None)
+        if stage.name in state.lists and now and (now.share, now.cohort) != (stage.share, stage.cohort):
+            yield (
+                f"stages: the customers of {stage.name} were written down, so its share and cohort stay as they are; give more "
+                "customers a stage of their own"
+            )
     if state.exposed and {flag.key for flag in state.plan.flags} - {flag.key for flag in plan.flags}:
         yield "flags: a flag cannot be taken out while customers are exposed by it; roll back or finish first"

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from billing_recon.compute.engine import build
 from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
 from billing_recon.compute.rollout import FIGURES
+from billing_recon.control.rollout_records import RolloutEvent, Verb
 from billing_recon.core.schema import BREAKS, INVOICE_LINES, KEY_MAP
 from billing_recon.core.schema.rollout import ROLLOUT_MEMBERS, ROLLOUTS_WATCHED
 from billing_recon.day.home import Home
 from billing_recon.day.rollout import flags
 from billing_recon.day.rollout.members import add_members
 from billing_recon.day.rollout.state import Answer, State, Status, current_verdict
-from billing_recon.day.session import open_session, register_window
+from billing_recon.day.session import open_session, register_landed, register_window
 
 _READ = ("mapped_keys", "engine_superseded", "engine_lines")
 
@@ -32,6 +33,7 @@ class Progress:
     breaks: int
     break_money: Mapping[str, Decimal]
     last_new_path: date | None
+    last_new_path_at: datetime | None
     invoices_after: int
     flags_agree: bool
 
@@ -42,6 +44,23 @@ class Progress:
             return ""
         held = self.answer.verdict
         return held.verdict.value if held and not self.answer.stale else "INCONCLUSIVE"
+
+    @property
+    def switched_back(self) -> RolloutEvent | None:
+        """The switch that exposes nobody, while it holds."""
+        return self.state.last(Verb.SWITCHED) if self.state.spans and not self.state.exposed else None
+
+    @property
+    def minutes_to_last_bill(self) -> int | None:
+        """Minutes from the decision to switch back until the new path calculated its last line; 0 if that was before it.
+
+        None while customers are exposed.
+        """
+        back = self.switched_back
+        if back is None or self.last_new_path_at is None:
+            return None
+        took = self.last_new_path_at - datetime.fromisoformat(back.decided_at)
+        return max(0, -(-int(took.total_seconds()) // 60))
 
     @property
     def waiting_for(self) -> list[str]:
@@ -61,17 +80,16 @@ class Progress:
 def progress(home: Home, state: State) -> Progress:
     """The figures of one rollout, over all days since its first exposure."""
     answer = current_verdict(home, state.name, state)
-    agree = not state.spans or flags.shown_digest(home, state.name) == flags.digest(
-        flags.contents(home, state, state.exposed)
-    )
+    agree = flags.agree(home, state)
     days = home.control.landed_days()
     first = min((span.since for span in state.spans), default=None)
     if first is None or not days or days[-1] < first:
-        return Progress(state, answer, {}, 0, {}, None, 0, agree)
+        return Progress(state, answer, {}, 0, {}, None, None, 0, agree)
     last = days[-1]
     with open_session(home, last) as con:
-        for table in (INVOICE_LINES, KEY_MAP, BREAKS):
+        for table in (INVOICE_LINES, BREAKS):
             register_window(con, home, table, first, last)
+        register_landed(con, home, KEY_MAP, last, (last - first).days + home.policy.windows.lookback_days)
         register(con, ROLLOUTS_WATCHED, [(state.name, first, state.closed_on, True)])
         register(con, ROLLOUT_MEMBERS)
         for span in state.spans:
@@ -80,7 +98,7 @@ def progress(home: Home, state: State) -> Progress:
         build(con, FIGURES)
         money = dict(con.execute("SELECT currency, billed FROM exposed_money ORDER BY currency").fetchall())
         broken = con.execute("SELECT currency, breaks, gross FROM exposed_breaks ORDER BY currency").fetchall()
-        ended = con.execute("SELECT last_day, invoices_after FROM last_new_path").fetchall()
+        ended = con.execute("SELECT last_day, last_at, invoices_after FROM last_new_path").fetchall()
     return Progress(
         state,
         answer,
@@ -88,6 +106,7 @@ def progress(home: Home, state: State) -> Progress:
         sum(count for _, count, _ in broken),
         {currency: gross for currency, _, gross in broken if currency},
         ended[0][0] if ended else None,
-        int(ended[0][1]) if ended else 0,
+        ended[0][1] if ended else None,
+        int(ended[0][2]) if ended else 0,
         agree,
     )

@@ -17,7 +17,7 @@ from billing_recon.core.rollout import Success
 from billing_recon.core.schema import METRICS
 from billing_recon.core.written_reason import written_reason
 from billing_recon.day.home import Home
-from billing_recon.day.rollout.progress import progress
+from billing_recon.day.rollout.progress import Progress, progress
 from billing_recon.day.rollout.state import State, Status, state_of, states
 from billing_recon.day.session import register_window
 
@@ -116,11 +116,11 @@ def log(home: Home, name: str) -> list[dict[str, Any]]:
     ]
 
 
-def review(home: Home, name: str) -> dict[str, Any]:
-    """What was expected of a rollout and what was observed, from its log and the stored results."""
+def review(home: Home, name: str, figures: Progress | None = None) -> dict[str, Any]:
+    """What was expected of a rollout and what was observed, from its log and the stored results. `figures`: if known already."""
     state = state_of(home, name)
     events = home.control.rollouts.events(name)
-    figures = progress(home, state)
+    figures = figures or progress(home, state)
     notes = [event for event in events if event.verb is Verb.NOTE]
     switches = [event for event in events if event.verb is Verb.SWITCHED]
     return {
@@ -136,6 +136,7 @@ def review(home: Home, name: str) -> dict[str, Any]:
                 "since": str(span.since),
                 "until": str(span.until) if span.until else None,
                 "customers": state.lists[span.stage].rows if span.stage in state.lists else 0,
+                **_of_stage(home, state, span.stage),
             }
             for span in state.spans
         ],
@@ -151,6 +152,25 @@ def review(home: Home, name: str) -> dict[str, Any]:
             if row["by"]
         ],
         "success": [_observed(home, state, one, notes) for one in state.plan.success],
+    }
+
+
+def _of_stage(home: Home, state: State, stage: str) -> dict[str, Any]:
+    """The share of customers up to a stage, and what its last answer counted."""
+    wide = [state.lists[one] for one in state.plan.names[: state.plan.names.index(stage) + 1] if one in state.lists]
+    known = max((one.customers for one in wide), default=0)
+    share = (
+        Decimal(100)
+        if state.plan.stage(stage).everybody
+        else Decimal(sum(one.rows for one in wide) * 100) / max(known, 1)
+    )
+    answer = home.control.rollouts.latest_verdict(state.name, stage)
+    plotted = answer.figures.get("plotted", ()) if answer else ()
+    return {
+        "percentage": str(share.quantize(Decimal("0.01"))),
+        "verdict": answer.verdict.value if answer else None,
+        "bills": sum(day.get("cohort_invoices", 0) for day in plotted),
+        "issues": sum(day.get("cohort", 0) for day in plotted),
     }
 
 

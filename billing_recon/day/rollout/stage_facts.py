@@ -30,8 +30,17 @@ def stage_facts(con: duckdb.DuckDBPyConnection, unknown_days: Mapping[date, str]
             "SELECT boundary, events, first_day, due_on FROM stage_boundaries ORDER BY boundary"
         ).fetchall()
     ]
-    ((invoices, unattributed),) = con.execute(
-        "SELECT (SELECT count(DISTINCT invoice_id) FROM stage_invoices WHERE arm = 'cohort' AND phase = 'stage'), "
-        "(SELECT count(*) FROM stage_breaks WHERE arm = 'unknown' AND phase = 'stage')"
+    ((invoices, unattributed, unlabelled),) = con.execute(
+        "SELECT CASE WHEN of_payments THEN (SELECT count(DISTINCT invoice_id) FROM stage_payments WHERE kind = 'payment' "
+        "AND arm = 'cohort' AND phase = 'stage') ELSE (SELECT count(DISTINCT invoice_id) FROM stage_invoices "
+        "WHERE arm = 'cohort' AND phase = 'stage') END, "
+        "(SELECT count(*) FROM stage_breaks WHERE arm = 'unknown' AND phase = 'stage' AND NOT tolerated), "
+        "(SELECT count(DISTINCT invoice_id) FROM stage_invoices WHERE unlabelled AND phase = 'stage') FROM stage_params"
     ).fetchall()
-    return StageFacts(day, since, figures, crossings, invoices, unknown_days, unattributed)
+    ((fresh, settle_days),) = con.execute(
+        "SELECT (SELECT count(DISTINCT bill.invoice_id) FROM stage_invoices AS bill WHERE bill.arm = 'cohort' "
+        "AND bill.phase = 'stage' AND bill.issued_on + settle_days > day AND NOT of_payments), settle_days FROM stage_params"
+    ).fetchall()
+    return StageFacts(
+        day, since, figures, crossings, invoices, unknown_days, unattributed, unlabelled, fresh, settle_days
+    )

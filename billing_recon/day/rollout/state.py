@@ -21,6 +21,10 @@ BY_LINE = frozenset({Layer.CALCULATION, Layer.TAX, Layer.RENDERING})
 """Layers whose path shows on invoice lines. A retry engine leaves its traces on payments only."""
 
 
+TRIGGER = "trigger"
+"""In whose name a switch or a pause stands that no person made."""
+
+
 class Status(StrEnum):
     """How far a rollout has come."""
 
@@ -195,9 +199,12 @@ class Answer:
         return self.verdict is not None and self.verdict.verdict is Verdict.PASS and not self.stale
 
 
-def current_verdict(home: Home, name: str, state: State | None = None) -> Answer:
-    """The newest answer about the stage that is exposed, and every reason why it is not current."""
-    from billing_recon.day.gate import DAY_GATE
+def current_verdict(home: Home, name: str, state: State | None = None, *, stored: bool = False) -> Answer:
+    """The newest answer about the stage that is exposed, and every reason why it is not current.
+
+    `stored`: what the warehouse holds of the stage's days is read back too.
+    """
+    from billing_recon.day.gate import DAY_GATE, stale_reason
 
     state = state or state_of(home, name)
     if state.stage is None:
@@ -215,11 +222,15 @@ def current_verdict(home: Home, name: str, state: State | None = None) -> Answer
         stale.append("the lists that are exposed are others now")
     if day is None or day.evidence_hash != found.evidence_hash:
         stale.append(f"{found.day} was judged again since, on other evidence")
-    rested_on = dict(found.figures.get("days", {}))
+    rested_on = {str(found.day): found.evidence_hash, **found.figures.get("days", {})}
     now = home.control.verdicts(DAY_GATE, list(rested_on))
     again = [one for one, evidence in rested_on.items() if (now[one].evidence_hash if one in now else "") != evidence]
     if set(again) - {str(found.day)}:
         stale.append(f"{', '.join(sorted(again))} of the stage was judged again since, on other evidence")
+    for one, own in sorted(now.items()):
+        if own.verdict is not Verdict.INCONCLUSIVE and one not in again:
+            why = stale_reason(home, own, stored=stored)
+            stale += [f"{one}: {why}; run: billing-recon run --day {one}"] if why else []
     if newest > str(found.day):
         stale.append(f"it is about {found.day}, and {newest} is judged by now")
     return Answer(found, tuple(stale))

@@ -23,12 +23,10 @@ from billing_recon.day.home import Home
 from billing_recon.day.rollout import flags
 from billing_recon.day.rollout.checklist import blocking
 from billing_recon.day.rollout.cohorts import write_members
-from billing_recon.day.rollout.state import State, Status, current_verdict, state_of
+from billing_recon.day.rollout.state import TRIGGER, State, Status, current_verdict, state_of
 
 Signature = tuple[str, str]
 """A name and the one-time code that proves it."""
-TRIGGER = "trigger"
-"""In whose name a switch stands that no person made."""
 
 
 def opened(home: Home, name: str) -> State:
@@ -144,12 +142,12 @@ def promote(
         )
     if state.status is Status.CLOSED:
         raise CloseRefused([f"rollout {name} is closed"])
-    answer = current_verdict(home, name, state)
+    answer = current_verdict(home, name, state, stored=True)
     if state.stage is not None and not answer.passed:
         raise GateRefused("\n".join(_not_passed(state, answer.verdict, answer.stale)))
     stage = state.plan.after(state.stage)
     day, at = effective(home, state, since)
-    open_ = [*blocking(home, state), *_dates(state, day)]
+    open_ = [*_tampered(home, state), *blocking(home, state), *_dates(state, day)]
     if open_:
         raise GateRefused("\n".join([f"rollout {name} is not ready:", *open_]))
     needed = stage.approvers if stage else (state.plan.owners.accountable,)
@@ -281,6 +279,17 @@ def _not_passed(state: State, verdict: StageVerdict | None, stale: Sequence[str]
     lines += [f"not current: {sentence}" for sentence in stale]
     lines += [f"waits for {sentence}" for sentence in verdict.waiting_for]
     return lines + [str(sentence) for sentence in verdict.figures.get("because", ())]
+
+
+def _tampered(home: Home, state: State) -> list[str]:
+    """Flag files or records that are not what was written: nobody is widened upon them."""
+    problems = [f"audit chain: {problem}" for problem in home.control.verify_audit()]
+    if not flags.agree(home, state):
+        problems.append(
+            f"flags: the files are not what was recorded, so others may be exposed; find out who changed them, then: "
+            f"billing-recon rollout export {state.name}"
+        )
+    return problems
 
 
 def _dates(state: State, day: date) -> list[str]:

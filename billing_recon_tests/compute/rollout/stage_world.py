@@ -28,6 +28,7 @@ from billing_recon.core.schema import (
     TERM_TAXES,
     UNBILLED_USAGE,
 )
+from billing_recon.core.schema.rollout import ROLLOUTS_WATCHED
 from billing_recon.core.schema.stage import STAGE_PARAMS
 from billing_recon.core.stage_gate import StageFacts
 from billing_recon.day.rollout.stage_facts import stage_facts
@@ -47,6 +48,10 @@ class StageWorld:
     exposed_since: date | None = None
     before_days: int = 28
     of_payments: bool = False
+    settle_days: int = 0
+    cycle_days: int = 5
+    retry_days: tuple[str, ...] = ()
+    closed: dict[str, date] = field(default_factory=dict)
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: {spec.name: [] for spec in TABLES})
     members: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -62,7 +67,7 @@ class StageWorld:
         on: date,
         total: str | Decimal = "100",
         *,
-        variant: str = "control",
+        variant: str | None = "control",
         currency: str = "USD",
         **other: Any,
     ) -> None:
@@ -164,7 +169,10 @@ class StageWorld:
             exposed = self.exposed_since or self.since
             before = exposed - timedelta(days=1)
             first = before - timedelta(days=self.before_days - 1)
-            register(con, STAGE_PARAMS, [("r", "first", day, self.since, exposed, first, before, self.of_payments, 1)])
+            rules = (self.of_payments, 1, self.settle_days, self.cycle_days, list(self.retry_days))
+            register(con, STAGE_PARAMS, [("r", "first", day, self.since, exposed, first, before, *rules)])
+            names = sorted({row[0] for row in self.members} | {"r"})
+            register(con, ROLLOUTS_WATCHED, [(one, first, self.closed.get(one), True) for one in names])
             build(
                 con, [one for one in ENGINE_OUTPUT if one.name in ("mapped_keys", "engine_superseded", "engine_lines")]
             )

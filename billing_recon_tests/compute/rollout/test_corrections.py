@@ -25,7 +25,7 @@ def listed(world: StageWorld, day: date = LATER, ways: Mapping[str, str] | None 
     """The worklist as of a day, each row with how far it is."""
     named = {**WAYS, **(ways or {})}
     with world.session(day) as con:
-        register(con, CORRECTION_PARAMS, [("r", LAUNCH, day, named["unpaid"], named["paid"], named["below"], 1)])
+        register(con, CORRECTION_PARAMS, [("r", LAUNCH, day, named["unpaid"], named["paid"], named["below"], 1, 2)])
         register(con, CORRECTION_BOUNDS, BOUNDS)
         build(con, CORRECTIONS)
         return rows_of(
@@ -88,6 +88,45 @@ def test_a_payment_counts_as_it_was_last_delivered_and_under_the_id_that_the_pro
     assert listed(world)[0]["way"] == "void_and_reissue", "what failed in the end was not paid"
     again["status"] = "succeeded"
     assert amounts(listed(world)[0]) == ("credit_note_and_invoice", 120, 100, 0, 20)
+
+
+def mapped(world: StageWorld, layer: str, *pairs: tuple[str, str]) -> None:
+    """Names of a layer for ours, as key_map delivers them."""
+    for theirs, ours in pairs:
+        source = {
+            "day": NEXT,
+            "observed_on": NEXT,
+            "source_file": "k.csv",
+            "source_row": len(world.rows["key_map"]) + 1,
+        }
+        world.rows["key_map"].append({"layer": layer, "their_key": theirs, "our_key": ours} | source)
+
+
+def test_documents_and_postings_under_names_of_their_own_close_a_correction() -> None:
+    world = wrong()
+    period: dict[str, Any] = {"period_start": NEXT - timedelta(days=28), "period_end": NEXT}
+    world.rows["invoice_lines"][0]["status"] = "void"
+    world.bill("N1b", "A", LATER, "100", **period)
+    world.follow("doc-9", LATER, "100")
+    world.rows["ledger_entries"][-1]["invoice_id"] = "GL-77"
+    assert listed(world)[0]["state"] == "following"
+    mapped(world, "documents", ("doc-9", "N1b"))
+    assert listed(world)[0]["ledger_done"] is False
+    mapped(world, "ledger", ("GL-77", "N1b"))
+    assert listed(world)[0]["state"] == "closed"
+
+
+def test_a_layer_that_is_never_delivered_holds_no_correction_up_and_a_summary_journal_only_for_its_lag() -> None:
+    world = wrong()
+    period: dict[str, Any] = {"period_start": NEXT - timedelta(days=28), "period_end": NEXT}
+    world.rows["invoice_lines"][0]["status"] = "void"
+    on = LATER - timedelta(days=3)
+    world.bill("N1b", "A", on, "100", **period)
+    assert listed(world)[0]["state"] == "closed"
+    world.follow("N1b", LATER, "100")
+    world.rows["ledger_entries"][-1]["invoice_id"] = None
+    assert listed(world, on + timedelta(days=2))[0]["ledger_done"] is False, "it may be missing until its lag is over"
+    assert listed(world)[0]["state"] == "closed"
 
 
 def test_what_was_billed_too_low_is_billed_later_and_never_refunded() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
-from billing_recon.core.rollout import Boundary
-from billing_recon.core.stage_gate import Arm, Phase, StageFacts
+from billing_recon.core.rollout import Boundary, Stage, Window
+from billing_recon.core.stage_gate import Arm, Phase, StageFacts, State, judge_stage
+from billing_recon.core.verdict import Verdict
 from billing_recon_tests.compute.rollout.stage_world import LAUNCH, StageWorld
 
 NEXT = LAUNCH + timedelta(days=1)
@@ -163,6 +165,23 @@ def test_boundaries_are_crossed_by_the_new_engines_bills_only_and_the_contracts_
     assert {one for one in found if found[one].events} == {Boundary.PLAN_CHANGE, Boundary.RETRY_CYCLE, Boundary.REISSUE}
 
 
+def test_a_bill_fills_the_window_once_a_document_or_posting_that_it_lacks_would_be_known() -> None:
+    world = StageWorld(since=date(2026, 3, 30), settle_days=2)
+    world.expose("A")
+    world.bill("N1", "A", date(2026, 3, 31), variant="candidate")
+    stage = plan_stage({"metric": "breaks", "limit": 0}).model_copy(
+        update={"window": Window(days=1, invoices=1, boundaries=(Boundary.MONTH_END,))}
+    )
+
+    def judged(day: date) -> tuple[State, tuple[str, ...]]:
+        held = judge_stage(stage, [], world.facts(day))
+        return held.state, tuple(says.split(":")[0] for says in held.waiting_for)
+
+    assert judged(date(2026, 4, 1)) == (State.WAITING, ("invoices", "month_end"))
+    world.break_("N1", date(2026, 4, 2), "-100", pair="billed_booked", code="LEDGER_MISSING")
+    assert judged(date(2026, 4, 2)) == (State.FAIL, ())
+
+
 def test_payments_are_those_of_the_groups_own_bills() -> None:
     world = StageWorld()
     world.expose("A")
@@ -185,4 +204,103 @@ def test_a_rollout_of_payment_retries_is_judged_by_customer_whichever_engine_bil
     world.break_("N1", NEXT, "100", pair="billed_paid", code="PAYMENT_DUPLICATE", customer_id="A")
     facts = world.facts(NEXT)
     assert figure(facts, "payment_failures") == [(1, 1, 1)]
-    assert figure(facts, "breaks") == [(1, None, 0)]
+    assert figure(facts, "breaks") == [(1, None, 1)]
+    assert facts.invoices == 1, "the invoice that it asked money for"
+    world.break_("N1", NEXT, "9")
+    world.break_(None, NEXT, "9", pair="billed_booked", code="LEDGER_AMOUNT")
+    facts = world.facts(NEXT)
+    assert figure(facts, "breaks") == [(1, None, 1)], "a wrong price is not the fault of a retry engine"
+    assert facts.unattributed == 0
+
+
+def test_a_bill_that_names_no_engine_is_the_cohorts_and_is_counted() -> None:
+    """Else an engine that labels only its good bills would pass."""
+    world = StageWorld()
+    world.expose("A", "B")
+    world.bill("N1", "A", NEXT, variant="candidate")
+    world.bill("N2", "B", NEXT, variant=None)
+    world.bill("C1", "C", NEXT, variant=None)
+    world.break_("N2", NEXT, "50")
+    facts = world.facts(NEXT)
+    assert (facts.unlabelled, figure(facts, "break_money")) == (1, [(50, None, 2)])
+    assert figure(facts, "breaks", Arm.CONTROL) == [(0, None, 1)]
+    stage = plan_stage({"metric": "break_money", "limit": 100})
+    (clause,) = [one for one in judge_stage(stage, [], facts).clauses if one.name == "unlabelled"]
+    assert (clause.verdict, clause.says.split(",")[0]) == (
+        Verdict.INCONCLUSIVE,
+        "1 bill of exposed customers name no variant",
+    )
+
+
+def test_the_bills_of_another_live_rollout_neither_fill_the_window_nor_dilute_the_rates() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.expose("B", rollout="other")
+    world.bill("N1", "A", NEXT, variant="candidate")
+    world.bill("O1", "B", NEXT, variant="candidate")
+    facts = world.facts(NEXT)
+    assert facts.invoices == 1
+    assert figure(facts, "breaks") == [(0, None, 1)]
+
+
+def test_customers_of_a_rollout_that_is_over_are_the_control_cohort_of_the_next() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.expose("*", rollout="finished", since=LAUNCH - timedelta(days=300))
+    world.bill("C1", "B", NEXT)
+    assert figure(world.facts(NEXT), "breaks", Arm.CONTROL) == []
+    world.closed["finished"] = LAUNCH - timedelta(days=200)
+    assert figure(world.facts(NEXT), "breaks", Arm.CONTROL) == [(0, None, 1)]
+
+
+def test_customers_and_invoices_under_other_names_are_of_the_same_group() -> None:
+    world = StageWorld()
+    world.expose("A")
+    for layer, theirs, ours in (("engine", "cus_9", "A"), ("payments", "cus_x", "A")):
+        source = {
+            "day": LAUNCH,
+            "observed_on": LAUNCH,
+            "source_file": "k.csv",
+            "source_row": len(world.rows["key_map"]),
+        }
+        world.rows["key_map"].append({"layer": layer, "their_key": theirs, "our_key": ours} | source)
+    world.bill("O1", "cus_9", LAUNCH - timedelta(days=5))
+    world.bill("N1", "cus_9", NEXT, variant="candidate")
+    world.pay("P1", "N9", "cus_x", NEXT, "failed")
+    world.rows["payments"][-1]["invoice_id"] = None
+    facts = world.facts(NEXT)
+    assert figure(facts, "breaks", phase=Phase.BEFORE) == [(0, None, 1)]
+    assert figure(facts, "payment_failures") == [(1, 1, 1)]
+
+
+def test_a_payment_that_is_delivered_again_is_one_attempt_with_its_last_answer() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.bill("N1", "A", LAUNCH, variant="candidate")
+    world.pay("P1", "N1", "A", LAUNCH, "pending")
+    world.pay("P1", "N1", "A", NEXT, "failed")
+    assert figure(world.facts(NEXT), "payment_failures") == [(1, 1, 1)]
+
+
+def test_a_small_fault_of_every_bill_does_not_hide_in_a_tolerance() -> None:
+    world = StageWorld()
+    world.expose("A")
+    world.bill("N1", "A", NEXT, variant="candidate")
+    for _ in range(3):
+        world.break_("N1", NEXT, "4", disposition="ACCEPTED_TOLERANCE")
+    facts = world.facts(NEXT)
+    assert figure(facts, "breaks") == [(0, None, 1)]
+    assert figure(facts, "tolerated_money") == [(12, None, 1)]
+    bound = {"metric": "break_money", "limit": 10}
+    held = judge_stage(plan_stage(bound), [], facts)
+    assert (held.state, held.clauses[-2].says.split(":")[0]) == (
+        State.INCONCLUSIVE,
+        "differences within tolerances come to 12.00 in USD, more than the plan's limit of 10.00",
+    )
+    assert judge_stage(plan_stage(bound | {"limit": 12}), [], facts).state is State.PASS
+    known = {"metric": "tolerated_money", "limit": 20}
+    assert judge_stage(plan_stage(bound, known), [], facts).state is State.PASS
+
+
+def plan_stage(*thresholds: dict[str, Any]) -> Stage:
+    return Stage.model_validate({"name": "s", "share": "0.05", "approvers": ["Ana Ruiz"], "thresholds": thresholds})

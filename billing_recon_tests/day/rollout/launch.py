@@ -13,7 +13,7 @@ from billing_recon.control.rollout_records import StageVerdict
 from billing_recon.control.store import utc_now
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
-from billing_recon.day.gate import DAY_GATE
+from billing_recon.day.gate import DAY_GATE, evidence_now
 from billing_recon.day.rollout import switch
 from billing_recon.day.rollout.plan_file import write_down
 from billing_recon.day.rollout.state import State, state_of
@@ -63,28 +63,26 @@ class Launch:
         path = self.home.path / "rollouts" / f"{NAME}.yaml"
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8")
-        who = self.people[0]
+        who, second = self.people[:2]
         self.later()
-        write_down(self.home, NAME, by=who, code=self.code(who), actor="test", reason=reason)
+        write_down(self.home, NAME, [(one, self.code(one)) for one in (who, second)], actor="test", reason=reason)
         self.later()
         switch.record_rehearsal(
             self.home, NAME, who, self.code(who), reason="three weeks on a copy, nothing doubled", actor="test"
         )
 
-    def day_judged(self, day: date, evidence: str = "") -> None:
-        """Record that a day passed."""
-        self.home.control.record_verdict(
-            VerdictRecord(DAY_GATE, str(day), Verdict.PASS, evidence or f"evidence of {day}", 1, "0", (), "test")
-        )
+    def day_judged(self, day: date, evidence: str = "") -> str:
+        """Record that a day passed, on what there is now or on other evidence; return the evidence."""
+        held = evidence or evidence_now(self.home, day) or ""
+        self.home.control.record_verdict(VerdictRecord(DAY_GATE, str(day), Verdict.PASS, held, 1, "0", (), "test"))
+        return held
 
     def judged(self, day: date, verdict: Verdict = Verdict.PASS, **more: Any) -> StageVerdict:
         """Record a day, and the stage gate's answer about the exposed stage on it."""
-        self.day_judged(day)
+        evidence = self.day_judged(day)
         state = self.state
         assert state.stage is not None
-        answer = StageVerdict(
-            NAME, state.stage, day, verdict, state.version.digest, state.members, f"evidence of {day}", **more
-        )
+        answer = StageVerdict(NAME, state.stage, day, verdict, state.version.digest, state.members, evidence, **more)
         return self.home.control.rollouts.add_verdict(answer)
 
     def promote(self, since: date | None = None) -> State:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+
+import duckdb
 
 from billing_recon.compute.engine import Limits, build
 from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
 from billing_recon.compute.rollout import COHORTS
-from billing_recon.core.schema import INVOICE_LINES, KEY_MAP, PAYMENTS, SUBSCRIPTIONS
+from billing_recon.core.rollout import Boundary, Window
+from billing_recon.core.schema import INVOICE_LINES, KEY_MAP, PAYMENTS, SUBSCRIPTIONS, TERM_TAXES
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 from billing_recon.core.schema.rollout import COHORT_TAKEN
+from billing_recon.day.rollout.checklist import boundary_item
 from billing_recon.day.rollout.cohorts import BUCKETS, cohorts, propose, register_rules
 from billing_recon.day.rollout.state import parse_plan
 from billing_recon_tests.day.rollout.launch import TEMPLATE, Launch
@@ -87,18 +92,31 @@ class Company:
 
     def stages(self, plan: str, taken: dict[str, int] | None = None) -> dict[str, str]:
         """The stage of each customer under a plan."""
+        con = self.session(plan, taken)
+        found = con.execute("SELECT customer_id, stage FROM cohort_members JOIN cohort_rules USING (place)").fetchall()
+        assert len(found) == len(dict(found)), "a customer is in two stages"
+        return dict(found)
+
+    def due(self, plan: str) -> dict[str, dict[str, date | None]]:
+        """When each stage next crosses each boundary."""
+        con = self.session(plan)
+        found: dict[str, dict[str, date | None]] = {}
+        for stage, boundary, on in con.execute("SELECT stage, boundary, due_on FROM cohort_boundaries").fetchall():
+            found.setdefault(stage, {})[boundary] = on
+        return found
+
+    def session(self, plan: str, taken: dict[str, int] | None = None) -> duckdb.DuckDBPyConnection:
+        """The relations of the cohorts, built."""
         con = session(Limits(threads=1))
         register(con, RUN_PARAMS, [RunParams(day=DAY).row()])
-        for table in (SUBSCRIPTIONS, INVOICE_LINES, PAYMENTS, KEY_MAP):
+        for table in (SUBSCRIPTIONS, INVOICE_LINES, PAYMENTS, KEY_MAP, TERM_TAXES):
             register(con, table, self.rows.get(table.name, []))
         register_rules(con, parse_plan(plan, "p"), DAY)
         if taken:
             register(con, COHORT_TAKEN, list(taken.items()))
         build(con, [one for one in ENGINE_OUTPUT if one.name in ("mapped_keys", "engine_superseded", "engine_lines")])
         build(con, COHORTS)
-        found = con.execute("SELECT customer_id, stage FROM cohort_members JOIN cohort_rules USING (place)").fetchall()
-        assert len(found) == len(dict(found)), "a customer is in two stages"
-        return dict(found)
+        return con
 
 
 def plan(first: str, share: str = '"0.05"') -> str:
@@ -176,6 +194,43 @@ def test_largest_accounts_and_complex_contracts_come_last_unless_asked() -> None
     assert {name for name, stage in found.items() if stage == "all"} == last
     asked = company.stages(plan("{segments: [smb], include_largest: true, include_complex: true}"))
     assert set(asked.values()) == {"internal"}
+
+
+def test_a_stage_whose_customers_never_cross_a_boundary_says_so_and_the_next_one_may() -> None:
+    company = Company()
+    company.customer("middle", {"billing_anchor": date(2026, 1, 12)})
+    company.customer("end", {"billing_anchor": date(2026, 1, 31), "segment": "partner"})
+    company.customer(
+        "coupon",
+        {"billing_anchor": date(2026, 1, 20), "contract": '{"discount": {"rate": "0.1", "valid_to": "2026-05-02"}}', "tax_region": "FR"},
+        status="failed",
+    )  # fmt: skip
+    company.rows["term_taxes"] = [{"tax_region": "FR", "rate": Decimal("0.2"), "effective_from": date(2026, 7, 1)}]
+    text = plan("{customers: [middle]}").replace('share: "0.05"', "cohort: {customers: [end]}", 1)
+    due = company.due(text)
+    assert due["internal"] == dict.fromkeys(
+        ("month_end", "retry_cycle", "coupon_expiry", "tax_change", "reissue", "plan_change")
+    ) | {"renewal": date(2026, 3, 12)}
+    assert due["small"]["month_end"] == date(2026, 3, 31)
+    assert due["all"] == {
+        "month_end": date(2026, 3, 31), "renewal": date(2026, 3, 12), "coupon_expiry": date(2026, 5, 2), "tax_change": date(2026, 7, 1),
+        "retry_cycle": DAY, "reissue": None, "plan_change": None,
+    }  # fmt: skip
+
+
+def test_the_checklist_says_which_stage_would_wait_for_ever_and_what_to_do(launch: Launch) -> None:
+    asked = launch.state.plan.model_copy(deep=True)
+    found = cohorts(launch.home, asked, None)
+    first = replace(found.stages[0], due={**found.stages[0].due, "month_end": date(2027, 1, 31)})
+    stage = asked.stages[0].model_copy(update={"window": Window(boundaries=(Boundary.MONTH_END, Boundary.TAX_CHANGE))})
+    asked = asked.model_copy(update={"stages": (stage, *asked.stages[1:])})
+    item = boundary_item(asked, replace(found, stages=(first, *found.stages[1:])))
+    assert (item.done, item.blocks) == (False, False)
+    assert (
+        "stage internal: none of its customers crosses month_end before 2027-01-31, which is after complete_by"
+        in item.says
+    )
+    assert "crosses tax_change as far as contracts and lookback tell: no rate of their regions changes" in item.says
 
 
 def test_low_risk_cohorts_are_proposed_as_yaml_that_a_plan_accepts(launch: Launch) -> None:

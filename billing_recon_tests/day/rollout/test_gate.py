@@ -47,8 +47,7 @@ def test_a_day_that_is_run_again_after_a_promotion_is_judged_as_the_stage_that_i
 
 def test_an_answer_lapses_when_an_earlier_day_of_the_stage_is_judged_on_other_evidence(launch: Launch) -> None:
     launch.promote()
-    days = {str(NEXT): f"evidence of {NEXT}", str(AFTER): f"evidence of {AFTER}"}
-    launch.day_judged(NEXT)
+    days = {str(day): launch.day_judged(day) for day in (NEXT, AFTER)}
     launch.judged(AFTER, figures={"days": days})
     assert current_verdict(launch.home, NAME).passed
     launch.day_judged(NEXT, "other evidence")

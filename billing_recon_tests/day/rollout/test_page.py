@@ -35,6 +35,10 @@ def test_the_page_says_what_the_stage_waits_for_and_plots_cohort_against_control
     assert "control 0 of 90" in text
     assert "breaks: 2 &lt;b&gt;of&lt;/b&gt; 4" in text
     assert "<svg" in text
+    assert '<th scope="row">internal</th><td>from ' in text
+    assert '<th scope="row">small</th><td class="soft" colspan="6">not yet</td>' in text
+    assert "mismatch_rate</th><td>at most 0.001</td><td>not known yet</td>" in text
+    assert f"<td>promote</td><td>internal</td><td>{launch.people[1]}</td>" in text
     assert "<script" not in text
     assert write_rollout_page(launch.home, NAME).read_text(encoding="utf-8") == text
     assert objections(page, "rollout") == []

@@ -51,7 +51,7 @@ def plan_of(people: list[str], members: Mapping[str, list[str]]) -> str:
     ]
 
     def stage(name: str, boundaries: list[str]) -> dict[str, object]:
-        window = {"days": 1, "invoices": 1, "boundaries": boundaries}
+        window = {"days": 1, "invoices": 1, "boundaries": boundaries, "settled": False}
         return {"name": name, "approvers": [people[0]], "window": window, "thresholds": strict}
 
     plan["stages"] = [

@@ -2,8 +2,8 @@
 without one is switched back. `BILLING_RECON_ROUNDS` says how many; `python -m billing_recon_tests.day.rollout.test_seeded_rollouts 200`
 prints what was exposed with the gate and without.
 
-The bills and breaks are written out and the stage gate's relations and rules are the product's. Days on which nothing is billed wrongly
-are judged every sixth time, since their answer can only be that of a day before, or a wider window.
+The bills and breaks are written out and the stage gate's relations and rules are the product's. Every day on which the bug's money is above
+the limit is judged, and of others one in eight: until then a day can only pass, or wait for its window.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.long
 ROUNDS = int(os.environ.get("BILLING_RECON_ROUNDS", "2"))
 LIMIT = Decimal("20.00")
 SHARES = ("0.05", "0.1", "0.25", "0.5", "1")
-LAST = 150
+LAST = 200
 DAY = timedelta(days=1)
 
 BUGS = ("every_bill", "a_cent", "rare", "month_end", "plan_change", "twice")
@@ -139,7 +139,6 @@ def roll_out(seed: int, bug: str) -> Outcome:
     widen()
     for outcome.days in range(LAST):
         day = company.launch + outcome.days * DAY
-        news = False
         for invoice, customer, changed in company.bills(day):
             path = "candidate" if customer in exposed else "control"
             off = company.off_by(invoice, customer, day, changed) if path == "candidate" else Decimal(0)
@@ -147,8 +146,8 @@ def roll_out(seed: int, bug: str) -> Outcome:
             world.bill(invoice, customer, day, company.amount[customer] + off, variant=path, kind=kind)
             if off:
                 world.break_(invoice, day, off)
-                in_stage, outcome.exposed, news = in_stage + off, outcome.exposed + off, True
-        if not (news or outcome.days % 6 == 0):
+                in_stage, outcome.exposed = in_stage + off, outcome.exposed + off
+        if in_stage <= LIMIT and outcome.days % 8:
             continue
         answer = judge_stage(plan[place], TRIGGERS, world.facts(day))
         if answer.triggered:

@@ -172,8 +172,9 @@ def test_a_plan_that_was_never_rehearsed_as_it_is_exposes_nobody(launch: Launch)
     path = launch.home.path / "rollouts" / f"{NAME}.yaml"
     path.write_text(path.read_text().replace("complete_by: 2026-12-31", "complete_by: 2026-12-30"))
     launch.later()
-    who = launch.people[0]
-    write_down(launch.home, NAME, by=who, code=launch.code(who), actor="test", reason="a month less")
+    write_down(
+        launch.home, NAME, [(one, launch.code(one)) for one in launch.people[:2]], actor="test", reason="a month less"
+    )
     with pytest.raises(GateRefused, match="the rehearsal is older than the plan"):
         launch.promote()
 
