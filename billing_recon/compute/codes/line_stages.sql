@@ -32,7 +32,13 @@ WITH chosen AS (
         coalesce(rerated.is_unfree, false) AS is_unfree, coalesce(rerated.is_whole, false) AS is_whole,
         CASE WHEN abs(line.gross_raw - line.billed_gross) >= minor_unit(line.decimals) THEN rerated.shared_by END
             AS shared_by,
-        coalesce(rerated.is_listed, false) AS is_listed, coalesce(charge.free_units, 0) AS free_units, run.rounding,
+        coalesce(rerated.is_listed, false) AS is_listed,
+        CAST(
+            coalesce(charge.free_units, 0)
+            + coalesce(
+                TRY_CAST(json_extract_string(line.working, '$.steps.allowance.units') AS quantity), 0
+            ) AS quantity
+        ) AS free_units, run.rounding,
         run.credit_policy = 'before_tax' AS before_tax,
         CASE WHEN run.credit_policy = 'before_tax' THEN line.expected_credit ELSE 0 END AS expected_credit_before_tax,
         CASE WHEN run.credit_policy = 'before_tax' THEN line.billed_credit ELSE 0 END AS billed_credit_before_tax,
