@@ -7,7 +7,7 @@ import sys
 import typer
 
 from billing_recon.cli import options
-from billing_recon.core.figures import and_open, count, listed
+from billing_recon.core.figures import and_open
 from billing_recon.core.reason import Disposition
 from billing_recon.report.terminal import Screen
 
@@ -32,24 +32,13 @@ def breaks(
     """
     options.require_code(code)
     options.require_first_day(day, to)
-    from billing_recon.day.overview import undecided
     from billing_recon.report import day_tables, exports, stored_rows
 
     opened = options.open_home(ctx, home)
     days = options.days_or_latest(opened, day, to)
     found = stored_rows.breaks(opened, days[0], days[-1], code)
     screen = Screen()
-    # No breaks proves nothing about a day that was not compared, in whatever format.
-    never, unproved = undecided(opened, days)
-    doubts = [
-        f"{count(len(of), 'day')} of {options.range_text(days)} {what} ({listed(map(str, of))}); "
-        f"see: billing-recon status{options.home_hint(ctx, home)} --day {of[0]}"
-        for what, of in (
-            ("not reconciled yet, so nothing was compared there", never),
-            ("INCONCLUSIVE: not everything was compared there", unproved),
-        )
-        if of
-    ]
+    doubts = options.doubts(ctx, home, opened, days)
     if form is not options.Format.TABLE:
         for doubt in doubts:
             screen.warn(f"warning: {doubt}")

@@ -33,13 +33,15 @@ def findings(
     opened = options.open_home(ctx, home)
     days = options.days_or_latest(opened, day, to)
     rows = arrivals.findings(opened, days[0], days[-1])
+    screen = Screen()
+    for doubt in options.doubts(ctx, home, opened, days):
+        screen.warn(f"warning: {doubt}")
     if form is options.Format.JSON:
         sys.stdout.write(exports.rows_json(rows))
         return
     if form is options.Format.CSV:
         sys.stdout.write(exports.rows_csv(rows, arrivals.FINDINGS))
         return
-    screen = Screen()
     screen.say(f"{opened.company.name}, {options.range_text(days)}: {count(len(rows), 'finding')}", style="bold")
     if rows:
         screen.table(arrivals.findings_table(rows))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.figures import count, listed
 from billing_recon.core.period import days_between, parse_day
 from billing_recon.core.reason import Code
 from billing_recon.report.terminal import is_terminal
@@ -124,6 +125,22 @@ def home_hint(ctx: typer.Context, given: Path | None) -> str:
     before = ctx.find_root().params.get("home")
     chosen = given or before
     return f" --home {chosen}" if chosen else ""
+
+
+def doubts(ctx: typer.Context, given: Path | None, home: Home, days: Sequence[date]) -> list[str]:
+    """What nobody knows about days that were not, or not wholly, compared: nothing found there proves nothing."""
+    from billing_recon.day.overview import undecided
+
+    never, unproved = undecided(home, days)
+    return [
+        f"{count(len(of), 'day')} of {range_text(days)} {what} ({listed(map(str, of))}); "
+        f"see: billing-recon status{home_hint(ctx, given)} --day {of[0]}"
+        for what, of in (
+            ("not reconciled yet, so nothing was compared there", never),
+            ("INCONCLUSIVE: not everything was compared there", unproved),
+        )
+        if of
+    ]
 
 
 def run_hint(ctx: typer.Context, given: Path | None, days: Sequence[date]) -> str:

@@ -67,6 +67,8 @@ def usage(
         Part.ENTITLEMENTS: ("day", *ENTITLEMENT_SIGNALS.names),
     }
     screen = Screen()
+    for doubt in options.doubts(ctx, home, opened, days):
+        screen.warn(f"warning: {doubt}")
     if form is options.Format.TABLE:
         screen.say(f"{opened.company.name}, {options.range_text(days)}", style="bold")
     for part in Part if only is None else (only,):

@@ -114,6 +114,11 @@ def _exceptions(home: Home, days: Sequence[date]) -> Condition:
     problems = [f"{count(number, 'break')} of {owner} without a decision" for owner, number in rows]
     if problems:
         problems[-1] += f"; see: billing-recon exceptions list --day {days[0]} --to {days[-1]}"
+    judged = home.control.answers(DAY_GATE)
+    never = [day for day in days if str(day) not in judged]
+    if never and not problems:
+        unknown = f"{_some(never)} not reconciled, so nobody knows their breaks"
+        return answers.listed_condition(Task.EXCEPTIONS, Verdict.INCONCLUSIVE, [unknown], "")
     return answers.listed_condition(Task.EXCEPTIONS, Verdict.FAIL, problems, "Every break of the month is decided.")
 
 

@@ -102,3 +102,9 @@ def test_included_units_that_are_used_up_are_listed_by_day(landed: Path, typed: 
     table = typed("usage", "--home", landed, "--day", FIRST, "--to", LAST, "--only", "entitlements").stdout
     assert "Included units reached" in table
     assert reached[0]["subscription_id"] in table
+
+
+@pytest.mark.parametrize("command", ["usage", "findings"])
+def test_nothing_found_on_a_day_that_never_ran_proves_nothing(landed: Path, typed: Typed, command: str) -> None:
+    said = typed(command, "--home", landed, "--day", LAST + timedelta(days=1))
+    assert f"1 day of {LAST + timedelta(days=1)} not reconciled yet" in said.stderr
