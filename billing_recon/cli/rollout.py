@@ -363,13 +363,8 @@ def dunning(
     for title, rows in tables.items():
         if form is Format.TABLE:
             Screen().say(title, style="bold")
-        _rows(
-            [
-                {key: str(value) for key, value in row.items()} | ({} if form is Format.TABLE else {"table": title})
-                for row in rows
-            ],
-            form,
-        )
+        named: dict[str, object] = {} if form is Format.TABLE else {"table": title}
+        _rows([{key: str(value) for key, value in row.items()} | named for row in rows], form)
     if faults:
         raise typer.Exit(1)
 

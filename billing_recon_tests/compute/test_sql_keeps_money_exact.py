@@ -188,7 +188,7 @@ def macros() -> dict[str, exp.Expression]:
 
 def test_money_is_multiplied_in_few_macros_and_nowhere_else() -> None:
     multiplying = {name for name, body in macros().items() if body.find(exp.Mul)}
-    assert multiplying == {"extend", "apply_rate", "share", "part_of", "converted"}
+    assert multiplying == {"extend", "apply_rate", "share", "part_of", "converted", "metered_units"}
 
 
 def test_no_macro_divides_but_by_exact_decimal_division() -> None:
@@ -198,7 +198,7 @@ def test_no_macro_divides_but_by_exact_decimal_division() -> None:
         assert not set(functions(body)) & INTO_FLOATS, name
         if "decimal_division" in functions(body):
             dividing.add(name)
-    exact = {"share", "ratio", "packages_of", "full_packages_of", "ratio_of", "split_of", "converted"}
+    exact = {"share", "ratio", "packages_of", "full_packages_of", "ratio_of", "split_of", "converted", "metered_units"}
     assert dividing == exact
 
 

@@ -1,7 +1,7 @@
 -- Fees that the provider kept, against the fees booked with the same money, on the day that decides it: one row per
 -- journal. They are compared if receipts of the ledger book fees; a ledger that books them elsewhere, or in sums of its
--- own, has nothing to compare. Money that is not booked as it moved, or twice, takes its fee with it. Journals that book a fee
--- alone, for a payment or invoice that they name, are added to that of its money.
+-- own, has nothing to compare. Money that is not booked as it moved, or twice, takes its fee with it. Journals that
+-- book a fee alone, for a payment or invoice that they name, are added to that of its money.
 -- inputs: receipt_targets, receipt_links, moved_money, money_events, engine_invoices, run_params
 -- rows from: receipt_targets WHERE fees <> 0 AND booked <> 0
 WITH linked AS (
@@ -31,7 +31,8 @@ kept AS (
         first.journal_id, first.currency, count(*) AS payments, min(money.payment_id) AS payment_id,
         min(money.invoice_id) AS invoice_id, min(money.customer_id) AS customer_id,
         CAST(sum(money.fee) AS amount) AS fee,
-        CAST(coalesce(sum(money.fee) FILTER (WHERE first.is_doubled), 0) AS amount) AS fee_again, max(money.known_on) AS known_on,
+        CAST(coalesce(sum(money.fee) FILTER (WHERE first.is_doubled), 0) AS amount) AS fee_again,
+        max(money.known_on) AS known_on,
         greatest(max(money.changed_on), max(alone.changed_on)) AS changed_on,
         CAST(coalesce(sum(alone.fees), 0) AS amount) AS booked_alone,
         CAST(coalesce(sum(alone.others), 0) AS amount) AS others_alone

@@ -65,6 +65,15 @@ amounts AS (
     FROM figured
 )
 SELECT
-    amounts.*, new_total - old_total AS delta, expected_new - expected_old AS meant,
-    new_total - expected_new AS new_fault, old_total - expected_old AS old_fault
+    customer_id, subscription_id, invoice_id, line_id, currency, due_on, kind, meter, charge_id, period_start,
+    period_end, old_plan, old_version, new_plan, new_version, segment, tax_region, in_old, in_new, known, old_total,
+    new_total, expected_old, expected_new, new_total - old_total AS delta, expected_new - expected_old AS meant,
+    new_total - expected_new AS new_fault, old_total - expected_old AS old_fault, meant_code, old_code, new_code,
+    meant_stages, old_stages, new_stages, old_quantity, new_quantity, expected_old_quantity, expected_new_quantity,
+    old_unit_price, new_unit_price, expected_old_unit_price, expected_new_unit_price, expected_old_gross_raw,
+    expected_new_gross_raw, old_gross, new_gross, expected_old_gross, expected_new_gross, old_discount, new_discount,
+    expected_old_discount, expected_new_discount, old_credit, new_credit, expected_old_credit, expected_new_credit,
+    old_taxable, new_taxable, expected_old_taxable, expected_new_taxable, old_tax_rate, new_tax_rate,
+    expected_old_tax_rate, expected_new_tax_rate, expected_old_tax_raw, expected_new_tax_raw, old_tax, new_tax,
+    expected_old_tax, expected_new_tax, new_working, expected_old_line, expected_new_line, old_key, new_key
 FROM amounts
