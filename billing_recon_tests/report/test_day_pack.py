@@ -68,7 +68,7 @@ def test_the_pack_says_verdict_conditions_totals_breaks_landing_metrics_and_evid
         "C-1 was charged 0.03 an api_call",
         "tickets NO DATA",
         "expected_invoices 12 quarantined_money 0",
-        "invoice_lines present 20 17 2 1",
+        "invoice_lines present 4 1 2 1",
         "landing/invoice_lines/2026-03-02.csv",
         "Policy version 1",
     ):
