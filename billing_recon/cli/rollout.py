@@ -259,19 +259,35 @@ def status(
             screen.say(line)
 
 
-@app.command(epilog="\b\nExamples:\n  billing-recon rollout rehearse proration")
-def rehearse(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> None:
-    """Rehearse the plan on a simulated company whose new path fails, and record what was found. Exit 0 if all held, else 1.
+@app.command(
+    epilog="\b\nExamples:\n  billing-recon rollout rehearse proration\n  billing-recon rollout rehearse proration --simulated"
+)
+def rehearse(
+    ctx: typer.Context,
+    name: NameArgument,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="On a simulated company, whatever days the home has.")
+    ] = False,
+    home: HomeOption = None,
+) -> None:
+    """Rehearse the plan on a copy of the home whose new path fails, and record what was found. Exit 0 if all held, else 1.
 
-    Bills are doubled, left out, sent twice and made against the flag; then everybody is switched back within a cycle. The home's
-    own days are not touched. It takes about a minute; a plan that was changed since has to be rehearsed again.
+    The newest four days are billed again: bills are doubled, left out, sent twice and made against the flag, a write is cut off,
+    payments are refused and heard of late; then everybody is switched back within a cycle. The home's own days are not touched.
+    Without four such days in a row it is a simulated company. A plan that was changed since has to be rehearsed again.
     """
+    from billing_recon.day.rollout.rehearsal import days_for, rehearse_on_copy
     from billing_recon.report import rollout_gate as report
-    from billing_recon.simulate.rehearsal import rehearse as run
+    from billing_recon.simulate.rehearsal import rehearse as rehearse_simulated
 
     here, screen = open_home(ctx, home), Screen()
+    days = [] if simulated else days_for(here)
     with screen.progress(f"rehearsing rollout {name}") as progress:
-        found = run(here, name, actor=actor(), progress=lambda said: progress(said, 0))
+        if days:
+            found = rehearse_on_copy(here, name, days, actor=actor(), progress=lambda said: progress(said, 0))
+        else:
+            found = rehearse_simulated(here, name, actor=actor(), progress=lambda said: progress(said, 0))
+    screen.say(f"rehearsed on {found.on}", style="bold")
     screen.table(report.checks((check.name, check.holds, check.says) for check in found.checks))
     if not found.passed:
         raise typer.Exit(1)

@@ -10,7 +10,6 @@ import csv
 import json
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +26,7 @@ from billing_recon.day import Home
 from billing_recon.day.rollout.corrections import corrections
 from billing_recon.day.rollout.gate import judge_rollout
 from billing_recon.day.rollout.members import write_list
+from billing_recon.day.rollout.rehearsal import Check, Rehearsal, record
 from billing_recon.day.rollout.state import state_of
 from billing_recon.simulate.company import simulate
 from billing_recon.simulate.rollouts import IGNORED, Rollout, Step
@@ -34,26 +34,6 @@ from billing_recon.simulate.rollouts import IGNORED, Rollout, Step
 FIRST, EXPOSED, BACK, LAST = date(2026, 1, 30), date(2026, 1, 31), date(2026, 2, 3), date(2026, 2, 4)
 FAULTS = {"INVOICE_DUPLICATE:lines_twice@month_end": 1, "INVOICE_MISSING:period": 1, "RENDER_DUPLICATE": 1, IGNORED: 2}
 CUSTOMERS = 150
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that has to hold in a rehearsal."""
-
-    name: str
-    holds: bool
-    says: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What a rehearsal found."""
-
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        return all(check.holds for check in self.checks)
 
 
 def rehearse(home: Home, name: str, *, actor: str, progress: Callable[[str], None] = lambda said: None) -> Rehearsal:
@@ -68,16 +48,7 @@ def rehearse(home: Home, name: str, *, actor: str, progress: Callable[[str], Non
             seed=seed, first=FIRST, last=LAST, customers=CUSTOMERS, faults={}, out=path, rollout=rollout, closed=True
         )  # fmt: skip
         found = Rehearsal(tuple(_run(Home.open(path), name, state.plan.model_dump(mode="json"), progress)))
-    faults = "; ".join(f"{check.name}: {check.says}" for check in found.checks if not check.holds)
-    content = {
-        "passed": found.passed,
-        "checks": [{"name": c.name, "holds": c.holds, "says": c.says} for c in found.checks],
-    }
-    home.control.rollouts.append(
-        RolloutEvent(
-            name, Verb.REHEARSED, plan=state.version.digest, content=json.dumps(content, sort_keys=True), reason=faults, actor=actor
-        )
-    )  # fmt: skip
+    record(home, state, found, actor)
     return found
 
 
