@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ Typed = Callable[..., Result]
 FIXED = ("init", "simulate", "run", "status", "breaks", "explain", "baseline", "signoff", "close", "policy")
 
 
+@pytest.mark.long
 def test_help_names_every_command_with_examples(typed: Typed) -> None:
     output = typed("--help").stdout
     names = [name.replace("_", "-") for name in COMMANDS]
@@ -53,11 +53,9 @@ def test_the_installed_command_answers_at_once_and_imports_nothing_heavy() -> No
         "heavy = {'duckdb', 'dagster', 'pandas', 'polars', 'pandera', 'sqlalchemy', 'deltalake', 'rich.table'}\n"
         "sys.stderr.write(','.join(sorted(heavy & set(sys.modules))))"
     )
-    started = time.monotonic()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == ""
     assert "\x1b" not in done.stdout, "a pipe gets no colours"
-    assert time.monotonic() - started < 5, "the promise of 0.5 s is held by a benchmark; this only catches the absurd"
 
 
 @pytest.mark.parametrize(

@@ -88,6 +88,7 @@ def test_a_fault_exits_1_and_each_break_can_be_explained(company: Callable[..., 
     assert "tax rate" in explained.stdout
 
 
+@pytest.mark.long
 def test_a_missing_layer_exits_1_and_is_inconclusive(company: Callable[..., Path], typed: Typed) -> None:
     home = company()
     (home / "landing" / "ledger_entries" / f"{FIRST}.csv").unlink()

@@ -19,6 +19,8 @@ from billing_recon.simulate import simulate
 from billing_recon.simulate.documents import RenderedAs
 from billing_recon_tests.feeds.documents.invoices import UBL, swap
 
+pytestmark = pytest.mark.long
+
 FIRST, LAST = date(2026, 1, 28), date(2026, 1, 30)
 Typed = Callable[..., Result]
 
@@ -41,7 +43,6 @@ def landed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.long
 def test_usage_says_how_final_days_are_and_what_reopened_them(landed: Path, typed: Typed) -> None:
     said = typed("usage", "--home", landed, "--day", LAST)
     assert said.exit_code == 0

@@ -30,7 +30,7 @@ def _dagster_home(folder: Path, url: str | None) -> Path | None:
     return folder
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.long)])
 def backend(request: pytest.FixtureRequest) -> str:
     """Where decisions and runs are kept."""
     return str(request.param)

@@ -113,6 +113,7 @@ def manifest(works: Plant) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.long
 def test_the_gate_gives_no_verdict_over_breaks_of_before_a_table_was_landed_again(green: Plant) -> None:
     """A line less, landed alone and judged alone, must not pass on the breaks of before."""
     green.shorten("invoice_lines", FIRST)
@@ -141,6 +142,7 @@ def test_the_gate_gives_no_verdict_over_results_of_another_catalog(green: Plant)
     assert manifest(green)["verdict"] == "WITHDRAWN"
 
 
+@pytest.mark.long
 def test_breaks_that_vanished_from_the_warehouse_do_not_pass(works: Plant) -> None:
     works.shorten("invoice_lines", FIRST)
     works.run(FIRST)
