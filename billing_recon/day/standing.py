@@ -2,7 +2,8 @@
 
 What was found is kept in `<state>/standing.json` with a mark of everything near the day: what is registered of the days within
 its reach, their folders in the warehouse, and all settings. The file speeds up `status`, and opens nothing: gate and release
-look for themselves, and read the day's own results again, which is not done here.
+look for themselves, and read the day's own results again, which is not done here. With the key of the audit chain's records it is
+sealed, so that nobody without the key can write into it that a verdict holds.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from billing_recon.compute.expect import LATE_REACH
 from billing_recon.control import PolicyVersion
+from billing_recon.control.audit_keys import record_key
 from billing_recon.control.partition_marks import partition_marks
 from billing_recon.control.read_once import ReadOnce
 from billing_recon.core.policy import Policy
@@ -115,17 +117,24 @@ def _folders(warehouse: Path) -> dict[str, list[tuple[str, int]]]:
 
 
 def _kept(path: Path, settings: str) -> dict[str, list[object]]:
-    """What was found before under the same settings."""
+    """What was found before under the same settings; nothing if the seal is not this program's."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         held = json.loads(path.read_text(encoding="utf-8"))
-        if held["settings"] == settings:
+        if held["settings"] == settings and held["seal"] == _seal(settings, held["days"]):
             return {str(day): list(one) for day, one in held["days"].items() if len(one) == 3}
     return {}
+
+
+def _seal(settings: str, days: Mapping[str, list[object]]) -> str:
+    key = record_key()
+    return key.link(json.dumps([FILE, settings, days], sort_keys=True).encode()) if key else ""
 
 
 def _keep(path: Path, settings: str, days: Mapping[str, list[object]]) -> None:
     """Store what was found; who may only read the state looks again next time."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     with suppress(OSError):
-        draft.write_text(json.dumps({"settings": settings, "days": days}), encoding="utf-8")
+        draft.write_text(
+            json.dumps({"settings": settings, "days": days, "seal": _seal(settings, days)}), encoding="utf-8"
+        )
         draft.replace(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from billing_recon.control.audit_keys import RECORD_KEY_ENV, new_key
 from billing_recon.core.errors import GateRefused
 from billing_recon.day import Home
 from billing_recon.day.configuration import policy_text
@@ -104,6 +105,22 @@ def test_a_day_that_nothing_happened_to_is_not_looked_at_again_and_what_is_kept_
     assert seen(path) == set()
     with pytest.raises(GateRefused, match="was PASS, but"):
         require_pass(Home.open(path), DAY_GATE, str(DAYS[2]))
+
+
+def test_with_the_key_of_records_nobody_else_writes_that_a_verdict_holds(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RECORD_KEY_ENV, new_key())
+    file = path / ".state" / FILE
+    assert seen(path) == set()
+    land_again(path)
+    stale = seen(path)
+    assert DAYS[2] in stale
+    kept = json.loads(file.read_text("utf-8"))
+    for one in kept["days"].values():
+        one[2] = True
+    file.write_text(json.dumps(kept), "utf-8")
+    assert seen(path) == stale
 
 
 @pytest.mark.parametrize("kept", ["", "[]", '{"settings": 1}', '{"settings": "x", "days": {"2026-01-28": []}}'])
