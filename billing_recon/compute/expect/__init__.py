@@ -8,8 +8,7 @@ Results: `expected_lines` (core.schema.EXPECTED_LINES), `unbilled_usage`, `unrat
 from __future__ import annotations
 
 from dataclasses import replace
-
-import duckdb
+from typing import TYPE_CHECKING
 
 from billing_recon.compute.expect.bounds import bound
 from billing_recon.compute.rating import price, rate
@@ -17,6 +16,9 @@ from billing_recon.compute.rating.metering import meter
 from billing_recon.compute.relation import Relation, load
 from billing_recon.compute.rollup import ZONES, chain_roots
 from billing_recon.core.errors import BillingReconError
+
+if TYPE_CHECKING:
+    import duckdb
 
 LATE_REACH = 3
 """So many lookbacks far back lies the usage at hand of periods that late usage adjusts: an event is at most one lookback
