@@ -20,6 +20,8 @@ from billing_recon.day.quarantine import Decided, decide, find
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.run import breaks, rows, run_day
 
+pytestmark = pytest.mark.long
+
 NEXT = FIRST + timedelta(days=1)
 PAYMENT = "PAY-{},payment,CUS-00001,,{},USD,succeeded,{}T10:00:00Z,1,0.30\n"
 """A payment of the simulated company's file, in the order of its columns: number, amount, day."""
@@ -126,7 +128,6 @@ def test_a_day_held_back_by_a_row_passes_once_it_is_released_and_the_day_is_run_
     assert stale_reason(home, verdict) is not None, "the released row was taken out again"
 
 
-@pytest.mark.long
 def test_a_discarded_row_no_longer_holds_the_day_back_and_is_no_money_at_risk(home: Home) -> None:
     send(home, PAYMENT.replace("payment,", "gift,").format("X1", "7.00", FIRST))
     held = run_day(home, FIRST)
@@ -251,7 +252,6 @@ def test_a_day_whose_file_can_no_longer_be_read_keeps_its_decisions_for_the_next
     assert landed(home).released == 1
 
 
-@pytest.mark.long
 def test_a_contract_in_quarantine_is_named_by_the_gate_and_makes_no_break(home: Home) -> None:
     contracts = home.path / "landing" / "subscriptions" / f"{FIRST}.csv"
     header, first, *others = contracts.read_text().splitlines(keepends=True)

@@ -15,6 +15,8 @@ from billing_recon.day import Home
 from billing_recon.day.month_tasks import _spot_checks
 from billing_recon.day.spot_checks import record_check, sampled
 
+pytestmark = pytest.mark.long
+
 MONTH = "2026-01"
 
 

@@ -21,6 +21,8 @@ from billing_recon.day.policies import apply, propose
 from billing_recon.day.standing import FILE
 from billing_recon_tests.conftest import FIRST
 
+pytestmark = pytest.mark.long
+
 DAYS = [FIRST + timedelta(days=n) for n in range(7)]
 
 
