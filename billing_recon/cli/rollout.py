@@ -361,7 +361,7 @@ def dunning(
     form: FormatOption = Format.TABLE,
     home: HomeOption = None,
 ) -> None:
-    """How the exposed stage is collected beside the control cohort: attempts, recovery, money left; and faults of the new path.
+    """Compare how the exposed stage and the control cohort are collected: attempts, recovery, money left; and faults of the new path.
 
     Exit 1 if an invoice was asked for after it was paid or void, twice, or against the plan's retry_days.
     """

@@ -1,4 +1,4 @@
-"""`state backup`, `restore`, `verify`, `seal`, `roles`, `forget-runs`: copies of what a home has computed and decided, who may write it, what goes."""
+"""`state backup`, `restore`, `verify`, `seal`, `roles`, `forget-runs`: copies of what a home has computed and decided, who may write it, and what is removed."""
 
 from __future__ import annotations
 

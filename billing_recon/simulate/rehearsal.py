@@ -7,7 +7,6 @@ back within a cycle. The home itself is not touched: the company is a simulated 
 from __future__ import annotations
 
 import csv
-import json
 import tempfile
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
@@ -15,18 +14,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from billing_recon import day as steps
 from billing_recon.compute.engine import scratch
-from billing_recon.control.rollout_records import RolloutEvent, StageVerdict, Verb
+from billing_recon.control.rollout_records import StageVerdict
 from billing_recon.core.schema import BREAKS, INVOICE_LINES
-from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.day.rollout.corrections import corrections
 from billing_recon.day.rollout.gate import judge_rollout
-from billing_recon.day.rollout.members import write_list
-from billing_recon.day.rollout.rehearsal import Check, Rehearsal, record
+from billing_recon.day.rollout.rehearsal import RUN, Check, Rehearsal, flags, record, stopped, switch, write_down
 from billing_recon.day.rollout.state import state_of
 from billing_recon.simulate.company import simulate
 from billing_recon.simulate.rollouts import IGNORED, Rollout, Step
@@ -55,24 +50,29 @@ def rehearse(home: Home, name: str, *, actor: str, progress: Callable[[str], Non
 def _run(home: Home, name: str, plan: dict[str, Any], progress: Callable[[str], None]) -> Iterator[Check]:
     folder = home.path / "rollouts" / name
     members, truth = _rows(folder / "members.csv"), _rows(folder / "truth.csv")
-    _write_down(home, name, plan, sorted({row["customer_id"] for row in members}))
+    with scratch() as con:
+        con.execute(
+            "CREATE TABLE listed AS SELECT unnest(?) AS customer_id", [sorted({row["customer_id"] for row in members})]
+        )
+        write_down(con, home, name, plan, "SELECT customer_id FROM listed", EXPOSED, CUSTOMERS)
     answers: list[StageVerdict] = []
     days = [FIRST + timedelta(days=n) for n in range((LAST - FIRST).days + 1)]
     for day in days:
         progress(f"reconciling {day}")
         if day == EXPOSED:
-            _switch(home, name, day, on=True)
+            switch(home, name, day, on=True)
         if day == BACK:
-            _switch(home, name, day, on=False)
-        steps.land_all(home, steps.LANDED, day, "rehearsal")
-        steps.roll_up(home, day, "rehearsal")
-        steps.expect(home, day, "rehearsal")
-        steps.reconcile(home, day, "rehearsal")
-        steps.judge_day(home, day, "rehearsal")
+            switch(home, name, day, on=False)
+        steps.land_all(home, steps.LANDED, day, RUN)
+        steps.roll_up(home, day, RUN)
+        steps.expect(home, day, RUN)
+        steps.reconcile(home, day, RUN)
+        steps.judge_day(home, day, RUN)
         if EXPOSED <= day < BACK:
             answers.append(judge_rollout(home, name, day, "rehearsal"))
     yield _found(home, truth)
-    yield from _stopped(answers, truth)
+    doubled = next(row for row in truth if row["code"] == "INVOICE_DUPLICATE")
+    yield from stopped(answers, doubled["invoice_id"], date.fromisoformat(doubled["day"]))
     yield from _switched_back(home, truth)
     yield from _corrected(home, name, truth)
 
@@ -83,27 +83,6 @@ def _found(home: Home, truth: list[dict[str, str]]) -> Check:
         query = f"SELECT DISTINCT code, invoice_id FROM ({home.warehouse.scan(BREAKS, FIRST, LAST)})"
         told = set(con.execute(query).fetchall())
     return Check("found", bugs <= told, f"{len(bugs & told)} of {len(bugs)} wrong bills and documents are breaks")
-
-
-def _stopped(answers: list[StageVerdict], truth: list[dict[str, str]]) -> Iterator[Check]:
-    bug = next(row for row in truth if row["code"] == "INVOICE_DUPLICATE")
-    after = [answer for answer in answers if str(answer.day) >= bug["day"]]
-    passed = [str(answer.day) for answer in after if answer.verdict is Verdict.PASS]
-    yield Check(
-        "stopped",
-        bool(after) and not passed,
-        f"the stage passed on {', '.join(passed)} although {bug['invoice_id']} was doubled on {bug['day']}; tighten its thresholds"
-        if passed
-        else f"no PASS from {bug['day']} on, when {bug['invoice_id']} was doubled",
-    )
-    frozen = [answer for answer in after if answer.verdict is Verdict.FAIL]
-    yield Check(
-        "frozen",
-        bool(frozen),
-        f"FAIL on {frozen[0].day}, {(frozen[0].day - date.fromisoformat(bug['day'])).days} days after the doubled bill"
-        if frozen
-        else "the doubled bill is no FAIL under the plan's thresholds and triggers; bound breaks or duplicate_invoices",
-    )
 
 
 def _switched_back(home: Home, truth: list[dict[str, str]]) -> Iterator[Check]:
@@ -126,11 +105,7 @@ def _switched_back(home: Home, truth: list[dict[str, str]]) -> Iterator[Check]:
             f"({home.warehouse.scan(INVOICE_LINES, BACK, LAST)}) AS line ON line.invoice_id = found.invoice_id "
             "AND line.variant = 'control' WHERE found.code <> 'EXPOSURE'"
         ).fetchall()[0][0]
-    yield Check(
-        "flags",
-        told == ignored,
-        f"{len(told & ignored)} of {len(ignored)} bills against their flag were found, {len(told - ignored)} others",
-    )
+    yield flags(told, ignored)
     yield Check("switched back", late <= ignored, f"{len(late - ignored)} bills of the new path after the switch")
     yield Check("old path", not after, f"{after} breaks in bills of the old path after the switch")
 
@@ -154,31 +129,6 @@ def _corrected(home: Home, name: str, truth: list[dict[str, str]]) -> Iterator[C
         "none missing",
         len(unbilled) == len(missing),
         f"{len(unbilled)} of {len(missing)} periods not billed are listed",
-    )
-
-
-def _write_down(home: Home, name: str, plan: dict[str, Any], customers: list[str]) -> None:
-    """The plan with one stage, of the customers whom the simulated engine exposes."""
-    stage = plan["stages"][0] | {"share": None, "cohort": {"customers": customers}}
-    text = yaml.safe_dump(plan | {"stages": [stage], "candidate": None})
-    version = home.control.rollouts.write_plan(name, text, "rehearsal", "rehearsal")
-    with scratch() as con:
-        con.execute("CREATE TABLE listed AS SELECT unnest(?) AS customer_id", [customers])
-        rows, digest = write_list(con, home, name, stage["name"], "SELECT customer_id FROM listed")
-    facts = {"rows": rows, "digest": digest, "customers": CUSTOMERS}
-    home.control.rollouts.append(
-        RolloutEvent(name, Verb.MEMBERS, stage["name"], version.digest, str(EXPOSED), content=json.dumps(facts))
-    )
-
-
-def _switch(home: Home, name: str, day: date, *, on: bool) -> None:
-    state = state_of(home, name)
-    stages = list(state.plan.names) if on else []
-    facts = {"stages": stages, "at": "", "why": "rehearsal", "before": list(state.exposed), "intent": 0, "flags": ""}
-    home.control.rollouts.append(
-        RolloutEvent(
-            name, Verb.SWITCHED, stages[-1] if stages else "", state.version.digest, str(day), content=json.dumps(facts)
-        )
     )
 
 

@@ -100,16 +100,20 @@ def test_a_digest_edited_in_the_database_closes_the_release(released: Home) -> N
     assert "its evidence" in refused(released)
 
 
-def test_digests_of_before_written_back_after_another_landing_do_not_open_the_release_again(released: Home) -> None:
-    """The landing's report says which file it read, and is part of the evidence."""
-    before = released.control.partition_states(("invoice_lines",), FIRST, FIRST)[0]
-    shorten(released, "invoice_lines")
-    steps.land(released, "invoice_lines", FIRST, "again")
+def land_shorter_and_write_back_the_digest(home: Home) -> None:
+    before = home.control.partition_states(("invoice_lines",), FIRST, FIRST)[0]
+    shorten(home, "invoice_lines")
+    steps.land(home, "invoice_lines", FIRST, "again")
     sql(
-        released,
+        home,
         f"UPDATE partition_states SET digest = '{before.digest}', rows = {before.rows} "
         f"WHERE table_name = 'invoice_lines' AND day = '{FIRST}'",
     )
+
+
+def test_digests_of_before_written_back_after_another_landing_do_not_open_the_release_again(released: Home) -> None:
+    """The landing's report says which file it read, and is part of the evidence."""
+    land_shorter_and_write_back_the_digest(released)
     assert "its evidence" in refused(released)
 
 
@@ -125,14 +129,7 @@ def test_old_digests_written_back_before_the_verdict_are_found_where_records_are
     assert "if it is from before the key was set: billing-recon state seal" in refused(released)
     released.control.seal_registered("Ana", "records are keyed from today", "test")
     steps.release(released, FIRST, "test")
-    before = released.control.partition_states(("invoice_lines",), FIRST, FIRST)[0]
-    shorten(released, "invoice_lines")
-    steps.land(released, "invoice_lines", FIRST, "again")
-    sql(
-        released,
-        f"UPDATE partition_states SET digest = '{before.digest}', rows = {before.rows} "
-        f"WHERE table_name = 'invoice_lines' AND day = '{FIRST}'",
-    )
+    land_shorter_and_write_back_the_digest(released)
     judged = steps.judge_day(released, FIRST, "forged")
     assert judged.verdict is Verdict.INCONCLUSIVE
     assert f"what is registered of invoice_lines {FIRST} was changed in the database" in judged.held_back_by[0].sentence

@@ -10,10 +10,11 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import yaml
@@ -86,6 +87,36 @@ def record(home: Home, state: State, found: Rehearsal, actor: str) -> None:
     )  # fmt: skip
 
 
+def stopped(answers: Sequence[StageVerdict], invoice: str, since: date) -> Iterator[Check]:
+    """The stage never passes once a bill was doubled, and is a FAIL in the end."""
+    after = [answer for answer in answers if answer.day >= since]
+    passed = [str(answer.day) for answer in after if answer.verdict is Verdict.PASS]
+    yield Check(
+        "stopped",
+        bool(after) and not passed,
+        f"the stage passed on {', '.join(passed)} although {invoice} was doubled on {since}; tighten its thresholds"
+        if passed
+        else f"no PASS from {since} on, when {invoice} was doubled",
+    )
+    failed = [answer.day for answer in after if answer.verdict is Verdict.FAIL]
+    yield Check(
+        "frozen",
+        bool(failed),
+        f"FAIL on {failed[0]}, {(failed[0] - since).days} days after the doubled bill"
+        if failed
+        else "the doubled bill is no FAIL under the plan's thresholds and triggers; bound breaks or duplicate_invoices",
+    )
+
+
+def flags(found: set[str], ignored: set[str]) -> Check:
+    """The bills found against their flag are those that were made against it."""
+    return Check(
+        "flags",
+        found == ignored,
+        f"{len(found & ignored)} of {len(ignored)} bills against their flag were found, {len(found - ignored)} others",
+    )
+
+
 def days_for(home: Home) -> list[date]:
     """The newest days in a row that can be run again and have bills to expose; empty if the home has none yet."""
     landed = [day for day in home.control.landed_days() if not home.control.is_closed(day)][-DAYS:]
@@ -147,15 +178,17 @@ def _run(home: Home, copy: Home, state: State, days: list[date], progress: Calla
                 "bills", False, f"too few bills of {first} and {second} without a break; rehearse on other days"
             )
             return
-        _write_down(con, copy, state, first)
+        exposed = "SELECT DISTINCT ours AS customer_id FROM cohort WHERE exposed"
+        ((everybody,),) = con.execute("SELECT count(DISTINCT ours) FROM cohort").fetchall()
+        write_down(con, copy, state.name, state.plan.model_dump(mode="json"), exposed, first, everybody)
         answers: list[StageVerdict] = []
         partial, cut = Verdict.INCONCLUSIVE, _cut(con, second)
         for day in days:
             progress(f"reconciling {day}")
             if day == first:
-                _switch(copy, state.name, day, on=True)
+                switch(copy, state.name, day, on=True)
             if day == back:
-                _switch(copy, state.name, day, on=False)
+                switch(copy, state.name, day, on=False)
             if day == second and cut:
                 _write_files(con, copy, day, cut)
                 partial = _judged(copy, day)
@@ -338,22 +371,7 @@ def _checked(
         bool(codes.get(doubled)),
         f"{doubled} has every line twice: {', '.join(sorted(codes.get(doubled, ()))) or 'not found'}",
     )
-    passed = [str(answer.day) for answer in answers if answer.verdict is Verdict.PASS]
-    yield Check(
-        "stopped",
-        not passed,
-        f"the stage passed on {', '.join(passed)} although {doubled} was doubled on {first}; tighten its thresholds"
-        if passed
-        else f"no PASS from {first} on, when {doubled} was doubled",
-    )
-    frozen = [answer for answer in answers if answer.verdict is Verdict.FAIL]
-    yield Check(
-        "frozen",
-        bool(frozen),
-        f"FAIL on {frozen[0].day}"
-        if frozen
-        else "the doubled bill is no FAIL under the plan's thresholds and triggers; bound breaks or duplicate_invoices",
-    )
+    yield from stopped(answers, doubled, first)
     if "sent_twice" in picked:
         invoice = picked["sent_twice"][0]
         yield Check(
@@ -363,11 +381,7 @@ def _checked(
         )
     ignored = {picked[what][0] for what in ("against_flag", "against_flag_on") if what in picked}
     told = {row[0] for row in con.execute("SELECT DISTINCT invoice_id FROM found WHERE code = 'EXPOSURE'").fetchall()}
-    yield Check(
-        "flags",
-        told == ignored,
-        f"{len(told & ignored)} of {len(ignored)} bills against their flag were found, {len(told - ignored)} others",
-    )
+    yield flags(told, ignored)
     ((late,),) = con.execute(
         f"SELECT count(DISTINCT invoice_id) FROM ({copy.warehouse.scan(INVOICE_LINES, back, back)}) "
         f"WHERE variant = 'candidate' AND issued_on >= '{back}'"
@@ -406,26 +420,33 @@ def _checked(
         )
 
 
-def _write_down(con: duckdb.DuckDBPyConnection, copy: Home, state: State, first: date) -> None:
-    """The plan with one stage, and as its list the customers whom the copy exposes."""
-    query = "SELECT DISTINCT ours AS customer_id FROM cohort WHERE exposed"
-    rows, digest = write_list(con, copy, state.name, state.plan.stages[0].name, query)
+def write_down(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    name: str,
+    plan: Mapping[str, Any],
+    query: str,
+    first: date,
+    everybody: int,
+) -> None:
+    """The plan with its first stage alone, and as its list from `first` on the customers whom the query exposes."""
     ((one,),) = con.execute(f"SELECT min(customer_id) FROM ({query})").fetchall()
-    plan = state.plan.model_dump(mode="json")
     stage = plan["stages"][0] | {"share": None, "cohort": {"customers": [one]}}
-    text = yaml.safe_dump(plan | {"stages": [stage], "candidate": None})
-    version = copy.control.rollouts.write_plan(state.name, text, RUN, RUN)
-    facts = {"rows": rows, "digest": digest, "customers": 2 * rows}
-    copy.control.rollouts.append(
-        RolloutEvent(state.name, Verb.MEMBERS, stage["name"], version.digest, str(first), content=json.dumps(facts))
+    text = yaml.safe_dump({**plan, "stages": [stage], "candidate": None})
+    version = home.control.rollouts.write_plan(name, text, RUN, RUN)
+    rows, digest = write_list(con, home, name, stage["name"], query)
+    facts = {"rows": rows, "digest": digest, "customers": everybody}
+    home.control.rollouts.append(
+        RolloutEvent(name, Verb.MEMBERS, stage["name"], version.digest, str(first), content=json.dumps(facts))
     )
 
 
-def _switch(copy: Home, name: str, day: date, *, on: bool) -> None:
-    state = state_of(copy, name)
+def switch(home: Home, name: str, day: date, *, on: bool) -> None:
+    """Expose the stage from a day on, or nobody any more, in the records of a home that is thrown away."""
+    state = state_of(home, name)
     stages = list(state.plan.names) if on else []
     facts = {"stages": stages, "at": "", "why": RUN, "before": list(state.exposed), "intent": 0, "flags": ""}
-    copy.control.rollouts.append(
+    home.control.rollouts.append(
         RolloutEvent(
             name, Verb.SWITCHED, stages[-1] if stages else "", state.version.digest, str(day), content=json.dumps(facts)
         )

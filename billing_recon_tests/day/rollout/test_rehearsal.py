@@ -13,9 +13,11 @@ from billing_recon.control.rollout_records import Verb
 from billing_recon.day import Home
 from billing_recon.day.rollout.rehearsal import DAYS, days_for, rehearse_on_copy
 from billing_recon.day.rollout.state import state_of
+from billing_recon.simulate.rehearsal import rehearse as rehearse_simulated
 from billing_recon_tests.conftest import FIRST
 from billing_recon_tests.day.rollout.launch import NAME, plan_text
 from billing_recon_tests.day.run import run_day
+from billing_recon_tests.report.books import keep_books
 
 pytestmark = pytest.mark.long
 
@@ -44,3 +46,21 @@ def test_a_copy_of_the_home_finds_what_the_new_path_gets_wrong_and_leaves_the_ho
     assert (state.exposed, [event.verb for event in state.events]) == ((), [Verb.REHEARSED])
     assert state.events[0].facts["on"] == f"a copy of the home, {days[0]} to {days[-1]}"
     assert home.control.verify_audit() == []
+
+
+def test_a_home_without_days_rehearses_on_a_simulated_company(tmp_path: Path) -> None:
+    home = keep_books(tmp_path / "home")
+    assert days_for(home) == []
+    home.control.rollouts.write_plan(NAME, plan_text(["ana", "ben", "cleo"], "CUS-00001"), "test", "test")
+    found = rehearse_simulated(home, NAME, actor="test")
+    assert [check for check in found.checks if not check.holds] == []
+    assert {check.name for check in found.checks} >= {
+        "found",
+        "stopped",
+        "frozen",
+        "flags",
+        "switched back",
+        "worklist",
+    }
+    (event,) = state_of(home, NAME).events
+    assert (event.verb, event.facts["on"]) == (Verb.REHEARSED, "a simulated company")
