@@ -8,7 +8,7 @@
 -- therefore moves the tax alone and not the total.
 -- inputs: differing_lines, rerated_lines, term_charges, term_taxes, run_params
 -- rows from: differing_lines
-WITH chosen AS (
+WITH chosen AS MATERIALIZED (
     SELECT
         line.item, line.kind, line.decimals, line.expected_gross, line.billed_gross, line.expected_discount,
         line.billed_discount, line.expected_credit, line.billed_credit, line.expected_taxable, line.billed_taxable,
