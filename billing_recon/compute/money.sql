@@ -198,21 +198,18 @@ END AS quantity);
 
 -- Metered units of a bill that may state converted ones: those that it states, unless they are nearer to what the
 -- metered units convert to, and of that size. A bill that states exactly what they convert to states them.
-CREATE MACRO metered_units(stated, metered, divide_by, multiply_by, rounding, decimals) AS CASE
-    WHEN (divide_by IS NULL AND multiply_by IS NULL) OR stated = metered OR metered IS NULL THEN stated
-    ELSE list_transform(
-        [converted(metered, divide_by, multiply_by, rounding, decimals)],
-        LAMBDA due: CASE
-            WHEN stated = due THEN metered
-            WHEN abs(stated - due) < abs(stated - metered) AND stated <= 10 * due
-                THEN CAST(CASE
-                        WHEN divide_by IS NOT NULL THEN CAST(stated AS DECIMAL(38, 10)) * CAST(divide_by AS quantity)
-                        ELSE decimal_division(CAST(stated AS quantity), CAST(multiply_by AS quantity), 10)
-                    END AS quantity)
-            ELSE stated
-        END
-    )[1]
-END;
+CREATE MACRO metered_units(stated, metered, divide_by, multiply_by, rounding, decimals) AS list_transform(
+    [converted(metered, divide_by, multiply_by, rounding, decimals)],
+    LAMBDA due: CASE
+        WHEN stated = due THEN metered
+        WHEN abs(stated - due) < abs(stated - metered) AND stated <= 10 * due
+            THEN CAST(CASE
+                    WHEN divide_by IS NOT NULL THEN CAST(stated AS DECIMAL(38, 10)) * CAST(divide_by AS quantity)
+                    ELSE decimal_division(CAST(stated AS quantity), CAST(multiply_by AS quantity), 10)
+                END AS quantity)
+        ELSE stated
+    END
+)[1];
 
 -- Metrics.
 

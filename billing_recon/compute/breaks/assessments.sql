@@ -16,17 +16,7 @@ WITH assessed AS (
     SELECT * FROM metered_assessed
 )
 SELECT
-    pair,
-    left_key,
-    right_key,
-    currency,
-    cohort_of(cohort) AS cohort,
-    engine_of(cohort) AS variant,
-    customer_id,
-    meter,
-    status,
-    left_amount,
-    right_amount,
-    left_count, right_count
+    pair, left_key, right_key, currency, cohort_of(cohort) AS cohort, engine_of(cohort) AS variant, customer_id,
+    meter, status, left_amount, right_amount, left_count, right_count
 FROM assessed
 SEMI JOIN pairs_compared USING (pair)

@@ -51,8 +51,7 @@ named AS (
 ),
 identified AS (
     SELECT
-        *,
-        'B' || left(sha256(concat_ws('|', about, identity, 'again ' || CAST(since AS VARCHAR))), 16) AS break_id,
+        *, 'B' || left(sha256(concat_ws('|', about, identity, 'again ' || CAST(since AS VARCHAR))), 16) AS break_id,
         CASE
             WHEN level = 'account' AND pair = 'billed_booked'
                 THEN 'B' || left(sha256(concat_ws('|', about, currency)), 16)
@@ -70,20 +69,8 @@ SELECT
                 || identity
                 || '): its identity lacks what tells them apart; report this'
             )
-    END AS break_id,
-    former_id,
-    pair,
-    level,
-    code,
-    invoice_id,
-    line_id,
-    customer_id,
-    subscription_id,
-    meter,
-    currency,
-    cohort_of(cohort) AS cohort,
-    engine_of(cohort) AS variant,
-    expected,
-    billed, rendered, booked, paid, delta, stages, compared, sentence, facts, layer, sources, evidence
+    END AS break_id, former_id, pair, level, code, invoice_id, line_id, customer_id, subscription_id, meter, currency,
+    cohort_of(cohort) AS cohort, engine_of(cohort) AS variant, expected, billed, rendered, booked, paid, delta,
+    stages, compared, sentence, facts, layer, sources, evidence
 FROM identified
 SEMI JOIN pairs_compared USING (pair)

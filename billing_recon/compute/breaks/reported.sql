@@ -83,10 +83,8 @@ SELECT
         coalesce(CAST(finding.evidence AS JSON), CAST('{}' AS JSON)),
         coalesce(disposed.disposed_by, CAST('{}' AS JSON)),
         json_object(
-            'former_id',
-            finding.former_id,
-            'sources',
-            coalesce(list_slice(list_concat(finding.sources, billed.sources), 1, 40), [])
+            'former_id', finding.former_id,
+            'sources', coalesce(list_slice(list_concat(finding.sources, billed.sources), 1, 40), [])
         )
     ) AS VARCHAR) AS evidence,
     finding.cohort, finding.variant

@@ -16,12 +16,9 @@ WITH layers AS (
     UNION ALL
     SELECT
         2 AS layer, 'subscriptions' AS table_name, count(*) AS rows, [
-            row('customer', 'customer_id', count(customer_id)),
-            row('plan', 'plan_id', count(plan_id)),
-            row('plan', 'plan_version', count(plan_version)),
-            row('period', 'valid_from', count(valid_from)),
-            row('currency', 'currency', count(currency)),
-            row('tax region', 'tax_region', count(tax_region)),
+            row('customer', 'customer_id', count(customer_id)), row('plan', 'plan_id', count(plan_id)),
+            row('plan', 'plan_version', count(plan_version)), row('period', 'valid_from', count(valid_from)),
+            row('currency', 'currency', count(currency)), row('tax region', 'tax_region', count(tax_region)),
             row('quantity', 'quantity', count(quantity)),
             row(
                 'discounts', 'contract.discount',
@@ -42,16 +39,11 @@ WITH layers AS (
     UNION ALL
     SELECT
         3 AS layer, 'invoice_lines' AS table_name, count(*) AS rows, [
-            row('customer', 'customer_id', count(customer_id)),
-            row('plan', 'plan_id', count(plan_id)),
-            row('plan', 'plan_version', count(plan_version)),
-            row('period', 'period_start', count(period_start)),
-            row('period', 'period_end', count(period_end)),
-            row('invoice date', 'issued_on', count(issued_on)),
-            row('currency', 'currency', count(currency)),
-            row('tax region', 'tax_rate', count(tax_rate)),
-            row('quantity', 'quantity', count(quantity)),
-            row('unit price', 'unit_price', count(unit_price)),
+            row('customer', 'customer_id', count(customer_id)), row('plan', 'plan_id', count(plan_id)),
+            row('plan', 'plan_version', count(plan_version)), row('period', 'period_start', count(period_start)),
+            row('period', 'period_end', count(period_end)), row('invoice date', 'issued_on', count(issued_on)),
+            row('currency', 'currency', count(currency)), row('tax region', 'tax_rate', count(tax_rate)),
+            row('quantity', 'quantity', count(quantity)), row('unit price', 'unit_price', count(unit_price)),
             row('discounts', 'discount', count(discount)),
             row('credits', 'credit', count(credit))
         ] AS fields

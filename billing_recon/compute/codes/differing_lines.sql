@@ -59,9 +59,7 @@ SELECT
 FROM line_items AS item
 LEFT JOIN expected_lines AS expected ON expected.expected_line_id = item.expected_line_id
 LEFT JOIN billed_lines AS billed ON billed.line_key = item.line_key
-LEFT JOIN
-    term_charges
-        AS charge
+LEFT JOIN term_charges AS charge
     ON charge.plan_id = expected.plan_id
         AND charge.plan_version = expected.plan_version AND charge.currency = expected.currency
         AND charge.charge_id = expected.charge_id

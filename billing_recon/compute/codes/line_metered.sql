@@ -14,8 +14,7 @@ metered AS (
     SELECT
         asked.item, metered.usage_day, metered.usage_day = asked.period_end AS is_last,
         arg_max(metered.quantity, struct_pack(
-            seen := metered.observed_on, file := metered.source_file,
-            place := metered.source_row
+            seen := metered.observed_on, file := metered.source_file, place := metered.source_row
         )) AS metered
     FROM asked
     JOIN metered_usage AS metered

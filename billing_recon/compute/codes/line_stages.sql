@@ -42,8 +42,7 @@ WITH chosen AS MATERIALIZED (
         run.credit_policy = 'before_tax' AS before_tax,
         CASE WHEN run.credit_policy = 'before_tax' THEN line.expected_credit ELSE 0 END AS expected_credit_before_tax,
         CASE WHEN run.credit_policy = 'before_tax' THEN line.billed_credit ELSE 0 END AS billed_credit_before_tax,
-        line.on_base,
-        apply_rate(line.billed_taxable + line.on_base, line.expected_rate) AS expected_rate_raw,
+        line.on_base, apply_rate(line.billed_taxable + line.on_base, line.expected_rate) AS expected_rate_raw,
         line.billed_total = line.billed_gross - line.billed_discount - line.billed_credit + line.billed_tax
         AND line.billed_total <> line.billed_taxable + line.billed_tax
         - CASE WHEN run.credit_policy = 'before_tax' THEN 0 ELSE line.billed_credit END AS apart
@@ -154,9 +153,8 @@ SELECT
     chosen.item, chosen.own_raw, chosen.own_gross, discounted.discount_2 AS own_discount,
     apply_rate(chosen.billed_gross, chosen.discount_rate) AS discount_raw, wide.tax_raw, rated.used_rate,
     rated.implied, chosen.other_version, chosen.other_allowance, chosen.is_unfree, chosen.is_whole, chosen.shared_by,
-    chosen.is_listed,
-    chosen.unbound, chosen.free_units, chosen.expected_total AS t0, wide.t1, wide.t2, wide.t3, wide.t4, wide.t5,
-    wide.t6,
+    chosen.is_listed, chosen.unbound, chosen.free_units, chosen.expected_total AS t0, wide.t1, wide.t2, wide.t3,
+    wide.t4, wide.t5, wide.t6,
     CAST(CASE
         WHEN chosen.apart THEN chosen.billed_total
         ELSE chosen.billed_taxable + chosen.billed_tax - chosen.billed_credit + chosen.billed_credit_before_tax

@@ -45,8 +45,7 @@ chosen AS (
     SELECT
         today.invoice_id, today.currency, today.variant,
         arg_min(struct_pack(
-            plan := CASE judged.place WHEN 1 THEN judged.owner END,
-            invoices := judged.invoices,
+            plan := CASE judged.place WHEN 1 THEN judged.owner END, invoices := judged.invoices,
             middle := judged.middle,
             bound := judged.middle + greatest(apply_rate(judged.mad, 6), policy.discount_spread)
         ), judged.place) AS usual

@@ -37,8 +37,7 @@ SELECT
     'PAYMENT_STATUS' AS detector,
     concat_ws('|', payment.payment_id, 'is ' || payment.status || ', but the ledger''s cash has its money') AS identity,
     payment.their_customer_id AS customer_id, payment.invoice_id, payment.payment_id, payment.currency,
-    CAST(payment.amount AS amount) AS amount,
-    'payment_in_cash' AS sentence,
+    CAST(payment.amount AS amount) AS amount, 'payment_in_cash' AS sentence,
     to_json(struct_pack(status := payment.status)) AS facts,
     [struct_pack("table" := 'payments', file := payment.source_file, "row" := payment.source_row)] AS sources
 FROM latest_payments AS payment

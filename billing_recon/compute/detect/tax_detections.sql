@@ -6,14 +6,8 @@
 -- subscription.tax_region AND region.rate > 0 WHERE line.tax = 0 AND line.taxable <> 0 AND line.status = 'issued'
 WITH untaxed AS (
     SELECT
-        line.line_key,
-        line.invoice_id,
-        line.customer_id,
-        line.subscription_id,
-        line.currency,
-        line.variant,
-        line.taxable,
-        line.period_end, line.source_file, line.source_row
+        line.line_key, line.invoice_id, line.customer_id, line.subscription_id, line.currency, line.variant,
+        line.taxable, line.period_end, line.source_file, line.source_row
     FROM engine_lines AS line
     JOIN run_params AS params ON params.day = line.observed_on
     ANTI JOIN (SELECT invoice_id FROM engine_lines WHERE kind = 'adjustment' AND taxable = 0 AND tax <> 0) AS taxed

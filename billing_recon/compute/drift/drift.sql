@@ -22,11 +22,7 @@ calendar AS (
 ),
 history AS (
     SELECT
-        known.metric,
-        known.currency,
-        known.cohort,
-        known.variant,
-        known.value,
+        known.metric, known.currency, known.cohort, known.variant, known.value,
         known.day = calendar.prior_day AS is_prior,
         known.day = calendar.cycle_day AS is_cycle,
         CASE WHEN calendar.cycle = 'week' THEN isodow(known.day) = isodow(calendar.day)

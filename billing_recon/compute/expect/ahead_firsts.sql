@@ -10,8 +10,7 @@ SELECT
     1000001 + run.run_no + run.run_no AS run_no, run.plan_id, run.plan_version, run.currency, run.tax_region,
     run.run_start,
     run.run_end, run.customer_id, run.segment, CAST(json_merge_patch(
-        run.contract,
-        '{"credits": []}'
+        run.contract, '{"credits": []}'
     ) AS VARCHAR) AS contract,
     run.decimals, run.tax_rate, run.discount_rate
 FROM ahead_runs AS run

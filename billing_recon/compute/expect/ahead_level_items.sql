@@ -14,9 +14,7 @@ SELECT
     END AS quantity) AS quantity,
     CAST(1 AS INTEGER) AS part, CAST(1 AS INTEGER) AS whole, own_price_in(piece.readable, charge.charge_id) AS own_price
 FROM pieces AS piece
-JOIN
-    term_charges
-        AS charge
+JOIN term_charges AS charge
     ON charge.plan_id = piece.plan_id AND charge.plan_version = piece.plan_version
         AND charge.currency = piece.currency AND charge.kind = 'subscription' AND charge.due = 'in_advance'
 CROSS JOIN term_profile AS profile

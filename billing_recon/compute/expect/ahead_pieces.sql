@@ -83,8 +83,7 @@ broken AS (
 SELECT
     subscription_id, corrected, CASE WHEN is_endless THEN from_day ELSE period_start END AS period_start,
     CASE WHEN is_endless THEN from_day + 1 ELSE period_end END AS period_end, ahead_asked, customer_id, plan_id,
-    plan_version,
-    quantity, currency, tax_region, segment, contract, timezone, starts_at, ends_at, own_run, from_day,
+    plan_version, quantity, currency, tax_region, segment, contract, timezone, starts_at, ends_at, own_run, from_day,
     CASE WHEN is_endless THEN from_day + 1 ELSE to_day END AS to_day, sum(new_run) OVER period AS run_no,
     sum(greatest(new_run, new_seats)) OVER period AS seat_no
 FROM broken

@@ -20,8 +20,7 @@ asked AS (
     SEMI JOIN holders ON holders.subscription_id = coalesce(version.version_id, line.subscription_id)
     LEFT JOIN holders AS ahead
         ON ahead.subscription_id = coalesce(version.version_id, line.subscription_id) AND line.kind IN (
-                'subscription',
-                'proration'
+                'subscription', 'proration'
             )
             AND ahead.meter_key = coalesce(line.meter, '') AND ahead.plan_id = coalesce(line.plan_id, ahead.plan_id)
 ),

@@ -8,11 +8,10 @@ WITH hosts AS (
 )
 SELECT
     run.subscription_id, run.period_start, run.period_end, run.due_on, run.by_seat, run.run_no, run.plan_id,
-    run.plan_version,
-    run.currency, run.tax_region, run.run_start, run.run_end, run.part, run.whole, run.seats, run.customer_id,
-    run.segment,
-    run.contract, run.discount_rate, run.decimals, run.tax_rate, run.unknown, run.reason, run.rateable, run.ahead_asked,
-    run.given_back, run.moment, run.own_run, run.corrected, least(run.due_on, bill.ahead_on) AS known_by,
+    run.plan_version, run.currency, run.tax_region, run.run_start, run.run_end, run.part, run.whole, run.seats,
+    run.customer_id, run.segment, run.contract, run.discount_rate, run.decimals, run.tax_rate, run.unknown,
+    run.reason, run.rateable, run.ahead_asked, run.given_back, run.moment, run.own_run, run.corrected,
+    least(run.due_on, bill.ahead_on) AS known_by,
     in_version(version.known_from, version.known_until, least(run.due_on, bill.ahead_on)) AS is_of_version,
     coalesce(hosts.period_start, CAST(run.moment - 1 AS DATE)) AS group_start, run.moment AS group_end
 FROM judged_runs AS run

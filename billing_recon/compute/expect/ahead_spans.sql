@@ -19,8 +19,7 @@ WITH gathered AS (
     CROSS JOIN (SELECT unnest([false, true]) AS by_seat) AS charged
     GROUP BY
         piece.subscription_id, piece.period_start, piece.period_end, piece.ahead_asked, piece.corrected,
-        charged.by_seat,
-        piece.plan_id,
+        charged.by_seat, piece.plan_id,
         piece.plan_version, piece.currency, piece.tax_region, CASE WHEN charged.by_seat THEN piece.seat_no
             ELSE piece.run_no
         END

@@ -5,22 +5,10 @@
 -- rows from: single_events
 WITH asked AS (
     SELECT
-        ask.ask,
-        ask.side,
-        ask.by_event,
-        ask.aggregation,
-        ask.bucket AS bucketed,
-        ask.prorated AS is_prorated,
-        ask.priced_by_event,
-        ask.run_end, ask.period_start, ask.period_end, ask.begins, ask.ends, ask.seconds, event.source, event.event_id,
-        event.quantity,
-        event.utc_time,
-        event.usage_day,
-        event.observed_on,
-        event.received_at,
-        event.corrects,
-        event.is_late,
-        outdone.event_id IS NULL AS counts,
+        ask.ask, ask.side, ask.by_event, ask.aggregation, ask.bucket AS bucketed, ask.prorated AS is_prorated,
+        ask.priced_by_event, ask.run_end, ask.period_start, ask.period_end, ask.begins, ask.ends, ask.seconds,
+        event.source, event.event_id, event.quantity, event.utc_time, event.usage_day, event.observed_on,
+        event.received_at, event.corrects, event.is_late, outdone.event_id IS NULL AS counts,
         CASE ask.bucket WHEN 'day' THEN event.local_time
             WHEN 'hour' THEN event.utc_time - (event.local_time - date_trunc('hour', event.local_time))
             ELSE event.utc_time
@@ -35,9 +23,7 @@ WITH asked AS (
         END AS cell
     FROM event_asks AS ask
     CROSS JOIN run_params AS params
-    JOIN
-        placed_events
-            AS event
+    JOIN placed_events AS event
         ON event.subscription_id = ask.subscription_id AND event.meter = ask.meter
             AND CASE
                 WHEN event.is_cut

@@ -19,15 +19,11 @@ WITH charged AS (
         ) AS item_id
     FROM contract_runs AS run
     CROSS JOIN run_params AS params
-    JOIN
-        term_charges
-            AS charge
+    JOIN term_charges AS charge
         ON charge.plan_id = run.plan_id AND charge.plan_version = run.plan_version
             AND charge.currency = run.currency
             AND (charge.kind = 'subscription' AND charge.model <> 'flat') = run.by_seat
-    LEFT JOIN
-        run_allowances
-            AS allowance
+    LEFT JOIN run_allowances AS allowance
         ON allowance.subscription_id = run.subscription_id
             AND allowance.period_start = run.period_start AND allowance.period_end = run.period_end
             AND allowance.run_no = run.run_no AND allowance.meter = charge.meter AND charge.kind = 'usage'
@@ -42,9 +38,7 @@ used AS (
         sum(change.late_quantity) AS late_quantity, sum(change.duplicate_quantity) AS duplicate_quantity,
         sum(change.superseded_quantity) AS superseded_quantity
     FROM charged AS item
-    JOIN
-        usage_changes
-            AS change
+    JOIN usage_changes AS change
         ON change.subscription_id = item.subscription_id AND change.meter = item.meter
             AND change.usage_day >= item.run_start AND change.usage_day < item.run_end AND change.day <= item.cutoff
             AND NOT is_cut(item.cut_days, change.usage_day, change.usage_day)
@@ -80,11 +74,9 @@ metered AS (
 )
 SELECT
     item.subscription_id, item.period_start, item.period_end, item.due_on, item.wanted, item.is_open, item.run_no,
-    item.plan_id,
-    item.plan_version, item.currency, item.tax_region, item.run_start, item.run_end, item.customer_id, item.segment,
-    item.discount_rate, item.decimals, item.tax_rate, item.item_id, item.charge_id, item.position, item.kind,
-    item.model,
-    item.meter, item.discountable, item.cutoff,
+    item.plan_id, item.plan_version, item.currency, item.tax_region, item.run_start, item.run_end, item.customer_id,
+    item.segment, item.discount_rate, item.decimals, item.tax_rate, item.item_id, item.charge_id, item.position,
+    item.kind, item.model, item.meter, item.discountable, item.cutoff,
     CAST(CASE
         WHEN item.model = 'flat' AND item.by_event THEN metered.quantity
         WHEN item.model = 'flat' AND item.kind = 'usage'
@@ -116,15 +108,11 @@ WHERE item.wanted OR item.corrected OR metered.quantity <> 0
 UNION ALL
 SELECT
     subscription_id, period_start, period_end, due_on, wanted, is_open, run_no, plan_id, plan_version, currency,
-    tax_region,
-    run_start, run_end, customer_id, segment, discount_rate, decimals, tax_rate, item_id, charge_id, position, kind,
-    model, meter,
-    discountable, cutoff, quantity, part, whole, CAST(0 AS quantity) AS late_quantity,
-    CAST(0 AS quantity) AS duplicate_quantity,
-    CAST(0 AS quantity) AS superseded_quantity, own_price, CAST(0 AS quantity) AS own_allowance,
-    CAST(0 AS quantity) AS rolled_allowance, CAST(0 AS quantity) AS allowance, aggregation,
-    CAST(NULL AS VARCHAR) AS ask,
-    charge_minimum, charge_maximum, part AS run_part, whole AS run_whole, CAST(0 AS quantity) AS included, own_start,
-    own_end,
-    own_run, given_back, CAST(NULL AS DATE[]) AS cut_days, corrected, known_by, true AS is_ahead
+    tax_region, run_start, run_end, customer_id, segment, discount_rate, decimals, tax_rate, item_id, charge_id,
+    position, kind, model, meter, discountable, cutoff, quantity, part, whole, CAST(0 AS quantity) AS late_quantity,
+    CAST(0 AS quantity) AS duplicate_quantity, CAST(0 AS quantity) AS superseded_quantity, own_price,
+    CAST(0 AS quantity) AS own_allowance, CAST(0 AS quantity) AS rolled_allowance, CAST(0 AS quantity) AS allowance,
+    aggregation, CAST(NULL AS VARCHAR) AS ask, charge_minimum, charge_maximum, part AS run_part, whole AS run_whole,
+    CAST(0 AS quantity) AS included, own_start, own_end, own_run, given_back, CAST(NULL AS DATE[]) AS cut_days,
+    corrected, known_by, true AS is_ahead
 FROM ahead_items

@@ -5,8 +5,7 @@
 WITH runs AS (
     SELECT
         subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
-        run_start,
-        run_end, customer_id, segment, contract, decimals, tax_rate, discount_rate,
+        run_start, run_end, customer_id, segment, contract, decimals, tax_rate, discount_rate,
         row_number() OVER (PARTITION BY subscription_id, period_start, period_end ORDER BY run_no DESC) AS place
     FROM contract_runs WHERE wanted AND rateable AND NOT by_seat
     UNION ALL BY NAME
@@ -34,8 +33,7 @@ dated AS (
     SELECT
         * EXCLUDE (id), coalesce(id, json_extract_string(
             one, '$.coupon_id'), json_extract_string(
-            one,
-            '$.credit_id'
+            one, '$.credit_id'
         )) AS id,
         CAST(json_extract_string(one, '$.valid_from') AS DATE) AS valid_from,
         coalesce(CAST(json_extract_string(one, '$.valid_to') AS DATE), DATE '9999-12-31') AS valid_to,
@@ -57,9 +55,7 @@ spent AS (
         adjustment.subscription_id, adjustment.period_start, adjustment.period_end, adjustment.number,
         sum(line.credit) AS used
     FROM valid AS adjustment
-    JOIN
-        invoice_lines
-            AS line
+    JOIN invoice_lines AS line
         ON line.subscription_id = split_part(adjustment.subscription_id, chr(31), 1) AND line.kind = 'credit'
             AND line.meter = adjustment.id AND line.period_start < adjustment.period_start
             AND coalesce(line.status, 'issued') <> 'void'

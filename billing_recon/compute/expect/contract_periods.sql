@@ -33,9 +33,7 @@ probes AS (
     UNION ALL
     SELECT term.*, arrival.usage_day AS probe, 'late' AS why
     FROM contract_intervals AS term
-    JOIN
-        late_arrivals
-            AS arrival
+    JOIN late_arrivals AS arrival
         ON arrival.subscription_id = term.subscription_id
             AND term.start_day <= arrival.usage_day AND arrival.usage_day <= term.last_day
     WHERE arrival.wanted OR arrival.is_open
@@ -50,13 +48,7 @@ probes AS (
 ),
 bounded AS (
     SELECT
-        subscription_id,
-        start_day,
-        end_day,
-        last_day,
-        probe,
-        why,
-        period.starts AS period_start,
+        subscription_id, start_day, end_day, last_day, probe, why, period.starts AS period_start,
         period.ends AS period_end
     FROM (
         SELECT *, period_of(billing_anchor, billing_interval, once_start, once_end, probe) AS period FROM probes

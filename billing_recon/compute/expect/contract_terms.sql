@@ -26,8 +26,7 @@ unread AS (
         *,
         contract IS NULL OR no_list(
             contract, '$.coupons') OR no_list(contract, '$.credits') OR no_list(
-            contract,
-            '$.allowances'
+            contract, '$.allowances'
         )
         OR inexact(contract, '$.discount.rate') OR inexact(contract, '$.minimum') OR inexact(contract, '$.cap')
         OR (json_extract_string(contract, '$.cap') IS NOT NULL AND not_amount(contract, '$.cap'))
@@ -47,8 +46,7 @@ unread AS (
             OR (json_extract_string(one, '$.rollover') = 'next_period' AND not_date(one, '$.since'))
         )) > 0, false)
         OR coalesce(
-            len(list_filter(overrides, LAMBDA one: inexact(one, '$') OR not_amount(one, '$'))) > 0,
-            false
+            len(list_filter(overrides, LAMBDA one: inexact(one, '$') OR not_amount(one, '$'))) > 0, false
         ) AS garbled,
         array_to_string(
             other_names(json_keys(

@@ -9,9 +9,7 @@ WITH held AS (
             term.billing_anchor, term.billing_interval, term.once_start, term.once_end, correction.known_on
         ), term.starts_at) AS period
     FROM contract_corrections AS correction
-    JOIN
-        contract_intervals
-            AS term
+    JOIN contract_intervals AS term
         ON term.subscription_id = correction.subscription_id AND term.start_day <= correction.known_on
             AND correction.known_on < term.end_day
     GROUP BY correction.subscription_id, correction.known_on

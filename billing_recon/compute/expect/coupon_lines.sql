@@ -67,13 +67,11 @@ granted AS (
 )
 SELECT
     subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
-    customer_id, segment,
-    decimals, tax_rate, 2000000 + number AS position, 'discount' AS kind, id AS meter, run_start AS line_start,
-    run_end AS line_end, CAST(0 AS amount) AS gross, CAST(used AS raw) AS discount_raw,
+    customer_id, segment, decimals, tax_rate, 2000000 + number AS position, 'discount' AS kind, id AS meter,
+    run_start AS line_start, run_end AS line_end, CAST(0 AS amount) AS gross, CAST(used AS raw) AS discount_raw,
     CAST(used AS amount) AS discount,
     CAST(json_object('coupon', json_object('agreed', say(
         amount, decimals), 'used', say(
-        used,
-        decimals
+        used, decimals
     ))) AS VARCHAR) AS working
 FROM granted WHERE used > 0

@@ -15,8 +15,7 @@ agreed AS (
         adjustment.* EXCLUDE (tax_rate), adjustment.tax_rate AS region_rate, sums.pool, params.rounding,
         params.credit_policy = 'before_tax'
             AS before_tax, settle(
-            adjustment.amount, adjustment.decimals,
-            params.rounding
+            adjustment.amount, adjustment.decimals, params.rounding
         ) AS settled,
         CASE WHEN params.tax_point = 'invoice' THEN CAST(0 AS rate) ELSE adjustment.tax_rate END AS tax_rate
     FROM contract_adjustments AS adjustment
@@ -45,14 +44,11 @@ settled AS (
 )
 SELECT
     subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
-    customer_id, segment,
-    decimals, tax_rate, region_rate, 3000000 + number AS position, 'credit' AS kind, id AS meter,
-    run_start AS line_start,
-    run_end AS line_end,
+    customer_id, segment, decimals, tax_rate, region_rate, 3000000 + number AS position, 'credit' AS kind,
+    id AS meter, run_start AS line_start, run_end AS line_end,
     CAST(json_object('credit', json_object('agreed', say(
         amount, decimals), 'used', say(
-        used,
-        decimals
+        used, decimals
     ))) AS VARCHAR) AS working,
     CAST(used AS amount) AS credit, taxable, tax_raw, tax,
     CAST(CASE WHEN before_tax THEN taxable + tax ELSE -used END AS amount) AS total

@@ -12,15 +12,12 @@ WITH cut AS (
 used AS (
     SELECT
         item.subscription_id, item.customer_id, item.charge_id, item.meter, item.period_start, item.period_end,
-        item.included,
-        item.quantity AS used,
+        item.included, item.quantity AS used,
         coalesce(sum(CASE item.aggregation WHEN 'count' THEN change.events ELSE change.quantity END), 0)
         + coalesce(max(cut.today), 0) AS today
     FROM charge_items AS item
     CROSS JOIN run_params AS params
-    LEFT JOIN
-        usage_rollup
-            AS change
+    LEFT JOIN usage_rollup AS change
         ON change.subscription_id = item.subscription_id AND change.meter = item.meter
             AND change.day = params.day AND change.usage_day >= item.run_start AND change.usage_day < item.run_end
             AND NOT is_cut(item.cut_days, change.usage_day, change.usage_day)

@@ -31,9 +31,7 @@ sides AS (
             ELSE late.last_arrived
         END AS known_by
     FROM late
-    JOIN
-        contract_runs
-            AS run
+    JOIN contract_runs AS run
         ON run.subscription_id = late.subscription_id AND run.period_start = late.own_start
             AND run.period_end = late.own_end AND run.rateable AND NOT run.by_seat
     CROSS JOIN (SELECT unnest(['before', 'after']) AS side) AS compared
@@ -57,9 +55,7 @@ SELECT
         timezone('UTC', midnight(run.period_end, run.zone))
     ) AS seconds
 FROM sides AS run
-JOIN
-    term_charges
-        AS charge
+JOIN term_charges AS charge
     ON charge.plan_id = run.plan_id AND charge.plan_version = run.plan_version
         AND charge.currency = run.currency AND charge.kind = 'usage'
         AND (charge.by_event OR is_cut(run.cut_days, run.run_start, run.run_end))

@@ -15,8 +15,7 @@ SELECT
     ask.charge_id,
     CAST(CASE WHEN ask.model = 'flat' AND ask.by_event THEN
             coalesce(metered.parts, 0) ELSE coalesce(
-                metered.quantity,
-                0
+                metered.quantity, 0
             )
     END AS quantity) AS quantity,
     CAST(CASE WHEN changed.has_late THEN metered.quantity - coalesce(in_time.quantity, 0)

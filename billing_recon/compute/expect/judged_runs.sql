@@ -12,11 +12,10 @@
 WITH gathered AS (
     SELECT
         piece.subscription_id, piece.period_start, piece.period_end, piece.due_on, piece.wanted, piece.is_open,
-        piece.late, piece.corrected, piece.known_by,
-        charged.by_seat, max(piece.run_no) AS run_no, piece.plan_id, piece.plan_version, piece.currency,
-        piece.tax_region,
-        min(piece.from_day) AS run_start, max(piece.to_day) AS run_end, max(piece.quantity) AS seats,
-        min(piece.starts_at) AS starts_at, min(piece.from_at) AS usage_from, max(piece.to_at) AS usage_to,
+        piece.late, piece.corrected, piece.known_by, charged.by_seat, max(piece.run_no) AS run_no, piece.plan_id,
+        piece.plan_version, piece.currency, piece.tax_region, min(piece.from_day) AS run_start,
+        max(piece.to_day) AS run_end, max(piece.quantity) AS seats, min(piece.starts_at) AS starts_at,
+        min(piece.from_at) AS usage_from, max(piece.to_at) AS usage_to,
         arg_min(piece.timezone, piece.starts_at) AS first_zone, any_value(piece.cut_days) AS cut_days,
         arg_max(struct_pack(
             customer_id := piece.customer_id, segment := piece.segment, contract := piece.contract,
@@ -40,20 +39,9 @@ runs AS (
     UNION ALL BY NAME
     SELECT
         subscription_id, period_start, period_end, CAST(moment + issue_after_days AS DATE) AS due_on,
-        false AS wanted,
-        false AS is_open,
-        false AS late,
-        corrected,
-        by_seat,
-        run_no,
-        plan_id,
-        plan_version,
-        currency,
-        tax_region,
-        run_start,
-        period_end AS run_end, seats, starts_at, agreed, true AS is_ahead, taxed_on, true AS needs_tax, ahead_asked,
-        given_back,
-        moment, own_run
+        false AS wanted, false AS is_open, false AS late, corrected, by_seat, run_no, plan_id, plan_version,
+        currency, tax_region, run_start, period_end AS run_end, seats, starts_at, agreed, true AS is_ahead, taxed_on,
+        true AS needs_tax, ahead_asked, given_back, moment, own_run
     FROM ahead_spans
 ),
 shared AS (
@@ -103,8 +91,7 @@ judged AS (
             WHEN params.proration = 'by_second' THEN datediff('second', run.begins_at, run.stops_at)
             WHEN profile.fixed_days IS NOT NULL
                 THEN greatest(fixed_days_between(
-                        run.run_start, run.run_end,
-                        profile.fixed_days
+                        run.run_start, run.run_end, profile.fixed_days
                     ), 0)
             WHEN run.last_day_counts AND run.run_end = run.period_end THEN run.run_end - run.run_start + 1
             ELSE run.run_end - run.run_start
@@ -161,9 +148,7 @@ judged AS (
     LEFT JOIN quarantined_contracts AS refused ON refused.subscription_id = split_part(run.subscription_id, chr(31), 1)
     LEFT JOIN contract_terms AS terms ON terms.stated = run.stated
     LEFT JOIN currencies AS money ON money.currency = run.currency
-    LEFT JOIN
-        term_plans
-            AS plan
+    LEFT JOIN term_plans AS plan
         ON plan.plan_id = run.plan_id AND plan.plan_version = run.plan_version
             AND plan.currency = run.currency
     LEFT JOIN metered
@@ -180,15 +165,9 @@ named AS (
 )
 SELECT
     subscription_id, period_start, period_end, due_on, wanted, is_open, late, is_ahead, by_seat, run_no, plan_id,
-    plan_version,
-    currency,
-    tax_region,
-    run_start,
+    plan_version, currency, tax_region, run_start,
     greatest(run_end, CAST(run_start + 1 AS DATE)) AS run_end,
-    CAST(part AS BIGINT) AS part,
-    CAST(whole AS BIGINT) AS whole,
-    seats,
-    customer_id,
+    CAST(part AS BIGINT) AS part, CAST(whole AS BIGINT) AS whole, seats, customer_id,
     segment, contract, discount_rate, minimum, decimals, tax_rate, unknown, reason, ahead_asked, given_back, moment,
     own_run, corrected, known_by, usage_from, usage_to, first_zone AS zone, cut_days,
     NOT bool_or(reason IS NOT NULL) OVER (PARTITION BY is_ahead, subscription_id, period_start, period_end) AS rateable

@@ -3,8 +3,7 @@
 -- kept: no
 SELECT
     day, subscription_id, customer_id, plan_id, plan_version, status, quantity, currency, timezone, tax_region,
-    segment, billing_anchor, billing_interval, valid_from, valid_to, contract, observed_on, source_file,
-    source_row
+    segment, billing_anchor, billing_interval, valid_from, valid_to, contract, observed_on, source_file, source_row
 FROM subscriptions
 UNION ALL
 SELECT

@@ -22,9 +22,7 @@ own AS (
             term.billing_anchor, term.billing_interval, term.once_start, term.once_end, candidates.usage_day
         ) AS own
     FROM candidates
-    JOIN
-        contract_intervals
-            AS term
+    JOIN contract_intervals AS term
         ON term.subscription_id = candidates.subscription_id
             AND term.start_day <= candidates.usage_day AND candidates.usage_day <= term.last_day
     QUALIFY row_number() OVER (
@@ -52,9 +50,7 @@ adjusting AS (
 billed AS (
     SELECT DISTINCT adjusting.subscription_id, adjusting.period_start
     FROM adjusting
-    JOIN
-        invoice_lines
-            AS line
+    JOIN invoice_lines AS line
         ON line.subscription_id = adjusting.subscription_id
             AND line.period_start >= adjusting.period_start AND line.period_start < adjusting.period_end
     JOIN run_params AS params ON line.observed_on BETWEEN params.since AND params.day

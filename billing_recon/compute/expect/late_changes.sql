@@ -47,8 +47,7 @@ nets AS (
 topped AS (
     SELECT
         *, greatest(
-            settle(share_owed(minimum, part, whole, ratio_decimals), decimals, rounding) - net,
-            0
+            settle(share_owed(minimum, part, whole, ratio_decimals), decimals, rounding) - net, 0
         ) AS topped_up
     FROM nets WHERE minimum > 0
 ),
@@ -57,9 +56,7 @@ minimums AS (
         after.subscription_id, after.period_start, after.period_end, after.run_no, after.adjusted_start,
         before.topped_up AS gross_before, after.topped_up AS gross_after
     FROM topped AS after
-    JOIN
-        topped
-            AS before
+    JOIN topped AS before
         ON before.subscription_id = after.subscription_id AND before.period_start = after.period_start
             AND before.period_end = after.period_end AND before.run_no = after.run_no
             AND before.adjusted_start = after.adjusted_start AND before.side = 'before'
@@ -67,18 +64,16 @@ minimums AS (
 ),
 of_runs AS (
     SELECT DISTINCT
-        subscription_id, period_start, period_end, run_no, plan_id, plan_version, currency, tax_region,
-        run_start,
+        subscription_id, period_start, period_end, run_no, plan_id, plan_version, currency, tax_region, run_start,
         run_end, customer_id, segment, decimals, tax_rate, adjusted_start, adjusted_end, adjusted_due, adjusts,
-        is_late_open,
-        rounding, CASE WHEN minimum_first(step_order) THEN discount_rate ELSE CAST(0 AS rate) END AS line_discount
+        is_late_open, rounding,
+        CASE WHEN minimum_first(step_order) THEN discount_rate ELSE CAST(0 AS rate) END AS line_discount
     FROM charges
 ),
 discounted_minimums AS (
     SELECT
         run.*, minimum.gross_before, minimum.gross_after, apply_rate(
-            minimum.gross_before,
-            run.line_discount
+            minimum.gross_before, run.line_discount
         ) AS raw_before,
         apply_rate(minimum.gross_after, run.line_discount) AS raw_after
     FROM minimums AS minimum
@@ -87,24 +82,20 @@ discounted_minimums AS (
         AND run.adjusted_start = minimum.adjusted_start
 )
 SELECT
-    subscription_id, period_start, period_end, run_no, plan_id, plan_version, currency, tax_region, run_start, run_end,
-    customer_id,
-    segment, decimals, tax_rate, adjusted_start, adjusted_end, adjusted_due, adjusts, is_late_open, charge_id,
-    position, kind, meter,
-    CAST(quantity AS quantity) AS quantity, unit_price, CAST(gross_raw AS raw) AS gross_raw,
-    CAST(gross AS amount) AS gross,
-    line_discount, CAST(discount_raw AS raw) AS discount_raw, CAST(discount AS amount) AS discount, used_before,
-    used_after,
+    subscription_id, period_start, period_end, run_no, plan_id, plan_version, currency, tax_region, run_start,
+    run_end, customer_id, segment, decimals, tax_rate, adjusted_start, adjusted_end, adjusted_due, adjusts,
+    is_late_open, charge_id, position, kind, meter, CAST(quantity AS quantity) AS quantity, unit_price,
+    CAST(gross_raw AS raw) AS gross_raw, CAST(gross AS amount) AS gross, line_discount,
+    CAST(discount_raw AS raw) AS discount_raw, CAST(discount AS amount) AS discount, used_before, used_after,
     gross_before, gross_after
 FROM charges WHERE gross <> 0 OR discount <> 0
 UNION ALL
 SELECT
-    subscription_id, period_start, period_end, run_no, plan_id, plan_version, currency, tax_region, run_start, run_end,
-    customer_id,
-    segment, decimals, tax_rate, adjusted_start, adjusted_end, adjusted_due, adjusts, is_late_open, NULL AS charge_id,
-    1000000 AS position, 'minimum' AS kind, 'minimum' AS meter, CAST(1 AS quantity) AS quantity, NULL AS unit_price,
-    CAST(gross_after - gross_before AS raw) AS gross_raw, CAST(gross_after - gross_before AS amount) AS gross,
-    line_discount,
+    subscription_id, period_start, period_end, run_no, plan_id, plan_version, currency, tax_region, run_start,
+    run_end, customer_id, segment, decimals, tax_rate, adjusted_start, adjusted_end, adjusted_due, adjusts,
+    is_late_open, NULL AS charge_id, 1000000 AS position, 'minimum' AS kind, 'minimum' AS meter,
+    CAST(1 AS quantity) AS quantity, NULL AS unit_price, CAST(gross_after - gross_before AS raw) AS gross_raw,
+    CAST(gross_after - gross_before AS amount) AS gross, line_discount,
     CAST(raw_after - raw_before AS raw) AS discount_raw,
     CAST(settle(raw_after, decimals, rounding) - settle(raw_before, decimals, rounding) AS amount) AS discount,
     NULL AS used_before, NULL AS used_after, gross_before, gross_after

@@ -15,8 +15,7 @@ WITH late AS (
 charged AS (
     SELECT
         run.*, late.* EXCLUDE (subscription_id), charge.charge_id, charge.position, charge.kind, charge.model,
-        charge.meter,
-        charge.discountable, charge.aggregation, charge.by_event, charge.minimum AS charge_minimum,
+        charge.meter, charge.discountable, charge.aggregation, charge.by_event, charge.minimum AS charge_minimum,
         charge.maximum AS charge_maximum, own_price_in(run.contract, charge.charge_id) AS own_price,
         CAST(coalesce(allowance.own, 0) + coalesce(allowance.rolled, 0) AS quantity) AS allowance,
         row_number() OVER (
@@ -25,20 +24,14 @@ charged AS (
                 charge.position
         ) AS number
     FROM late
-    JOIN
-        contract_runs
-            AS run
+    JOIN contract_runs AS run
         ON run.subscription_id = late.subscription_id AND run.period_start = late.own_start
             AND run.period_end = late.own_end
-    JOIN
-        term_charges
-            AS charge
+    JOIN term_charges AS charge
         ON charge.plan_id = run.plan_id AND charge.plan_version = run.plan_version
             AND charge.currency = run.currency
             AND (charge.kind = 'subscription' AND charge.model <> 'flat') = run.by_seat
-    LEFT JOIN
-        run_allowances
-            AS allowance
+    LEFT JOIN run_allowances AS allowance
         ON allowance.subscription_id = run.subscription_id
             AND allowance.period_start = run.period_start AND allowance.period_end = run.period_end
             AND allowance.run_no = run.run_no AND allowance.meter = charge.meter AND charge.kind = 'usage'
@@ -53,9 +46,7 @@ used AS (
         ) AS before,
         sum(CASE item.aggregation WHEN 'count' THEN change.events ELSE change.quantity END) AS after
     FROM charged AS item
-    JOIN
-        usage_rollup
-            AS change
+    JOIN usage_rollup AS change
         ON change.subscription_id = item.subscription_id AND change.meter = item.meter
             AND change.usage_day >= item.run_start
             AND change.usage_day < item.run_end
@@ -80,12 +71,10 @@ known AS (
 )
 SELECT
     1000000000000 + number + number + CASE side WHEN 'after' THEN 1 ELSE 0 END AS item_id, number, side,
-    subscription_id,
-    period_start, period_end, run_no, plan_id, plan_version, currency, tax_region, run_start, run_end, customer_id,
-    segment,
-    discount_rate, decimals, tax_rate, minimum, adjusted_start, adjusted_end, adjusted_due, adjusts, is_late_open,
-    charge_id,
-    position, kind, model, meter, discountable, CAST(coalesce(used, 0) AS quantity) AS used,
+    subscription_id, period_start, period_end, run_no, plan_id, plan_version, currency, tax_region, run_start,
+    run_end, customer_id, segment, discount_rate, decimals, tax_rate, minimum, adjusted_start, adjusted_end,
+    adjusted_due, adjusts, is_late_open, charge_id, position, kind, model, meter, discountable,
+    CAST(coalesce(used, 0) AS quantity) AS used,
     CAST(CASE
         WHEN model = 'flat' AND kind = 'usage' AND NOT by_event THEN CASE WHEN coalesce(used, 0) = 0 THEN 0 ELSE 1 END
         WHEN model = 'flat' AND NOT by_event THEN 1

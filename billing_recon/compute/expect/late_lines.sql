@@ -21,14 +21,12 @@ SELECT
     CAST(0 AS HUGEINT) AS run_no, change.plan_id, change.plan_version, change.currency, change.tax_region,
     coalesce(
         hosts.host.customer_id, change.customer_id) AS customer_id, coalesce(
-        hosts.host.segment,
-        change.segment
+        hosts.host.segment, change.segment
     ) AS segment,
     change.decimals, change.tax_rate, change.charge_id, 1500000 + change.place AS position, 'adjustment' AS kind,
-    change.meter,
-    change.adjusted_start AS line_start, change.adjusted_end AS line_end, change.quantity, change.unit_price,
-    change.gross_raw,
-    change.gross, change.line_discount AS discount_rate, change.discount_raw, change.discount,
+    change.meter, change.adjusted_start AS line_start, change.adjusted_end AS line_end, change.quantity,
+    change.unit_price, change.gross_raw, change.gross, change.line_discount AS discount_rate, change.discount_raw,
+    change.discount,
     CASE WHEN change.kind = 'usage' THEN change.quantity END AS late_quantity,
     CAST(json_object('adjusts', json_object(
         'from', CAST(change.run_start AS VARCHAR), 'to', CAST(change.run_end AS VARCHAR),

@@ -33,10 +33,8 @@ discounted AS (
 )
 SELECT
     subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
-    customer_id, segment,
-    decimals, tax_rate, charge_id, position, line_kind AS kind, meter, run_start AS line_start, run_end AS line_end,
-    quantity,
-    unit_price, gross_raw, gross, line_discount AS discount_rate, discount_raw,
+    customer_id, segment, decimals, tax_rate, charge_id, position, line_kind AS kind, meter, run_start AS line_start,
+    run_end AS line_end, quantity, unit_price, gross_raw, gross, line_discount AS discount_rate, discount_raw,
     coalesce(own_discount, settle(discount_raw, decimals, rounding)) AS discount, late_quantity, duplicate_quantity,
     superseded_quantity,
     CAST(json_object(

@@ -28,11 +28,9 @@ discounted AS (
 )
 SELECT
     subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
-    customer_id, segment,
-    decimals, tax_rate, 1000000 AS position, 'minimum' AS kind, run_start AS line_start, run_end AS line_end,
-    CAST(minimum_raw - charged AS raw) AS gross_raw, CAST(owed - charged AS amount) AS gross,
-    line_discount AS discount_rate,
-    discount_raw, settle(discount_raw, decimals, rounding) AS discount,
+    customer_id, segment, decimals, tax_rate, 1000000 AS position, 'minimum' AS kind, run_start AS line_start,
+    run_end AS line_end, CAST(minimum_raw - charged AS raw) AS gross_raw, CAST(owed - charged AS amount) AS gross,
+    line_discount AS discount_rate, discount_raw, settle(discount_raw, decimals, rounding) AS discount,
     CAST(json_object('minimum', json_object(
         'agreed', say(minimum, decimals), 'owed', say(owed, decimals), 'charged', say(charged, decimals),
         'days', CASE WHEN part <> whole THEN part END, 'of', CASE WHEN part <> whole THEN whole END

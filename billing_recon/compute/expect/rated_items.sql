@@ -3,12 +3,10 @@
 -- kept: no
 SELECT
     item_id, plan_id, plan_version, currency, charge_id, quantity, part, whole, own_price, allowance, ask, decimals,
-    discountable,
-    discount_rate, charge_minimum, charge_maximum, run_part, run_whole
+    discountable, discount_rate, charge_minimum, charge_maximum, run_part, run_whole
 FROM charge_items
 UNION ALL
 SELECT
     item_id, plan_id, plan_version, currency, charge_id, quantity, part, whole, own_price, allowance, ask, decimals,
-    discountable,
-    discount_rate, charge_minimum, charge_maximum, run_part, run_whole
+    discountable, discount_rate, charge_minimum, charge_maximum, run_part, run_whole
 FROM late_items

@@ -12,23 +12,15 @@ WITH runs AS (
 ),
 agreed AS (
     SELECT
-        run.subscription_id,
-        run.period_start,
-        run.period_end,
-        run.run_no,
-        run.run_start,
-        run.part,
-        run.whole,
-        charge.meter,
-        charge.aggregation, CAST(json_extract_string(run.one, '$.units') AS quantity) AS units,
+        run.subscription_id, run.period_start, run.period_end, run.run_no, run.run_start, run.part, run.whole,
+        charge.meter, charge.aggregation, CAST(json_extract_string(run.one, '$.units') AS quantity) AS units,
         coalesce(json_extract_string(run.one, '$.rollover') = 'next_period', false)
         AND run.run_start = run.period_start AS rolls,
         CAST(json_extract_string(run.one, '$.since') AS DATE) AS since
     FROM runs AS run
     JOIN term_charges AS charge ON charge.plan_id = run.plan_id AND charge.plan_version = run.plan_version
         AND charge.currency = run.currency AND charge.kind = 'usage' AND charge.meter = json_extract_string(
-            run.one,
-            '$.meter'
+            run.one, '$.meter'
         )
 ),
 before AS (
@@ -38,9 +30,7 @@ before AS (
             CAST(agreed.period_start - 1 AS DATE)
         ) AS previous
     FROM agreed
-    JOIN
-        contract_intervals
-            AS term
+    JOIN contract_intervals AS term
         ON term.subscription_id = agreed.subscription_id
             AND term.start_day <= agreed.run_start
             AND agreed.run_start < term.end_day
@@ -54,9 +44,7 @@ left_over AS (
         ), 0), 0), 0) AS rolled
     FROM before
     CROSS JOIN run_params AS params
-    LEFT JOIN
-        usage_changes
-            AS change
+    LEFT JOIN usage_changes AS change
         ON change.subscription_id = before.subscription_id AND change.meter = before.meter
             AND change.usage_day >= before.previous.starts AND change.usage_day < before.previous.ends
             AND change.day

@@ -10,9 +10,7 @@ WITH bounded AS (
             term.billing_anchor, term.billing_interval, term.once_start, term.once_end, period.period_start
         ) AS own
     FROM contract_periods AS period
-    JOIN
-        contract_intervals
-            AS term
+    JOIN contract_intervals AS term
         ON term.subscription_id = period.subscription_id
             AND term.start_day < period.period_end AND term.last_day >= period.period_start
     WHERE term.status = 'active'
@@ -92,8 +90,7 @@ placed AS (
             AND touching.period_start = piece.period_start AND touching.period_end = piece.period_end
 )
 SELECT
-    subscription_id, period_start, period_end, due_on, wanted, is_open, late, ahead, ahead_asked, corrected, known_by,
-    customer_id, plan_id,
-    plan_version, quantity, currency, tax_region, segment, contract, timezone, starts_at, ends_at, cut_days, from_day,
-    to_day, from_at, to_at, has_days, run_no, seat_no
+    subscription_id, period_start, period_end, due_on, wanted, is_open, late, ahead, ahead_asked, corrected,
+    known_by, customer_id, plan_id, plan_version, quantity, currency, tax_region, segment, contract, timezone,
+    starts_at, ends_at, cut_days, from_day, to_day, from_at, to_at, has_days, run_no, seat_no
 FROM placed

@@ -9,8 +9,7 @@ WITH lines AS (
 sums AS (
     SELECT
         line.subscription_id, line.period_start, line.period_end, line.due_on, line.currency,
-        line.region_rate AS tax_rate,
-        max(line.run_no) AS run_no, arg_max(line.plan_id, line.run_no) AS plan_id,
+        line.region_rate AS tax_rate, max(line.run_no) AS run_no, arg_max(line.plan_id, line.run_no) AS plan_id,
         arg_max(line.plan_version, line.run_no) AS plan_version, arg_max(line.tax_region, line.run_no) AS tax_region,
         arg_max(line.customer_id, line.run_no) AS customer_id, arg_max(line.segment, line.run_no) AS segment,
         CAST(sum(line.taxable) AS amount) AS base, min(params.rounding) AS rounding
@@ -34,9 +33,8 @@ settled AS (
 )
 SELECT
     subscription_id, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
-    customer_id, segment,
-    decimals, tax_rate, 4000000 AS position, 'adjustment' AS kind, 'tax' AS meter, period_start AS line_start,
-    period_end AS line_end, CAST(json_object('tax', json_object('base', say(base, decimals))) AS VARCHAR) AS working,
-    tax_raw, tax,
+    customer_id, segment, decimals, tax_rate, 4000000 AS position, 'adjustment' AS kind, 'tax' AS meter,
+    period_start AS line_start, period_end AS line_end,
+    CAST(json_object('tax', json_object('base', say(base, decimals))) AS VARCHAR) AS working, tax_raw, tax,
     tax AS total, several
 FROM settled

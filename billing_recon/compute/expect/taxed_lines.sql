@@ -23,10 +23,9 @@ settled AS (
 )
 SELECT
     subscription_id, known_on, period_start, period_end, due_on, run_no, plan_id, plan_version, currency, tax_region,
-    customer_id, segment,
-    decimals, tax_rate, region_rate, charge_id, position, kind, meter, line_start, line_end,
-    coalesce(quantity, CAST(1 AS quantity)) AS quantity, unit_price, coalesce(gross_raw, CAST(0 AS raw)) AS gross_raw,
-    gross,
+    customer_id, segment, decimals, tax_rate, region_rate, charge_id, position, kind, meter, line_start, line_end,
+    coalesce(quantity, CAST(1 AS quantity)) AS quantity, unit_price,
+    coalesce(gross_raw, CAST(0 AS raw)) AS gross_raw, gross,
     coalesce(discount_rate, CAST(0 AS rate)) AS discount_rate, discount_raw, discount,
     coalesce(late_quantity, CAST(0 AS quantity)) AS late_quantity,
     coalesce(duplicate_quantity, CAST(0 AS quantity)) AS duplicate_quantity,

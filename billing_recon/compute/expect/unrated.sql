@@ -17,13 +17,8 @@ WITH withheld AS (
     ) AS named USING (subscription_id)
 )
 SELECT
-    split_part(subscription_id, chr(31), 1) AS subscription_id,
-    plan_id,
-    plan_version,
-    currency,
-    reason,
-    min(tax_region) AS tax_region,
-    min(period_start) AS period_start,
-    min(period_end) AS period_end, min(unknown) AS unknown
+    split_part(subscription_id, chr(31), 1) AS subscription_id, plan_id, plan_version, currency, reason,
+    min(tax_region) AS tax_region, min(period_start) AS period_start, min(period_end) AS period_end,
+    min(unknown) AS unknown
 FROM withheld
 GROUP BY split_part(subscription_id, chr(31), 1), plan_id, plan_version, currency, reason

@@ -6,9 +6,7 @@ WITH placed AS (
     SELECT event.source, event.event_id, event.subscription_id, event.meter, event.observed_on, quarter.usage_day
     FROM new_events AS event
     CROSS JOIN run_params AS params
-    LEFT JOIN
-        rollup_zones
-            AS zone
+    LEFT JOIN rollup_zones AS zone
         ON zone.subscription_id = event.subscription_id
             AND event.observed_on >= zone.since AND event.observed_on < zone.until
     JOIN rollup_quarters AS quarter

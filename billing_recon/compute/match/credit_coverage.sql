@@ -16,10 +16,7 @@ WITH taken AS (
 covered AS (
     SELECT
         credit.invoice_id, credit.line_id, credit.customer_id, credit.product, credit.unit_price, credit.currency,
-        credit.issued_on,
-        credit.quantity,
-        credit.credited,
-        coalesce(taken.quantity, 0) AS covered_quantity,
+        credit.issued_on, credit.quantity, credit.credited, coalesce(taken.quantity, 0) AS covered_quantity,
         taken.charges,
         CASE WHEN taken.quantity = credit.quantity THEN credit.credited WHEN taken.quantity IS NULL THEN 0
             ELSE settle(extend(taken.quantity, credit.unit_price), coalesce(money.decimals, 2), params.rounding)

@@ -19,12 +19,10 @@ SELECT
     coalesce(line.meter, '') AS meter_key, line.period_start, line.period_end, line.quantity, line.unit_price,
     line.gross, line.discount, line.credit, line.taxable,
     CASE WHEN run.tax_point = 'line' OR line.tax <> 0 THEN line.tax_rate END AS tax_rate, line.tax, line.total,
-    line.currency,
-    line.calculated_at, line.invoice_kind, 'control' AS variant,
+    line.currency, line.calculated_at, line.invoice_kind, 'control' AS variant,
     in_group(line.cohort, line.variant) AS cohort, line.observed_on,
     line.observed_on BETWEEN run.since AND run.day AS fresh, line.issued_on, line.source_file, line.source_row,
-    line.their_sub,
-    line.kind <> 'adjustment' AND line.gross < 0 AS back
+    line.their_sub, line.kind <> 'adjustment' AND line.gross < 0 AS back
 FROM engine_lines AS line
 SEMI JOIN asked ON asked.sub = coalesce(line.subscription_id, '')
 CROSS JOIN run_params AS run

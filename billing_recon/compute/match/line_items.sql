@@ -30,9 +30,7 @@ items AS MATERIALIZED (
     FROM line_matches AS matched
     JOIN billed_lines AS billed ON billed.line_key = matched.line_key
     JOIN expected_lines AS expected ON expected.expected_line_id = matched.expected_line_id
-    LEFT JOIN
-        converting
-            AS charge
+    LEFT JOIN converting AS charge
         ON charge.plan_id = expected.plan_id
             AND charge.plan_version = expected.plan_version AND charge.currency = expected.currency
             AND charge.charge_id = expected.charge_id

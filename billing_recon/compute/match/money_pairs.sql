@@ -12,15 +12,8 @@ WITH deep AS (
 ),
 followed AS (
     SELECT
-        target,
-        currency,
-        amount,
-        on_day,
-        side,
-        id,
-        lead(side) OVER level AS next_side,
-        lag(side) OVER level AS prior_side,
-        lead(id) OVER level AS next_id, lead(on_day) OVER level AS next_day
+        target, currency, amount, on_day, side, id, lead(side) OVER level AS next_side,
+        lag(side) OVER level AS prior_side, lead(id) OVER level AS next_id, lead(on_day) OVER level AS next_day
     FROM deep
     WINDOW level AS (PARTITION BY target, currency, amount, depth ORDER BY on_day, side, id)
 ),

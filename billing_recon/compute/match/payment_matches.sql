@@ -78,12 +78,8 @@ by_run AS (
 ),
 split AS (
     SELECT
-        invoice.invoice_id,
-        invoice.currency,
-        earliest.customer_id,
-        earliest.upto - earliest.amount AS since,
-        latest.upto,
-        count(*) OVER (PARTITION BY invoice.invoice_id, invoice.currency) AS ways
+        invoice.invoice_id, invoice.currency, earliest.customer_id, earliest.upto - earliest.amount AS since,
+        latest.upto, count(*) OVER (PARTITION BY invoice.invoice_id, invoice.currency) AS ways
     FROM left_invoices AS invoice
     JOIN left_payments AS earliest
         ON earliest.customer_id = invoice.customer_id AND earliest.currency = invoice.currency

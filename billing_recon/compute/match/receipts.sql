@@ -14,11 +14,9 @@ WITH handling AS (
 summed AS (
     SELECT
         journal_id, coalesce(payment_id, invoice_id) AS named, currency, role, sum(debited) AS total,
-        sum(debited) - min(debited) AS copied,
-        min(customer_id) AS customer_id,
-        min(posted_on) AS posted_on,
-        min(known_on) AS known_on,
-        max(changed_on) AS changed_on, string_agg(DISTINCT account, ', ' ORDER BY account) AS accounts
+        sum(debited) - min(debited) AS copied, min(customer_id) AS customer_id, min(posted_on) AS posted_on,
+        min(known_on) AS known_on, max(changed_on) AS changed_on,
+        string_agg(DISTINCT account, ', ' ORDER BY account) AS accounts
     FROM latest_entries SEMI JOIN handling USING (journal_id)
     GROUP BY journal_id, coalesce(payment_id, invoice_id), currency, role, debited
 ),

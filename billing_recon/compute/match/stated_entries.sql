@@ -7,10 +7,7 @@ SELECT
     coalesce(entry.debit, 0) - coalesce(entry.credit, 0) AS debited, entry.currency,
     coalesce(invoice.our_key, entry.invoice_id) AS invoice_id,
     coalesce(customer.our_key, entry.customer_id) AS customer_id,
-    entry.payment_id,
-    entry.memo,
-    entry.source_file,
-    entry.source_row,
+    entry.payment_id, entry.memo, entry.source_file, entry.source_row,
     coalesce(version.known_on, entry.observed_on) AS known_on, entry.observed_on AS changed_on
 FROM ledger_entries AS entry
 LEFT JOIN entry_versions AS version

@@ -22,8 +22,7 @@ due_lines AS (
 ),
 reported_invoices AS (
     SELECT
-        invoice_id,
-        bool_or(pair = 'expected_billed' AND disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')) AS wrong,
+        invoice_id, bool_or(pair = 'expected_billed' AND disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')) AS wrong,
         bool_or(code = 'INVOICE_DUPLICATE') AS duplicate
     FROM reported WHERE invoice_id IS NOT NULL GROUP BY invoice_id
 ),
@@ -102,14 +101,11 @@ figures AS (
     UNION ALL
     SELECT
         currency, cohort, variant, unnest([
-            figure('actual_invoices', count(DISTINCT invoice_id)),
-            figure('total_billed', sum(total)),
-            figure('total_tax', sum(tax)),
-            figure('total_credits', sum(credit)),
+            figure('actual_invoices', count(DISTINCT invoice_id)), figure('total_billed', sum(total)),
+            figure('total_tax', sum(tax)), figure('total_credits', sum(credit)),
             rate_of('invoice_error_rate', count(DISTINCT invoice_id) FILTER (WHERE wrong), count(DISTINCT invoice_id)),
             rate_of(
-                'duplicate_invoice_rate',
-                count(DISTINCT invoice_id) FILTER (WHERE duplicate),
+                'duplicate_invoice_rate', count(DISTINCT invoice_id) FILTER (WHERE duplicate),
                 count(DISTINCT invoice_id)
             )
         ]) AS stated

@@ -7,17 +7,8 @@
 -- rows from: booked_ties WHERE NOT tied; booked_invoices
 WITH billed AS (
     SELECT
-        invoice_id,
-        currency,
-        customer_id,
-        subscription_id,
-        cohort,
-        state,
-        issued_on,
-        invoice_kind,
-        known_on,
-        changed_on,
-        gross, discount, credit, tax, total
+        invoice_id, currency, customer_id, subscription_id, cohort, state, issued_on, invoice_kind, known_on,
+        changed_on, gross, discount, credit, tax, total
     FROM engine_invoices SEMI JOIN (SELECT invoice_id FROM booked_ties WHERE NOT tied) AS untied USING (invoice_id)
 ),
 crossed AS (
@@ -35,11 +26,8 @@ sides AS (
         coalesce(billed.currency, booked.currency) AS currency,
         coalesce(billed.customer_id, booked.customer_id) AS customer_id, billed.subscription_id,
         coalesce(billed.cohort, 'all') AS cohort, coalesce(billed.state, 'issued') AS state, billed.issued_on,
-        billed.invoice_kind,
-        CAST(billed.total + billed.credit - billed.tax AS amount) AS net,
-        billed.tax,
-        billed.credit,
-        billed.total AS billed, booked.ar AS booked, booked.revenue, booked.tax AS booked_tax,
+        billed.invoice_kind, CAST(billed.total + billed.credit - billed.tax AS amount) AS net, billed.tax,
+        billed.credit, billed.total AS billed, booked.ar AS booked, booked.revenue, booked.tax AS booked_tax,
         booked.credits AS booked_credits, booked.unbalanced, booked.journals, booked.repeated_ar,
         booked.repeated_within_ar, booked.is_rest, booked.repeats, booked.posted_on, booked.journal_id,
         booked.journals = 2 AND billed.total IN (booked.least_ar, booked.most_ar)

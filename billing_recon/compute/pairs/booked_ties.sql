@@ -24,9 +24,8 @@ booked AS (
 )
 SELECT
     coalesce(billed.invoice_id, booked.invoice_id) AS invoice_id,
-    coalesce(billed.currency, booked.currency) AS currency, billed.customer_id, billed.cohort, billed.total AS billed,
-    booked.known_on,
-    greatest(billed.changed_on, booked.changed_on) AS changed_on,
+    coalesce(billed.currency, booked.currency) AS currency, billed.customer_id, billed.cohort,
+    billed.total AS billed, booked.known_on, greatest(billed.changed_on, booked.changed_on) AS changed_on,
     coalesce(
         billed.state = 'issued' AND booked.journal_id = booked.last_journal_id AND booked.receivables = 1
         AND booked.customer_id = billed.customer_id AND booked.ar = billed.total

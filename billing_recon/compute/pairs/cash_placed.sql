@@ -58,16 +58,10 @@ quarantined AS (
 ),
 judged_payments AS (
     SELECT
-        payment.payment_id, payment.kind, payment.currency, payment.customer_id, payment.invoice_id,
-        payment.amount,
-        payment.amount AS paid,
-        payment.fee,
-        payment.paid_on,
-        payment.journal_id,
-        payment.journals,
-        payment.posted_on,
-        payment.receipts, payment.how, payment.booked_customer, payment.other_accounts, payment.owed, payment.earned,
-        payment.money, payment.others, payment.unbalanced, payment.known_on,
+        payment.payment_id, payment.kind, payment.currency, payment.customer_id, payment.invoice_id, payment.amount,
+        payment.amount AS paid, payment.fee, payment.paid_on, payment.journal_id, payment.journals,
+        payment.posted_on, payment.receipts, payment.how, payment.booked_customer, payment.other_accounts,
+        payment.owed, payment.earned, payment.money, payment.others, payment.unbalanced, payment.known_on,
         CASE WHEN payment.right_amount THEN payment.amount ELSE payment.booked END AS booked,
         CASE
             WHEN payment.booked IS NOT NULL

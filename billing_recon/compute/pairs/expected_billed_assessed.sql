@@ -27,9 +27,7 @@ SELECT
     'expected_billed' AS pair, invoice_id AS right_key, currency, cohort, variant, customer_id,
     CASE WHEN withheld THEN 'pending' WHEN charges AND NOT corrects THEN 'break' ELSE 'matched' END AS status,
     CASE WHEN corrects THEN total ELSE 0 END AS left_amount,
-    total AS right_amount,
-    0 AS left_count,
-    lines AS right_count
+    total AS right_amount, 0 AS left_count, lines AS right_count
 FROM stray_bills
 UNION ALL BY NAME
 SELECT

@@ -25,13 +25,9 @@ WITH figured AS (
             ELSE coalesce(line.billed_taxable, 0) - coalesce(line.expected_taxable, 0)
         END AS before_tax,
         json_object(
-            'expected_line_id',
-            line.expected_line_id,
-            'plan',
-            line.expected_plan,
-            'plan_version',
-            line.expected_version,
-            'billed_plan_version', line.billed_version, 'charge_id', line.charge_id, 'tax_region', line.tax_region,
+            'expected_line_id', line.expected_line_id, 'plan', line.expected_plan,
+            'plan_version', line.expected_version, 'billed_plan_version', line.billed_version,
+            'charge_id', line.charge_id, 'tax_region', line.tax_region,
             'period', CAST(line.period_start AS VARCHAR) || ' to ' || CAST(line.period_end AS VARCHAR),
             'due_on', CAST(line.due_on AS VARCHAR), 'tiers', coalesce(
                 json_extract(line.working, '$.tiers'), json_extract(line.working, '$.steps.tiers'),
@@ -254,8 +250,7 @@ SELECT
     to_json(struct_pack(
         subscription_id := sub, period_start := first_day, period_end := last_day, due_on := due_on, lines := lines,
         expected := total, only_late := only_late, only_change := only_change AND NOT only_corrects,
-        only_corrects := only_corrects, file := quarantined_file,
-        place := quarantined_row
+        only_corrects := only_corrects, file := quarantined_file, place := quarantined_row
     )) AS facts,
     CASE WHEN quarantined_file IS NOT NULL THEN [
                 struct_pack("table" := 'invoice_lines', file := quarantined_file, "row" := quarantined_row)

@@ -47,8 +47,7 @@ kept AS (
 journals AS (
     SELECT
         journal_id, currency, max(journal_fees) AS fees, sum(others) AS others, max(changed_on) AS changed_on,
-        max(known_on) AS known_on,
-        min(posted_on) AS posted_on
+        max(known_on) AS known_on, min(posted_on) AS posted_on
     FROM receipt_targets GROUP BY journal_id, currency
 ),
 posted AS (

@@ -20,13 +20,8 @@ SELECT
             THEN [struct_pack("table" := 'metered_usage', file := source_file, "row" := source_row)]
     END AS sources,
     json_object(
-        'usage_day',
-        CAST(usage_day AS VARCHAR),
-        'arrived_late',
-        say_quantity(late),
-        'duplicates',
-        say_quantity(duplicate),
-        'corrected_away', say_quantity(superseded)
+        'usage_day', CAST(usage_day AS VARCHAR), 'arrived_late', say_quantity(late),
+        'duplicates', say_quantity(duplicate), 'corrected_away', say_quantity(superseded)
     ) AS evidence
 FROM metered_placed
 WHERE off <> 0

@@ -86,12 +86,10 @@ SELECT
     END AS sentence,
     to_json(struct_pack(
         billed := coalesce(placed.billed, 0), paid := coalesce(placed.paid, 0), returned := placed.returned,
-        credited := placed.credited,
-        payments := placed.payments,
-        payment_id := placed.payment_id,
-        other_customer := placed.other_customer,
-        issued_on := placed.issued_on, terms_days := params.payment_terms_days, money := moved.money,
-        open_invoice := unpaid.invoice_id, stray_payment := strays.payment_id, stray_invoice := strays.invoice_id
+        credited := placed.credited, payments := placed.payments, payment_id := placed.payment_id,
+        other_customer := placed.other_customer, issued_on := placed.issued_on,
+        terms_days := params.payment_terms_days, money := moved.money, open_invoice := unpaid.invoice_id,
+        stray_payment := strays.payment_id, stray_invoice := strays.invoice_id
     )) AS facts,
     cited.sources,
     json_object(

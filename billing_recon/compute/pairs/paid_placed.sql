@@ -48,24 +48,10 @@ crossed AS (
 ),
 dated AS (
     SELECT
-        side.invoice_id,
-        side.currency,
-        side.has_left,
-        side.has_right,
-        side.customer_id,
-        side.subscription_id,
-        side.cohort,
-        side.state,
-        side.issued_on,
-        side.billed,
-        side.credited,
-        side.paid,
-        side.returned,
-        side.extras,
-        side.amounts,
-        side.payments,
-        side.attempts, side.payment_id, side.other_customer, side.paid_again, params.day,
-        CAST(coalesce(side.paid, 0) - coalesce(side.billed, 0) AS amount) AS off,
+        side.invoice_id, side.currency, side.has_left, side.has_right, side.customer_id, side.subscription_id,
+        side.cohort, side.state, side.issued_on, side.billed, side.credited, side.paid, side.returned, side.extras,
+        side.amounts, side.payments, side.attempts, side.payment_id, side.other_customer, side.paid_again,
+        params.day, CAST(coalesce(side.paid, 0) - coalesce(side.billed, 0) AS amount) AS off,
         crossed.invoice_id IS NOT NULL AND NOT (side.has_left AND side.has_right) AS crosses,
         CASE WHEN crossed.invoice_id IS NOT NULL AND NOT (side.has_left AND side.has_right)
                 THEN greatest(CAST(crossed.known_on + params.payment_settle_days AS DATE), crossed.billed_on)
@@ -90,21 +76,9 @@ quarantined AS (
     GROUP BY dated.invoice_id
 )
 SELECT
-    dated.invoice_id,
-    dated.currency,
-    dated.customer_id,
-    dated.subscription_id,
-    dated.cohort,
-    dated.state,
-    dated.issued_on,
-    dated.billed,
-    dated.credited,
-    dated.paid,
-    dated.returned,
-    dated.payments,
-    dated.attempts,
-    dated.payment_id,
-    dated.other_customer,
+    dated.invoice_id, dated.currency, dated.customer_id, dated.subscription_id, dated.cohort, dated.state,
+    dated.issued_on, dated.billed, dated.credited, dated.paid, dated.returned, dated.payments, dated.attempts,
+    dated.payment_id, dated.other_customer,
     dated.off, dated.has_left, dated.has_right, CASE WHEN dated.settled_on < dated.day THEN dated.day END AS again,
     CASE WHEN dated.decided_on > dated.day OR dated.decided_on IS NULL OR (dated.off <> 0 AND held.billed_rows)
             THEN 'pending'

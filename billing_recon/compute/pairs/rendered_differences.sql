@@ -30,11 +30,8 @@ suspect AS (
 ),
 document AS (
     SELECT
-        compared.document_id,
-        compared.invoice_id,
-        compared.currency,
-        coalesce(header.payable_delta, 0) AS payable_delta,
-        coalesce(header.tax_delta, 0) AS tax_delta
+        compared.document_id, compared.invoice_id, compared.currency,
+        coalesce(header.payable_delta, 0) AS payable_delta, coalesce(header.tax_delta, 0) AS tax_delta
     FROM compared
     SEMI JOIN suspect ON suspect.document_id = compared.document_id
     LEFT JOIN rendered_placed AS header ON header.document_id = compared.document_id

@@ -36,9 +36,7 @@ quarantined AS (
 )
 SELECT
     due.sub, due.due_on, due.currency, due.first_day, due.last_day, due.customer_id, due.lines, due.total,
-    due.only_late,
-    due.only_change,
-    due.only_corrects,
+    due.only_late, due.only_change, due.only_corrects,
     CAST(due.due_on + run.issue_grace_days AS DATE) BETWEEN run.since AND run.day AS missing,
     quarantined.source.file AS quarantined_file, quarantined.source.place AS quarantined_row
 FROM due

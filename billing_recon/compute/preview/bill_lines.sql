@@ -4,13 +4,7 @@
 -- inputs: expected_lines, next_bills, run_params
 SELECT
     line.expected_line_id, line.subscription_id, line.plan_id, line.plan_version, line.charge_id, line.kind, line.meter,
-    line.period_start,
-    line.period_end,
-    line.due_on,
-    line.currency,
-    line.decimals,
-    line.quantity,
-    line.unit_price,
+    line.period_start, line.period_end, line.due_on, line.currency, line.decimals, line.quantity, line.unit_price,
     line.gross,
     line.discount_rate, line.discount, line.credit, line.tax_rate, line.tax, line.total, line.working,
     CASE WHEN line.kind = 'usage' THEN 'so_far' WHEN line.kind IN ('subscription', 'proration') THEN 'to_come'

@@ -3,10 +3,9 @@
 -- inputs: subscriptions, cohort_choice
 WITH known AS (
     SELECT
-        landed.subscription_id, landed.customer_id, landed.plan_id, landed.currency, landed.tax_region, landed.segment,
-        landed.status, landed.billing_anchor, landed.billing_interval, landed.contract, landed.valid_from,
-        landed.valid_to,
-        landed.observed_on, landed.source_row, choice.day
+        landed.subscription_id, landed.customer_id, landed.plan_id, landed.currency, landed.tax_region,
+        landed.segment, landed.status, landed.billing_anchor, landed.billing_interval, landed.contract,
+        landed.valid_from, landed.valid_to, landed.observed_on, landed.source_row, choice.day
     FROM subscriptions AS landed
     JOIN cohort_choice AS choice ON CAST(landed.valid_from AS DATE) <= choice.day
 ),

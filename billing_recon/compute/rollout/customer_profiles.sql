@@ -31,8 +31,7 @@ held AS (
     GROUP BY customer_id
 )
 SELECT
-    held.customer_id,
-    CAST('0x' || left(sha256(choice.salt || '|' || held.customer_id), 12) AS BIGINT) AS bucket,
+    held.customer_id, CAST('0x' || left(sha256(choice.salt || '|' || held.customer_id), 12) AS BIGINT) AS bucket,
     held.segments, held.plans, held.regions, held.currencies, held.single_tax, held.is_complex,
     largest.customer_id IS NOT NULL AS is_largest, troubled.customer_id IS NULL AS pays
 FROM held

@@ -3,8 +3,7 @@
 -- inputs: engine_lines, mapped_keys, cohort_choice
 WITH billed AS (
     SELECT
-        coalesce(key.our_key, line.customer_id) AS customer_id,
-        line.currency,
+        coalesce(key.our_key, line.customer_id) AS customer_id, line.currency,
         CAST(sum(line.total) AS amount) AS billed
     FROM engine_lines AS line
     LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = line.customer_id

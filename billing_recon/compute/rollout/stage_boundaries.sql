@@ -17,14 +17,7 @@ concerned AS (
 ),
 contracts AS (
     SELECT
-        subscription_id,
-        customer_id,
-        status,
-        billing_anchor,
-        billing_interval,
-        tax_region,
-        plan_id,
-        valid_from,
+        subscription_id, customer_id, status, billing_anchor, billing_interval, tax_region, plan_id, valid_from,
         contract
     FROM subscriptions
     SEMI JOIN concerned ON concerned.subscription_id = subscriptions.subscription_id

@@ -15,9 +15,7 @@ WITH placed AS (
         ) AS late
     FROM rollup_changes AS change
     CROSS JOIN run_params AS params
-    LEFT JOIN
-        rollup_zones
-            AS zone
+    LEFT JOIN rollup_zones AS zone
         ON zone.subscription_id = change.subscription_id
             AND coalesce(change.observed_on, params.day) >= zone.since
             AND coalesce(change.observed_on, params.day) < zone.until

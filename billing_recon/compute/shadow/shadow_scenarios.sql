@@ -15,8 +15,7 @@ intervals AS (
         arg_max(
             struct_pack(
                 status := status, plan_id := plan_id, plan_version := plan_version, currency := currency,
-                seats := quantity,
-                billing_interval := billing_interval,
+                seats := quantity, billing_interval := billing_interval,
                 starts := CAST(timezone(timezone, valid_from) AS DATE)
             ), struct_pack(observed_on := observed_on, place := source_row)
         ) AS held
@@ -38,11 +37,8 @@ priced AS (
 ),
 changes AS (
     SELECT
-        subscription_id,
-        held.starts AS changed_on,
-        held.status AS status,
-        lag(held.status) OVER history AS former_status,
-        lag(valid_from) OVER history IS NULL AS first,
+        subscription_id, held.starts AS changed_on, held.status AS status,
+        lag(held.status) OVER history AS former_status, lag(valid_from) OVER history IS NULL AS first,
         held.seats - lag(held.seats) OVER history AS seats, fee - lag(fee) OVER history AS dearer,
         held.plan_id <> lag(held.plan_id) OVER history AS other_plan
     FROM priced

@@ -34,9 +34,7 @@ SELECT
     CAST(coalesce(population.pending, 0) AS BIGINT) AS pending,
     CAST(coalesce(population.pending_amount, 0) AS amount) AS pending_amount
 FROM population
-FULL JOIN
-    differences
-        AS broken
+FULL JOIN differences AS broken
     ON broken.pair = population.pair
         AND broken.currency IS NOT DISTINCT FROM population.currency
         AND broken.meter IS NOT DISTINCT FROM population.meter AND broken.cohort = population.cohort
