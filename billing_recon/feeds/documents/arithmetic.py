@@ -366,7 +366,9 @@ def _unless_equal(
     computed, money = _rounded(links[0].exact, decimals), f" {currency}" if currency else ""
     more = _exact(stated) - _exact(computed)
     apart = f"{_rounded(abs(more), decimals)} {'more' if more > 0 else 'less'}"
-    sentence = f"{links[0].working} is {computed}{money}; {place} is stated as {stated}{money}, {apart}."
+    working = links[0].working
+    said = working if working in (f"Subtotal {computed}", f"Total without tax {computed}") else f"{working} is {computed}"
+    sentence = f"{said}{money}; {place} is stated as {stated}{money}, {apart}."
     yield Finding(code, line_no, stated, computed, sentence)
 
 

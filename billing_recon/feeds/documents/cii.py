@@ -31,8 +31,12 @@ FAMILIES = (
     "{urn:un:unece:uncefact:data:SCRDMCCBDACIOMessageStructure:",
     "{urn:un:unece:uncefact:data:standard:CBFBUY:",
     "{urn:ferd:CrossIndustryDocument:",
+    "{urn:un:unece:uncefact:data:standard:CrossDomainAcknowledgementAndResponse:",
 )
-"""Prefixes of recognised root tags; VOCABULARIES lists those that can be read."""
+"""Prefixes of recognised root tags; VOCABULARIES lists those of invoices that can be read."""
+
+_ANSWER = "CrossDomainAcknowledgementAndResponse"
+"""The message in which an invoice's life cycle is told in France: filed, received, approved, refused, paid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,8 @@ UNSUMMED = ("GROUP", "GRUPPIERUNG", "INFORMATION")
 def read(root: etree._Element, name: str) -> Document:
     """Read the document, without findings. Raise DocumentUnreadable for another message or an invalid figure."""
     words = VOCABULARIES.get(str(root.tag))
+    if etree.QName(root).localname == _ANSWER:
+        return _answer(root, name)
     if words is None:
         raise DocumentUnreadable(_refusal(root))
     prefixes = {"rsm": words.root, "ram": words.parts}
@@ -168,6 +174,12 @@ def read(root: etree._Element, name: str) -> Document:
         period_start=start,
         period_end=end,
     )
+
+
+def _answer(root: etree._Element, name: str) -> Document:
+    header = Node(root, {"ram": CII.parts}, None).at("{*}ExchangedDocument")
+    number, issued = (header.text("ram:ID"), _issue_date(header)) if header is not None else (None, None)
+    return Document(name, FORM, DocumentKind.OTHER, number, issued, None)
 
 
 def _refusal(root: etree._Element) -> str:

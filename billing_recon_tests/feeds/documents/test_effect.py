@@ -131,6 +131,19 @@ def test_an_answer_to_an_invoice_bills_nothing() -> None:
     assert rows_of(document).nothing == "it is neither an invoice nor a credit note"
 
 
+def test_a_message_of_an_invoices_life_cycle_bills_nothing() -> None:
+    document = one(
+        '<rsm:CrossDomainAcknowledgementAndResponse xmlns:udt="urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100"'
+        ' xmlns:rsm="urn:un:unece:uncefact:data:standard:CrossDomainAcknowledgementAndResponse:100"'
+        ' xmlns:ram="urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100">'
+        '<rsm:ExchangedDocument><ram:ID>CDV-7</ram:ID><ram:IssueDateTime><udt:DateTimeString format="204">20260303101500'
+        "</udt:DateTimeString></ram:IssueDateTime></rsm:ExchangedDocument><rsm:AcknowledgementDocument/>"
+        "</rsm:CrossDomainAcknowledgementAndResponse>"
+    )
+    assert (document.kind.value, document.effect.value) == ("other", "nothing")
+    assert (document.format, document.number, document.issued_on) == ("cii", "CDV-7", "2026-03-03")
+
+
 @pytest.mark.parametrize(
     ("changes", "effect"),
     [({"status": "open"}, "bills"), ({"status": "paid"}, "bills"), ({"status": "uncollectible"}, "bills"), ({}, "bills"),
