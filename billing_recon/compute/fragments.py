@@ -23,12 +23,16 @@ FRAGMENTS: tuple[str, ...] = (
     # How much two figures that differ, or of which only one is there, count towards the unlikeness of two lines.
     "CREATE MACRO apart(one, other, weight) AS CASE WHEN one IS NOT DISTINCT FROM other THEN 0 ELSE weight END",
     # Whether the larger figures are the smaller ones times 100 or 1000, in gross and total. Either side may have been settled after
-    # it was scaled: then a gross of ten minor units or more is off by less than one, and a total by that of its tax as well.
+    # it was scaled: then a gross of ten minor units or more is off by less than one, and a total by that of its tax as well. A line
+    # without a gross (a tax, a credit) is held to its total in the place of the gross, and a figure of 0 shows no unit.
     # Scaling down cannot overflow.
-    "CREATE MACRO times_hundred(total, gross, larger_total, larger_gross, unit) AS list_bool_or(list_transform("
+    "CREATE MACRO in_hundreds(total, small, larger_total, large, unit) AS small <> 0 AND list_bool_or(list_transform("
     "[CAST(0.01 AS rate), CAST(0.001 AS rate)], LAMBDA part: "
-    "abs(total - apply_rate(larger_total, part)) < unit + unit AND (gross = apply_rate(larger_gross, part) "
-    "OR (abs(gross - apply_rate(larger_gross, part)) < unit AND apply_rate(abs(gross), 0.1) >= unit))))",
+    "abs(total - apply_rate(larger_total, part)) < unit + unit AND (small = apply_rate(large, part) "
+    "OR (abs(small - apply_rate(large, part)) < unit AND apply_rate(abs(small), 0.1) >= unit))))",
+    "CREATE MACRO times_hundred(total, gross, larger_total, larger_gross, unit) AS "
+    "in_hundreds(total, CASE WHEN gross = 0 THEN total ELSE gross END, larger_total, "
+    "CASE WHEN gross = 0 AND larger_gross = 0 THEN larger_total ELSE larger_gross END, unit)",
     # The same times 10, 100 or 1000; 10 only to the cent, since figures that differ so little may do so by chance.
     "CREATE MACRO times_ten(total, gross, larger_total, larger_gross, unit) AS "
     "(total = apply_rate(larger_total, 0.1) AND gross = apply_rate(larger_gross, 0.1)) "

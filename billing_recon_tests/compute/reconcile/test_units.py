@@ -40,6 +40,29 @@ def test_what_is_billed_in_another_unit_or_at_other_decimals_is_told_apart(bille
     assert found == [LINES[story][4]]
 
 
+TAXED = {
+    ("JPY", "0", "148"): "TAX_BASE",
+    ("EUR", "0.00", "2.91"): "TAX_BASE",
+    ("EUR", "0.01", "2.91"): "TAX_BASE",
+    ("EUR", "2.91", "291.00"): "MINOR_UNIT",
+    ("KWD", "1.237", "123.749"): "MINOR_UNIT",
+}
+"""Currency, tax that is due on the invoice, tax billed -> code."""
+
+
+def test_a_tax_of_nothing_or_of_a_cent_is_no_hundredth_of_another() -> None:
+    """A tax line has no gross that could show its unit; its tax alone must."""
+    world = World(tax_point="invoice")
+    for number, (currency, due, billed) in enumerate(TAXED):
+        figures = {"tax": Decimal(due), "tax_raw": Decimal(due), "total": Decimal(due)}
+        line = world.expect(f"S{number}", None, kind="adjustment", meter="tax", gross="0", currency=currency, **figures)
+        world.bill(f"INV-{number}", line, tax=Decimal(billed), total=Decimal(billed))
+    found = world.run("expected_billed").breaks()
+    assert {one["invoice_id"]: one["code"] for one in found} == {
+        f"INV-{n}": code for n, code in enumerate(TAXED.values())
+    }
+
+
 PAID = {
     "11900": "MINOR_UNIT",
     "119000": "MINOR_UNIT",
