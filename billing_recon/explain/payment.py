@@ -81,6 +81,14 @@ SENTENCES: Mapping[str, Sentence] = {
     "payment_for_unknown_invoice": _misapplied(
         _PAYMENT + " is for {invoice_id}, which the billing engine does not have."
     ),
+    "refund_without_invoice": _with_money(
+        "{returned:money} went back to customer {customer_id}{moved}: no invoice is named, and no credit note or payment of "
+        "theirs is of that amount."
+    ),
+    "refund_for_unknown_invoice": _with_money(
+        "{returned:money} went back to customer {customer_id}{moved} for {invoice_id}, which the billing engine does not have "
+        "and nobody paid."
+    ),
     "payment_for_void_invoice": _with_money(
         "{invoice_id} is void, but {paid:money}{moved} paid for it was not returned."
     ),

@@ -46,6 +46,13 @@ WORDS = {
     "payment_for_unknown_invoice": (
         "Payment P1 of USD 1,100.50 by customer C-1 is for INV-1, which the billing engine does not have."
     ),
+    "refund_without_invoice": (
+        f"USD 59.50 went back to customer C-1 {MONEY}: no invoice is named, and no credit note or payment of theirs is of "
+        "that amount."
+    ),
+    "refund_for_unknown_invoice": (
+        f"USD 59.50 went back to customer C-1 {MONEY} for INV-1, which the billing engine does not have and nobody paid."
+    ),
     "payment_for_void_invoice": f"INV-1 is void, but USD 1,100.50 {MONEY} paid for it was not returned.",
     "payment_returned": (
         "INV-1 is billed at USD 119.00 and only USD 1,100.50 of what was paid is left: USD 59.50 was refunded or "

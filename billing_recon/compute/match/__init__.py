@@ -25,8 +25,8 @@ SUMMARY_POSTINGS: tuple[Relation, ...] = load(
 """Journals that name no invoice, and the invoices that they book: by reference, by amount, as a sum, or
 as a sum but for the fewest faults that make it equal to the cent."""
 
-PAYOUTS: tuple[Relation, ...] = load(__package__, "nameless_payments", "payment_matches")
-"""Payments that name no invoice, and the invoices that they pay: by amount, split over several payments, or paid out together."""
+PAYOUTS: tuple[Relation, ...] = load(__package__, "nameless_payments", "payment_matches", "refund_matches")
+"""Payments and refunds that name no invoice, and the invoices that they pay or give back: by amount, split, or paid out together."""
 
 _BY_REFERENCE = load(
     __package__, *("moved_money", "misplaced_receipts", "receipts", "receipt_targets", "money_events", "money_pairs")

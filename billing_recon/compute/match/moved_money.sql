@@ -1,11 +1,13 @@
 -- Payments, refunds and chargebacks that succeeded: what the ledger must book, money that left with a minus. A payment
 -- that names no invoice has the only one that it was matched to. `known_on`: the day on which it was known to succeed.
--- inputs: latest_payments, payment_matches
+-- inputs: latest_payments, payment_matches, refund_matches
 -- rows from: pairs_compared WHERE pair = 'paid_booked'
 WITH paying AS (
     SELECT payment_id, min(invoice_id) AS invoice_id
     FROM payment_matches WHERE invoice_id IS NOT NULL
     GROUP BY payment_id HAVING count(*) = 1
+    UNION ALL
+    SELECT payment_id, invoice_id FROM refund_matches WHERE NOT starts_with(invoice_id, 'payment ')
 )
 SELECT
     payment.payment_id, payment.kind, payment.currency, payment.customer_id,

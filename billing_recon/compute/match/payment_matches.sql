@@ -1,17 +1,18 @@
 -- Which invoices a nameless payment pays and with how much of it, each used once, strictest pass first. Pass 3:
 -- customer, amount (or amount and fee) and a date within the terms, if as many payments as invoices are alike. Pass 4:
--- one payment for a run of a customer's open invoices, or a run of a customer's payments for one invoice. Pass 5: a
--- payout for all open invoices of a day, for any customers. What fits in more than one way is not matched and gets a
--- row of pass 0 without an invoice.
+-- one payment for a run of a customer's open invoices, for a run or one of them less all or one of their open credit
+-- notes, or a run of a customer's payments for one invoice. Pass 5: a payout for all open invoices of a day, for any
+-- customers. What fits in more than one way is not matched and gets a row of pass 0 without an invoice.
 -- inputs: nameless_payments, engine_invoices, payments, run_params
 -- rows from: nameless_payments
-WITH open_invoices AS (
+WITH unnamed AS (
     SELECT invoice.invoice_id, invoice.currency, invoice.customer_id, invoice.issued_on, invoice.total
     FROM engine_invoices AS invoice
     ANTI JOIN (SELECT DISTINCT invoice_id FROM payments WHERE invoice_id IS NOT NULL) AS named
         ON named.invoice_id = invoice.invoice_id
-    WHERE invoice.state = 'issued' AND invoice.total > 0
+    WHERE invoice.state = 'issued' AND invoice.total <> 0
 ),
+open_invoices AS (SELECT * FROM unnamed WHERE total > 0),
 alike AS (
     SELECT
         payment.payment_id, payment.currency, invoice.invoice_id, invoice.total,
@@ -76,6 +77,51 @@ by_run AS (
             AND invoice.upto <= run.upto
     WHERE run.ways = 1
 ),
+deducted AS (
+    SELECT
+        payment.payment_id, payment.currency, payment.customer_id, payment.paid_on, payment.amount, payment.worth,
+        list(note.invoice_id ORDER BY note.invoice_id) AS notes, sum(note.total) AS taken
+    FROM left_payments AS payment
+    ANTI JOIN by_run ON by_run.payment_id = payment.payment_id
+    JOIN unnamed AS note
+        ON note.customer_id = payment.customer_id AND note.currency = payment.currency AND note.total < 0
+            AND note.issued_on <= payment.paid_on
+    GROUP BY ALL
+    UNION
+    SELECT
+        payment.payment_id, payment.currency, payment.customer_id, payment.paid_on, payment.amount, payment.worth,
+        [note.invoice_id] AS notes, note.total AS taken
+    FROM left_payments AS payment
+    ANTI JOIN by_run ON by_run.payment_id = payment.payment_id
+    JOIN unnamed AS note
+        ON note.customer_id = payment.customer_id AND note.currency = payment.currency AND note.total < 0
+            AND note.issued_on <= payment.paid_on
+),
+less_notes AS (
+    SELECT
+        payment.payment_id, payment.currency, payment.customer_id, payment.notes,
+        earliest.upto - earliest.total AS since, latest.upto, count(*) OVER (PARTITION BY payment.payment_id) AS ways
+    FROM deducted AS payment
+    JOIN left_invoices AS earliest
+        ON earliest.customer_id = payment.customer_id AND earliest.currency = payment.currency
+            AND earliest.issued_on <= payment.paid_on
+    JOIN left_invoices AS latest
+        ON latest.customer_id = earliest.customer_id AND latest.currency = earliest.currency
+            AND latest.issued_on <= payment.paid_on AND latest.upto >= earliest.upto
+            AND latest.upto - earliest.upto + earliest.total + payment.taken IN (payment.amount, payment.worth)
+),
+settled AS (
+    SELECT
+        run.payment_id, run.currency, invoice.invoice_id, invoice.total AS part,
+        count(*) OVER (PARTITION BY invoice.invoice_id, invoice.currency) AS claims
+    FROM less_notes AS run
+    JOIN unnamed AS invoice ON invoice.customer_id = run.customer_id AND invoice.currency = run.currency
+    LEFT JOIN left_invoices AS placed
+        ON placed.invoice_id = invoice.invoice_id AND placed.currency = invoice.currency
+    WHERE run.ways = 1
+        AND (list_contains(run.notes, invoice.invoice_id) OR (placed.upto > run.since AND placed.upto <= run.upto))
+),
+by_note AS (SELECT * FROM settled QUALIFY max(claims) OVER (PARTITION BY payment_id) = 1),
 split AS (
     SELECT
         invoice.invoice_id, invoice.currency, earliest.customer_id, earliest.upto - earliest.amount AS since,
@@ -119,6 +165,8 @@ found AS (
     UNION ALL
     SELECT payment_id, currency, invoice_id, part, 4 AS pass FROM by_run
     UNION ALL
+    SELECT payment_id, currency, invoice_id, part, 4 AS pass FROM by_note
+    UNION ALL
     SELECT payment_id, currency, invoice_id, part, 4 AS pass FROM instalments WHERE ways = 1
     UNION ALL
     SELECT payment_id, currency, invoice_id, part, 5 AS pass FROM by_day
@@ -130,7 +178,7 @@ claimed AS (
         min(found.pass) OVER (PARTITION BY found.payment_id) AS for_payment,
         sum(found.part) OVER (PARTITION BY found.invoice_id, found.currency) AS paid
     FROM found
-    JOIN open_invoices AS invoice ON invoice.invoice_id = found.invoice_id AND invoice.currency = found.currency
+    JOIN unnamed AS invoice ON invoice.invoice_id = found.invoice_id AND invoice.currency = found.currency
 ),
 exclusive AS (
     SELECT payment_id, currency, invoice_id, part, pass
@@ -141,6 +189,8 @@ doubtful AS (
     UNION
     SELECT payment_id FROM together
     UNION
+    SELECT payment_id FROM less_notes
+    UNION
     SELECT payment_id FROM paid_out
     UNION
     SELECT payment_id FROM instalments
@@ -150,7 +200,7 @@ SELECT
     invoice.customer_id, payment.changed_on
 FROM exclusive AS matched
 JOIN nameless_payments AS payment ON payment.payment_id = matched.payment_id
-JOIN open_invoices AS invoice ON invoice.invoice_id = matched.invoice_id AND invoice.currency = matched.currency
+JOIN unnamed AS invoice ON invoice.invoice_id = matched.invoice_id AND invoice.currency = matched.currency
 UNION ALL
 SELECT
     payment.payment_id, payment.currency, NULL AS invoice_id, CAST(0 AS amount) AS part, 0 AS pass, payment.customer_id,

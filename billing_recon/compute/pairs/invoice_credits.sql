@@ -1,7 +1,7 @@
 -- What credit notes take off the invoices that money, with the fees kept of it, fell short of; at most what is short.
--- The customer does not owe it. A note counts if no money moved under its own id, for one invoice of the same customer
+-- The customer does not owe it. A note counts if no money moved under its own id, for an invoice of the same customer
 -- and subscription whose days it shares: the one that is short by the nearest amount; of several equal notes each takes
--- the next.
+-- the next. What a note has beyond that comes off the others that no note is nearest to.
 -- inputs: engine_invoices, engine_lines, invoice_money
 -- rows from: engine_invoices WHERE state = 'issued' AND total < 0
 WITH notes AS (
@@ -47,8 +47,29 @@ ranked AS (
         count(*) OVER (PARTITION BY note_id) AS places,
         dense_rank() OVER (PARTITION BY invoice_id, currency, total ORDER BY note_id) AS turn
     FROM offers
+),
+firsts AS (
+    SELECT
+        *, least(-total, greatest(
+            -sum(total) OVER (PARTITION BY invoice_id, currency ORDER BY note_id ROWS UNBOUNDED PRECEDING) - short, 0
+        )) AS left_over
+    FROM ranked WHERE place = least(turn, places)
+),
+further AS (
+    SELECT
+        ranked.invoice_id, ranked.currency, ranked.short, firsts.left_over - coalesce(sum(ranked.short) OVER (
+            PARTITION BY ranked.note_id ORDER BY ranked.place ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ), 0) AS available
+    FROM firsts
+    JOIN ranked ON ranked.note_id = firsts.note_id
+    ANTI JOIN firsts AS noted ON noted.invoice_id = ranked.invoice_id AND noted.currency = ranked.currency
+    WHERE firsts.left_over > 0
+),
+taken AS (
+    SELECT invoice_id, currency, short, total FROM firsts
+    UNION ALL
+    SELECT invoice_id, currency, short, -available AS total FROM further WHERE available > 0
 )
 SELECT invoice_id, currency, CAST(greatest(sum(total), -min(short)) AS amount) AS credited
-FROM ranked
-WHERE place = least(turn, places)
+FROM taken
 GROUP BY invoice_id, currency

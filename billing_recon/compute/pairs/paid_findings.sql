@@ -3,8 +3,8 @@
 -- `money`: what moved for the invoice, in time. The two ends of a misapplied payment: `open_invoice`, the payer's only
 -- other invoice over the amount that they have not paid; `stray_payment`, their only payment over it that is applied to
 -- somebody else's invoice, an unknown one or none.
--- inputs: paid_placed, payments, latest_payments, invoice_money, engine_invoices, payment_matches, currencies,
--- run_params
+-- inputs: paid_placed, payments, latest_payments, invoice_money, engine_invoices, payment_matches, refund_matches,
+-- currencies, run_params
 -- rows from: paid_placed WHERE code IS NOT NULL
 WITH cited AS (
     SELECT
@@ -35,6 +35,10 @@ moved AS (
         SELECT payment_id, invoice_id FROM latest_payments WHERE invoice_id IS NOT NULL
         UNION ALL
         SELECT payment_id, invoice_id FROM payment_matches WHERE invoice_id IS NOT NULL
+        UNION ALL
+        SELECT payment_id, invoice_id FROM refund_matches
+        UNION ALL
+        SELECT payment_id, 'payment ' || payment_id AS invoice_id FROM latest_payments WHERE invoice_id IS NULL
     ) AS paying ON paying.invoice_id = placed.invoice_id
     JOIN latest_payments AS payment
         ON payment.payment_id = paying.payment_id AND payment.currency = placed.currency
@@ -74,6 +78,9 @@ SELECT
         WHEN placed.code = 'RECORD_QUARANTINED' THEN 'payment_quarantined'
         WHEN placed.code = 'PAYMENT_MISSING' THEN 'payment_missing'
         WHEN placed.code = 'PAYMENT_MISAPPLIED' AND placed.has_left THEN 'payment_by_another_customer'
+        WHEN placed.code = 'PAYMENT_MISAPPLIED' AND placed.payments = 0 AND starts_with(placed.invoice_id, 'payment ')
+            THEN 'refund_without_invoice'
+        WHEN placed.code = 'PAYMENT_MISAPPLIED' AND placed.payments = 0 THEN 'refund_for_unknown_invoice'
         WHEN placed.code = 'PAYMENT_MISAPPLIED' AND doubtful.payment_id IS NOT NULL THEN 'payment_in_doubt'
         WHEN placed.code = 'PAYMENT_MISAPPLIED' AND starts_with(placed.invoice_id, 'payment ')
             THEN 'payment_without_invoice'

@@ -1,17 +1,17 @@
--- Invoices and their money on the day that decides: the first success plus the days to settle, and any later day with
--- new money; or the end of the terms without any attempt. If no payment names an invoice or was matched to one, nothing
--- can be compared. An invoice with quarantined engine rows waits for them. `paid`: with the fees that a provider kept,
--- if they are exactly what is missing. `paid_again`: one of two payments equals the invoice, and the other is nearer to
--- it than to 0. `billed` is less what credit notes take off; money that goes back for a credit note is
--- compared with it.
+-- Invoices and their money on the day that decides: the first success (if nobody paid, the first money that went back)
+-- plus the days to settle, and any later day with new money; or the end of the terms without any attempt. If no
+-- payment names an invoice or was matched to one, nothing can be compared. An invoice with quarantined engine rows
+-- waits for them. `paid`: with the fees that a provider kept, if they are exactly what is missing. `paid_again`: one of
+-- two payments equals the invoice, and the other is nearer to it than to 0. `billed` is less what credit notes take
+-- off; money that goes back for a credit note is compared with it.
 -- inputs: invoice_money, invoice_credits, engine_invoices, payments, payment_matches, set_aside, currencies, run_params
 WITH stated AS (
     SELECT
         coalesce(billed.invoice_id, money.invoice_id) AS invoice_id,
         coalesce(billed.currency, money.currency) AS currency,
         billed.invoice_id IS NOT NULL AS has_left,
-        CASE WHEN billed.total < 0 THEN money.moved_on ELSE money.known_on END AS known_on,
-        coalesce(billed.customer_id, money.customer_id) AS customer_id, billed.subscription_id,
+        CASE WHEN billed.total < 0 THEN money.moved_on ELSE coalesce(money.known_on, money.moved_on) END AS known_on,
+        coalesce(billed.customer_id, money.customer_id, money.mover_id) AS customer_id, billed.subscription_id,
         coalesce(billed.cohort, 'all') AS cohort, billed.state, billed.issued_on, billed.known_on AS billed_on,
         billed.changed_on AS rebilled_on,
         CAST(billed.total + coalesce(noted.credited, 0) AS amount) AS billed, noted.credited,
@@ -88,7 +88,7 @@ SELECT
         WHEN dated.crosses THEN CASE WHEN dated.off <> 0 THEN 'CURRENCY_FX' END
         WHEN dated.off <> 0 AND held.billed_rows THEN NULL
         WHEN dated.off <> 0 AND held.paid_rows THEN 'RECORD_QUARANTINED'
-        WHEN NOT dated.has_left THEN 'PAYMENT_MISAPPLIED'
+        WHEN NOT dated.has_left THEN CASE WHEN dated.off <> 0 THEN 'PAYMENT_MISAPPLIED' END
         WHEN NOT dated.has_right THEN CASE WHEN dated.billed > 0 THEN 'PAYMENT_MISSING' END
         WHEN dated.other_customer IS NOT NULL THEN 'PAYMENT_MISAPPLIED'
         WHEN dated.off = 0 THEN NULL

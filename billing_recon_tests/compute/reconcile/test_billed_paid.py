@@ -51,6 +51,16 @@ REFUND = {"kind": "refund"}
         ([FULL, ("119.00", 0, {"kind": "chargeback"})], [("REFUND_DISPUTE", "-119.00")]),
         ([("119.00", 6, {"status": "failed"}), FULL], []),
         ([("119.00", 5, {"status": "failed"})], []),
+        ([("119.00", 5, REFUND)], [("PAYMENT_AMOUNT", "-238.00")]),
+        ([("119.00", 6, {"status": "failed"}), ("119.00", 5, {"kind": "chargeback"})], [("PAYMENT_AMOUNT", "-238.00")]),
+        (
+            [("119.00", 5, {"customer_id": "C-9"}), ("119.00", 4, {**REFUND, "customer_id": "C-9"}), ("119.00", 3, {})],
+            [],
+        ),
+        (
+            [("119.00", 5, {"customer_id": "C-9"}), ("119.00", 4, {**REFUND, "customer_id": "C-9"})],
+            [("REFUND_DISPUTE", "-119.00")],
+        ),
         ([("119.00", 5, {"customer_id": "C-9"})], [("PAYMENT_MISAPPLIED", "0.00")]),
     ],
 )
@@ -156,9 +166,83 @@ def test_what_a_credit_note_takes_off_an_invoice_is_not_owed(
     assert run(world).codes(PAIR) == [(code, Decimal(delta)) for code, delta in codes]
 
 
+@pytest.mark.parametrize(
+    ("note", "paid_for", "codes"),
+    [
+        ("-60.00", ["89.00", "89.00"], []),
+        ("-60.00", ["99.00", "79.00"], []),
+        ("-60.00", ["59.00", "119.00"], []),
+        ("-60.00", ["89.00", "80.00"], [("PAYMENT_AMOUNT", "-9.00")]),
+        ("-60.00", ["119.00", "119.00"], []),
+        ("-150.00", ["119.00", "40.00"], []),
+    ],
+)
+def test_a_credit_note_may_be_deducted_from_several_invoices(
+    note: str, paid_for: list[str], codes: list[tuple[str, str]]
+) -> None:
+    world = World()
+    for n, amount in enumerate(paid_for, 1):
+        invoice = world.invoice(f"INV-{n}", "119.00", on=days_ago(8), subscription_id="S1")
+        world.payment(invoice, f"P{n}", amount, on=days_ago(5))
+    world.invoice("CN-1", note, on=days_ago(7), subscription_id="S1", invoice_kind="credit_note")
+    assert run(world).codes(PAIR) == [(code, Decimal(delta)) for code, delta in codes]
+
+
 @pytest.mark.parametrize(("back", "codes"), [("119.00", []), ("150.00", [("PAYMENT_AMOUNT", "-31.00")])])
 def test_a_refund_for_a_credit_note_is_of_its_amount(back: str, codes: list[tuple[str, str]]) -> None:
     world = paid(FULL)
     note = world.invoice("CN-1", "-119.00", on=days_ago(6), invoice_kind="credit_note")
     world.payment(note, "R1", back, on=days_ago(5), kind="refund")
     assert run(world).codes(PAIR) == [(code, Decimal(delta)) for code, delta in codes]
+
+
+def test_money_that_went_back_for_an_unknown_invoice_or_for_none() -> None:
+    for invoice_id, words in (
+        (
+            "INV-404",
+            "USD 50.00 went back to customer C-S-INV-1 (refund R1) for INV-404, which the billing engine does not have and "
+            "nobody paid.",
+        ),
+        (
+            None,
+            "USD 50.00 went back to customer C-S-INV-1 (refund R1): no invoice is named, and no credit note or payment of "
+            "theirs is of that amount.",
+        ),
+    ):
+        world = paid(FULL)
+        world.payment(
+            world.rows["invoice_lines"][0], "R1", "50.00", on=days_ago(5), kind="refund", invoice_id=invoice_id
+        )
+        found = run(world).the_break(PAIR)
+        assert (found["code"], found["delta"], found["invoice_id"]) == (
+            "PAYMENT_MISAPPLIED",
+            Decimal("-50.00"),
+            invoice_id,
+        )
+        assert found["explanation"] == words
+
+
+BACK: dict[str, tuple[list[tuple[str, str, dict[str, object]]], str | None]] = {
+    "a credit note": ([("R1", "50.00", {"kind": "refund"})], "-50.00"),
+    "a credit note over another amount": ([("R1", "50.00", {"kind": "refund"})], "-70.00"),
+    "what was overpaid": ([("P2", "50.00", {"invoice_id": "INV-1"}), ("R1", "50.00", {"kind": "refund"})], None),
+    "a payment that belongs to nothing": ([("P2", "50.00", {}), ("R1", "50.00", {"kind": "refund"})], None),
+    "a payment for an unknown invoice": (
+        [("P2", "50.00", {"invoice_id": "INV-404"}), ("R1", "50.00", {"kind": "refund", "invoice_id": "INV-404"})],
+        None,
+    ),
+}
+"""What a refund that names no invoice of ours gives back -> money besides the payment of INV-1, credit note."""
+
+
+@pytest.mark.parametrize("story", BACK)
+def test_a_refund_that_names_no_invoice_gives_back_what_it_alone_can(story: str) -> None:
+    money, note = BACK[story]
+    world = paid(FULL)
+    (invoice,) = world.rows["invoice_lines"]
+    if note:
+        world.invoice("CN-1", note, on=days_ago(6), invoice_kind="credit_note", customer_id=invoice["customer_id"])
+    for payment_id, amount, changes in money:
+        world.payment(invoice, payment_id, amount, on=days_ago(5), **{"invoice_id": None, **changes})
+    expected = [("PAYMENT_MISAPPLIED", Decimal("-50.00"))] if note == "-70.00" else []
+    assert run(world).codes(PAIR) == expected

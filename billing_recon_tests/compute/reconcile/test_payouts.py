@@ -6,6 +6,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
 
 PAIR = "billed_paid"
@@ -156,3 +158,36 @@ def test_the_order_of_rows_changes_no_match() -> None:
     plain = matches(world.run(PAIR))
     assert len(plain) == 7
     assert plain == matches(world.run(PAIR, shuffle=1)) == matches(world.run(PAIR, shuffle=2))
+
+
+@pytest.mark.parametrize(
+    ("totals", "notes", "amount", "paid"),
+    [
+        (["119.00"], ["-20.00"], "99.00", {"INV-1": "119", "CN-1": "-20"}),
+        (["119.00", "59.50"], ["-20.00"], "158.50", {"INV-1": "119", "INV-2": "59.5", "CN-1": "-20"}),
+        (
+            ["119.00", "59.50"],
+            ["-20.00", "-11.00"],
+            "147.50",
+            {"INV-1": "119", "INV-2": "59.5", "CN-1": "-20", "CN-2": "-11"},
+        ),
+        (["119.00", "59.50"], ["-20.00", "-11.00"], "39.50", {"INV-2": "59.5", "CN-1": "-20"}),
+        (["119.00", "59.50"], ["-20.00"], "178.50", {"INV-1": "119", "INV-2": "59.5"}),
+        (["119.00", "119.00"], ["-20.00"], "99.00", {}),
+        (["119.00"], ["-20.00"], "98.00", {}),
+    ],
+)
+def test_a_payment_may_be_less_the_credit_notes_of_the_customer(
+    totals: list[str], notes: list[str], amount: str, paid: dict[str, str]
+) -> None:
+    """The sixth leaves two invoices that the payment may be for, the last is a dollar short: nothing is guessed."""
+    world = World()
+    world.payment(world.invoice("INV-9", "77.00", on=ISSUED, customer_id="C-9"), "P9", on=PAID)
+    for n, total in enumerate(totals, 1):
+        world.invoice(f"INV-{n}", total, on=ISSUED, customer_id="C-1")
+    for n, total in enumerate(notes, 1):
+        world.invoice(f"CN-{n}", total, on=ISSUED + timedelta(days=1), customer_id="C-1", invoice_kind="credit_note")
+    money(world, "P1", amount)
+    outcome = run(world)
+    assert {invoice: part for _, invoice, part in matches(outcome)} == {k: Decimal(v) for k, v in paid.items()}
+    assert bool(outcome.breaks(PAIR)) == (paid == {})
