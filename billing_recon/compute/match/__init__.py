@@ -12,7 +12,7 @@ ENGINE_OUTPUT: tuple[Relation, ...] = load(
 LATEST: tuple[Relation, ...] = load(
     __package__,
     *("payment_versions", "latest_payments", "entry_versions", "stated_entries", "joined_journals"),
-    *("spread_entries", "latest_entries"),
+    *("spread_entries", "noted_journals", "latest_entries"),
     *("document_versions", "latest_documents", "document_line_versions", "latest_document_lines"),
 )
 """Payments, ledger entries, documents and their lines, each in its latest version. After ENGINE_OUTPUT."""

@@ -1,6 +1,6 @@
 -- Issued invoices that no journal names and no memo cites: the journals without an invoice_id are matched with these. A
 -- journal that names an invoice and takes back from it books no sale: it corrects a summary posting.
--- inputs: engine_invoices, ledger_entries, journal_references
+-- inputs: engine_invoices, ledger_entries, journal_references, noted_journals
 -- rows from: nameless_journals
 WITH named AS (
     SELECT
@@ -18,6 +18,7 @@ SELECT
     CAST(billed.total + billed.credit - billed.tax AS amount) AS net, billed.tax, billed.credit
 FROM engine_invoices AS billed
 ANTI JOIN journal_references AS cited ON cited.invoice_id = billed.invoice_id
+ANTI JOIN noted_journals AS noted ON noted.invoice_id = billed.invoice_id AND noted.currency = billed.currency
 LEFT JOIN named ON named.invoice_id = billed.invoice_id
 WHERE billed.state = 'issued' AND billed.total <> 0
     AND (named.invoice_id IS NULL OR coalesce(sign(named.ar), 0) = -sign(billed.total))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 
+import pytest
+
 from billing_recon_tests.compute.reconcile.world import DAY, Outcome, World
 
 PAIR = "billed_booked"
@@ -230,3 +232,53 @@ def test_documents_and_journals_of_an_invoice_that_the_engine_lacks() -> None:
         assert outcome.codes("rendered_booked") == codes
         (total,) = outcome.totals("rendered_booked")
         assert (total["left_amount"], total["right_amount"]) == (Decimal("119.00"), Decimal(ar))
+
+
+NOTED: dict[str, tuple[list[str], list[tuple[str, str, str]], list[tuple[str, str]]]] = {
+    "the note in full": (["-119.00"], [("J2", "INV-1", "-119.00")], []),
+    "the note in part": (["-40.00"], [("J2", "INV-1", "-40.00")], []),
+    "two equal notes": (["-40.00", "-40.00"], [("J2", "INV-1", "-40.00"), ("J3", "INV-1", "-40.00")], []),
+    "one of two equal notes": (
+        ["-40.00", "-40.00"],
+        [("J2", "INV-1", "-40.00")],
+        [("REVERSAL_NOT_PROPAGATED", "40.00")],
+    ),
+    "under both numbers": (
+        ["-40.00"],
+        [("J2", "CN-1", "-40.00"), ("J3", "INV-1", "-40.00")],
+        [("LEDGER_AMOUNT", "-40.00")],
+    ),
+    "no note is of that amount": (
+        ["-40.00"],
+        [("J2", "INV-1", "-30.00")],
+        [("LEDGER_AMOUNT", "-30.00"), ("REVERSAL_NOT_PROPAGATED", "40.00")],
+    ),
+    "booked twice and reversed once, note not booked": (
+        ["-119.00"],
+        [("J2", "INV-1", "119.00"), ("J3", "INV-1", "-119.00")],
+        [("REVERSAL_NOT_PROPAGATED", "119.00")],
+    ),
+}
+"""Credit notes of INV-1, journals after its own, what remains."""
+
+
+@pytest.mark.parametrize("story", NOTED)
+def test_a_credit_note_may_be_booked_under_the_number_of_its_invoice(story: str) -> None:
+    """Both are known two days ago, so that what is missing is missing today, and what is wrong is told once."""
+    notes, journals, expected = NOTED[story]
+    world = World()
+    two_days_ago = DAY - timedelta(days=2)
+    invoice = world.invoice(on=two_days_ago, subscription_id="S1")
+    world.journal(invoice, on=two_days_ago)
+    given = {
+        f"CN-{n}": world.invoice(f"CN-{n}", total, on=two_days_ago, subscription_id="S1", invoice_kind="credit_note")
+        for n, total in enumerate(notes, 1)
+    }
+    for journal_id, named, ar in journals:
+        like = next((note for note in given.values() if str(note["total"]) == ar), invoice)
+        tax = like["tax"] if abs(Decimal(ar)) == abs(like["total"]) else Decimal("-4.79")
+        world.journal({**like, "invoice_id": named}, journal_id, on=two_days_ago, ar=ar, tax=tax)
+    then, now = World(two_days_ago), world
+    then.rows = world.rows
+    found = [*run(then).codes(PAIR), *run(now).codes(PAIR)]
+    assert sorted(found) == [(code, Decimal(delta)) for code, delta in expected]
