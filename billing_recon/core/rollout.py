@@ -89,7 +89,7 @@ METRICS: Mapping[str, tuple[str, str]] = {
         "money whose first attempt failed and that no retry collected in its cycle, in each currency",
     ),
     "collection_faults": (FINANCIAL, "invoices asked for after they were paid or void, twice, or against retry_days"),
-    "capture_rate": (FINANCIAL, "billed amount / expected amount"),
+    "capture_rate": (FINANCIAL, "expected amount that was billed, whatever was billed too much / expected amount"),
     "invoice_creation": (TECHNICAL, "invoice generations that succeeded / all"),
     "payment_failures": (TECHNICAL, "payment attempts that failed / all"),
     "payment_retries": (TECHNICAL, "attempts after the first / invoices with an attempt"),

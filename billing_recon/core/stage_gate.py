@@ -90,7 +90,8 @@ class StageFacts:
     `invoices`: of the cohort, billed by the new engine or (if only the collection of payments is switched) asked for by it. `unlabelled`:
     bills of exposed customers that name no engine. `fresh`: bills so young (`settle_days`) that a document or posting may be missing
     without being known; they fill no window. `unknown_days`: days of the stage whose own gate gives no answer to rest on, with a sentence each. `unattributed`: breaks of the
-    stage that name neither an invoice nor a customer, so they may be the cohort's.
+    stage that name neither an invoice nor a customer, so they may be the cohort's. `nobodys_failures`: by kind of signal, those that
+    failed and name nothing that is known.
     """
 
     day: date
@@ -103,6 +104,7 @@ class StageFacts:
     unlabelled: int = 0
     fresh: int = 0
     settle_days: int = 0
+    nobodys_failures: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,17 @@ def _known(stage: Stage, facts: StageFacts) -> Iterator[StageClause]:
             f"{count(facts.unlabelled, 'bill')} of exposed customers name no variant, so it is not known which engine made them; have the "
             "engine fill invoice_lines.variant, and deliver them again",
         )
+    deciding = {t.metric for t in stage.thresholds if t.critical and not t.dry_run}
+    for kind, metric in _SIGNALS.items():
+        failures = facts.nobodys_failures.get(kind, 0)
+        if failures and metric in deciding:
+            yield StageClause(
+                "signals",
+                "stage",
+                Verdict.INCONCLUSIVE,
+                f"{count(failures, 'signal')} of kind {kind} failed and name no invoice, subscription or customer that is known, so they "
+                "may be the cohort's; have the feed fill signals.subject with one of them, and deliver them again",
+            )
     yield StageClause(
         "population",
         "stage",
@@ -247,6 +260,10 @@ def _known(stage: Stage, facts: StageFacts) -> Iterator[StageClause]:
         f"{count(facts.invoices, 'invoice')} by the new path since {facts.since}"
         + ("" if facts.invoices else ": nothing was judged, so nothing is proved"),
     )
+
+
+_SIGNALS = {"invoice_generation": "invoice_creation", "webhook": "failed_webhooks"}
+"""Kinds of signals whose failures a stage is judged by. Tickets may be anybody's, so those of strangers count for nobody."""
 
 
 def _exposure(stage: Stage, sums: _Sums) -> Iterator[StageClause]:
@@ -311,7 +328,7 @@ def _judge(threshold: Threshold, sums: _Sums, facts: StageFacts) -> Iterator[Sta
         if threshold.max_failures == 0 or threshold.against != "itself":
             holds = holds and _within(threshold, figure)
         says = f"{what}: {_shown(figure, threshold.metric, currency)}{_versus(threshold, sums, currency)}; {allowed} is allowed"
-        if missed and threshold.metric not in RATES:
+        if missed:
             says += f"; missed on {listed([str(day) for day in missed])}, {threshold.max_failures} such days allowed"
         yield StageClause(name, kind, Verdict.PASS if holds else Verdict.FAIL, says + marks, decides)
 

@@ -30,9 +30,18 @@ broken AS (
 money AS (
     SELECT
         arm, phase, day, currency, sum(size) AS gross,
-        sum(size) FILTER (WHERE pair = 'billed_booked') AS receivables,
-        sum(delta) FILTER (WHERE pair = 'expected_billed') AS off
+        sum(size) FILTER (WHERE pair = 'billed_booked') AS receivables
     FROM found WHERE currency IS NOT NULL GROUP BY arm, phase, day, currency
+),
+short AS (
+    SELECT arm, phase, day, currency, sum(least(delta, 0)) AS amount
+    FROM (
+        SELECT arm, phase, day, currency, sum(delta) AS delta
+        FROM found
+        WHERE currency IS NOT NULL AND pair = 'expected_billed'
+        GROUP BY arm, phase, day, currency, coalesce(invoice_id, break_id)
+    ) AS bill
+    GROUP BY arm, phase, day, currency
 ),
 untaxed AS (
     SELECT
@@ -135,11 +144,13 @@ figures AS (
     FROM counted
     UNION ALL
     SELECT
-        counted.arm, counted.phase, counted.day, NULL AS currency, counted.invoices AS population,
-        figure('tax_anomalies', counted.taxes + coalesce(untaxed.findings, 0)) AS stated
+        coalesce(counted.arm, untaxed.arm) AS arm, coalesce(counted.phase, untaxed.phase) AS phase,
+        coalesce(counted.day, untaxed.day) AS day, NULL AS currency, coalesce(counted.invoices, 0) AS population,
+        figure('tax_anomalies', coalesce(counted.taxes, 0) + coalesce(untaxed.findings, 0)) AS stated
     FROM counted
-    LEFT JOIN untaxed
+    FULL JOIN untaxed
         ON untaxed.arm = counted.arm AND untaxed.phase = counted.phase AND untaxed.day = counted.day
+    WHERE coalesce(counted.phase, untaxed.phase) IS NOT NULL
     UNION ALL
     SELECT
         arm, phase, day, currency, invoices AS population, unnest([
@@ -169,21 +180,26 @@ figures AS (
     GROUP BY arm, phase, first_day, currency
     UNION ALL
     SELECT
-        attempts.arm, attempts.phase, attempts.day, NULL AS currency, attempts.invoices AS population,
+        coalesce(attempts.arm, wrong.arm) AS arm, coalesce(attempts.phase, wrong.phase) AS phase,
+        coalesce(attempts.day, wrong.day) AS day, NULL AS currency, coalesce(attempts.invoices, 0) AS population,
         figure('collection_faults', coalesce(wrong.invoices, 0)) AS stated
     FROM attempts
-    LEFT JOIN (
-        SELECT arm, first_day, count(*) AS invoices
-        FROM stage_collections WHERE len(faults) > 0 GROUP BY arm, first_day
-    ) AS wrong ON wrong.arm = attempts.arm AND wrong.first_day = attempts.day
+    FULL JOIN (
+        SELECT arm, fault_phase AS phase, fault_on AS day, count(*) AS invoices
+        FROM stage_collections WHERE fault_phase IS NOT NULL GROUP BY arm, fault_phase, fault_on
+    ) AS wrong ON wrong.arm = attempts.arm AND wrong.phase = attempts.phase AND wrong.day = attempts.day
     UNION ALL
     SELECT
-        due.arm, due.phase, due.day, due.currency, due.customers AS population,
-        rate_of('capture_rate', due.expected + coalesce(money.off, 0), due.expected) AS stated
+        coalesce(due.arm, short.arm) AS arm, coalesce(due.phase, short.phase) AS phase,
+        coalesce(due.day, short.day) AS day, coalesce(due.currency, short.currency) AS currency,
+        coalesce(due.customers, 0) AS population,
+        rate_of(
+            'capture_rate', coalesce(due.expected, 0) + coalesce(short.amount, 0), coalesce(due.expected, 0)
+        ) AS stated
     FROM due
-    LEFT JOIN money
-        ON money.arm = due.arm AND money.phase = due.phase AND money.day = due.day AND money.currency = due.currency
-    WHERE due.phase IS NOT NULL
+    FULL JOIN short
+        ON short.arm = due.arm AND short.phase = due.phase AND short.day = due.day AND short.currency = due.currency
+    WHERE coalesce(due.phase, short.phase) IS NOT NULL
     UNION ALL
     SELECT
         arm, phase, day, currency, CASE WHEN paid > 0 THEN 1 ELSE 0 END AS population,
@@ -206,20 +222,29 @@ figures AS (
     FROM heard WHERE webhooks > 0
     UNION ALL
     SELECT
-        counted.arm, counted.phase, counted.day, NULL AS currency, counted.invoices AS population,
+        coalesce(counted.arm, heard.arm) AS arm, coalesce(counted.phase, heard.phase) AS phase,
+        coalesce(counted.day, heard.day) AS day, NULL AS currency, coalesce(counted.invoices, 0) AS population,
         figure('tickets', coalesce(heard.tickets, 0)) AS stated
     FROM counted
-    LEFT JOIN heard ON heard.arm = counted.arm AND heard.phase = counted.phase AND heard.day = counted.day
+    FULL JOIN heard ON heard.arm = counted.arm AND heard.phase = counted.phase AND heard.day = counted.day
     WHERE EXISTS (SELECT 1 FROM tickets_told)
     UNION ALL
     SELECT
-        customer.arm, 'stage' AS phase, params.day, open.currency, count(DISTINCT open.customer_id) AS population,
-        figure('unbilled_usage', sum(open.amount)) AS stated
-    FROM unbilled_usage AS open
+        coalesce(open.arm, bill.arm) AS arm, 'stage' AS phase, params.day,
+        coalesce(open.currency, bill.currency) AS currency,
+        greatest(coalesce(open.customers, 0), coalesce(bill.invoices, 0)) AS population,
+        figure('unbilled_usage', coalesce(open.amount, 0)) AS stated
+    FROM (
+        SELECT customer.arm, usage.currency, count(DISTINCT usage.customer_id) AS customers, sum(usage.amount) AS amount
+        FROM unbilled_usage AS usage
+        JOIN stage_customers AS customer ON customer.customer_id = usage.customer_id
+        WHERE customer.arm IS NOT NULL
+        GROUP BY customer.arm, usage.currency
+    ) AS open
+    FULL JOIN (
+        SELECT arm, currency, sum(invoices) AS invoices FROM bills WHERE phase = 'stage' GROUP BY arm, currency
+    ) AS bill ON bill.arm = open.arm AND bill.currency = open.currency
     CROSS JOIN stage_params AS params
-    JOIN stage_customers AS customer ON customer.customer_id = open.customer_id
-    WHERE customer.arm IS NOT NULL
-    GROUP BY customer.arm, params.day, open.currency
     UNION ALL
     SELECT
         'cohort' AS arm, 'stage' AS phase, coalesce(bill.day, wrong.day) AS day, NULL AS currency,

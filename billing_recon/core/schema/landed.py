@@ -214,7 +214,7 @@ SIGNALS = TableSpec(
     "signals",
     (
         Column("kind", one_of=("invoice_generation", "webhook", "delivery", "ticket")),
-        Column("subject", doc="what the event is about"),
+        Column("subject", doc="what the event is about: an invoice, subscription or customer"),
         Column("status"),
         Column("at", TS, doc="when it happened"),
     ),

@@ -46,8 +46,8 @@ def recovery(home: Home, state: State, day: date | None = None) -> list[dict[str
 def faults(home: Home, state: State, day: date | None = None) -> list[dict[str, Any]]:
     """Invoices of the stage that were asked for after they were paid or void, twice, or against the plan's schedule."""
     query = """
-        SELECT invoice_id, customer_id, currency, amount, attempts, first_day, outcome, array_to_string(faults, '; ') AS faults
-        FROM stage_collections WHERE len(faults) > 0 AND arm = 'cohort' AND phase = 'stage'
+        SELECT invoice_id, customer_id, currency, amount, attempts, first_day, fault_on, outcome, array_to_string(faults, '; ') AS faults
+        FROM stage_collections WHERE arm = 'cohort' AND fault_phase = 'stage'
         ORDER BY currency, amount DESC, invoice_id
     """
     with _stage(home, state, day) as con:

@@ -41,6 +41,10 @@ def stage_facts(con: duckdb.DuckDBPyConnection, unknown_days: Mapping[date, str]
         "SELECT (SELECT count(DISTINCT bill.invoice_id) FROM stage_invoices AS bill WHERE bill.arm = 'cohort' "
         "AND bill.phase = 'stage' AND bill.issued_on + settle_days > day AND NOT of_payments), settle_days FROM stage_params"
     ).fetchall()
+    nobodys = con.execute(
+        "SELECT kind, count(*) FROM stage_signals WHERE nobody AND NOT good AND phase = 'stage' GROUP BY kind"
+    ).fetchall()
     return StageFacts(
-        day, since, figures, crossings, invoices, unknown_days, unattributed, unlabelled, fresh, settle_days
+        *(day, since, figures, crossings, invoices, unknown_days, unattributed, unlabelled, fresh, settle_days),
+        nobodys_failures=dict(nobodys),
     )
