@@ -133,6 +133,28 @@ def test_each_line_states_what_its_rating_rested_on_under_the_old_and_the_new_te
     assert (base["expected_old_tax_region"], base["expected_new_tax_region"]) == ("none", "none")
 
 
+def test_a_price_that_would_fit_another_number_of_days_is_still_a_price(tmp_path: Path) -> None:
+    """10 of 31 days at 323.97 are 104.51, and so are 11 of 31 days at the 294.52 of before; both ratings say that it is 10."""
+    folder = tmp_path / "home" / "shadow" / "c"
+    (folder / "catalog").mkdir(parents=True)
+    raised = CATALOG.replace('"500"', '"323.97"')
+    (folder / "catalog" / "plans.yaml").write_text(raised, encoding="utf-8")
+    (folder / "candidate.yaml").write_text(
+        "purpose: a rise\nowner: pricing\nterms: {catalog: catalog/*.yaml}\n", encoding="utf-8"
+    )
+    snapshot = freeze(
+        tmp_path / "snapshot",
+        catalog=CATALOG.replace('"500"', '"294.52"'),
+        subscriptions=[{**ACME, "valid_from": "2026-01-22T00:00:00+00:00"}],
+        lines=[{**BILLED, "kind": "proration", "period_start": date(2026, 1, 22), "gross": Decimal("95.01")}],
+    )
+    results = tmp_path / "results"
+    results.mkdir()
+    facts = compare(open_candidate(tmp_path / "home", "c"), snapshot, results, Limits(threads=1), proved=False)
+    (line,) = report.rows(Review("c", results, facts), "line")
+    assert (line["meant"], line["meant_code"]) == (Decimal("9.50"), "PRICE_VERSION")
+
+
 def test_two_parts_of_a_period_that_become_one_whole_are_lines_of_their_own_and_the_version_is_their_cause(
     tmp_path: Path,
 ) -> None:
