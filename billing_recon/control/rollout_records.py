@@ -133,20 +133,31 @@ class RolloutStore:
         with reading(self._engine) as connection:
             return list(connection.execute(select(rollouts.c.name).distinct().order_by(rollouts.c.name)).scalars())
 
-    def append(self, event: RolloutEvent, *, after: int | None = None) -> RolloutEvent:
+    def append(
+        self, event: RolloutEvent, *, after: int | None = None, unless_switched: Mapping[str, int] | None = None
+    ) -> RolloutEvent:
         """Append an event and return it with id and time.
 
-        `after` is the last event that the decision was made upon; CloseRefused if another of DECIDING followed it.
+        `after` is the last event that the decision was made upon; CloseRefused if another of DECIDING followed it. `unless_switched`
+        has the last events seen of rollouts that may not be switched meanwhile; CloseRefused if one of them was.
         """
         with writing(self._engine) as connection:
+            if after is not None and _newest(connection, event.rollout, DECIDING) > after:
+                raise CloseRefused(
+                    [f"somebody else decided about rollout {event.rollout} meanwhile; look at it and try again"]
+                )
+            switched = [
+                name
+                for name, seen in (unless_switched or {}).items()
+                if _newest(connection, name, [Verb.INTENT]) > seen
+            ]
+            if switched:
+                raise CloseRefused(
+                    [
+                        f"rollout {', '.join(switched)}, on the same layer, was switched meanwhile; look at it and try again"
+                    ]
+                )
             t = rollout_events
-            if after is not None:
-                last = select(func.max(t.c.id)).where(t.c.rollout == event.rollout, t.c.verb.in_(DECIDING))
-                newest = connection.execute(last).scalar() or 0
-                if newest > after:
-                    raise CloseRefused(
-                        [f"somebody else decided about rollout {event.rollout} meanwhile; look at it and try again"]
-                    )
             row = {**asdict(event), "verb": event.verb.value, "decided_at": self._now()}
             del row["id"]
             identity = audit.decide(connection, t, row)
@@ -201,6 +212,11 @@ class RolloutStore:
         """The last answer about each stage and day, by day."""
         found = {(e.stage, e.day): _verdict(e) for e in self.events(name, [Verb.VERDICT])}
         return sorted(found.values(), key=lambda one: (one.day, one.stage))
+
+
+def _newest(connection: Connection, name: str, verbs: Sequence[Verb]) -> int:
+    t = rollout_events
+    return connection.execute(select(func.max(t.c.id)).where(t.c.rollout == name, t.c.verb.in_(verbs))).scalar() or 0
 
 
 def _plans(connection: Connection, name: str) -> list[PlanVersion]:

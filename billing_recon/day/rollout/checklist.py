@@ -14,7 +14,7 @@ from billing_recon.core.rollout import Boundary, RolloutPlan
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.cohorts import Cohorts, cohorts
 from billing_recon.day.rollout.plan_file import read_plan
-from billing_recon.day.rollout.state import State, Status, states
+from billing_recon.day.rollout.state import State, live_rivals, states
 
 HALF = Decimal("0.5")
 _REHEARSE = (
@@ -136,21 +136,8 @@ def _of_plan(home: Home, plan: RolloutPlan) -> Iterator[Item]:
 
 
 def _layers(plan: RolloutPlan, name: str, every: Sequence[State]) -> Iterator[Item]:
-    clashes = [
-        f"{other.name} ({', '.join(sorted(layer.value for layer in plan.layers & other.plan.layers))})"
-        for other in every
-        if other.name != name
-        and other.exposed
-        and other.status is not Status.CLOSED
-        and plan.layers & other.plan.layers
-        and not (other.name in plan.with_rollouts and name in other.plan.with_rollouts)
-    ]
-    says = (
-        f"{', '.join(clashes)} is live on the same layer; finish it first, or let both plans name each other in with_rollouts"
-        if clashes
-        else "no other rollout is live on its layers"
-    )
-    yield Item("layers", not clashes, says)
+    found = live_rivals(plan, name, every)
+    yield Item("layers", not found, found or "no other rollout is live on its layers")
 
 
 def _candidate(home: Home, plan: RolloutPlan) -> Iterator[Item]:

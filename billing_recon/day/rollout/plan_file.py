@@ -16,7 +16,7 @@ from billing_recon.core.written_reason import written_reason
 from billing_recon.day.approvers import approver, prove
 from billing_recon.day.configuration import read_text
 from billing_recon.day.home import Home
-from billing_recon.day.rollout.state import Status, parse_plan, state_of
+from billing_recon.day.rollout.state import Status, live_rivals, parse_plan, state_of, states
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 TEMPLATE = "new_rollout.yaml"
@@ -122,3 +122,6 @@ def _refused(home: Home, name: str, plan: RolloutPlan) -> Iterator[str]:
             )
     if state.exposed and {flag.key for flag in state.plan.flags} - {flag.key for flag in plan.flags}:
         yield "flags: a flag cannot be taken out while customers are exposed by it; roll back or finish first"
+    found = live_rivals(plan, name, states(home)) if state.exposed else ""
+    if found:
+        yield f"layers: {found}"

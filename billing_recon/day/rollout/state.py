@@ -133,6 +133,33 @@ def live(home: Home) -> list[State]:
     return [state for state in states(home) if state.exposed and state.status is not Status.CLOSED]
 
 
+def rivals(plan: RolloutPlan, name: str, every: Sequence[State]) -> list[State]:
+    """The other rollouts that may not be live while this one is: of a layer in common, unless both plans name each other."""
+    return [
+        other
+        for other in every
+        if other.name != name
+        and other.status is not Status.CLOSED
+        and plan.layers & other.plan.layers
+        and not (other.name in plan.with_rollouts and name in other.plan.with_rollouts)
+    ]
+
+
+def live_rivals(plan: RolloutPlan, name: str, every: Sequence[State]) -> str:
+    """The rivals that are live, in a sentence; empty: none."""
+    found = [
+        f"{other.name} ({', '.join(sorted(layer.value for layer in plan.layers & other.plan.layers))})"
+        for other in rivals(plan, name, every)
+        if other.exposed
+    ]
+    if not found:
+        return ""
+    return (
+        f"{', '.join(found)} {'is' if len(found) == 1 else 'are'} live on the same layer; finish it first, or let both plans name "
+        "each other in with_rollouts"
+    )
+
+
 def _state(name: str, version: PlanVersion, events: Sequence[RolloutEvent]) -> State:
     plan = parse_plan(version.text, f"rollouts/{name}.yaml (version {version.number})")
     lists: dict[str, MemberList] = {}

@@ -6,7 +6,7 @@ A process that is killed between them leaves its intent, and the next command, d
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -23,7 +23,7 @@ from billing_recon.day.home import Home
 from billing_recon.day.rollout import flags
 from billing_recon.day.rollout.checklist import blocking
 from billing_recon.day.rollout.cohorts import write_members
-from billing_recon.day.rollout.state import TRIGGER, State, Status, current_verdict, state_of
+from billing_recon.day.rollout.state import TRIGGER, State, Status, current_verdict, rivals, state_of, states
 
 Signature = tuple[str, str]
 """A name and the one-time code that proves it."""
@@ -67,6 +67,7 @@ def _switch(
     reason: str,
     actor: str,
     evidence_hash: str = "",
+    unless_switched: Mapping[str, int] | None = None,
 ) -> State:
     day, at = when
     facts = {"stages": list(stages), "at": at, "why": why, "before": list(state.exposed)}
@@ -84,6 +85,7 @@ def _switch(
             actor,
         ),
         after=state.last_id,
+        unless_switched=unless_switched,
     )
     return _complete(home, state_of(home, state.name))
 
@@ -130,9 +132,11 @@ def promote(
 ) -> State:
     """Expose the next stage: only on a current PASS of the exposed one, and with every approver of the next.
 
-    At the last stage it closes the rollout. GateRefused or CloseRefused with every reason.
+    At the last stage it closes the rollout. GateRefused or CloseRefused with every reason. Of two rollouts of one layer that
+    are promoted at the same time, the first to record its intent is.
     """
-    state = opened(home, name)
+    complete_switches(home)
+    state = state_of(home, name)
     if state.status in (Status.PAUSED, Status.ROLLED_BACK):
         last = state.last(Verb.PAUSED, Verb.SWITCHED)
         why = f": {last.reason}" if last and last.reason else ""
@@ -147,6 +151,7 @@ def promote(
         raise GateRefused("\n".join(_not_passed(state, answer.verdict, answer.stale)))
     stage = state.plan.after(state.stage)
     day, at = effective(home, state, since)
+    seen = {one.name: one.last_id for one in rivals(state.plan, name, states(home))}
     open_ = [*_tampered(home, state), *blocking(home, state), *_dates(state, day)]
     if open_:
         raise GateRefused("\n".join([f"rollout {name} is not ready:", *open_]))
@@ -166,8 +171,9 @@ def promote(
     state = state_of(home, name)
     stages = [*state.exposed, stage.name]
     return _switch(
-        home, state, stages, (day, at), why="promote", by=by, reason=reason, actor=actor, evidence_hash=evidence
-    )
+        home, state, stages, (day, at), why="promote", by=by, reason=reason, actor=actor, evidence_hash=evidence,
+        unless_switched=seen,
+    )  # fmt: skip
 
 
 def rollback(home: Home, name: str, by: str, code: str, *, reason: str, actor: str, since: str | None = None) -> State:

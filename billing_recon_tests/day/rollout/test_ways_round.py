@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from billing_recon.core.errors import CloseRefused, GateRefused
-from billing_recon.day import land
+from billing_recon.day import Home, land
 from billing_recon.day.rollout import flags, switch
 from billing_recon.day.rollout.plan_file import write_down
+from billing_recon.day.rollout.state import State, live
 from billing_recon_tests.day.rollout.launch import DAY, NAME, Launch, plan_text
 from billing_recon_tests.day.rollout.test_switch import NEXT
 
@@ -156,3 +157,74 @@ def test_switching_back_works_whatever_was_tampered_with(launch: Launch) -> None
     assert launch.rollback().exposed == ()
     state = switch.opened(launch.home, NAME)
     assert flags.shown_digest(launch.home, NAME) == flags.digest(flags.contents(launch.home, state, ()))
+
+
+OTHER = "rounding"
+
+
+def second_plan(launch: Launch, layer: str = "calculation") -> None:
+    """Another rollout, of a layer, ready to be promoted."""
+    text = plan_text(launch.people, "CUS-00005").replace("layer: calculation", f"layer: {layer}")
+    (launch.home.path / "rollouts" / f"{OTHER}.yaml").write_text(text, encoding="utf-8")
+    who = launch.people[0]
+    launch.later()
+    write_down(launch.home, OTHER, [(who, launch.code(who))], actor="test", reason="agreed by everybody")
+    launch.later()
+    switch.record_rehearsal(launch.home, OTHER, who, launch.code(who), reason="three weeks on a copy", actor="test")
+
+
+def promote(launch: Launch, name: str) -> None:
+    launch.later()
+    needed = launch.state.plan.stages[0].approvers
+    switch.promote(launch.home, name, [(one, launch.code(one)) for one in needed], actor="test", reason="as planned")
+
+
+@pytest.mark.parametrize("first", [NAME, OTHER])
+def test_of_two_rollouts_of_one_layer_promoted_in_the_same_instant_one_is(
+    launch: Launch, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have looked and found nobody live; the second records its intent before the first does."""
+    second_plan(launch)
+    second = OTHER if first == NAME else NAME
+    real = switch.write_members
+
+    def meanwhile(home: Home, state: State, *args: object, **more: object) -> object:
+        monkeypatch.setattr(switch, "write_members", real)
+        promote(launch, second)
+        return real(home, state, *args, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(switch, "write_members", meanwhile)
+    with pytest.raises(CloseRefused, match=f"rollout {second}, on the same layer, was switched meanwhile"):
+        promote(launch, first)
+    assert [state.name for state in live(launch.home)] == [second]
+    assert flags.shown_digest(launch.home, first) == ""
+    with pytest.raises(GateRefused, match=f"layers: {second} \\(calculation\\) is live on the same layer"):
+        promote(launch, first)
+
+
+def test_a_rollout_whose_switch_was_cut_off_is_live(launch: Launch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process died between the files and the record: systems read the new flags already."""
+    second_plan(launch)
+    with monkeypatch.context() as cut:
+        cut.setattr(switch, "_complete", lambda home, state: state)
+        launch.promote()
+    assert launch.state.exposed == ()
+    with pytest.raises(GateRefused, match=f"layers: {NAME} \\(calculation\\) is live"):
+        promote(launch, OTHER)
+    assert launch.state.exposed == ("internal",)
+
+
+def test_an_exposed_rollout_is_not_moved_to_a_layer_on_which_another_is_live(launch: Launch) -> None:
+    second_plan(launch, "rendering")
+    launch.promote()
+    promote(launch, OTHER)
+    path = launch.home.path / "rollouts" / f"{OTHER}.yaml"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("layer: rendering", "layer: calculation"), encoding="utf-8"
+    )
+    people = launch.people[:2]
+    launch.later()
+    with pytest.raises(CloseRefused, match=f"layers: {NAME} \\(calculation\\) is live on the same layer"):
+        write_down(
+            launch.home, OTHER, [(one, launch.code(one)) for one in people], actor="test", reason="one path less"
+        )
