@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +13,7 @@ import typer
 from billing_recon.cli.options import MARKUP, Format, FormatOption, HomeOption, actor, home_hint, open_home
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.figures import count
+from billing_recon.core.money import plain
 from billing_recon.report.terminal import Screen
 
 if TYPE_CHECKING:
@@ -380,7 +382,14 @@ def dunning(
         if form is Format.TABLE:
             Screen().say(title, style="bold")
         named: dict[str, object] = {} if form is Format.TABLE else {"table": title}
-        _rows([{key: str(value) for key, value in row.items()} | named for row in rows], form)
+        shown = [
+            {
+                key: plain(value, row["currency"]) if isinstance(value, Decimal) else str(value)
+                for key, value in row.items()
+            }
+            for row in rows
+        ]
+        _rows([row | named for row in shown], form)
     if faults:
         raise typer.Exit(1)
 
