@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from billing_recon.cli.options import MARKUP, HomeOption, actor, open_home
-from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.catalog_record import FEEDS
 from billing_recon.report.terminal import Col, Screen, Table
 
 _FEW = 5
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 @app.command(epilog="\b\nExamples:\n  billing-recon catalog show")
 def show(ctx: typer.Context, home: HomeOption = None) -> None:
-    """Show the recorded plan versions and tax rates, and how catalog/ differs from them."""
+    """Show the recorded plan versions, tax rates and feeds, and how catalog/ and company.yaml differ from them."""
     from billing_recon.day.catalog_versions import changes_of_versions, pending_changes
 
     opened, screen = open_home(ctx, home), Screen()
@@ -32,7 +32,7 @@ def show(ctx: typer.Context, home: HomeOption = None) -> None:
     screen.table(table)
     pending = pending_changes(opened)
     if pending:
-        screen.say("not recorded yet; a run records what is new, billing-recon catalog apply the rest:")
+        screen.say("not recorded yet; a run records what is new, billing-recon catalog apply and feeds apply the rest:")
         for one in pending:
             screen.say(f"  {one}")
 
@@ -49,10 +49,8 @@ def apply(
     """
     from billing_recon.day.catalog_versions import apply_catalog, pending_changes
 
-    if not note.strip():
-        raise ConfigurationError("--note is empty; write why the recorded terms are corrected")
     opened, screen = open_home(ctx, home), Screen()
-    changes = pending_changes(opened)
+    changes = [one for one in pending_changes(opened) if one.entry != FEEDS]
     applied = apply_catalog(opened, actor(), note)
     if applied is None:
         screen.say("catalog/ is recorded already; nothing differs")

@@ -1,8 +1,9 @@
-"""The catalog as recorded: one text per plan version and tax rate, and what differs between two states of it."""
+"""The catalog and the feeds as recorded: one text per plan version and tax rate, one for the feeds, and what differs between two states."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,9 +11,16 @@ from decimal import Decimal
 from typing import Any
 
 from billing_recon.core.catalog import Catalog
+from billing_recon.core.company import Company
 
 FOR_READERS = frozenset({"name", "effective_from", "effective_to"})
 """Fields of a plan that change no bill; an edit of them is not an edit of the version."""
+
+
+FEEDS = "feeds of company.yaml"
+"""The entry of all feeds."""
+LEAVING_OUT = frozenset({"where", "preset", "take", "query", "table", "skip_last"})
+"""Settings of a feed by which rows of a delivery are left out without a trace in quarantine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,19 @@ class EntryChange:
     @property
     def is_new(self) -> bool:
         return self.before is None
+
+    @property
+    def tables_left_out(self) -> tuple[tuple[str, str], ...]:
+        """Of the feeds: each change of a setting that leaves rows out, with its table. A feed taken out of `also` is one."""
+        if self.entry != FEEDS or self.is_new:
+            return ()
+        named = ((re.split(r"[.\[]", line, maxsplit=1)[0], line) for line in self.details)
+        return tuple(
+            (table, line)
+            for table, line in named
+            if line.split(" ", 1)[0].rsplit(".", 1)[-1] in LEAVING_OUT
+            or (line.split(" ", 1)[0].startswith(f"{table}.also[") and line.endswith("-> not given"))
+        )
 
     def __str__(self) -> str:
         if self.is_new:
@@ -50,6 +71,12 @@ def entries(catalog: Catalog) -> dict[str, str]:
     }
     taxes = {tax_entry(t.tax_region, t.effective_from): t.model_dump() for t in catalog.taxes}
     return {name: json.dumps(terms, default=_text, sort_keys=True) for name, terms in (plans | taxes).items()}
+
+
+def feeds_entry(company: Company) -> dict[str, str]:
+    """The feeds as company.yaml states them. An upgrade that has other defaults is no change of it."""
+    declared = {table: feed.model_dump(mode="json", exclude_unset=True) for table, feed in company.feeds.items()}
+    return {FEEDS: json.dumps(declared, sort_keys=True)}
 
 
 def _text(value: object) -> str:

@@ -1,31 +1,45 @@
-"""The catalog's recorded versions: new entries are recorded by the run that first sees them, edits only as a named correction."""
+"""Recorded versions of catalog and feeds: what is new is recorded by the run that first sees it, an edit of what is in use only as a
+named change."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from datetime import date
 
 from billing_recon.compute.engine import scratch
 from billing_recon.control import CatalogVersion
-from billing_recon.core.catalog_record import EntryChange, catalog_changes, entries, plan_entry, tax_entry
+from billing_recon.core.catalog_record import (
+    FEEDS,
+    EntryChange,
+    catalog_changes,
+    entries,
+    feeds_entry,
+    plan_entry,
+    tax_entry,
+)
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.schema import SUBSCRIPTIONS
+from billing_recon.core.written_reason import written_reason
 from billing_recon.day.home import Home
 from billing_recon.day.session import window
 
 
 def pending_changes(home: Home) -> tuple[EntryChange, ...]:
-    """How catalog/ differs from what is recorded."""
-    return catalog_changes(home.control.catalog_entries(), entries(home.catalog))
+    """How catalog/ and the feeds of company.yaml differ from what is recorded."""
+    return catalog_changes(home.control.catalog_entries(), entries(home.catalog) | feeds_entry(home.company))
 
 
 def admit_catalog(home: Home, actor: str) -> None:
-    """Record what is new in catalog/. ConfigurationError if it edits or removes an entry that landed subscriptions use.
+    """Record what is new in catalog/ and the feeds. ConfigurationError if an entry that landed subscriptions use is edited or
+    removed, or if rows of a table that was landed would be left out, or no longer be.
 
     An entry that nothing uses yet may be edited: the change is recorded and nothing is refused.
     """
     changes = pending_changes(home)
     if not changes:
         return
+    _refuse_rows_left_out(home, changes)
     used = entries_in_use(home) if any(not change.is_new for change in changes) else frozenset()
     edits = [change for change in changes if not change.is_new and change.entry in used]
     if edits:
@@ -35,12 +49,38 @@ def admit_catalog(home: Home, actor: str) -> None:
         )
         raise ConfigurationError([*(f"catalog/: {edit}; it is in use" for edit in edits), f"catalog/: {cure}"])
     first = home.control.catalog_history() == []
-    apply_catalog(home, actor, "first import of catalog/" if first else "first seen by a run")
+    note = "first import of catalog/" if first else "first seen by a run"
+    home.control.apply_catalog({c.entry: c.after for c in changes}, actor, note)
 
 
-def apply_catalog(home: Home, actor: str, note: str) -> CatalogVersion | None:
-    """Record catalog/ as it is, edits included; None if nothing differs."""
-    return home.control.apply_catalog({c.entry: c.after for c in pending_changes(home)}, actor, note)
+def _refuse_rows_left_out(home: Home, changes: Sequence[EntryChange]) -> None:
+    landed = {table for table, _ in home.control.landing_statuses(date.min, date.max)} if _left_out(changes) else set()
+    found = [f"company.yaml: feeds.{line}" for table, line in _left_out(changes) if table in landed]
+    if found:
+        raise ConfigurationError(
+            [
+                *found,
+                "company.yaml: that decides which delivered rows count, and days were landed without it. Undo it, or record who changes "
+                "it and why: billing-recon feeds apply --note WHY",
+            ]
+        )
+
+
+def _left_out(changes: Sequence[EntryChange]) -> list[tuple[str, str]]:
+    return [one for change in changes for one in change.tables_left_out]
+
+
+def apply_catalog(home: Home, actor: str, note: str, *, feeds: bool = False) -> CatalogVersion | None:
+    """Record catalog/ as it is, or the feeds of company.yaml, edits included; None if nothing differs.
+
+    ConfigurationError if the note is no reason.
+    """
+    try:
+        why = written_reason(note, "a change of the feeds" if feeds else "a correction of the catalog")
+    except ValueError as error:
+        raise ConfigurationError(str(error).replace("--reason", "--note")) from None
+    of_kind = {c.entry: c.after for c in pending_changes(home) if (c.entry == FEEDS) is feeds}
+    return home.control.apply_catalog(of_kind, actor, why)
 
 
 def changes_of_versions(home: Home) -> list[tuple[CatalogVersion, tuple[EntryChange, ...]]]:

@@ -47,7 +47,15 @@ from billing_recon.core.schema import (
     TableSpec,
 )
 from billing_recon.core.verdict import Verdict
-from billing_recon.day.history import LANDED, READ_BACK, WITHDRAWN, computed_from, made_from_with_decisions, not_known
+from billing_recon.day.history import (
+    LANDED,
+    READ_BACK,
+    WITHDRAWN,
+    computed_from,
+    landed_under,
+    made_from_with_decisions,
+    not_known,
+)
 from billing_recon.day.home import Home
 from billing_recon.day.settings import code_version, settings
 from billing_recon.day.stored import damaged
@@ -257,7 +265,12 @@ _INCOMPLETE = {
 
 
 def compared_now(home: Home, day: date, unknown: Sequence[NotKnown]) -> bool:
-    """Whether expected lines, breaks and control totals were computed from what there is now; not if they do not say from what."""
+    """Whether expected lines, breaks and control totals were computed from what there is now, and the day's rows were read as
+    company.yaml says now; not if results do not say from what. Rows that an earlier release landed do not say by what.
+    """
+    landed = home.control.partition_states(LANDED, day, day)
+    if any(state.complete and state.made_from not in ("", landed_under(home)) for state in landed):
+        return False
     states = home.control.partition_states((EXPECTED_LINES.name, CONTROL_TOTALS.name, BREAKS.name), day, day)
     now = made_from_with_usage_since(home, day, computed_from(home, day, unknown))
     of_breaks = made_from_with_decisions(home, day, now)

@@ -237,6 +237,11 @@ def computed_from(home: Home, day: date, unknown: Iterable[NotKnown]) -> str:
     )
 
 
+def landed_under(home: Home) -> str:
+    """What landed partitions say that they were read by: company.yaml and its templates, as they are now."""
+    return f"company {home.company_digest}"
+
+
 def made_from_with_decisions(home: Home, day: date, made_from: str) -> str:
     """What the breaks of a day were made from, with the last decision that takes effect on them."""
     return f"{made_from} {home.control.resolved_until(day)}".strip()

@@ -14,7 +14,7 @@ from billing_recon.core.landing import LandingReport
 from billing_recon.core.quarantine import RowDecision
 from billing_recon.core.reason import Code
 from billing_recon.core.schema import BY_NAME, LINEAGE, QUARANTINE, USAGE_DUPLICATES, USAGE_EVENTS, WARNINGS
-from billing_recon.day.history import LANDED
+from billing_recon.day.history import LANDED, landed_under
 from billing_recon.day.home import Home
 from billing_recon.day.session import window
 from billing_recon.feeds import bytes_of_day, warns
@@ -82,7 +82,7 @@ def write_landing(con: duckdb.DuckDBPyConnection, home: Home, report: LandingRep
     spec, day = BY_NAME[report.table], report.day
     names = ", ".join("day AS usage_day" if c.name == "day" else f'"{c.name}"' for c in spec.columns + LINEAGE)
     con.execute(f"CREATE VIEW landed_stored AS SELECT {names} FROM landed")
-    home.write(con, spec, day, run_id, source="landed_stored")
+    home.write(con, spec, day, run_id, source="landed_stored", made_from=landed_under(home))
     home.write(con, QUARANTINE.of(spec.name), day, run_id, source="landed_quarantine")
     if spec is USAGE_EVENTS:
         home.write(con, USAGE_DUPLICATES, day, run_id, source="landed_duplicates")

@@ -1,8 +1,7 @@
-"""The revenue journal of a month: each change of catalog, policy, contract, invoice and quarantined row, with who and why."""
+"""The revenue journal of a month: each change of catalog, feeds, policy, contract, invoice and quarantined row, with who and why."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,9 +12,11 @@ from billing_recon.compute.engine import build, scratch
 from billing_recon.compute.registration import register
 from billing_recon.control import MonthState
 from billing_recon.core.break_decision import BreakVerb
+from billing_recon.core.catalog_record import FEEDS
 from billing_recon.core.period import add_months, days_of_month, parse_month
 from billing_recon.core.schema import INVOICE_LINES, KEY_MAP, SUBSCRIPTIONS
 from billing_recon.core.schema.parameters import CLOSE_PARAMS
+from billing_recon.day.catalog_versions import changes_of_versions
 from billing_recon.day.history import opening_day
 from billing_recon.day.home import Home
 from billing_recon.day.session import register_window
@@ -48,11 +49,12 @@ def _settings(home: Home, month: str) -> Iterator[Change]:
     before = f"{add_months(parse_month(month), -1):%Y-%m}"
     since = max((one["decided_at"] for one in _closings(home, before)), default="")
     until = max((one["decided_at"] for one in _closings(home, month)), default="9999")
-    for version in home.control.catalog_history():
+    for version, changes in changes_of_versions(home):
         if since < version.decided_at <= until:
-            for entry, terms in sorted(json.loads(version.changes).items()):
-                what = "removed" if terms is None else f"recorded as {terms}"
-                yield Change(version.decided_at, "catalog", entry, what, version.actor, version.note)
+            for one in changes:
+                what = "removed" if one.after is None else f"recorded as {one.after}"
+                kind, what = ("feeds", "; ".join(one.details) or what) if one.entry == FEEDS else ("catalog", what)
+                yield Change(version.decided_at, kind, one.entry, what, version.actor, version.note)
     for policy in home.control.policy_history():
         if since < policy.decided_at <= until:
             what = f"version {policy.number}, {policy.digest[:12]}"

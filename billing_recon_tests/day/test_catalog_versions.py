@@ -13,6 +13,7 @@ from billing_recon.core.catalog_record import plan_entry
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.day import Home, admit_catalog, land
 from billing_recon.day.catalog_versions import apply_catalog, changes_of_versions, entries_in_use, pending_changes
+from billing_recon.day.revenue_journal import revenue_journal
 from billing_recon_tests.conftest import FIRST
 
 
@@ -134,3 +135,52 @@ def test_a_tax_rate_in_use_is_not_edited_either(used: Path) -> None:
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
     with pytest.raises(ConfigurationError, match=r"tax rate of '.*' from .*: rate .* -> 0\.5; it is in use"):
         admit_catalog(Home.open(used), "ana")
+
+
+def feeds(home: Path, **declared: object) -> Home:
+    """Set the feeds of company.yaml, and open the home again."""
+    path = home / "company.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump(content | {"feeds": declared}), encoding="utf-8")
+    return Home.open(home)
+
+
+def test_leaving_rows_of_a_landed_table_out_is_refused_until_somebody_says_why(used: Path) -> None:
+    kept = {"path": "landing/subscriptions/{day}.csv"}
+    home = feeds(used, subscriptions=kept | {"where": "customer_id <> 'CUS-00001'"})
+    with pytest.raises(ConfigurationError) as refused:
+        admit_catalog(home, "ana")
+    what, cure = refused.value.problems
+    assert what == "company.yaml: feeds.subscriptions.where not given -> customer_id <> 'CUS-00001'"
+    assert "billing-recon feeds apply --note WHY" in cure
+    with pytest.raises(ConfigurationError, match="says nothing to an auditor; write why, in words: --note TEXT"):
+        apply_catalog(home, "bo", ".", feeds=True)
+    assert apply_catalog(home, "bo", "the base fee was mistyped") is None
+    with pytest.raises(ConfigurationError, match="where not given"):
+        admit_catalog(home, "ana")
+    apply_catalog(home, "bo", "a test account, as agreed with finance", feeds=True)
+    admit_catalog(home, "ana")
+    (entry,) = [one for one in revenue_journal(home, f"{FIRST:%Y-%m}") if one.kind == "feeds" and "where" in one.change]
+    assert (entry.who, entry.why) == ("bo", "a test account, as agreed with finance")
+    assert home.control.verify_audit() == []
+    with pytest.raises(ConfigurationError, match="<> 'CUS-00001' -> not given"):
+        admit_catalog(feeds(used, subscriptions=kept), "ana")
+
+
+def test_one_of_several_feeds_of_a_landed_table_is_not_dropped_unnoticed(used: Path) -> None:
+    first, second = {"path": "landing/subscriptions/{day}.csv"}, {"path": "other/{day}.csv"}
+    admit_catalog(feeds(used, subscriptions=first | {"also": [second]}), "ana")
+    with pytest.raises(ConfigurationError, match=r"feeds\.subscriptions\.also\[0\]\.path .* -> not given"):
+        admit_catalog(feeds(used, subscriptions=first), "ana")
+
+
+def test_a_feed_is_wired_and_moved_freely_and_the_journal_says_who_did(used: Path) -> None:
+    """Nothing of payments was landed yet, so what is left out of it is nobody's loss; another path leaves no row out."""
+    admit_catalog(feeds(used, payments={"path": "p/{day}.csv", "where": "amount > 0"}), "ana")
+    home = feeds(used, payments={"path": "q/{day}.csv", "where": "amount > 1"})
+    admit_catalog(home, "cy")
+    entry = [one for one in revenue_journal(home, f"{FIRST:%Y-%m}") if one.kind == "feeds"][-1]
+    assert (entry.change, entry.who) == (
+        "payments.path p/{day}.csv -> q/{day}.csv; payments.where amount > 0 -> amount > 1",
+        "cy",
+    )

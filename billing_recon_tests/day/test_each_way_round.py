@@ -100,6 +100,29 @@ def test_a_digest_edited_in_the_database_closes_the_release(released: Home) -> N
     assert "its evidence" in refused(released)
 
 
+def test_rows_landed_under_a_company_file_that_was_taken_back_are_not_judged(released: Home) -> None:
+    """A payment twice is hidden by `where` for the landing alone; results and gate see the company as it always was."""
+    file = released.path / "landing" / "payments" / f"{FIRST}.csv"
+    header, first, *rest = file.read_text(encoding="utf-8").splitlines()
+    twice = first.replace(first.split(",", 1)[0], "PAY-again", 1)
+    file.write_text("\n".join([header, first, *rest, twice]) + "\n", encoding="utf-8")
+    company = released.path / "company.yaml"
+    honest = company.read_text(encoding="utf-8")
+    hidden = "feeds: {payments: {path: 'landing/payments/{day}.csv', where: \"payment_id <> 'PAY-again'\"}}\n"
+    company.write_text(f"{honest}\n{hidden}", encoding="utf-8")
+    steps.land(Home.open(released.path), "payments", FIRST, "hidden")
+    company.write_text(honest, encoding="utf-8")
+    home = Home.open(released.path)
+    steps.expect(home, FIRST, "again")
+    steps.reconcile(home, FIRST, "again")
+    assert steps.judge_day(home, FIRST, "again").verdict is Verdict.INCONCLUSIVE
+    refused(home)
+    steps.land(home, "payments", FIRST, "again")
+    steps.expect(home, FIRST, "again")
+    steps.reconcile(home, FIRST, "again")
+    assert steps.judge_day(home, FIRST, "again").verdict is Verdict.FAIL
+
+
 def land_shorter_and_write_back_the_digest(home: Home) -> None:
     before = home.control.partition_states(("invoice_lines",), FIRST, FIRST)[0]
     shorten(home, "invoice_lines")
