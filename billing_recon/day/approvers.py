@@ -6,6 +6,7 @@ from billing_recon.control import one_time_codes
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.person import person_name, same_person
 from billing_recon.core.policy import Approver
+from billing_recon.day import reasons
 from billing_recon.day.home import Home
 
 
@@ -42,10 +43,10 @@ def enrol(home: Home, name: str, *, by: str, code: str, actor: str, reason: str 
     Somebody else who is enrolled confirms it with their code. Only the first person of a home needs nobody: whoever sets a
     home up is trusted with that, and the audit chain shows it.
     """
-    known = approver(home, name).name
+    known, why = approver(home, name).name, reasons.remark(reason, "an enrolment")
     approved_by = _second_person(home, known, by, code, f"enrol {known}")
     secret = one_time_codes.new_secret()
-    home.control.enrol(known, secret, approved_by=approved_by, actor=actor, reason=reason)
+    home.control.enrol(known, secret, approved_by=approved_by, actor=actor, reason=why)
     return secret, one_time_codes.uri(secret, known, home.company.name)
 
 
@@ -55,10 +56,9 @@ def remove(home: Home, name: str, *, by: str, code: str, actor: str, reason: str
     known = enrolled.get(same_person(name))
     if known is None:
         raise ConfigurationError(f"'{name}' is not enrolled; enrolled are {', '.join(enrolled.values()) or 'nobody'}")
-    if not reason.strip():
-        raise ConfigurationError("removing an approver needs a reason: --reason TEXT")
+    why = reasons.reason(reason, "removing an approver")
     approved_by = _second_person(home, known, by, code, f"remove {known}")
-    home.control.remove_approver(known, approved_by=approved_by, actor=actor, reason=reason)
+    home.control.remove_approver(known, approved_by=approved_by, actor=actor, reason=why)
 
 
 def _second_person(home: Home, name: str, by: str, code: str, purpose: str) -> str:

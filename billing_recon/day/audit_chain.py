@@ -10,7 +10,7 @@ from billing_recon.control.audit_heads import Head
 from billing_recon.control.audit_keys import RECORD_KEY_ENV, record_key
 from billing_recon.control.schema import month_closes, month_events
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.written_reason import written_reason
+from billing_recon.day import reasons
 from billing_recon.day.approvers import prove
 from billing_recon.day.home import Home
 
@@ -96,9 +96,6 @@ def seal_registered(home: Home, by: str, code: str, reason: str, actor: str) -> 
         raise ConfigurationError(
             f"rows are sealed with {RECORD_KEY_ENV}, which is not set; a new one: billing-recon audit key"
         )
-    try:
-        why = written_reason(reason, "sealing")
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
+    why = reasons.reason(reason, "sealing")
     who = prove(home, by, code, "seal what is registered") if by or home.control.enrolled() else actor
     return home.control.seal_registered(who, why, actor)

@@ -20,7 +20,7 @@ from billing_recon.core.catalog_record import (
 )
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.schema import SUBSCRIPTIONS
-from billing_recon.core.written_reason import written_reason
+from billing_recon.day import reasons
 from billing_recon.day.home import Home
 from billing_recon.day.session import window
 
@@ -75,10 +75,7 @@ def apply_catalog(home: Home, actor: str, note: str, *, feeds: bool = False) -> 
 
     ConfigurationError if the note is no reason.
     """
-    try:
-        why = written_reason(note, "a change of the feeds" if feeds else "a correction of the catalog")
-    except ValueError as error:
-        raise ConfigurationError(str(error).replace("--reason", "--note")) from None
+    why = reasons.reason(note, "a change of the feeds" if feeds else "a correction of the catalog", "--note")
     of_kind = {c.entry: c.after for c in pending_changes(home) if (c.entry == FEEDS) is feeds}
     return home.control.apply_catalog(of_kind, actor, why)
 

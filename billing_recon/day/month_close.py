@@ -21,6 +21,7 @@ from billing_recon.core.person import same_person
 from billing_recon.core.restatement import Restatement, restated
 from billing_recon.core.signoff import Role, SignOff, roles_of
 from billing_recon.core.verdict import Verdict
+from billing_recon.day import reasons
 from billing_recon.day.approvers import approver as person
 from billing_recon.day.approvers import prove
 from billing_recon.day.audit_chain import close_purpose, complete_close, write_head
@@ -126,18 +127,17 @@ def lock_month(home: Home, month: str, actor: str) -> str:
 
 
 def reopen_month(home: Home, month: str, name: str, *, code: str, reason: str, actor: str) -> None:
-    """Open a locked or closed month again, on the word of an approver who proves it with a code. CloseRefused without a reason.
+    """Open a locked or closed month again, on the word of an approver who proves it with a code. ConfigurationError without a reason.
 
     Months close in sequence, so the months after it are reopened first, the last one first.
     """
     parse_month(month)
-    if not reason.strip(" .-"):
-        raise CloseRefused([f"reopening {month} needs a reason, which is recorded in the audit chain"])
+    why = reasons.reason(reason, f"reopening {month}")
     later = home.control.shut_months_after(month)
     if later:
         raise CloseRefused([f"{later[-1]} is {home.control.month_state(later[-1]).value}; reopen it before {month}"])
     approver = prove(home, name, code, f"reopen {month}")
-    home.control.reopen_month(month, reason, f"{approver} (entered by {actor})")
+    home.control.reopen_month(month, why, f"{approver} (entered by {actor})")
 
 
 def close_month(home: Home, month: str, run_id: str, out: Path | None = None) -> str:

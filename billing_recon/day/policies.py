@@ -13,7 +13,7 @@ from billing_recon.core.period import days_of_month, parse_day
 from billing_recon.core.person import same_person
 from billing_recon.core.policy import Policy
 from billing_recon.core.policy_change import Change, changes, loosened
-from billing_recon.core.written_reason import written_reason
+from billing_recon.day import reasons
 from billing_recon.day.approvers import approver, prove
 from billing_recon.day.configuration import line_in_policy, parse_policy, stored_policy
 from billing_recon.day.gate import DAY_GATE
@@ -79,10 +79,7 @@ def apply(home: Home, proposal: Proposal, note: str, actor: str, signatures: Seq
     """
     if proposal.text == home.policy_versions[-1].text:
         return home.policy_versions[-1]
-    try:
-        why = written_reason(note, "a new version of the policy")
-    except ValueError as error:
-        raise ConfigurationError(str(error).replace("--reason", "--note")) from None
+    why = reasons.reason(note, "a new version of the policy", "--note")
     approved_by = _approved(home, proposal, signatures)
     return home.control.apply_policy(proposal.text, actor, why, approved_by)
 

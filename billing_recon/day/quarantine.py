@@ -20,6 +20,7 @@ from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import Fate, RowDecision, Status, Verb
 from billing_recon.core.schema import BY_NAME, KEY_MAP, METERED_USAGE, QUARANTINE, SUBSCRIPTIONS
 from billing_recon.core.signoff import roles_of
+from billing_recon.day import reasons
 from billing_recon.day.home import Home
 from billing_recon.day.landing import open_landing, write_landing
 from billing_recon.day.releases import withdraw_after
@@ -142,10 +143,12 @@ def decide(
 
     ConfigurationError: no such row, no such column, no name or no reason. CloseRefused: a closed month.
     """
-    if not dry_run and not (by.strip() and reason.strip()):
-        raise ConfigurationError(
-            f"to {verb.value} a row takes a name (--as) and a reason (--reason); both are recorded"
-        )
+    if not dry_run:
+        if not (by.strip() and reason.strip()):
+            raise ConfigurationError(
+                f"to {verb.value} a row takes a name (--as) and a reason (--reason); both are recorded"
+            )
+        by, reason = reasons.somebody(by), reasons.reason(reason, f"to {verb.value} a row")
     changes = tuple(sorted((corrections or {}).items()))
     rows = find(home, *row_ids)
     _refuse_unknown_columns(rows, changes)

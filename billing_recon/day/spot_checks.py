@@ -15,9 +15,9 @@ from billing_recon.control import month_of
 from billing_recon.control.spot_checks import SpotCheck
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.period import parse_day, parse_month
-from billing_recon.core.person import person_name
 from billing_recon.core.schema import BREAKS, INVOICE_LINES, KEY_MAP
 from billing_recon.core.schema.parameters import SPOT_PARAMS
+from billing_recon.day import reasons
 from billing_recon.day.home import Home
 from billing_recon.day.month_days import month_days
 from billing_recon.day.session import register_window
@@ -90,18 +90,19 @@ def record_check(
     ConfigurationError if the line is not in the sample, or if it is not right and nothing is said of it. CloseRefused if the
     month is locked or closed.
     """
+    looked, said = reasons.somebody(by), reasons.remark(note, "a spot check")
     line = next((one for one in sampled(home, period) if (one.invoice_id, one.line_id) == (invoice_id, line_id)), None)
     if line is None:
         raise ConfigurationError(
             f"{invoice_id} line {line_id} is not in the sample of {period}; see: billing-recon spot list {period}"
         )
-    if seen != line.total and not note.strip(" .-"):
-        raise ConfigurationError("a line that is not right needs a word on what is wrong: --note TEXT")
+    if seen != line.total:
+        said = reasons.reason(note, "a line that is not right", "--note")
     month = period[: len("2026-01")]
     if home.control.is_closed(parse_month(month)):
         raise CloseRefused([f"{month} is locked or closed; billing-recon reopen {month} --reason ... opens it again"])
     check = SpotCheck(
-        period, invoice_id, line_id, line.currency, line.total, seen, note, person_name(by), actor, home.control.now()
+        period, invoice_id, line_id, line.currency, line.total, seen, said, looked, actor, home.control.now()
     )
     home.control.record_spot_check(check)
     return check

@@ -107,10 +107,16 @@ def test_csv_and_json_say_the_same_with_the_row_as_it_came_and_amounts_as_text(d
         (("list", "--reason", "BAD"), "'BAD' is not a quarantine reason"),
         (("list", "--to", "2026-03-02"), "--to needs --day"),
         (("show", "nothing"), "no row 'nothing' was ever quarantined"),
-        (("release", "nothing", "--as", "Ana", "--reason", "why"), "no row 'nothing'"),
+        (("release", "nothing", "--as", "Ana", "--reason", "sent again by mail"), "no row 'nothing'"),
         (("discard", "nothing"), "takes a name (--as) and a reason (--reason)"),
-        (("release", "nothing", "--set", "amount", "--as", "Ana", "--reason", "x"), "write FIELD=VALUE"),
-        (("release", "x", "--set", "a=1", "--set", "a=2", "--as", "Ana", "--reason", "x"), "names a twice"),
+        (
+            ("release", "nothing", "--set", "amount", "--as", "Ana", "--reason", "sent again by mail"),
+            "write FIELD=VALUE",
+        ),
+        (
+            ("release", "x", "--set", "a=1", "--set", "a=2", "--as", "Ana", "--reason", "sent again by mail"),
+            "names a twice",
+        ),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(desk: Path, typed: Typed, words: tuple[str, ...], says: str) -> None:
@@ -140,7 +146,9 @@ def test_a_release_that_the_contract_refuses_exits_1_names_the_fault_and_changes
 ) -> None:
     asked = row_id(typed, home, 1)
     for more in ((), ("--dry-run",)):
-        result = typed("quarantine", "release", "--home", home, asked, "--as", "Ana", "--reason", "x", *more)
+        result = typed(
+            "quarantine", "release", "--home", home, asked, "--as", "Ana", "--reason", "sent again by mail", *more
+        )
         assert result.exit_code == 1
         assert "kind 'gift' is not one of payment, refund, chargeback" in result.stdout + result.stderr
     assert len(listed(typed, home)) == 4
@@ -172,7 +180,7 @@ def test_a_released_row_leaves_the_list_and_the_row_equation_says_so(home: Path,
 
 def test_rows_sent_anew_are_listed_as_lapsed(home: Path, typed: Typed) -> None:
     asked = row_id(typed, home, 1)
-    typed("quarantine", "discard", "--home", home, asked, "--as", "Ana", "--reason", "test")
+    typed("quarantine", "discard", "--home", home, asked, "--as", "Ana", "--reason", "a test row of the bank")
     file = home / "landing" / "payments" / f"{DAY}.csv"
     file.write_text(file.read_text().replace("gift", "payment"))
     land(Home.open(home), "payments", DAY, "test")
@@ -185,7 +193,7 @@ def test_nothing_is_decided_about_a_closed_month(home: Path, typed: Typed) -> No
     asked = row_id(typed, home, 1)
     control: ControlStore = Home.open(home).control
     control.close_month("2026-03", "e1")
-    result = typed("quarantine", "discard", "--home", home, asked, "--as", "Ana", "--reason", "test")
+    result = typed("quarantine", "discard", "--home", home, asked, "--as", "Ana", "--reason", "a test row of the bank")
     assert result.exit_code == 1
     assert "reopen" in result.stderr
 

@@ -163,7 +163,14 @@ def test_months_close_in_sequence_and_are_reopened_in_the_reverse_order(home: Ho
     assert states(home, "2026-02")[Task.SEQUENCE] is Verdict.PASS
     home.control.close_month("2026-02", "e2")
     with pytest.raises(CloseRefused, match="2026-02 is Closed; reopen it before 2026-01"):
-        reopen_month(home, MONTH, "Mei Tanaka", code=code_of(secrets["Mei Tanaka"], later=1), reason="why", actor="x")
+        reopen_month(
+            home,
+            MONTH,
+            "Mei Tanaka",
+            code=code_of(secrets["Mei Tanaka"], later=1),
+            reason="credit notes came late",
+            actor="x",
+        )
     assert home.control.month_state(MONTH) is MonthState.CLOSED
 
 

@@ -12,7 +12,7 @@ from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.person import same_person
 from billing_recon.core.rollout import RolloutPlan
 from billing_recon.core.rollout_change import loosened
-from billing_recon.core.written_reason import written_reason
+from billing_recon.day import reasons
 from billing_recon.day.approvers import approver, prove
 from billing_recon.day.configuration import read_text
 from billing_recon.day.home import Home
@@ -70,10 +70,7 @@ def write_down(home: Home, name: str, signatures: Sequence[tuple[str, str]], *, 
     versions = home.control.rollouts.plans(name)
     if versions and versions[-1].text == text:
         return versions[-1]
-    try:
-        why = written_reason(reason, "a version of a plan")
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
+    why = reasons.reason(reason, "a version of a plan")
     before = state_of(home, name).plan if versions else None
     refused = list(_refused(home, name, plan)) if versions else []
     if refused:

@@ -15,7 +15,7 @@ from billing_recon.control.rollout_records import RolloutEvent, Verb
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.rollout import Success
 from billing_recon.core.schema import METRICS
-from billing_recon.core.written_reason import written_reason
+from billing_recon.day import reasons
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.progress import Progress, progress
 from billing_recon.day.rollout.state import State, Status, state_of, states
@@ -31,10 +31,8 @@ def note(home: Home, name: str, about: str, text: str, *, by: str, actor: str, m
     if about not in NOTES:
         raise ConfigurationError(f"--about {about} is unknown; give one of {', '.join(NOTES)}")
     state = state_of(home, name)
-    try:
-        said = text if about in ("flag_removed", "observed") else written_reason(text, "a note")
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None
+    by = reasons.somebody(by)
+    said = text if about in ("flag_removed", "observed") else reasons.reason(text, "a note")
     if about == "flag_removed" and said not in {flag.key for flag in state.plan.flags}:
         raise ConfigurationError(f"'{said}' is no flag of rollout {name}")
     if about == "observed":

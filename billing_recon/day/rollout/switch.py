@@ -16,7 +16,7 @@ from billing_recon.core.errors import CloseRefused, ConfigurationError, GateRefu
 from billing_recon.core.period import parse_day
 from billing_recon.core.person import same_person
 from billing_recon.core.verdict import Verdict
-from billing_recon.core.written_reason import written_reason
+from billing_recon.day import reasons
 from billing_recon.day.approvers import approver, prove
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.home import Home
@@ -179,7 +179,7 @@ def promote(
 def rollback(home: Home, name: str, by: str, code: str, *, reason: str, actor: str, since: str | None = None) -> State:
     """Switch everybody back to the old path, in the name of one person who may, at any time."""
     state = opened(home, name)
-    why = _written(reason, "a rollback")
+    why = reasons.reason(reason, "a rollback")
     known = _allowed(home, by, state.plan.authority.roll_back, "roll back")
     when = _refuse_unless_exposed(home, state, since)
     prove(home, known, code, f"roll back rollout {name}")
@@ -189,7 +189,7 @@ def rollback(home: Home, name: str, by: str, code: str, *, reason: str, actor: s
 def pause(home: Home, name: str, by: str, code: str, *, reason: str, actor: str) -> State:
     """Hold the rollout where it is, in the name of one person who may stop it."""
     state = opened(home, name)
-    why = _written(reason, "a pause")
+    why = reasons.reason(reason, "a pause")
     known = _allowed(home, by, state.plan.authority.stop, "stop it")
     if state.status not in (Status.PLANNED, Status.EXPOSED):
         raise CloseRefused([f"rollout {name} is {state.status.value.replace('_', ' ')} already"])
@@ -204,7 +204,7 @@ def resume(home: Home, name: str, by: str, code: str, *, reason: str, actor: str
     After a rollback it begins again at the first stage, whose list stays as it was. Only a PASS promotes, also after this.
     """
     state = opened(home, name)
-    why = _written(reason, "resuming")
+    why = reasons.reason(reason, "resuming")
     known = _allowed(home, by, state.plan.authority.widen, "widen, so not resume")
     if state.status not in (Status.PAUSED, Status.ROLLED_BACK):
         raise CloseRefused([f"rollout {name} is {state.status.value}; there is nothing to resume"])
@@ -218,7 +218,7 @@ def resume(home: Home, name: str, by: str, code: str, *, reason: str, actor: str
 def record_rehearsal(home: Home, name: str, by: str, code: str, *, reason: str, actor: str) -> State:
     """Record that the plan as it is was rehearsed by hand on a copy of the home, and what was found, by one who may widen."""
     state = opened(home, name)
-    why = _written(reason, "a rehearsal")
+    why = reasons.reason(reason, "a rehearsal")
     known = _allowed(home, by, state.plan.authority.widen, "widen, so not record a rehearsal")
     prove(home, known, code, f"record a rehearsal of rollout {name}")
     _record(home, state, Verb.REHEARSED, by=known, reason=why, actor=actor, facts={"passed": True, "by_hand": True})
@@ -329,10 +329,3 @@ def _refuse_unless_exposed(home: Home, state: State, since: str | None) -> tuple
     if not state.exposed:
         raise CloseRefused([f"nobody is exposed by rollout {state.name}; there is nothing to roll back"])
     return effective(home, state, since)
-
-
-def _written(reason: str, what: str) -> str:
-    try:
-        return written_reason(reason, what)
-    except ValueError as error:
-        raise ConfigurationError(str(error)) from None

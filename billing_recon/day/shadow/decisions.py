@@ -11,6 +11,7 @@ from billing_recon.control import Recorded
 from billing_recon.core.errors import CloseRefused, ConfigurationError, GateRefused
 from billing_recon.core.signoff import Role, SignOff, missing_sign_offs, roles_of
 from billing_recon.core.verdict import Verdict
+from billing_recon.day import reasons
 from billing_recon.day.approvers import approver as person
 from billing_recon.day.approvers import prove
 from billing_recon.day.home import Home
@@ -38,14 +39,14 @@ def mark_cause(
         raise ConfigurationError(f"--as {mark} is unknown; give one of {', '.join(MARKS)}")
     if mark == "assign" and not owner.strip():
         raise ConfigurationError("--as assign needs the one who works on the cause: --owner TEAM")
-    if mark != "assign" and not note.strip():
-        raise ConfigurationError("a mark needs its reason: --note TEXT")
+    who, team = reasons.somebody(by), reasons.remark(owner, "an owner")
+    said = reasons.remark(note, "a mark") if mark == "assign" else reasons.reason(note, "a mark", "--note")
     review = latest(home, name)
     known = [row["cause_id"] for row in rows_of_review(review, "SELECT cause_id FROM shadow_causes ORDER BY cause_id")]
     if cause_id not in known:
         raise ConfigurationError(f"{cause_id} is no cause of this review; see billing-recon shadow causes {name}")
-    content = json.dumps({"cause_id": cause_id, "mark": mark, "owner": owner}, sort_keys=True)
-    home.control.record_shadow(Recorded.CAUSE, name, evidence(review), content, by=by, actor=actor, reason=note)
+    content = json.dumps({"cause_id": cause_id, "mark": mark, "owner": team}, sort_keys=True)
+    home.control.record_shadow(Recorded.CAUSE, name, evidence(review), content, by=who, actor=actor, reason=said)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +80,17 @@ def marks(home: Home, name: str) -> dict[str, Marked]:
 
 def check_row(home: Home, name: str, invoice_id: str, right: bool, *, by: str, actor: str, note: str) -> None:
     """Record that somebody checked an invoice of the sample by hand, and whether it is right."""
+    who = reasons.somebody(by)
+    said = reasons.remark(note, "a check") if right else reasons.reason(note, "a row that is wrong", "--note")
     judged = check(home, name)
     if invoice_id not in judged.sampled:
         raise ConfigurationError(
             f"{invoice_id} is not in the sample of this review, which is {', '.join(judged.sampled) or 'empty: launch_rule.sample is 0'}"
         )
-    if not right and not note.strip():
-        raise ConfigurationError("a row that is wrong needs a reason: --note TEXT")
     content = json.dumps({"invoice_id": invoice_id, "right": right}, sort_keys=True)
-    home.control.record_shadow(Recorded.SAMPLE, name, evidence(judged.review), content, by=by, actor=actor, reason=note)
+    home.control.record_shadow(
+        Recorded.SAMPLE, name, evidence(judged.review), content, by=who, actor=actor, reason=said
+    )
 
 
 def approve(
@@ -103,12 +106,12 @@ def approve(
         raise ConfigurationError(
             f"'{known}' may not sign for {role or 'any part'}; policy does not name them in that role"
         )
-    judged = _passed(home, name)
+    judged, said = _passed(home, name), reasons.remark(note, "an approval")
     prove(home, known, code, f"approve candidate {name}")
     here = evidence(judged.review)
     for one in roles:
         content = json.dumps({"role": one.value}, sort_keys=True)
-        home.control.record_shadow(Recorded.APPROVAL, name, here, content, by=known, actor=actor, reason=note)
+        home.control.record_shadow(Recorded.APPROVAL, name, here, content, by=known, actor=actor, reason=said)
     return [one for one in approvals(home, name) if one.approver == known and one.evidence_hash == here]
 
 
@@ -126,6 +129,7 @@ def decide(home: Home, name: str, go: bool, decider: str, actor: str, *, code: s
     For go, the launch rule passes and finance, product and engineering have approved the same evidence: CloseRefused names
     what is missing. A no-go needs a reason and nothing else.
     """
+    why = reasons.reason(reason, "a decision")
     known = person(home, decider).name
     judged = check(home, name)
     launch = judged.opened.candidate.launch
@@ -135,8 +139,6 @@ def decide(home: Home, name: str, go: bool, decider: str, actor: str, *, code: s
         )
     if person(home, launch.decided_by).name != known:
         raise CloseRefused([f"{launch.decided_by} decides about candidate {name}, not {known}"])
-    if not reason.strip():
-        raise ConfigurationError("a decision needs a reason: --reason TEXT")
     here = evidence(judged.review)
     if go:
         _passed(home, name)
@@ -145,7 +147,7 @@ def decide(home: Home, name: str, go: bool, decider: str, actor: str, *, code: s
             raise CloseRefused([f"candidate {name} is not approved: {sentence}" for sentence in missing])
     prove(home, known, code, f"decide candidate {name}")
     content = json.dumps({"go": go, "launch": launch.model_dump(mode="json")}, sort_keys=True)
-    home.control.record_shadow(Recorded.DECISION, name, here, content, by=known, actor=actor, reason=reason)
+    home.control.record_shadow(Recorded.DECISION, name, here, content, by=known, actor=actor, reason=why)
     found = decision(home, name)
     assert found is not None
     return found

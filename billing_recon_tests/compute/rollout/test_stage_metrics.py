@@ -78,6 +78,11 @@ def refund(made: StageWorld, amount: int) -> None:
     made.rows["payments"][-1].update(kind="refund", amount=amount)
 
 
+def never_paid(made: StageWorld) -> None:
+    made.bill("X", "D", NEXT, variant="candidate")
+    made.pay("P-late", "X", "D", NEXT, "failed")
+
+
 BREACHES: dict[str, tuple[dict[str, Any], Plant]] = {
     "breaks": ({"limit": 0}, lambda w: w.break_("N-A", NEXT, "0.01")),
     "break_money": ({"limit": "4.99"}, lambda w: w.break_("N-A", NEXT, "-5")),
@@ -95,11 +100,11 @@ BREACHES: dict[str, tuple[dict[str, Any], Plant]] = {
     ),
     "recovery_rate": (
         {"limit": "0.99", "direction": "at_least"},
-        lambda w: w.pay("P-late", "X", "D", NEXT, "failed") or w.bill("X", "D", NEXT, variant="candidate"),
+        never_paid,
     ),
     "money_left": (
         {"limit": "99.99"},
-        lambda w: w.pay("P-late", "X", "D", NEXT, "failed") or w.bill("X", "D", NEXT, variant="candidate"),
+        never_paid,
     ),
     "collection_faults": ({"limit": 0}, lambda w: w.pay("P-A-3", "N-A", "A", NEXT + timedelta(days=7), attempt=3)),
     "capture_rate": (
