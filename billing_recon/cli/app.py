@@ -48,6 +48,7 @@ COMMANDS: tuple[str, ...] = (
     "policy",
     "ownership",
     "catalog",
+    "company",
     "shadow",
     "rollout",
     "audit",

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from billing_recon.cli.options import MARKUP, HomeOption, actor, open_home
-from billing_recon.core.catalog_record import FEEDS
+from billing_recon.core.catalog_record import COMPANY
 from billing_recon.report.terminal import Col, Screen, Table
 
 _FEW = 5
@@ -20,7 +20,7 @@ app = typer.Typer(
 
 @app.command(epilog="\b\nExamples:\n  billing-recon catalog show")
 def show(ctx: typer.Context, home: HomeOption = None) -> None:
-    """Show the recorded plan versions, tax rates and feeds, and how catalog/ and company.yaml differ from them."""
+    """Show the recorded plan versions, tax rates and company, and how catalog/ and company.yaml differ from them."""
     from billing_recon.day.catalog_versions import changes_of_versions, pending_changes
 
     opened, screen = open_home(ctx, home), Screen()
@@ -32,7 +32,9 @@ def show(ctx: typer.Context, home: HomeOption = None) -> None:
     screen.table(table)
     pending = pending_changes(opened)
     if pending:
-        screen.say("not recorded yet; a run records what is new, billing-recon catalog apply and feeds apply the rest:")
+        screen.say(
+            "not recorded yet; a run records what is new, billing-recon catalog apply and company apply the rest:"
+        )
         for one in pending:
             screen.say(f"  {one}")
 
@@ -50,7 +52,7 @@ def apply(
     from billing_recon.day.catalog_versions import apply_catalog, pending_changes
 
     opened, screen = open_home(ctx, home), Screen()
-    changes = [one for one in pending_changes(opened) if one.entry != FEEDS]
+    changes = [one for one in pending_changes(opened) if one.entry != COMPANY]
     applied = apply_catalog(opened, actor(), note)
     if applied is None:
         screen.say("catalog/ is recorded already; nothing differs")

@@ -1,4 +1,4 @@
-"""`feeds`: try a feed on a file without storing anything, draft one from a file, and record a change of what is left out."""
+"""`feeds`: try a feed on a file without storing anything, and draft one from a file."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from billing_recon.cli.options import MARKUP, HomeOption, actor, home_path, open_home
+from billing_recon.cli.options import MARKUP, HomeOption, home_path
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.landing import LandingStatus
 from billing_recon.core.period import parse_day
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=MARKUP,
-    help="Wire a feed: see what is read from a file, draft the mapping, and name a change of what is left out.",
+    help="Wire a feed: see what is read from a file, and draft the mapping. Nothing is stored.",
 )
 _LOOKBACK_DAYS = 62
 TableArgument = Annotated[
@@ -87,35 +87,6 @@ def suggest(
     if found.unused:
         typer.echo(visible(f"# not used: {', '.join(found.unused)}"))
     typer.echo(f"# next: put it into company.yaml, then billing-recon feeds try {found.table} {file}")
-
-
-@app.command(
-    epilog="\b\nExamples:\n  billing-recon feeds apply --note 'test accounts are left out as agreed with finance on 3 March'"
-)
-def apply(
-    ctx: typer.Context,
-    note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why; recorded with the change.")],
-    home: HomeOption = None,
-) -> None:
-    """Record the feeds of company.yaml as they are, as a named change: needed where other rows of a landed table are left out.
-
-    It stands in the audit chain and in the revenue journal. Days that were judged before are stale until they are run again.
-    """
-    from billing_recon.core.catalog_record import FEEDS
-    from billing_recon.day.catalog_versions import apply_catalog, pending_changes
-    from billing_recon.report.terminal import Screen
-
-    opened, screen = open_home(ctx, home), Screen()
-    changes = [one for one in pending_changes(opened) if one.entry == FEEDS]
-    if apply_catalog(opened, actor(), note, feeds=True) is None:
-        screen.say("the feeds of company.yaml are recorded already; nothing differs")
-        return
-    screen.say("the feeds of company.yaml are recorded", style="bold")
-    for line in (line for one in changes for line in one.details):
-        screen.say(f"  {line}")
-    screen.say(
-        "next: run the days that it changes again; their verdicts are stale until then: billing-recon run --stale"
-    )
 
 
 def _lines(table: str, preview: Preview) -> list[str]:

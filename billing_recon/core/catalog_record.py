@@ -1,4 +1,4 @@
-"""The catalog and the feeds as recorded: one text per plan version and tax rate, one for the feeds, and what differs between two states."""
+"""The catalog and the company as recorded: one text per plan version and tax rate, one for company.yaml, and what differs between two states."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ FOR_READERS = frozenset({"name", "effective_from", "effective_to"})
 """Fields of a plan that change no bill; an edit of them is not an edit of the version."""
 
 
-FEEDS = "feeds of company.yaml"
-"""The entry of all feeds."""
+COMPANY = "company.yaml"
+"""The entry of the company: its days, profile, roles of accounts and feeds."""
 LEAVING_OUT = frozenset({"where", "preset", "take", "query", "table", "skip_last"})
 """Settings of a feed by which rows of a delivery are left out without a trace in quarantine."""
+DECIDING = frozenset({"first_day", "last_day", "history_from", "timezone", "profile", "roles"})
+"""Settings of the company by which other days or figures are compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +39,20 @@ class EntryChange:
         return self.before is None
 
     @property
-    def tables_left_out(self) -> tuple[tuple[str, str], ...]:
-        """Of the feeds: each change of a setting that leaves rows out, with its table. A feed taken out of `also` is one."""
-        if self.entry != FEEDS or self.is_new:
-            return ()
-        named = ((re.split(r"[.\[]", line, maxsplit=1)[0], line) for line in self.details)
-        return tuple(
-            (table, line)
-            for table, line in named
-            if line.split(" ", 1)[0].rsplit(".", 1)[-1] in LEAVING_OUT
-            or (line.split(" ", 1)[0].startswith(f"{table}.also[") and line.endswith("-> not given"))
-        )
+    def deciding(self) -> tuple[tuple[str, str], ...]:
+        """Of the company: each change that decides what is compared, with the table that it is about, or empty for all.
+
+        A feed that is taken out of `also` is one.
+        """
+        found = []
+        for line in self.details if self.entry == COMPANY and not self.is_new else ():
+            path = line.split(" ", 1)[0]
+            top, *below = re.split(r"[.\[]", path)
+            if top in DECIDING:
+                found.append(("", line))
+            elif top == "feeds" and below and (below[-1] in LEAVING_OUT or _is_feed_less(below, line)):
+                found.append((below[0], line))
+        return tuple(found)
 
     def __str__(self) -> str:
         if self.is_new:
@@ -73,10 +78,13 @@ def entries(catalog: Catalog) -> dict[str, str]:
     return {name: json.dumps(terms, default=_text, sort_keys=True) for name, terms in (plans | taxes).items()}
 
 
-def feeds_entry(company: Company) -> dict[str, str]:
-    """The feeds as company.yaml states them. An upgrade that has other defaults is no change of it."""
-    declared = {table: feed.model_dump(mode="json", exclude_unset=True) for table, feed in company.feeds.items()}
-    return {FEEDS: json.dumps(declared, sort_keys=True)}
+def company_entry(company: Company) -> dict[str, str]:
+    """The company as its file states it. An upgrade that has other defaults is no change of it."""
+    return {COMPANY: json.dumps(company.model_dump(mode="json", exclude_unset=True), sort_keys=True)}
+
+
+def _is_feed_less(below: list[str], line: str) -> bool:
+    return len(below) > 1 and below[1] == "also" and line.endswith("-> not given")
 
 
 def _text(value: object) -> str:

@@ -20,7 +20,7 @@ from billing_recon.day.rollout.members import damaged_lists
 from billing_recon.day.stored import TABLES, damaged
 
 _MANIFEST, _CONTROL = "manifest.json", "control.jsonl"
-_FOLDERS = ("warehouse", "releases", "audit", "rollouts")
+_FOLDERS = ("warehouse", "releases", "audit", "rollouts", "shadow", "evidence")
 _FORMAT = 1
 _BLOCK = 1 << 20
 

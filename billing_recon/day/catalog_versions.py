@@ -1,4 +1,4 @@
-"""Recorded versions of catalog and feeds: what is new is recorded by the run that first sees it, an edit of what is in use only as a
+"""Recorded versions of catalog and company: what is new is recorded by the run that first sees it, an edit of what is in use only as a
 named change."""
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from datetime import date
 from billing_recon.compute.engine import scratch
 from billing_recon.control import CatalogVersion
 from billing_recon.core.catalog_record import (
-    FEEDS,
+    COMPANY,
     EntryChange,
     catalog_changes,
+    company_entry,
     entries,
-    feeds_entry,
     plan_entry,
     tax_entry,
 )
@@ -26,20 +26,20 @@ from billing_recon.day.session import window
 
 
 def pending_changes(home: Home) -> tuple[EntryChange, ...]:
-    """How catalog/ and the feeds of company.yaml differ from what is recorded."""
-    return catalog_changes(home.control.catalog_entries(), entries(home.catalog) | feeds_entry(home.company))
+    """How catalog/ and company.yaml differ from what is recorded."""
+    return catalog_changes(home.control.catalog_entries(), entries(home.catalog) | company_entry(home.company))
 
 
 def admit_catalog(home: Home, actor: str) -> None:
-    """Record what is new in catalog/ and the feeds. ConfigurationError if an entry that landed subscriptions use is edited or
-    removed, or if rows of a table that was landed would be left out, or no longer be.
+    """Record what is new in catalog/ and company.yaml. ConfigurationError if an entry that landed subscriptions use is edited or
+    removed, or if company.yaml decides otherwise than before what of the landed days or rows is compared.
 
     An entry that nothing uses yet may be edited: the change is recorded and nothing is refused.
     """
     changes = pending_changes(home)
     if not changes:
         return
-    _refuse_rows_left_out(home, changes)
+    _refuse_other_decisions(home, changes)
     used = entries_in_use(home) if any(not change.is_new for change in changes) else frozenset()
     edits = [change for change in changes if not change.is_new and change.entry in used]
     if edits:
@@ -53,30 +53,29 @@ def admit_catalog(home: Home, actor: str) -> None:
     home.control.apply_catalog({c.entry: c.after for c in changes}, actor, note)
 
 
-def _refuse_rows_left_out(home: Home, changes: Sequence[EntryChange]) -> None:
-    landed = {table for table, _ in home.control.landing_statuses(date.min, date.max)} if _left_out(changes) else set()
-    found = [f"company.yaml: feeds.{line}" for table, line in _left_out(changes) if table in landed]
+def _refuse_other_decisions(home: Home, changes: Sequence[EntryChange]) -> None:
+    deciding = [one for change in changes for one in change.deciding]
+    if not deciding:
+        return
+    landed = {table for table, _ in home.control.landing_statuses(date.min, date.max)}
+    found = [f"{COMPANY}: {line}" for table, line in deciding if (table in landed if table else landed)]
     if found:
         raise ConfigurationError(
             [
                 *found,
-                "company.yaml: that decides which delivered rows count, and days were landed without it. Undo it, or record who changes "
-                "it and why: billing-recon feeds apply --note WHY",
+                f"{COMPANY}: that decides what is compared, and days were landed without it. Undo it, or record who changes it and why: "
+                "billing-recon company apply --note WHY",
             ]
         )
 
 
-def _left_out(changes: Sequence[EntryChange]) -> list[tuple[str, str]]:
-    return [one for change in changes for one in change.tables_left_out]
-
-
-def apply_catalog(home: Home, actor: str, note: str, *, feeds: bool = False) -> CatalogVersion | None:
-    """Record catalog/ as it is, or the feeds of company.yaml, edits included; None if nothing differs.
+def apply_catalog(home: Home, actor: str, note: str, *, company: bool = False) -> CatalogVersion | None:
+    """Record catalog/ as it is, or company.yaml, edits included; None if nothing differs.
 
     ConfigurationError if the note is no reason.
     """
-    why = reasons.reason(note, "a change of the feeds" if feeds else "a correction of the catalog", "--note")
-    of_kind = {c.entry: c.after for c in pending_changes(home) if (c.entry == FEEDS) is feeds}
+    why = reasons.reason(note, "a change of the company" if company else "a correction of the catalog", "--note")
+    of_kind = {c.entry: c.after for c in pending_changes(home) if (c.entry == COMPANY) is company}
     return home.control.apply_catalog(of_kind, actor, why)
 
 

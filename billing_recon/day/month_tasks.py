@@ -14,7 +14,7 @@ from billing_recon.core.figures import count, listed
 from billing_recon.core.gate import Condition
 from billing_recon.core.month_books import MonthBooks
 from billing_recon.core.month_tasks import ChecklistLine
-from billing_recon.core.period import add_months, days_between, days_of_month, parse_month
+from billing_recon.core.period import add_months, days_between, days_of_month, parse_day, parse_month
 from billing_recon.core.reason import Disposition, Pair
 from billing_recon.core.schema import BREAKS, CONTROL_TOTALS, INVOICE_LINES, UNBILLED_USAGE
 from billing_recon.core.signoff import missing_sign_offs
@@ -102,7 +102,21 @@ def days_not_green(home: Home, month: str, *, stored: bool = True) -> tuple[Verd
         sentences.append(
             f"{_some(stale)} green on evidence that has changed since; run: billing-recon run --day {stale[0]} --to {stale[-1]}"
         )
-    return (Verdict.FAIL if bad else Verdict.INCONCLUSIVE), sentences
+    left_out = _left_out(home, month, days[0])
+    if left_out:
+        sentences.append(
+            f"{_some(left_out)} before first_day {days[0]} of company.yaml judged and not green; set first_day back and run them, or "
+            "begin a new home with that day"
+        )
+    return (Verdict.FAIL if bad or left_out else Verdict.INCONCLUSIVE), sentences
+
+
+def _left_out(home: Home, month: str, first: date) -> list[date]:
+    """In the month of first_day, the days before it that were judged and not as a PASS: a later first_day has taken them out."""
+    if first == days_of_month(month)[0] and first != opening_day(home):
+        return []
+    answers = home.control.answers(DAY_GATE)
+    return [parse_day(day) for day in sorted(answers) if day < str(first) and answers[day] is not Verdict.PASS]
 
 
 def _exceptions(home: Home, days: Sequence[date]) -> Condition:

@@ -1,4 +1,4 @@
-"""The revenue journal of a month: each change of catalog, feeds, policy, contract, invoice and quarantined row, with who and why."""
+"""The revenue journal of a month: each change of catalog, company, policy, contract, invoice and quarantined row, with who and why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from billing_recon.compute.engine import build, scratch
 from billing_recon.compute.registration import register
 from billing_recon.control import MonthState
 from billing_recon.core.break_decision import BreakVerb
-from billing_recon.core.catalog_record import FEEDS
+from billing_recon.core.catalog_record import COMPANY
 from billing_recon.core.period import add_months, days_of_month, parse_month
 from billing_recon.core.schema import INVOICE_LINES, KEY_MAP, SUBSCRIPTIONS
 from billing_recon.core.schema.parameters import CLOSE_PARAMS
@@ -53,7 +53,9 @@ def _settings(home: Home, month: str) -> Iterator[Change]:
         if since < version.decided_at <= until:
             for one in changes:
                 what = "removed" if one.after is None else f"recorded as {one.after}"
-                kind, what = ("feeds", "; ".join(one.details) or what) if one.entry == FEEDS else ("catalog", what)
+                if one.entry == COMPANY:
+                    what = "; ".join(one.details) or "first recorded"
+                kind = "company" if one.entry == COMPANY else "catalog"
                 yield Change(version.decided_at, kind, one.entry, what, version.actor, version.note)
     for policy in home.control.policy_history():
         if since < policy.decided_at <= until:

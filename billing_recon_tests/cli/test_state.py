@@ -53,6 +53,18 @@ def test_a_lost_state_comes_back_as_it_was(books: Path, backup: Path, typed: Typ
     assert verified.exit_code == 0, verified.output
 
 
+def test_frozen_periods_and_evidence_packs_come_back_too(books: Path, typed: Typed, tmp_path: Path) -> None:
+    """They are what a go, a signature and a close rest on, and nothing makes them again as they were."""
+    kept = [".state/shadow/snapshots/2026-02-28/manifest.json", ".state/evidence/2026-02.zip"]
+    for name in kept:
+        (books / name).parent.mkdir(parents=True, exist_ok=True)
+        (books / name).write_text(f"content of {name}", encoding="utf-8")
+    assert typed("state", "backup", tmp_path / "copy.zip", "--home", books).exit_code == 0
+    shutil.rmtree(books / ".state")
+    assert typed("state", "restore", tmp_path / "copy.zip", "--home", books).exit_code == 0
+    assert [(books / name).read_text(encoding="utf-8") for name in kept] == [f"content of {name}" for name in kept]
+
+
 def test_a_backup_of_sqlite_is_restored_into_postgresql_and_goes_on_there(
     books: Path, backup: Path, typed: Typed, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

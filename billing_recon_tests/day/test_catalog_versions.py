@@ -152,15 +152,17 @@ def test_leaving_rows_of_a_landed_table_out_is_refused_until_somebody_says_why(u
         admit_catalog(home, "ana")
     what, cure = refused.value.problems
     assert what == "company.yaml: feeds.subscriptions.where not given -> customer_id <> 'CUS-00001'"
-    assert "billing-recon feeds apply --note WHY" in cure
+    assert "billing-recon company apply --note WHY" in cure
     with pytest.raises(ConfigurationError, match="says nothing to an auditor; write why, in words: --note TEXT"):
-        apply_catalog(home, "bo", ".", feeds=True)
+        apply_catalog(home, "bo", ".", company=True)
     assert apply_catalog(home, "bo", "the base fee was mistyped") is None
     with pytest.raises(ConfigurationError, match="where not given"):
         admit_catalog(home, "ana")
-    apply_catalog(home, "bo", "a test account, as agreed with finance", feeds=True)
+    apply_catalog(home, "bo", "a test account, as agreed with finance", company=True)
     admit_catalog(home, "ana")
-    (entry,) = [one for one in revenue_journal(home, f"{FIRST:%Y-%m}") if one.kind == "feeds" and "where" in one.change]
+    (entry,) = [
+        one for one in revenue_journal(home, f"{FIRST:%Y-%m}") if one.kind == "company" and "where" in one.change
+    ]
     assert (entry.who, entry.why) == ("bo", "a test account, as agreed with finance")
     assert home.control.verify_audit() == []
     with pytest.raises(ConfigurationError, match="<> 'CUS-00001' -> not given"):
@@ -179,8 +181,29 @@ def test_a_feed_is_wired_and_moved_freely_and_the_journal_says_who_did(used: Pat
     admit_catalog(feeds(used, payments={"path": "p/{day}.csv", "where": "amount > 0"}), "ana")
     home = feeds(used, payments={"path": "q/{day}.csv", "where": "amount > 1"})
     admit_catalog(home, "cy")
-    entry = [one for one in revenue_journal(home, f"{FIRST:%Y-%m}") if one.kind == "feeds"][-1]
+    entry = [one for one in revenue_journal(home, f"{FIRST:%Y-%m}") if one.kind == "company"][-1]
     assert (entry.change, entry.who) == (
-        "payments.path p/{day}.csv -> q/{day}.csv; payments.where amount > 0 -> amount > 1",
+        "feeds.payments.path p/{day}.csv -> q/{day}.csv; feeds.payments.where amount > 0 -> amount > 1",
         "cy",
     )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"first_day": "2026-01-02"},
+        {"last_day": "2026-01-31"},
+        {"profile": {"rounding": "half_even"}},
+        {"roles": {"1200": "other"}},
+    ],
+)
+def test_other_days_profiles_and_roles_are_named_once_days_were_landed(used: Path, settings: dict[str, object]) -> None:
+    """Moving first_day over red days would take them out of the month's close."""
+    path = used / "company.yaml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    path.write_text(yaml.safe_dump(content | settings), encoding="utf-8")
+    home = Home.open(used)
+    with pytest.raises(ConfigurationError, match=next(iter(settings))):
+        admit_catalog(home, "ana")
+    apply_catalog(home, "bo", "agreed with the auditors", company=True)
+    admit_catalog(home, "ana")

@@ -44,7 +44,7 @@ REASONS: Mapping[str, Door] = {
     "reopening": lambda home, text: reopen_month(home, MONTH, "Ana Ruiz", code="000000", reason=text, actor="test"),
     "quarantine": lambda home, text: decide(home, Verb.RELEASE, ["x"], by="Ana Ruiz", reason=text),
     "catalog": lambda home, text: apply_catalog(home, "test", text),
-    "feeds": lambda home, text: apply_catalog(home, "test", text, feeds=True),
+    "company": lambda home, text: apply_catalog(home, "test", text, company=True),
     "policy": _policy,
     "go or no-go": lambda home, text: decisions.decide(home, "c", True, "Ana Ruiz", "test", code="000000", reason=text),
     "a cause": lambda home, text: decisions.mark_cause(home, "c", "1", "understood", by="Ana", actor="test", note=text),
