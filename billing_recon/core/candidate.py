@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.exact import Amount, Day, Frozen, Name, Share
-from billing_recon.core.feed import Feed, feed_problems
+from billing_recon.core.feed import Feed, feed_problems, path_problems
 from billing_recon.core.period import days_between
 from billing_recon.core.reason import Code
 
@@ -83,6 +83,13 @@ class Terms(Frozen):
     )
     profile: dict[str, Any] = Field(default_factory=dict, description="settings of company.yaml's profile that change")
     contracts: tuple[Mapped, ...] = Field(default=(), description="contracts that move to other terms")
+
+    @model_validator(mode="after")
+    def _inside(self) -> Terms:
+        problems = path_problems(self.catalog) if self.catalog else []
+        if problems:
+            raise ValueError(f"catalog: {problems[0].replace('landing/payments/{day}.csv', 'catalog/*.yaml')}")
+        return self
 
 
 class Engine(Frozen):

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.operations import Channel, Operations
-from billing_recon.core.yaml_text import read_yaml
+from billing_recon.core.yaml_text import MAX_CHARACTERS, read_yaml
 
 
 def read_operations(home: Path) -> Operations:
     """When days run and who is paged: operations.yaml, or the defaults without one."""
     path = home / "operations.yaml"
-    return read_yaml(Operations, path.read_text(encoding="utf-8"), path.name) if path.is_file() else Operations()
+    if not path.is_file():
+        return Operations()
+    try:
+        text = path.read_bytes()[: MAX_CHARACTERS + 1].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(f"{path} is not UTF-8 text (byte {error.start}); save it as UTF-8") from None
+    return read_yaml(Operations, text, path.name)
 
 
 def channels_of(operations: Operations, webhook_env: str) -> Operations:

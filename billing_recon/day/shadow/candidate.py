@@ -16,6 +16,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.feed import Feed, path_on
 from billing_recon.core.yaml_text import read_yaml
+from billing_recon.day.configuration import read_text
 from billing_recon.day.shadow.snapshot import Snapshot
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
@@ -63,7 +64,7 @@ def open_candidate(home: Path, name: str) -> Opened:
         there = sorted(p.parent.name for p in (home / "shadow").glob("*/candidate.yaml"))
         known = f"there are {', '.join(there)}" if there else "describe one: see docs/shadow.md"
         raise ConfigurationError(f"{file} does not exist; {known}")
-    text = file.read_text(encoding="utf-8")
+    text = read_text(file)
     candidate = read_yaml(Candidate, text, f"shadow/{name}/candidate.yaml")
     digest = hashlib.sha256(text.encode())
     catalog = None
@@ -71,7 +72,7 @@ def open_candidate(home: Path, name: str) -> Opened:
         files = sorted(path.glob(candidate.terms.catalog))
         if not files:
             raise ConfigurationError(f"shadow/{name}/{candidate.terms.catalog} (terms.catalog) names no file")
-        texts = [(f"shadow/{name}/{f.relative_to(path)}", f.read_text(encoding="utf-8")) for f in files]
+        texts = [(f"shadow/{name}/{f.relative_to(path)}", read_text(f)) for f in files]
         for shown, content in texts:
             digest.update(f"\n# {shown}\n{content}".encode())
         catalog = load_catalog(texts)
