@@ -23,7 +23,7 @@ def journal(
 ) -> None:
     """List what changed that bears on a month's revenue, with who and why.
 
-    Changes of the catalog and the policy since the close before; contracts that began or have other terms; credit notes, voided
+    Changes of the catalog, company.yaml and the policy since the close before; contracts that began or have other terms; credit notes, voided
     and corrected invoice lines; decisions about breaks and quarantined rows; and each lock, close and reopening.
     """
     from billing_recon.day.revenue_journal import revenue_journal

@@ -52,9 +52,7 @@ def _settings(home: Home, month: str) -> Iterator[Change]:
     for version, changes in changes_of_versions(home):
         if since < version.decided_at <= until:
             for one in changes:
-                what = "removed" if one.after is None else f"recorded as {one.after}"
-                if one.entry == COMPANY:
-                    what = "; ".join(one.details) or "first recorded"
+                what = "removed" if one.after is None else "; ".join(one.details) or f"recorded as {one.after}"
                 kind = "company" if one.entry == COMPANY else "catalog"
                 yield Change(version.decided_at, kind, one.entry, what, version.actor, version.note)
     for policy in home.control.policy_history():

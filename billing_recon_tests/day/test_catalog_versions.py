@@ -90,7 +90,9 @@ def test_a_correction_is_recorded_with_who_why_and_what_and_then_runs(used: Path
     assert change.entry == entry
     assert change.details[0].endswith("-> 7777.25")
     assert home.control.verify_audit() == []
-    assert apply_catalog(home, "bo", "again") is None
+    assert apply_catalog(home, "bo", "mistyped again") is None
+    (told,) = [one for one in revenue_journal(home, f"{FIRST:%Y-%m}") if one.why == "base fee was mistyped"]
+    assert told.change == change.details[0], "from what to what"
 
 
 def test_a_version_in_use_cannot_disappear(used: Path) -> None:
@@ -160,10 +162,12 @@ def test_leaving_rows_of_a_landed_table_out_is_refused_until_somebody_says_why(u
         admit_catalog(home, "ana")
     apply_catalog(home, "bo", "a test account, as agreed with finance", company=True)
     admit_catalog(home, "ana")
-    (entry,) = [
-        one for one in revenue_journal(home, f"{FIRST:%Y-%m}") if one.kind == "company" and "where" in one.change
-    ]
-    assert (entry.who, entry.why) == ("bo", "a test account, as agreed with finance")
+    (entry,) = [one for one in revenue_journal(home, f"{FIRST:%Y-%m}") if (one.kind, one.who) == ("company", "bo")]
+    assert entry.why == "a test account, as agreed with finance"
+    assert (
+        entry.change
+        == "feeds.subscriptions.path not given -> landing/subscriptions/{day}.csv; " + what.partition(": ")[2]
+    )
     assert home.control.verify_audit() == []
     with pytest.raises(ConfigurationError, match="<> 'CUS-00001' -> not given"):
         admit_catalog(feeds(used, subscriptions=kept), "ana")
