@@ -1,8 +1,9 @@
 -- What the change of terms changes, per pair of rated lines that differ. Both ratings state the minimum that they fill
 -- up to. Where that differs, the line changes because of it, whatever else would give the same figure; and because of
 -- the version, where a contract moves to another version of its plan and the minimum is the plan's own. Charges that
--- only one rating has, where a contract moves to another plan or version, are there because of the move. Both state the
--- days of a part of a period too: where these agree and the rating differs, it is the price, whatever days would fit.
+-- only one rating has, where a contract moves to another plan or version, are there because of the move. Both state
+-- the days of a part of a period too: where these agree and the rating differs, it is the price, whatever other days or
+-- rounding would fit.
 -- inputs: differing_lines, line_codes, expected_old, expected_new, term_plans
 -- rows from: differing_lines
 WITH held AS (
@@ -58,13 +59,15 @@ appearing AS (
     WHERE (line.expected_line_id IS NULL OR line.line_key IS NULL) AND line.is_charge
 ),
 repriced AS (
-    SELECT line.item, 'PRICE_VERSION' AS code
+    SELECT
+        line.item,
+        CASE WHEN coalesce(old.unit_price <> new.unit_price, false) THEN 'PRICE_VERSION' ELSE 'TIER_RATE' END AS code
     FROM differing_lines AS line
-    JOIN line_codes AS coded ON coded.item = line.item AND coded.code = 'PRORATION'
+    JOIN line_codes AS coded ON coded.item = line.item AND coded.code IN ('PRORATION', 'ROUNDING')
     JOIN expected_old AS old ON old.expected_line_id = line.expected_line_id
     JOIN expected_new AS new ON new.expected_line_id = line.line_key
-    WHERE json_extract_string(old.working, '$.steps.rating.proration')
-        = json_extract_string(new.working, '$.steps.rating.proration')
+    WHERE old.gross <> new.gross AND json_extract_string(old.working, '$.steps.rating.proration')
+        IS NOT DISTINCT FROM json_extract_string(new.working, '$.steps.rating.proration')
         AND json_extract_string(old.working, '$.steps.rating.steps')
         <> json_extract_string(new.working, '$.steps.rating.steps')
 ),

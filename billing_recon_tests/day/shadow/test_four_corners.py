@@ -155,6 +155,40 @@ def test_a_price_that_would_fit_another_number_of_days_is_still_a_price(tmp_path
     assert (line["meant"], line["meant_code"]) == (Decimal("9.50"), "PRICE_VERSION")
 
 
+def test_a_price_that_another_rounding_would_give_is_still_a_price(tmp_path: Path) -> None:
+    """103 events at 0.015 are 1.545, so 1.55; at 0.01495 they are 1.54, which is what 1.545 is if it is rounded down."""
+    folder = tmp_path / "home" / "shadow" / "c"
+    (folder / "catalog").mkdir(parents=True)
+    (folder / "catalog" / "plans.yaml").write_text(CATALOG.replace('"0.015"', '"0.01495"'), encoding="utf-8")
+    (folder / "candidate.yaml").write_text(
+        "purpose: cheaper events\nowner: pricing\nterms: {catalog: catalog/*.yaml}\n", encoding="utf-8"
+    )
+    on = {"plan_id": "metered"}
+    snapshot = freeze(
+        tmp_path / "snapshot",
+        catalog=CATALOG,
+        subscriptions=[ACME | on],
+        usage=[used("S-ACME", "events", "103")],
+        lines=[
+            {**BILLED, **on, "gross": Decimal("200.00")},
+            {
+                **BILLED,
+                **on,
+                "line_id": "2",
+                "kind": "usage",
+                "meter": "events",
+                "quantity": Decimal(103),
+                "gross": Decimal("1.55"),
+            },
+        ],
+    )
+    results = tmp_path / "results"
+    results.mkdir()
+    facts = compare(open_candidate(tmp_path / "home", "c"), snapshot, results, Limits(threads=1), proved=False)
+    lines = {row["kind"]: row for row in report.rows(Review("c", results, facts), "line")}
+    assert (lines["usage"]["meant"], lines["usage"]["meant_code"]) == (Decimal("-0.01"), "PRICE_VERSION")
+
+
 def test_two_parts_of_a_period_that_become_one_whole_are_lines_of_their_own_and_the_version_is_their_cause(
     tmp_path: Path,
 ) -> None:
