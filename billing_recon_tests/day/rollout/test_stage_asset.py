@@ -7,10 +7,13 @@ from datetime import timedelta
 import dagster as dg
 import pytest
 
+from billing_recon.day.rollout.state import Status
 from billing_recon.defs.assets.stage_gate import CHECK, ROLLOUTS, define
 from billing_recon.defs.calendar import read_calendar
+from billing_recon.defs.jobs import decision_jobs
 from billing_recon.defs.step import Setup
 from billing_recon_tests.day.rollout.launch import DAY, NAME, Launch
+from billing_recon_tests.defs.plant import failures, refusal
 
 NEXT = DAY + timedelta(days=1)
 
@@ -36,3 +39,31 @@ def test_the_asset_judges_the_stage_and_its_check_fails_unless_it_passes(launch:
     answer = launch.home.control.rollouts.latest_verdict(NAME, "internal")
     assert answer is not None
     assert answer.day == NEXT
+
+
+def moved(launch: Launch, to: str, *people: str, reason: str = "as it was agreed") -> dg.ExecuteInProcessResult:
+    """What the job of the UI does with these people, each with a code of now."""
+    (job,) = [
+        one
+        for one in decision_jobs(dg.ResourceDefinition.hardcoded_resource(launch.home))
+        if one.name == "move_rollout"
+    ]
+    launch.later()
+    config = {"rollout": NAME, "to": to, "people": list(people), "codes": [launch.code(one) for one in people]}
+    return job.execute_in_process(
+        run_config={"ops": {"move": {"config": config | {"reason": reason}}}}, raise_on_error=False
+    )
+
+
+def test_a_rollout_is_promoted_paused_resumed_and_rolled_back_from_the_ui_under_the_same_rules(launch: Launch) -> None:
+    first, second, third = launch.people[:3]
+    assert "has to allow it too" in refusal(moved(launch, "promote", first))
+    assert failures(moved(launch, "promote", second)) == []
+    assert launch.state.stage == "internal"
+    assert "was never judged" in refusal(moved(launch, "promote", first, second, third))
+    assert failures(moved(launch, "pause", second, reason="tickets double")) == []
+    assert "says nothing to an auditor" in refusal(moved(launch, "resume", first, reason="ok"))
+    assert failures(moved(launch, "resume", first, reason="tickets were about mail")) == []
+    assert failures(moved(launch, "rollback", third, reason="lines are billed twice")) == []
+    assert (launch.state.status, launch.state.stage) == (Status.ROLLED_BACK, None)
+    assert "'back' is unknown" in refusal(moved(launch, "back", first))

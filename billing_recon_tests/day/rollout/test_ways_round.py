@@ -163,9 +163,10 @@ def test_switching_back_works_whatever_was_tampered_with(launch: Launch) -> None
 OTHER = "rounding"
 
 
-def second_plan(launch: Launch, layer: str = "calculation") -> None:
-    """Another rollout, of a layer, ready to be promoted."""
+def second_plan(launch: Launch, layer: str = "calculation", beside: str = "") -> None:
+    """Another rollout, of a layer, ready to be promoted; `beside`: the rollouts with which it may be live."""
     text = plan_text(launch.people, "CUS-00005").replace("layer: calculation", f"layer: {layer}")
+    text = text.replace("# with_rollouts: [other-plan]", f"with_rollouts: [{beside}]")
     (launch.home.path / "rollouts" / f"{OTHER}.yaml").write_text(text, encoding="utf-8")
     who = launch.people[0]
     launch.later()
@@ -229,3 +230,14 @@ def test_an_exposed_rollout_is_not_moved_to_a_layer_on_which_another_is_live(lau
         write_down(
             launch.home, OTHER, [(one, launch.code(one)) for one in people], actor="test", reason="one path less"
         )
+
+
+def test_two_rollouts_of_one_layer_that_name_each_other_are_both_live(launch: Launch) -> None:
+    second_plan(launch, beside=NAME)
+    launch.promote()
+    with pytest.raises(GateRefused, match="is live on the same layer"):
+        promote(launch, OTHER)
+    edit(launch, ("# with_rollouts: [other-plan]", f"with_rollouts: [{OTHER}]"))
+    write(launch, *launch.people[:2])
+    promote(launch, OTHER)
+    assert [state.name for state in live(launch.home)] == [NAME, OTHER]
