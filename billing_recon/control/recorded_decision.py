@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Date, Row, Table, select
 
 from billing_recon.control.audit import ABOUT, about, decided, head, link
 from billing_recon.control.audit_keys import RecordKey, record_key
-from billing_recon.control.schema import audit_events, baselines, policies, rollout_events, rollouts
+from billing_recon.control.schema import audit_events, baselines, catalog_versions, policies, rollout_events, rollouts
 
-OF_THE_HOME: tuple[Table, ...] = (policies, baselines, rollouts, rollout_events)
+OF_THE_HOME: tuple[Table, ...] = (policies, catalog_versions, baselines, rollouts, rollout_events)
 """Decisions that every day's results may rest on."""
 _FEW = 20
 

@@ -79,3 +79,11 @@ def test_decisions_of_a_version_that_did_not_register_events_by_their_day_are_fo
         )
         assert recorded_decision.problems(connection, policies) == ["policies 31 has no audit event: nobody decided it"]
     engine.dispose()
+
+
+def test_a_change_of_catalog_or_company_that_only_sql_recorded_is_nobodys(control: ControlStore, url: str) -> None:
+    control.apply_catalog({"company.yaml": "{}"}, "ana", "first import")
+    assert control.unproven(DAY, DAY, (), ()) == []
+    forged = "2, '{}', 'bo', 'as agreed', '2026-03-02T00:00:00.000+00:00'"
+    execute(url, f"INSERT INTO catalog_versions (number, changes, actor, note, decided_at) VALUES ({forged})")
+    assert control.unproven(DAY, DAY, (), ()) == ["catalog_versions 2 has no audit event: nobody decided it"]
