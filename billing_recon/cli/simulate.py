@@ -158,10 +158,14 @@ def simulate(
             ),
             progress=lambda stage, done, of: progress(f"{stage} {done:,} of {of:,}", done) if done == of else None,
         )
-    injected = sum(faults.values()) + len(of_rollout)
+    injected = {
+        out / "truth.csv": faults,
+        out / "shadow" / str(candidate) / "truth.csv": candidate_faults,
+        out / "rollouts" / str(rollout) / "truth.csv": parse_faults(of_rollout, (IGNORED,)),
+    }
+    listed = [f"{count(sum(of.values()), 'injected fault')} (listed in {file})" for file, of in injected.items() if of]
     screen.say(
-        f"{out}: {count(customers, 'customer')}, {begin} to {end}, {count(injected, 'injected fault')}"
-        + (f" (listed in {out / 'truth.csv'})" if injected else ""),
+        f"{out}: {count(customers, 'customer')}, {begin} to {end}, {', '.join(listed) or '0 injected faults'}",
         style="bold",
     )
     screen.say(f"next: billing-recon run --home {out} --day {begin} --to {end}")

@@ -223,6 +223,13 @@ def test_faults_that_cannot_be_meant_are_all_named(tmp_path: Path, typed: Typed)
     assert not (tmp_path / "x").exists()
 
 
+def test_simulate_counts_the_bugs_of_a_candidate_where_they_are_listed(tmp_path: Path, typed: Typed) -> None:
+    days = ("--seed", 7, "--from", "2026-01-28", "--to", "2026-01-28", "--customers", 200, "--out", tmp_path / "x")
+    done = typed("simulate", *days, "--candidate", "rise", "--fault", "candidate:TIER_RATE=1")
+    assert "1 injected fault (listed in" in done.stdout, done.stderr
+    assert "x/shadow/rise/truth.csv)" in "".join(done.stdout.split())
+
+
 def test_simulate_writes_a_home_with_the_truth_of_what_was_injected(tmp_path: Path, typed: Typed) -> None:
     result = typed(
         *(
