@@ -39,14 +39,14 @@ asked AS (
 billed AS (SELECT invoice_id, currency, total FROM stage_invoices),
 timed AS (
     SELECT
-        asked.*, billed.total, voided.void_on, customer.since AS exposed_since, params.day AS as_of, params.cycle_days,
-        params.since AS stage_since, params.before_first, params.before_last,
+        asked.*, billed.total, voided.void_on, coalesce(customer.since, params.exposed_since) AS exposed_since,
+        params.day AS as_of, params.cycle_days, params.since AS stage_since, params.before_first, params.before_last,
         [asked.first_day + CAST(after AS INTEGER) FOR after IN params.retry_days] AS planned,
         CASE
             WHEN asked.first_day BETWEEN params.since AND params.day THEN 'stage'
             WHEN asked.first_day BETWEEN params.before_first AND params.before_last THEN 'before'
         END AS phase,
-        coalesce(asked.arm = 'cohort' AND asked.first_day >= customer.since, false) AS by_schedule
+        asked.arm = 'cohort' AND asked.first_day >= coalesce(customer.since, params.exposed_since) AS by_schedule
     FROM asked
     CROSS JOIN stage_params AS params
     LEFT JOIN billed ON billed.invoice_id = asked.invoice_id AND billed.currency = asked.currency

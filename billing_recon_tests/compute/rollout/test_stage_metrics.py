@@ -194,6 +194,15 @@ def test_a_fault_of_collecting_counts_on_the_day_on_which_it_is_made() -> None:
     assert clause(made, "collection_faults", limit=0)[1].verdict is Verdict.FAIL
 
 
+def test_faults_about_a_bill_of_the_new_path_whose_customers_flag_is_off_count_too() -> None:
+    made = StageWorld(cycle_days=7)
+    made.expose("A")
+    made.bill("I", "B", NEXT, variant="candidate")
+    made.pay("P1", "I", "B", NEXT)
+    made.pay("P2", "I", "B", NEXT + timedelta(days=1), attempt=2)
+    assert clause(made, "collection_faults", limit=0)[1].verdict is Verdict.FAIL
+
+
 def test_customers_are_held_to_the_schedule_from_their_own_exposure_on() -> None:
     made = StageWorld(
         since=NEXT + timedelta(days=4), exposed_since=LAUNCH, of_payments=True, cycle_days=7, retry_days=("3", "7")
