@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from itertools import groupby
@@ -14,6 +14,7 @@ import pyarrow as pa
 from billing_recon.compute.engine import scratch
 from billing_recon.control import PartitionState
 from billing_recon.core.schema import CANONICAL, DIAGNOSTICS, QUARANTINE, RESULTS, TableSpec
+from billing_recon.day.checked_files import CheckedFiles
 from billing_recon.day.home import Home
 
 TABLES: Mapping[str, TableSpec] = {
@@ -27,12 +28,16 @@ def damaged(
 ) -> tuple[str, ...]:
     """One sentence for each partition that is not what was registered.
 
-    The names and sizes of every partition's files are compared with those that were written; those of `day` byte by byte. Where
-    they are others, the rows are read and their digest is compared: so a compaction changes nothing. Of the tables of
-    `read_again` rows are read also where bytes were never recorded, and, if no `day` is given, always.
+    The names and sizes of every partition's files are compared with those that were written. If a `day` is given, their bytes are too:
+    of the day always, of others where the file system says that a file was touched since they were compared. Where they are others,
+    the rows are read and their digest is compared: so a compaction changes nothing. Of the tables of `read_again` rows are read also
+    where bytes were never recorded, and, if no `day` is given, always.
     """
+    checked = CheckedFiles(home.state)
     with scratch() as con:
-        return tuple(_damaged(con, home, states, read_again, day))
+        found = tuple(_damaged(con, home, states, read_again, day, checked))
+    checked.keep()
+    return found
 
 
 def _damaged(
@@ -41,11 +46,10 @@ def _damaged(
     states: Iterable[PartitionState],
     read_again: Collection[str],
     day: date | None,
+    checked: CheckedFiles,
 ) -> Iterator[str]:
     states = sorted(states, key=attrgetter("table", "day"))
-    own = [state.table for state in states if state.day == day and state.complete and " " in state.files]
-    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="bytes") as pool:
-        now = dict(zip(own, pool.map(lambda table: _bytes(home, table, day), own), strict=True))
+    now = _read_bytes(home, [one for one in states if one.complete and " " in one.files], day, checked) if day else {}
     for table, group in groupby(states, key=attrgetter("table")):
         partitions = [state for state in group if state.complete]
         if not partitions:
@@ -57,8 +61,8 @@ def _damaged(
                 continue
             names, _, content = state.files.partition(" ")
             if files and files == names:
-                if state.day == day and content:
-                    if content == now[table]:
+                if day and content:
+                    if content == now[table, state.day]:
                         continue
                 elif table not in read_again:
                     continue
@@ -70,9 +74,35 @@ def _damaged(
                 )
 
 
-def _bytes(home: Home, table: str, day: date | None) -> str:
+def _read_bytes(
+    home: Home, states: Sequence[PartitionState], day: date, checked: CheckedFiles
+) -> dict[tuple[str, date], str]:
+    """The digest of each partition's bytes: read now, or known, since no file of it was touched since it was read."""
+    touched = {
+        table: home.warehouse.touched(table, min(days), max(days))
+        for table, days in (
+            (table, [one.day for one in group]) for table, group in groupby(states, attrgetter("table"))
+        )
+    }
+    found, to_read = {}, []
+    for one in states:
+        content = one.files.partition(" ")[2]
+        seen, _ = touched[one.table].get(one.day, ("", 0))
+        if one.day != day and seen and checked.is_known(f"{one.table}/{one.day}", content, seen):
+            found[one.table, one.day] = content
+        else:
+            to_read.append(one)
+    with ThreadPoolExecutor(max_workers=2, thread_name_prefix="bytes") as pool:
+        for one, read in zip(to_read, pool.map(lambda one: _bytes(home, one.table, one.day), to_read), strict=True):
+            found[one.table, one.day] = read
+            if one.day in touched[one.table]:
+                checked.add(f"{one.table}/{one.day}", read, *touched[one.table][one.day])
+    return found
+
+
+def _bytes(home: Home, table: str, day: date) -> str:
     try:
-        return home.warehouse.bytes_digest(table, day) if day else ""
+        return home.warehouse.bytes_digest(table, day)
     except OSError:
         return "gone"
 

@@ -8,7 +8,7 @@ import os
 import threading
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -157,6 +157,20 @@ class Warehouse:
         """
         with self._opened(name) as table:
             return {day: self._fingerprint(files) for day, files in table.files_of_days() if first <= day <= last}
+
+    def touched(self, name: str, first: date, last: date) -> dict[date, tuple[str, int]]:
+        """How the file system knows the files of each day: by number, size and when each was last written and changed in any way;
+        and the newest of these times, in nanoseconds. A day of which a file is gone is left out."""
+        found: dict[date, tuple[str, int]] = {}
+        with self._opened(name) as table:
+            for day, files in table.files_of_days():
+                if first <= day <= last:
+                    with suppress(OSError):
+                        known = [os.stat(file) for file in sorted(files)]
+                        told = repr([(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in known])
+                        newest = max((max(one.st_mtime_ns, one.st_ctime_ns) for one in known), default=0)
+                        found[day] = (hashlib.sha256(told.encode()).hexdigest(), newest)
+        return found
 
     def bytes_digest(self, name: str, day: date) -> str:
         """A digest of every byte of the day's files; empty if the day has none. OSError if a file is gone."""

@@ -367,7 +367,9 @@ def _unless_equal(
     more = _exact(stated) - _exact(computed)
     apart = f"{_rounded(abs(more), decimals)} {'more' if more > 0 else 'less'}"
     working = links[0].working
-    said = working if working in (f"Subtotal {computed}", f"Total without tax {computed}") else f"{working} is {computed}"
+    said = (
+        working if working in (f"Subtotal {computed}", f"Total without tax {computed}") else f"{working} is {computed}"
+    )
     sentence = f"{said}{money}; {place} is stated as {stated}{money}, {apart}."
     yield Finding(code, line_no, stated, computed, sentence)
 
