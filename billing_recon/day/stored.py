@@ -16,6 +16,7 @@ from billing_recon.control import PartitionState
 from billing_recon.core.schema import CANONICAL, DIAGNOSTICS, QUARANTINE, RESULTS, TableSpec
 from billing_recon.day.checked_files import CheckedFiles
 from billing_recon.day.home import Home
+from billing_recon.warehouse.delta import Fingerprint
 
 TABLES: Mapping[str, TableSpec] = {
     table.name: table
@@ -49,14 +50,15 @@ def _damaged(
     checked: CheckedFiles,
 ) -> Iterator[str]:
     states = sorted(states, key=attrgetter("table", "day"))
-    now = _read_bytes(home, [one for one in states if one.complete and " " in one.files], day, checked) if day else {}
-    for table, group in groupby(states, key=attrgetter("table")):
-        partitions = [state for state in group if state.complete]
-        if not partitions:
-            continue
-        held = home.warehouse.fingerprints(table, partitions[0].day, partitions[-1].day)
+    complete = [state for state in states if state.complete]
+    held: dict[tuple[str, date], Fingerprint] = {}
+    for table, group in groupby(complete, key=attrgetter("table")):
+        days = [state.day for state in group]
+        held |= {(table, one): what for one, what in home.warehouse.fingerprints(table, days[0], days[-1]).items()}
+    now = _read_bytes(home, [one for one in complete if " " in one.files], held, day, checked) if day else {}
+    for table, partitions in groupby(complete, key=attrgetter("table")):
         for state in partitions:
-            files = held.get(state.day, "")
+            files = held[table, state.day].written if (table, state.day) in held else ""
             if not state.rows and not files:
                 continue
             names, _, content = state.files.partition(" ")
@@ -75,28 +77,26 @@ def _damaged(
 
 
 def _read_bytes(
-    home: Home, states: Sequence[PartitionState], day: date, checked: CheckedFiles
+    home: Home,
+    states: Sequence[PartitionState],
+    held: Mapping[tuple[str, date], Fingerprint],
+    day: date,
+    checked: CheckedFiles,
 ) -> dict[tuple[str, date], str]:
     """The digest of each partition's bytes: read now, or known, since no file of it was touched since it was read."""
-    touched = {
-        table: home.warehouse.touched(table, min(days), max(days))
-        for table, days in (
-            (table, [one.day for one in group]) for table, group in groupby(states, attrgetter("table"))
-        )
-    }
     found, to_read = {}, []
     for one in states:
-        content = one.files.partition(" ")[2]
-        seen, _ = touched[one.table].get(one.day, ("", 0))
-        if one.day != day and seen and checked.is_known(f"{one.table}/{one.day}", content, seen):
-            found[one.table, one.day] = content
+        place, content = (one.table, one.day), one.files.partition(" ")[2]
+        known = held.get(place)
+        if one.day != day and known and checked.is_known(f"{one.table}/{one.day}", content, known.touched):
+            found[place] = content
         else:
-            to_read.append(one)
+            to_read.append(place)
     with ThreadPoolExecutor(max_workers=2, thread_name_prefix="bytes") as pool:
-        for one, read in zip(to_read, pool.map(lambda one: _bytes(home, one.table, one.day), to_read), strict=True):
-            found[one.table, one.day] = read
-            if one.day in touched[one.table]:
-                checked.add(f"{one.table}/{one.day}", read, *touched[one.table][one.day])
+        for place, read in zip(to_read, pool.map(lambda place: _bytes(home, *place), to_read), strict=True):
+            found[place] = read
+            if place in held:
+                checked.add(f"{place[0]}/{place[1]}", read, held[place].touched, held[place].newest_ns)
     return found
 
 

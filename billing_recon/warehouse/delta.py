@@ -81,6 +81,17 @@ class _Opened:
         return self._files
 
 
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """The files of a day: `written`, their names, which never repeat, and sizes (none for one that the table lists and that is gone);
+    `touched`, how the file system knows them: also by number, and when each was last written and changed in any way;
+    `newest_ns`, the newest of these times."""
+
+    written: str
+    touched: str
+    newest_ns: int
+
+
 class Warehouse:
     """The Delta tables below one folder, each partitioned by `day`.
 
@@ -150,27 +161,10 @@ class Warehouse:
             f"SELECT * FROM read_parquet([{listed}], union_by_name = true, {options}))"
         )
 
-    def fingerprints(self, name: str, first: date, last: date) -> dict[date, str]:
-        """What identifies the files of each day that has rows: their names, which never repeat, and their sizes.
-
-        A file that the table lists and that is not there any more has no size, so the day's fingerprint differs.
-        """
+    def fingerprints(self, name: str, first: date, last: date) -> dict[date, Fingerprint]:
+        """What identifies the files of each day that has rows."""
         with self._opened(name) as table:
             return {day: self._fingerprint(files) for day, files in table.files_of_days() if first <= day <= last}
-
-    def touched(self, name: str, first: date, last: date) -> dict[date, tuple[str, int]]:
-        """How the file system knows the files of each day: by number, size and when each was last written and changed in any way;
-        and the newest of these times, in nanoseconds. A day of which a file is gone is left out."""
-        found: dict[date, tuple[str, int]] = {}
-        with self._opened(name) as table:
-            for day, files in table.files_of_days():
-                if first <= day <= last:
-                    with suppress(OSError):
-                        known = [os.stat(file) for file in sorted(files)]
-                        told = repr([(one.st_ino, one.st_size, one.st_mtime_ns, one.st_ctime_ns) for one in known])
-                        newest = max((max(one.st_mtime_ns, one.st_ctime_ns) for one in known), default=0)
-                        found[day] = (hashlib.sha256(told.encode()).hexdigest(), newest)
-        return found
 
     def bytes_digest(self, name: str, day: date) -> str:
         """A digest of every byte of the day's files; empty if the day has none. OSError if a file is gone."""
@@ -186,9 +180,18 @@ class Warehouse:
         return digest.hexdigest()
 
     @staticmethod
-    def _fingerprint(files: Iterable[str]) -> str:
-        sizes = {Path(file).name: os.stat(file).st_size if os.path.exists(file) else None for file in files}
-        return hashlib.sha256(repr(sorted(sizes.items())).encode()).hexdigest()
+    def _fingerprint(files: Iterable[str]) -> Fingerprint:
+        sizes: dict[str, int | None] = {}
+        known: list[tuple[int, ...]] = []
+        for file in sorted(files):
+            sizes[os.path.basename(file)] = None
+            with suppress(OSError):
+                one = os.stat(file)
+                sizes[os.path.basename(file)] = one.st_size
+                known.append((one.st_ino, one.st_mtime_ns, one.st_ctime_ns))
+        told = hashlib.sha256(repr((sizes, known)).encode()).hexdigest()
+        newest = max((max(times) for _, *times in known), default=0)
+        return Fingerprint(hashlib.sha256(repr(sorted(sizes.items())).encode()).hexdigest(), told, newest)
 
     def digest(self, con: duckdb.DuckDBPyConnection, table: TableSpec, day: date) -> str | None:
         """The digest of a partition's rows, read again, over the columns that its files have.
@@ -239,7 +242,7 @@ class Warehouse:
 
     def _written(self, opened: _Opened, name: str, day: date, rows: int, digest: str) -> Written:
         files = dict(opened.files_of_days()).get(day)
-        held = f"{self._fingerprint(files)} {self._bytes_digest(files)}" if files else ""
+        held = f"{self._fingerprint(files).written} {self._bytes_digest(files)}" if files else ""
         return Written(name, day, rows, digest, held)
 
     def _write_large(

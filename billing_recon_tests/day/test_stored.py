@@ -70,7 +70,7 @@ def test_what_is_kept_of_compared_files_convinces_nobody_without_the_key(home: H
     kept = home.state / FILE
     held = json.loads(kept.read_text("utf-8"))
     (place,) = held["places"]
-    touched, _ = home.warehouse.touched("payments", FIRST, FIRST)[FIRST]
+    touched = home.warehouse.fingerprints("payments", FIRST, FIRST)[FIRST].touched
     held["places"][place] = f"{held['places'][place].split()[0]} {touched}"
     kept.write_text(json.dumps(held), "utf-8")
     assert len(asked(home)) == 1
