@@ -173,6 +173,7 @@ def decision(home: Home, name: str) -> Decision | None:
 
 def require_go(home: Home, name: str) -> Decision:
     """Return the decision to launch. GateRefused, with every reason, unless it is go and everything it rests on still holds."""
+    _refuse_changed_records(home, name)
     found = decision(home, name)
     if found is None:
         raise GateRefused(
@@ -187,7 +188,15 @@ def require_go(home: Home, name: str) -> Decision:
     return found
 
 
+def _refuse_changed_records(home: Home, name: str) -> None:
+    """Nothing is approved or launched upon records that are not those that were made."""
+    changed = home.control.verify_audit()
+    if changed:
+        raise GateRefused("\n".join([f"candidate {name}: see billing-recon audit verify", *changed[:5]]))
+
+
 def _passed(home: Home, name: str) -> Judged:
+    _refuse_changed_records(home, name)
     judged = check(home, name)
     if judged.verdict is not Verdict.PASS:
         open_ = [f"{c.verdict} {c.name}: {c.says}" for c in judged.clauses if c.verdict is not Verdict.PASS]

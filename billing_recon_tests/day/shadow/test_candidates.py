@@ -242,7 +242,7 @@ def test_a_cause_is_marked_with_who_and_why_and_a_candidate_that_fails_is_not_ap
     (marked,) = [row for line in shown.stdout.splitlines() if (row := json.loads(line))["mark"]]
     assert (marked["cause_id"], marked["assigned_to"]) == (cause["cause_id"], "rating")
     with pytest.raises(ConfigurationError, match="is no cause"):
-        decisions.mark_cause(reviewed, "faulty", "0000", "understood", by="ana", actor="t", note="n")
+        decisions.mark_cause(reviewed, "faulty", "0000", "understood", by="ana", actor="t", note="looks odd")
     with pytest.raises(GateRefused, match="candidate faulty is FAIL"):
         decisions.approve(reviewed, "faulty", "Amara Okafor", "t", code="000000")
     with pytest.raises(GateRefused, match="nobody has decided"):
