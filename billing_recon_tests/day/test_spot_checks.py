@@ -48,7 +48,7 @@ def test_the_month_is_held_open_until_somebody_looked_at_every_line_and_each_is_
     assert _spot_checks(home, MONTH).sentence.startswith("2 lines of 2 not looked at")
     check = {"by": "Bo Lind", "actor": "test"}
     record_check(home, MONTH, one.invoice_id, one.line_id, seen=one.total, note="contract p. 4", **check)
-    with pytest.raises(ConfigurationError, match="needs a word on what is wrong"):
+    with pytest.raises(ConfigurationError, match="a line that is not right needs a reason"):
         record_check(home, MONTH, other.invoice_id, other.line_id, seen=other.total + 1, note=".", **check)
     record_check(home, MONTH, other.invoice_id, other.line_id, seen=other.total + 1, note="a seat is missing", **check)
     held = _spot_checks(home, MONTH)
