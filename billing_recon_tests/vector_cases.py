@@ -205,12 +205,36 @@ def _convert(params: Fields) -> dict[str, Any]:
 
 
 def _free(params: Fields) -> dict[str, Any]:
-    free, discount = params.maybe("free_units"), params.get("usage_discount")
-    if isinstance(discount, dict):
-        discount = Fields("params.usage_discount", discount).figure("units")
-    elif discount is not None:
-        discount = figure(discount, "params.usage_discount")
-    return {"free_units": free or discount} if free or discount else {}
+    free = params.maybe("free_units")
+    return {"free_units": free} if free else {}
+
+
+def _discounts(params: Fields, given: Fields) -> tuple[dict[str, Any], Decimal]:
+    """Units that are not billed, and the rate that comes off: among the parameters, under `discounts`, or with the usage."""
+    together = params.get("discounts") or {}
+    if not isinstance(together, dict):
+        raise VectorError('params.discounts must be an object, for example {"usage": {"quantity": "5"}}')
+    kinds = {"usage": "usage_discount", "percentage": "percentage_discount"}
+    places = (params, Fields("params.discounts", {kinds.get(str(k), str(k)): v for k, v in together.items()}), given)
+    units = _stated("usage_discount", "units", places)
+    percent = _stated("percentage_discount", "percentage", places)
+    places[1].done()
+    free = _free(params)
+    if free and units:
+        raise VectorError("params has both free_units and a usage discount, which say the same")
+    return free or ({"free_units": units} if units else {}), (percent or Decimal(0)).scaleb(-2)
+
+
+def _stated(key: str, inner: str, places: tuple[Fields, ...]) -> Decimal | None:
+    """The one figure of that name in any of the places: bare, or within an object as the engine has it."""
+    said = {place.name: place.get(key) for place in places if place.get(key) is not None}
+    if len(said) > 1:
+        raise VectorError(f"{key} is stated in {' and '.join(said)}")
+    for name, value in said.items():
+        return (
+            Fields(f"{name}.{key}", value).figure(inner) if isinstance(value, dict) else figure(value, f"{name}.{key}")
+        )
+    return None
 
 
 _LINE_MODES = {
@@ -224,12 +248,12 @@ def _line(charge: dict[str, Any], params: Fields, given: Fields, stage: Stage = 
     """A line of OpenMeter: where it lies in its period, and the commitments around it."""
     mode = named(given.get("line_mode", "SinglePerPeriod"), _LINE_MODES, "input.line_mode", but="linemode")
     opens, closes = _LINE_MODES[mode]
-    discount = params.maybe("percentage_discount")
+    free, rate = _discounts(params, given)
     minimum, maximum = params.maybe("minimum_amount"), params.maybe("maximum_amount")
     if minimum is not None and maximum is not None and minimum > maximum:
         raise VectorError(f"the minimum {minimum} is above the maximum {maximum}")
     return Rated(
-        charge={**charge, **_convert(params), **_free(params)},
+        charge={**charge, **_convert(params), **free},
         units=(given.maybe("units") or Decimal(0) if charge["model"] == "flat" else given.figure("units"),),
         stage=stage,
         before=given.maybe("units_before_line") or Decimal(0),
@@ -237,7 +261,7 @@ def _line(charge: dict[str, Any], params: Fields, given: Fields, stage: Stage = 
         closes=closes,
         minimum=minimum,
         maximum=maximum,
-        discount_rate=Decimal(0) if discount is None else discount.scaleb(-2),
+        discount_rate=rate,
         previous=given.maybe("previous_billed_amount"),
     )
 

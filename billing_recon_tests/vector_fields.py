@@ -27,7 +27,10 @@ SPELLINGS: dict[str, tuple[str, ...]] = {
     "package_size": ("quantity_per_package", "divide_by"),
     "op": ("operation",),
     "by": ("conversion_factor",),
-    "usage_discount": ("usage_discount_units", "usage_discount_quantity", "discount_units"),
+    "usage_discount": (
+        *("usage_discount_units", "usage_discount_quantity", "usage_discount_qty"),
+        *("discount_units", "discount_quantity"),
+    ),
     "percentage_discount": ("discount_percentage", "discount_percent"),
     "units_before_line": ("pre_line_period_quantity", "pre_line_units"),
     "previous_billed_amount": ("previously_billed_amount",),

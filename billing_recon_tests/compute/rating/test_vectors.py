@@ -87,6 +87,25 @@ def test_it_closes_with_how_many_passed_and_failed(tmp_path: Path, capsys: pytes
             {"engine": "openmeter", "params": '{"amount": "1"}', "input": '{"units": "1", "line_mode": "first"}'},
             "input.line_mode is 'first'; it is one of SinglePerPeriod,",
         ),
+        (
+            {
+                "engine": "openmeter",
+                "params": '{"amount": "1", "usage_discount": "1", "discounts": {"usage": {"quantity": "1"}}}',
+            },
+            "usage_discount is stated in params and params.discounts",
+        ),
+        (
+            {"engine": "openmeter", "params": '{"amount": "1", "discounts": {"volume": "1"}}'},
+            "params.discounts has volume, which this model does not know",
+        ),
+        (
+            {"engine": "openmeter", "params": '{"amount": "1", "discounts": "5"}'},
+            "params.discounts must be an object",
+        ),
+        (
+            {"engine": "openmeter", "params": '{"amount": "1", "free_units": "1", "usage_discount": "2"}'},
+            "params has both free_units and a usage discount",
+        ),
         ({"model": "percentage", "params": '{"rate": "1", "fixed_amount": "2"}'}, "input lacks events"),
         (
             {
@@ -176,6 +195,10 @@ SPELT = [
         '{"units": 301}',
         "17.5",
     ),
+    ("openmeter", "unit+usage_discount", '{"amount": "7", "discounts": {"usage": {"quantity": "2"}, "percentage": {"percentage": 25}}}',
+     '{"units": 6}', "21"),
+    ("openmeter", "unit", '{"amount": "7", "discount_quantity": "2"}', '{"units": 6, "percentage_discount": "25"}', "21"),
+    ("openmeter", "unit", '{"amount": "7"}', '{"units": 6, "units_before_line": 1, "usage_discount": 2}', "35"),
     ("openmeter", "volume", '{"tiers": [{"up_to_amount": 5, "flat_price": "9"}, {"up_to": "inf", "unit_price": "2"}]}',
      '{"units": "6", "line_mode": "last_in_period_split"}', "12"),
     ("openmeter", "unit+commitment", '{"amount": "1", "minimum_amount": "8"}',
