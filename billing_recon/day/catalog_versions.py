@@ -19,6 +19,7 @@ from billing_recon.core.catalog_record import (
     tax_entry,
 )
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.landing import LandingStatus
 from billing_recon.core.schema import SUBSCRIPTIONS
 from billing_recon.day import reasons
 from billing_recon.day.home import Home
@@ -57,7 +58,8 @@ def _refuse_other_decisions(home: Home, changes: Sequence[EntryChange]) -> None:
     deciding = [one for change in changes for one in change.deciding]
     if not deciding:
         return
-    landed = {table for table, _ in home.control.landing_statuses(date.min, date.max)}
+    statuses = home.control.landing_statuses(date.min, date.max)
+    landed = {table for (table, _), status in statuses.items() if status is LandingStatus.PRESENT}
     found = [f"{COMPANY}: {line}" for table, line in deciding if (table in landed if table else landed)]
     if found:
         raise ConfigurationError(

@@ -154,7 +154,7 @@ class Home:
             month = f"{day:%Y-%m}"
             raise CloseRefused(
                 [
-                    f"{day} belongs to {month}, which is closed; reopen it first: billing-recon reopen {month} --reason ..."
+                    f"{day} belongs to {month}, which is closed; reopen it first: billing-recon reopen {month} --as NAME --code NNNNNN --reason ..."
                 ]
             )
 

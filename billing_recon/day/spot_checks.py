@@ -100,7 +100,11 @@ def record_check(
         said = reasons.reason(note, "a line that is not right", "--note")
     month = period[: len("2026-01")]
     if home.control.is_closed(parse_month(month)):
-        raise CloseRefused([f"{month} is locked or closed; billing-recon reopen {month} --reason ... opens it again"])
+        raise CloseRefused(
+            [
+                f"{month} is locked or closed; billing-recon reopen {month} --as NAME --code NNNNNN --reason ... opens it again"
+            ]
+        )
     check = SpotCheck(
         period, invoice_id, line_id, line.currency, line.total, seen, said, looked, actor, home.control.now()
     )

@@ -181,7 +181,8 @@ def test_one_of_several_feeds_of_a_landed_table_is_not_dropped_unnoticed(used: P
 
 
 def test_a_feed_is_wired_and_moved_freely_and_the_journal_says_who_did(used: Path) -> None:
-    """Nothing of payments was landed yet, so what is left out of it is nobody's loss; another path leaves no row out."""
+    """No row of payments was landed yet, so what is left out of it is nobody's loss; another path leaves no row out."""
+    land(feeds(used, payments={"path": "nothing/{day}.csv"}), "payments", FIRST, "test")
     admit_catalog(feeds(used, payments={"path": "p/{day}.csv", "where": "amount > 0"}), "ana")
     home = feeds(used, payments={"path": "q/{day}.csv", "where": "amount > 1"})
     admit_catalog(home, "cy")
