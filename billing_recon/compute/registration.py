@@ -5,32 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
 
 from billing_recon.compute.statements import parsed
 from billing_recon.core.schema import Column, Kind, TableSpec
 
-ARROW_TYPE: dict[Kind, pa.DataType] = {
-    Kind.TEXT: pa.string(),
-    Kind.QUANTITY: pa.decimal128(28, 10),
-    Kind.PRICE: pa.decimal128(24, 12),
-    Kind.AMOUNT: pa.decimal128(38, 12),
-    Kind.RATE: pa.decimal128(12, 8),
-    Kind.DATE: pa.date32(),
-    Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
-    Kind.INTEGER: pa.int64(),
-    Kind.JSON: pa.string(),
-    Kind.CURRENCY: pa.string(),
-    Kind.TIMEZONE: pa.string(),
-    Kind.RAW: pa.decimal128(38, 22),
-    Kind.SMALL: pa.int32(),
-    Kind.FLAG: pa.bool_(),
-    Kind.NAMES: pa.list_(pa.string()),
-}
-"""The counterpart of core.schema.SQL_TYPE; decimals keep the same scale."""
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _READ: dict[Kind, Callable[[Any], Any]] = {
     **dict.fromkeys((Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE, Kind.RAW), Decimal),
@@ -42,6 +26,30 @@ _READ: dict[Kind, Callable[[Any], Any]] = {
 """How a value is read, where Arrow would not take text, or would take an instant's zone as it pleases."""
 
 _GIVEN = "rows_given"
+
+
+@cache
+def arrow_types() -> dict[Kind, pa.DataType]:
+    """The counterpart of core.schema.SQL_TYPE; decimals keep the same scale. Arrow is loaded here, so that who only reads does not wait for it."""
+    import pyarrow as pa
+
+    return {
+        Kind.TEXT: pa.string(),
+        Kind.QUANTITY: pa.decimal128(28, 10),
+        Kind.PRICE: pa.decimal128(24, 12),
+        Kind.AMOUNT: pa.decimal128(38, 12),
+        Kind.RATE: pa.decimal128(12, 8),
+        Kind.DATE: pa.date32(),
+        Kind.TIMESTAMP: pa.timestamp("us", "UTC"),
+        Kind.INTEGER: pa.int64(),
+        Kind.JSON: pa.string(),
+        Kind.CURRENCY: pa.string(),
+        Kind.TIMEZONE: pa.string(),
+        Kind.RAW: pa.decimal128(38, 22),
+        Kind.SMALL: pa.int32(),
+        Kind.FLAG: pa.bool_(),
+        Kind.NAMES: pa.list_(pa.string()),
+    }
 
 
 def register(
@@ -63,6 +71,8 @@ def register(
         typed = ", ".join(f'"{c.name}" {c.sql_type}' for c in columns)
         con.execute(parsed(con, f"CREATE OR REPLACE TABLE {called} ({typed})"))
         return
+    import pyarrow as pa
+
     arrays = [_array(c, [row[n] for row in values]) for n, c in enumerate(columns)]
     con.register(_GIVEN, pa.Table.from_arrays(arrays, names=names))
     con.execute(f"CREATE OR REPLACE TABLE {called} AS FROM {_GIVEN}")
@@ -84,7 +94,9 @@ def _values(table: TableSpec, names: Sequence[str], row: Sequence[Any] | Mapping
 def _array(column: Column, values: Sequence[Any]) -> pa.Array:
     if any(isinstance(value, float) for value in values):
         raise ValueError(f"{column.name} is given as a float; give a Decimal, an integer or text")
+    import pyarrow as pa
+
     read = _READ.get(column.kind)
     if read:
         values = [None if value is None else read(value) for value in values]
-    return pa.array(values, type=ARROW_TYPE[column.kind])
+    return pa.array(values, type=arrow_types()[column.kind])

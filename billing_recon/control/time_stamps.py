@@ -11,10 +11,12 @@ import hashlib
 import os
 from datetime import datetime
 from pathlib import Path
-
-from cryptography import x509
+from typing import TYPE_CHECKING
 
 from billing_recon.core.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 SERVICE_ENV = "BILLING_RECON_TSA_URL"
 """The address of the time stamping service, which heads are sent to (their digest only)."""
@@ -89,6 +91,8 @@ def _certificates() -> list[x509.Certificate]:
     name = os.environ.get(CERTIFICATES_ENV, "").strip()
     if not name:
         return []
+    from cryptography import x509
+
     try:
         found = x509.load_pem_x509_certificates(Path(name).read_bytes())
     except OSError as error:

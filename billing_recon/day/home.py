@@ -24,7 +24,6 @@ from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy
 from billing_recon.core.schema import BY_NAME, TableSpec
 from billing_recon.day.configuration import parse_policy, policy_text, read_company, read_text, stored_policy
-from billing_recon.feeds import read_price_lists
 from billing_recon.warehouse import Warehouse, Written
 
 CODE_VERSION = __version__
@@ -164,6 +163,8 @@ def read_catalog(home: Path, company: Company) -> Catalog:
     files = sorted((home / "catalog").glob("*.yaml"))
     catalog = load_catalog((f"catalog/{path.name}", read_text(path)) for path in files)
     if company.price_lists:
+        from billing_recon.feeds.price_list import read_price_lists
+
         with scratch() as con:
             plans = read_price_lists(con, home, company)
         digest = hashlib.sha256((catalog.digest + repr(plans)).encode()).hexdigest()

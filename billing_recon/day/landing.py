@@ -17,9 +17,9 @@ from billing_recon.core.schema import BY_NAME, LINEAGE, QUARANTINE, USAGE_DUPLIC
 from billing_recon.day.history import LANDED, landed_under
 from billing_recon.day.home import Home
 from billing_recon.day.session import window
-from billing_recon.feeds import bytes_of_day, warns
-from billing_recon.feeds import land as land_from_feed
 from billing_recon.feeds.landing.deduplication import KEPT
+from billing_recon.feeds.landing.delivery import bytes_of_day, warns
+from billing_recon.feeds.landing.pipeline import land as land_from_feed
 
 BYTES_PER_ROW = 100
 

@@ -9,7 +9,6 @@ from itertools import groupby
 from operator import attrgetter
 
 import duckdb
-import pyarrow as pa
 
 from billing_recon.compute.engine import scratch
 from billing_recon.control import PartitionState
@@ -109,6 +108,8 @@ def _bytes(home: Home, table: str, day: date) -> str:
 
 def _changed(con: duckdb.DuckDBPyConnection, home: Home, table: TableSpec, day: date, digest: str) -> str:
     """Why the rows of a partition are not those with this digest; empty if they are."""
+    import pyarrow as pa
+
     try:
         now = home.warehouse.digest(con, table, day)
     except (duckdb.Error, OSError, pa.ArrowInvalid) as error:

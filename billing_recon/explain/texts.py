@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def rows_of(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
@@ -26,7 +28,7 @@ def write_texts(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str
     if not next(iter(columns.values())):
         con.execute(f"CREATE OR REPLACE TABLE {table} ({', '.join(f'{name} VARCHAR' for name in columns)})")
         return
-    con.register("texts", pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+    con.register("texts", _arrow(columns))
     con.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT {', '.join(columns)} FROM texts")
     con.unregister("texts")
 
@@ -34,6 +36,12 @@ def write_texts(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str
 def append_texts(con: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Sequence[str]]) -> None:
     """Add rows with these text columns to `table`."""
     if next(iter(columns.values())):
-        con.register("texts", pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()}))
+        con.register("texts", _arrow(columns))
         con.execute(f"INSERT INTO {table} BY NAME SELECT {', '.join(columns)} FROM texts")
         con.unregister("texts")
+
+
+def _arrow(columns: Mapping[str, Sequence[str]]) -> pa.Table:
+    import pyarrow as pa
+
+    return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})

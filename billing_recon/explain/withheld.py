@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 Withheld = Mapping[str, Any]
 
@@ -93,6 +92,8 @@ def write_withheld(con: duckdb.DuckDBPyConnection) -> None:
     found = con.execute("SELECT * FROM unrated ORDER BY subscription_id, plan_id, plan_version, currency, reason")
     columns = [column[0] for column in found.description or ()]
     rows = [dict(zip(columns, row, strict=True)) for row in found.fetchall()]
+    import pyarrow as pa
+
     names = ("subscription_id", "plan_id", "plan_version", "currency", "reason")
     arrays = {name: pa.array([row[name] for row in rows], pa.string()) for name in names}
     arrays["sentence"] = pa.array([REASONS[row["reason"]](row) for row in rows], pa.string())

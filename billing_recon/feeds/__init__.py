@@ -1,7 +1,1 @@
-"""Read outside formats into canonical tables and quarantine. One module per format."""
-
-from billing_recon.feeds.landing.delivery import bytes_of_day, delivered_otherwise, warns
-from billing_recon.feeds.landing.pipeline import land
-from billing_recon.feeds.price_list import read_price_lists
-
-__all__ = ["bytes_of_day", "delivered_otherwise", "land", "read_price_lists", "warns"]
+"""Read outside formats into canonical tables and quarantine. One module per format; `landing.pipeline.land` begins."""

@@ -12,15 +12,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import duckdb
-import pyarrow as pa
-import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, write_deltalake
-from deltalake.transaction import AddAction
 
 from billing_recon.compute.engine import beside
 from billing_recon.core.schema import Column, TableSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from deltalake import DeltaTable
 
 LARGE_ROWS = 2_000_000
 """Above this many rows DuckDB writes the partition's file and deltalake only commits it: deltalake's own writer keeps much of
@@ -57,6 +58,8 @@ class _Opened:
         """Read what other processes have committed since. Commits are numbered without gaps, so checking for the next is enough."""
         if self.delta is None:
             if self._log.is_dir():
+                from deltalake import DeltaTable
+
                 self.delta = DeltaTable(str(self._path))
         elif (self._log / f"{self.delta.version() + 1:020d}.json").exists():
             self.delta.update_incremental()
@@ -115,6 +118,8 @@ class Warehouse:
 
     def _create(self, name: str, schema: pa.Schema) -> DeltaTable:
         """Create an empty table that says which columns all its files have, or open the one that another process has just created."""
+        from deltalake import DeltaTable
+
         return DeltaTable.create(
             str(self._root / name),
             schema=schema,
@@ -199,6 +204,8 @@ class Warehouse:
         None if they have columns that the table has no more: what an earlier version wrote cannot be compared.
         duckdb.Error or OSError if a file is gone or damaged.
         """
+        import pyarrow.parquet as pq
+
         files = self.files(table.name, day, day)
         held = {name for file in files for name in pq.read_schema(file).names}
         columns = [c for c in table.stored if c.name in held] if files else table.stored
@@ -217,6 +224,8 @@ class Warehouse:
 
         `source` must be a table or view, not a temporary one: rows stream through a second cursor.
         """
+        from deltalake import CommitProperties, write_deltalake
+
         name, kept = table.name, table.stored
         typed = ", ".join(f'CAST("{c.name}" AS {c.sql_type}) AS "{c.name}"' for c in kept)
         rows, digest = content_digest(con, f"SELECT {typed} FROM {source}", kept)
@@ -256,6 +265,9 @@ class Warehouse:
 
         A process killed before the commit leaves a file that no version names.
         """
+        from deltalake import CommitProperties
+        from deltalake.transaction import AddAction
+
         name, day = written.table, written.day
         path = self._root / name / f"day={day}" / f"part-{uuid.uuid4()}.parquet"
         if table.delta is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date, timedelta
@@ -111,3 +113,18 @@ def judged_evidence(books: Path) -> str:
 def inconclusive(day: str) -> VerdictRecord:
     held = Condition("layer:ledger_entries", Verdict.INCONCLUSIVE, "No file of ledger_entries was delivered.")
     return VerdictRecord("day", day, Verdict.INCONCLUSIVE, "none", 1, "0.1.0", (held,), "run")
+
+
+def test_status_waits_for_nothing_that_only_landing_computing_and_the_ui_need(books: Path) -> None:
+    code = (
+        f"import sys; sys.argv = ['billing-recon', 'status', '--home', {str(books)!r}]\n"
+        "from billing_recon.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as done: assert done.code in (0, 1)\n"
+        "heavy = {'altair', 'cryptography.x509', 'dagster', 'great_expectations', 'holidays', 'httpx', 'lxml', 'numpy',"
+        " 'openpyxl', 'pandas', 'pandera', 'polars', 'pyarrow', 'billing_recon.feeds.landing.pipeline'}\n"
+        "sys.stderr.write(','.join(sorted(heavy & set(sys.modules))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(("PASS", "FAIL"))
+    assert done.stderr == ""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pytest
 
-from billing_recon.compute.registration import ARROW_TYPE, register
+from billing_recon.compute.registration import arrow_types, register
 from billing_recon.core.schema import METRICS, PAYMENTS, SQL_TYPE, Kind
 from billing_recon.core.schema.catalogue import CATALOGUE
 from billing_recon_tests.sessions import session
@@ -28,7 +28,7 @@ def test_every_table_has_its_declared_types_whether_empty_or_not() -> None:
 
 
 def test_each_kind_has_a_type_in_both_worlds() -> None:
-    assert set(SQL_TYPE) == set(ARROW_TYPE) == set(Kind)
+    assert set(SQL_TYPE) == set(arrow_types()) == set(Kind)
 
 
 def test_rows_may_be_mappings_or_sequences_and_text_is_read_exactly() -> None:

@@ -11,7 +11,7 @@ import duckdb
 from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.schema import BY_NAME
-from billing_recon.feeds import land
+from billing_recon.feeds.landing.pipeline import land
 from billing_recon_tests.sessions import session
 
 DAY = date(2026, 3, 2)

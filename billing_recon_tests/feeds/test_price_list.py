@@ -9,7 +9,7 @@ import pytest
 
 from billing_recon.core.catalog import Plan
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.feeds import read_price_lists
+from billing_recon.feeds.price_list import read_price_lists
 from billing_recon_tests.feeds.desk import Desk
 
 HEADER = "plan_id,plan_version,currency,meter,unit_price,kind"

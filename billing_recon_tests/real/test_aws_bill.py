@@ -19,7 +19,8 @@ from billing_recon.core.money import Rounding, settle_at
 from billing_recon.core.schema import BY_NAME, CONTROL_TOTALS, EXPECTED_LINES
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
-from billing_recon.feeds import land, read_price_lists
+from billing_recon.feeds.landing.pipeline import land
+from billing_recon.feeds.price_list import read_price_lists
 from billing_recon_tests.day.run import breaks, rows, run_day
 
 pytestmark = pytest.mark.long

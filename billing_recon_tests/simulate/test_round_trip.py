@@ -22,7 +22,7 @@ from billing_recon.core.reason import Code
 from billing_recon.core.schema import BY_NAME
 from billing_recon.day import Home
 from billing_recon.defs.runner import run_days
-from billing_recon.feeds import land
+from billing_recon.feeds.landing.pipeline import land
 from billing_recon.report import stored_rows as reading
 from billing_recon.simulate import BookedAs, RenderedAs, simulate
 

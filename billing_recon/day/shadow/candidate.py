@@ -93,7 +93,7 @@ def _price_lists(home: Path, path: Path, lists: Mapping[str, Feed], digest: hash
     """The plans of the candidate's price lists; `digest` takes in their files."""
     from billing_recon.compute.engine import scratch
     from billing_recon.day.configuration import read_company
-    from billing_recon.feeds import read_price_lists
+    from billing_recon.feeds.price_list import read_price_lists
 
     company = read_company(home)[0].model_copy(update={"price_lists": dict(lists)})
     with scratch() as con:

@@ -15,7 +15,7 @@ from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.reason import Code
 from billing_recon.core.schema import INVOICE_LINES
 from billing_recon.day.shadow.snapshot import Snapshot
-from billing_recon.feeds import land
+from billing_recon.feeds.landing.pipeline import land
 
 LANDED, REFUSED = "new_lines", "new_quarantine"
 """Tables of the session: the accepted lines (variant candidate), and the quarantined rows."""

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.quarantine import RowDecision, Verb
 from billing_recon.core.schema import BY_NAME
-from billing_recon.feeds import land
+from billing_recon.feeds.landing.pipeline import land
 from billing_recon_tests.feeds.desk import DAY, PAID, PAYMENT, Desk, payment
 
 EVENT = "event_id,source,customer_id,subscription_id,meter,quantity,event_time,received_at"

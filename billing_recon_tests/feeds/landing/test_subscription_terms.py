@@ -10,7 +10,7 @@ from billing_recon.core.catalog import Catalog
 from billing_recon.core.catalog_file import load_catalog
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.schema import BY_NAME
-from billing_recon.feeds import land
+from billing_recon.feeds.landing.pipeline import land
 from billing_recon_tests.feeds.desk import DAY, Desk
 
 CATALOG: Catalog = load_catalog(
