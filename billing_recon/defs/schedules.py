@@ -9,13 +9,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
 from billing_recon.defs.calendar import Calendar
 
 if TYPE_CHECKING:
-    from dagster._core.definitions.partitions.partitioned_schedule import UnresolvedPartitionedAssetScheduleDefinition
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
     from billing_recon.day import Home
@@ -42,7 +42,7 @@ def define_automation(
     daily: "UnresolvedAssetJobDefinition",
     month_end: "UnresolvedAssetJobDefinition",
     on: bool,
-) -> tuple[list["dg.ScheduleDefinition | UnresolvedPartitionedAssetScheduleDefinition"], dg.SensorDefinition]:
+) -> tuple[list[dg.ScheduleDefinition], dg.SensorDefinition]:
     """The schedules of days and months, and the sensor that catches up."""
     times = calendar.operations.schedule
     status = dg.DefaultScheduleStatus.RUNNING if on else dg.DefaultScheduleStatus.STOPPED
@@ -72,16 +72,27 @@ def define_automation(
         with open_home() as home:
             return next_run(calendar, home, context.instance, datetime.now(UTC) - _AFTER_SCHEDULE)
 
-    monthly = dg.build_schedule_from_partitioned_job(
-        month_end,
+    @dg.schedule(
         name=MONTHLY,
-        day_of_month=times.month_end_day,
-        hour_of_day=closing.hour,
-        minute_of_hour=closing.minute,
+        job=month_end,
+        cron_schedule=f"{closing.minute} {closing.hour} {times.month_end_day} * *",
+        execution_timezone=calendar.timezone,
         default_status=status,
         description=f"On day {times.month_end_day} at {times.month_end_at} in the company's time zone, the month before.",
     )
-    return [after_each_day, monthly], catch_up
+    def after_each_month(context: dg.ScheduleEvaluationContext) -> _RunOrSkip:
+        return month_before(calendar, context.scheduled_execution_time)
+
+    return [after_each_day, after_each_month], catch_up
+
+
+def month_before(calendar: Calendar, now: datetime) -> _RunOrSkip:
+    """The month before `now` in the company's time zone. Not the last partition: files that came early make that a month to come."""
+    first = now.astimezone(ZoneInfo(calendar.timezone)).replace(day=1)
+    month = f"{first - timedelta(days=1):%Y-%m}"
+    if not calendar.monthly.has_partition_key(month):
+        return dg.SkipReason(f"{month} is no month of {calendar.name}.")
+    return dg.RunRequest(run_key=month, partition_key=month)
 
 
 def next_run(calendar: Calendar, home: "Home", instance: dg.DagsterInstance, now: datetime) -> _RunOrSkip:

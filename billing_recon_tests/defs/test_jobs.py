@@ -5,6 +5,8 @@ import pytest
 
 from billing_recon.control.pages import Desk, Incident
 from billing_recon.core.operations import Severity
+from billing_recon.core.signoff import missing_sign_offs
+from billing_recon.day.month_evidence import month_evidence
 from billing_recon.day.quarantine import rows_sql
 from billing_recon.defs.jobs import _JOBS
 from billing_recon.defs.run_outcome import REFUSED, RUN_OUTCOME
@@ -64,6 +66,34 @@ def test_a_month_that_is_not_ready_is_not_signed_and_a_closed_one_opens_only_wit
     good = code_of(secrets["Mei Tanaka"], later=1)
     assert failures(decide(works, "reopen_month", **asked, code=good)) == []
     assert not works.home.control.is_closed(FIRST)
+
+
+def test_a_locked_month_is_signed_from_the_ui_by_those_who_may_each_with_their_own_code(works: Plant) -> None:
+    """Behind a lock only the signatures are missing; what they sign is the evidence of that lock."""
+    evidence = month_evidence(works.home, "2026-01")
+    works.home.control.lock_month("2026-01", evidence)
+    secrets = enrol_everyone(works.home)
+    codes = {name: code_of(secret, later=1) for name, secret in secrets.items()}
+
+    def sign(name: str, code: str) -> dg.ExecuteInProcessResult:
+        return decide(works, "sign_month", month="2026-01", approver=name, code=code, note="seen with the board")
+
+    assert "not that of Mei Tanaka" in refusal(sign("Mei Tanaka", codes["Jonas Weber"]))
+    assert "'Pat Nobody' may not sign" in refusal(sign("Pat Nobody", codes["Mei Tanaka"]))
+    assert works.home.control.signoffs("2026-01") == []
+    for name in ("Amara Okafor", "Jonas Weber", "Mei Tanaka"):
+        done = sign(name, codes[name])
+        assert failures(done) == []
+        run = works.instance.get_run_by_id(done.run_id)
+        assert run is not None
+        assert run.tags.get(RUN_OUTCOME) != REFUSED
+    signed = works.home.control.signoffs("2026-01")
+    assert {(one.approver, one.evidence_hash, one.note) for one in signed} == {
+        (name, evidence, "seen with the board") for name in ("Amara Okafor", "Jonas Weber", "Mei Tanaka")
+    }
+    assert missing_sign_offs(signed, evidence, works.home.policy.approvers) == ()
+    assert "was used before" in refusal(sign("Mei Tanaka", codes["Mei Tanaka"])), "a code is good once"
+    assert works.home.control.verify_audit() == []
 
 
 def test_a_red_day_ends_as_a_refusal_and_its_breaks_are_decided_from_the_ui(works: Plant) -> None:
