@@ -21,7 +21,7 @@ TableForm = Literal["csv", "tsv", "jsonl", "json", "parquet", "xlsx"]
 DocumentForm = Literal[
     "documents", "ubl", "cii", "zugferd1", "facturx", "fatturapa", "pdf", "html", "stripe", "saft_invoices"
 ]
-LedgerForm = Literal["ledger", "saft", "datev", "xero", "quickbooks", "beancount", "hledger"]
+LedgerForm = Literal["ledger", "saft", "datev", "fec", "xero", "quickbooks", "beancount", "hledger"]
 StatementForm = Literal["statement", "camt053", "mt940", "saft_payments"]
 TABLE_FORMS: tuple[str, ...] = get_args(TableForm)
 DOCUMENT_FORMS: tuple[str, ...] = get_args(DocumentForm)

@@ -251,7 +251,10 @@ def convert_ledger(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> 
                     feed.format if feed.format != "ledger" else ledgers.recognise(stream.read(_HEAD_BYTES), path.name)
                 )
             if form is None:
-                raise LandingRefused(f"{name}: not a ledger in a supported format; map it as a table: format: csv")
+                raise LandingRefused(
+                    f"{name}: not a ledger in a supported format ({', '.join(ledgers.FORMS)}); export it as CSV and map its columns: "
+                    "format: csv"
+                )
             audit = Audit()
             for row in ledgers.rows(unpacked, form, feed.ledger, audit):
                 target.add(number, int(row["source_row"] or 0), [row[column] for column in columns])

@@ -105,7 +105,7 @@ def _row(entry: Entry, options: LedgerOptions) -> dict[str, str | None]:
     debit, credit, currency = entry.debit, entry.credit, entry.currency
     if options.amounts == "document" and entry.document_amount is not None:
         amount, currency = entry.document_amount, entry.document_currency
-        debit, credit = (amount, Decimal(0)) if amount > 0 else (Decimal(0), amount.copy_negate())
+        debit, credit = (amount, Decimal(0)) if amount > 0 else (Decimal(0), amount.copy_abs())
     if debit < 0 or credit < 0:
         debit, credit = _on_positive_side(debit, credit)
     return {

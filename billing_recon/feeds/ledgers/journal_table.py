@@ -53,7 +53,7 @@ def columns_in(cells: list[str], names: Names) -> dict[str, int]:
 
 def header_in_head(head: bytes, names: Names, needed: tuple[frozenset[str], ...]) -> bool:
     """Whether one of the first lines names all columns of one of `needed`. Never raises."""
-    text = _decoded(head)
+    text = decoded(head)
     lines = text.splitlines()[:TITLES_MAX]
     return any(_is_header(columns_in(_cells(line, delimiter_of(line)), names), needed) for line in lines)
 
@@ -66,7 +66,8 @@ def _cells(line: str, delimiter: str) -> list[str]:
         return []
 
 
-def _decoded(head: bytes) -> str:
+def decoded(head: bytes) -> str:
+    """The first bytes of a file as text; what is not UTF-8 is replaced. Never raises."""
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return head.decode("utf-16", errors="replace")
     return head.decode("utf-8-sig", errors="replace")

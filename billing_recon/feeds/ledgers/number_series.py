@@ -197,6 +197,12 @@ class Identities:
         return self._runs.setdefault((number.pattern, zeros), Runs()).add(number.value)
 
 
+def identity(diary: str, transaction: str) -> str:
+    """Return the transaction's id, preceded by its journal's unless it contains that (as in Portugal)."""
+    carries = re.match(rf"(?:\d{{4}}-\d\d-\d\d )?{re.escape(diary)}(?![0-9A-Za-z])", transaction)
+    return transaction if not diary or carries else f"{diary}/{transaction}"
+
+
 def _where(what: str, series: str) -> str:
     return f"{what} series {series}" if series else f"{what} numbers"
 

@@ -27,12 +27,15 @@ from billing_recon.core.journal import (
 )
 from billing_recon.feeds.ledgers.ledger_figures import excerpt, iso_day, plain_figure
 from billing_recon.feeds.ledgers.ledger_items import Header, Item, Section, Stated, skipped
-from billing_recon.feeds.ledgers.number_series import Identities
+from billing_recon.feeds.ledgers.number_series import Identities, identity
 from billing_recon.feeds.ledgers.saft_documents import invoice, receipt
 from billing_recon.feeds.ledgers.saft_fields import Fields, fields, number
 from billing_recon.feeds.ledgers.xml_records import local, records
 
 _ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?AuditFile[\s>]")
+_ELSEWHERE = re.compile(rb"<(?:[A-Za-z_][\w.-]*:)?(JPK|auditfile|iSAFFile)[\s>]")
+_FORMS_ELSEWHERE = {b"JPK": "a Polish JPK", b"auditfile": "a Dutch XAF (auditfile)", b"iSAFFile": "a Lithuanian i.SAF"}
+_HEAD_BYTES = 1 << 16
 _CASH_REGISTER = b"StandardAuditFile-Taxation-CashRegister"
 _WANTED: dict[str, frozenset[str]] = {
     "Header": frozenset({"AuditFile"}),
@@ -65,14 +68,28 @@ _SECTIONS: dict[str, Section] = {
 
 
 def recognise(head: bytes, name: str) -> bool:
-    """Recognise an AuditFile that is not a cash register's."""
-    if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        head = head.replace(b"\0", b"")
-    return _ROOT.search(head) is not None and _CASH_REGISTER not in head
+    """Recognise an AuditFile that is not a cash register's, and its counterparts elsewhere, which `stream` refuses by name."""
+    head = _narrow(head)
+    return (_ROOT.search(head) is not None and _CASH_REGISTER not in head) or _ELSEWHERE.search(head) is not None
+
+
+def _narrow(head: bytes) -> bytes:
+    return head.replace(b"\0", b"") if head[:2] in (b"\xff\xfe", b"\xfe\xff") else head
+
+
+def _refuse_elsewhere(path: Path) -> None:
+    with path.open("rb") as file:
+        found = _ELSEWHERE.search(_narrow(file.read(_HEAD_BYTES)))
+    if found:
+        raise LedgerUnreadable(
+            f"{path.name}: it is {_FORMS_ELSEWHERE[found[1]]}, which is not supported (the SAF-T of Norway and Portugal is); export the "
+            "journal as CSV and map its columns"
+        )
 
 
 def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
     """Yield header, accounts, journals, documents and stated totals, in file order."""
+    _refuse_elsewhere(path)
     header = Header()
     ids = Identities()
     names: dict[str, str] = {}
@@ -238,7 +255,7 @@ class _Transaction:
             raise LedgerUnreadable(f"{path.name}: line {line}: a transaction of journal {diary} has no TransactionID")
         self.diary, self.given = diary or "", given
         self.where = f"{path.name}: transaction {excerpt(given)} of journal {excerpt(self.diary)}"
-        self.journal_id = ids.unique(_identity(self.diary, given))
+        self.journal_id = ids.unique(identity(self.diary, given))
         day = self.at.text("TransactionDate") or self.at.text("GLPostingDate")
         if not day:
             raise LedgerUnreadable(f"{self.where} has no TransactionDate")
@@ -329,12 +346,6 @@ class _Transaction:
 def _reference(line: Fields) -> str | None:
     """Return the invoice of a line, else the one that it was matched with."""
     return line.text("ReferenceNumber") or line.text("CrossReference")
-
-
-def _identity(diary: str, transaction: str) -> str:
-    """Return the transaction's id, preceded by its journal's unless it contains that (as in Portugal)."""
-    carries = re.match(rf"(?:\d{{4}}-\d\d-\d\d )?{re.escape(diary)}(?![0-9A-Za-z])", transaction)
-    return transaction if not diary or carries else f"{diary}/{transaction}"
 
 
 def _within(journal_id: str, record: str) -> str:

@@ -253,9 +253,25 @@ def xero(book: Book) -> str:
     return out.getvalue()
 
 
+def fec(book: Book) -> str:
+    """Tabs, commas before decimals, no quotes, and the column of the professions for the customer."""
+    names = "JournalCode JournalLib EcritureNum EcritureDate CompteNum CompteLib CompAuxNum CompAuxLib PieceRef PieceDate EcritureLib"
+    names += " Debit Credit EcritureLet DateLet ValidDate Montantdevise Idevise IdClient"
+    lines = [names.split()]
+    for v in book:
+        for p in v.postings:
+            sides = [money(p.cents).replace(".", ","), "0,00"]
+            head = ["JRN", "Ventes", v.id, f"{v.day:%Y%m%d}", p.account, f"Compte {p.account}", "", "", v.invoice]
+            tail = ["", "", f"{v.day:%Y%m%d}", "", "", v.customer]
+            middle = [f"{v.day:%Y%m%d}", v.memo, *(sides if p.cents > 0 else reversed(sides))]
+            lines.append([*head, *middle, *tail])
+    return "".join("\t".join(line) + "\r\n" for line in lines)
+
+
 FORMS: dict[str, tuple[str, Callable[[Book], str]]] = {
     "saft": ("book.xml", saft_no),
     "datev": ("EXTF_book.csv", datev),
+    "fec": ("123456789FEC20261231.txt", fec),
     "beancount": ("book.beancount", beancount),
     "hledger": ("book.journal", hledger),
     "quickbooks": ("book.csv", quickbooks),

@@ -60,7 +60,7 @@ def test_rows_are_the_canonical_ones(form: str, book: Book, tmp_path: Path) -> N
     assert values == expected_rows(book)
 
 
-@pytest.mark.parametrize("form", ["saft", "beancount", "hledger", "quickbooks", "xero"])
+@pytest.mark.parametrize("form", ["saft", "fec", "beancount", "hledger", "quickbooks", "xero"])
 @EXAMPLES
 @given(book=books, data=st.data())
 def test_one_cent_off_is_exactly_that_finding(form: str, book: Book, data: st.DataObject, tmp_path: Path) -> None:

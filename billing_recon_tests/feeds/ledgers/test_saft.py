@@ -272,3 +272,18 @@ def test_another_country_is_refused_by_name(ledger: Read) -> None:
     text = norway(transaction("1", *SALE)).replace("<AuditFileCountry>NO", "<AuditFileCountry>RO")
     with pytest.raises(LedgerUnreadable, match="it is the SAF-T of RO, which is not supported"):
         ledger("saft", text)
+
+
+@pytest.mark.parametrize(
+    ("root", "said"),
+    [
+        ('<JPK xmlns="http://jpk.mf.gov.pl/wzor/2016/03/09/03091/"><Naglowek/></JPK>', "a Polish JPK"),
+        ('<auditfile xmlns="http://www.auditfiles.nl/XAF/3.2"><header/></auditfile>', "a Dutch XAF"),
+        ('<iSAFFile xmlns="http://www.vmi.lt/cms/imas/isaf"><Header/></iSAFFile>', "a Lithuanian i.SAF"),
+    ],
+)
+def test_the_audit_files_of_other_countries_are_refused_by_name(tmp_path: Path, root: str, said: str) -> None:
+    (path := tmp_path / "book.xml").write_text(f'<?xml version="1.0" encoding="UTF-8"?>{root}', encoding="utf-8")
+    assert recognise(path.read_bytes(), path.name) == "saft"
+    with pytest.raises(LedgerUnreadable, match=f"it is {said}.*export the journal as CSV and map its columns"):
+        list(rows(path, "saft"))
