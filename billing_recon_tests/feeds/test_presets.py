@@ -201,3 +201,63 @@ def test_oci_reports_name_their_hours_with_or_without_seconds(tmp_path: Path) ->
         ("V1", "2026-03-02 08:00:00"),
         ("V2", "2026-03-02 08:00:00"),
     ]
+
+
+IN_STRIPE, IN_ADYEN, IN_PAYPAL = (
+    REPORTS[name][1].split("\n", 1)[0] for name in ("stripe-balance", "adyen-settlement", "paypal")
+)
+
+
+@pytest.mark.parametrize(
+    ("preset", "header", "rows", "taken", "unknown", "left_out"),
+    [
+        (
+            "stripe-balance",
+            IN_STRIPE,
+            [
+                "txn_1,2026-03-02 10:00:00,,,eur,119.00,3.20,115.80,charge,ch_1,d,cus_1,ch_1,,",
+                "txn_2,2026-03-02 10:00:00,,,eur,-7.00,0,-7.00,other_adjustment,x,d,,,,",
+                "txn_3,2026-03-02 10:00:00,,,eur,8.00,0,8.00,charge_of_2031,x,d,cus_1,,,",
+                "txn_4,2026-03-02 10:00:00,,,eur,-2.00,0,-2.00,network_cost,x,d,,,,",
+                "txn_5,2026-03-02 10:00:00,,,eur,-500.00,0,-500.00,payout,x,d,,,,",
+            ],
+            ["txn_1"],
+            ["'other_adjustment'", "'charge_of_2031'"],
+            2,
+        ),
+        (
+            "adyen-settlement",
+            IN_ADYEN,
+            [
+                "A,M,P1,A-1,visa,2026-03-02 10:30:00,CET,SettledInInstallments,M1,EUR,,119.00,1,EUR,,117.50,,,,,12",
+                "A,M,P2,A-2,visa,2026-03-02 10:30:00,CET,SettledOnTheMoon,M2,EUR,,50.00,1,EUR,,50.00,,,,,12",
+                "A,M,,,,2026-03-02 10:30:00,CET,Fee,Transaction Fees,EUR,,,,EUR,4.20,,,,,,12",
+                "A,M,,,,2026-03-02 10:30:00,CET,Balancetransfer,,EUR,,,,EUR,4.20,,,,,,12",
+            ],
+            ["M1/SettledInInstallments"],
+            ["'SettledOnTheMoon'"],
+            2,
+        ),
+        (
+            "paypal",
+            IN_PAYPAL,
+            [
+                '"03/02/2026","08:00:00","PST","Guest","Direct Credit Card Payment","Completed","USD","40.00","-1.50","38.50","","us@x.y","T1","","","Credit"',
+                '"03/02/2026","08:00:00","PST","","Adjustment by PayPal","Completed","USD","9.00","0.00","9.00","","","T2","","","Credit"',
+                '"03/02/2026","08:00:00","PST","","General Withdrawal","Completed","USD","-90.00","0.00","-90.00","","","T3","","","Debit"',
+            ],
+            ["T1"],
+            ["'Adjustment by PayPal'"],
+            1,
+        ),
+    ],
+)  # fmt: skip
+def test_money_of_a_kind_that_a_preset_does_not_know_is_quarantined_by_its_name(
+    tmp_path: Path, preset: str, header: str, rows: list[str], taken: list[str], unknown: list[str], left_out: int
+) -> None:
+    desk = Desk(tmp_path, feeds={"payments": {"preset": preset}})
+    desk.put("\n".join([header, *rows, ""]))
+    report = desk.land()
+    assert [row[0] for row in desk.rows("payment_id")] == taken, desk.messages()
+    assert [kind for kind in unknown if any(kind in says for says in desk.messages())] == unknown, desk.messages()
+    assert (report.quarantined, report.left_out) == (len(unknown), left_out)
