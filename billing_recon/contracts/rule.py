@@ -171,8 +171,8 @@ def _holds(rule: Rule) -> Callable[[Any], pl.LazyFrame]:
 
 _NO_CURRENCY = 'is not an active ISO 4217 code in capitals; if the file writes eur for EUR: currency: {sql: "upper(...)"} over its column'
 _UNSIGNED = (
-    '; the kind gives the direction. If refunds are negative in the file: amount: {sql: "abs(figure(...))"} and kind: {sql: "CASE '
-    "WHEN figure(...) < 0 THEN 'refund' ELSE 'payment' END\"} over its column"
+    "; the kind gives the direction. If refunds are negative in the file: amount: {column: ..., keep: absolute} and kind: {sql: "
+    "\"CASE WHEN starts_with(..., '-') THEN 'refund' ELSE 'payment' END\"} over its column"
 )
 
 

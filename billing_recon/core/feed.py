@@ -152,8 +152,9 @@ class ColumnMap(Written):
     minus: str | None = Field(default=None, description="a second column to subtract: debit less credit")
     sign: Sign | None = Field(default=None, description="a column that gives the amount's sign")
     negate: bool = Field(default=False, description="their plus is our minus")
-    keep: Literal["positive", "negative"] | None = Field(
-        default=None, description="one side of a signed amount, without its sign; 0 if it is on the other side"
+    keep: Literal["positive", "negative", "absolute"] | None = Field(
+        default=None,
+        description="one side of a signed amount, without its sign; 0 if it is on the other side. absolute: the amount without its sign",
     )
 
     @model_validator(mode="after")

@@ -247,8 +247,8 @@ def _drafted(file: Path, table: str | None, settings: dict[str, object], sample:
             and any(value.startswith(("-", "(")) for value in values)
         ):
             unclear.append(
-                f'amount: {found} has negative figures; the kind gives the direction: amount: {{sql: "abs(figure(...))"}}, '
-                "kind: {sql: \"CASE WHEN figure(...) < 0 THEN 'refund' ELSE 'payment' END\"}"
+                f"amount: {found} has negative figures; the kind gives the direction: amount: {{column: {found}, "
+                "keep: absolute}, kind: {sql: \"CASE WHEN starts_with(..., '-') THEN 'refund' ELSE 'payment' END\"} over the same column"
             )
     if any(pattern not in ("iso",) for pattern in patterns):
         settings["dates"] = sorted(patterns)

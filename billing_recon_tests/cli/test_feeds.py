@@ -60,7 +60,7 @@ def test_a_draft_is_tried_mended_and_right(typed: Typed, export: Path) -> None:
         in tried.stdout
     )
     assert "  2026-03-13   EUR         2              1246.50\n" in tried.stdout
-    assert 'amount: {sql: "abs(figure(...))"}' in tried.stdout
+    assert "amount: {column: ..., keep: absolute}" in tried.stdout
     assert "columns of the file that nothing reads:\n  Notiz" in tried.stdout
     assert sorted(path.name for path in home.iterdir()) == ["company.yaml", export.name]
 

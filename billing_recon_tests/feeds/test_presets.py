@@ -261,3 +261,36 @@ def test_money_of_a_kind_that_a_preset_does_not_know_is_quarantined_by_its_name(
     assert [row[0] for row in desk.rows("payment_id")] == taken, desk.messages()
     assert [kind for kind in unknown if any(kind in says for says in desk.messages())] == unknown, desk.messages()
     assert (report.quarantined, report.left_out) == (len(unknown), left_out)
+
+
+def test_paypal_in_another_countrys_figures_is_read_by_the_declared_marks(tmp_path: Path) -> None:
+    """1.119,00 in a German download was 1.119 and its fee of 32,75 was 3,275."""
+    german = {"preset": "paypal", "timezone": "Europe/Berlin", "set_aside": {}, "dates": ["%d.%m.%Y %H:%M:%S"]}
+    desk = Desk(tmp_path, feeds={"payments": {**german, "decimal_mark": ",", "thousands_mark": "."}})
+    row = '"02.03.2026","08:00:00","CET","N","{}","Completed","EUR","{}","{}","0","a@b.c","us@x.y","{}","A-1","","{}"'
+    rows = [
+        row.format("Website Payment", "1.119,00", "-32,75", "T1", "Credit"),
+        row.format("Payment Refund", "-19,00", "0,30", "T2", "Debit"),
+        row.format("Payment Review Release", "7,00", "0,00", "T3", "Credit"),
+    ]
+    desk.put("\n".join([IN_PAYPAL, *rows, ""]))
+    report = desk.land()
+    assert desk.rows("payment_id, kind, CAST(amount AS DECIMAL(9,2))::VARCHAR, CAST(fee AS DECIMAL(9,2))::VARCHAR") == [
+        ("T1", "payment", "1119.00", "32.75"),
+        ("T2", "refund", "19.00", "0.30"),
+    ]
+    assert report.left_out == 1, "money that was held comes back: it is no payment"
+
+
+def test_short_names_of_zones_are_those_that_adyen_means(tmp_path: Path) -> None:
+    """BST is the summer time of London in Adyen's reports, not Bangladesh's."""
+    desk = Desk(tmp_path, feeds={"payments": {"preset": "adyen-settlement"}})
+    row = "A,M,P{n},A-1,visa,2026-06-01 {at},{zone},Settled,M{n},EUR,,1.00,1,EUR,,1.00,,,,,12"
+    zones = {"BST": "11:30:00", "CEST": "12:30:00", "PDT": "03:30:00", "UTC": "10:30:00", "XYZ": "10:30:00"}
+    rows = [row.format(n=n, at=at, zone=zone) for n, (zone, at) in enumerate(zones.items())]
+    desk.put("\n".join([IN_ADYEN, *rows, ""]), name="2026-06-01.csv")
+    report = desk.land(day=date(2026, 6, 1))
+    assert desk.rows("DISTINCT CAST(processed_at AT TIME ZONE 'UTC' AS VARCHAR), count(*) OVER ()") == [
+        ("2026-06-01 10:30:00", 4)
+    ]
+    assert report.quarantined == 1

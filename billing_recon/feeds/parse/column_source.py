@@ -232,8 +232,12 @@ def _translated(sql: str, values: dict[str, str]) -> str:
 
 
 def attempt(sql: str) -> str:
-    """Return SQL for an expression of company.yaml: a struct with its value `v`, NULL if it could not be computed."""
-    return f"TRY(struct_pack(v := ({sql})))"
+    """Return SQL for an expression of company.yaml: a struct with its value `v`, NULL if it could not be computed.
+
+    The condition always holds, and DuckDB cannot know that: what two expressions have in common, such as `figure(Betrag)`, is otherwise
+    computed once before both, outside TRY, and one row on which it fails ends the landing.
+    """
+    return f"TRY(CASE WHEN (landing_ordinal & 1) >= 0 THEN struct_pack(v := ({sql})) END)"
 
 
 def checked(con: duckdb.DuckDBPyConnection, raw: RawFile, expression: str, where: str) -> tuple[str, str]:
@@ -250,12 +254,13 @@ def checked(con: duckdb.DuckDBPyConnection, raw: RawFile, expression: str, where
     try:
         if parsed.zoned:
             zones = con.execute("SELECT DISTINCT lower(name) FROM pg_timezone_names() ORDER BY 1").fetchall()
-            con.execute(types.ZONE_MACRO.format(zones=", ".join(text(zone) for (zone,) in zones)))
+            known = [zone for (zone,) in zones if zone not in types.MISLEADING_ZONES]
+            con.execute(types.ZONE_MACRO.format(zones=", ".join(map(text, known))))
             (sql,) = single(con, f"SELECT json_deserialize_sql({text(parsed.zoned)})")
             sql = sql.removeprefix("SELECT ")
         # Once plainly for what the engine says about it, once as it is run.
         (kind,) = single(con, f"SELECT typeof(({expression})) FROM (SELECT {nulls})")
-        single(con, f"SELECT {attempt(sql)} FROM (SELECT {nulls})")
+        single(con, f"SELECT {attempt(sql)} FROM (SELECT {nulls}, CAST(0 AS BIGINT) AS landing_ordinal)")
     except duckdb.Error as error:
         raise LandingRefused(f"{where} cannot be computed on this file's columns: {said(error)}") from None
     return sql, str(kind)

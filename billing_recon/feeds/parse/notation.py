@@ -120,6 +120,8 @@ def computed(figure: str, entry: ColumnMap) -> str:
                 f"list_transform([{sql}], lambda side: CASE WHEN starts_with(side, '-') THEN substr(side, 2) "
                 "WHEN side IS NOT NULL THEN '0' END)[1]"
             )
+        case "absolute":
+            sql = f"ltrim({sql}, '+-')"
         case None:
             pass
     return sql

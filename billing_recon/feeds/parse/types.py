@@ -41,6 +41,8 @@ ZONE_MACRO = (
     "WHEN zone IS NOT NULL THEN CAST(CAST('no time zone: ' || zone AS INTEGER) AS VARCHAR) END, moment)"
 )
 """For expressions that take a time zone from a column: DuckDB would end with an error that TRY does not catch."""
+MISLEADING_ZONES = ("act", "agt", "art", "ast", "bet", "bst", "ect", "ist", "mit", "net", "prt", "sst")
+"""Short names that DuckDB reads as another zone than most who write them: BST is Bangladesh's there, AST Alaska's, ART Egypt's."""
 
 _FIGURES = (Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE)
 _PRECISION: dict[Kind, int] = {Kind.QUANTITY: 28, Kind.PRICE: 24, Kind.AMOUNT: 38, Kind.RATE: 12}
