@@ -1,10 +1,13 @@
-"""Files in an object store land as those of a folder do; what the store refuses is said without its secrets. On a loopback S3, and for gs:// on a
-loopback Google Cloud Storage."""
+"""Files in an object store land as those of a folder do; what the store refuses is said without its secrets. On a loopback S3, for gs:// on a
+loopback Google Cloud Storage, and for abfs:// on Azurite where it is installed (`npm install azurite`, its folder .bin in PATH)."""
 
 from __future__ import annotations
 
 import logging
+import shutil
 import socket
+import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
@@ -113,6 +116,75 @@ def test_objects_of_google_cloud_storage_land_as_files_do(tmp_path: Path, monkey
         assert missing.status is LandingStatus.MISSING
         _, refused = landed(tmp_path, {"path": "gs://nobody/{day}.csv"})
         assert (refused.status, "there is no bucket gs://nobody" in refused.message) == (LandingStatus.REFUSED, True)
+
+
+AZURITE_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+"""The key that Azurite documents for its own account, devstoreaccount1."""
+
+
+@pytest.fixture
+def azurite(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The authority of an Azure Blob Storage on this machine."""
+    program = shutil.which("azurite-blob")
+    if program is None:
+        pytest.skip("azurite-blob is not in PATH; npm install azurite")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [
+        program,
+        "--blobPort",
+        str(port),
+        "--inMemoryPersistence",
+        "--silent",
+        "--skipApiVersionCheck",
+        "--disableTelemetry",
+    ]
+    running = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            with socket.socket() as asked:
+                if asked.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.1)
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_NAME", "devstoreaccount1")
+        monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", AZURITE_KEY)
+        monkeypatch.setenv("AZURE_STORAGE_SERVICE_ENDPOINT", f"http://127.0.0.1:{port}")
+        yield f"127.0.0.1:{port}"
+    finally:
+        running.terminate()
+        running.wait(10)
+
+
+def test_objects_of_azure_land_as_files_do_and_a_wrong_key_is_not_shown(
+    azurite: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patterns, a day without an object, a container that is not there, a key that does not fit."""
+    from pyarrow import fs
+
+    authority = {
+        f"{kind}_storage_{part}": value
+        for kind in ("blob", "dfs")
+        for part, value in (("authority", azurite), ("scheme", "http"))
+    }
+    client = fs.AzureFileSystem("devstoreaccount1", account_key=AZURITE_KEY, **authority)
+    client.create_dir("acme")
+    for name in ("bank/2026/pay_2026-03-02.csv", "bank/2026/pay_2026-03-04.csv", "other.csv"):
+        with client.open_output_stream(f"acme/{name}") as out:
+            out.write(CSV.encode())
+    _, report = landed(tmp_path, {"path": "abfs://acme/bank/*/pay_{day}.csv"})
+    assert (report.status, report.accepted) == (LandingStatus.PRESENT, 1), report.message
+    assert [file for file, _ in report.files] == ["abfs://acme/bank/2026/pay_2026-03-02.csv"]
+    _, missing = landed(tmp_path, {"path": "abfs://acme/bank/*/pay_{day}.csv"}, day=date(2026, 3, 3))
+    assert missing.status is LandingStatus.MISSING
+    _, refused = landed(tmp_path, {"path": "abfs://nobody/{day}.csv"})
+    assert (refused.status, "there is no bucket abfs://nobody" in refused.message) == (LandingStatus.REFUSED, True)
+    wrong = AZURITE_KEY.replace("Eby8", "XXXX")
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", wrong)
+    _, shut = landed(tmp_path, {"path": "abfs://acme/bank/*/pay_{day}.csv"})
+    assert shut.status is LandingStatus.REFUSED
+    assert "AZURE_STORAGE_ACCOUNT_KEY" in shut.message
+    assert wrong not in shut.message
 
 
 def test_files_of_months_and_ranges_decide_which_days_are_empty_or_missing(store: Put, tmp_path: Path) -> None:
