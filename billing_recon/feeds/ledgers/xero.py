@@ -37,7 +37,7 @@ _NAMES: Names = {
     "memo": ("description", "linedescription"),
     "code": ("accountcode", "code"),
     "account": ("account", "accountname"),
-    "tax": ("taxrate", "taxtype", "taxname"),
+    "tax": ("taxrate", "taxtype", "taxname", "taxratename"),
     "amount": ("netamount", "amount", "net"),
     "debit": ("debit", "debits"),
     "credit": ("credit", "credits"),

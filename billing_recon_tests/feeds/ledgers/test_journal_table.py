@@ -196,3 +196,17 @@ def test_what_is_broken_is_named(ledger: Read, form: str, text: str, says: str) 
     with pytest.raises(LedgerUnreadable) as refused:
         ledger(form, text)
     assert says in str(refused.value)
+
+
+def test_a_xero_report_that_names_its_tax_rates_is_xeros_with_its_numbers_and_references(ledger: Read) -> None:
+    """By its other columns it could be QuickBooks', which knows neither the line "ID 51" nor a Reference."""
+    text = (
+        "Journal Report\nAcme Ltd\n1 March 2026 to 31 March 2026\n\n"
+        "Date,Source,Description,Reference,Account Code,Account,Debit,Credit,Tax,Tax Rate Name\n"
+        "ID 51 Posted by Ann on 2 Mar 2026\n"
+        '2 Mar 2026,Receivable Invoice,Acorn,INV-7,610,Accounts Receivable,"1,200.00",,,\n'
+        '2 Mar 2026,Receivable Invoice,Acorn,INV-7,200,Sales,,"1,200.00",200.00,20% (VAT on Income)\n'
+    )
+    assert recognise(text.encode(), "report.csv") == "xero"
+    book = ledger("xero", text, currency="GBP")
+    assert {(entry.journal_id, entry.invoice_id) for entry in book.entries} == {("51", "INV-7")}
