@@ -54,6 +54,8 @@ _TOTALS = (
     "totalelements",
 )
 """Keys, without their separators, that count all rows of all pages."""
+_PAGED = frozenset((*_PAGES, *_PAGE_COUNTS, "perpage", "pagesize", "size", "limit", "offset", "skip", "take"))
+"""Keys beside which a bare `total` counts rows, and is no sum of money."""
 _NOTHING: tuple[Any, ...] = (None, "", False, [], {}, "0", "null", "false")
 
 
@@ -131,9 +133,21 @@ def _spans(name: str, whole: str, records: str | None) -> list[tuple[int, int]]:
 
 
 def _words(value: dict[str, Any]) -> Iterator[dict[str, tuple[str, Any]]]:
-    """Yield what the object and the objects in it state, each as key without separators -> key and value."""
-    for stated in (value, *(part for part in value.values() if isinstance(part, dict))):
-        yield {_SEPARATORS.sub("", key).lower(): (key, part) for key, part in stated.items()}
+    """Yield what the object and the objects in it state, each as key without separators -> key and value.
+
+    Square's `cursor` and the `after` of `cursors` (GoCardless) are told as a next page's.
+    """
+    pending: list[tuple[str, dict[str, Any]]] = [("top", value)]
+    while pending:
+        within, stated = pending.pop()
+        words = {_SEPARATORS.sub("", key).lower(): (key, part) for key, part in stated.items()}
+        pending += [(word, part) for word, (_, part) in words.items() if isinstance(part, dict)]
+        for holder, word in (("top", "cursor"), ("cursors", "after")):
+            if within == holder and word in words:
+                words["nextcursor"] = words[word]
+        if "total" in words and _PAGED & words.keys():
+            words[_TOTALS[0]] = words["total"]
+        yield words
 
 
 def _refuse_fewer(name: str, value: dict[str, Any], rows: int) -> None:

@@ -81,6 +81,12 @@ def test_the_array_of_a_wrapped_answer_is_named_by_its_keys(tmp_path: Path) -> N
         ),
         (f'{{"data": [{objects(ROWS)}], "links": {{"next": "/x"}}}}', "one page of several (next)"),
         (
+            f'{{"data": [{objects(ROWS)}], "meta": {{"total": 99, "per_page": 2}}}}',
+            "one page of several (total 99, but",
+        ),
+        (f'{{"data": [{objects(ROWS)}], "meta": {{"cursors": {{"before": null, "after": "x"}}}}}}', "several (after)"),
+        (f'{{"items": [{objects(ROWS)}], "cursor": "x"}}', "one page of several (cursor)"),
+        (
             f'{{"data": [{objects(ROWS)}], "meta": {{"current_page": 2, "total_pages": 3}}}}',
             "(current_page 2, total_pages 3)",
         ),
@@ -168,3 +174,15 @@ def test_blank_cells_repeat_the_value_above_within_their_own_file(tmp_path: Path
     desk.land()
     assert desk.rows("payment_id, customer_id") == [("P-1", "C-1"), ("P-2", "C-1")]
     assert desk.quarantined("reason, field") == [("MISSING_VALUE", "customer_id")]
+
+
+def test_a_total_that_is_money_and_a_last_page_are_no_sign_of_more(tmp_path: Path) -> None:
+    for more in (
+        '"total": 250',
+        '"meta": {"total": 2, "per_page": 50}',
+        '"meta": {"cursors": {"after": null}}',
+        '"cursor": ""',
+    ):
+        desk = Desk(tmp_path)
+        desk.put(f'{{"data": [{objects(ROWS)}], {more}}}', name=f"{DAY}.json")
+        assert desk.land().status is LandingStatus.PRESENT, more
