@@ -16,6 +16,8 @@ from billing_recon.feeds.parse import notation, types
 from billing_recon.feeds.tables.raw_rows import RawFile, quoted, single, text
 
 _BINARY = ("DOUBLE", "FLOAT")
+_SETTLED = frozenset({"amount", "fee", "debit", "credit", "payable"})
+"""Money that moved, was booked or is asked for: never a part of a minor unit. Lines of a bill may have such parts."""
 _FIGURES = (Kind.QUANTITY, Kind.PRICE, Kind.AMOUNT, Kind.RATE)
 
 
@@ -214,6 +216,8 @@ def in_whole_units(
     trimmed = f"nullif(trim({_as_text(source.sql, 'DECIMAL') if source.exact else source.sql}), '')"
     figure = source.normalised or notation.figure_text(trimmed, notation.PLAIN)
     expects = source.expects or notation.expects(source.column.kind, Written(minor_units=True))
+    if source.column.name in _SETTLED and source.column.kind is Kind.AMOUNT:
+        figure, expects = notation.whole(figure), f"{expects}, in whole minor units (minor_units)"
     return replace(
         source,
         sql=_as_text(source.sql, "DECIMAL") if source.exact else source.sql,

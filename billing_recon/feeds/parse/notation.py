@@ -141,6 +141,11 @@ def _signed(figure: str, sign: Sign) -> str:
     )
 
 
+def whole(figure: str) -> str:
+    """Return SQL for a plain figure that is a whole number; NULL for 12.50, which is not in the minor units that the feed declares."""
+    return f"list_transform([{figure}], lambda part: CASE WHEN regexp_full_match(part, '[+-]?[0-9]+([.]0*)?') THEN part END)[1]"
+
+
 def in_whole_units(figure: str, currency: str) -> str:
     """Return SQL for a figure in whole units from minor units of a currency (SQL for its code); NULL for an unknown code."""
     ordered = sorted(EXPONENTS.items(), key=lambda item: (item[1], item[0]))

@@ -67,10 +67,10 @@ CASES: dict[str, Case] = {
     "csv with rules": Case(
         "payments",
         f"{DAY}.csv",
-        f"Bank\n{CSV}total 5".encode(),
+        f"Bank\n{CSV.replace('0.30', '30').replace('.50', '50')}total 5".encode(),
         {
             "path": "in/{day}.csv", "skip": 1, "skip_last": 1, "where": "payment_id <> 'P-2'", "fill_down": ["customer_id"],
-            "set_aside": {"is large": "figure(amount) > 4"}, "report": {"is small": "figure(amount) < 2"}, "minor_units": True,
+            "set_aside": {"is large": "figure(amount) > 400"}, "report": {"is small": "figure(amount) < 200"}, "minor_units": True,
         },
     ),
     "csv of a month": Case("payments", "2026-03.csv", CSV.encode(), {"path": "in/{month}.csv", **MONTH}),

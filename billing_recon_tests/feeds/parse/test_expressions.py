@@ -150,3 +150,16 @@ def test_the_size_of_a_signed_amount_is_read_in_the_notation_of_the_feed(desk_of
     desk.land()
     assert desk.rows("payment_id, amount") == [("1", Decimal(1234)), ("2", Decimal("12.5")), ("3", Decimal(7))]
     assert desk.quarantined("source_row, field") == [(4, "amount")]
+
+
+def test_a_fee_in_whole_units_beside_amounts_in_cents_is_not_a_hundredth_of_it(desk_of: Desks) -> None:
+    columns = {"amount": "amount", "fee": {"column": "t"}}
+    rows = (f"1,1190,{NOON},,30", f"2,1190,{NOON},,0.30", f"3,12.50,{NOON},,", f"4,1190.0,{NOON},,")
+    desk = landed(desk_of, *rows, columns=columns, minor_units=True)
+    desk.land()
+    assert desk.rows("payment_id, amount, fee") == [
+        ("1", Decimal("11.9"), Decimal("0.3")),
+        ("4", Decimal("11.9"), None),
+    ]
+    assert desk.quarantined("source_row, field") == [(2, "fee"), (3, "amount")]
+    assert "in whole minor units" in desk.messages()[0]

@@ -148,7 +148,7 @@ def test_no_text_is_read_as_two_figures(text: str, marks: tuple[str, str | None]
         ("KWD", "1050", "1.050"),
         ("CLF", "1050", "0.1050"),
         ("EUR", "0", "0"),
-        ("EUR", "1.5", "0.015"),
+        ("EUR", "15.0", "0.15"),
     ],
 )
 def test_minor_units_are_those_of_the_rows_currency(desk_of: Desks, currency: str, text: str, amount: str) -> None:
