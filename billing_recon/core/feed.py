@@ -78,6 +78,9 @@ class Written(Frozen):
         default=None, description="strptime patterns in turn; also iso, iso_day, unix, unix_ms. Empty: iso"
     )
     timezone: str | None = Field(default=None, description="of instants without an offset; empty: UTC")
+    day_zone: str | None = Field(
+        default=None, description="of days without a time, where no timezone is declared; empty: the company's"
+    )
     clock_change: Literal["before", "after"] | None = Field(
         default=None,
         description="local times that do not exist or exist twice: the offset before or after the change; empty: set aside",
@@ -94,11 +97,11 @@ class Written(Frozen):
             problems.append(f"'{self.thousands_mark}' cannot be both decimal_mark and thousands_mark")
         if any(re.search(r"\d", symbol) or not re.search(r"[^\s.,'+()-]", symbol) for symbol in self.symbols or ()):
             problems.append("symbols are texts around figures, such as $ or EUR, without digits")
-        if self.timezone is not None:
+        for name, zone in (("timezone", self.timezone), ("day_zone", self.day_zone)):
             try:
-                ZoneInfo(self.timezone)
+                ZoneInfo(zone or "UTC")
             except (ZoneInfoNotFoundError, ValueError):
-                problems.append(f"timezone '{self.timezone}' is not in the IANA database; for example Europe/Berlin")
+                problems.append(f"{name} '{zone}' is not in the IANA database; for example Europe/Berlin")
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -106,7 +109,7 @@ class Written(Frozen):
     @property
     def is_declared(self) -> bool:
         """Whether any notation differs from ours."""
-        return any(getattr(self, name) is not None for name in Written.model_fields)
+        return any(getattr(self, name) is not None for name in Written.model_fields if name != "day_zone")
 
     def over(self, rest: Written) -> Written:
         """This declaration, completed by `rest`."""

@@ -31,10 +31,11 @@ def feed_of(company: Company, table: str) -> Feed:
 def _effective(company: Company, table: str, feed: Feed) -> Feed:
     if table == "rendered_lines" and feed.is_documents and _engine_is_documents(company):
         feed = _with_the_engines_lines(feed)
-    if feed.is_statement and feed.timezone is None:
-        feed = feed.model_copy(
-            update={"timezone": company.timezone}
-        )  # the days of a bank are days where the company is
+    if feed.timezone is None and company.timezone != "UTC":
+        # A day without a time is one where the company is, as all days of a bank are.
+        named = "timezone" if feed.is_statement else "day_zone"
+        if getattr(feed, named) is None:
+            feed = feed.model_copy(update={named: company.timezone})
     return completed(feed, table)
 
 

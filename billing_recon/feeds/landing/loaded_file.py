@@ -110,6 +110,8 @@ def load(
     raw = open_rows(con, file, feed)
     if raw is None:
         return None
+    if raw.dates and feed.day_zone:
+        _create_macros(con)  # for the days of a workbook, which are declared by the file
     raw = raw.with_columns(feed.optional_columns)
     if unknown := [name for name in feed.fill_down if name not in raw.columns]:
         raise LandingRefused(

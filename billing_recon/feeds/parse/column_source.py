@@ -90,6 +90,7 @@ def mapped(
                 minor_units=w.minor_units,
                 percent=w.percent,
                 timezone=w.timezone,
+                day_zone=w.day_zone,
                 clock_change=w.clock_change,
                 nanoseconds=w.nanoseconds,
                 dates=("iso_day",) if "iso_day" in (w.dates or ()) else None,
@@ -133,7 +134,12 @@ def _ours(column: Column, entry: ColumnMap, feed: Feed, *, is_text: bool = False
         return entry
     dates = ("iso", *feed.dates) if is_text and feed.dates and entry.dates is None else entry.dates
     return entry.model_copy(update={"dates": dates}).over(
-        Written(timezone=feed.timezone, clock_change=feed.clock_change, nanoseconds=feed.nanoseconds)
+        Written(
+            timezone=feed.timezone,
+            day_zone=feed.day_zone,
+            clock_change=feed.clock_change,
+            nanoseconds=feed.nanoseconds,
+        )
     )
 
 

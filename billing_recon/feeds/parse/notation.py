@@ -53,6 +53,8 @@ _MARKS = {" ": "[ \u00a0\u2007\u2009\u202f]", "'": "['\u2019]", ".": r"\.", ",":
 """Mark -> pattern of the characters that may represent it."""
 _EXPONENT = "([eE][+-]?[0-9]+)?"
 _SINCE_1970: dict[str, str] = {"unix": "1000000", "unix_ms": "1000"}
+_TIMED = re.compile("%-?[HIcX]")
+"""A strptime pattern with a time of day."""
 _FINER = r"\.[0-9]{6}0*[1-9]"
 _MICROS = r"^(.*\.[0-9]{6})[0-9]+(.*)$"
 _ISO_DAY = "[0-9]{4}-[0-9]{2}-[0-9]{2}"
@@ -184,6 +186,14 @@ def _instant(moment: str, written: Written) -> str:
     return f"local_instant({moment}, {zone}, {text(written.clock_change or '')})"
 
 
+def _of_days(written: Written) -> Written:
+    """Return the notation of days without a time: their midnight is in the feed's time zone, else in the company's."""
+    if written.timezone or not written.day_zone:
+        return written
+    change = written.clock_change or "after"
+    return written.model_copy(update={"timezone": written.day_zone, "clock_change": change})
+
+
 def _dated(value: str, kind: Kind, pattern: str, written: Written) -> str:
     zone = written.timezone or "UTC"
     if pattern == "iso_day":
@@ -191,7 +201,7 @@ def _dated(value: str, kind: Kind, pattern: str, written: Written) -> str:
         day = f"CASE WHEN regexp_full_match({value}, '{whole}') THEN left({value}, 10) END"
         if kind is Kind.DATE:
             return day
-        midnight = f"CAST({_instant(f'TRY_CAST({value} AS TIMESTAMP)', written)} AS VARCHAR)"
+        midnight = f"CAST({_instant(f'TRY_CAST({value} AS TIMESTAMP)', _of_days(written))} AS VARCHAR)"
         return f"CASE WHEN length({value}) = 10 THEN {midnight} ELSE {_dated(value, kind, 'iso', written)} END"
     if pattern == "iso":
         if kind is Kind.DATE:
@@ -217,7 +227,7 @@ def _dated(value: str, kind: Kind, pattern: str, written: Written) -> str:
     moment = (
         "CAST(CAST(moment AS DATE) AS VARCHAR)"
         if kind is Kind.DATE
-        else f"CAST({_instant('moment', written)} AS VARCHAR)"
+        else f"CAST({_instant('moment', written if _TIMED.search(pattern) else _of_days(written))} AS VARCHAR)"
     )
     return f"list_transform([{parsed}], lambda moment: CASE WHEN {matches} THEN {moment} END)[1]"
 

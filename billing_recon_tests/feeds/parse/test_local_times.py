@@ -10,6 +10,7 @@ import pytest
 
 from billing_recon.core.landing import LandingStatus
 from billing_recon_tests.feeds.desk import DAY, Desk
+from billing_recon_tests.feeds.sheets import Number, workbook
 
 Desks = Callable[..., Desk]
 REST: dict[str, Any] = {
@@ -138,3 +139,38 @@ def test_nanoseconds_of_a_typed_column_are_not_cut_either(desk_of: Desks) -> Non
     )
     assert desk.land().status is LandingStatus.PRESENT
     assert desk.quarantined("reason, field") == [("TOO_MANY_DECIMALS", "processed_at")]
+
+
+@pytest.mark.parametrize(
+    ("feed", "stored"),
+    [
+        ({}, "2026-03-02 05:00:00"),
+        ({"timezone": "UTC"}, "2026-03-02 00:00:00"),
+        ({"day_zone": "Europe/Berlin"}, "2026-03-01 23:00:00"),
+    ],
+)
+def test_a_day_without_a_time_is_a_day_where_the_company_is(desk_of: Desks, feed: dict[str, str], stored: str) -> None:
+    """Midnight in UTC was the evening before in New York: a bank's 03/02/2026 was a payment of 1 March."""
+    declared = {"columns": REST | {"processed_at": "Datum"}, "unknown_columns": "ignore", "dates": ["%m/%d/%Y"]} | feed
+    desk = desk_of(feeds={"payments": declared}, timezone="America/New_York")
+    desk.put("id,Datum\nP-1,03/02/2026\n")
+    assert desk.land().accepted == 1
+    assert desk.rows("CAST(processed_at AT TIME ZONE 'UTC' AS VARCHAR)") == [(stored,)]
+
+
+def test_days_of_a_file_with_many_days_and_of_a_workbook_are_the_companys(desk_of: Desks) -> None:
+    sheet = workbook(("S", [["id", "Datum"], ["P-1", Number("46083", 1)]]))
+    desk = desk_of(
+        feeds={"payments": {"columns": REST | {"processed_at": "Datum"}, "unknown_columns": "ignore"}},
+        timezone="America/New_York",
+    )
+    desk.put(sheet, name=f"{DAY}.xlsx")
+    assert desk.land().accepted == 1, desk.messages()
+    assert desk.rows("CAST(processed_at AT TIME ZONE 'America/New_York' AS DATE)") == [(DAY,)]
+    many = {"columns": REST | {"processed_at": "Datum"}, "unknown_columns": "ignore", "dates": ["%m/%d/%Y"]}
+    desk = desk_of(
+        feeds={"payments": {**many, "path": "bank.csv", "day_column": "processed_at"}}, timezone="America/New_York"
+    )
+    (desk.home / "bank.csv").write_text("id,Datum\nP-1,03/01/2026\nP-2,03/02/2026\nP-3,03/03/2026\n", encoding="utf-8")
+    assert desk.land().accepted == 1
+    assert desk.rows("payment_id") == [("P-2",)]
