@@ -67,12 +67,12 @@ def _decode(path: Path, encoding: str) -> None:
             raise LedgerUnreadable(f"{path.name}: it is not {encoding} text ({error}); declare its encoding") from None
 
 
-def rows_of(
-    path: Path, encoding: str, delimiter: str, quoting: int = csv.QUOTE_MINIMAL
-) -> Iterator[tuple[int, list[str]]]:
-    """Yield (first line, cells) of each row. Raise LedgerUnreadable naming the line."""
+def rows_of(path: Path, encoding: str, delimiter: str, *, quoted: bool = True) -> Iterator[tuple[int, list[str]]]:
+    """Yield (first line, cells) of each row; if not `quoted`, a quote is a character as any. Raise LedgerUnreadable naming the line."""
     with path.open(encoding=encoding, newline="") as stream:
-        reader = csv.reader(stream, delimiter=delimiter, strict=True, quoting=quoting)
+        reader = csv.reader(
+            stream, delimiter=delimiter, strict=True, quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        )
         line = 1
         while True:
             try:

@@ -6,7 +6,6 @@ in any order; amounts are Debit and Credit, or Montant and Sens.
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -71,13 +70,13 @@ class _Layout:
     path: Path
     encoding: str
     delimiter: str
-    quoting: int
+    quoted: bool
     columns: dict[str, int]
     width: int
 
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Yield the line and the cells of each posting. Raise LedgerUnreadable for a line with another number of cells."""
-        for line, cells in rows_of(self.path, self.encoding, self.delimiter, self.quoting):
+        for line, cells in rows_of(self.path, self.encoding, self.delimiter, quoted=self.quoted):
             if line == 1 or not any(cell.strip() for cell in cells):
                 continue
             if len(cells) != self.width:
@@ -100,8 +99,7 @@ def _layout(path: Path, options: LedgerOptions) -> _Layout:
     for mark in marks:
         cells = _cells(header, mark)
         if _named(columns := columns_in(cells, _NAMES)):
-            quoting = csv.QUOTE_MINIMAL if header.startswith('"') else csv.QUOTE_NONE
-            return _Layout(path, encoding, mark, quoting, columns, len(cells))
+            return _Layout(path, encoding, mark, header.startswith('"'), columns, len(cells))
     raise LedgerUnreadable(
         f"{path.name}: line 1 does not name the columns of a FEC (JournalCode, EcritureNum, EcritureDate, CompteNum, PieceRef, "
         "EcritureLib, Debit and Credit or Montant and Sens)"
