@@ -49,7 +49,7 @@ def land(home: Path, bill: Path, table: str, **feed: Any) -> tuple[LandingReport
 
 def _land(desk: Desk, table: str) -> LandingReport:
     from billing_recon.core.schema import BY_NAME
-    from billing_recon.feeds import land as land_table
+    from billing_recon.feeds.landing.pipeline import land as land_table
 
     return land_table(
         desk.con,

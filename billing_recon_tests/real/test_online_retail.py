@@ -21,7 +21,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.schema import CURRENCIES, INVOICE_LINES, KEY_MAP
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
-from billing_recon.feeds import land
+from billing_recon.feeds.landing.pipeline import land
 
 pytestmark = pytest.mark.long
 
