@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -57,7 +57,12 @@ def test_rows_of_an_earlier_day_changed_in_place_are_found(home: Home) -> None:
 def test_files_that_nobody_touched_are_not_read_twice(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     real = stored._bytes
-    monkeypatch.setattr(stored, "_bytes", lambda home, table, day: read.append(table) or real(home, table, day))
+
+    def counted(home: Home, table: str, day: date) -> str:
+        read.append(table)
+        return real(home, table, day)
+
+    monkeypatch.setattr(stored, "_bytes", counted)
     assert (asked(home), read) == ((), [])
     (file,) = home.warehouse.files("payments", FIRST, FIRST)
     os.link(file, f"{file}.again")
