@@ -21,6 +21,33 @@ def by_account(world: World, invoices: list[Invoice], currency: str, **off: Deci
         post(world, f"{role}-{currency}", {role: amount + off.get(role, Decimal(0))}, currency)
 
 
+def by_contra_account(world: World, invoices: list[Invoice], currency: str, **off: Decimal) -> None:
+    """Bookings of two sides, as in DATEV: the receivable against each account for sales, and against tax."""
+    figures = summed(invoices)
+    parts = {"services": figures["revenue"] - 100, "goods": Decimal(100) + off.get("revenue", Decimal(0))}
+    for name, amount in parts.items():
+        post(world, f"{name}-{currency}", {"ar": amount, "revenue": amount}, currency)
+    post(world, f"tax-{currency}", {"ar": figures["tax_payable"], "tax_payable": figures["tax_payable"]}, currency)
+
+
+def in_two_summaries(world: World, invoices: list[Invoice], currency: str, **off: Decimal) -> None:
+    """One summary for each of two branches; neither names an invoice."""
+    for name, part in (("north", invoices[:2]), ("south", invoices[2:])):
+        figures = summed(part)
+        post(world, f"{name}-{currency}", figures, currency)
+
+
+def by_customer(world: World, invoices: list[Invoice], currency: str, **off: Decimal) -> None:
+    """The same for each invoice, on the account of its customer and without its number."""
+    for one in invoices:
+        for role, amount in (
+            ("revenue", one["gross"] + off.get(one["invoice_id"], Decimal(0))),
+            ("tax_payable", one["tax"]),
+        ):
+            who = {"customer_id": one["customer_id"], "memo": None}
+            post(world, f"{role}-{one['invoice_id']}", {"ar": amount, role: amount}, currency, **who)
+
+
 def by_invoice(world: World, invoices: list[Invoice], currency: str, **off: Decimal) -> None:
     """One journal with a receivable for each invoice, and revenue and tax as sums. `off` by invoice id or role."""
     on = invoices[0]["issued_on"]
@@ -55,6 +82,16 @@ STORIES: dict[str, tuple[str, Callable[[World, str], None], list[tuple[str, str 
     "by account, right": ("USD", all_of(by_account, THEN), []),
     "by account, one left out": ("EUR", all_but_one(by_account), [("LEDGER_MISSING", "3")]),
     "by account, revenue 7.00 too high": ("GBP", all_of(by_account, THEN, revenue="7"), [("LEDGER_AMOUNT", None)]),
+    "by contra account, right": ("PLN", all_of(by_contra_account, THEN), []),
+    "by contra account, one left out": ("CZK", all_but_one(by_contra_account), [("LEDGER_MISSING", "3")]),
+    "by contra account, revenue 7.00 too high": (
+        "HUF",
+        all_of(by_contra_account, THEN, revenue="7"),
+        [("LEDGER_AMOUNT", None)],
+    ),
+    "in two summaries, right": ("ILS", all_of(in_two_summaries, THEN), []),
+    "by customer, right": ("RON", all_of(by_customer, THEN), []),
+    "by customer, one left out": ("TRY", all_but_one(by_customer), [("LEDGER_MISSING", "3")]),
     "by invoice, right": ("CHF", all_of(by_invoice), []),
     "by invoice, one left out": ("SEK", all_but_one(by_invoice), [("LEDGER_MISSING", "3")]),
     "by invoice, a receivable 5.00 too low": ("NOK", all_of(by_invoice, third="-5"), [("LEDGER_AMOUNT", "3")]),
