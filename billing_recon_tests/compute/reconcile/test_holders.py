@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from decimal import Decimal
 
-from billing_recon_tests.compute.reconcile.world import World
+from billing_recon_tests.compute.reconcile.world import DAY, World
 
 LINE = "expected_billed"
 
@@ -27,6 +28,17 @@ def test_a_name_that_only_the_engine_knows_tells_nothing() -> None:
     world = world_of_two()
     world.bill("INV-1", world.expect("S-1"), customer_id="4711")
     assert world.run(LINE).breaks(LINE) == []
+
+
+def test_a_name_that_nobody_has_is_a_fault_where_the_engine_used_ours_before() -> None:
+    world = world_of_two()
+    line = world.expect("S-1")
+    january = {"period_start": date(2026, 1, 1), "period_end": date(2026, 2, 1)}
+    world.bill("INV-0", line, on=DAY - timedelta(days=28), **january)
+    world.bill("INV-1", line, customer_id="4711")
+    found = world.run(LINE).the_break(LINE)
+    assert (found["code"], found["invoice_id"]) == ("SUBSCRIPTION_STATE", "INV-1")
+    assert found["explanation"] == "INV-1 bills S-1 to 4711, but the contract belongs to C-S-1: USD 214.20 in total."
 
 
 def test_a_name_that_the_key_map_gives_to_the_right_customer() -> None:
