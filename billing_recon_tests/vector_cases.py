@@ -564,7 +564,14 @@ def _killbill_cycles(in_advance: bool) -> Reader:
     return read
 
 
-_INTERVALS = {"weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year", "annual": "year"}
+_INTERVALS = {
+    "weekly": "week",
+    "monthly": "month",
+    "quarterly": "quarter",
+    "semiannual": "half_year",
+    "yearly": "year",
+    "annual": "year",
+}
 
 
 def _lago_share(params: Fields, given: Fields) -> tuple[Case, dict[str, Any]]:

@@ -18,12 +18,13 @@ class Interval(StrEnum):
     WEEK = "week"
     MONTH = "month"
     QUARTER = "quarter"
+    HALF_YEAR = "half_year"
     YEAR = "year"
     ONCE = "once"
     """One period: the validity of the subscription itself."""
 
 
-MONTHS_IN: dict[Interval, int] = {Interval.MONTH: 1, Interval.QUARTER: 3, Interval.YEAR: 12}
+MONTHS_IN: dict[Interval, int] = {Interval.MONTH: 1, Interval.QUARTER: 3, Interval.HALF_YEAR: 6, Interval.YEAR: 12}
 DAYS_IN: dict[Interval, int] = {Interval.DAY: 1, Interval.WEEK: 7}
 
 

@@ -33,7 +33,7 @@ def periods_in_sql(con: duckdb.DuckDBPyConnection, asked: list[tuple[date, Inter
 
 def period_holding(anchor: date, interval: Interval, probe: date) -> Period:
     """The same by walking the numbered periods of core.period."""
-    days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[interval.value]
+    days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "half_year": 184, "year": 366}[interval.value]
     number = (probe - anchor).days // days - 2
     while not (found := billing_period(anchor, interval, number)).start <= probe < found.end:
         number += 1

@@ -22,7 +22,7 @@ RATING_MACROS: tuple[str, ...] = (
     "CREATE MACRO midnight(day, zone) AS timezone(zone, CAST(day AS TIMESTAMP))",
     # How many months a billing interval has.
     "CREATE MACRO interval_months(billing_interval) AS "
-    "CASE billing_interval WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 WHEN 'year' THEN 12 END",
+    "CASE billing_interval WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 WHEN 'half_year' THEN 6 WHEN 'year' THEN 12 END",
     # A multiple of `step`, rounded down, also below zero. By remainders: integer division is not among the operators allowed.
     "CREATE MACRO floored(number, step) AS number - ((number % step) + step) % step",
     # The date so many months after another: a 31st clamps to month ends, as core.period.add_months does.

@@ -62,7 +62,7 @@ SUBSCRIPTIONS = TableSpec(
         Column("tax_region"),
         Column("segment", doc="customer segment, for reports"),
         Column("billing_anchor", D, doc="the day from which periods are counted"),
-        Column("billing_interval", one_of=("day", "week", "month", "quarter", "year", "once")),
+        Column("billing_interval", one_of=("day", "week", "month", "quarter", "half_year", "year", "once")),
         Column("valid_from", TS, doc="start of the interval"),
         Column("valid_to", TS, nullable=True, doc="exclusive; empty while it holds"),
         optional("contract", J, doc="terms that differ from the plan, see docs/contracts.md"),

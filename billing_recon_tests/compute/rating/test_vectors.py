@@ -274,6 +274,18 @@ def test_a_ratio_kept_in_binary_is_met_by_the_nearest_binary_number_or_at_the_di
         assert [not outcome.problem for outcome in run([row])] == [met]
 
 
+def test_half_a_year_is_a_period_like_any_other() -> None:
+    """Half a year from 31 March 2025 has 183 days, the next from 30 September 182: at 10 a day, April is 300 and October 310."""
+    for start, end, amount, expected in (
+        ("2025-04-01", "2025-04-30", "1830", "300"),
+        ("2025-10-01", "2025-10-31", "1820", "310"),
+    ):
+        params = json.dumps({"interval": "semiannual", "billing_time": "anniversary", "amount": amount})
+        given = json.dumps({"start": start, "end": end, "subscription_at": "2025-03-31"})
+        row = Vector("", "lago", "proration_amount", params, given, expected, "amount", "EUR", "")
+        assert [outcome.problem for outcome in run([row])] == [""]
+
+
 def test_under_killbill_no_fixed_days_are_the_days_of_the_calendar() -> None:
     given = '{"start": "2024-02-23", "end": "2024-03-15"}'
     for days, expected in (("0", "21"), ("28", "20"), ("30", "22")):
