@@ -40,7 +40,13 @@ WITH figured AS (
         END AS sources,
         concat_ws(
             '|', line.kind, CASE WHEN line.kind = 'adjustment' THEN coalesce(line.expected_line_id, '') END,
-            line.period_start, line.period_end, coalesce(line.expected_plan, line.billed_plan, '')
+            line.period_start, line.period_end, coalesce(line.expected_plan, line.billed_plan, ''),
+            CASE WHEN line.line_key IS NULL AND count(*) OVER (
+                        PARTITION BY
+                            line.variant, line.sub, line.invoice_id, line.line_key, line.kind, line.meter,
+                            line.period_start, line.period_end, line.expected_plan, line.expected_currency
+                    ) > 1 THEN line.expected_line_id
+            END
         ) AS identity
     FROM differing_lines AS line
     JOIN line_codes AS coded ON coded.item = line.item

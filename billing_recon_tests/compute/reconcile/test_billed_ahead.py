@@ -166,6 +166,14 @@ def test_a_charge_without_what_goes_back_is_a_missing_line() -> None:
     assert found(world) == [("PRORATION", Decimal("30.71"), "line")]
 
 
+def test_a_change_left_out_of_the_bill_it_waits_for_is_two_missing_lines() -> None:
+    """Both are of one kind, plan and days, and yet two breaks."""
+    world = AheadWorld()
+    world.bill("INV-1", world.due("calls", FEBRUARY))
+    back, charged = world.pair(DUE)
+    assert [delta for _, delta, _ in found(world)] == sorted((-back["total"], -charged["total"]))
+
+
 def test_the_net_of_a_change_as_one_line_is_the_same() -> None:
     world = AheadWorld(date(2026, 3, 18))
     back, new = world.pair()
