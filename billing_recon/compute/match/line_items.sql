@@ -1,7 +1,8 @@
 -- Every line of the billed periods, matched or alone, with both totals. `fresh`: known today for the first time (a
 -- billed line observed today; an expected line alone whose siblings were). `differs`: some figure differs. If a line
 -- is alone and yet the lines of one kind, or of the bill, add up to the same in every figure, they are matched as a
--- sum: the engine split them differently. Only bills with a difference (`troubled`, by hash) are compared as sums.
+-- sum: the engine split them differently. `settles`: the sum is right with what came today, which makes good what was
+-- wrong before: it is owed as it is billed. Only bills with a difference (`troubled`, by hash) are compared as sums.
 -- Units that a charge converts agree as metered and as converted.
 -- inputs: match_expected, billed_lines, bills, line_matches, expected_lines, term_charges
 WITH converting AS (
@@ -59,27 +60,35 @@ items AS MATERIALIZED (
 ),
 troubled AS (
     SELECT DISTINCT hash(variant, sub, due_on) AS bill FROM items WHERE differs
+),
+summed AS (
+    SELECT
+        *,
+        sum(alone) OVER of_kind > 0 AND NOT bool_or(unlike) OVER of_kind AND sum(gross) OVER of_kind = 0
+        AND sum(discount) OVER of_kind = 0 AND sum(credit) OVER of_kind = 0 AND sum(tax) OVER of_kind = 0
+        AND sum(total) OVER of_kind = 0 AS as_kind,
+        sum(alone) OVER of_bill > 0 AND NOT bool_or(unlike) OVER of_bill AND sum(gross) OVER of_bill = 0
+        AND sum(discount) OVER of_bill = 0 AND sum(credit) OVER of_bill = 0 AND sum(tax) OVER of_bill = 0
+        AND sum(total) OVER of_bill = 0 AS as_bill,
+        sum(CASE WHEN fresh THEN total ELSE 0 END) OVER of_kind AS fresh_of_kind,
+        sum(CASE WHEN fresh THEN total ELSE 0 END) OVER of_bill AS fresh_of_bill
+    FROM items
+    SEMI JOIN troubled ON troubled.bill = hash(variant, sub, due_on)
+    WINDOW
+        of_kind AS (PARTITION BY variant, sub, due_on, currency, charge_family(kind)),
+        of_bill AS (PARTITION BY variant, sub, due_on, currency)
 )
 SELECT
     variant, expected_line_id, line_key, pass, invoice_id, cohort, sub, due_on, customer_id, currency,
-    expected_currency, CAST(expected AS amount) AS expected, CAST(billed AS amount) AS billed, fresh, false AS differs
+    expected_currency, CAST(expected AS amount) AS expected, CAST(billed AS amount) AS billed, fresh,
+    false AS differs, false AS settles
 FROM items
 ANTI JOIN troubled ON troubled.bill = hash(variant, sub, due_on)
 UNION ALL
 SELECT
     variant, expected_line_id, line_key, pass, invoice_id, cohort, sub, due_on, customer_id, currency,
     expected_currency, CAST(expected AS amount) AS expected, CAST(billed AS amount) AS billed, fresh,
-    differs AND NOT (
-        sum(alone) OVER of_kind > 0 AND NOT bool_or(unlike) OVER of_kind AND sum(gross) OVER of_kind = 0
-        AND sum(discount) OVER of_kind = 0 AND sum(credit) OVER of_kind = 0 AND sum(tax) OVER of_kind = 0
-        AND sum(total) OVER of_kind = 0
-    ) AND NOT (
-        sum(alone) OVER of_bill > 0 AND NOT bool_or(unlike) OVER of_bill AND sum(gross) OVER of_bill = 0
-        AND sum(discount) OVER of_bill = 0 AND sum(credit) OVER of_bill = 0 AND sum(tax) OVER of_bill = 0
-        AND sum(total) OVER of_bill = 0
-    ) AS differs
-FROM items
-SEMI JOIN troubled ON troubled.bill = hash(variant, sub, due_on)
-WINDOW
-    of_kind AS (PARTITION BY variant, sub, due_on, currency, charge_family(kind)),
-    of_bill AS (PARTITION BY variant, sub, due_on, currency)
+    differs AND NOT as_kind AND NOT as_bill AS differs,
+    differs AND fresh
+    AND CASE WHEN as_kind THEN fresh_of_kind <> 0 WHEN as_bill THEN fresh_of_bill <> 0 ELSE false END AS settles
+FROM summed

@@ -4,7 +4,8 @@
 SELECT
     'expected_billed' AS pair, item.expected_line_id AS left_key, item.line_key AS right_key, item.currency,
     item.cohort, item.variant, item.customer_id, CASE WHEN item.differs THEN 'break' ELSE 'matched' END AS status,
-    coalesce(item.expected, 0) AS left_amount, coalesce(item.billed, 0) AS right_amount,
+    CASE WHEN item.settles THEN coalesce(item.billed, item.expected) ELSE coalesce(item.expected, 0) END AS left_amount,
+    CASE WHEN item.settles THEN coalesce(item.billed, item.expected) ELSE coalesce(item.billed, 0) END AS right_amount,
     CASE WHEN item.expected_line_id IS NULL THEN 0 ELSE 1 END AS left_count,
     CASE WHEN item.line_key IS NULL THEN 0 ELSE 1 END AS right_count
 FROM line_items AS item

@@ -51,6 +51,36 @@ def test_a_rate_on_lines_of_an_invoice_that_is_taxed_as_a_whole_is_no_difference
     assert world.run(LINE).the_break(LINE)["line_id"] == "3"
 
 
+def test_what_makes_good_an_earlier_days_bill_is_owed_and_the_day_foots() -> None:
+    """A plan changed by mistake and back again: three invoices of one period, of which the last undoes the second."""
+    world = World()
+    line = world.expect(charge="base")
+    other = world.refigure(line, "60.00")
+    taken_back = {name: -figure for name, figure in world.refigure(line, line["gross"]).items() if name != "tax_rate"}
+    undone = {name: -figure for name, figure in other.items() if name != "tax_rate"}
+    world.bill("INV-1", line, on=DAY - timedelta(days=5))
+    world.bill("INV-2", line, line_id="1", on=DAY - timedelta(days=2), **taken_back)
+    world.bill("INV-2", line, line_id="2", on=DAY - timedelta(days=2), plan_version="v3", **other)
+    world.bill("INV-3", line, line_id="1", plan_version="v3", **undone)
+    world.bill("INV-3", line, line_id="2")
+    outcome = world.run(LINE)
+    assert outcome.breaks(LINE) == []
+    (total,) = outcome.totals(LINE)
+    assert total["left_amount"] == total["right_amount"] == line["total"] - other["total"]
+    assert outcome.foots()
+
+
+def test_a_line_that_follows_on_a_later_day_as_another_kind_leaves_the_totals_as_they_are() -> None:
+    world = World()
+    base, seats = world.expect(charge="base"), world.expect(charge="seats", quantity=3)
+    world.bill("INV-1", base, on=DAY - timedelta(days=1))
+    world.bill("INV-2", seats, kind="adjustment", meter=None, plan_version=None, unit_price=None)
+    outcome = world.run(LINE)
+    (total,) = outcome.totals(LINE)
+    assert total["left_amount"] == total["right_amount"] == seats["total"]
+    assert outcome.breaks(LINE) == [] and outcome.foots()
+
+
 def test_units_that_nobody_used_are_explained_with_every_figure() -> None:
     world = World()
     line = world.expect()
