@@ -78,7 +78,8 @@ def test_a_line_that_follows_on_a_later_day_as_another_kind_leaves_the_totals_as
     outcome = world.run(LINE)
     (total,) = outcome.totals(LINE)
     assert total["left_amount"] == total["right_amount"] == seats["total"]
-    assert outcome.breaks(LINE) == [] and outcome.foots()
+    assert outcome.breaks(LINE) == []
+    assert outcome.foots()
 
 
 def test_units_that_nobody_used_are_explained_with_every_figure() -> None:
