@@ -63,6 +63,7 @@ def free_port() -> int:
 
 def _as_a_container_begins() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 class NotTaken(Exception):
@@ -128,7 +129,8 @@ class Services:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                # Dagster treats SIGTERM as SIGINT, which a shell has background commands ignore, and no container does.
+                # Dagster treats SIGTERM as SIGINT, in this process too. A shell has background commands ignore that, and no
+                # container does.
                 preexec_fn=_as_a_container_begins,
             )
 
