@@ -10,6 +10,7 @@ import pytest
 
 from billing_recon.core.document import Document, DocumentUnreadable
 from billing_recon.core.errors import BillingReconError
+from billing_recon.core.feed import LEDGER_FORMS
 from billing_recon.core.journal import LedgerFile, LedgerOptions
 from billing_recon.core.yaml_text import read_yaml
 from billing_recon.feeds.documents.template import Template
@@ -35,7 +36,7 @@ def test_a_file_is_known_by_what_it_holds_under_any_name(form: str, tmp_path: Pa
         (part,) = read_file(written(tmp_path, given, data), TEMPLATES, OPTIONS)
         assert part.format == form
         assert part.file == str(tmp_path / given)
-        assert isinstance(part, LedgerFile if form in ("saft", "datev", "hledger", "quickbooks", "xero") else Document)
+        assert isinstance(part, LedgerFile if form in LEDGER_FORMS else Document)
 
 
 def test_a_list_of_stripes_gives_a_document_each(tmp_path: Path) -> None:
