@@ -234,6 +234,7 @@ class Warehouse:
                 query = f"SELECT DATE '{day}' AS day, {typed} FROM {source}"
                 if rows > LARGE_ROWS:
                     self._write_large(con, opened, query, Written(name, day, rows, digest))
+                    opened.catch_up()  # the transaction leaves the table open at the version before
                     return self._written(opened, name, day, rows, digest)
                 reader = beside(con).sql(query).to_arrow_reader(100_000)
                 if opened.delta is None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import date
 from pathlib import Path
 
+import pytest
+
 from billing_recon.core.schema import Column, Kind, TableSpec
 from billing_recon.core.schema.table import Part
-from billing_recon.warehouse import Warehouse
+from billing_recon.warehouse import Warehouse, delta
 from billing_recon_tests.sessions import session
 
 FIRST, SECOND = date(2026, 3, 1), date(2026, 3, 2)
@@ -36,3 +38,17 @@ def test_a_table_of_an_earlier_version_takes_new_partitions_and_keeps_its_old_on
         ("a", "1.500000000000"),
         ("b", "2.500000000000"),
     ]
+
+
+@pytest.mark.parametrize("large", [0, 10**9], ids=["large", "small"])
+def test_what_is_recorded_of_a_partitions_files_is_what_is_there(
+    large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the gate would read every row of a large day again each time that it is asked."""
+    monkeypatch.setattr(delta, "LARGE_ROWS", large)
+    warehouse, con = Warehouse(tmp_path), session()
+    for letter in "ab":
+        con.execute(f"CREATE OR REPLACE TABLE lines AS SELECT '{letter}' AS line_id, 1.5 AS amount, 'GB' AS unit")
+        written = warehouse.replace(con, NOW, FIRST, "lines")
+        there = warehouse.fingerprints("lines", FIRST, FIRST)[FIRST]
+        assert written.files == f"{there.written} {warehouse.bytes_digest('lines', FIRST)}"
