@@ -77,25 +77,24 @@ by_run AS (
             AND invoice.upto <= run.upto
     WHERE run.ways = 1
 ),
+noted AS (
+    SELECT
+        payment.payment_id, payment.currency, payment.customer_id, payment.paid_on, payment.amount, payment.worth,
+        note.invoice_id AS note, note.total
+    FROM left_payments AS payment
+    ANTI JOIN by_run ON by_run.payment_id = payment.payment_id
+    JOIN unnamed AS note
+        ON note.customer_id = payment.customer_id AND note.currency = payment.currency AND note.total < 0
+            AND note.issued_on <= payment.paid_on
+),
 deducted AS (
     SELECT
-        payment.payment_id, payment.currency, payment.customer_id, payment.paid_on, payment.amount, payment.worth,
-        list(note.invoice_id ORDER BY note.invoice_id) AS notes, sum(note.total) AS taken
-    FROM left_payments AS payment
-    ANTI JOIN by_run ON by_run.payment_id = payment.payment_id
-    JOIN unnamed AS note
-        ON note.customer_id = payment.customer_id AND note.currency = payment.currency AND note.total < 0
-            AND note.issued_on <= payment.paid_on
-    GROUP BY ALL
+        payment_id, currency, customer_id, paid_on, amount, worth, list(note ORDER BY note) AS notes,
+        sum(total) AS taken
+    FROM noted
+    GROUP BY payment_id, currency, customer_id, paid_on, amount, worth
     UNION
-    SELECT
-        payment.payment_id, payment.currency, payment.customer_id, payment.paid_on, payment.amount, payment.worth,
-        [note.invoice_id] AS notes, note.total AS taken
-    FROM left_payments AS payment
-    ANTI JOIN by_run ON by_run.payment_id = payment.payment_id
-    JOIN unnamed AS note
-        ON note.customer_id = payment.customer_id AND note.currency = payment.currency AND note.total < 0
-            AND note.issued_on <= payment.paid_on
+    SELECT payment_id, currency, customer_id, paid_on, amount, worth, [note] AS notes, total AS taken FROM noted
 ),
 less_notes AS (
     SELECT

@@ -36,7 +36,7 @@ FAMILIES = (
 """Prefixes of recognised root tags; VOCABULARIES lists those of invoices that can be read."""
 
 _ANSWER = "CrossDomainAcknowledgementAndResponse"
-"""The message in which an invoice's life cycle is told in France: filed, received, approved, refused, paid."""
+"""France's message about the life cycle of an invoice: that it was filed, received, approved, refused or paid."""
 
 
 @dataclass(frozen=True, slots=True)

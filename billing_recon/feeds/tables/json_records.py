@@ -55,7 +55,7 @@ _TOTALS = (
 )
 """Keys, without their separators, that count all rows of all pages."""
 _PAGED = frozenset((*_PAGES, *_PAGE_COUNTS, "perpage", "pagesize", "size", "limit", "offset", "skip", "take"))
-"""Keys beside which a bare `total` counts rows, and is no sum of money."""
+"""With one of these keys in the same object, `total` counts rows and is no sum of money."""
 _NOTHING: tuple[Any, ...] = (None, "", False, [], {}, "0", "null", "false")
 
 
@@ -135,7 +135,7 @@ def _spans(name: str, whole: str, records: str | None) -> list[tuple[int, int]]:
 def _words(value: dict[str, Any]) -> Iterator[dict[str, tuple[str, Any]]]:
     """Yield what the object and the objects in it state, each as key without separators -> key and value.
 
-    Square's `cursor` and the `after` of `cursors` (GoCardless) are told as a next page's.
+    Square's `cursor` and GoCardless's `cursors.after` stand for a next page, so they are stated as one.
     """
     pending: list[tuple[str, dict[str, Any]]] = [("top", value)]
     while pending:
