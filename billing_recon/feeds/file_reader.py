@@ -90,7 +90,7 @@ def _unknown(data: bytes, name: str) -> str:
     for magic, what in _ARCHIVES.items():
         if data.startswith(magic):
             return f"it is {what}; unpack it first"
-    if name.lower().endswith(".p7m") and data[:1] in (b"0", b"M"):
+    if name.lower().endswith(".p7m") and data[:1] in (b"0", b"M", b"-"):
         return "it is an invoice inside a signature (.p7m); extract its XML first, for example with openssl cms -verify"
     known = ", ".join((*documents.FORMS, template_page.PDF, template_page.HTML, stripe_json.FORM, *ledgers.FORMS))
     return f"its format is not supported ({known}); to land a table of your own, map its columns in a feed"

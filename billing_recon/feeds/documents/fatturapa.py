@@ -1,4 +1,4 @@
-"""FatturaPA (Italy), versions 1.0 to 1.2: one Document per body of a file.
+"""FatturaPA (Italy), versions 1.0 to 1.2: one Document per body of a file. The simplified form is in fatturapa_simplified.
 
 | Document | FatturaPA |
 |---|---|
@@ -29,7 +29,7 @@ from billing_recon.core.document import (
     DocumentUnreadable,
     TaxSubtotal,
 )
-from billing_recon.feeds.documents import arithmetic
+from billing_recon.feeds.documents import arithmetic, fatturapa_simplified
 from billing_recon.feeds.documents.arithmetic import EXACT, percent_of, total_of
 from billing_recon.feeds.documents.effect import kind_of
 from billing_recon.feeds.documents.xml_element import Node, iso_date
@@ -47,14 +47,12 @@ def is_fatturapa(tag: str) -> bool:
 
 def read(root: etree._Element, name: str) -> list[Document]:
     """Read the bodies of a file, without findings. Raise DocumentUnreadable."""
-    if etree.QName(root).localname == SIMPLIFIED:
-        raise DocumentUnreadable(
-            "a simplified FatturaPA states no net amounts and is not supported; ask for TD01 or TD04"
-        )
     here = Node(root, {})
     bodies, header = here.all(_BODY), here.at(_HEADER)
     if not bodies or header is None:
         raise DocumentUnreadable("this FatturaPA lacks its header or its body; ask the sender for the whole document")
+    if etree.QName(root).localname == SIMPLIFIED:
+        return [fatturapa_simplified.read_body(header, body, name, FORM) for body in bodies]
     return [_body(header, body, name) for body in bodies]
 
 

@@ -113,7 +113,7 @@ def test_a_wrong_total_is_a_finding():
     assert (finding.code.value, finding.stated, finding.computed) == ("TAX_INCLUSIVE", "48.00", "38.06")
 
 
-def test_older_versions_are_read_and_other_forms_refused_by_name():
+def test_older_versions_are_read_and_signed_or_cut_files_refused_by_name():
     older = FATTURAPA.replace(
         "http://ivaservizi.agenziaentrate.gov.it/docs/xsd/fatture/v1.2",
         "http://www.fatturapa.gov.it/sdi/fatturapa/v1.1",
@@ -123,10 +123,86 @@ def test_older_versions_are_read_and_other_forms_refused_by_name():
         ' xmlns:p="http://ivaservizi.agenziaentrate.gov.it/docs/xsd/fatture/v1.2"', ""
     )
     assert _all(bare.encode())[0].number == "INV-7"
-    simplified = FATTURAPA.replace("p:FatturaElettronica", "p:FatturaElettronicaSemplificata")
-    with pytest.raises(DocumentUnreadable, match="a simplified FatturaPA"):
-        documents_in(simplified.encode(), "a.xml")
     with pytest.raises(DocumentUnreadable, match=r"inside a signature \(.p7m\)"):
         documents_in(b"0\x82\x01\x00" + FATTURAPA.encode(), "IT01_a.xml.p7m")
     with pytest.raises(DocumentUnreadable, match="lacks its header or its body"):
         documents_in(FATTURAPA.replace(BODY, "").encode(), "a.xml")
+
+
+SIMPLIFIED = """<?xml version="1.0" encoding="UTF-8"?>
+<n:FatturaElettronicaSemplificata versione="FSM10" xmlns:n="http://ivaservizi.agenziaentrate.gov.it/docs/xsd/fatture/v1.0">
+  <FatturaElettronicaHeader>
+    <CedentePrestatore><IdFiscaleIVA><IdPaese>IT</IdPaese><IdCodice>00000000027</IdCodice></IdFiscaleIVA><Nome>Ada</Nome><Cognome>Chiodi</Cognome></CedentePrestatore>
+    <CessionarioCommittente>
+      <IdentificativiFiscali><IdFiscaleIVA><IdPaese>IT</IdPaese><IdCodice>00000000019</IdCodice></IdFiscaleIVA></IdentificativiFiscali>
+      <AltriDatiIdentificativi><Denominazione>Edile SpA</Denominazione></AltriDatiIdentificativi>
+    </CessionarioCommittente>
+  </FatturaElettronicaHeader>
+  <FatturaElettronicaBody>
+    <DatiGenerali>
+      <DatiGeneraliDocumento><TipoDocumento>TD07</TipoDocumento><Divisa>EUR</Divisa><Data>2026-03-02</Data><Numero>INV-9</Numero></DatiGeneraliDocumento>
+      <DatiFatturaRettificata><NumeroFR>INV-3</NumeroFR></DatiFatturaRettificata>
+    </DatiGenerali>
+    <DatiBeniServizi><Descrizione>Chiodi</Descrizione><Importo>120.00</Importo><DatiIVA><Aliquota>22.00</Aliquota></DatiIVA></DatiBeniServizi>
+    <DatiBeniServizi><Descrizione>Pane</Descrizione><Importo>10.40</Importo><DatiIVA><Imposta>0.40</Imposta><Aliquota>4.00</Aliquota></DatiIVA></DatiBeniServizi>
+    <DatiBeniServizi><Descrizione>Colla</Descrizione><Importo>6.10</Importo><DatiIVA><Imposta>1.10</Imposta></DatiIVA></DatiBeniServizi>
+    <DatiBeniServizi><Descrizione>Marca</Descrizione><Importo>2.00</Importo><DatiIVA><Aliquota>0.00</Aliquota></DatiIVA><Natura>N1</Natura></DatiBeniServizi>
+  </FatturaElettronicaBody>
+</n:FatturaElettronicaSemplificata>
+"""
+
+
+def _simplified(*changes: tuple[str, str]) -> Document:
+    (document,) = _all(swap(SIMPLIFIED, *changes))
+    return document
+
+
+def test_lines_of_a_simplified_invoice_are_net_of_the_tax_that_they_state_or_that_their_rate_takes_out():
+    got = _simplified()
+    assert [(line.amount, line.tax, line.tax_rate) for line in got.lines] == [
+        ("98.36", "21.64", "22.00"),  # 120.00 x 22 / 122 = 21.639...
+        ("10.00", "0.40", "4.00"),
+        ("5.00", "1.10", None),
+        ("2.00", "0.00", "0.00"),
+    ]
+    assert (got.type_code, got.number, got.issued_on, got.currency) == ("TD07", "INV-9", "2026-03-02", "EUR")
+    assert (got.seller, got.buyer, got.customer, got.references) == (
+        "Ada Chiodi",
+        "Edile SpA",
+        "IT00000000019",
+        ("INV-3",),
+    )
+    assert (got.tax, got.tax_inclusive, got.findings) == ("23.14", "138.50", ())
+
+
+def test_a_simplified_invoice_bills_what_its_lines_add_up_to_and_a_td08_takes_it_back():
+    header = rows_of(_simplified()).header
+    assert [header[f"row_{name}"] for name in ("subtotal", "tax", "total", "payable")] == [
+        "115.36", "23.14", "138.50", "138.50"]  # fmt: skip
+    assert billed(_simplified()) == {"1": 120, "2": Decimal("10.40"), "3": Decimal("6.10"), "4": 2}
+    note = _simplified((">TD07<", ">TD08<"))
+    assert (note.effect.value, rows_of(note).header["row_payable"]) == ("credits", "-138.50")
+
+
+def test_a_rate_and_a_tax_of_a_simplified_line_that_contradict_each_other_are_a_finding():
+    (finding,) = _simplified((">0.40<", ">0.50<")).findings
+    assert (finding.code.value, finding.stated) == ("TAX", "0.50")
+
+
+@pytest.mark.parametrize("cents", range(1, 400, 7))
+def test_the_rounding_of_the_tax_within_a_simplified_line_is_no_finding(cents: int):
+    gross = Decimal(cents) / 100
+    tax = (gross * 22 / 122).quantize(Decimal("0.01"))
+    got = _simplified(
+        (">10.40<", f">{gross}<"),
+        ("<Imposta>0.40</Imposta><Aliquota>4.00<", f"<Imposta>{tax}</Imposta><Aliquota>22.00<"),
+    )
+    assert got.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("<Aliquota>22.00</Aliquota>", ""), (">22.00<", ">-100.00<"), ("<Importo>6.10</Importo>", "")]
+)
+def test_a_simplified_line_whose_tax_nothing_states_makes_the_document_unreadable(old: str, new: str):
+    with pytest.raises(DocumentUnreadable, match=r"DatiBeniServizi \d"):
+        _simplified((old, new))
