@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 from billing_recon.core.document import Document, DocumentUnreadable
 from billing_recon.core.journal import LedgerFile, LedgerOptions
-from billing_recon.feeds import ledgers
+from billing_recon.feeds import ledgers, statements
 from billing_recon.feeds.documents import formats as documents
-from billing_recon.feeds.documents import html_page, pdf_reader, stripe_json, template_page
+from billing_recon.feeds.documents import html_page, pdf_reader, safe_xml, stripe_json, template_page
 from billing_recon.feeds.documents.facturx_pdf import is_pdf
 from billing_recon.feeds.documents.template import Template
 
@@ -92,6 +92,13 @@ def _unknown(data: bytes, name: str) -> str:
             return f"it is {what}; unpack it first"
     if name.lower().endswith(".p7m") and data[:1] in (b"0", b"M", b"-"):
         return "it is an invoice inside a signature (.p7m); extract its XML first, for example with openssl cms -verify"
+    if statements.recognise(data[:HEAD_BYTES]):
+        return (
+            "it is a bank statement, not a document: land it as payments with format: statement, and look at it with "
+            "billing-recon feeds try payments FILE"
+        )
+    if data.lstrip().startswith(b"<?xml") and safe_xml.root_tag(data) is None:
+        safe_xml.parse(data)  # says what is wrong with it
     known = ", ".join((*documents.FORMS, template_page.PDF, template_page.HTML, stripe_json.FORM, *ledgers.FORMS))
     return f"its format is not supported ({known}); to land a table of your own, map its columns in a feed"
 

@@ -58,6 +58,9 @@ def test_a_list_of_stripes_gives_a_document_each(tmp_path: Path) -> None:
         ("page.html", SAMPLES["html"][1], "no template matches this HTML"),
         ("cut.pdf", SAMPLES["pdf"][1][:40], "the PDF cannot be opened"),
         ("cut.xml", SAMPLES["ubl"][1][:900], "not well-formed XML"),
+        ("comment.xml", b"<?xml version='1.0'?><--! a note --><Invoice/>", "not well-formed XML"),
+        ("bank.xml", b"<Document xmlns='urn:iso:std:iso:20022:tech:xsd:camt.053.001.08'/>", "a bank statement, not a"),
+        ("bank.sta", b":20:A\n:25:1/2\n:28C:1/1\n:60F:C260301EUR1,\n:62F:C260301EUR1,\n", "a bank statement, not a"),
     ],
 )
 def test_what_cannot_be_read_says_why_and_what_to_do(name: str, data: bytes, says: str, tmp_path: Path) -> None:

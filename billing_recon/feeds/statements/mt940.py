@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,7 +20,7 @@ _TAG = re.compile(r":([0-9]{2}[A-Z]?):")
 _HEAD = re.compile(rb"(?:^|\n|\r):20:[^\r\n]*[\r\n]+(?:.*[\r\n]+){0,3}?:(?:21|25[P]?):")
 _BALANCE = re.compile(r"([CD])([0-9]{6})([A-Z]{3})([0-9]+,[0-9]*)")
 _MOVEMENT = re.compile(
-    r"(?P<value>[0-9]{6})(?P<entry>[0-9]{4})?(?P<mark>R?[CD]|E[CD])(?P<funds>[A-Z])?(?P<amount>[0-9]+,[0-9]*)"
+    r"(?P<value>[0-9]{6})(?:(?P<entry>[0-9]{4})|[ ]{1,4})?(?P<mark>R?[CD]|E[CD])(?P<funds>[A-Z])?(?P<amount>[0-9]+(?:,[0-9]*)?)"
     r"(?P<code>[NFS][A-Z0-9]{3})(?P<rest>.*)",
     re.DOTALL,
 )
@@ -30,7 +31,7 @@ _SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|SVWZ|ABWA|ABWE|COAM|OAMT|PURP|IBA
 def recognise(head: bytes) -> bool:
     """Whether a file begins like an MT940 message."""
     return (
-        (_HEAD.search(head[:4096]) is not None and b":61:" in head)
+        (_HEAD.search(head[:4096]) is not None and re.search(rb":6(?:1|2[FM]):", head) is not None)
         or b"{2:O940" in head[:200]
         or b"{2:I940" in head[:200]
     )
@@ -199,8 +200,12 @@ def _balance(name: str, value: str) -> tuple[Decimal, str]:
 
 
 def _day(digits: str) -> date | None:
+    """Return a day (YYMMDD). Banks that count 30 days a month value on 29 and 30 February: that is its last day."""
+    year, month, day = 2000 + int(digits[:2]), int(digits[2:4]), int(digits[4:6])
+    if month == 2 and day in (29, 30):
+        day = monthrange(year, 2)[1]
     try:
-        return date(2000 + int(digits[:2]), int(digits[2:4]), int(digits[4:6]))
+        return date(year, month, day)
     except ValueError:
         return None
 

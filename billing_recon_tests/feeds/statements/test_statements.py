@@ -145,6 +145,30 @@ def test_a_movement_that_cannot_be_read_is_set_aside_on_its_day(tmp_path: Path) 
     assert [m for m in desk.messages() if ":61: cannot be read: 2603020302CR119.00" in m]
 
 
+def test_a_statement_of_a_day_without_movements_is_one(tmp_path: Path) -> None:
+    plain = ":20:STARTUMS\n:25:12030000/202051\n:28C:00004/001\n:60F:C260302EUR1000,00\n:62F:C260302EUR1000,00\n-\n"
+    assert read(tmp_path, plain) == []
+
+
+@pytest.mark.parametrize(
+    ("movement", "booked_on", "value_on", "amount"),
+    [
+        ("260302    CR119,00NTRF", "2026-03-02", "2026-03-02", "119.00"),  # blanks in place of the day of booking
+        ("2603020302C119NTRF", "2026-03-02", "2026-03-02", "119"),  # no comma
+        ("2602300302CR119,00NTRF", "2026-03-02", "2026-02-28", "119.00"),  # 30 days a month
+        ("2802290301CR119,00NTRF", "2028-03-01", "2028-02-29", "119.00"),
+    ],
+)
+def test_movements_as_banks_write_them(
+    tmp_path: Path, movement: str, booked_on: str, value_on: str, amount: str
+) -> None:
+    first = next(item for item in read(tmp_path, MT940.replace("2603020302CR119,00NTRF", movement)))
+    assert isinstance(first, Entry)
+    assert (first.broken, first.kind, first.booked_on, first.value_on, first.amount) == (
+        None, "payment", booked_on, value_on, amount,
+    )  # fmt: skip
+
+
 def test_a_statement_lands_as_payments_of_the_companys_days(tmp_path: Path) -> None:
     """The bank's 2 March is the company's, whatever its distance from UTC; its own payments are counted as left out."""
     feed: dict[str, Any] = {
