@@ -48,6 +48,7 @@ Preset = Literal[
     "paypal",
     "chargebee-invoices",
     "lago-invoices",
+    "recurly-adjustments",
 ]
 """Mappings that come with the program (feeds/presets/, a YAML file each)."""
 

@@ -46,34 +46,39 @@ WORDS: dict[str, tuple[str, ...]] = {
                    "reference", "number", "paymentnumber"),
     "kind": ("kind", "type", "typ", "art", "reportingcategory", "linetype", "chargetype", "transactiontype", "zahlungsart"),
     "customer_id": ("customerid", "customer", "kunde", "kundennr", "kundennummer", "kdnr", "clientid", "client", "debitor", "accountid",
-                    "account", "externalcustomerid", "customeremail"),
+                    "accountcode", "accountnumber", "account", "externalcustomerid", "customeremail"),
     "invoice_id": ("invoiceid", "invoice", "invoicenumber", "invoiceno", "rechnung", "rechnungsnr", "rechnungsnummer", "renr", "belegnr",
                    "facture", "documentnumber", "number", "merchantreference", "beleg"),
     "amount": ("amount", "gross", "betrag", "bruttobetrag", "montant", "total", "importe", "value", "umsatz", "grossamount", "sum", "summe"),
     "currency": ("currency", "currencycode", "waehrung", "wahrung", "whg", "devise", "ccy", "billingcurrency", "grosscurrency"),
     "status": ("status", "state", "zustand"),
     "processed_at": ("processedat", "createdutc", "created", "date", "datum", "paidat", "paymentdate", "zahlungsdatum", "creationdate",
-                     "buchungstag", "valuta", "bookingdate", "transactiondate", "timestamp", "completedat"),
+                     "buchungstag", "valuta", "bookingdate", "transactiondate", "timestamp", "completedat", "chargedate"),
     "fee": ("fee", "fees", "gebuehr", "gebuhr", "entgelt", "commission"),
     "attempt": ("attempt", "versuch"),
-    "line_id": ("lineid", "lineitemid", "invoicelineitemid", "position", "pos", "lineno", "line", "feeid", "itemid", "id"),
+    "line_id": ("lineid", "lineitemid", "invoicelineitemid", "position", "pos", "lineno", "line", "feeid", "itemid", "id", "uuid"),
     "subscription_id": ("subscriptionid", "subscription", "vertrag", "vertragsnr", "abo", "contractid", "externalsubscriptionid"),
-    "plan_id": ("planid", "plan", "product", "productid", "produkt", "priceid", "tarif", "sku", "plancode"),
+    "plan_id": ("planid", "plan", "plancode", "product", "productid", "produkt", "priceid", "tarif", "sku"),
     "plan_version": ("planversion", "version", "priceversion"),
     "meter": ("meter", "metric", "billablemetric", "unit", "skuid", "chargecode", "description"),
-    "period_start": ("periodstart", "servicestart", "start", "von", "datefrom", "startdate", "fromdate", "leistungvon"),
-    "period_end": ("periodend", "serviceend", "end", "bis", "dateto", "enddate", "todate", "leistungbis"),
+    "period_start": ("periodstart", "servicestart", "start", "von", "datefrom", "startdate", "servicestartdate", "startat",
+                     "fromdate", "leistungvon"),
+    "period_end": ("periodend", "serviceend", "end", "bis", "dateto", "enddate", "serviceenddate", "endat", "todate",
+                   "leistungbis"),
     "quantity": ("quantity", "qty", "menge", "anzahl", "units", "usagequantity", "consumedquantity"),
     "unit_price": ("unitprice", "price", "einzelpreis", "preis", "unitamount", "rate"),
-    "gross": ("gross", "amount", "subtotal", "netto", "nettobetrag", "net", "lineamount", "amountexcludingtax"),
+    "gross": ("gross", "amount", "chargeamount", "subtotal", "invoicesubtotal", "netto", "nettobetrag", "net", "lineamount",
+              "amountexcludingtax"),
     "discount": ("discount", "rabatt", "discountamount"),
     "credit": ("credit", "haben", "guthaben", "creditamount"),
     "debit": ("debit", "soll", "debitamount"),
-    "taxable": ("taxable", "taxableamount", "taxbase", "netto", "nettobetrag", "net", "amountexcludingtax", "subtotal"),
+    "taxable": ("taxable", "taxableamount", "taxbase", "netto", "nettobetrag", "net", "amountexcludingtax", "subtotal",
+                "invoicesubtotal"),
     "tax_rate": ("taxrate", "taxpercent", "steuersatz", "vatrate", "mwstsatz", "ustsatz"),
     "tax": ("tax", "taxamount", "steuer", "steuerbetrag", "mwst", "ust", "vat", "taxes"),
-    "total": ("total", "brutto", "bruttobetrag", "totalamount", "gesamt", "amountincludingtax", "amountdue"),
-    "issued_on": ("issuedon", "invoicedate", "rechnungsdatum", "issuingdate", "date", "datum", "issuedate", "finalizedat"),
+    "total": ("total", "invoicetotal", "brutto", "bruttobetrag", "totalamount", "gesamt", "amountincludingtax", "amountdue"),
+    "issued_on": ("issuedon", "invoicedate", "rechnungsdatum", "issuingdate", "date", "datum", "issuedate", "finalizedat",
+                  "billeddate", "invoicebilleddate", "billedat"),
     "calculated_at": ("calculatedat", "createdat", "created", "updatedat", "invoicedate", "date"),
     "event_id": ("eventid", "transactionid", "id", "uuid"),
     "source": ("source", "system", "quelle"),
@@ -95,6 +100,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "contract": ("contract", "terms"),
 }  # fmt: skip
 """Words by which others name a column of ours, the likeliest first. They only draft; nothing lands by them."""
+_ALL_WORDS = frozenset(word for words in WORDS.values() for word in words)
 _CONSTANTS = {"kind": {"payments": "payment", "invoice_lines": "subscription"}, "status": {"payments": "succeeded"}}
 _TELLING = {
     "payments": ("payment_id", "amount", "processed_at", "fee", "status"),
@@ -103,6 +109,14 @@ _TELLING = {
     "usage_events": ("event_id", "event_time", "meter", "quantity"),
     "subscriptions": ("plan_id", "billing_interval", "valid_from", "subscription_id"),
 }
+_MARKS = {
+    "payments": ("payment", "payout", "gateway", "card", "settlement", "refunded", "fee", "transaction"),
+    "invoice_lines": ("invoice", "subtotal", "due", "tax", "discount", "plan", "unitprice"),
+}
+"""Parts of columns' names that reports of a table have, whichever of them are ours: an export of bills has an id, a date, a total and a
+status as payments have."""
+_SHARED_MIN = 3
+"""Columns that begin with the same word: it is what they are about, and no part of their names (adjustment_total, adjustment_tax)."""
 
 
 _REPORTS: dict[Preset, frozenset[str]] = {
@@ -117,6 +131,7 @@ _REPORTS: dict[Preset, frozenset[str]] = {
     "paypal": frozenset({"Transaction ID", "TimeZone", "Gross", "Fee"}),
     "chargebee-invoices": frozenset({"Invoice Number", "Line Item Id", "Line Item Amount"}),
     "lago-invoices": frozenset({"fee_lago_id", "invoice_number", "fee_total_amount_cents"}),
+    "recurly-adjustments": frozenset({"adjustment_origin", "adjustment_total", "invoice_number"}),
 }
 """Preset -> columns by which its report is known."""
 
@@ -155,11 +170,30 @@ def guess(ours: str, theirs: Sequence[str]) -> str | None:
     """
     words = (ours.replace("_", ""), *WORDS.get(ours, ()))
     bare = {name: _bare(name) for name in theirs}
-    exact = [(words.index(word), name) for name, word in bare.items() if word in words]
-    if exact:
+    if exact := [(words.index(word), name) for name, word in bare.items() if word in words]:
         return min(exact)[1]
-    partly = [(len(word), name) for name, word in bare.items() if len(words[0]) > 3 and words[0] in word]
+    taken = {name for name, word in bare.items() if word in _ALL_WORDS}
+    short = {name: word for name, word in _without_shared_word(theirs).items() if name not in taken}
+    if exact := [(words.index(word), name) for name, word in short.items() if word in words]:
+        return min(exact)[1]
+    partly = [
+        (len(word), name) for name, word in bare.items() if len(words[0]) > 3 and words[0] in word and name not in taken
+    ]
     return min(partly)[1] if partly else None
+
+
+def _without_shared_word(theirs: Sequence[str]) -> dict[str, str]:
+    """Return the bare names of columns that begin as others do, without their first words: up to a colon or point, else the first.
+
+    >>> _without_shared_word(["adjustment_tax", "adjustment_total", "adjustment_uuid", "tax_rate"])
+    {'adjustment_tax': 'tax', 'adjustment_total': 'total', 'adjustment_uuid': 'uuid'}
+    """
+    parts = {name: re.split(r"[:.]\s*", name, maxsplit=1) for name in theirs}
+    parts |= {name: re.split(r"[_ ]+", name, maxsplit=1) for name, found in parts.items() if len(found) == 1}
+    shared = Counter(found[0] for found in parts.values())
+    return {
+        name: _bare(found[1]) for name, found in parts.items() if len(found) == 2 and shared[found[0]] >= _SHARED_MIN
+    }
 
 
 def draft(file: Path, table: str | None = None) -> Draft:
@@ -223,7 +257,7 @@ def _drafted(file: Path, table: str | None, settings: dict[str, object], sample:
             elif constant is not None:
                 columns[column.name] = {"value": constant}
                 unclear.append(f"{column.name}: no column says it; is every row {constant}?")
-            elif column.required and column.default is None and not column.nullable:
+            elif column in columns_of(spec):
                 unclear.append(
                     f"{column.name}: needed, and no column has such a name ({column.doc or 'see docs/tables.md'})"
                 )
@@ -237,6 +271,8 @@ def _drafted(file: Path, table: str | None, settings: dict[str, object], sample:
             columns[column.name] = {"sql": f"upper({quoted(found)})"}
         if column.kind in (Kind.DATE, Kind.TIMESTAMP):
             fitting = _date_patterns(values)
+            if fitting == ["iso"] and column.kind is Kind.DATE:
+                patterns.update(("iso", "iso_day"))  # the day that the instant shows
             if len(fitting) == 1:
                 patterns.update(fitting)
             elif len(fitting) > 1:
@@ -261,8 +297,10 @@ def _drafted(file: Path, table: str | None, settings: dict[str, object], sample:
 
 def _likeliest(theirs: Sequence[str]) -> TableSpec:
     """Return the table most of whose telling columns the file seems to have."""
+    bare = [_bare(name) for name in theirs]
     scores = {
         name: sum(guess(column, theirs) is not None for column in telling) / len(telling)
+        + sum(any(mark in name for name in bare) for mark in _MARKS.get(name, ())) / (2 * len(_MARKS.get(name, "x")))
         for name, telling in _TELLING.items()
     }
     best = max(scores, key=lambda name: scores[name])
@@ -432,5 +470,12 @@ def _reads(value: str, pattern: str) -> bool:
 
 
 def columns_of(spec: TableSpec) -> list[Column]:
-    """Return the columns of a table that every row needs."""
-    return [column for column in spec.columns if column.required and not column.nullable and column.default is None]
+    """Return the columns of a table that every row needs. A line's calculated_at may be missing: it is then its issued_on."""
+    return [
+        column
+        for column in spec.columns
+        if column.required
+        and not column.nullable
+        and column.default is None
+        and (column.name != "calculated_at" or "issued_on" not in spec.names)
+    ]

@@ -117,3 +117,53 @@ def test_a_known_report_is_drafted_as_its_preset(tmp_path: Path) -> None:
         path.write_text(report)
         found = draft(path)
         assert (found.settings["preset"], found.table) == (preset, table), preset
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "table", "columns"),
+    [
+        (  # bills have an id, a date, a status and a total too
+            "id,account_code,invoice_number,billed_date,due_on,status,currency,invoice_total,invoice_subtotal,tax_amount,tax_rate",
+            "a,A,1001,2026-03-02 10:00:00 UTC,2026-03-02 10:00:00 UTC,paid,USD,119.00,100.00,19.00,0.19",
+            "invoice_lines",
+            {
+                "invoice_id": "invoice_number",
+                "total": "invoice_total",
+                "taxable": "invoice_subtotal",
+                "tax": "tax_amount",
+            },
+        ),
+        (
+            "Invoice: Invoice Number,Invoice: Invoice Date,Invoice Item: ID,Invoice Item: Charge Amount,Invoice Item: Quantity,"
+            "Invoice Item: Service Start Date,Account: Currency",
+            "1001,2026-03-02,ii1,100.00,1,2026-03-01,USD",
+            "invoice_lines",
+            {"line_id": "Invoice Item: ID", "gross": "Invoice Item: Charge Amount", "currency": "Account: Currency"},
+        ),
+        (
+            "transaction_id,account_code,invoice_number,type,status,amount,currency,tax_amount,date,card_type,gateway",
+            "t,A,1001,purchase,success,119.00,USD,19.00,2026-03-02 10:00:00 UTC,visa,g",
+            "payments",
+            {"payment_id": "transaction_id", "customer_id": "account_code", "amount": "amount"},
+        ),
+        (
+            "payments.id,payments.amount,payments.currency,payments.charge_date,payouts.id",
+            "PM1,119.00,GBP,2026-03-02,PO1",
+            "payments",
+            {"payment_id": "payments.id", "amount": "payments.amount", "processed_at": "payments.charge_date"},
+        ),
+    ],
+)
+def test_exports_of_bills_and_of_payments_are_told_apart(
+    tmp_path: Path, header: str, row: str, table: str, columns: dict[str, str]
+) -> None:
+    (tmp_path / "x.csv").write_text(f"{header}\n{row}\n")
+    found = draft(tmp_path / "x.csv")
+    assert found.table == table
+    assert {name: found.columns.get(name) for name in columns} == columns
+    assert not any(line.startswith("calculated_at") for line in found.open)
+
+
+def test_a_day_that_the_file_shows_as_an_instant_is_drafted_as_its_date(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("invoice_number,line_id,invoice_date\n1,1,2026-03-02 10:00:00 UTC\n")
+    assert draft(tmp_path / "x.csv", "invoice_lines").settings["dates"] == ["iso", "iso_day"]

@@ -93,6 +93,27 @@ REPORTS: dict[str, tuple[str, str, str, list[tuple[str, ...]]]] = {
         "period_end::VARCHAR",
         [("CB-1", "subscription", "90.00", "107.10", "2026-03-02", "2026-04-01")],
     ),
+    "recurly-adjustments": (
+        "invoice_lines",
+        "uuid,account_code,subscription_id,invoice_id,adjustment_status,adjustment_type,adjustment_created_at,adjustment_start_at,"
+        "adjustment_end_at,adjustment_quantity,adjustment_currency,adjustment_amount,adjustment_total,adjustment_discount,"
+        "adjustment_tax,adjustment_origin,tax_rate,invoice_number,invoice_state,invoice_billed_date,invoice_type,adjustment_plan_code\n"
+        "u1,A,S,i,invoiced,charge,2026-03-02 01:00:00 PST,2026-03-02 01:00:00 PST,2026-04-02 01:00:00 PDT,2,EUR,50.00,107.10,10.00,"
+        "17.10,plan,0.19,1001,past_due,2026-03-02 01:00:00 PST,purchase,gold\n"
+        "u2,A,S,i,invoiced,charge,2026-03-02 01:00:00 PST,2026-03-02 01:00:00 PST,,1,EUR,5.00,5.00,,,debit,,1001,past_due,"
+        "2026-03-02 01:00:00 PST,purchase,\n"
+        "u3,A,S,i,invoiced,credit,2026-03-02 01:00:00 PST,2026-03-02 01:00:00 PST,2026-04-02 01:00:00 PDT,1,EUR,-5.00,-5.95,,-0.95,"
+        "plan,0.19,1002,paid,2026-03-02 01:00:00 PST,refund,gold\n"
+        "u4,A,,,pending,charge,2026-03-02 01:00:00 PST,,,1,EUR,5.00,5.00,,,debit,,,,,,\n"
+        "u5,A,S,i,invoiced,charge,2026-03-02 01:00:00 PST,,,1,EUR,9.00,9.00,,,carryforward,,1001,paid,2026-03-02 01:00:00 PST,purchase,\n",
+        "line_id, invoice_id, kind, CAST(taxable AS DECIMAL(9,2))::VARCHAR, CAST(total AS DECIMAL(9,2))::VARCHAR, period_end::VARCHAR, "
+        "invoice_kind, status",
+        [
+            ("u1", "1001", "subscription", "90.00", "107.10", "2026-04-02", "invoice", "issued"),
+            ("u2", "1001", "adjustment", "5.00", "5.00", "2026-03-03", "invoice", "issued"),
+            ("u3", "1002", "subscription", "-5.00", "-5.95", "2026-04-02", "credit_note", "issued"),
+        ],
+    ),
     "oci-cost": (
         "invoice_lines",
         "lineItem/referenceNo,lineItem/tenantId,lineItem/intervalUsageStart,lineItem/intervalUsageEnd,product/service,"

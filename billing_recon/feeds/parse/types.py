@@ -113,7 +113,7 @@ EXPECTED: dict[Kind, str] = {
     Kind.PRICE: "is not a number; write 1234.50",
     Kind.AMOUNT: "is not a number; write 1234.50",
     Kind.RATE: "is not a number; write 0.19 for 19%",
-    Kind.DATE: "is not a calendar date; write 2026-03-02",
+    Kind.DATE: "is not a calendar date; write 2026-03-02, or declare dates: [iso, iso_day] to take the day that an instant shows",
     Kind.TIMESTAMP: "is not a timestamp; write 2026-03-02T10:00:00Z, in UTC or with an offset",
     Kind.INTEGER: "is not a whole number",
     Kind.JSON: "is not JSON",
