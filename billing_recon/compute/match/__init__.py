@@ -19,8 +19,8 @@ LATEST: tuple[Relation, ...] = load(
 
 SUMMARY_POSTINGS: tuple[Relation, ...] = load(
     __package__,
-    *("nameless_journals", "journal_references", "unnamed_invoices", "journal_matches", "day_batches"),
-    *("batch_offers", "void_invoices", "share_changes", "single_changes", "batches", "batch_changes", "journal_shares"),
+    *("nameless_journals", "journal_references", "unnamed_invoices", "void_invoices", "journal_matches", "day_batches"),
+    *("batch_offers", "share_changes", "single_changes", "batches", "batch_changes", "journal_shares"),
 )
 """Journals that name no invoice, and the invoices that they book: by reference, by amount, as a sum, or
 as a sum but for the fewest faults that make it equal to the cent."""

@@ -2,8 +2,9 @@
 -- pass first. Pass 2: by reference. Pass 3: customer, amount and a date within the lag, if as many journals as
 -- invoices are alike, or if all journals that fit an invoice alone are alike in every figure (it is posted more than
 -- once). Pass 4: the sum of consecutive open invoices of a customer, if only one such run adds up to the amount.
--- Several possible runs: pass 0, no invoice. Journals over the invoices of whole days: day_batches.
--- inputs: nameless_journals, journal_references, unnamed_invoices, run_params
+-- Several possible runs: pass 0, no invoice. Journals over the invoices of whole days: day_batches. Pass 7: a journal
+-- that takes back one void invoice to the cent, if no other fits and no journal that names the invoice does so.
+-- inputs: nameless_journals, journal_references, unnamed_invoices, void_invoices, ledger_entries, run_params
 -- rows from: nameless_journals
 WITH open_journals AS (
     SELECT
@@ -91,6 +92,25 @@ by_sum AS (
 ),
 booked_in_sum AS (
     SELECT journal_id, currency, invoice_id FROM by_sum WHERE claims = 1
+),
+taken_back AS (
+    SELECT journal.journal_id, journal.currency, void.invoice_id
+    FROM open_journals AS journal
+    CROSS JOIN run_params AS params
+    JOIN void_invoices AS void
+        ON void.currency = journal.currency AND void.total = -journal.ar AND void.net = -journal.revenue
+            AND void.tax = -journal.tax AND void.credit = -journal.credits
+            AND coalesce(journal.customer_id, void.customer_id) = void.customer_id
+            AND journal.posted_on >= CAST(void.voided_on - params.ledger_lag_days AS DATE)
+            AND journal.posted_on <= void.voided_on + 31
+    ANTI JOIN by_amount AS used ON used.journal_id = journal.journal_id AND used.currency = journal.currency
+    ANTI JOIN unnamed_invoices AS note ON note.currency = journal.currency AND note.total = journal.ar
+    ANTI JOIN (
+        SELECT invoice_id FROM ledger_entries WHERE role IN ('revenue', 'deferred_revenue') AND debit > 0
+    ) AS reversed
+        ON reversed.invoice_id = void.invoice_id
+    QUALIFY count(*) OVER (PARTITION BY journal.journal_id, journal.currency) = 1
+        AND count(*) OVER (PARTITION BY void.invoice_id, void.currency) = 1
 )
 SELECT journal_id, currency, invoice_id, 2 AS pass FROM journal_references
 UNION ALL
@@ -98,6 +118,9 @@ SELECT journal_id, currency, invoice_id, 3 AS pass FROM by_amount
 UNION ALL
 SELECT journal_id, currency, invoice_id, 4 AS pass FROM booked_in_sum
 UNION ALL
+SELECT journal_id, currency, invoice_id, 7 AS pass FROM taken_back
+UNION ALL
 SELECT DISTINCT sums.journal_id, sums.currency, CAST(NULL AS VARCHAR) AS invoice_id, 0 AS pass
 FROM sums
 ANTI JOIN booked_in_sum AS used ON used.journal_id = sums.journal_id AND used.currency = sums.currency
+ANTI JOIN taken_back AS back ON back.journal_id = sums.journal_id AND back.currency = sums.currency

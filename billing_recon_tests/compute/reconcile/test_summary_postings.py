@@ -220,3 +220,19 @@ def test_the_order_of_rows_changes_no_match() -> None:
     plain = matches(None)
     assert {row["pass"] for row in plain} == {0, 3, 4}
     assert plain == matches(1) == matches(2)
+
+
+@pytest.mark.parametrize("customer", [None, "C-2"])
+def test_a_void_invoice_of_a_summary_posting_may_be_taken_back_by_a_journal_without_its_number(
+    customer: str | None,
+) -> None:
+    world = World(day=DAY + timedelta(days=2))
+    booked = invoices(world, "138.54", "131.09", "119.58", customer=None)
+    posting(world, "J1", booked, on=THEN, customer_id=None)
+    world.add("invoice_lines", **{**booked[1], "status": "void", "observed_on": DAY, "day": DAY})
+    void = booked[1] | {name: -booked[1][name] for name in ("gross", "tax", "total")}
+    posting(world, "J2", [void], on=DAY, customer_id=customer)
+    assert run(world).breaks(PAIR) == []
+    posting(world, "J3", [void], on=DAY, customer_id=customer)
+    codes = ["KEY_UNMAPPED", "KEY_UNMAPPED", "REVERSAL_NOT_PROPAGATED"]
+    assert sorted(one["code"] for one in run(world).breaks(PAIR)) == codes, "two fit, so neither is taken"
