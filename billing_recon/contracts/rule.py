@@ -197,7 +197,10 @@ def _rules_of(spec: TableSpec, column: Column, currencies: tuple[str, ...]) -> l
     if not column.nullable and column.default is None:
         rule(Reason.MISSING_VALUE, value.is_not_null(), f"is empty and every row of {spec.name} needs it")
     if column.one_of:
-        rule(Reason.NOT_ALLOWED, value.is_in(list(column.one_of)), f"is not one of {', '.join(column.one_of)}")
+        allowed, says = value.is_in(list(column.one_of)), f"is not one of {', '.join(column.one_of)}"
+        if column.or_like:
+            allowed, says = allowed | value.str.contains(column.or_like), f"{says}; {column.doc}"
+        rule(Reason.NOT_ALLOWED, allowed, says)
     if column.kind is Kind.CURRENCY:
         rule(Reason.UNKNOWN_CURRENCY, value.is_in(sorted(EXPONENTS)), _NO_CURRENCY)
         if currencies:

@@ -12,7 +12,7 @@ from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.contracts.rule import DETAILS, Rule
 from billing_recon.core.catalog import Catalog, Plan
 from billing_recon.core.contract_terms import Fault, TermProblem, problems_of_contract
-from billing_recon.core.period import day_bounds
+from billing_recon.core.period import COUNTED_INTERVAL, day_bounds
 
 PlanKey = tuple[str | None, str | None, str | None]
 
@@ -39,8 +39,9 @@ _REASONS: Mapping[Fault, Reason] = {
     Fault.CONTRADICTION: Reason.TABLE_RULE,
 }
 _PLAN = ("plan_id", "plan_version", "currency")
-_BILLED_LONG_AGO = timedelta(days=400)
-"""A period lasts at most a year: an interval that ended earlier than this before the lookback is never rated."""
+_BILLED_LONG_AGO, _BILLED_BEFORE_ANY_COUNT = timedelta(days=400), timedelta(days=3700)
+"""A named period lasts at most a year, a counted one at most ten: an interval that ended earlier than this before the
+lookback is never rated."""
 
 
 def catalog_rules(catalog: Catalog | None, day: date, lookback_days: int, timezone: str) -> tuple[Rule, ...]:
@@ -53,10 +54,12 @@ def catalog_rules(catalog: Catalog | None, day: date, lookback_days: int, timezo
 
     rules = [_terms_rule(problems)]
     if catalog:
-        rated, _ = day_bounds(day - timedelta(days=lookback_days) - _BILLED_LONG_AGO, timezone)
+        reach = day - timedelta(days=lookback_days)
+        rated, counted = (day_bounds(reach - ago, timezone)[0] for ago in (_BILLED_LONG_AGO, _BILLED_BEFORE_ANY_COUNT))
+        reached = pl.when(pl.col("billing_interval").str.contains(COUNTED_INTERVAL)).then(counted).otherwise(rated)
         known = pl.Series([_key(key) for key in plans], dtype=pl.String)
         sold = pl.concat_str(_PLAN, separator="\x1f").is_in(known.implode())
-        old = (pl.col("valid_to") <= pl.lit(rated)).fill_null(False)
+        old = (pl.col("valid_to") <= reached).fill_null(False)
         rules.append(
             Rule(
                 "plan_version",

@@ -12,7 +12,7 @@ from billing_recon.core.errors import ConfigurationError
 
 
 class Interval(StrEnum):
-    """How often a subscription is billed, counted from its anchor."""
+    """How often a subscription is billed, counted from its anchor; COUNTED_INTERVAL is another way to say it."""
 
     DAY = "day"
     WEEK = "week"
@@ -24,8 +24,10 @@ class Interval(StrEnum):
     """One period: the validity of the subscription itself."""
 
 
-MONTHS_IN: dict[Interval, int] = {Interval.MONTH: 1, Interval.QUARTER: 3, Interval.HALF_YEAR: 6, Interval.YEAR: 12}
-DAYS_IN: dict[Interval, int] = {Interval.DAY: 1, Interval.WEEK: 7}
+COUNTED_INTERVAL = r"^([1-9][0-9]{0,2} days|[1-9][0-9]? (weeks|months)|[1-9] years)$"
+"""A number of days, weeks, months or years, for example `2 weeks`."""
+_MONTHS_IN = {"month": 1, "months": 1, "quarter": 3, "half_year": 6, "year": 12, "years": 12}
+_DAYS_IN = {"day": 1, "days": 1, "week": 7, "weeks": 7}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +55,23 @@ def add_months(day: date, months: int) -> date:
     return date(year, month + 1, min(day.day, last))
 
 
-def billing_period(anchor: date, interval: Interval, number: int) -> Period:
+def billing_period(anchor: date, interval: str, number: int) -> Period:
     """The `number`-th billing period after `anchor` (0 is the first), always counted from the anchor itself.
 
     Counting from the anchor keeps a subscription of the 31st on month ends instead of drifting to the 28th.
 
     >>> billing_period(date(2026, 1, 31), Interval.MONTH, 1)
     Period(start=datetime.date(2026, 2, 28), end=datetime.date(2026, 3, 31))
+    >>> billing_period(date(2026, 1, 31), "2 weeks", 1)
+    Period(start=datetime.date(2026, 2, 14), end=datetime.date(2026, 2, 28))
     """
-    if interval in MONTHS_IN:
-        step = MONTHS_IN[interval]
+    count, _, unit = interval.rpartition(" ")
+    step = int(count or 1)
+    if unit in _MONTHS_IN:
+        step *= _MONTHS_IN[unit]
         return Period(add_months(anchor, number * step), add_months(anchor, (number + 1) * step))
-    if interval in DAYS_IN:
-        step = DAYS_IN[interval]
+    if unit in _DAYS_IN:
+        step *= _DAYS_IN[unit]
         return Period(anchor + timedelta(days=number * step), anchor + timedelta(days=(number + 1) * step))
     raise ValueError("a subscription billed once has no numbered periods; its period is its validity")
 

@@ -248,7 +248,7 @@ def _drafted(file: Path, table: str | None, settings: dict[str, object], sample:
             [name for name in theirs if name not in used or column.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.AMOUNT)],
         )
         constant = _CONSTANTS.get(column.name, {}).get(spec.name)
-        if found is None or (column.one_of and not _fits(sample.columns[found], column.one_of)):
+        if found is None or (column.one_of and not _fits(sample.columns[found], column)):
             if found is not None and column.one_of:
                 used.add(found)
                 values = sorted(set(filter(None, sample.columns[found])))[:8]
@@ -307,8 +307,9 @@ def _likeliest(theirs: Sequence[str]) -> TableSpec:
     return next(spec for spec in CANONICAL if spec.name == best)
 
 
-def _fits(values: Sequence[str], allowed: Sequence[str]) -> bool:
-    return all(value in allowed for value in values if value)
+def _fits(values: Sequence[str], column: Column) -> bool:
+    likes = re.compile(column.or_like or "(?!)")
+    return all(value in column.one_of or likes.search(value) for value in values if value)
 
 
 def _bare(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -11,11 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from billing_recon.compute.engine import session
+from billing_recon.core.company import Profile
 from billing_recon.core.period import Interval, Period, billing_period
 from billing_recon_tests.compute.small_company import SmallCompany, catalog, day, rows
 
 FLAT = '{charge_id: base, kind: subscription, model: flat, meter: base, amount: "310"}'
-COUNTED = [i for i in Interval if i is not Interval.ONCE]
+COUNTED = [*(i.value for i in Interval if i is not Interval.ONCE), "30 days", "2 weeks", "18 months", "2 years"]
 
 
 @pytest.fixture(scope="module")
@@ -23,17 +25,18 @@ def con() -> duckdb.DuckDBPyConnection:
     return session()
 
 
-def periods_in_sql(con: duckdb.DuckDBPyConnection, asked: list[tuple[date, Interval, date]]) -> list[Period]:
+def periods_in_sql(con: duckdb.DuckDBPyConnection, asked: list[tuple[date, str, date]]) -> list[Period]:
     con.execute("CREATE OR REPLACE TABLE asked (n INTEGER, billing_anchor DATE, billing_interval VARCHAR, probe DATE)")
-    con.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", [(n, a, i.value, p) for n, (a, i, p) in enumerate(asked)])
+    con.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", [(n, a, i, p) for n, (a, i, p) in enumerate(asked)])
     period = "period_of(billing_anchor, billing_interval, NULL::DATE, NULL::DATE, probe)"
     found = con.execute(f"SELECT {period}.starts, {period}.ends FROM asked ORDER BY n").fetchall()
     return [Period(*row) for row in found]
 
 
-def period_holding(anchor: date, interval: Interval, probe: date) -> Period:
+def period_holding(anchor: date, interval: str, probe: date) -> Period:
     """The same by walking the numbered periods of core.period."""
-    days = {"day": 1, "week": 7, "month": 31, "quarter": 92, "half_year": 184, "year": 366}[interval.value]
+    spread = 0 if "day" in interval or "week" in interval else 4
+    days = billing_period(anchor, interval, 0).days + (spread if probe > anchor else -spread)
     number = (probe - anchor).days // days - 2
     while not (found := billing_period(anchor, interval, number)).start <= probe < found.end:
         number += 1
@@ -53,7 +56,7 @@ def period_holding(anchor: date, interval: Interval, probe: date) -> Period:
 )
 @settings(max_examples=15, deadline=None)
 def test_the_period_that_holds_a_day_is_the_one_counted_from_the_anchor(
-    con: duckdb.DuckDBPyConnection, asked: list[tuple[date, Interval, date]]
+    con: duckdb.DuckDBPyConnection, asked: list[tuple[date, str, date]]
 ) -> None:
     assert periods_in_sql(con, asked) == [period_holding(*one) for one in asked]
 
@@ -61,7 +64,7 @@ def test_the_period_that_holds_a_day_is_the_one_counted_from_the_anchor(
 @pytest.mark.parametrize("anchor", ["2023-12-31", "2024-02-29", "2025-10-30", "2026-01-29"])
 @pytest.mark.parametrize("interval", COUNTED)
 def test_month_ends_and_leap_days_clamp_and_come_back(
-    con: duckdb.DuckDBPyConnection, anchor: str, interval: Interval
+    con: duckdb.DuckDBPyConnection, anchor: str, interval: str
 ) -> None:
     days = [date(2024, 1, 15) + timedelta(days=n) for n in range(0, 1500, 3)]
     asked = [(day(anchor), interval, probe) for probe in days]
@@ -115,6 +118,34 @@ def test_a_change_of_anchor_starts_periods_of_its_own() -> None:
     company.subscribes(until="2026-03-15")
     company.subscribes(since="2026-03-15", billing_anchor=day("2026-03-15"))
     assert due(company) == [("2026-03-01", "2026-03-15", "2026-04-03"), ("2026-03-15", "2026-04-15", "2026-04-17")]
+
+
+def test_every_second_week_and_every_thirty_days_are_billed_as_counted_from_the_anchor() -> None:
+    company = SmallCompany(catalog(FLAT), day("2026-04-03"))
+    company.subscribes(subscription_id="A", billing_interval="2 weeks", billing_anchor=day("2026-01-07"))
+    company.subscribes(
+        subscription_id="B", billing_interval="30 days", billing_anchor=day("2026-03-02"), since="2026-03-02"
+    )
+    assert due(company) == [("2026-03-18", "2026-04-01", "2026-04-03"), ("2026-03-02", "2026-04-01", "2026-04-03")]
+
+
+def test_a_price_for_two_years_that_ends_after_one_is_owed_for_its_days() -> None:
+    company = SmallCompany(catalog(FLAT), day("2026-03-03"), lookback_days=400)
+    company.subscribes(
+        billing_interval="2 years", billing_anchor=day("2024-03-01"), since="2024-03-01", until="2025-03-01"
+    )
+    assert [(str(line["period_end"]), line["gross"]) for line in company.expected()] == [
+        ("2025-03-01", Decimal("155.00"))
+    ]
+
+
+def test_thirty_days_are_no_month_of_thirty_days() -> None:
+    """Where the profile gives each month 30 days, a change within 30 days that are no month is withheld by name."""
+    company = SmallCompany(catalog(FLAT), day("2026-04-02"), profile=Profile(fixed_days=30))
+    terms = {"billing_interval": "30 days", "billing_anchor": day("2026-03-03"), "since": "2026-03-03"}
+    company.subscribes(**terms, until="2026-03-20")
+    company.on = day("2026-04-04")
+    assert [row["reason"] for row in rows(company.rated(), "SELECT reason FROM unrated")] == ["no_fixed_days"]
 
 
 def test_a_contract_billed_once_has_its_validity_as_its_period() -> None:

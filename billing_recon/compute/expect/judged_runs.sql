@@ -126,7 +126,7 @@ judged AS (
             WHEN terms.rolls AND len(list_filter(terms.rolling, LAMBDA one: list_contains(metered.by_event, one))) > 0
                 THEN 'rollover_by_event'
             WHEN run.is_shared AND params.proration = 'by_day' AND profile.fixed_days IS NOT NULL
-                AND run.period_end - run.period_start NOT BETWEEN 28 AND 31 THEN 'no_fixed_days'
+                AND NOT is_month(run.period_start, run.period_end) THEN 'no_fixed_days'
             WHEN (run.wanted OR run.late OR (run.corrected AND NOT run.is_ahead)) AND metered.meters
                 AND run.period_start < params.history_from
                 THEN 'usage_before_history'

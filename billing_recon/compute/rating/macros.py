@@ -20,9 +20,16 @@ RATING_MACROS: tuple[str, ...] = (
     "- CASE WHEN month(begins) = month(ends) THEN 0 ELSE day(last_day(begins)) - fixed END)",
     # The instant at which a day begins in a time zone.
     "CREATE MACRO midnight(day, zone) AS timezone(zone, CAST(day AS TIMESTAMP))",
-    # How many months a billing interval has.
-    "CREATE MACRO interval_months(billing_interval) AS "
-    "CASE billing_interval WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 WHEN 'half_year' THEN 6 WHEN 'year' THEN 12 END",
+    # How many months, or else how many days, a billing interval has (core.period). A counted one is `2 years` or `30 days`.
+    "CREATE MACRO interval_months(billing_interval) AS CASE billing_interval WHEN 'month' THEN 1 WHEN 'quarter' THEN 3 "
+    "WHEN 'half_year' THEN 6 WHEN 'year' THEN 12 ELSE TRY_CAST(split_part(billing_interval, ' ', 1) AS INTEGER) "
+    "* CASE split_part(billing_interval, ' ', 2) WHEN 'months' THEN 1 WHEN 'years' THEN 12 END END",
+    "CREATE MACRO interval_days(billing_interval) AS CASE billing_interval WHEN 'day' THEN 1 WHEN 'week' THEN 7 "
+    "ELSE TRY_CAST(split_part(billing_interval, ' ', 1) AS INTEGER) "
+    "* CASE split_part(billing_interval, ' ', 2) WHEN 'days' THEN 1 WHEN 'weeks' THEN 7 END END",
+    # Whether two dates are a month apart, where one of them may be a month's last day in place of the other's day.
+    "CREATE MACRO is_month(starts, ends) AS datediff('month', starts, ends) = 1 "
+    "AND (day(starts) = day(ends) OR starts = last_day(starts) OR ends = last_day(ends))",
     # A multiple of `step`, rounded down, also below zero. By remainders: integer division is not among the operators allowed.
     "CREATE MACRO floored(number, step) AS number - ((number % step) + step) % step",
     # The date so many months after another: a 31st clamps to month ends, as core.period.add_months does.
@@ -31,14 +38,14 @@ RATING_MACROS: tuple[str, ...] = (
     # its own edges. Months count from the anchor itself, so that the 31st clamps to month ends and returns. The lists of one
     # name what is used twice.
     "CREATE MACRO period_of(anchor, billing_interval, once_start, once_end, probe) AS list_transform(list_transform("
-    "[struct_pack(step := interval_months(billing_interval), "
+    "[struct_pack(step := interval_months(billing_interval), length := interval_days(billing_interval), "
     "months := floored(datediff('month', anchor, probe), interval_months(billing_interval)))], "
-    "lambda one: struct_pack(step := one.step, months := one.months "
+    "lambda one: struct_pack(step := one.step, length := one.length, months := one.months "
     "- CASE WHEN months_on(anchor, one.months) > probe THEN one.step ELSE 0 END, "
-    "days := CAST(floored(datediff('day', anchor, probe), 7) AS INTEGER))), "
-    "lambda one: CASE billing_interval WHEN 'once' THEN struct_pack(starts := once_start, ends := once_end) "
-    "WHEN 'day' THEN struct_pack(starts := probe, ends := CAST(probe + 1 AS DATE)) "
-    "WHEN 'week' THEN struct_pack(starts := CAST(anchor + one.days AS DATE), ends := CAST(anchor + one.days + 7 AS DATE)) "
+    "days := CAST(floored(datediff('day', anchor, probe), one.length) AS INTEGER))), "
+    "lambda one: CASE WHEN billing_interval = 'once' THEN struct_pack(starts := once_start, ends := once_end) "
+    "WHEN one.length IS NOT NULL "
+    "THEN struct_pack(starts := CAST(anchor + one.days AS DATE), ends := CAST(anchor + one.days + one.length AS DATE)) "
     "ELSE struct_pack(starts := months_on(anchor, one.months), ends := months_on(anchor, one.months + one.step)) END)[1]",
     # Whether a change of the roll-up can change a price. Of a meter charged by events one can without a unit more or less.
     "CREATE MACRO may_reprice(quantity, events, superseded_events, by_event) AS "

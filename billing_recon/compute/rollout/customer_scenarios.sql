@@ -3,9 +3,9 @@
 -- inputs: customer_contracts, engine_lines, mapped_keys
 WITH of_contracts AS (
     SELECT
-        customer_id, bool_or(billing_interval IN ('year', 'annual')) AS annual,
-        bool_or(billing_interval IN ('quarter', 'quarterly')) AS quarterly,
-        bool_or(billing_interval IN ('week', 'weekly')) AS weekly, bool_or(status = 'paused') AS paused,
+        customer_id, bool_or(coalesce(interval_months(billing_interval), 0) >= 12) AS annual,
+        bool_or(coalesce(interval_months(billing_interval), 0) = 3) AS quarterly,
+        bool_or(coalesce(interval_days(billing_interval), 0) = 7) AS weekly, bool_or(status = 'paused') AS paused,
         bool_or(list_contains(terms, 'discount')) AS discount, bool_or(list_contains(terms, 'coupons')) AS coupon,
         bool_or(list_contains(terms, 'credits')) AS credit, bool_or(list_contains(terms, 'minimum')) AS minimum,
         bool_or(list_contains(terms, 'cap')) AS cap

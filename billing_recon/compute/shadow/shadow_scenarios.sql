@@ -104,8 +104,9 @@ billed AS (
 cadences AS (
     SELECT
         span.invoice_id, span.subscription_id, span.due_on,
-        CASE max(interval.held.billing_interval)
-            WHEN 'year' THEN 'annual' WHEN 'quarter' THEN 'quarterly' WHEN 'week' THEN 'weekly'
+        CASE WHEN interval_months(max(interval.held.billing_interval)) >= 12 THEN 'annual'
+            WHEN interval_months(max(interval.held.billing_interval)) = 3 THEN 'quarterly'
+            WHEN interval_days(max(interval.held.billing_interval)) = 7 THEN 'weekly'
         END AS scenario
     FROM spans AS span
     JOIN intervals AS interval ON interval.subscription_id = span.subscription_id

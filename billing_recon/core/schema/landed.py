@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from billing_recon.core.period import COUNTED_INTERVAL
 from billing_recon.core.schema.table import Column, Kind, TableSpec, nullable, optional
 
 T, Q, P, A, R, D, TS, N, J = (
@@ -62,7 +63,12 @@ SUBSCRIPTIONS = TableSpec(
         Column("tax_region"),
         Column("segment", doc="customer segment, for reports"),
         Column("billing_anchor", D, doc="the day from which periods are counted"),
-        Column("billing_interval", one_of=("day", "week", "month", "quarter", "half_year", "year", "once")),
+        Column(
+            "billing_interval",
+            one_of=("day", "week", "month", "quarter", "half_year", "year", "once"),
+            or_like=COUNTED_INTERVAL,
+            doc="or several: 30 days, 2 weeks, 18 months, 2 years",
+        ),
         Column("valid_from", TS, doc="start of the interval"),
         Column("valid_to", TS, nullable=True, doc="exclusive; empty while it holds"),
         optional("contract", J, doc="terms that differ from the plan, see docs/contracts.md"),

@@ -97,7 +97,10 @@ class Part(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column. `required`: the file must have it. `nullable`: a row may leave it empty. `unit`: if not its kind's."""
+    """One column. `required`: the file must have it. `nullable`: a row may leave it empty. `unit`: if not its kind's.
+
+    `or_like`: values that match this expression are allowed beside those of `one_of`; `doc` says what they are.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
@@ -105,6 +108,7 @@ class Column:
     nullable: bool = False
     default: str | None = None
     one_of: tuple[str, ...] = ()
+    or_like: str = ""
     minimum: str | None = None
     doc: str = ""
     unit: str = ""

@@ -79,11 +79,13 @@ def test_a_contract_may_have_begun_long_ago_or_begin_later(desk: Desk) -> None:
         (subscribed(contract='{"discount": '), "UNPARSABLE", "contract"),
         (subscribed().replace("2024-02-29,month", "2023-02-29,month"), "UNPARSABLE", "billing_anchor"),
         (subscribed().replace("month", "fortnight"), "NOT_ALLOWED", "billing_interval"),
+        (subscribed().replace("month", "0 weeks"), "NOT_ALLOWED", "billing_interval"),
         (subscribed().replace(",3,", ",-3,"), "OUT_OF_RANGE", "quantity"),
     ],
 )
 def test_a_contract_that_cannot_be_is_set_aside(desk: Desk, row: str, reason: str, field: str) -> None:
-    good = subscribed(contract='{"discount": {"rate": "0.1"}}', zone="Asia/Kathmandu").replace("S-1", "S-2")
+    good = subscribed(contract='{"discount": {"rate": "0.1"}}', zone="Asia/Kathmandu")
+    good = good.replace("S-1", "S-2").replace("month", "2 weeks")
     desk.put("\n".join([SUBSCRIPTION, row, good, ""]), table="subscriptions")
     desk.land("subscriptions")
     assert desk.quarantined() == [(1, reason, field)]
