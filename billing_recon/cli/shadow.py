@@ -139,7 +139,9 @@ def lines(
     by: Annotated[str, typer.Option("--by", metavar="LEVEL", help="line, invoice or account.")] = "line",
     state: Annotated[
         str | None,
-        typer.Option("--state", metavar="STATE", help="equal, meant, fixed, kept, unmeant, accepted or unknown."),
+        typer.Option(
+            "--state", metavar="STATE", help="equal, split, meant, fixed, kept, unmeant, accepted or unknown."
+        ),
     ] = None,
     form: FormatOption = Format.TABLE,
     home: HomeOption = None,

@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 
 from billing_recon.core.catalog import Catalog
+from billing_recon.core.figures import count
 from billing_recon.explain.facts import Facts, grouped
 from billing_recon.explain.rated_lines import line_sentence
 from billing_recon.explain.sentences import SENTENCES
@@ -83,7 +84,7 @@ def _write_share(
     bills = rows_of(
         con,
         "SELECT invoice_id, subscription_id, due_on, currency, sum(delta) AS delta, sum(new_fault) AS new_fault, "
-        "sum(old_fault) AS old_fault, "
+        "sum(old_fault) AS old_fault, count(*) FILTER (WHERE new_code IS NOT NULL AND new_fault = 0) AS restated, "
         "coalesce(list_distinct(list(expected_old_line) FILTER (WHERE expected_old_line IS NOT NULL)), []) AS old_lines, "
         "coalesce(list_distinct(list(expected_new_line) FILTER (WHERE expected_new_line IS NOT NULL)), []) AS new_lines "
         f"FROM shadow_lines WHERE {mine} GROUP BY invoice_id, subscription_id, due_on, currency "
@@ -106,18 +107,21 @@ def _write_share(
 
 
 def _beyond(bill: Row, places: int) -> str:
-    """By how much the engines bill more or less than that."""
+    """By how much the engines bill more or less than that, and where only the total is right."""
     parts = [
         f"the {side} engine bills {money(abs(amount), bill['currency'], places)} {'more' if amount > 0 else 'less'} than that"
         for side in ("new", "old")
         if (amount := bill[f"{side}_fault"])
     ]
+    if bill["restated"]:
+        parts.append(f"the new engine has the right total and other figures on {count(bill['restated'], 'line')}")
     return f"; {' and '.join(parts)}" if parts else ""
 
 
 _LINE = (
     "invoice_id, line_id, subscription_id, currency, state, delta, meant, new_fault, old_fault, expected_old_line, "
-    "expected_new_line, old_key, new_key, old_total, new_total, code, new_code, old_code, accepted_as, known, in_old, in_new"
+    "expected_new_line, old_key, new_key, old_total, new_total, code, meant_code, new_code, old_code, accepted_as, known, in_old, in_new, "
+    "old_split, new_split"
 )
 
 
@@ -166,7 +170,7 @@ def _line_text(
     places = decimals.get(line["currency"], 2)
     new, old = (
         line_sentence(rated[side][name], catalog).rstrip(".")
-        if line["meant"] and (name := line[f"expected_{side}_line"])
+        if line["meant_code"] and (name := line[f"expected_{side}_line"])
         else ""
         for side in ("new", "old")
     )
@@ -174,26 +178,31 @@ def _line_text(
         begin = f"{money(abs(line['delta']), line['currency'], places)} {'more' if line['delta'] > 0 else 'less'}"
     else:
         begin = "No difference in total"
-    parts = [f"{begin}: {new or 'nothing is owed'}; was {old or 'nothing'}"] if line["meant"] else [begin]
+    parts = [f"{begin}: {new or 'nothing is owed'}; was {old or 'nothing'}"] if line["meant_code"] else [begin]
     if not line["known"]:
         return f"{begin}: what is owed could not be rated, so nobody can tell whether this was meant."
-    shown = {
-        name: f"{line['currency']} {'' if line[name] < 0 else '+'}{grouped(line[name], places)}"
-        for name in ("new_fault", "old_fault")
-    }
-    finding = {
-        side: said[side].of(line[f"{side}_key"], line[f"expected_{side}_line"], line["invoice_id"])
-        for side in ("new", "old")
-    }
-    if line["new_fault"]:
-        kept = ", as in the old engine" if line["new_fault"] == line["old_fault"] else ""
-        agreed = f" (accepted as {line['accepted_as']})" if line["accepted_as"] else ""
-        parts.append(
-            f"the new engine is {shown['new_fault']} off{kept}{agreed}{': ' if finding['new'] else ''}{finding['new']}"
-        )
-    if line["old_fault"] and line["old_fault"] != line["new_fault"]:
-        parts.append(f"the old engine was {shown['old_fault']} off{': ' if finding['old'] else ''}{finding['old']}")
+    kept = line["state"] == "kept"
+    agreed = f" (accepted as {line['accepted_as']})" if line["accepted_as"] else ""
+    if line["new_code"]:
+        parts.append(_fault(line, "new", said["new"], places, f"{', as in the old engine' if kept else ''}{agreed}"))
+    if line["old_code"] and not kept:
+        parts.append(_fault(line, "old", said["old"], places, ""))
+    for side in ("new", "old"):
+        if line[f"{side}_split"] and line[f"{side}_fault"]:
+            parts.append(f"the {side} engine bills it in other lines, which add up to what is owed")
     return ". ".join(f"{part[0].upper()}{part[1:]}" for part in parts) + "."
+
+
+def _fault(line: Row, side: str, said: _Said, places: int, aside: str) -> str:
+    """What one engine bills otherwise than it should: the amount, or other figures at the right total, and the finding."""
+    amount = line[f"{side}_fault"]
+    finding = said.of(line[f"{side}_key"], line[f"expected_{side}_line"], line["invoice_id"])
+    if not finding and not line[f"in_{side}"]:
+        finding = "it does not bill this"
+    verb = "is" if side == "new" else "was"
+    off = f"{verb} {line['currency']} {'' if amount < 0 else '+'}{grouped(amount, places)} off"
+    begin = f"the {side} engine {off if amount else 'has the right total and other figures'}{aside}"
+    return f"{begin}: {finding}" if finding else begin
 
 
 _SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}

@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 _AMOUNTS = "old_total, new_total, expected_old, expected_new, delta, meant, new_fault, old_fault"
 _KEY = "concat_ws('|', line.currency, coalesce(expected_old_line, ''), coalesce(expected_new_line, ''), coalesce(old_key, ''), coalesce(new_key, ''))"
-_STATES = ("unknown", "unmeant", "accepted", "kept", "fixed", "meant", "equal")
+_STATES = ("unknown", "unmeant", "accepted", "kept", "fixed", "meant", "split", "equal")
 LEVELS = ("line", "invoice", "account")
 _AT_ONCE = 20_000
 
@@ -71,7 +71,7 @@ def rows_sql(
     if by == "invoice":
         return (
             f"SELECT customer_id, subscription_id, invoice_id, currency, {_AMOUNTS}, state, coalesce(code, '') AS code, "
-            "coalesce(says, 'No difference.') AS explanation, array_to_string(scenarios, ', ') AS scenario, due_on, lines, "
+            "coalesce(says, 'No difference.') AS explanation, array_to_string(scenarios, ', ') AS scenario, due_on, lines, unmeant, "
             f"old_plan, new_plan, segment, tax_region FROM {review.table('shadow_invoices')} AS invoice "
             f"LEFT JOIN {review.table('invoice_texts')} AS text ON text.invoice_key = concat_ws('|', invoice.invoice_id, "
             "invoice.subscription_id, coalesce(CAST(invoice.due_on AS VARCHAR), 'None'), invoice.currency) "
@@ -129,7 +129,7 @@ def _causes_sql(review: Review) -> str:
         "SELECT cause_id, part, code, about, currency, lines, invoices, accounts, gross, net, largest, "
         "to_json(list_transform(samples, LAMBDA one: one.invoice_id || ' ' || one.line_id || ' ' || CAST(one.amount AS VARCHAR))) "
         f"AS samples FROM {review.table('shadow_causes')} "
-        "ORDER BY list_position(['unknown', 'new', 'accepted', 'kept', 'meant', 'old'], part), "
+        "ORDER BY list_position(['unknown', 'new', 'accepted', 'kept', 'meant', 'old', 'split'], part), "
         "row_number() OVER (PARTITION BY part, currency ORDER BY gross DESC, cause_id), currency"
     )
 

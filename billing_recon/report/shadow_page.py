@@ -43,6 +43,7 @@ _PARTS = {
     "kept": "fault of both engines",
     "old": "fault of the old engine that is gone",
     "meant": "meant by the change",
+    "split": "billed in other lines of the same bill, which add up to what is owed",
 }
 
 
@@ -74,7 +75,7 @@ def _page(home: Home, judged: Judged, rise: Decimal) -> str:
     manifest = find(home, facts["label"]).manifest
     causes = shadow.causes(review, decisions.marks(home, review.name))
     unmeant = [_said(row) for row in causes if row["part"] in ("unknown", "new", "accepted", "kept")]
-    meant = [_said(row) for row in causes if row["part"] in ("meant", "old")]
+    meant = [_said(row) for row in causes if row["part"] in ("meant", "old", "split")]
     risen, number = shadow_impact.risen(review, rise, RISEN_MAX)
     days = parallel_days(home, review.name)
     return (
@@ -142,8 +143,8 @@ def _tiles(review: Review) -> list[tuple[str, list[str]]]:
         f"AS unmeant FROM {review.table('shadow_invoices')}"
     )
     money = rows_of(
-        "SELECT currency, sum(delta) AS delta, coalesce(sum(abs(new_fault)) FILTER (WHERE state = 'unmeant'), 0) AS unmeant, "
-        "coalesce(sum(abs(new_fault)) FILTER (WHERE state = 'accepted'), 0) AS accepted "
+        "SELECT currency, sum(delta) AS delta, coalesce(sum(new_fault_gross) FILTER (WHERE state = 'unmeant'), 0) AS unmeant, "
+        "coalesce(sum(new_fault_gross) FILTER (WHERE state = 'accepted'), 0) AS accepted "
         f"FROM {review.table('shadow_lines')} GROUP BY currency ORDER BY currency"
     )
     return [
@@ -202,7 +203,7 @@ def _invoices(review: Review) -> list[Row]:
     sql = shadow.rows_sql(review, "invoice", differing=True)
     return rows_of(
         f"SELECT * FROM ({sql}) ORDER BY list_position(['unknown', 'unmeant'], state) NULLS LAST, "
-        f"greatest(abs(delta), abs(new_fault)) DESC, invoice_id, subscription_id, currency LIMIT {INVOICES_MAX}"
+        f"greatest(abs(delta), abs(new_fault), unmeant) DESC, invoice_id, subscription_id, currency LIMIT {INVOICES_MAX}"
     )
 
 

@@ -6,8 +6,8 @@ WITH linked AS (
     SELECT
         meant.expected_line_id AS old_id, meant.line_key AS new_id, old.line_key AS old_key, new.line_key AS new_key,
         old.state AS old_state, new.state AS new_state, old.code AS old_code, new.code AS new_code,
-        old.stages AS old_stages, new.stages AS new_stages, coalesce(old.due_on, new.due_on) AS due_on,
-        old.sub IS NOT NULL AS in_old, new.sub IS NOT NULL AS in_new
+        old.stages AS old_stages, new.stages AS new_stages, coalesce(old.split, false) AS old_split,
+        coalesce(new.split, false) AS new_split, coalesce(old.due_on, new.due_on) AS due_on
     FROM meant_items AS meant
     FULL JOIN corner_old AS old ON old.expected_line_id = meant.expected_line_id
     FULL JOIN corner_new AS new ON new.expected_line_id = meant.line_key
@@ -50,19 +50,19 @@ joined AS (
     SELECT
         old.old_id, new.new_id, old.old_key, new.new_key, old.old_state, new.new_state, old.old_code, new.new_code,
         old.old_stages, new.new_stages, coalesce(old.due_on, new.due_on) AS due_on,
-        coalesce(old.in_old, false) AS in_old, coalesce(new.in_new, false) AS in_new
+        coalesce(old.old_split, false) AS old_split, coalesce(new.new_split, false) AS new_split
     FROM only_old AS old
     FULL JOIN only_new AS new USING (sub, kind, meter_key, period_start, period_end, place)
     UNION ALL
     SELECT
         old_id, new_id, old_key, new_key, old_state, new_state, old_code, new_code, old_stages, new_stages, due_on,
-        in_old, in_new
+        old_split, new_split
     FROM linked
     WHERE NOT (new_id IS NULL AND new_key IS NULL) AND NOT (old_id IS NULL AND old_key IS NULL)
 )
 SELECT
     old_id, new_id, old_key, new_key, coalesce(old_state, '') AS old_state, coalesce(new_state, '') AS new_state,
-    old_code, new_code, old_stages, new_stages, due_on
+    old_code, new_code, old_stages, new_stages, due_on, old_split, new_split
 FROM joined
 WHERE old_key IS NOT NULL OR new_key IS NOT NULL OR coalesce(old_state, '') = 'compared'
     OR coalesce(new_state, '') = 'compared'

@@ -8,7 +8,7 @@ SELECT
     expected.expected_line_id, expected.expected_line_id AS line_key, expected.subscription_id AS sub, expected.due_on,
     'compared' AS state, CAST(NULL AS VARCHAR) AS code,
     CAST(NULL AS STRUCT(code VARCHAR, amount DECIMAL(38, 12))[]) AS stages, false AS is_consequence,
-    CAST(NULL AS INTEGER) AS pass
+    CAST(NULL AS INTEGER) AS pass, false AS split
 FROM expected_new AS expected
 LEFT JOIN meant_items AS meant ON meant.line_key = expected.expected_line_id
 LEFT JOIN corner_old AS old ON old.expected_line_id = meant.expected_line_id

@@ -1,29 +1,46 @@
 -- Differences by what caused them, biggest first. `part`: meant, new (unmeant), accepted, kept (both engines have the
--- fault), old (a fault of the old engine that is gone), unknown. `about`: the plans, the charge, and of tiers the last
--- one entered; of coupons and credits their id. Only amounts of one currency are added.
+-- fault), old (a fault of the old engine that is gone), split (billed in other lines of the same bill), unknown.
+-- `about`: the plans, the charge, and of tiers the last one entered; of coupons and credits their id. Only amounts of
+-- one currency are added.
 -- inputs: shadow_lines
 WITH parts AS (
     SELECT
         line.*, unnest(list_filter([
             CASE
-                WHEN line.known AND line.meant <> 0
-                    THEN struct_pack(part := 'meant', code := line.meant_code, amount := line.meant)
-            END,
-            CASE
-                WHEN line.known AND line.new_fault <> 0
+                WHEN line.known AND line.meant_code IS NOT NULL
                     THEN struct_pack(
-                            part := CASE line.state
-                                WHEN 'unmeant' THEN 'new' WHEN 'accepted' THEN 'accepted' ELSE 'kept'
-                            END, code := line.new_code, amount := line.new_fault
+                            part := 'meant', code := line.meant_code, amount := line.meant, size := abs(line.meant)
                         )
             END,
             CASE
-                WHEN line.known AND line.old_fault <> 0 AND line.old_fault <> line.new_fault
-                    THEN struct_pack(part := 'old', code := line.old_code, amount := -line.old_fault)
+                WHEN line.known AND line.new_code IS NOT NULL
+                    THEN struct_pack(
+                            part := CASE line.state
+                                WHEN 'unmeant' THEN 'new' WHEN 'accepted' THEN 'accepted' ELSE 'kept'
+                            END, code := line.new_code, amount := line.new_fault, size := line.new_fault_gross
+                        )
             END,
             CASE
-                WHEN NOT line.known AND line.delta <> 0
-                    THEN struct_pack(part := 'unknown', code := 'UNEXPLAINED', amount := line.delta)
+                WHEN line.known AND line.old_code IS NOT NULL AND line.state <> 'kept'
+                    THEN struct_pack(
+                            part := 'old', code := line.old_code, amount := -line.old_fault, size := abs(line.old_fault)
+                        )
+            END,
+            CASE
+                WHEN line.known AND (line.old_split OR line.new_split) AND line.state <> 'equal'
+                    THEN struct_pack(
+                            part := 'split', code := '',
+                            amount := if(line.new_split, line.new_fault, 0) - if(line.old_split, line.old_fault, 0),
+                            size := abs(
+                                if(line.new_split, line.new_fault, 0) - if(line.old_split, line.old_fault, 0)
+                            )
+                        )
+            END,
+            CASE
+                WHEN line.state = 'unknown'
+                    THEN struct_pack(
+                            part := 'unknown', code := 'UNEXPLAINED', amount := line.delta, size := abs(line.delta)
+                        )
             END
         ], LAMBDA one: one IS NOT NULL)) AS found
     FROM shadow_lines AS line
@@ -31,7 +48,7 @@ WITH parts AS (
 placed AS (
     SELECT
         customer_id, subscription_id, invoice_id, line_id, currency, found.part AS part,
-        coalesce(found.code, 'UNEXPLAINED') AS code, CAST(found.amount AS amount) AS amount,
+        found.code AS code, CAST(found.amount AS amount) AS amount, CAST(found.size AS amount) AS size,
         concat_ws(
             ' ',
             CASE
@@ -52,10 +69,10 @@ placed AS (
 SELECT
     left(sha256(concat_ws('|', part, code, about, currency)), 10) AS cause_id, part, code, about, currency,
     count(*) AS lines, count(DISTINCT customer_id) AS accounts, count(DISTINCT invoice_id) AS invoices,
-    CAST(sum(abs(amount)) AS amount) AS gross, CAST(sum(amount) AS amount) AS net,
-    arg_max(amount, struct_pack(size := abs(amount), line := line_id)) AS largest,
+    CAST(sum(size) AS amount) AS gross, CAST(sum(amount) AS amount) AS net,
+    arg_max(amount, struct_pack(size := size, line := line_id)) AS largest,
     list_slice(list_sort(list(struct_pack(
-        size := -abs(amount), invoice_id := invoice_id, line_id := line_id, customer_id := customer_id, amount := amount
+        size := -size, invoice_id := invoice_id, line_id := line_id, customer_id := customer_id, amount := amount
     ))), 1, 3) AS samples
 FROM placed
 GROUP BY part, code, about, currency

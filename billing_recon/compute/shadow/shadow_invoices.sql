@@ -14,12 +14,12 @@ summed AS (
         CAST(sum(expected_old) AS amount) AS expected_old, CAST(sum(expected_new) AS amount) AS expected_new,
         CAST(sum(delta) AS amount) AS delta, CAST(sum(meant) AS amount) AS meant,
         CAST(sum(new_fault) AS amount) AS new_fault, CAST(sum(old_fault) AS amount) AS old_fault,
-        CAST(coalesce(sum(abs(new_fault)) FILTER (WHERE state = 'unmeant'), 0) AS amount) AS unmeant,
+        CAST(coalesce(sum(new_fault_gross) FILTER (WHERE state = 'unmeant'), 0) AS amount) AS unmeant,
         list_first(list_sort(list(
             struct_pack(
                 place := list_position(
-                    ['unknown', 'unmeant', 'accepted', 'kept', 'fixed', 'meant', 'equal'], state
-                ), size := -greatest(abs(delta), abs(new_fault)), code := code, state := state
+                    ['unknown', 'unmeant', 'accepted', 'kept', 'fixed', 'meant', 'split', 'equal'], state
+                ), size := -greatest(abs(delta), new_fault_gross), code := code, state := state
             )
         ))) AS worst,
         count(*) AS lines

@@ -1,7 +1,9 @@
 -- The rows with their invoice, state and code. `invoice_id` of a line that neither engine billed is that of its
--- siblings due on the same day. States: equal; meant; fixed, the old engine's fault is gone; kept, both have the
--- same fault; unmeant; accepted, an unmeant difference that somebody agreed to; unknown. The code is that of the
--- new engine's own fault, else of the meant change, else of the old engine's fault.
+-- siblings due on the same day. States: equal; split, in other lines of the same bill; meant; fixed, the old engine's
+-- fault is gone; kept, both have the same fault in every figure; unmeant; accepted, an unmeant difference that somebody
+-- agreed to; unknown. The code is that of the new engine's own fault, else of the meant change, else of the old
+-- engine's fault. `new_fault_gross`: the money of the new engine's fault; where its total is right, the largest amount
+-- that is in another figure than it should be, or the total if customer, period or quantity is wrong.
 -- inputs: shadow_rows, accepted_differences
 WITH invoices AS (
     SELECT subscription_id, due_on, min(invoice_id) AS invoice_id
@@ -15,31 +17,58 @@ judged AS (
             coalesce(line.invoice_id, invoice.invoice_id, '') AS invoice_id, coalesce(line.line_id, '') AS line_id
         ),
         CASE
-            WHEN NOT line.known AND line.delta <> 0 THEN 'unknown'
+            WHEN
+                NOT line.known AND (
+                    line.delta <> 0 OR (line.in_old AND line.in_new AND (
+                        line.old_gross <> line.new_gross OR line.old_discount <> line.new_discount
+                        OR line.old_credit <> line.new_credit OR line.old_tax <> line.new_tax
+                    ))
+                ) THEN 'unknown'
             WHEN NOT line.known THEN 'equal'
-            WHEN line.new_fault <> 0 AND line.new_fault <> line.old_fault THEN 'unmeant'
-            WHEN line.new_fault <> 0 THEN 'kept'
-            WHEN line.old_fault <> 0 THEN 'fixed'
-            WHEN line.meant <> 0 THEN 'meant' ELSE 'equal'
-        END AS state
+            WHEN
+                line.new_code IS NOT NULL AND (
+                    line.old_code IS NULL OR line.new_fault <> line.old_fault
+                    OR coalesce(line.new_gross, 0) - coalesce(line.expected_new_gross, 0)
+                    <> coalesce(line.old_gross, 0) - coalesce(line.expected_old_gross, 0)
+                    OR coalesce(line.new_discount, 0) - coalesce(line.expected_new_discount, 0)
+                    <> coalesce(line.old_discount, 0) - coalesce(line.expected_old_discount, 0)
+                    OR coalesce(line.new_credit, 0) - coalesce(line.expected_new_credit, 0)
+                    <> coalesce(line.old_credit, 0) - coalesce(line.expected_old_credit, 0)
+                    OR coalesce(line.new_tax, 0) - coalesce(line.expected_new_tax, 0)
+                    <> coalesce(line.old_tax, 0) - coalesce(line.expected_old_tax, 0)
+                ) THEN 'unmeant'
+            WHEN line.new_code IS NOT NULL THEN 'kept'
+            WHEN line.old_code IS NOT NULL THEN 'fixed'
+            WHEN line.meant_code IS NOT NULL THEN 'meant'
+            WHEN (line.old_split OR line.new_split) AND (line.delta <> 0 OR line.meant <> 0) THEN 'split' ELSE 'equal'
+        END AS state,
+        CAST(CASE
+            WHEN line.new_code IS NULL OR NOT line.known THEN 0
+            WHEN line.new_fault <> 0 THEN abs(line.new_fault)
+            ELSE coalesce(
+                    nullif(list_max(list_transform(line.new_stages, LAMBDA stage: abs(stage.amount))), 0),
+                    abs(line.new_total)
+                )
+        END AS amount) AS new_fault_gross
     FROM shadow_rows AS line
     LEFT JOIN invoices AS invoice USING (subscription_id, due_on)
 ),
 fitting AS (
     SELECT
         line.currency, line.expected_old_line, line.expected_new_line, line.old_key, line.new_key,
-        min(accepted.id) AS id, abs(line.new_fault) AS size
-    FROM shadow_rows AS line
+        min(accepted.id) AS id, line.new_fault_gross AS size
+    FROM judged AS line
     JOIN accepted_differences AS accepted
-        ON accepted.currency = line.currency AND abs(line.new_fault) <= accepted.max_per_line
-            AND list_contains(accepted.codes, coalesce(line.new_code, 'UNEXPLAINED'))
+        ON accepted.currency = line.currency AND line.new_fault_gross <= accepted.max_per_line
+            AND list_contains(accepted.codes, line.new_code)
             AND len(list_filter(
                 coalesce(line.new_stages, []),
                 LAMBDA stage: stage.amount <> 0 AND NOT list_contains(accepted.codes, stage.code)
             )) = 0
-    WHERE line.known AND line.new_fault <> 0 AND line.new_fault <> line.old_fault
+    WHERE line.state = 'unmeant'
     GROUP BY
-        line.currency, line.expected_old_line, line.expected_new_line, line.old_key, line.new_key, line.new_fault
+        line.currency, line.expected_old_line, line.expected_new_line, line.old_key, line.new_key,
+        line.new_fault_gross
 ),
 totals AS (
     SELECT id, sum(size) AS gross FROM fitting GROUP BY id
@@ -58,7 +87,8 @@ SELECT
     judged.kind, judged.meter, judged.charge_id, judged.period_start, judged.period_end, judged.old_plan,
     judged.old_version, judged.new_plan, judged.new_version, judged.segment, judged.tax_region, judged.in_old,
     judged.in_new, judged.known, judged.old_total, judged.new_total, judged.expected_old, judged.expected_new,
-    judged.delta, judged.meant, judged.new_fault, judged.old_fault, judged.meant_code, judged.old_code,
+    judged.delta, judged.meant, judged.new_fault, judged.old_fault, judged.new_fault_gross, judged.old_split,
+    judged.new_split, judged.meant_code, judged.old_code,
     judged.new_code, judged.meant_stages, judged.old_stages, judged.new_stages, judged.old_quantity,
     judged.new_quantity, judged.expected_old_quantity, judged.expected_new_quantity, judged.old_unit_price,
     judged.new_unit_price, judged.expected_old_unit_price, judged.expected_new_unit_price,
@@ -73,11 +103,10 @@ SELECT
     CASE WHEN agreed.id IS NOT NULL THEN 'accepted' ELSE judged.state END AS state,
     agreed.id AS accepted_as,
     CASE
-        WHEN judged.state = 'equal' THEN NULL
+        WHEN judged.state IN ('equal', 'split') THEN NULL
         WHEN judged.state = 'unknown' THEN 'UNEXPLAINED'
-        WHEN judged.state = 'unmeant' THEN coalesce(judged.new_code, 'UNEXPLAINED')
-        WHEN judged.meant <> 0 THEN coalesce(judged.meant_code, 'UNEXPLAINED')
-        ELSE coalesce(judged.old_code, judged.new_code, 'UNEXPLAINED')
+        WHEN judged.state = 'unmeant' THEN judged.new_code
+        ELSE coalesce(judged.meant_code, judged.old_code, judged.new_code)
     END AS code
 FROM judged
 LEFT JOIN agreed

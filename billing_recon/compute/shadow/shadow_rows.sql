@@ -2,6 +2,8 @@
 -- new - old = (expected_new - expected_old) + (new - expected_new) - (old - expected_old). What a corner does not have
 -- is zero. A line billed in another currency than it should be is one row in each: currencies are never netted.
 -- `new_working` is that of lines which differ: the others are found by their `expected_new_line`.
+-- A part has a code if it is a difference: of money, or of other figures at the same total. Lines that an engine
+-- splits otherwise, with every figure of the bill as it should be (`old_split`, `new_split`), have none.
 -- `known` is false if what is owed could not be rated or is within the grace for issuing, so that nobody can tell the
 -- parts apart.
 -- inputs: chains, expected_old, expected_new, billed_old, billed_new, meant_codes
@@ -25,6 +27,7 @@ WITH figured AS (
         o.currency AS o_currency, n.currency AS n_currency, eo.currency AS eo_currency, en.currency AS en_currency,
         o.total AS o_total, n.total AS n_total, eo.total AS eo_total, en.total AS en_total, meant.code AS meant_code,
         chain.old_code, chain.new_code, meant.stages AS meant_stages, chain.old_stages, chain.new_stages,
+        chain.old_split, chain.new_split,
         o.quantity AS old_quantity, n.quantity AS new_quantity, eo.quantity AS expected_old_quantity,
         en.quantity AS expected_new_quantity, o.unit_price AS old_unit_price, n.unit_price AS new_unit_price,
         eo.unit_price AS expected_old_unit_price, en.unit_price AS expected_new_unit_price,
@@ -61,15 +64,30 @@ amounts AS (
         CAST(CASE WHEN o_currency = currency THEN o_total ELSE 0 END AS amount) AS old_total,
         CAST(CASE WHEN n_currency = currency THEN n_total ELSE 0 END AS amount) AS new_total,
         CAST(CASE WHEN eo_currency = currency THEN eo_total ELSE 0 END AS amount) AS expected_old,
-        CAST(CASE WHEN en_currency = currency THEN en_total ELSE 0 END AS amount) AS expected_new
+        CAST(CASE WHEN en_currency = currency THEN en_total ELSE 0 END AS amount) AS expected_new,
+        coalesce(o_currency = currency AND eo_currency = currency, false) AS both_old,
+        coalesce(n_currency = currency AND en_currency = currency, false) AS both_new,
+        coalesce(eo_currency = currency AND en_currency = currency, false) AS both_rated
     FROM figured
 )
 SELECT
     customer_id, subscription_id, invoice_id, line_id, currency, due_on, kind, meter, charge_id, period_start,
     period_end, old_plan, old_version, new_plan, new_version, segment, tax_region, in_old, in_new, known, old_total,
     new_total, expected_old, expected_new, new_total - old_total AS delta, expected_new - expected_old AS meant,
-    new_total - expected_new AS new_fault, old_total - expected_old AS old_fault, meant_code, old_code, new_code,
-    meant_stages, old_stages, new_stages, old_quantity, new_quantity, expected_old_quantity, expected_new_quantity,
+    new_total - expected_new AS new_fault, old_total - expected_old AS old_fault,
+    CASE
+        WHEN expected_new <> expected_old THEN coalesce(meant_code, 'UNEXPLAINED') WHEN both_rated THEN meant_code
+    END AS meant_code,
+    CASE
+        WHEN old_split THEN NULL WHEN old_total <> expected_old THEN coalesce(old_code, 'UNEXPLAINED')
+        WHEN both_old THEN old_code
+    END AS old_code,
+    CASE
+        WHEN new_split THEN NULL WHEN new_total <> expected_new THEN coalesce(new_code, 'UNEXPLAINED')
+        WHEN both_new THEN new_code
+    END AS new_code,
+    meant_stages, old_stages, new_stages, old_split, new_split, old_quantity, new_quantity, expected_old_quantity,
+    expected_new_quantity,
     old_unit_price, new_unit_price, expected_old_unit_price, expected_new_unit_price, expected_old_gross_raw,
     expected_new_gross_raw, old_gross, new_gross, expected_old_gross, expected_new_gross, old_discount, new_discount,
     expected_old_discount, expected_new_discount, old_credit, new_credit, expected_old_credit, expected_new_credit,

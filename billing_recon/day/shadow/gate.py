@@ -138,14 +138,15 @@ def found_by(home: Home, review: Review, rule: LaunchRule) -> Found:
             invoices=invoices,
             unmeant_invoices=unmeant,
             unmeant=_sums(
-                con, "SELECT currency, sum(abs(new_fault)) FROM shadow_lines WHERE state = 'unmeant' GROUP BY currency"
+                con, "SELECT currency, sum(new_fault_gross) FROM shadow_lines WHERE state = 'unmeant' GROUP BY currency"
             ),
             accepted=_sums(
-                con, "SELECT currency, sum(abs(new_fault)) FROM shadow_lines WHERE state = 'accepted' GROUP BY currency"
+                con,
+                "SELECT currency, sum(new_fault_gross) FROM shadow_lines WHERE state = 'accepted' GROUP BY currency",
             ),
             unexplained=_sums(
                 con,
-                "SELECT currency, max(greatest(abs(new_fault), abs(delta))) FROM shadow_lines "
+                "SELECT currency, max(greatest(new_fault_gross, abs(new_fault), abs(delta))) FROM shadow_lines "
                 "WHERE code = 'UNEXPLAINED' AND state IN ('unmeant', 'unknown') GROUP BY currency",
             ),
             drift=_extreme(con, "unmeant", "expected_new", "unmeant > 0"),
@@ -178,9 +179,9 @@ def causes_off(review: Review) -> list[dict[str, Any]]:
     return rows_of_review(
         review,
         "WITH of_lines AS (SELECT currency, "
-        "sum(meant) FILTER (WHERE known) AS meant, count(*) FILTER (WHERE known AND meant <> 0) AS meant_lines, "
-        "sum(new_fault) FILTER (WHERE known) AS new_fault, count(*) FILTER (WHERE known AND new_fault <> 0) AS new_lines, "
-        "sum(delta) FILTER (WHERE NOT known) AS unknown, count(*) FILTER (WHERE NOT known AND delta <> 0) AS unknown_lines "
+        "sum(meant) FILTER (WHERE known) AS meant, count(*) FILTER (WHERE known AND meant_code IS NOT NULL) AS meant_lines, "
+        "sum(new_fault) FILTER (WHERE known AND NOT new_split) AS new_fault, count(*) FILTER (WHERE known AND new_code IS NOT NULL) AS new_lines, "
+        "sum(delta) FILTER (WHERE NOT known) AS unknown, count(*) FILTER (WHERE state = 'unknown') AS unknown_lines "
         "FROM shadow_lines GROUP BY currency), "
         "of_causes AS (SELECT currency, sum(net) FILTER (WHERE part = 'meant') AS meant, "
         "sum(lines) FILTER (WHERE part = 'meant') AS meant_lines, "

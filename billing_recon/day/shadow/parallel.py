@@ -256,7 +256,7 @@ def _figures(result: Review) -> dict[str, dict[str, str]]:
         result,
         "SELECT currency, sum(old_total) AS old, sum(new_total) AS new, sum(delta) AS delta, sum(meant) AS meant, "
         "sum(new_fault) AS new_fault, sum(old_fault) AS old_fault, "
-        "coalesce(sum(abs(new_fault)) FILTER (WHERE state = 'unmeant'), 0) AS unmeant "
+        "coalesce(sum(new_fault_gross) FILTER (WHERE state = 'unmeant'), 0) AS unmeant "
         "FROM shadow_lines GROUP BY currency ORDER BY currency",
     )
     return {row["currency"]: {name: f"{value:f}" for name, value in row.items() if name != "currency"} for row in rows}

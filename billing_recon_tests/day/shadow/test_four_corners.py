@@ -12,6 +12,7 @@ import pytest
 from billing_recon.compute.engine import Limits
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.day.shadow.candidate import open_candidate
+from billing_recon.day.shadow.gate import causes_off
 from billing_recon.day.shadow.review import Review, compare
 from billing_recon.report import shadow as report
 from billing_recon_tests.day.shadow.small_period import freeze, used
@@ -243,6 +244,73 @@ def test_a_new_engine_with_the_old_ones_fault_has_no_difference_and_the_fault_is
     (line,) = report.rows(found, "line")
     assert (line["delta"], line["state"], line["new_fault"], line["old_fault"]) == (0, "kept", 10, 10)
     assert "as in the old engine" in line["explanation"]
+
+
+def test_a_right_total_with_other_figures_or_to_another_customer_is_a_fault_of_the_new_engine(tmp_path: Path) -> None:
+    """Every contract pays a flat 500, and the new engine bills that; to S-OTHER both bill 10 too much, and S-LINES has a discount."""
+    contracts = ("S-RIGHT", "S-TAX", "S-COUPON", "S-SEATS", "S-PERIOD", "S-CUSTOMER", "S-OTHER", "S-LINES")
+    plain = "1,,500.00,0,0,500.00,0,0,500.00"
+    billed = {
+        "S-RIGHT": [plain],
+        "S-TAX": ["1,,450.00,0,0,450.00,0.111111,50.00,500.00"],
+        "S-COUPON": ["1,,550.00,50.00,0,500.00,0,0,500.00"],
+        "S-SEATS": ["2,,500.00,0,0,500.00,0,0,500.00"],
+        "S-PERIOD": [plain],
+        "S-CUSTOMER": [plain],
+        "S-OTHER": ["1,,500.00,0,0,500.00,0.02,10.00,510.00"],
+        "S-LINES": ["1,,500.00,0,0,500.00,0,0,500.00", "1,,0.00,50.00,0,-50.00,0,0,-50.00"],
+    }
+    folder = tmp_path / "home" / "shadow" / "c"
+    (folder / "landing" / "invoice_lines").mkdir(parents=True)
+    (folder / "candidate.yaml").write_text("purpose: a new engine\nowner: billing\nengine: {}\n", encoding="utf-8")
+    rows = [
+        f"INV-{sub},{n},{'C-S-RIGHT' if sub == 'S-CUSTOMER' else f'C-{sub}'},{sub},flat,1,{'discount' if n == 2 else 'subscription'},,"
+        f"{'2026-01-02,2026-02-02' if sub == 'S-PERIOD' else '2026-01-01,2026-02-01'},{figures},USD,2026-02-03,2026-02-03T23:00:00Z\n"
+        for sub, lines in billed.items()
+        for n, figures in enumerate(lines, 1)
+    ]
+    (folder / "landing" / "invoice_lines" / "2026-02-03.csv").write_text(HEADER + "".join(rows), encoding="utf-8")
+    snapshot = freeze(
+        tmp_path / "snapshot",
+        catalog=CATALOG,
+        subscriptions=[
+            {
+                "subscription_id": sub, "customer_id": f"C-{sub}", "plan_id": "flat",
+                "contract": '{"discount": {"rate": "0.10"}}' if sub == "S-LINES" else None,
+            }
+            for sub in contracts
+        ],
+        lines=[
+            {
+                "invoice_id": f"INV-{sub}", "customer_id": f"C-{sub}", "subscription_id": sub, "plan_id": "flat",
+                "gross": Decimal("510.00" if sub == "S-OTHER" else "500.00"),
+                "discount": Decimal("50.00" if sub == "S-LINES" else "0"),
+            }
+            for sub in contracts
+        ],
+    )  # fmt: skip
+    results = tmp_path / "results"
+    results.mkdir()
+    facts = compare(open_candidate(tmp_path / "home", "c"), snapshot, results, Limits(threads=1), proved=False)
+    assert facts["problems"] == []
+    found = Review("c", results, facts)
+    bills = {
+        row["subscription_id"]: (row["state"], row["delta"], row["unmeant"]) for row in report.rows(found, "invoice")
+    }
+    assert bills == {
+        "S-RIGHT": ("equal", 0, 0),
+        "S-TAX": ("unmeant", 0, 50),
+        "S-COUPON": ("unmeant", 0, 50),
+        "S-SEATS": ("unmeant", 0, 500),
+        "S-PERIOD": ("unmeant", 0, 500),
+        "S-CUSTOMER": ("unmeant", 0, 500),
+        "S-OTHER": ("unmeant", 0, 10),  # both are 10 too high, for another reason each
+        "S-LINES": ("split", 0, 0),  # the discount is a line of its own
+    }
+    says = {row["subscription_id"]: row["explanation"] for row in report.rows(found, "line")}
+    assert says["S-TAX"].startswith("No difference in total. The new engine has the right total and other figures: ")
+    assert "the contract belongs to" in says["S-CUSTOMER"]
+    assert causes_off(found) == []
 
 
 def test_missing_bills_and_terms_that_cannot_be_rated_are_named_and_never_taken_for_zero(tmp_path: Path) -> None:
