@@ -1,5 +1,6 @@
 -- Bills of the rollout's new path that our rating finds wrong, and periods that it did not bill, one row per invoice
 -- (or missing period) and currency: what was billed, what is owed, what was paid. `reasons`: codes of its open breaks.
+-- A bill with the right total is wrong if its tax, its customer or any other figure is.
 -- inputs: engine_lines, mapped_keys, breaks, latest_payments, rollout_members, correction_params
 WITH exposed AS (
     SELECT member.customer_id, min(member.since_day) AS since, max(coalesce(member.until_day, params.day + 1)) AS until
@@ -27,7 +28,7 @@ wrong AS (
     SEMI JOIN bills ON bills.invoice_id = found.invoice_id
     WHERE found.pair = 'expected_billed' AND found.code <> 'EXPOSURE'
         AND found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
-    GROUP BY found.invoice_id, found.currency HAVING sum(found.delta) <> 0
+    GROUP BY found.invoice_id, found.currency
 ),
 paid AS (
     SELECT

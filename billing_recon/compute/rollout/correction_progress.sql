@@ -1,9 +1,10 @@
 -- How far each correction is, layer by layer. The bills of a correction are those of the same subscription that bill,
 -- take back or bill again the lines of the wrong one. `engine_net` is what they come to, voids left out; a correction
--- by the next bill is there once adjustments issued after the wrong bill come to it. A layer is done if it has every
--- bill of the correction and reconciliation has no open break about them; money is done if no more was paid than is
--- owed. A layer of which the company delivers nothing holds no correction up, and a bill that a journal without an
--- invoice may book is booked once it would be reported as missing.
+-- by the next bill is there once adjustments issued after the wrong bill come to it, or to what all bills of the
+-- subscription need; a period that was not billed, once later bills charge what is owed for its days. A layer is done
+-- if it has every bill of the correction and reconciliation has no open break about them; money is done if no more was
+-- paid than is owed. A layer of which the company delivers nothing holds no correction up, and a bill that a journal
+-- without an invoice may book is booked once it would be reported as missing.
 -- inputs: corrections, correction_params, engine_lines, breaks, latest_payments, latest_documents, stated_entries
 WITH wanted AS (SELECT * FROM corrections WHERE way <> 'nothing'),
 charges AS (
@@ -32,16 +33,35 @@ adjustments AS (
             AND line.issued_on > wanted.issued_on AND line.status = 'issued' AND line.kind = 'adjustment'
     WHERE wanted.way = 'adjust_next_cycle'
 ),
+periods AS (
+    SELECT DISTINCT
+        break_id AS item,
+        TRY_CAST(split_part(json_extract_string(evidence, '$.period'), ' to ', 1) AS DATE) AS first_day,
+        TRY_CAST(split_part(json_extract_string(evidence, '$.period'), ' to ', 2) AS DATE) AS last_day
+    FROM breaks
+    WHERE code = 'INVOICE_MISSING'
+),
 late AS (
     SELECT wanted.item, wanted.currency, line.line_key, line.invoice_id, line.total, line.observed_on AS known_on
     FROM wanted
+    JOIN periods AS period ON period.item = wanted.item
     JOIN engine_lines AS line
         ON line.subscription_id = wanted.subscription_id AND line.currency = wanted.currency
             AND line.issued_on >= wanted.issued_on AND line.status = 'issued' AND line.invoice_kind = 'invoice'
+            AND line.period_start < period.last_day AND line.period_end > period.first_day
     WHERE wanted.way = 'invoice'
 ),
 sums AS (
-    SELECT item, currency, sum(total) FILTER (WHERE status = 'issued') AS net FROM members GROUP BY item, currency
+    SELECT
+        item, currency, sum(total) FILTER (WHERE status = 'issued') AS net,
+        bool_or(status = 'void' OR NOT is_original) AS touched
+    FROM members GROUP BY item, currency
+),
+needed AS (
+    SELECT subscription_id, currency, sum(adjustment) AS net
+    FROM wanted
+    WHERE way = 'adjust_next_cycle'
+    GROUP BY subscription_id, currency
 ),
 added AS (SELECT item, currency, sum(total) AS net FROM adjustments GROUP BY item, currency),
 issued AS (SELECT item, currency, sum(total) AS net FROM late GROUP BY item, currency),
@@ -98,10 +118,10 @@ judged AS (
     SELECT
         wanted.item, wanted.currency, CAST(coalesce(sums.net, 0) AS amount) AS engine_net,
         coalesce(CASE wanted.way
-            WHEN 'adjust_next_cycle' THEN added.net = wanted.adjustment
+            WHEN 'adjust_next_cycle' THEN added.net = wanted.adjustment OR added.net = needed.net
             WHEN 'invoice' THEN issued.net >= wanted.owed
             WHEN 'refund' THEN true
-            ELSE sums.net = wanted.owed
+            ELSE sums.net = wanted.owed AND (wanted.billed_minus_owed <> 0 OR sums.touched)
         END, false) AS engine_done,
         coalesce(layers.rendered AND NOT layers.document_broken, false) AS document_done,
         coalesce(layers.booked AND NOT layers.ledger_broken, false) AS ledger_done,
@@ -113,6 +133,7 @@ judged AS (
     FROM wanted
     LEFT JOIN sums ON sums.item = wanted.item AND sums.currency = wanted.currency
     LEFT JOIN added ON added.item = wanted.item AND added.currency = wanted.currency
+    LEFT JOIN needed ON needed.subscription_id = wanted.subscription_id AND needed.currency = wanted.currency
     LEFT JOIN issued ON issued.item = wanted.item AND issued.currency = wanted.currency
     LEFT JOIN layers ON layers.item = wanted.item AND layers.currency = wanted.currency
     LEFT JOIN paid ON paid.item = wanted.item AND paid.currency = wanted.currency

@@ -1,13 +1,15 @@
 -- The worklist of a rollout: how the plan corrects each wrong bill (core.rollout.Way), with exact amounts. `credit` is
 -- what a void or a credit note takes back, `invoice` what is billed anew, `adjustment` what the next bill adds, and
 -- `refund` what is paid back. A bill in a currency that is not owed has a row in each. `nothing`: below the amount from
--- which the plan corrects. What was billed too low cannot be refunded and is adjusted.
+-- which the plan corrects. What was billed too low cannot be refunded and is adjusted. Where the total is right and
+-- another figure is not, no money makes it good: the bill is voided, or credited and billed again.
 -- inputs: affected_bills, correction_params, correction_bounds
 WITH chosen AS (
     SELECT
         bill.*,
         CASE
             WHEN bill.invoice_id IS NULL THEN 'invoice'
+            WHEN bill.billed_minus_owed = 0 THEN if(bill.paid > 0, params.paid, params.unpaid)
             WHEN abs(bill.billed_minus_owed) < coalesce(bound.nothing_below, 0) THEN 'nothing'
             WHEN abs(bill.billed_minus_owed) <= coalesce(bound.small, 0) THEN params.below
             WHEN bill.paid > 0 THEN params.paid
@@ -20,7 +22,10 @@ WITH chosen AS (
 ways AS (
     SELECT
         *,
-        CASE WHEN chosen_way = 'refund' AND (billed_minus_owed < 0 OR paid <= owed) THEN 'adjust_next_cycle'
+        CASE
+            WHEN invoice_id IS NOT NULL AND billed_minus_owed = 0 AND chosen_way <> 'void_and_reissue'
+                THEN 'credit_note_and_invoice'
+            WHEN chosen_way = 'refund' AND (billed_minus_owed < 0 OR paid <= owed) THEN 'adjust_next_cycle'
             ELSE chosen_way
         END AS way
     FROM chosen

@@ -192,3 +192,46 @@ def test_an_adjustment_on_the_next_bill_closes_a_small_difference_only_if_it_is_
     assert listed(world)[0]["state"] == "open"
     world.rows["invoice_lines"][-1].update(total=Decimal("-4.00"))
     assert listed(world)[0]["state"] == "closed"
+
+
+def test_a_right_total_with_a_wrong_figure_is_listed_and_billed_again_and_not_done_before_that_is_issued() -> None:
+    """Its net and tax are swapped by 10, so nobody owes more or less, and no amount is too small to put that right."""
+    world = wrong("0", "120")
+    world.follow("N1", NEXT, "120")
+    (row,) = listed(world)
+    assert (row["billed_minus_owed"], *amounts(row)) == (0, "void_and_reissue", 120, 120, 0, 0)
+    assert row["state"] == "open"
+    assert listed(world, ways={"unpaid": "adjust_next_cycle"})[0]["way"] == "credit_note_and_invoice"
+    world.rows["invoice_lines"][0]["status"] = "void"
+    world.bill("N1b", "A", LATER, "120", period_start=NEXT - timedelta(days=28), period_end=NEXT)
+    world.follow("N1b", LATER, "120")
+    assert listed(world)[0]["state"] == "closed"
+
+
+def test_a_period_that_was_not_billed_is_not_done_by_the_bill_of_the_next_one() -> None:
+    world = StageWorld()
+    world.expose("A", until=NEXT + timedelta(days=1))
+    first, last = NEXT - timedelta(days=27), NEXT + timedelta(days=1)
+    evidence = f'{{"period": "{first} to {last}"}}'
+    world.break_(None, last, "-100", code="INVOICE_MISSING", customer_id="A", evidence=evidence)
+    world.rows["breaks"][0]["subscription_id"] = "S-A"
+    world.bill("N2", "A", LATER, "100", period_start=last, period_end=LATER)
+    world.follow("N2", LATER, "100")
+    assert listed(world)[0]["state"] == "open"
+    world.bill("N1", "A", LATER, "100", period_start=first, period_end=last)
+    world.follow("N1", LATER, "100")
+    assert listed(world)[0]["state"] == "closed"
+
+
+def test_two_small_differences_of_one_contract_are_closed_by_one_adjustment_of_both() -> None:
+    world = wrong("4.00")
+    world.bill("N2", "A", NEXT, "103", variant="candidate")
+    world.break_("N2", NEXT, "3.00")
+    for one in ("N1", "N2"):
+        world.follow(one, NEXT)
+    on = LATER - timedelta(days=1)
+    world.bill("N3", "A", on, "-4.00", kind="adjustment")
+    world.follow("N3", on)
+    assert [row["state"] for row in listed(world)] == ["closed", "open"]
+    world.rows["invoice_lines"][-1].update(total=Decimal("-7.00"))
+    assert [row["state"] for row in listed(world)] == ["closed", "closed"]
