@@ -34,7 +34,7 @@ _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 class Frozen(BaseModel):
     """Configuration is frozen once read, and an unknown field is an error rather than a silent no-op."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     ELSEWHERE: ClassVar[Mapping[str, str]] = {}
     """Keys that readers look for here and that belong elsewhere, each with where."""

@@ -1,36 +1,56 @@
 -- What each customer with a contract in force is an example of (core.candidate.SCENARIOS), one row per customer: from
--- the contracts and from the lines billed in the lookback.
+-- the contracts and from the lines billed in the lookback. The examples are gathered as bits of one number, a bit per
+-- scenario: half the work of as many flags.
 -- inputs: customer_contracts, engine_lines, mapped_keys
 WITH of_contracts AS (
     SELECT
-        customer_id, bool_or(coalesce(interval_months(billing_interval), 0) >= 12) AS annual,
-        bool_or(coalesce(interval_months(billing_interval), 0) = 3) AS quarterly,
-        bool_or(coalesce(interval_days(billing_interval), 0) = 7) AS weekly, bool_or(status = 'paused') AS paused,
-        bool_or(list_contains(terms, 'discount')) AS discount, bool_or(list_contains(terms, 'coupons')) AS coupon,
-        bool_or(list_contains(terms, 'credits')) AS credit, bool_or(list_contains(terms, 'minimum')) AS minimum,
-        bool_or(list_contains(terms, 'cap')) AS cap
+        customer_id, bit_or(
+            CASE
+                WHEN interval_months(billing_interval) >= 12 THEN 1
+                WHEN interval_months(billing_interval) = 3 THEN 2
+                WHEN interval_days(billing_interval) = 7 THEN 4
+                ELSE 0
+            END
+            + CASE WHEN status = 'paused' THEN 8 ELSE 0 END
+            + CASE WHEN list_contains(terms, 'discount') THEN 16 ELSE 0 END
+            + CASE WHEN list_contains(terms, 'coupons') THEN 32 ELSE 0 END
+            + CASE WHEN list_contains(terms, 'credits') THEN 64 ELSE 0 END
+            + CASE WHEN list_contains(terms, 'minimum') THEN 128 ELSE 0 END
+            + CASE WHEN list_contains(terms, 'cap') THEN 256 ELSE 0 END
+        ) AS bits
     FROM customer_contracts GROUP BY customer_id
 ),
 of_lines AS (
     SELECT
-        coalesce(key.our_key, line.customer_id) AS customer_id, bool_or(kind = 'subscription') AS renewal,
-        bool_or(kind = 'usage') AS usage,
-        bool_or(kind = 'minimum') AS minimum, bool_or(kind = 'proration') AS prorated,
-        bool_or(kind = 'discount') AS coupon, bool_or(kind = 'credit') AS credit,
-        bool_or(kind = 'adjustment') AS late_usage, bool_or(discount <> 0) AS discount,
-        bool_or(invoice_kind = 'credit_note' OR total < 0) AS refund,
-        bool_or(taxable <> 0 AND tax_rate = 0) AS tax_exempt
+        coalesce(key.our_key, line.customer_id) AS customer_id, bit_or(
+            CASE line.kind
+                WHEN 'subscription' THEN 512
+                WHEN 'usage' THEN 1024
+                WHEN 'minimum' THEN 128
+                WHEN 'proration' THEN 2048
+                WHEN 'discount' THEN 32
+                WHEN 'credit' THEN 64
+                WHEN 'adjustment' THEN 4096
+                ELSE 0
+            END
+            + CASE WHEN line.discount <> 0 THEN 16 ELSE 0 END
+            + CASE WHEN line.invoice_kind = 'credit_note' OR line.total < 0 THEN 8192 ELSE 0 END
+            + CASE WHEN line.taxable <> 0 AND line.tax_rate = 0 THEN 16384 ELSE 0 END
+        ) AS bits
     FROM engine_lines AS line
     LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = line.customer_id
     WHERE line.status = 'issued'
     GROUP BY coalesce(key.our_key, line.customer_id)
+),
+examples AS (
+    SELECT held.customer_id, held.bits | coalesce(line.bits, 0) AS bits
+    FROM of_contracts AS held
+    LEFT JOIN of_lines AS line ON line.customer_id = held.customer_id
 )
 SELECT
-    held.customer_id, held.annual, held.quarterly, held.weekly, held.paused, held.cap, line.renewal, line.usage,
-    line.prorated, line.late_usage, line.refund, line.tax_exempt,
-    coalesce(held.discount, false) OR coalesce(line.discount, false) AS discount,
-    coalesce(held.coupon, false) OR coalesce(line.coupon, false) AS coupon,
-    coalesce(held.credit, false) OR coalesce(line.credit, false) AS credit,
-    coalesce(held.minimum, false) OR coalesce(line.minimum, false) AS minimum
-FROM of_contracts AS held
-LEFT JOIN of_lines AS line ON line.customer_id = held.customer_id
+    customer_id,
+    bits & 1 <> 0 AS annual, bits & 2 <> 0 AS quarterly, bits & 4 <> 0 AS weekly, bits & 8 <> 0 AS paused,
+    bits & 16 <> 0 AS discount, bits & 32 <> 0 AS coupon, bits & 64 <> 0 AS credit, bits & 128 <> 0 AS minimum,
+    bits & 256 <> 0 AS cap, bits & 512 <> 0 AS renewal, bits & 1024 <> 0 AS usage, bits & 2048 <> 0 AS prorated,
+    bits & 4096 <> 0 AS late_usage, bits & 8192 <> 0 AS refund, bits & 16384 <> 0 AS tax_exempt
+FROM examples

@@ -3,16 +3,16 @@
 -- have none; `elsewhere`: only another rollout exposed them, so what the new engine bills them is not this one's.
 -- inputs: engine_lines, mapped_keys, subscriptions, breaks, rollout_members, rollouts_watched, stage_members,
 -- stage_params
-WITH billed AS (SELECT DISTINCT customer_id FROM engine_lines),
-known AS (
-    SELECT coalesce(key.our_key, billed.customer_id) AS customer_id
-    FROM billed
-    LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = billed.customer_id
-    UNION
-    SELECT DISTINCT customer_id FROM subscriptions
-    UNION
-    SELECT DISTINCT customer_id FROM breaks WHERE customer_id IS NOT NULL
+WITH named AS (
+    SELECT coalesce(key.our_key, line.customer_id) AS customer_id
+    FROM engine_lines AS line
+    LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = line.customer_id
+    UNION ALL
+    SELECT customer_id FROM subscriptions
+    UNION ALL
+    SELECT customer_id FROM breaks
 ),
+known AS (SELECT DISTINCT customer_id FROM named WHERE customer_id IS NOT NULL),
 everybody AS (SELECT since, exposed FROM stage_members WHERE customer_id = '*'),
 ever AS (
     SELECT DISTINCT member.customer_id
