@@ -14,7 +14,7 @@ from billing_recon.core.profile import Profile
 from billing_recon_tests.compute import test_expect_events_differential as instants
 from billing_recon_tests.compute.expect import test_corrections_differential as corrections
 
-EACH = 1000
+EACH = 2000
 """Contracts of one company."""
 
 

@@ -24,6 +24,7 @@ ZERO = Decimal(0)
 _EXACT = Context(prec=60)
 _RAW = Decimal(1).scaleb(-22)
 _LAST_DAY = date.max - timedelta(days=1)
+_FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
 
 Usage = Mapping[str, Mapping[date, Decimal]]
 """Meter -> day in the subscription's time zone -> units, after dedupe and corrections."""
@@ -54,7 +55,7 @@ class Span:
 
     @property
     def order(self) -> tuple[date, datetime]:
-        return self.start, self.begins or datetime.min.replace(tzinfo=UTC)
+        return self.start, self.begins or _FIRST_INSTANT
 
     @property
     def terms(self) -> tuple[str, str, str, str]:
