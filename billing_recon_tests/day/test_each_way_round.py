@@ -1,19 +1,21 @@
-"""Each way round the gate that needs no Dagster, tried on a day that is PASS and released; docs/security.md lists them all."""
+"""Each way round the gate that needs no Dagster, tried on a day that is PASS and released, on SQLite and on PostgreSQL; docs/security.md
+lists them all."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from deltalake import DeltaTable
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from billing_recon import day as steps
 from billing_recon.control import ControlStore, VerdictRecord
 from billing_recon.control.audit_keys import RECORD_KEY_ENV, new_key
-from billing_recon.control.database import connect, control_url, writing
+from billing_recon.control.database import URL_ENV, connect, control_url, writing
 from billing_recon.core.close_policy import Task
 from billing_recon.core.errors import CloseRefused, ConfigurationError, GateRefused
 from billing_recon.core.signoff import Role
@@ -28,16 +30,36 @@ from billing_recon.day.month_tasks import checklist
 from billing_recon.day.releases import verify_release
 from billing_recon.report.evidence_pack import write_pack
 from billing_recon_tests.conftest import FIRST
+from billing_recon_tests.postgres import copy_database, move_to_postgresql, new_url, postgres_server
 
 pytestmark = pytest.mark.long
 
+__all__ = ["copy_database", "postgres_server"]
 SECOND = FIRST + timedelta(days=1)
 
 
-@pytest.fixture
-def released(january: tuple[Path, dict[str, str]], tmp_path: Path) -> Home:
+@pytest.fixture(scope="module")
+def january_moved(january: tuple[Path, dict[str, str]], postgres_server: str) -> str:
+    """The URL of a PostgreSQL database with January's decisions; copied for each test."""
+    url = new_url(postgres_server)
+    move_to_postgresql(january[0], url)
+    return url
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def released(
+    request: pytest.FixtureRequest,
+    january: tuple[Path, dict[str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Home:
     """Seven green days, the first two released."""
-    home = Home.open(Path(shutil.copytree(january[0], tmp_path / "home")))
+    path = Path(shutil.copytree(january[0], tmp_path / "home"))
+    if request.param == "postgresql":
+        copy: Callable[[str], str] = request.getfixturevalue("copy_database")
+        monkeypatch.setenv(URL_ENV, copy(request.getfixturevalue("january_moved")))
+        (path / ".state" / "control.db").unlink()
+    home = Home.open(path)
     for day in (FIRST, SECOND):
         steps.release(home, day, "test")
     assert verify_release(home, FIRST)["verdict"] == "PASS"
@@ -70,9 +92,13 @@ def test_a_verdict_row_edited_to_pass_opens_nothing(released: Home) -> None:
     steps.expect(released, FIRST, "again")
     steps.reconcile(released, FIRST, "again")
     assert steps.judge_day(released, FIRST, "again").verdict is Verdict.FAIL
+    unguarded = {
+        "sqlite": "DROP TRIGGER verdicts_no_update",
+        "postgresql": "ALTER TABLE verdicts DISABLE TRIGGER USER",
+    }
     sql(
         released,
-        "DROP TRIGGER verdicts_no_update",
+        unguarded[make_url(control_url(released.state)).get_backend_name()],
         "UPDATE verdicts SET verdict = 'PASS' WHERE id = (SELECT max(id) FROM verdicts)",
     )
     with pytest.raises(GateRefused, match=r"PASS in the database, but verdicts \d+ was changed after audit event"):

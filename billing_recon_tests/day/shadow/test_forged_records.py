@@ -1,4 +1,4 @@
-"""Approvals and decisions about a candidate that were written with SQL: nothing is launched upon them."""
+"""Approvals and decisions about a candidate that were written with SQL, on SQLite and on PostgreSQL: nothing is launched upon them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,23 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from billing_recon.control.database import connect, control_url, writing
+from billing_recon.control.database import URL_ENV, connect, control_url, writing
 from billing_recon.core.errors import GateRefused
 from billing_recon.day import Home
 from billing_recon.day.shadow.cutover import cut_over
 from billing_recon.day.shadow.decisions import approve, require_go
+from billing_recon_tests.postgres import new_database, postgres_server
+
+__all__ = ["new_database", "postgres_server"]
 
 
-def test_a_go_and_approvals_inserted_with_sql_launch_nothing(company: Callable[..., Path]) -> None:
+@pytest.mark.parametrize("backend", ["sqlite", "postgresql"])
+def test_a_go_and_approvals_inserted_with_sql_launch_nothing(
+    company: Callable[..., Path], backend: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if backend == "postgresql":
+        make: Callable[[], str] = request.getfixturevalue("new_database")
+        monkeypatch.setenv(URL_ENV, make())
     home = Home.open(company())
     with pytest.raises(GateRefused, match="nobody has decided"):
         require_go(home, "c")
