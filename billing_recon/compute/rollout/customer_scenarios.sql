@@ -2,15 +2,21 @@
 -- the contracts and from the lines billed in the lookback. The examples are gathered as bits of one number, a bit per
 -- scenario: half the work of as many flags.
 -- inputs: customer_contracts, engine_lines, mapped_keys
-WITH of_contracts AS (
+WITH rhythms AS (
+    SELECT
+        billing_interval,
+        CASE
+            WHEN interval_months(billing_interval) >= 12 THEN 1
+            WHEN interval_months(billing_interval) = 3 THEN 2
+            WHEN interval_days(billing_interval) = 7 THEN 4
+            ELSE 0
+        END AS bits
+    FROM (SELECT DISTINCT billing_interval FROM customer_contracts WHERE billing_interval IS NOT NULL) AS met
+),
+of_contracts AS (
     SELECT
         customer_id, bit_or(
-            CASE
-                WHEN interval_months(billing_interval) >= 12 THEN 1
-                WHEN interval_months(billing_interval) = 3 THEN 2
-                WHEN interval_days(billing_interval) = 7 THEN 4
-                ELSE 0
-            END
+            coalesce(rhythm.bits, 0)
             + CASE WHEN status = 'paused' THEN 8 ELSE 0 END
             + CASE WHEN list_contains(terms, 'discount') THEN 16 ELSE 0 END
             + CASE WHEN list_contains(terms, 'coupons') THEN 32 ELSE 0 END
@@ -18,7 +24,9 @@ WITH of_contracts AS (
             + CASE WHEN list_contains(terms, 'minimum') THEN 128 ELSE 0 END
             + CASE WHEN list_contains(terms, 'cap') THEN 256 ELSE 0 END
         ) AS bits
-    FROM customer_contracts GROUP BY customer_id
+    FROM customer_contracts AS contract
+    LEFT JOIN rhythms AS rhythm ON rhythm.billing_interval = contract.billing_interval
+    GROUP BY customer_id
 ),
 of_lines AS (
     SELECT
