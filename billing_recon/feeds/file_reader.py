@@ -15,6 +15,7 @@ from billing_recon.feeds.documents import formats as documents
 from billing_recon.feeds.documents import html_page, pdf_reader, safe_xml, stripe_json, template_page
 from billing_recon.feeds.documents.facturx_pdf import is_pdf
 from billing_recon.feeds.documents.template import Template
+from billing_recon.feeds.tables.archive import foreign
 
 LARGEST_DOCUMENT_BYTES = pdf_reader.LARGEST_BYTES
 """Documents are read whole. Ledgers may be larger, because they are streamed."""
@@ -99,6 +100,8 @@ def _unknown(data: bytes, name: str) -> str:
         )
     if data.lstrip().startswith(b"<?xml") and safe_xml.root_tag(data) is None:
         safe_xml.parse(data)  # says what is wrong with it
+    if what := foreign(data[:HEAD_BYTES]):
+        return f"it is {what}, which is not read"
     known = ", ".join((*documents.FORMS, template_page.PDF, template_page.HTML, stripe_json.FORM, *ledgers.FORMS))
     return f"its format is not supported ({known}); to land a table of your own, map its columns in a feed"
 

@@ -24,6 +24,7 @@ from billing_recon.core.schema import CANONICAL, Column, Kind, TableSpec
 from billing_recon.feeds import ledgers, statements
 from billing_recon.feeds.documents import formats as documents
 from billing_recon.feeds.effective_feed import preset_feeds
+from billing_recon.feeds.tables.archive import foreign
 from billing_recon.feeds.tables.csv_file import open_csv
 from billing_recon.feeds.tables.day_files import DayFile, open_table, tables_in
 from billing_recon.feeds.tables.jsonl_file import open_jsonl
@@ -216,6 +217,12 @@ def draft(file: Path, table: str | None = None) -> Draft:
             {"format": form, "path": path.replace("TABLE", "ledger_entries")},
             {},
             ("roles: {...} maps accounts",),
+        )
+    if what := foreign(head):
+        raise LandingRefused(f"{file.name}: it is {what}, which is not read")
+    if head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+        raise LandingRefused(
+            f"{file.name}: it is XML or HTML of a form that is not read; docs/feeds.md and docs/documents.md name those that are"
         )
     with tempfile.TemporaryDirectory(prefix="billing-recon-") as scratch:
         settings, sample = _read(file, Path(scratch))

@@ -167,3 +167,36 @@ def test_exports_of_bills_and_of_payments_are_told_apart(
 def test_a_day_that_the_file_shows_as_an_instant_is_drafted_as_its_date(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("invoice_number,line_id,invoice_date\n1,1,2026-03-02 10:00:00 UTC\n")
     assert draft(tmp_path / "x.csv", "invoice_lines").settings["dates"] == ["iso", "iso_day"]
+
+
+FOREIGN = {
+    "an OFX file": "OFXHEADER:100\nDATA:OFXSGML\n\n<OFX><BANKMSGSRSV1>",
+    "a BAI2 file": "01,122099999,123456789,260302,0200,1,80,1,2/\n02,031001234,122099999,1,260302,,USD,2/\n",
+    "a QIF file": "!Type:Bank\nD3/2/26\nT119.00\n^\n",
+    "a QuickBooks IIF file": "!TRNS\tTRNSID\tDATE\tACCNT\tAMOUNT\n!ENDTRNS\nTRNS\t\t3/2/2026\tSales\t119\n",
+    "a GnuCash file": '<?xml version="1.0"?>\n<gnc-v2 xmlns:gnc="http://www.gnucash.org/XML/gnc"/>',
+    "a SIE file": "#FLAGGA 0\n#SIETYP 4\n#VER A 1 20260302\n{\n#TRANS 1510 {} 119.00\n}\n",
+    "an EDIFACT message": "UNA:+.? 'UNB+UNOC:3+SENDER+BUYER'",
+    "an X12 message": "ISA*00*          *00*          *ZZ*SENDER         *ZZ*BUYER          *260302*1200*U*00401*000000001*0*P*>~",
+    "XML or HTML of a form that is not read": "<catalog><book/></catalog>",
+}
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_files_of_other_programs_are_named_and_never_drafted_as_a_table(
+    typed: Typed, tmp_path: Path, what: str
+) -> None:
+    (tmp_path / "x.csv").write_text(FOREIGN[what])
+    suggested = typed("feeds", "suggest", tmp_path / "x.csv")
+    assert suggested.exit_code == 3
+    assert f"x.csv: it is {what}" in suggested.stderr.replace("\n", " ")
+
+
+def test_a_feed_names_the_file_that_it_cannot_take(typed: Typed, tmp_path: Path) -> None:
+    for name, table, form in (("x.ofx", "payments", "statement"), ("x.se", "ledger_entries", "ledger")):
+        what = {"x.ofx": "an OFX file", "x.se": "a SIE file"}[name]
+        (tmp_path / name).write_text(FOREIGN[what])
+        feed = {table: {"format": form, "path": name}}
+        (tmp_path / "company.yaml").write_text(COMPANY + yaml.safe_dump({"feeds": feed}))
+        tried = typed("feeds", "try", table, tmp_path / name, "--home", tmp_path)
+        assert f"it is {what}" in (tried.stdout + tried.stderr).replace("\n", " ")

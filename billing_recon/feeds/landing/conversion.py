@@ -17,6 +17,7 @@ from billing_recon.core.errors import ConfigurationError, LandingRefused
 from billing_recon.core.feed import Feed
 from billing_recon.core.schema import LEDGER_ENTRIES
 from billing_recon.feeds.documents.document_rows import COLUMNS, DocumentRows, rows_of
+from billing_recon.feeds.tables.archive import what_it_is
 from billing_recon.feeds.tables.converted_rows import (
     CONVERTED,
     Conversion,
@@ -247,12 +248,12 @@ def convert_ledger(home: Path, paths: list[Path], feed: Feed, scratch: Path) -> 
             name, unpacked = content.name, content.readable
             files.append(DayFile(name, CONVERTED, content.sha256, unpacked, 0, True))
             with unpacked.open("rb") as stream:
-                form = (
-                    feed.format if feed.format != "ledger" else ledgers.recognise(stream.read(_HEAD_BYTES), path.name)
-                )
+                head = stream.read(_HEAD_BYTES)
+            form = feed.format if feed.format != "ledger" else ledgers.recognise(head, path.name)
             if form is None:
+                known = f"it is {what}, " if (what := what_it_is(head)) else ""
                 raise LandingRefused(
-                    f"{name}: not a ledger in a supported format ({', '.join(ledgers.FORMS)}); export it as CSV and map its columns: "
+                    f"{name}: {known}not a ledger in a supported format ({', '.join(ledgers.FORMS)}); export it as CSV and map its columns: "
                     "format: csv"
                 )
             audit = Audit()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from billing_recon.core.errors import LandingRefused
 from billing_recon.feeds.statements.statement_rows import COLUMNS, DEFAULT_COLUMNS, DEFAULT_WHERE, Entry, Remark
+from billing_recon.feeds.tables.archive import what_it_is
 
 __all__ = ["COLUMNS", "DEFAULT_COLUMNS", "DEFAULT_WHERE", "Entry", "Remark", "read", "recognise"]
 
@@ -32,10 +33,11 @@ def read(name: str, path: Path, form: str, encoding: str | None) -> Iterator[Ent
     if form == saft_payments.FORM:
         return saft_payments.read(name, path)
     with path.open("rb") as stream:
-        found = recognise(stream.read(_HEAD_BYTES))
+        head = stream.read(_HEAD_BYTES)
+    found = recognise(head)
     if found is None or form not in (found, "statement"):
         wanted = "a camt.053 or MT940 statement" if form == "statement" else form
         raise LandingRefused(
-            f"{name}: it is {found or 'no bank statement that is read'}, not {wanted}; correct the feed's format"
+            f"{name}: it is {found or what_it_is(head) or 'no bank statement that is read'}, not {wanted}; correct the feed's format"
         )
     return camt.read(name, path) if found == "camt053" else mt940.read(name, path, encoding)

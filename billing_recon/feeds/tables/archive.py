@@ -6,6 +6,7 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -45,13 +46,36 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 )
 
 
-def what_it_is(head: bytes) -> str | None:
-    """Return in words what a file is that is no text, by its first bytes; None if they do not tell.
+_BANK = "ask the bank for camt.053, MT940 or CSV"
+_TEXTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
+    (re.compile(rb"\s*OFXHEADER:|.{0,200}<\?OFX |.{0,200}<OFX>", re.DOTALL), f"an OFX file ({_BANK})"),
+    (re.compile(rb"01,[^,\r\n]*,[^,\r\n]*,[0-9]{6},[^\r\n]*/\s*(?:88,[^\r\n]*\s*)*02,"), f"a BAI2 file ({_BANK})"),
+    (re.compile(rb"!(?:Type:|Account\b|Option:)"), f"a QIF file ({_BANK})"),
+    (
+        re.compile(rb"!(?:TRNS|HDR|ACCNT|CUST|INVITEM|TIMERHDR)\t"),
+        "a QuickBooks IIF file (export the Journal report as CSV: format: quickbooks)",
+    ),
+    (re.compile(rb"(?:.{0,400}\n)?\s*#(?:FLAGGA|SIETYP)\b", re.DOTALL), "a SIE file (export the journal as CSV)"),
+    (re.compile(rb".{0,400}<gnc-v2\b", re.DOTALL), "a GnuCash file (export its transactions as CSV)"),
+    (re.compile(rb"(?:UNA.{6}\s*)?UNB\+", re.DOTALL), "an EDIFACT message (ask for the invoice as XML)"),
+    (re.compile(rb"ISA(.)[0-9]{2}\1.{10}\1[0-9]{2}\1", re.DOTALL), "an X12 message (ask for the invoice as XML)"),
+)
+"""Forms of other programs that are text, and none that a table, a statement or a ledger is read from."""
 
-    >>> what_it_is(b"Rar!..."), what_it_is(b"id;amount")
-    ('a RAR archive (send .zip or .gz)', None)
+
+def what_it_is(head: bytes) -> str | None:
+    """Return in words what a file is that is not read, by its first bytes; None if they do not tell.
+
+    >>> what_it_is(b"Rar!..."), what_it_is(b"id;amount"), what_it_is(b"!Type:Bank")
+    ('a RAR archive (send .zip or .gz)', None, 'a QIF file (ask the bank for camt.053, MT940 or CSV)')
     """
-    return next((what for magic, what in _OTHERS if head.startswith(magic)), None)
+    return next((what for magic, what in _OTHERS if head.startswith(magic)), None) or foreign(head)
+
+
+def foreign(head: bytes) -> str | None:
+    """Return in words what a text is that other programs read, and what to ask for; None for anything else."""
+    text = head.removeprefix(b"\xef\xbb\xbf")
+    return next((what for pattern, what in _TEXTS if pattern.match(text)), None)
 
 
 def packing(head: bytes) -> str | None:

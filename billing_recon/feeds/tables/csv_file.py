@@ -95,5 +95,8 @@ def _header(file: DayFile, feed: Feed) -> list[str]:
     folded = [name.casefold() for name in names]
     twice = [name for name in names if folded.count(name.casefold()) > 1]
     if twice:
-        raise LandingRefused(f"{file.name}: the header names {', '.join(twice)} twice; column names must be distinct")
+        raise LandingRefused(
+            f"{file.name}: the header names {', '.join(twice)} twice; column names must be distinct: "
+            f"declare skip: {feed.skip + 1} and header: [...] with names of your own"
+        )
     return names
