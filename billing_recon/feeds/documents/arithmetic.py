@@ -305,6 +305,8 @@ def _tax_of_lines(document: Document) -> Iterator[Finding]:
         return
     if any(part.tax_rate is None for part in document.adjustments):
         return  # whether allowances and charges are taxed is not stated
+    if any(part.rate is None and part.amount is not None and _exact(part.amount) for part in document.taxes):
+        return  # a duty on the whole is no tax of its lines
     beside = sum((_net((part,)) * _exact(part.tax_rate or "0") / 100 for part in document.adjustments), Fraction(0))
     exact = _sum(stated) + beside
     if abs(_exact(document.tax) - exact) <= (len(lines) + 1) * _half_a_unit(document.currency):

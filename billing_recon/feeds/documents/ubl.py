@@ -14,7 +14,7 @@ from billing_recon.core.document import (
     DocumentUnreadable,
     TaxSubtotal,
 )
-from billing_recon.feeds.documents.arithmetic import total_of
+from billing_recon.feeds.documents.arithmetic import EXACT, decimal_of, total_of
 from billing_recon.feeds.documents.effect import kind_of
 from billing_recon.feeds.documents.stated_figures import adjustment, gross_of
 from billing_recon.feeds.documents.xml_element import Node, currency_of, iso_date
@@ -59,11 +59,13 @@ def read(root: etree._Element, name: str) -> Document:
     if total is None:
         raise DocumentUnreadable(f"this UBL {local} has no LegalMonetaryTotal; ask the sender for the whole document")
     code = here.text("cbc:InvoiceTypeCode", "cbc:CreditNoteTypeCode")
-    lines = tuple(_lines(here))
+    lines = tuple(_lines(here, danish=(danish := _is_oioubl(here))))
     subtotal = total.money("cbc:LineExtensionAmount")
     base = subtotal or total_of(line.amount for line in lines if line.summed and line.amount is not None)
     taxes = _parts_and_total(here.all("cac:TaxTotal"))
     start, end = here.period("cac:InvoicePeriod", "cbc:StartDate", "cbc:EndDate")
+    exclusive = total.money("cbc:TaxExclusiveAmount")
+    tax, exclusive = (taxes[1] or exclusive, None) if danish else (taxes[1], exclusive)
     return Document(
         file=name,
         format=FORM,
@@ -77,8 +79,8 @@ def read(root: etree._Element, name: str) -> Document:
         subtotal=subtotal,
         allowances=total.money("cbc:AllowanceTotalAmount"),
         charges=total.money("cbc:ChargeTotalAmount"),
-        tax_exclusive=total.money("cbc:TaxExclusiveAmount"),
-        tax=taxes[1],
+        tax_exclusive=exclusive,
+        tax=tax,
         tax_inclusive=total.money("cbc:TaxInclusiveAmount"),
         prepaid=total.money("cbc:PrepaidAmount"),
         rounding=total.money("cbc:PayableRoundingAmount"),
@@ -98,6 +100,12 @@ def read(root: etree._Element, name: str) -> Document:
         period_start=start,
         period_end=end,
     )
+
+
+def _is_oioubl(here: Node) -> bool:
+    """Whether this is Denmark's OIOUBL 2. Its TaxExclusiveAmount is the total tax, elsewhere the total without tax (BT-109), and
+    its BaseQuantity is how many units the price is for, which are invoiced as one."""
+    return (here.text("cbc:CustomizationID") or "").startswith("OIOUBL-2")
 
 
 def _party_name(here: Node, party: str) -> str | None:
@@ -139,16 +147,16 @@ def _collected(here: Node) -> str | None:
     return total_of(amount for part in here.all("cac:PrepaidPayment") if (amount := part.money("cbc:PaidAmount")))
 
 
-def _lines(here: Node) -> Iterator[DocumentLine]:
+def _lines(here: Node, *, danish: bool) -> Iterator[DocumentLine]:
     names = ("cac:InvoiceLine", "cac:CreditNoteLine", "cac:DebitNoteLine")
     for position, line in enumerate((line for name in names for line in here.all(name)), start=1):
-        yield from _line_with_parts(line, str(position), summed=True)
+        yield from _line_with_parts(line, str(position), summed=True, danish=danish)
 
 
-def _line_with_parts(here: Node, position: str, *, summed: bool) -> Iterator[DocumentLine]:
+def _line_with_parts(here: Node, position: str, *, summed: bool, danish: bool) -> Iterator[DocumentLine]:
     """Yield a line and then its sub lines, whose amounts it already includes (XRechnung's extension)."""
     quantity = here.figure("cbc:InvoicedQuantity", "cbc:CreditedQuantity", "cbc:DebitedQuantity")
-    price, base = here.money("cac:Price/cbc:PriceAmount"), here.figure("cac:Price/cbc:BaseQuantity")
+    price, base = _price(here, danish=danish)
     start, end = here.period("cac:InvoicePeriod", "cbc:StartDate", "cbc:EndDate")
     yield DocumentLine(
         line_no=here.text("cbc:ID") or position,
@@ -166,7 +174,15 @@ def _line_with_parts(here: Node, position: str, *, summed: bool) -> Iterator[Doc
         period_end=end,
     )
     for number, part in enumerate(here.all("cac:SubInvoiceLine") + here.all("cac:SubCreditNoteLine"), start=1):
-        yield from _line_with_parts(part, f"{position}.{number}", summed=False)
+        yield from _line_with_parts(part, f"{position}.{number}", summed=False, danish=danish)
+
+
+def _price(here: Node, *, danish: bool) -> tuple[str | None, str | None]:
+    """Return the price in units of the quantity, and the base quantity that it is for."""
+    price, factor = here.money("cac:Price/cbc:PriceAmount"), here.figure("cac:Price/cbc:OrderableUnitFactorRate")
+    if price is not None and factor is not None and decimal_of(factor) != 1:
+        price = f"{EXACT.multiply(decimal_of(price), decimal_of(factor)):f}"
+    return price, None if danish else here.figure("cac:Price/cbc:BaseQuantity")
 
 
 def _object_of(here: Node) -> str | None:

@@ -123,6 +123,54 @@ def test_two_kinds_of_tax_with_a_breakdown_each_add_up():
     assert (got.tax, len(got.taxes), got.findings) == ("8.34", 3, ())
 
 
+OIOUBL = (
+    (">urn:cen.eu:en16931:2017<", ">OIOUBL-2.02<"),
+    ('<cbc:TaxExclusiveAmount currencyID="EUR">30.00<', '<cbc:TaxExclusiveAmount currencyID="EUR">5.34<'),
+    # 3 packs of 100 screws for 1.00 a pack
+    ('<cbc:InvoicedQuantity unitCode="C62">300<', '<cbc:InvoicedQuantity unitCode="C62">3<'),
+)
+
+
+def test_an_oioubl_states_the_total_tax_as_its_tax_exclusive_amount():
+    got = _read(swap(UBL, *OIOUBL))
+    assert (got.tax, got.tax_exclusive, got.tax_inclusive, got.findings) == ("5.34", None, "35.34", ())
+    assert (got.lines[1].quantity, got.lines[1].unit_price, got.lines[1].base_quantity) == ("3", "1.00", None)
+    inclusive = '<cbc:TaxInclusiveAmount currencyID="EUR">35.34</cbc:TaxInclusiveAmount>'
+    header = rows_of(_read(swap(UBL, *OIOUBL, (inclusive, "")))).header
+    assert [header[f"row_{name}"] for name in ("subtotal", "tax", "total", "payable")] == [
+        "33.00", "5.34", "35.34", "25.00"]  # fmt: skip
+    wrong = (
+        OIOUBL[0],
+        ('<cbc:TaxExclusiveAmount currencyID="EUR">30.00<', '<cbc:TaxExclusiveAmount currencyID="EUR">6.34<'),
+    )
+    assert [finding.code.value for finding in _read(swap(UBL, *wrong, OIOUBL[2], (">5.34<", ">6.34<"))).findings]
+
+
+def test_a_price_per_base_unit_is_turned_into_one_per_unit_of_the_quantity():
+    price = '<cbc:PriceAmount currencyID="EUR">3.00</cbc:PriceAmount>'
+    factor = '<cbc:PriceAmount currencyID="EUR">0.25</cbc:PriceAmount><cbc:OrderableUnitFactorRate>12</cbc:OrderableUnitFactorRate>'
+    got = _read(swap(UBL, (price, factor)))
+    assert (got.lines[0].unit_price, got.findings) == ("3.00", ())
+
+
+def test_a_duty_on_the_whole_is_no_tax_of_its_lines():
+    of_line = '<cac:TaxTotal><cbc:TaxAmount currencyID="EUR">{}</cbc:TaxAmount></cac:TaxTotal>'
+    duty = (
+        '<cac:TaxTotal><cbc:TaxAmount currencyID="EUR">80.00</cbc:TaxAmount><cac:TaxSubtotal>'
+        '<cbc:TaxAmount currencyID="EUR">80.00</cbc:TaxAmount><cac:TaxCategory><cbc:ID>Excise</cbc:ID></cac:TaxCategory>'
+        "</cac:TaxSubtotal></cac:TaxTotal>"
+    )
+    changes = (
+        (">35.34<", ">115.34<"),
+        (">25.00<", ">105.00<"),
+        ("<cac:LegalMonetaryTotal>", duty + "<cac:LegalMonetaryTotal>"),
+    )
+    items = ("    <cac:Item><cbc:Name>Nails<", "5.32"), ("    <cac:Item><cbc:Name>Screws<", "0.21")
+    taxed = tuple((item, of_line.format(tax) + item) for item, tax in items)
+    got = _read(swap(UBL, *changes, *taxed))
+    assert (got.tax, got.findings) == ("85.34", ())
+
+
 def test_tax_that_the_buyer_withholds_is_read_and_explains_the_payable():
     withheld = '<cac:WithholdingTaxTotal><cbc:TaxAmount currencyID="EUR">3.00</cbc:TaxAmount></cac:WithholdingTaxTotal>'
     got = _read(swap(UBL, ("<cac:LegalMonetaryTotal>", withheld + "<cac:LegalMonetaryTotal>"), (">25.00<", ">22.00<")))
