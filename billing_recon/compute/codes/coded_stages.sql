@@ -183,7 +183,9 @@ compared AS (
             line.is_charge AND coalesce(line.billed_quantity <> line.expected_quantity, false),
             line.billed_gross <> staged.own_gross, line.billed_discount <> staged.own_discount,
             line.billed_credit <> line.expected_credit, false,
-            coalesce(line.billed_rate <> line.expected_rate, false) AND line.expected_taxable <> 0, false, false
+            (coalesce(line.billed_rate <> line.expected_rate, false) AND line.expected_taxable <> 0)
+            OR (staged.tax_included AND staged.implied),
+            staged.tax_off, false
         ]) AS parts
     FROM line_stages AS staged
     JOIN differing_lines AS line ON line.item = staged.item

@@ -5,8 +5,9 @@
 -- or the one that the tax implies; `unbound`: the gross without the charge's own minimum and maximum; `shared_by`:
 -- the billed gross is the share by other days, and no rounding at the currency's decimals; `implied`: it is
 -- a known region's, though the line does not say so. `apart`: the bill adds up without its taxable amount, which
--- therefore moves the tax alone and not the total.
--- inputs: differing_lines, rerated_lines, term_charges, term_taxes, run_params
+-- therefore moves the tax alone and not the total. Where prices include the tax, neither rate nor tax moves the total,
+-- as long as taxable amount and tax add up to the price; `tax_off`: the tax is not what the rate makes of the price.
+-- inputs: differing_lines, rerated_lines, term_charges, term_taxes, term_profile, run_params
 -- rows from: differing_lines
 WITH chosen AS MATERIALIZED (
     SELECT
@@ -45,9 +46,12 @@ WITH chosen AS MATERIALIZED (
         line.on_base, apply_rate(line.billed_taxable + line.on_base, line.expected_rate) AS expected_rate_raw,
         line.billed_total = line.billed_gross - line.billed_discount - line.billed_credit + line.billed_tax
         AND line.billed_total <> line.billed_taxable + line.billed_tax
-        - CASE WHEN run.credit_policy = 'before_tax' THEN 0 ELSE line.billed_credit END AS apart
+        - CASE WHEN run.credit_policy = 'before_tax' THEN 0 ELSE line.billed_credit END
+        AND NOT profile.tax_included AS apart,
+        profile.tax_included, line.billed_gross - line.billed_discount AS billed_net
     FROM differing_lines AS line
     CROSS JOIN run_params AS run
+    CROSS JOIN term_profile AS profile
     LEFT JOIN rerated_lines AS rerated ON rerated.item = line.item
     LEFT JOIN term_charges AS charge
         ON charge.plan_id = line.expected_plan
@@ -118,7 +122,7 @@ bases AS (
             chosen.expected_credit, chosen.expected_credit, chosen.expected_credit, chosen.billed_credit,
             chosen.billed_credit, chosen.billed_credit
         ]) AS credit,
-        chosen.before_tax, chosen.on_base
+        chosen.before_tax, chosen.on_base, CASE WHEN chosen.tax_included THEN chosen.billed_net END AS price
     FROM chosen
     JOIN discounted ON discounted.item = chosen.item
     JOIN rated ON rated.item = chosen.item
@@ -126,26 +130,39 @@ bases AS (
 raws AS (
     SELECT
         item, step, decimals, rounding, CASE WHEN step < 5 THEN base ELSE coalesce(summed, base) END AS net, credit,
-        before_tax, expected_taxable, expected_tax,
-        base = expected_taxable AND (at_expected_rate OR used_rate = expected_rate) AS untouched,
-        apply_rate(base + on_base, CASE WHEN at_expected_rate THEN expected_rate ELSE used_rate END) AS raw
+        before_tax, expected_taxable, expected_tax, price,
+        base = expected_taxable AND (at_expected_rate OR used_rate = expected_rate) AND price IS NULL AS untouched,
+        CASE WHEN price IS NULL
+                THEN apply_rate(base + on_base, CASE WHEN at_expected_rate THEN expected_rate ELSE used_rate END)
+            ELSE tax_within(price, used_rate)
+        END AS raw
     FROM bases
 ),
 taxed AS (
     SELECT
-        item, step, net, credit, before_tax, raw,
+        item, step, net, credit, before_tax, raw, price,
         CASE WHEN untouched THEN expected_tax ELSE settle(raw, decimals, rounding) END AS tax
     FROM raws
 ),
 totals AS (
-    SELECT item, step, raw, CAST(net + tax - CASE WHEN before_tax THEN 0 ELSE credit END AS amount) AS total FROM taxed
+    SELECT
+        taxed.item, taxed.step, taxed.raw, taxed.tax,
+        CAST(CASE
+            WHEN taxed.price IS NULL
+                THEN taxed.net + taxed.tax - CASE WHEN taxed.before_tax THEN 0 ELSE taxed.credit END
+            WHEN taxed.step < 5 THEN taxed.net - taxed.credit
+            WHEN chosen.billed_taxable + chosen.billed_tax = taxed.price THEN taxed.price - taxed.credit
+            ELSE taxed.net + taxed.tax - taxed.credit
+        END AS amount) AS total
+    FROM taxed
+    JOIN chosen ON chosen.item = taxed.item
 ),
 wide AS (
     SELECT
         item, max(total) FILTER (WHERE step = 1) AS t1, max(total) FILTER (WHERE step = 2) AS t2,
         max(total) FILTER (WHERE step = 3) AS t3, max(total) FILTER (WHERE step = 4) AS t4,
         max(total) FILTER (WHERE step = 5) AS t5, max(total) FILTER (WHERE step = 6) AS t6,
-        max(raw) FILTER (WHERE step = 6) AS tax_raw
+        max(raw) FILTER (WHERE step = 6) AS tax_raw, max(tax) FILTER (WHERE step = 6) AS tax
     FROM totals
     GROUP BY item
 )
@@ -159,7 +176,8 @@ SELECT
         WHEN chosen.apart THEN chosen.billed_total
         ELSE chosen.billed_taxable + chosen.billed_tax - chosen.billed_credit + chosen.billed_credit_before_tax
     END AS amount) AS t7,
-    chosen.billed_total AS t8, chosen.apart
+    chosen.billed_total AS t8, chosen.apart, chosen.tax_included,
+    chosen.tax_included AND chosen.billed_tax <> wide.tax AS tax_off
 FROM chosen
 JOIN discounted ON discounted.item = chosen.item
 JOIN rated ON rated.item = chosen.item

@@ -923,3 +923,32 @@ def test_a_wrong_bill_is_corrected_by_credit_notes_and_new_bills_that_come_to_wh
     outcome = world.run(LINE)
     assert sorted(outcome.codes(LINE)) == sorted((code, Decimal(delta)) for code, delta in codes)
     assert outcome.foots()
+
+
+@pytest.mark.parametrize(
+    ("charge", "changes", "code", "delta", "says"),
+    [
+        ("base", {"rate": "0.20"}, "TAX_RATE_JURISDICTION", "0.00", "taxed USD 8.33 at rate 0.2 where DE has 0.19"),
+        ("base", {"tax": "9.50", "taxable": "40.50"}, "TAX_BASE", "0.00", "taxed USD 9.50 where USD 7.98 is the tax"),
+        (
+            "base",
+            {"tax": "9.50", "taxable": "50", "total": "59.50"},
+            "TAX_BASE",
+            "9.50",
+            "taxed USD 9.50 where USD 7.98",
+        ),
+        ("base", {"gross": "60"}, "TIER_RATE", "10.00", "a gross of USD 60.00 (subscription)"),
+        ("calls", {"gross": "195", "quantity": "13000"}, "USAGE_DUPLICATE", "15.00", "1,000 too many at USD 0.015"),
+        ("calls", {"gross": "120", "unit_price": "0.010"}, "PRICE_VERSION", "-60.00", "the price of version v1"),
+    ],
+)
+def test_where_prices_include_the_tax_each_fault_has_its_own_code(
+    charge: str, changes: dict[str, str], code: str, delta: str, says: str
+) -> None:
+    """A price of 50.00 holds 7.98 of tax. A wrong tax within a right price moves no total and is a break all the same."""
+    world = World(prices_include_tax=True)
+    line = world.expect("S1", charge)
+    figures = {name: Decimal(figure) for name, figure in changes.items()}
+    rate = figures.pop("rate", line["tax_rate"])
+    world.bill("INV-1", line, **world.refigure(line, figures.get("gross", line["gross"]), rate=rate) | figures)
+    assert says in one(world, code, delta)["explanation"]

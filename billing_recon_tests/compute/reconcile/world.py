@@ -144,11 +144,12 @@ class World:
         credit: str = "after_tax",
         rounding: str = "half_up",
         tax_point: str = "line",
+        prices_include_tax: bool = False,
         **windows: int,
     ) -> None:
         self.day = day
         self.rounding = Rounding(rounding)
-        self.credit, self.tax_point = credit, tax_point
+        self.credit, self.tax_point, self.prices_include_tax = credit, tax_point, prices_include_tax
         self.windows = {
             "issue_grace_days": 1,
             "late_window_days": 2,
@@ -226,7 +227,9 @@ class World:
             discount = settle_at(gross * discount_rate, places, self.rounding)
         before = credit if self.credit == "before_tax" else Decimal(0)
         taxable = gross - discount - before
-        tax = settle_at(taxable * rate, places, self.rounding)
+        tax = settle_at(taxable * rate / (1 + rate if self.prices_include_tax else 1), places, self.rounding)
+        if self.prices_include_tax:
+            taxable -= tax
         total = taxable + tax - (credit - before)
         return {
             "gross": gross,
@@ -551,14 +554,16 @@ class World:
             register_terms(
                 con,
                 Catalog(plans=self.plans, taxes=TAXES, digest=""),
-                Company(name="T", currencies=("USD",), profile=Profile()),
+                Company(name="T", currencies=("USD",), profile=Profile(prices_include_tax=self.prices_include_tax)),
             )
             for table, rows in policy_tables(policy):
                 register(con, table, self.tolerances if table is POLICY_TOLERANCES else rows)
             register(con, LAYER_SOURCES, [(spec.name, f"their {spec.name}") for spec in LANDED])
             register(con, LANDING_REPORTS, [("invoice_lines", "landed", 1, 1, 0, 0)])
 
-        con = session_over((self.plans, policy, self.tolerances), configured, Limits(threads=1))
+        con = session_over(
+            (self.plans, policy, self.tolerances, self.prices_include_tax), configured, Limits(threads=1)
+        )
         register(con, RUN_PARAMS, [params.row()])
         register(con, BREAK_DECISIONS, decision_rows(self.decisions))
         register(con, LAST_CLOSE, [(days,) for days in self.closed_after])
