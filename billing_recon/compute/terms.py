@@ -81,6 +81,7 @@ def _profile(profile: Profile) -> tuple[Any, ...]:
         profile.on_change,
         profile.changes_due,
         profile.changes_take_effect,
+        profile.tax_rate_day,
     )
 
 

@@ -62,6 +62,11 @@ class Profile(Frozen):
         description="invoice: lines carry no tax; each invoice and rate has a line of kind adjustment, meter tax, whose "
         "tax is settled once, at the currency's own exponent",
     )
+    tax_rate_day: Literal["period_end", "last_day"] = Field(
+        default="period_end",
+        description="on which day's rate a period is taxed: the day on which it ends (the next one's first), or its last day; "
+        "charges in advance: the first day that they bill",
+    )
     prices_include_tax: bool = Field(
         default=False, description="prices include the tax: it is taken out of a line's amount, not added to it"
     )

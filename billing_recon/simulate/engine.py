@@ -644,7 +644,9 @@ def _derived(
         discount=nothing,
         credit=nothing,
         taxable=nothing,
-        tax_rate=book.tax_rate(span.tax_region, period.end),
+        tax_rate=book.tax_rate(
+            span.tax_region, period.end - timedelta(days=1 if profile.tax_rate_day == "last_day" else 0)
+        ),
         tax_raw=nothing,
         tax=nothing,
         total=nothing,

@@ -128,7 +128,12 @@ def test_both_computations_give_the_same_lines(seed: int, rounding: Rounding, cr
     random = Random(f"{seed}{rounding}{credit}")
     terms = random_catalog(random)
     profile = Profile.model_validate(
-        {"rounding": rounding, "credit": credit, "proration": random.choice(("by_day", "none"))}
+        {
+            "rounding": rounding,
+            "credit": credit,
+            "proration": random.choice(("by_day", "none")),
+            "tax_rate_day": random.choice(("period_end", "last_day")),
+        }
     )
     company = SmallCompany(terms, ON, profile=profile, issue_grace_days=20)
     book = PriceBook(terms.plans, terms.taxes)

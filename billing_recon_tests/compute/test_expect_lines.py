@@ -264,17 +264,22 @@ def test_coupons_and_credits_are_those_of_the_last_run_and_stand_on_it() -> None
     assert bill(company)[0] == ("discount", "new", "03-21", "0.00", "5.00", "0.00", "0.00", "-5.00")
 
 
-def test_tax_is_the_rate_of_the_runs_region_on_the_periods_end() -> None:
+@pytest.mark.parametrize(
+    ("tax_rate_day", "rate", "tax"), [("period_end", "0.2", "27.10"), ("last_day", "0.19", "25.74")]
+)
+def test_tax_is_the_rate_of_the_runs_region_on_the_periods_end_or_its_last_day(
+    tax_rate_day: str, rate: str, tax: str
+) -> None:
     rates = """
   - {tax_region: DE, rate: "0.19", effective_from: 2020-01-01}
   - {tax_region: DE, rate: "0.20", effective_from: 2026-04-01}
   - {tax_region: AT, rate: "0.10"}"""
-    company = due(catalog(BASE, taxes=rates))
+    company = due(catalog(BASE, taxes=rates), profile=Profile.model_validate({"tax_rate_day": tax_rate_day}))
     company.subscribes(tax_region="AT", until="2026-03-11")
     company.subscribes(tax_region="DE", since="2026-03-11")
     assert [(row["tax_rate"], row["tax"]) for row in company.expected()] == [
         (Decimal("0.1"), Decimal("6.45")),
-        (Decimal("0.2"), Decimal("27.10")),
+        (Decimal(rate), Decimal(tax)),
     ]
 
 

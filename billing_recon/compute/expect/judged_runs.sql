@@ -33,9 +33,12 @@ WITH gathered AS (
 ),
 runs AS (
     SELECT
-        *, false AS is_ahead, period_end AS taxed_on, wanted OR late OR corrected AS needs_tax, false AS ahead_asked,
+        gathered.*, false AS is_ahead,
+        CAST(period_end - CASE profile.tax_rate_day WHEN 'last_day' THEN 1 ELSE 0 END AS DATE) AS taxed_on,
+        wanted OR late OR corrected AS needs_tax, false AS ahead_asked,
         false AS given_back, CAST(NULL AS DATE) AS moment, run_no AS own_run
     FROM gathered
+    CROSS JOIN term_profile AS profile
     UNION ALL BY NAME
     SELECT
         subscription_id, period_start, period_end, CAST(moment + issue_after_days AS DATE) AS due_on,

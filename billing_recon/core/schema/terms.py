@@ -141,6 +141,7 @@ TERM_PROFILE = TableSpec(
         Column("on_change", doc="what a change inside a period does to charges billed in advance"),
         Column("changes_due", doc="at_once or next_invoice"),
         Column("changes_take_effect", doc="instant or date"),
+        Column("tax_rate_day", doc="period_end or last_day"),
     ),
     doc="One row: settings of the profile that rating reads besides run_params. Meanings: core.profile.Profile.",
     part=Part.TERMS,
