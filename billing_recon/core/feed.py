@@ -41,6 +41,7 @@ Preset = Literal[
     "aws-cur",
     "aws-cur-2",
     "azure-ea",
+    "azure-mca",
     "oci-cost",
     "stripe-balance",
     "stripe-invoices",

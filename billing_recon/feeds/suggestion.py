@@ -101,6 +101,7 @@ WORDS: dict[str, tuple[str, ...]] = {
     "contract": ("contract", "terms"),
 }  # fmt: skip
 """Words by which others name a column of ours, the likeliest first. They only draft; nothing lands by them."""
+_FIGURES = (Kind.AMOUNT, Kind.PRICE, Kind.QUANTITY, Kind.RATE)
 _ALL_WORDS = frozenset(word for words in WORDS.values() for word in words)
 _CONSTANTS = {"kind": {"payments": "payment", "invoice_lines": "subscription"}, "status": {"payments": "succeeded"}}
 _TELLING = {
@@ -125,6 +126,7 @@ _REPORTS: dict[Preset, frozenset[str]] = {
     "aws-cur": frozenset({"lineItem/LineItemType", "lineItem/UnblendedCost"}),
     "aws-cur-2": frozenset({"line_item_line_item_type", "line_item_unblended_cost"}),
     "azure-ea": frozenset({"MeterId", "EffectivePrice", "BillingPeriodStartDate"}),
+    "azure-mca": frozenset({"meterId", "costInBillingCurrency", "billingPeriodStartDate"}),
     "oci-cost": frozenset({"lineItem/referenceNo", "lineItem/intervalUsageStart", "cost/myCost"}),
     "stripe-balance": frozenset({"balance_transaction_id", "reporting_category", "gross"}),
     "stripe-invoices": frozenset({"Date (UTC)", "Subtotal", "Total", "Customer"}),
@@ -254,6 +256,8 @@ def _drafted(file: Path, table: str | None, settings: dict[str, object], sample:
             column.name,
             [name for name in theirs if name not in used or column.kind in (Kind.DATE, Kind.TIMESTAMP, Kind.AMOUNT)],
         )
+        if found is not None and column.kind in _FIGURES and not column.required and not _has_digits(sample, found):
+            found = None  # a column that only has such a name, such as isAzureCreditEligible
         constant = _CONSTANTS.get(column.name, {}).get(spec.name)
         if found is None or (column.one_of and not _fits(sample.columns[found], column)):
             if found is not None and column.one_of:
@@ -312,6 +316,10 @@ def _likeliest(theirs: Sequence[str]) -> TableSpec:
     }
     best = max(scores, key=lambda name: scores[name])
     return next(spec for spec in CANONICAL if spec.name == best)
+
+
+def _has_digits(sample: _Sample, name: str) -> bool:
+    return any(map(str.isdigit, "".join(sample.columns[name])))
 
 
 def _fits(values: Sequence[str], column: Column) -> bool:

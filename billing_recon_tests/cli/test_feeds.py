@@ -176,6 +176,7 @@ FOREIGN = {
     "a QuickBooks IIF file": "!TRNS\tTRNSID\tDATE\tACCNT\tAMOUNT\n!ENDTRNS\nTRNS\t\t3/2/2026\tSales\t119\n",
     "a GnuCash file": '<?xml version="1.0"?>\n<gnc-v2 xmlns:gnc="http://www.gnucash.org/XML/gnc"/>',
     "a SIE file": "#FLAGGA 0\n#SIETYP 4\n#VER A 1 20260302\n{\n#TRANS 1510 {} 119.00\n}\n",
+    "a pointer of Git LFS": "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n",
     "an EDIFACT message": "UNA:+.? 'UNB+UNOC:3+SENDER+BUYER'",
     "an X12 message": "ISA*00*          *00*          *ZZ*SENDER         *ZZ*BUYER          *260302*1200*U*00401*000000001*0*P*>~",
     "XML or HTML of a form that is not read": "<catalog><book/></catalog>",

@@ -131,6 +131,18 @@ REPORTS: dict[str, tuple[str, str, str, list[tuple[str, ...]]]] = {
         "kind, total::VARCHAR, issued_on::VARCHAR, period_end::VARCHAR, plan_id, currency",
         [("usage", "0.278400000000", "2026-03-02", "2026-04-01", "Virtual Machines", "USD")],
     ),
+    "azure-mca": (
+        "invoice_lines",
+        "invoiceId,billingAccountId,billingPeriodEndDate,billingPeriodStartDate,date,meterId,meterCategory,SubscriptionId,effectivePrice,"
+        "quantity,chargeType,billingCurrency,pricingCurrency,costInBillingCurrency,costInPricingCurrency\n"
+        "G1,ba,03/31/2026,03/01/2026,03/02/2026,m1,Virtual Machines,sub1,0.0116,24,Usage,EUR,USD,0.25056,0.2784\n"
+        "G1,ba,03/31/2026,03/01/2026,03/02/2026,m2,Storage,sub1,0.5,2,Usage,EUR,EUR,1,1\n",
+        "meter, kind, total::VARCHAR, issued_on::VARCHAR, period_end::VARCHAR, invoice_id, unit_price::VARCHAR, currency",
+        [
+            ("m1", "usage", "0.250560000000", "2026-03-02", "2026-04-01", "G1", None, "EUR"),
+            ("m2", "usage", "1.000000000000", "2026-03-02", "2026-04-01", "G1", "0.500000000000", "EUR"),
+        ],
+    ),
 }
 
 

@@ -171,7 +171,7 @@ def _journal(path: Path, group: list[tuple[int, dict[str, str]]], ids: Identitie
     day = _day(first["day"], f"{where}: EcritureDate")
     number = first["number"]
     journal_id = ids.unique(identity(first["code"], number or f"{day}/{first['document']}"))
-    invoice = _one({row["document"] for _, row in group})
+    invoice = _one({_document(row) for _, row in group})
     customer = _one({_customer(row) for _, row in group})
     return Journal(
         journal_id=journal_id,
@@ -218,13 +218,18 @@ def _entry(
         credit=credit,
         currency=books,
         document=row["document"] or None,
-        invoice_id=row["document"] or invoice,
+        invoice_id=_document(row) or invoice,
         customer_id=_customer(row) or customer,
         memo=row["memo"] or None,
         line=line,
         document_amount=foreign,
         document_currency=named if foreign is not None else None,
     )
+
+
+def _document(row: dict[str, str]) -> str:
+    """The PieceRef. The law wants one on every line, so programs write a dash where there is none."""
+    return row["document"] if any(map(str.isalnum, row["document"])) else ""
 
 
 def _customer(row: dict[str, str]) -> str:

@@ -57,6 +57,7 @@ _TEXTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
     ),
     (re.compile(rb"(?:.{0,400}\n)?\s*#(?:FLAGGA|SIETYP)\b", re.DOTALL), "a SIE file (export the journal as CSV)"),
     (re.compile(rb".{0,400}<gnc-v2\b", re.DOTALL), "a GnuCash file (export its transactions as CSV)"),
+    (re.compile(rb"version https://git-lfs\.github\.com/"), "a pointer of Git LFS (fetch the file: git lfs pull)"),
     (re.compile(rb"(?:UNA.{6}\s*)?UNB\+", re.DOTALL), "an EDIFACT message (ask for the invoice as XML)"),
     (re.compile(rb"ISA(.)[0-9]{2}\1.{10}\1[0-9]{2}\1", re.DOTALL), "an X12 message (ask for the invoice as XML)"),
 )

@@ -50,6 +50,14 @@ def test_a_sale_is_one_journal_and_its_customer_is_that_of_the_receivable(ledger
     assert book.entries[0].memo == 'Abonnement "Pro', "a quote in a text begins nothing"
 
 
+def test_a_dash_for_a_document_is_none(tmp_path: Path) -> None:
+    (tmp_path / "f.txt").write_text(fec(*(line.replace("|FA-7|", "|-|") for line in SALE)))
+    assert {row[6] for row in landed(tmp_path / "f.txt")} == {None}
+    mixed = fec(SALE[0], *(line.replace("|FA-7|", "|-|") for line in SALE[1:]))
+    (tmp_path / "f.txt").write_text(mixed)
+    assert {row[6] for row in landed(tmp_path / "f.txt")} == {"FA-7"}
+
+
 def test_montant_and_sens_say_the_same_as_debit_and_credit(tmp_path: Path) -> None:
     names = NAMES.replace("Debit|Credit", "Montant|Sens")
     for debit, credit in (("D", "C"), ("+1", "-1")):
