@@ -41,7 +41,10 @@ def _missing(facts: Facts) -> str:
     end = ""
     if facts.get("stray_payment"):
         applied = f"applied to {facts['stray_invoice']}" if facts.get("stray_invoice") else "applied to no invoice"
-        end = f" Payment {facts['stray_payment']} by this customer, over the same amount, is {applied}."
+        over = (
+            "over the same amount" if facts["stray_amount"] == facts["billed"] else words("{stray_amount:money}")(facts)
+        )
+        end = f" Payment {facts['stray_payment']} by this customer, {over}, is {applied}."
     return (
         words(
             "{invoice_id} for {billed:money} to customer {customer_id}, issued on {issued_on}, was never collected: "
@@ -57,7 +60,9 @@ def _misapplied(template: str) -> Sentence:
     def sentence(facts: Facts) -> str:
         payer = facts.get("other_customer") or facts["customer_id"]
         own = facts.get("open_invoice")
-        end = f" {own} bills the same amount to customer {payer}, who has not paid it." if own else ""
+        same = own and facts["open_amount"] == facts["paid"]
+        bills = "the same amount" if same or not own else words("{open_amount:money}")(facts)
+        end = f" {own} bills {bills} to customer {payer}, who has not paid it." if own else ""
         return _with_money(template)(facts) + end
 
     return sentence

@@ -2,7 +2,8 @@
 -- invoice.
 -- `money`: what moved for the invoice, in time. The two ends of a misapplied payment: `open_invoice`, the payer's only
 -- other invoice over the amount that they have not paid; `stray_payment`, their only payment over it that is applied to
--- somebody else's invoice, an unknown one or none.
+-- somebody else's invoice, an unknown one or none. If the amounts differ, they are named if they are the payer's only
+-- ones (`alone`).
 -- inputs: paid_placed, payments, latest_payments, invoice_money, engine_invoices, payment_matches, refund_matches,
 -- currencies, run_params
 -- rows from: paid_placed WHERE code IS NOT NULL
@@ -49,21 +50,25 @@ moved AS (
 strays AS (
     SELECT
         payment.customer_id, payment.currency, payment.amount, min(payment.payment_id) AS payment_id,
-        min(payment.invoice_id) AS invoice_id
+        min(payment.invoice_id) AS invoice_id,
+        sum(count(*)) OVER (PARTITION BY payment.customer_id, payment.currency) = 1 AS alone
     FROM latest_payments AS payment
     LEFT JOIN engine_invoices AS billed ON billed.invoice_id = payment.invoice_id
     ANTI JOIN (SELECT payment_id FROM payment_matches WHERE invoice_id IS NOT NULL) AS matched
         ON matched.payment_id = payment.payment_id
     WHERE payment.status = 'succeeded' AND payment.kind = 'payment'
         AND billed.customer_id IS DISTINCT FROM payment.customer_id
-    GROUP BY payment.customer_id, payment.currency, payment.amount HAVING count(*) = 1
+    GROUP BY payment.customer_id, payment.currency, payment.amount QUALIFY count(*) = 1
 ),
 unpaid AS (
-    SELECT billed.customer_id, billed.currency, billed.total, min(billed.invoice_id) AS invoice_id
+    SELECT
+        billed.customer_id, billed.currency, billed.total, min(billed.invoice_id) AS invoice_id,
+        sum(count(*)) OVER (PARTITION BY billed.customer_id, billed.currency) = 1 AS alone
     FROM engine_invoices AS billed
     LEFT JOIN invoice_money AS money ON money.invoice_id = billed.invoice_id AND money.currency = billed.currency
     WHERE billed.state = 'issued' AND (coalesce(money.paid, 0) = 0 OR money.customer_id <> billed.customer_id)
-    GROUP BY billed.customer_id, billed.currency, billed.total HAVING count(*) = 1
+        AND billed.total > 0
+    GROUP BY billed.customer_id, billed.currency, billed.total QUALIFY count(*) = 1
 ),
 doubtful AS (SELECT DISTINCT payment_id FROM payment_matches WHERE invoice_id IS NULL)
 SELECT
@@ -96,7 +101,8 @@ SELECT
         credited := placed.credited, payments := placed.payments, payment_id := placed.payment_id,
         other_customer := placed.other_customer, issued_on := placed.issued_on,
         terms_days := params.payment_terms_days, money := moved.money, open_invoice := unpaid.invoice_id,
-        stray_payment := strays.payment_id, stray_invoice := strays.invoice_id
+        open_amount := unpaid.total, stray_payment := strays.payment_id, stray_amount := strays.amount,
+        stray_invoice := strays.invoice_id
     )) AS facts,
     cited.sources,
     json_object(
@@ -111,9 +117,10 @@ JOIN currencies AS money ON money.currency = placed.currency
 LEFT JOIN moved ON moved.invoice_id = placed.invoice_id AND moved.currency = placed.currency
 LEFT JOIN strays
     ON placed.code = 'PAYMENT_MISSING' AND strays.customer_id = placed.customer_id
-        AND strays.currency = placed.currency AND strays.amount = placed.billed
+        AND strays.currency = placed.currency AND (strays.amount = placed.billed OR strays.alone)
 LEFT JOIN unpaid
-    ON placed.code = 'PAYMENT_MISAPPLIED' AND unpaid.currency = placed.currency AND unpaid.total = placed.paid
+    ON placed.code = 'PAYMENT_MISAPPLIED' AND unpaid.currency = placed.currency
+        AND (unpaid.total = placed.paid OR (unpaid.alone AND placed.payments > 0))
         AND unpaid.customer_id = coalesce(placed.other_customer, placed.customer_id)
         AND unpaid.invoice_id <> placed.invoice_id
 WHERE placed.code IS NOT NULL

@@ -139,6 +139,25 @@ def test_a_payment_on_another_invoice_and_the_invoice_left_open_name_each_other(
         assert found["explanation"].endswith(words)
 
 
+def test_money_without_an_invoice_and_the_payers_only_open_invoice_over_another_amount_name_each_other() -> None:
+    for day, code, words in (
+        (DAY, "PAYMENT_MISAPPLIED", "INV-1 bills USD 119.00 to customer C1, who has not paid it."),
+        (
+            DAY + timedelta(days=22),
+            "PAYMENT_MISSING",
+            "Payment P1 by this customer, USD 100.00, is applied to no invoice.",
+        ),
+    ):
+        world = World(day)
+        issued = DAY - timedelta(days=8)
+        world.payment(world.invoice("INV-2", "59.50", on=issued), "P2", on=issued)
+        open_one = world.invoice("INV-1", "119.00", on=issued, customer_id="C1")
+        world.payment(open_one, "P1", "100.00", on=DAY - timedelta(days=5), invoice_id=None)
+        found = run(world).the_break(PAIR)
+        assert found["code"] == code
+        assert found["explanation"].endswith(words)
+
+
 @pytest.mark.parametrize(
     ("notes", "payments", "codes"),
     [
