@@ -16,7 +16,7 @@ from billing_recon.compute.engine import Limits, build, session
 from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
-from billing_recon.compute.rollout import COHORTS, STAGE
+from billing_recon.compute.rollout import COHORTS, STAGE, TRAITS
 from billing_recon.core.schema import (
     BREAKS,
     DETECTIONS,
@@ -78,7 +78,7 @@ def main() -> None:
         [one for one in ENGINE_OUTPUT if one.name in ("mapped_keys", "engine_superseded", "engine_lines")],
         given.each,
     )
-    _build(con, COHORTS, given.each)
+    _build(con, (*TRAITS, *COHORTS), given.each)
     sizes = con.execute("SELECT stage, customers FROM cohort_sizes ORDER BY place").fetchall()
     con.execute("FROM cohort_money").fetchall()
     con.execute("FROM cohort_coverage").fetchall()

@@ -89,7 +89,6 @@ def check(
 def cohorts(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.TABLE, home: HomeOption = None) -> None:
     """For each stage: customers, money, and scenarios that it covers and misses. Nothing is written."""
     from billing_recon.day.rollout.cohorts import cohorts as sizes
-    from billing_recon.day.rollout.cohorts import propose
     from billing_recon.day.rollout.plan_file import read_plan
     from billing_recon.day.rollout.state import state_of
     from billing_recon.report import rollout as report
@@ -97,7 +96,8 @@ def cohorts(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.
     opened = open_home(ctx, home)
     plan, _ = read_plan(opened, name)
     state = state_of(opened, name) if name in opened.control.rollouts.names() else None
-    found = sizes(opened, plan, state)
+    first = form is Format.TABLE and (state is None or not state.lists)
+    found = sizes(opened, plan, state, proposed=first)
     if form is not Format.TABLE:
         sys.stdout.writelines(report.json_lines(report.cohort_rows(found)))
         return
@@ -106,10 +106,9 @@ def cohorts(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.
         f"{count(found.customers, 'customer')} as of {found.day}; each stage also holds those before it", style="bold"
     )
     screen.table(report.cohorts(found))
-    if state is None or not state.lists:
-        for rule, size in propose(opened, plan):
-            misses = f"; misses {', '.join(size.misses)}" if size.misses else ""
-            screen.say(f"low risk, for a first stage: {rule}  ({count(size.customers, 'customer')}{misses})")
+    for rule, size in found.low_risk:
+        misses = f"; misses {', '.join(size.misses)}" if size.misses else ""
+        screen.say(f"low risk, for a first stage: {rule}  ({count(size.customers, 'customer')}{misses})")
 
 
 @app.command(

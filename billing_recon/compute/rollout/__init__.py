@@ -19,12 +19,15 @@ STAGE: tuple[Relation, ...] = (
 )
 """What the stage gate reads. After engine_lines."""
 
-COHORTS: tuple[Relation, ...] = load(
-    __package__,
-    *("customer_contracts", "customer_revenue", "customer_scenarios", "customer_profiles"),
-    *("cohort_members", "cohort_money", "cohort_coverage", "cohort_sizes", "cohort_boundaries"),
+TRAITS: tuple[Relation, ...] = load(
+    __package__, "customer_contracts", "customer_revenue", "customer_scenarios", "customer_profiles"
 )
-"""Every customer's traits, the stage that each belongs to, and what the stages amount to. After engine_lines."""
+"""What a cohort may choose every customer by. After engine_lines."""
+
+COHORTS: tuple[Relation, ...] = load(
+    __package__, "cohort_members", "cohort_money", "cohort_coverage", "cohort_sizes", "cohort_boundaries"
+)
+"""The stage that each customer belongs to, and what the stages amount to. After TRAITS."""
 
 EXPOSURE: tuple[Relation, ...] = load(__package__, "flagged_lines", "exposure_findings")
 """Lines that the day decides about and what the flag gave their customers; those billed otherwise. After engine_lines."""

@@ -14,7 +14,7 @@ import duckdb
 from billing_recon.compute.engine import build
 from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
-from billing_recon.compute.rollout import COHORTS
+from billing_recon.compute.rollout import COHORTS, TRAITS
 from billing_recon.control.rollout_records import RolloutEvent, Verb
 from billing_recon.core.currency import exponent
 from billing_recon.core.errors import ConfigurationError
@@ -27,6 +27,8 @@ from billing_recon.day.rollout.state import MemberList, State
 from billing_recon.day.session import open_session, register_landed
 
 BUCKETS = 2**48
+_NOBODY = Cohort.model_construct(customers=("",))
+"""Of whom no customer is one: their names are never empty."""
 _READ = ("mapped_keys", "engine_superseded", "engine_lines")
 
 
@@ -50,11 +52,12 @@ class StageSize:
 
 @dataclass(frozen=True, slots=True)
 class Cohorts:
-    """Every stage's size, how many customers there are, and the day that it was looked up for."""
+    """Every stage's size, how many customers there are, the day that it was looked up for, and cohorts of low risk as YAML."""
 
     day: date
     customers: int
     stages: tuple[StageSize, ...]
+    low_risk: tuple[tuple[str, StageSize], ...] = ()
 
 
 def newest_day(home: Home) -> date:
@@ -66,22 +69,27 @@ def newest_day(home: Home) -> date:
 
 
 @contextmanager
-def chosen(home: Home, plan: RolloutPlan, state: State | None) -> Iterator[tuple[duckdb.DuckDBPyConnection, date]]:
-    """A session with the relations of compute.rollout.COHORTS, as of the newest landed day."""
+def _customers(home: Home, plan: RolloutPlan) -> Iterator[tuple[duckdb.DuckDBPyConnection, date]]:
+    """A session with every customer's traits (compute.rollout.TRAITS), as of the newest landed day, for the stages of any rules."""
     day = newest_day(home)
     with open_session(home, day) as con:
         for table in (SUBSCRIPTIONS, INVOICE_LINES, PAYMENTS, KEY_MAP):
             register_landed(con, home, table, day, home.policy.windows.lookback_days)
         register_rules(con, plan, day)
-        for name, one in state.lists.items() if state else ():
-            file = str(checked_list(home, state.name, one)).replace("'", "''") if state else ""
-            con.execute(
-                f"INSERT INTO {COHORT_TAKEN.name} SELECT customer_id, $place FROM read_parquet('{file}')",
-                {"place": plan.names.index(name)},
-            )
         build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READ])
-        build(con, COHORTS)
+        build(con, TRAITS)
         yield con, day
+
+
+def _choose(con: duckdb.DuckDBPyConnection, home: Home, plan: RolloutPlan, state: State | None) -> None:
+    """Put the customers into the plan's stages: first whom the written lists name, then whom the rules choose."""
+    for name, one in state.lists.items() if state else ():
+        file = str(checked_list(home, state.name, one)).replace("'", "''") if state else ""
+        con.execute(
+            f"INSERT INTO {COHORT_TAKEN.name} SELECT customer_id, $place FROM read_parquet('{file}')",
+            {"place": plan.names.index(name)},
+        )
+    build(con, COHORTS)
 
 
 def register_rules(con: duckdb.DuckDBPyConnection, plan: RolloutPlan, day: date) -> None:
@@ -111,71 +119,75 @@ def register_rules(con: duckdb.DuckDBPyConnection, plan: RolloutPlan, day: date)
     register(con, COHORT_TAKEN)
 
 
-def cohorts(home: Home, plan: RolloutPlan, state: State | None) -> Cohorts:
-    """What each stage would hold if it were written down now; written lists as they are."""
-    with chosen(home, plan, state) as (con, day):
-        money: dict[int, dict[str, Decimal]] = {}
-        for place, currency, billed in con.execute(
-            "SELECT place, currency, billed FROM cohort_money ORDER BY ALL"
-        ).fetchall():
-            money.setdefault(place, {})[currency] = billed
-        covered: dict[int, dict[str, int]] = {}
-        for place, scenario, count in con.execute(
-            "SELECT place, scenario, customers FROM cohort_coverage ORDER BY ALL"
-        ).fetchall():
-            covered.setdefault(place, {})[scenario] = count
-        due: dict[int, dict[str, date | None]] = {}
-        for place, boundary, on in con.execute("SELECT place, boundary, due_on FROM cohort_boundaries").fetchall():
-            due.setdefault(place, {})[boundary] = on
-        sizes = con.execute(
-            "SELECT place, stage, customers, largest, complex FROM cohort_sizes ORDER BY place"
-        ).fetchall()
+def cohorts(home: Home, plan: RolloutPlan, state: State | None, *, proposed: bool = False) -> Cohorts:
+    """What each stage would hold if it were written down now; written lists as they are.
+
+    `proposed`: with low-risk cohorts from the home's own data, each with what it would hold of the customers as a first stage: the
+    smallest segment of at most 5% of customers; and customers of one tax region who pay, billed the median or less.
+    """
+    with _customers(home, plan) as (con, day):
+        _choose(con, home, plan, state)
         ((customers,),) = con.execute("SELECT count(*) FROM customer_profiles").fetchall()
-    return Cohorts(
-        day,
-        customers,
-        tuple(
-            StageSize(
-                stage,
-                count,
-                largest,
-                many,
-                money.get(place, {}),
-                {name: n for name, n in covered.get(place, {}).items() if n},
-                tuple(name for name, n in covered.get(place, {}).items() if not n),
-                state is not None and stage in state.lists,
-                due.get(place, {}),
+        stages = _sizes(con, state)
+        low_risk: list[tuple[str, StageSize]] = []
+        for rule in _low_risk(con) if proposed else ():
+            first, last = (
+                stage.model_copy(update={"cohort": cohort, "share": None})
+                for stage, cohort in ((plan.stages[0], rule), (plan.stages[-1], _NOBODY))
             )
-            for place, stage, count, largest, many in sizes
-        ),
+            with_rule = plan.model_copy(update={"stages": (first, last)})
+            register_rules(con, with_rule, day)
+            _choose(con, home, with_rule, None)
+            low_risk.append((_written(rule), _sizes(con, None)[0]))
+    return Cohorts(day, customers, stages, tuple(low_risk))
+
+
+def _sizes(con: duckdb.DuckDBPyConnection, state: State | None) -> tuple[StageSize, ...]:
+    money: dict[int, dict[str, Decimal]] = {}
+    for place, currency, billed in con.execute(
+        "SELECT place, currency, billed FROM cohort_money ORDER BY ALL"
+    ).fetchall():
+        money.setdefault(place, {})[currency] = billed
+    covered: dict[int, dict[str, int]] = {}
+    for place, scenario, count in con.execute(
+        "SELECT place, scenario, customers FROM cohort_coverage ORDER BY ALL"
+    ).fetchall():
+        covered.setdefault(place, {})[scenario] = count
+    due: dict[int, dict[str, date | None]] = {}
+    for place, boundary, on in con.execute("SELECT place, boundary, due_on FROM cohort_boundaries").fetchall():
+        due.setdefault(place, {})[boundary] = on
+    sizes = con.execute("SELECT place, stage, customers, largest, complex FROM cohort_sizes ORDER BY place").fetchall()
+    return tuple(
+        StageSize(
+            stage,
+            count,
+            largest,
+            many,
+            money.get(place, {}),
+            {name: n for name, n in covered.get(place, {}).items() if n},
+            tuple(name for name, n in covered.get(place, {}).items() if not n),
+            state is not None and stage in state.lists,
+            due.get(place, {}),
+        )
+        for place, stage, count, largest, many in sizes
     )
 
 
-def propose(home: Home, plan: RolloutPlan) -> list[tuple[str, StageSize]]:
-    """Low-risk cohorts from the home's own data, as YAML, each with what it would hold of the plan's customers as a first stage.
-
-    The smallest segment of at most 5% of customers; and customers of one tax region who pay, billed the median or less.
-    """
-    with chosen(home, plan, None) as (con, _):
-        segments = con.execute(
-            "SELECT segment FROM (SELECT unnest(segments) AS segment, customer_id FROM customer_profiles) GROUP BY segment "
-            "HAVING count(DISTINCT customer_id) <= (SELECT count(*) FROM customer_profiles) * $most "
-            "ORDER BY count(DISTINCT customer_id), segment LIMIT 1",
-            {"most": SMALL},
-        ).fetchall()
-        median = con.execute(
-            "SELECT currency, quantile_disc(billed, 0.5) FROM customer_revenue GROUP BY currency ORDER BY currency"
-        ).fetchall()
+def _low_risk(con: duckdb.DuckDBPyConnection) -> list[Cohort]:
+    segments = con.execute(
+        "SELECT segment FROM (SELECT unnest(segments) AS segment, customer_id FROM customer_profiles) GROUP BY segment "
+        "HAVING count(DISTINCT customer_id) <= (SELECT count(*) FROM customer_profiles) * $most "
+        "ORDER BY count(DISTINCT customer_id), segment LIMIT 1",
+        {"most": SMALL},
+    ).fetchall()
+    median = con.execute(
+        "SELECT currency, quantile_disc(billed, 0.5) FROM customer_revenue GROUP BY currency ORDER BY currency"
+    ).fetchall()
     rules = [Cohort(segments=(segment,)) for (segment,) in segments]
     bounds = {currency: billed for currency, billed in median if billed > 0}
     if bounds:
         rules.append(Cohort(single_tax=True, pays=True, max_revenue=bounds))
-    return [(_written(rule), _first_of(home, plan, rule)) for rule in rules]
-
-
-def _first_of(home: Home, plan: RolloutPlan, rule: Cohort) -> StageSize:
-    first = plan.stages[0].model_copy(update={"cohort": rule, "share": None})
-    return cohorts(home, plan.model_copy(update={"stages": (first, plan.stages[-1])}), None).stages[0]
+    return rules
 
 
 def _written(rule: Cohort) -> str:
@@ -194,7 +206,8 @@ def write_members(home: Home, state: State, stage: str, *, by: str, actor: str) 
     """Write a stage's customers down, once: a list that exists is returned as it is."""
     if stage in state.lists:
         return state.lists[stage]
-    with chosen(home, state.plan, state) as (con, day):
+    with _customers(home, state.plan) as (con, day):
+        _choose(con, home, state.plan, state)
         place = state.plan.names.index(stage)
         rows, digest = write_list(
             con, home, state.name, stage, f"SELECT customer_id FROM cohort_members WHERE place = {place}"

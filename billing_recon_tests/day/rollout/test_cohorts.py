@@ -13,13 +13,13 @@ import duckdb
 from billing_recon.compute.engine import Limits, build
 from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
-from billing_recon.compute.rollout import COHORTS
+from billing_recon.compute.rollout import COHORTS, TRAITS
 from billing_recon.core.rollout import Boundary, Window
 from billing_recon.core.schema import INVOICE_LINES, KEY_MAP, PAYMENTS, SUBSCRIPTIONS, TERM_TAXES
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 from billing_recon.core.schema.rollout import COHORT_TAKEN
 from billing_recon.day.rollout.checklist import boundary_item
-from billing_recon.day.rollout.cohorts import BUCKETS, cohorts, propose, register_rules
+from billing_recon.day.rollout.cohorts import BUCKETS, cohorts, register_rules
 from billing_recon.day.rollout.state import parse_plan
 from billing_recon_tests.day.rollout.launch import TEMPLATE, Launch
 from billing_recon_tests.sessions import session
@@ -115,7 +115,7 @@ class Company:
         if taken:
             register(con, COHORT_TAKEN, list(taken.items()))
         build(con, [one for one in ENGINE_OUTPUT if one.name in ("mapped_keys", "engine_superseded", "engine_lines")])
-        build(con, COHORTS)
+        build(con, (*TRAITS, *COHORTS))
         return con
 
 
@@ -235,11 +235,11 @@ def test_the_checklist_says_which_stage_would_wait_for_ever_and_what_to_do(launc
 
 def test_low_risk_cohorts_are_proposed_as_yaml_that_a_plan_accepts(launch: Launch) -> None:
     written = launch.state.plan
-    found = propose(launch.home, written)
-    assert any("single_tax: true, pays: true, max_revenue: {" in rule for rule, _ in found)
-    for rule, size in found:
+    found = cohorts(launch.home, written, None, proposed=True)
+    assert any("single_tax: true, pays: true, max_revenue: {" in rule for rule, _ in found.low_risk)
+    for rule, size in found.low_risk:
         parse_plan(plan(rule.removeprefix("cohort: ")), "p")
-        assert 0 < size.customers < cohorts(launch.home, written, None).customers
+        assert 0 < size.customers < found.customers
         assert size.largest == 0
         assert size.complex == 0
 
