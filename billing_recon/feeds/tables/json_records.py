@@ -29,19 +29,22 @@ _NEXT = (
     "pagelink",
     "recordsurl",
     "marker",
+    "continuationtoken",
 )
-_FOLLOWING = frozenset(
-    (
-        *(f"next{what}" for what in _NEXT),
-        "odatanextlink",
-        "hasmore",
-        "hasmoreitems",
-        "hasnext",
-        "hasnextpage",
-        "moreitems",
-    )
-)
+_MORE = frozenset(("hasmore", "hasmoreitems", "hasnext", "hasnextpage", "moreitems"))
+"""Keys, without their separators, that say whether more pages follow. If one says no, a link to a next page leads to an empty one."""
+_FOLLOWING = _MORE | {
+    *(f"next{what}" for what in _NEXT),
+    "odatanextlink",
+    "lastevaluatedkey",
+    "continuationtoken",
+    "istruncated",
+    "truncated",
+    "incompleteresults",
+}
 """Keys, without their separators, that hold something if more pages follow: next_page, nextPageToken, @odata.nextLink."""
+_ENDED = frozenset(("done", "complete", "iscomplete", "jobcomplete", "last", "islast", "islastpage", "lastpage"))
+"""Keys, without their separators, that are false if more pages follow."""
 _PAGES, _PAGE_COUNTS = ("currentpage", "page", "pagenumber"), ("totalpages", "pagecount", "lastpage", "pages")
 _TOTALS = (
     "totalcount",
@@ -111,8 +114,8 @@ def _spans(name: str, whole: str, records: str | None) -> list[tuple[int, int]]:
         at = _after_blanks(whole, end)
     if len(spans) != 1 or not isinstance(value, dict):
         return spans
-    _refuse_page(name, value)
     lists = [key for key, part in value.items() if isinstance(part, list) and (not part or isinstance(part[0], dict))]
+    _refuse_page(name, value, has_rows=bool(lists) or records is not None)
     if records is not None:
         found = _elements(name, whole, _place(name, whole, spans[0][0], records.split(".")))[0]
         _refuse_fewer(name, value, len(found))
@@ -161,10 +164,18 @@ def _refuse_fewer(name: str, value: dict[str, Any], rows: int) -> None:
                 )
 
 
-def _refuse_page(name: str, value: dict[str, Any]) -> None:
-    """Raise LandingRefused if the object, or an object in it, says that more pages follow: rows would be missing."""
+def _refuse_page(name: str, value: dict[str, Any], *, has_rows: bool) -> None:
+    """Raise LandingRefused if the object, or an object in it, says that more pages follow: rows would be missing.
+
+    That something is not done may be said of a single record too, and means more pages only around an array of rows.
+    """
     for words in _words(value):
-        more = [key for word, (key, part) in words.items() if word in _FOLLOWING and part not in _NOTHING]
+        ends = any(word in _MORE and part in _NOTHING for word, (_, part) in words.items())
+        following = _MORE if ends else _FOLLOWING
+        more = [key for word, (key, part) in words.items() if word in following and part not in _NOTHING]
+        more += [
+            f"{key}: false" for word, (key, part) in words.items() if has_rows and word in _ENDED and part is False
+        ]
         page, pages = (
             next((words[word] for word in known if word in words), ("", None)) for known in (_PAGES, _PAGE_COUNTS)
         )

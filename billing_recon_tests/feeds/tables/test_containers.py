@@ -90,6 +90,8 @@ def test_the_array_of_a_wrapped_answer_is_named_by_its_keys(tmp_path: Path) -> N
             f'{{"data": [{objects(ROWS)}], "meta": {{"current_page": 2, "total_pages": 3}}}}',
             "(current_page 2, total_pages 3)",
         ),
+        (f'{{"records": [{objects(ROWS)}], "done": false}}', "one page of several (done: false)"),
+        (f'{{"rows": [{objects(ROWS)}], "LastEvaluatedKey": {{"id": 1}}}}', "one page of several (LastEvaluatedKey)"),
         (f'{{"a": [{objects(ROWS)}], "b": 1}}', "records: a"),
     ],
 )
@@ -109,6 +111,8 @@ def test_json_that_is_not_whole_is_refused(desk: Desk, content: str, says: str) 
         '"page": 0, "pages": 1',
         '"page": 1, "pages": 1',
         '"page": "a"',
+        '"done": true',
+        '"meta": {"next": "/list?after=1", "has_more": false}',
     ],
 )
 def test_the_only_page_is_whole(desk: Desk, mark: str) -> None:
