@@ -108,7 +108,10 @@ def _lines(table: str, preview: Preview) -> list[str]:
             f"  {theirs}" + (f"   (perhaps {ours}: {theirs})" if ours else "") for theirs, ours in preview.unmapped
         ]
     if preview.totals:
-        lines += ["", "totals of the rows that would land: day, currency, rows, sum"]
+        lines += [
+            "",
+            "totals of the rows that would land: day, currency, rows, sum (of payments: less refunds and chargebacks)",
+        ]
         lines += [
             f"  {day or '-':<12} {currency or '-':<4} {rows:>8} {money:>20}".rstrip()
             for day, currency, rows, money in preview.totals

@@ -267,12 +267,18 @@ def _first_values(con: duckdb.DuckDBPyConnection, spec: TableSpec) -> dict[str, 
 
 
 def _totals(con: duckdb.DuckDBPyConnection, spec: TableSpec, timezone: str) -> tuple[tuple[str, str, int, str], ...]:
-    """Return day, currency, rows and sum of money of the accepted rows; the first days, then the rest as one line."""
+    """Return day, currency, rows and sum of money of the accepted rows; the first days, then the rest as one line.
+
+    Of payments the sum is what came in: money that went back has no sign, and is taken off.
+    """
     zoned = spec.own_day and spec.column(spec.own_day).kind is Kind.TIMESTAMP
     at = f" AT TIME ZONE {text(timezone)}" if zoned else ""
     day = f"CAST({quoted(spec.own_day)}{at} AS DATE)" if spec.own_day else "NULL"
     currency = "currency" if "currency" in spec.names else "''"
-    money = f"sum({quoted(spec.money)})" if spec.money else "NULL"
+    amount = quoted(spec.money) if spec.money else "NULL"
+    if spec.name == "payments":
+        amount = f"CASE WHEN kind = 'payment' THEN {amount} ELSE -{amount} END"
+    money = f"sum({amount})" if spec.money else "NULL"
     rows = con.execute(
         f"SELECT coalesce(CAST({day} AS VARCHAR), ''), {currency}, count(*), coalesce(CAST({money} AS VARCHAR), '') FROM landed "
         f"GROUP BY ALL ORDER BY ALL LIMIT {_TOTALS + 1}"

@@ -119,6 +119,15 @@ def test_a_known_report_is_drafted_as_its_preset(tmp_path: Path) -> None:
         assert (found.settings["preset"], found.table) == (preset, table), preset
 
 
+def test_the_total_of_payments_is_what_came_in_less_what_went_back(typed: Typed, tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text(REPORTS["stripe-balance"][1].replace("-100.00", "-50.00"))
+    (tmp_path / "company.yaml").write_text(
+        COMPANY + yaml.safe_dump({"feeds": {"payments": {"preset": "stripe-balance"}}})
+    )
+    tried = typed("feeds", "try", "payments", tmp_path / "r.csv", "--home", tmp_path)
+    assert "  2026-03-02   EUR         3                50.00\n" in tried.stdout
+
+
 @pytest.mark.parametrize(
     ("header", "row", "table", "columns"),
     [
