@@ -73,8 +73,8 @@ whole AS (
                             THEN 'PRORATION'
                         WHEN 'adjustment'
                             THEN CASE
-                                    WHEN line.charge_id IS NULL AND line.meter = 'tax' THEN 'MANUAL_ADJUSTMENT' ELSE
-                                        'USAGE_LATE'
+                                    WHEN line.charge_id IS NULL AND line.meter = 'tax' THEN 'TAX_RATE_JURISDICTION'
+                                    ELSE 'USAGE_LATE'
                                 END
                         ELSE 'SUBSCRIPTION_STATE'
                     END
@@ -86,6 +86,8 @@ whole AS (
                         ELSE 'INVOICE_PERIOD'
                     END
             WHEN line.kind = 'minimum' THEN 'MINIMUM'
+            WHEN line.kind = 'adjustment' AND line.meter = 'tax' AND run.tax_point = 'invoice'
+                THEN 'TAX_RATE_JURISDICTION'
             WHEN line.kind = 'adjustment' THEN 'MANUAL_ADJUSTMENT'
             WHEN repeated.is_same AND (line.kind NOT IN ('usage', 'discount', 'credit') OR repeated.is_whole)
                 THEN 'INVOICE_DUPLICATE'
@@ -100,6 +102,7 @@ whole AS (
             WHEN line.moved THEN 0 ELSE coalesce(line.billed_total, 0) - coalesce(line.expected_total, 0)
         END AS amount) AS delta
     FROM differing_lines AS line
+    CROSS JOIN run_params AS run
     LEFT JOIN repeats AS repeated ON repeated.line_key = line.line_key
     LEFT JOIN quarantined ON quarantined.item = line.item
     WHERE line.pass NOT BETWEEN 1 AND 2 OR line.scaled OR line.expected_currency <> line.billed_currency

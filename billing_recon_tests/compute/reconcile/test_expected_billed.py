@@ -952,3 +952,14 @@ def test_where_prices_include_the_tax_each_fault_has_its_own_code(
     rate = figures.pop("rate", line["tax_rate"])
     world.bill("INV-1", line, **world.refigure(line, figures.get("gross", line["gross"]), rate=rate) | figures)
     assert says in one(world, code, delta)["explanation"]
+
+
+def test_an_invoice_without_its_tax_line_or_with_one_that_nothing_calls_for_has_the_wrong_rate() -> None:
+    world = World(tax_point="invoice")
+    world.bill("INV-1", world.expect(charge="base", rate="0"))
+    tax = world.expect(charge=None, kind="adjustment", meter="tax", gross="0", rate="0.19", tax=Decimal("9.50"))
+    tax["total"] = tax["tax"] = Decimal("9.50")
+    one(world, "TAX_RATE_JURISDICTION", "-9.50")
+    world.bill("INV-1", tax, line_id="2")
+    world.rows["expected_lines"].remove(tax)
+    one(world, "TAX_RATE_JURISDICTION", "9.50")
