@@ -87,7 +87,10 @@ whole AS (
                     END
             WHEN line.kind = 'minimum' THEN 'MINIMUM'
             WHEN line.kind = 'adjustment' AND line.meter = 'tax' AND run.tax_point = 'invoice'
-                THEN 'TAX_RATE_JURISDICTION'
+                THEN CASE
+                        WHEN repeated.is_same AND repeated.is_whole THEN 'INVOICE_DUPLICATE'
+                        ELSE 'TAX_RATE_JURISDICTION'
+                    END
             WHEN line.kind = 'adjustment' THEN 'MANUAL_ADJUSTMENT'
             WHEN repeated.is_same AND (line.kind NOT IN ('usage', 'discount', 'credit') OR repeated.is_whole)
                 THEN 'INVOICE_DUPLICATE'

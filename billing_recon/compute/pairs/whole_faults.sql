@@ -5,7 +5,9 @@
 WITH counted AS (
     SELECT
         line.item, line.variant, line.sub, line.invoice_id, coded.code, line.billed_currency AS currency,
-        count(*) OVER (PARTITION BY line.variant, line.sub, line.invoice_id, coded.code) AS lines
+        count(*) FILTER (WHERE line.kind <> 'adjustment') OVER (
+            PARTITION BY line.variant, line.sub, line.invoice_id, coded.code
+        ) AS lines
     FROM differing_lines AS line
     JOIN line_codes AS coded ON coded.item = line.item
     WHERE line.line_key IS NOT NULL AND CASE coded.code

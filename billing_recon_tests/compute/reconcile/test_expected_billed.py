@@ -963,3 +963,23 @@ def test_an_invoice_without_its_tax_line_or_with_one_that_nothing_calls_for_has_
     world.bill("INV-1", tax, line_id="2")
     world.rows["expected_lines"].remove(tax)
     one(world, "TAX_RATE_JURISDICTION", "9.50")
+
+
+@pytest.mark.parametrize(
+    ("currency", "times", "found"),
+    [
+        ("EUR", 1, [("CURRENCY_FX", "-59.50"), ("CURRENCY_FX", "59.50")]),
+        ("USD", 2, [("INVOICE_DUPLICATE", "59.50")]),
+    ],
+)
+def test_the_tax_line_of_an_invoice_shares_the_fault_of_the_whole_invoice(
+    currency: str, times: int, found: list[tuple[str, str]]
+) -> None:
+    world = World(tax_point="invoice")
+    tax = world.expect(charge=None, kind="adjustment", meter="tax", gross="0", rate="0.19", tax=Decimal("9.50"))
+    tax["total"] = Decimal("9.50")
+    for n, line in enumerate((world.expect(charge="base", rate="0"), tax) * times):
+        world.bill("INV-1", line, line_id=str(n), currency=currency)
+    outcome = world.run(LINE)
+    assert outcome.codes(LINE) == [(code, Decimal(delta)) for code, delta in found]
+    assert outcome.foots()
