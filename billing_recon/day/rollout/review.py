@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -13,9 +12,12 @@ from billing_recon.compute.engine import scratch
 from billing_recon.compute.metrics import NAMES
 from billing_recon.control.rollout_records import RolloutEvent, Verb
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.money import plain
+from billing_recon.core.period import parse_day
 from billing_recon.core.rollout import Success
 from billing_recon.core.schema import METRICS
 from billing_recon.day import reasons
+from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.progress import Progress, progress
 from billing_recon.day.rollout.state import State, Status, state_of, states
@@ -139,8 +141,8 @@ def review(home: Home, name: str, figures: Progress | None = None) -> dict[str, 
             for span in state.spans
         ],
         "issues": figures.breaks,
-        "variance": {currency: str(gross) for currency, gross in figures.break_money.items()},
-        "billed": {currency: str(billed) for currency, billed in figures.money.items()},
+        "variance": {currency: plain(gross, currency) for currency, gross in figures.break_money.items()},
+        "billed": {currency: plain(billed, currency) for currency, billed in figures.money.items()},
         "rollbacks": sum(event.facts["why"] in ("rollback", "trigger") for event in switches),
         "pauses": sum(event.verb is Verb.PAUSED for event in events),
         **{f"{about}s": [e.reason for e in notes if about in e.facts] for about in NOTES[:4]},
@@ -195,32 +197,45 @@ def history(home: Home) -> list[dict[str, Any]]:
 
 
 def _observed(home: Home, state: State, one: Success, notes: list[RolloutEvent]) -> dict[str, Any]:
-    """A success metric: its mean over the first month with everybody exposed, or the figure that somebody noted."""
+    """A success metric: what it was over the first month with everybody exposed, or the figure that somebody noted.
+
+    `observed` of a metric with currencies is a figure of each. Whether the target is met is said once the month is over.
+    """
     noted = [e for e in notes if e.facts.get("metric") == one.metric]
-    value: Decimal | None = Decimal(noted[-1].reason) if noted else None
     everybody = {stage.name for stage in state.plan.stages if stage.everybody}
     since = next((span.since for span in state.spans if span.stage in everybody and span.until is None), None)
-    if value is None and since is not None and one.metric in NAMES:
-        value = _mean(home, one.metric, since, since + timedelta(days=MONTH_DAYS - 1))
+    found: dict[str, Decimal] = {}
+    days = 0
+    if noted:
+        found = {"": Decimal(noted[-1].reason)}
+    elif since is not None and one.metric in NAMES:
+        last = since + timedelta(days=MONTH_DAYS - 1)
+        days = sum(since <= parse_day(day) <= last for day in home.control.answers(DAY_GATE))
+        found = over(home, one.metric, since, last)
     met = None
-    if value is not None:
-        met = value <= one.target if one.direction == "at_most" else value >= one.target
+    if found and (noted or days == MONTH_DAYS):
+        met = all(
+            value <= one.target if one.direction == "at_most" else value >= one.target for value in found.values()
+        )
     return {
         "metric": one.metric,
         "expected": f"{one.direction.replace('_', ' ')} {one.target:f}",
-        "observed": None if value is None else f"{value:f}",
+        "observed": ", ".join(f"{plain(value)} {currency}".strip() for currency, value in found.items()) or None,
+        "days": None if noted else f"{days} of {MONTH_DAYS}",
         "met": met,
     }
 
 
-def _mean(home: Home, metric: str, first: date, last: date) -> Decimal | None:
-    """The mean over days, currencies, cohorts and variants that have a value."""
+def over(home: Home, metric: str, first: date, last: date) -> dict[str, Decimal]:
+    """A metric over days, by currency: a rate from the sums that it is made of, a largest figure, or the mean of the days."""
+    mean = "ratio(sum(numerator), coalesce(sum(denominator), count(*)))"
+    figure = "max(largest)" if metric.startswith("max_") else mean
     with scratch() as con:
         register_window(con, home, METRICS, first, last)
-        values = [row[0] for row in _values(con, metric)]
-    return (sum(values, Decimal(0)) / len(values)).quantize(Decimal("0.000001")).normalize() if values else None
-
-
-def _values(con: Any, metric: str) -> Iterator[tuple[Decimal]]:
-    found = con.execute("SELECT value FROM metrics WHERE metric = $metric AND value IS NOT NULL", {"metric": metric})
-    yield from found.fetchall()
+        rows = con.execute(
+            "WITH days AS (SELECT coalesce(currency, '') AS currency, day, sum(numerator) AS numerator, sum(denominator) AS "
+            "denominator, max(value) AS largest FROM metrics WHERE metric = $metric AND value IS NOT NULL GROUP BY ALL) "
+            f"SELECT currency, CAST({figure} AS DECIMAL(38,6)) FROM days GROUP BY currency ORDER BY currency",
+            {"metric": metric},
+        ).fetchall()
+    return {currency: value for currency, value in rows if value is not None}

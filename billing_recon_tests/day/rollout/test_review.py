@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
+from billing_recon.compute.engine import session
+from billing_recon.compute.registration import register
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.schema import METRICS
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.rollout import review
 from billing_recon.day.rollout.checklist import checklist
@@ -60,11 +64,35 @@ def test_the_review_holds_what_was_expected_against_what_was_observed(launch: La
     assert [stage["stage"] for stage in found["stages"]] == ["internal", "small", "quarter", "half", "all"]
     assert found["interventions"] == ["job restarted by hand"]
     assert found["success"] == [
-        {"metric": "mismatch_rate", "expected": "at most 0.001", "observed": None, "met": None},
-        {"metric": "tickets about proration", "expected": "at most 20", "observed": "21", "met": False},
+        {"metric": "mismatch_rate", "expected": "at most 0.001", "observed": None, "days": "1 of 31", "met": None},
+        {"metric": "tickets about proration", "expected": "at most 20", "observed": "21", "days": None, "met": False},
     ]
     assert [one["risk"] for one in review.history(launch.home)] == ["low"]
     assert [one.rollout for one in review.flag_report(launch.home, DAY)] == [NAME]
+
+
+def test_a_success_metric_is_a_rate_of_all_items_of_the_month_in_each_currency(launch: Launch) -> None:
+    """1 of 100 items differs in USD on the first day and none of 900 on the second, and of the one in JPY all: 0.001 and 1."""
+    home = launch.home
+    for day, rows in ((NEXT, (("USD", 1, 100), ("JPY", 1, 1))), (NEXT + timedelta(days=1), (("USD", 0, 900),))):
+        with session() as con:
+            register(
+                con,
+                METRICS,
+                [
+                    {
+                        "metric": "mismatch_rate",
+                        "currency": currency,
+                        "cohort": "all",
+                        "variant": "candidate",
+                        "day": day,
+                    }
+                    | {"numerator": broken, "denominator": items, "value": Decimal(broken) / items}
+                    for currency, broken, items in rows
+                ],
+            )
+            home.warehouse.replace(con, METRICS, day, "metrics")
+    assert review.over(home, "mismatch_rate", NEXT, NEXT + timedelta(days=30)) == {"JPY": 1, "USD": Decimal("0.001")}
 
 
 def test_a_lesson_is_on_the_next_plans_checklist(launch: Launch) -> None:
