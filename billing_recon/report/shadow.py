@@ -11,9 +11,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.figures import amount, delta
+from billing_recon.core.money import plain
 from billing_recon.core.shown_text import visible_json
 from billing_recon.day.shadow.corners import quoted
 from billing_recon.day.shadow.decisions import Marked
@@ -24,6 +24,7 @@ from billing_recon.report.terminal import Col, Table
 
 Row = dict[str, Any]
 
+_PERCENT = "CASE WHEN old_total <> 0 THEN round_even(ratio(delta * 100, abs(old_total)), 2) END AS delta_percent"
 _AMOUNTS = "old_total, new_total, expected_old, expected_new, delta, meant, new_fault, old_fault"
 _KEY = "concat_ws('|', line.currency, coalesce(expected_old_line, ''), coalesce(expected_new_line, ''), coalesce(old_key, ''), coalesce(new_key, ''))"
 _STATES = ("unknown", "unmeant", "accepted", "kept", "fixed", "meant", "split", "equal")
@@ -60,7 +61,7 @@ def rows_sql(
             raise ConfigurationError("--state is of lines and invoices; an account may have several")
         where = "WHERE delta <> 0 OR unmeant <> 0" if differing else ""
         return (
-            f"SELECT customer_id, currency, {_AMOUNTS}, unmeant, invoices, segment, tax_region "
+            f"SELECT customer_id, currency, {_AMOUNTS}, {_PERCENT}, unmeant, invoices, segment, tax_region "
             f"FROM {review.table('shadow_accounts')} {where} ORDER BY abs(delta) DESC, customer_id, currency"
         )
     conditions = [f"state = '{state}'"] if state else ["state <> 'equal'"] if differing else []
@@ -70,16 +71,16 @@ def rows_sql(
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     if by == "invoice":
         return (
-            f"SELECT customer_id, subscription_id, invoice_id, currency, {_AMOUNTS}, state, coalesce(code, '') AS code, "
+            f"SELECT customer_id, subscription_id, invoice_id, currency, {_AMOUNTS}, {_PERCENT}, state, coalesce(code, '') AS code, "
             "coalesce(says, 'No difference.') AS explanation, array_to_string(scenarios, ', ') AS scenario, due_on, lines, unmeant, "
-            f"old_plan, new_plan, segment, tax_region FROM {review.table('shadow_invoices')} AS invoice "
+            f"old_plan, new_plan, segment, tax_region, {_answers(review)} FROM {review.table('shadow_invoices')} AS invoice "
             f"LEFT JOIN {review.table('invoice_texts')} AS text ON text.invoice_key = concat_ws('|', invoice.invoice_id, "
             "invoice.subscription_id, coalesce(CAST(invoice.due_on AS VARCHAR), 'None'), invoice.currency) "
             f"{where} ORDER BY abs(delta) DESC, invoice_id, subscription_id, currency"
         )
     return (
         f"SELECT line.customer_id, line.subscription_id, line.invoice_id, line.line_id, line.currency, {_AMOUNTS}, "
-        "coalesce(code, '') AS code, coalesce(says, 'No difference.') AS explanation, state, accepted_as, "
+        f"{_PERCENT}, coalesce(code, '') AS code, coalesce(says, 'No difference.') AS explanation, state, accepted_as, {_answers(review)}, "
         "coalesce(scenario, '') AS scenario, line.* EXCLUDE (customer_id, subscription_id, invoice_id, line_id, currency, "
         f"{_AMOUNTS}, code, state, accepted_as, expected_old_line, expected_new_line, old_key, new_key, meant_stages, "
         f"new_working, old_stages, new_stages, known), {_raw_inputs()}, to_json(meant_stages) AS meant_stages, to_json(old_stages) AS old_stages, "
@@ -91,6 +92,18 @@ def rows_sql(
         f"FROM {review.table('shadow_scenarios')} GROUP BY ALL) AS example ON example.invoice_id = line.invoice_id "
         "AND example.subscription_id = line.subscription_id AND example.due_on IS NOT DISTINCT FROM line.due_on "
         f"{where} ORDER BY line.invoice_id, line.line_id, line.currency, line.subscription_id, line.period_start, line.kind"
+    )
+
+
+def _answers(review: Review) -> str:
+    """SQL for who answers for a difference, and the system whose figures differ; empty where there is no difference."""
+    owners, systems = review.facts["owners"], review.facts["systems"]
+    teams = ", ".join(f"'{code}': '{quoted(team)}'" for code, team in owners.items())
+    old, new = (f"'{quoted(systems[side])}'" for side in ("old", "new"))
+    return (
+        f"CASE WHEN state IN ('equal', 'split') THEN NULL ELSE MAP {{{teams}}}[CASE WHEN state = 'meant' THEN 'meant' ELSE code END] END "
+        f"AS owner, CASE WHEN state IN ('equal', 'split') THEN NULL WHEN state IN ('kept', 'fixed') THEN {old} ELSE {new} END "
+        "AS source_system"
     )
 
 
@@ -226,7 +239,7 @@ def exported(found: Sequence[Row], form: str) -> Iterator[str]:
         yield rows_csv(found, list(found[0])) if found else ""
         return
     for row in found:
-        shown = {name: _text(value, row.get("currency")) for name, value in row.items()}
+        shown = {name: _text(name, value, row.get("currency")) for name, value in row.items()}
         yield visible_json(json.dumps(shown, ensure_ascii=False)) + "\n"
 
 
@@ -252,11 +265,13 @@ def export(review: Review, folder: Path, form: str) -> list[Path]:
     return made
 
 
-def _text(value: Any, currency: str | None) -> Any:
+_COUNTED = ("quantity", "included", "overage", "rate", "percent")
+"""How columns end that are no amounts of money."""
+
+
+def _text(name: str, value: Any, currency: str | None) -> Any:
     if isinstance(value, Decimal):
-        whole, _, rest = f"{value:f}".partition(".")
-        rest = rest.rstrip("0").ljust(EXPONENTS.get(currency or "", 0), "0")
-        return f"{whole}.{rest}" if rest else whole
+        return plain(value, None if name.endswith(_COUNTED) else currency)
     if isinstance(value, date):
         return value.isoformat()
     return "" if value is None else value

@@ -42,9 +42,9 @@ __all__ = ["Bench", "Side", "quoted"]
 _LINES = ", ".join(f'"{c.name}"' for c in INVOICE_LINES.registered)
 
 
-def quoted(path: Path) -> str:
-    """A path within quotes of SQL."""
-    return str(path).replace("'", "''")
+def quoted(text: Path | str) -> str:
+    """A path or text within quotes of SQL."""
+    return str(text).replace("'", "''")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from typing import Any
 
 from billing_recon.compute.engine import Limits, scratch
 from billing_recon.control import Recorded
-from billing_recon.core.schema import EXPECTED_LINES
+from billing_recon.core.reason import Code
+from billing_recon.core.schema import EXPECTED_LINES, INVOICE_LINES
 from billing_recon.day.home import MANY_ROWS, Home
 from billing_recon.day.settings import code_version
 from billing_recon.day.shadow.candidate import Opened, Terms, engine_files_digest, open_candidate
@@ -109,6 +110,11 @@ def compare(opened: Opened, snapshot: Snapshot, folder: Path, limits: Limits, *,
         "noise": noise,
         "background": _background(bench) if proved else None,
         "problems": problems,
+        "owners": {"meant": candidate.owner} | {code.value: snapshot.policy.owner_of(code) for code in Code},
+        "systems": {
+            "old": snapshot.company.sources.get(INVOICE_LINES.name, INVOICE_LINES.name),
+            "new": f"candidate {opened.name}",
+        },
     }
 
 

@@ -96,6 +96,7 @@ def test_the_acme_row_to_the_cent_and_to_the_word(tmp_path: Path) -> None:
     found = review(tmp_path, MOVES, proved=True)
     (bill,) = report.rows(found, "invoice")
     assert (bill["old_total"], bill["new_total"], bill["delta"], bill["meant"]) == (500, 350, -150, -150)
+    assert (bill["delta_percent"], bill["owner"], bill["source_system"]) == (-30, "pricing", "candidate c")
     assert bill["explanation"] == (
         "$150.00 less: base $200 + 12,000 x $0.015 = $380, 10% partner discount -$38, raised $8 to the $350 minimum; "
         "was a flat $500"
