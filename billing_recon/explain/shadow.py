@@ -275,7 +275,9 @@ def _bill(lines: list[Row], currency: str, places: int, names: Mapping[str, str]
     parts += [f"credit {line['meter']} {shown(-line['credit'])}" for line in lines if line["kind"] == "credit"]
     tax = sum((line["tax"] for line in lines), Decimal(0))
     if tax:
-        parts.append(f"tax {shown(tax)}")
+        taxed = {line["tax_rate"] for line in lines if line["tax"]}
+        rate = f"{short_rate(taxed.pop())} " if len(taxed) == 1 else ""
+        parts.append(f"{rate}tax {shown(tax)}")
     total = sum((line["total"] for line in lines), Decimal(0))
     net = (
         gross

@@ -110,6 +110,46 @@ def test_the_acme_row_to_the_cent_and_to_the_word(tmp_path: Path) -> None:
     assert found.facts["noise"] == {"differing": 0}
 
 
+def test_a_change_of_a_tax_rate_reads_as_one_with_the_rates_of_both_terms(tmp_path: Path) -> None:
+    """200 and 1,234.5 x 0.015 = 18.52, less 7.5%, were taxed at 19% and are at 16%; a region whose rate stays is equal."""
+    folder = tmp_path / "home" / "shadow" / "c"
+    (folder / "catalog").mkdir(parents=True)
+    (folder / "catalog" / "tax.yaml").write_text('taxes: [{tax_region: DE, rate: "0.16"}]\n', encoding="utf-8")
+    (folder / "candidate.yaml").write_text(
+        "purpose: a tax rate\nowner: tax\nterms: {catalog: catalog/*.yaml}\n", encoding="utf-8"
+    )
+    on = {"plan_id": "metered", "tax_rate": Decimal("0.19")}
+    snapshot = freeze(
+        tmp_path / "snapshot",
+        catalog=CATALOG + '  - {tax_region: DE, rate: "0.19"}\n  - {tax_region: FR, rate: "0.20"}\n',
+        subscriptions=[
+            {**ACME, "plan_id": "metered", "tax_region": "DE", "contract": '{"discount": {"rate": "0.075"}}'},
+            {"subscription_id": "S-FR", "customer_id": "C-FR", "plan_id": "flat", "tax_region": "FR"},
+        ],
+        usage=[used("S-ACME", "events", "1234.5")],
+        lines=[
+            {**BILLED, **on, "gross": Decimal("200.00"), "discount": Decimal("15.00"), "tax": Decimal("35.15")},
+            {
+                **BILLED, **on, "line_id": "2", "kind": "usage", "meter": "events", "quantity": Decimal("1234.5"),
+                "gross": Decimal("18.52"), "discount": Decimal("1.39"), "tax": Decimal("3.25"),
+            },
+            {
+                "invoice_id": "INV-2", "customer_id": "C-FR", "subscription_id": "S-FR", "plan_id": "flat",
+                "gross": Decimal("500.00"), "tax_rate": Decimal("0.20"), "tax": Decimal("100.00"),
+            },
+        ],
+    )  # fmt: skip
+    results = tmp_path / "results"
+    results.mkdir()
+    facts = compare(open_candidate(tmp_path / "home", "c"), snapshot, results, Limits(threads=1), proved=False)
+    bills = {row["invoice_id"]: row for row in report.rows(Review("c", results, facts), "invoice")}
+    assert (bills["INV-2"]["state"], bills["INV-1"]["code"]) == ("equal", "TAX_RATE_JURISDICTION")
+    assert bills["INV-1"]["explanation"] == (
+        "$6.06 less: base $200 + 1,234.5 x $0.015 = $218.52, 7.5% discount -$16.39, 16% tax $32.34, in total $234.47; "
+        "was base $200 + 1,234.5 x $0.015 = $218.52, 7.5% discount -$16.39, 19% tax $38.40, in total $240.53"
+    )
+
+
 def test_each_line_states_what_its_rating_rested_on_under_the_old_and_the_new_terms(tmp_path: Path) -> None:
     """The contract begins on 16 January, so of fee and included events 16 of 31 days are owed; 12,000 events were used."""
     moves = MOVES.replace('minimum: "350"', 'allowances: [{meter: events, units: "2000"}]')
