@@ -214,9 +214,9 @@ CREATE MACRO metered_units(stated, metered, divide_by, multiply_by, rounding, de
 -- Metrics.
 
 -- A ratio of two figures, never an amount: both rounded half up at 4 decimals, the quotient half-even at 8; empty
--- without a denominator.
+-- without a denominator, or with one that rounds to nothing.
 CREATE MACRO ratio(
-    numerator, denominator) AS CASE WHEN denominator = 0
+    numerator, denominator) AS CASE WHEN round(CAST(denominator AS amount), 4) = 0
         THEN NULL ELSE decimal_division(
             CAST(round(CAST(numerator AS amount), 4) AS DECIMAL(22, 4)),
             CAST(round(CAST(denominator AS amount), 4) AS DECIMAL(22, 4)),

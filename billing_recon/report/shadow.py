@@ -24,7 +24,11 @@ from billing_recon.report.terminal import Col, Table
 
 Row = dict[str, Any]
 
-_PERCENT = "CASE WHEN old_total <> 0 THEN round_even(ratio(delta * 100, abs(old_total)), 2) END AS delta_percent"
+PERCENT = (
+    "round_even(CASE WHEN greatest(abs(old_total), abs(delta)) < 1000000 THEN ratio(delta * 100000000, abs(old_total) * 1000000) "
+    "ELSE ratio(delta * 100, abs(old_total)) END, 2) AS delta_percent"
+)
+"""Exact for prices of a millionth of a cent as well, since a ratio reads four decimals."""
 _AMOUNTS = "old_total, new_total, expected_old, expected_new, delta, meant, new_fault, old_fault"
 _KEY = "concat_ws('|', line.currency, coalesce(expected_old_line, ''), coalesce(expected_new_line, ''), coalesce(old_key, ''), coalesce(new_key, ''))"
 _STATES = ("unknown", "unmeant", "accepted", "kept", "fixed", "meant", "split", "equal")
@@ -61,7 +65,7 @@ def rows_sql(
             raise ConfigurationError("--state is of lines and invoices; an account may have several")
         where = "WHERE delta <> 0 OR unmeant <> 0" if differing else ""
         return (
-            f"SELECT customer_id, currency, {_AMOUNTS}, {_PERCENT}, unmeant, invoices, segment, tax_region "
+            f"SELECT customer_id, currency, {_AMOUNTS}, {PERCENT}, unmeant, invoices, segment, tax_region "
             f"FROM {review.table('shadow_accounts')} {where} ORDER BY abs(delta) DESC, customer_id, currency"
         )
     conditions = [f"state = '{state}'"] if state else ["state <> 'equal'"] if differing else []
@@ -71,7 +75,7 @@ def rows_sql(
     where = f"WHERE {' AND '.join(conditions)}" if conditions else ""
     if by == "invoice":
         return (
-            f"SELECT customer_id, subscription_id, invoice_id, currency, {_AMOUNTS}, {_PERCENT}, state, coalesce(code, '') AS code, "
+            f"SELECT customer_id, subscription_id, invoice_id, currency, {_AMOUNTS}, {PERCENT}, state, coalesce(code, '') AS code, "
             "coalesce(says, 'No difference.') AS explanation, array_to_string(scenarios, ', ') AS scenario, due_on, lines, unmeant, "
             f"old_plan, new_plan, segment, tax_region, {_answers(review)} FROM {review.table('shadow_invoices')} AS invoice "
             f"LEFT JOIN {review.table('invoice_texts')} AS text ON text.invoice_key = concat_ws('|', invoice.invoice_id, "
@@ -80,7 +84,7 @@ def rows_sql(
         )
     return (
         f"SELECT line.customer_id, line.subscription_id, line.invoice_id, line.line_id, line.currency, {_AMOUNTS}, "
-        f"{_PERCENT}, coalesce(code, '') AS code, coalesce(says, 'No difference.') AS explanation, state, accepted_as, {_answers(review)}, "
+        f"{PERCENT}, coalesce(code, '') AS code, coalesce(says, 'No difference.') AS explanation, state, accepted_as, {_answers(review)}, "
         "coalesce(scenario, '') AS scenario, line.* EXCLUDE (customer_id, subscription_id, invoice_id, line_id, currency, "
         f"{_AMOUNTS}, code, state, accepted_as, expected_old_line, expected_new_line, old_key, new_key, meant_stages, "
         f"new_working, old_stages, new_stages, known), {_raw_inputs()}, to_json(meant_stages) AS meant_stages, to_json(old_stages) AS old_stages, "

@@ -206,3 +206,12 @@ def test_a_page_of_fifty_thousand_differing_invoices_is_bounded(made: tuple[Home
     assert "50,000 of 50,000" in text
     assert text.count('class="invoice"') == shadow_page.INVOICES_MAX
     assert date(2026, 2, 5) == LAST
+
+
+def test_a_change_in_percent_is_right_for_the_smallest_amounts_and_empty_from_nothing() -> None:
+    """A cloud bill has lines of a ten-thousandth of a cent, which a ratio of four decimals would round to nothing."""
+    rows = (("0.000120000000", "0.00003"), ("500", "-150"), ("1234567.89", "10"), ("0", "5"), ("0.000000000001", "1"))
+    values = ", ".join(f"(CAST({old} AS DECIMAL(38,12)), CAST({delta} AS DECIMAL(38,12)))" for old, delta in rows)
+    with session() as con:
+        found = con.execute(f"SELECT {shadow.PERCENT} FROM (VALUES {values}) AS t(old_total, delta)").fetchall()
+    assert [row[0] for row in found] == [25, -30, 0, None, None]
