@@ -1,6 +1,8 @@
 -- Bills of the rollout's new path that our rating finds wrong, and periods that it did not bill, one row per invoice
 -- (or missing period) and currency: what was billed, what is owed, what was paid. `reasons`: codes of its open breaks.
--- A bill with the right total is wrong if its tax, its customer or any other figure is.
+-- A bill with the right total is wrong if its tax, its customer or any other figure is. A bill that names no path is
+-- the new one's if its customer was exposed; one by the new path to customers of another rollout only is the other's.
+-- If only the collection of payments is switched, it is bills of which more was collected than is owed.
 -- inputs: engine_lines, mapped_keys, breaks, latest_payments, rollout_members, correction_params
 WITH exposed AS (
     SELECT member.customer_id, min(member.since_day) AS since, max(coalesce(member.until_day, params.day + 1)) AS until
@@ -8,16 +10,39 @@ WITH exposed AS (
     JOIN correction_params AS params ON params.rollout = member.rollout
     GROUP BY member.customer_id
 ),
-bills AS (
+elsewhere AS (
+    SELECT DISTINCT member.customer_id
+    FROM rollout_members AS member
+    JOIN correction_params AS params ON params.rollout <> member.rollout
+    WHERE NOT EXISTS (SELECT 1 FROM exposed WHERE customer_id = '*')
+),
+issued AS (
     SELECT
         line.invoice_id, line.currency, min(coalesce(key.our_key, line.customer_id)) AS customer_id,
         min(line.subscription_id) AS subscription_id, min(line.issued_on) AS issued_on,
-        CAST(sum(line.total) AS amount) AS billed, CAST(sum(line.tax) AS amount) AS tax
+        CAST(sum(line.total) AS amount) AS billed, bool_or(line.variant = 'candidate') AS by_candidate,
+        bool_or(line.unlabelled) AS unlabelled
     FROM engine_lines AS line
-    JOIN correction_params AS params ON line.issued_on BETWEEN params.since AND params.day
+    JOIN correction_params AS params ON line.issued_on BETWEEN params.since AND params.day OR params.of_payments
     LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = line.customer_id
-    WHERE line.variant = 'candidate' AND line.status <> 'draft' AND line.invoice_kind = 'invoice'
+    WHERE line.status <> 'draft' AND line.invoice_kind = 'invoice'
     GROUP BY line.invoice_id, line.currency
+),
+bills AS (
+    SELECT
+        bill.*, coalesce(own.since, everybody.since) AS since, coalesce(own.until, everybody.until) AS until,
+        params.of_payments
+    FROM issued AS bill
+    CROSS JOIN correction_params AS params
+    LEFT JOIN exposed AS own ON own.customer_id = bill.customer_id
+    LEFT JOIN exposed AS everybody ON everybody.customer_id = '*'
+    LEFT JOIN elsewhere AS other ON other.customer_id = bill.customer_id OR other.customer_id = '*'
+    WHERE CASE
+            WHEN params.of_payments THEN coalesce(own.since, everybody.since) IS NOT NULL
+            WHEN bill.by_candidate THEN own.customer_id IS NOT NULL OR other.customer_id IS NULL
+            ELSE bill.unlabelled AND bill.issued_on >= coalesce(own.since, everybody.since)
+                AND bill.issued_on < coalesce(own.until, everybody.until)
+        END
 ),
 wrong AS (
     SELECT
@@ -25,7 +50,7 @@ wrong AS (
         list(DISTINCT found.code ORDER BY found.code) AS reasons,
         arg_max(found.explanation, abs(found.delta)) AS explanation
     FROM breaks AS found
-    SEMI JOIN bills ON bills.invoice_id = found.invoice_id
+    SEMI JOIN bills ON bills.invoice_id = found.invoice_id AND NOT bills.of_payments
     WHERE found.pair = 'expected_billed' AND found.code <> 'EXPOSURE'
         AND found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
     GROUP BY found.invoice_id, found.currency
@@ -36,6 +61,27 @@ paid AS (
     FROM latest_payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL
     GROUP BY invoice_id, currency
 ),
+collected AS (
+    SELECT
+        bill.invoice_id, bill.currency, CAST(0 AS amount) AS difference,
+        list(DISTINCT found.code ORDER BY found.code) AS reasons,
+        arg_max(found.explanation, abs(found.delta)) AS explanation
+    FROM bills AS bill
+    JOIN paid ON paid.invoice_id = bill.invoice_id AND paid.currency = bill.currency AND paid.paid > bill.billed
+    JOIN breaks AS found
+        ON found.invoice_id = bill.invoice_id AND found.currency = bill.currency AND found.pair = 'billed_paid'
+            AND found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
+    SEMI JOIN latest_payments AS money
+        ON money.invoice_id = bill.invoice_id AND money.kind = 'payment' AND money.status = 'succeeded'
+            AND CAST(money.processed_at AS DATE) >= bill.since AND CAST(money.processed_at AS DATE) < bill.until
+    WHERE bill.of_payments
+    GROUP BY bill.invoice_id, bill.currency
+),
+listed AS (
+    SELECT * FROM wrong
+    UNION ALL BY NAME
+    SELECT * FROM collected
+),
 missing AS (
     SELECT
         found.break_id, found.currency, found.customer_id, found.subscription_id, found.day, found.delta,
@@ -44,7 +90,9 @@ missing AS (
     CROSS JOIN correction_params AS params
     LEFT JOIN exposed AS own ON own.customer_id = found.customer_id
     LEFT JOIN exposed AS everybody ON everybody.customer_id = '*'
-    WHERE found.code = 'INVOICE_MISSING' AND found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
+    WHERE NOT params.of_payments
+        AND found.code = 'INVOICE_MISSING'
+        AND found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
         AND found.day - params.issue_grace_days >= coalesce(own.since, everybody.since)
         AND found.day - params.issue_grace_days < coalesce(own.until, everybody.until)
 )
@@ -54,7 +102,7 @@ SELECT
     min(bill.issued_on) OVER of_invoice AS issued_on, coalesce(bill.billed, 0) AS billed,
     CAST(coalesce(bill.billed, 0) - wrong.difference AS amount) AS owed, wrong.difference AS billed_minus_owed,
     coalesce(paid.paid, 0) AS paid, wrong.reasons, wrong.explanation
-FROM wrong
+FROM listed AS wrong
 LEFT JOIN bills AS bill ON bill.invoice_id = wrong.invoice_id AND bill.currency = wrong.currency
 LEFT JOIN paid ON paid.invoice_id = wrong.invoice_id AND paid.currency = wrong.currency
 WINDOW of_invoice AS (PARTITION BY wrong.invoice_id)

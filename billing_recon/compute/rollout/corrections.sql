@@ -6,9 +6,9 @@
 -- inputs: affected_bills, correction_params, correction_bounds
 WITH chosen AS (
     SELECT
-        bill.*,
+        bill.*, params.of_payments,
         CASE
-            WHEN bill.invoice_id IS NULL THEN 'invoice'
+            WHEN params.of_payments THEN 'refund' WHEN bill.invoice_id IS NULL THEN 'invoice'
             WHEN bill.billed_minus_owed = 0 THEN if(bill.paid > 0, params.paid, params.unpaid)
             WHEN abs(bill.billed_minus_owed) < coalesce(bound.nothing_below, 0) THEN 'nothing'
             WHEN abs(bill.billed_minus_owed) <= coalesce(bound.small, 0) THEN params.below
@@ -23,6 +23,7 @@ ways AS (
     SELECT
         *,
         CASE
+            WHEN of_payments THEN chosen_way
             WHEN invoice_id IS NOT NULL AND billed_minus_owed = 0 AND chosen_way <> 'void_and_reissue'
                 THEN 'credit_note_and_invoice'
             WHEN chosen_way = 'refund' AND (billed_minus_owed < 0 OR paid <= owed) THEN 'adjust_next_cycle'
@@ -38,7 +39,7 @@ SELECT
     CAST(CASE WHEN way = 'adjust_next_cycle' THEN -billed_minus_owed ELSE 0 END AS amount) AS adjustment,
     CAST(CASE
         WHEN way IN ('void_and_reissue', 'credit_note_and_invoice') THEN greatest(paid - owed, 0)
-        WHEN way = 'refund' THEN least(billed_minus_owed, paid - owed)
+        WHEN of_payments THEN paid - owed WHEN way = 'refund' THEN least(billed_minus_owed, paid - owed)
         ELSE 0
     END AS amount) AS refund, reasons, explanation
 FROM ways

@@ -42,6 +42,7 @@ CORRECTION_PARAMS = TableSpec(
         Column("below"),
         Column("issue_grace_days", Kind.SMALL, doc="as the policy's window"),
         Column("ledger_lag_days", Kind.SMALL, doc="as the policy's window"),
+        Column("of_payments", Kind.FLAG, doc="the rollout switches how payments are collected"),
     ),
     doc="One row: how the plan of a rollout corrects issued bills.",
     part=Part.PARAMETERS,

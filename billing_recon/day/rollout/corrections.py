@@ -16,6 +16,7 @@ from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
 from billing_recon.compute.rollout import CORRECTIONS
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.rollout import Layer
 from billing_recon.core.schema import (
     BREAKS,
     INVOICE_LINES,
@@ -139,12 +140,12 @@ def _session(home: Home, state: State) -> Iterator[duckdb.DuckDBPyConnection]:
         register_landed(con, home, SUBSCRIPTIONS, last, lookback)
         register_members(con, home, last + timedelta(days=1))
         policy = state.plan.correction
-        windows = home.policy.windows
+        windows, of_payments = home.policy.windows, state.plan.layers == {Layer.PAYMENT_RETRY}
         ways = (policy.unpaid.value, policy.paid.value, policy.below.value)
         register(
             con,
             CORRECTION_PARAMS,
-            [(state.name, first, last, *ways, windows.issue_grace_days, windows.ledger_lag_days)],
+            [(state.name, first, last, *ways, windows.issue_grace_days, windows.ledger_lag_days, of_payments)],
         )
         bounds = sorted({*policy.small, *policy.nothing_below})
         register(con, CORRECTION_BOUNDS, [(c, policy.small.get(c), policy.nothing_below.get(c)) for c in bounds])

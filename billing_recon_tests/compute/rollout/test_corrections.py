@@ -21,11 +21,17 @@ WAYS = {"unpaid": "void_and_reissue", "paid": "credit_note_and_invoice", "below"
 BOUNDS = (("USD", Decimal("5.00"), Decimal("0.05")),)
 
 
-def listed(world: StageWorld, day: date = LATER, ways: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+def listed(
+    world: StageWorld, day: date = LATER, ways: Mapping[str, str] | None = None, *, of_payments: bool = False
+) -> list[dict[str, Any]]:
     """The worklist as of a day, each row with how far it is."""
     named = {**WAYS, **(ways or {})}
     with world.session(day) as con:
-        register(con, CORRECTION_PARAMS, [("r", LAUNCH, day, named["unpaid"], named["paid"], named["below"], 1, 2)])
+        register(
+            con,
+            CORRECTION_PARAMS,
+            [("r", LAUNCH, day, named["unpaid"], named["paid"], named["below"], 1, 2, of_payments)],
+        )
         register(con, CORRECTION_BOUNDS, BOUNDS)
         build(con, CORRECTIONS)
         return rows_of(
@@ -235,3 +241,36 @@ def test_two_small_differences_of_one_contract_are_closed_by_one_adjustment_of_b
     assert [row["state"] for row in listed(world)] == ["closed", "open"]
     world.rows["invoice_lines"][-1].update(total=Decimal("-7.00"))
     assert [row["state"] for row in listed(world)] == ["closed", "closed"]
+
+
+def test_a_bill_that_names_no_path_is_listed_and_one_of_another_rollout_is_the_others() -> None:
+    world = wrong()
+    world.expose("B", until=LATER, rollout="another")
+    for invoice_id, customer, variant in (
+        ("N2", "A", None),
+        ("N3", "B", "candidate"),
+        ("N4", "C", None),
+        ("N5", "C", "candidate"),
+    ):
+        world.bill(invoice_id, customer, NEXT, variant=variant)
+        world.break_(invoice_id, NEXT, "9")
+    # C is of no rollout: what the new path billed it was against its flag, and is this rollout's.
+    assert [row["item"] for row in listed(world)] == ["N1", "N2", "N5"]
+
+
+def test_what_a_new_retry_engine_collects_twice_is_refunded_and_its_bills_are_not_touched() -> None:
+    """A's bill of before the launch is right and collected twice; B's was, too, by the old engine."""
+    world = StageWorld(of_payments=True)
+    world.expose("A", until=NEXT + timedelta(days=1))
+    for customer in ("A", "B"):
+        world.bill(f"N-{customer}", customer, LAUNCH - timedelta(days=3))
+        for number in (1, 2):
+            world.pay(f"P{number}-{customer}", f"N-{customer}", customer, NEXT, attempt=number)
+        world.break_(f"N-{customer}", NEXT, "100", pair="billed_paid", code="PAYMENT_DUPLICATE")
+        world.follow(f"N-{customer}", NEXT)
+    (row,) = listed(world, of_payments=True)
+    assert (row["item"], row["billed"], row["owed"], row["paid"]) == ("N-A", 100, 100, 200)
+    assert (amounts(row), row["state"]) == (("refund", 0, 0, 0, 100), "following")
+    world.pay("R1", "N-A", "A", LATER)
+    world.rows["payments"][-1].update(kind="refund")
+    assert listed(world, of_payments=True) == [], "what was refunded is owed by nobody any more"
