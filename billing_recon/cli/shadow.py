@@ -204,7 +204,7 @@ def check(ctx: typer.Context, name: NameArgument, home: HomeOption = None) -> No
     from billing_recon.core.verdict import Verdict
     from billing_recon.day.shadow.gate import check as judge
 
-    judged = judge(open_home(ctx, home), name)
+    judged = judge(open_home(ctx, home), name, records=True)
     _show(Screen(), judged)
     if judged.verdict is not Verdict.PASS:
         raise typer.Exit(1)

@@ -180,7 +180,10 @@ def _line_text(
         begin = "No difference in total"
     parts = [f"{begin}: {new or 'nothing is owed'}; was {old or 'nothing'}"] if line["meant_code"] else [begin]
     if not line["known"]:
-        return f"{begin}: what is owed could not be rated, so nobody can tell whether this was meant."
+        return (
+            f"{begin}: what is owed is not known (it was not rated, or is within the grace for issuing), so nobody can tell whether "
+            "this was meant."
+        )
     kept = line["state"] == "kept"
     agreed = f" (accepted as {line['accepted_as']})" if line["accepted_as"] else ""
     if line["new_code"]:

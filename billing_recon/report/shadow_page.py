@@ -37,7 +37,7 @@ HEADLINES = {
     Verdict.INCONCLUSIVE: "Not enough is known to decide. Nothing is proved either way.",
 }
 _PARTS = {
-    "unknown": "what is owed could not be rated",
+    "unknown": "what is owed is not known: not rated, or within the grace for issuing",
     "new": "fault of the new engine, nobody meant it",
     "accepted": "fault of the new engine, agreed to",
     "kept": "fault of both engines",

@@ -16,6 +16,7 @@ from billing_recon.compute.engine import scratch
 from billing_recon.control import Recorded, ShadowRecord
 from billing_recon.core.candidate import LaunchRule
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.figures import count
 from billing_recon.core.launch import Clause, Constructed, Extreme, Found, judge, verdict_of
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.home import Home
@@ -61,8 +62,11 @@ def _record(home: Home, name: str) -> ShadowRecord:
     return runs[-1]
 
 
-def check(home: Home, name: str) -> Judged:
-    """Judge the latest review of a candidate by its launch rule. Whatever it rests on is compared with what is there now."""
+def check(home: Home, name: str, *, records: bool = False) -> Judged:
+    """Judge the latest review of a candidate by its launch rule. Whatever it rests on is compared with what is there now.
+
+    `records`: the audit chain is verified too, so that nothing passes upon records that nobody made here.
+    """
     review, opened = latest(home, name), open_candidate(home.path, name)
     rule = opened.candidate.launch_rule
     stale = list(_stale(home, opened, review))
@@ -75,6 +79,10 @@ def check(home: Home, name: str) -> Judged:
         found = found_by(home, review, rule)
         sampled = tuple(found.sampled)
         clauses += judge(rule, found)
+    changed = home.control.verify_audit() if records else []
+    clauses += [
+        Clause("records", Verdict.INCONCLUSIVE, f"{says}; see billing-recon audit verify") for says in changed[:5]
+    ]
     return Judged(review, opened, tuple(clauses), sampled)
 
 
@@ -132,7 +140,9 @@ def found_by(home: Home, review: Review, rule: LaunchRule) -> Found:
         ).fetchall()
         problems_ = list(facts["problems"])
         if unknown:
-            problems_.append(f"{unknown} invoices differ and what is owed could not be rated")
+            problems_.append(
+                f"{count(unknown, 'invoice')} with a difference, and what is owed is not known: not rated, or within the grace for issuing"
+            )
         return Found(
             rows=rows,
             invoices=invoices,

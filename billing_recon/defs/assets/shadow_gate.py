@@ -32,7 +32,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
 
         home = context.resources.home
         with refusing(context):
-            judged = check(home, context.partition_key)
+            judged = check(home, context.partition_key, records=True)
             page = write_page(home, judged)
             yield dg.MaterializeResult(
                 "shadow_gate",

@@ -14,9 +14,11 @@ from random import Random
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from billing_recon.cli.app import app
+from billing_recon.control.database import connect, control_url, writing
 from billing_recon.core.errors import CloseRefused, ConfigurationError, GateRefused
 from billing_recon.core.reason import Code
 from billing_recon.core.verdict import Verdict
@@ -54,7 +56,7 @@ def differing(review: Review) -> dict[tuple[str, str], tuple[Any, ...]]:
     return {
         (row["invoice_id"], row["line_id"]): (*(row[part] for part in PARTS), row["code"])
         for row in report.rows(review, "line")
-        if any(row[part] for part in PARTS)
+        if any(row[part] for part in PARTS) or row["state"] != "equal"
     }
 
 
@@ -277,3 +279,22 @@ def test_a_candidate_without_faults_passes_is_approved_by_three_people_and_decid
     file.write_text(file.read_text(encoding="utf-8") + "flags: {late: change}\n", encoding="utf-8")
     with pytest.raises(GateRefused, match="does not hold: current: the candidate was changed since its review"):
         decisions.require_go(home, "clean")
+
+
+def test_no_command_passes_upon_a_record_that_was_inserted_with_sql(reviewed: Home, tmp_path: Path) -> None:
+    """Somebody signs a row of the sample off in the database itself."""
+    shutil.copytree(reviewed.path, tmp_path / "home")
+    home = Home.open(tmp_path / "home")
+    assert check(home, "clean", records=True).verdict is Verdict.PASS
+    engine = connect(control_url(home.state))
+    with writing(engine) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO shadow_records (kind, name, version, content, decided_by, reason, actor, decided_at) "
+                "VALUES ('sample', 'clean', 'v', '{}', 'ana', 'w', 't', 'now')"
+            )
+        )
+    engine.dispose()
+    (forged,) = [one for one in check(home, "clean", records=True).clauses if one.verdict is not Verdict.PASS]
+    assert (forged.name, forged.verdict) == ("records", Verdict.INCONCLUSIVE)
+    assert "has no audit event" in forged.says
