@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from billing_recon.compute.engine import build
+from billing_recon.compute.rollout import FIGURES
 from billing_recon.core.rollout import Boundary, Stage, Window
 from billing_recon.core.stage_gate import Arm, Phase, StageFacts, State, judge_stage
 from billing_recon.core.verdict import Verdict
@@ -304,3 +306,15 @@ def test_a_small_fault_of_every_bill_does_not_hide_in_a_tolerance() -> None:
 
 def plan_stage(*thresholds: dict[str, Any]) -> Stage:
     return Stage.model_validate({"name": "s", "share": "0.05", "approvers": ["Ana Ruiz"], "thresholds": thresholds})
+
+
+def test_the_status_counts_the_breaks_of_every_customer_while_everybody_is_exposed_and_each_once() -> None:
+    """A was exposed before everybody was; B is on no list; C's break is of before the launch."""
+    world = StageWorld()
+    world.expose("A")
+    world.expose("*", since=LAUNCH + timedelta(days=2))
+    for customer, on, delta in (("A", 3, "10"), ("B", 3, "-5"), ("B", 1, "7"), ("C", -1, "9")):
+        world.break_(f"N-{customer}", LAUNCH + timedelta(days=on), delta, customer_id=customer)
+    with world.session(LAUNCH + timedelta(days=3)) as con:
+        build(con, FIGURES)
+        assert con.execute("SELECT currency, breaks, gross FROM exposed_breaks").fetchall() == [("USD", 2, 15)]
