@@ -2,7 +2,8 @@
 -- (or missing period) and currency: what was billed, what is owed, what was paid. `reasons`: codes of its open breaks.
 -- A bill with the right total is wrong if its tax, its customer or any other figure is. A bill that names no path is
 -- the new one's if its customer was exposed; one by the new path to customers of another rollout only is the other's.
--- If only the collection of payments is switched, it is bills of which more was collected than is owed.
+-- If only the collection of payments is switched, it is bills of which more was collected than is owed; nothing of a
+-- void one is.
 -- inputs: engine_lines, mapped_keys, breaks, latest_payments, rollout_members, correction_params
 WITH exposed AS (
     SELECT member.customer_id, min(member.since_day) AS since, max(coalesce(member.until_day, params.day + 1)) AS until
@@ -20,7 +21,9 @@ issued AS (
     SELECT
         line.invoice_id, line.currency, min(coalesce(key.our_key, line.customer_id)) AS customer_id,
         min(line.subscription_id) AS subscription_id, min(line.issued_on) AS issued_on,
-        CAST(sum(line.total) AS amount) AS billed, bool_or(line.variant = 'candidate') AS by_candidate,
+        CAST(sum(line.total) AS amount) AS billed,
+        CAST(coalesce(sum(line.total) FILTER (WHERE line.status = 'issued'), 0) AS amount) AS standing,
+        bool_or(line.variant = 'candidate') AS by_candidate,
         bool_or(line.unlabelled) AS unlabelled
     FROM engine_lines AS line
     JOIN correction_params AS params ON line.issued_on BETWEEN params.since AND params.day OR params.of_payments
@@ -63,11 +66,11 @@ paid AS (
 ),
 collected AS (
     SELECT
-        bill.invoice_id, bill.currency, CAST(0 AS amount) AS difference,
+        bill.invoice_id, bill.currency, CAST(bill.billed - bill.standing AS amount) AS difference,
         list(DISTINCT found.code ORDER BY found.code) AS reasons,
         arg_max(found.explanation, abs(found.delta)) AS explanation
     FROM bills AS bill
-    JOIN paid ON paid.invoice_id = bill.invoice_id AND paid.currency = bill.currency AND paid.paid > bill.billed
+    JOIN paid ON paid.invoice_id = bill.invoice_id AND paid.currency = bill.currency AND paid.paid > bill.standing
     JOIN breaks AS found
         ON found.invoice_id = bill.invoice_id AND found.currency = bill.currency AND found.pair = 'billed_paid'
             AND found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
@@ -75,7 +78,7 @@ collected AS (
         ON money.invoice_id = bill.invoice_id AND money.kind = 'payment' AND money.status = 'succeeded'
             AND CAST(money.processed_at AS DATE) >= bill.since AND CAST(money.processed_at AS DATE) < bill.until
     WHERE bill.of_payments
-    GROUP BY bill.invoice_id, bill.currency
+    GROUP BY bill.invoice_id, bill.currency, bill.billed, bill.standing
 ),
 listed AS (
     SELECT * FROM wrong

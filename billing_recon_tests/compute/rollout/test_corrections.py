@@ -274,3 +274,6 @@ def test_what_a_new_retry_engine_collects_twice_is_refunded_and_its_bills_are_no
     world.pay("R1", "N-A", "A", LATER)
     world.rows["payments"][-1].update(kind="refund")
     assert listed(world, of_payments=True) == [], "what was refunded is owed by nobody any more"
+    world.rows["invoice_lines"][0]["status"] = "void"
+    (row,) = listed(world, of_payments=True)
+    assert (row["owed"], row["refund"]) == (0, 100), "nothing of a void bill is owed"
