@@ -84,7 +84,7 @@ def rows_sql(
         )
     return (
         f"SELECT line.customer_id, line.subscription_id, line.invoice_id, line.line_id, line.currency, {_AMOUNTS}, "
-        f"{PERCENT}, coalesce(code, '') AS code, coalesce(says, 'No difference.') AS explanation, state, accepted_as, {_answers(review)}, "
+        f"coalesce(code, '') AS code, coalesce(says, 'No difference.') AS explanation, {PERCENT}, state, accepted_as, {_answers(review)}, "
         "coalesce(scenario, '') AS scenario, line.* EXCLUDE (customer_id, subscription_id, invoice_id, line_id, currency, "
         f"{_AMOUNTS}, code, state, accepted_as, expected_old_line, expected_new_line, old_key, new_key, meant_stages, "
         f"new_working, old_stages, new_stages, known), {_raw_inputs()}, to_json(meant_stages) AS meant_stages, to_json(old_stages) AS old_stages, "

@@ -51,6 +51,11 @@ def latest(home: Home, name: str) -> Review:
         raise ConfigurationError(
             f"the results of candidate {name} cannot be read ({error}); run it again: billing-recon shadow run {name}"
         ) from error
+    if "owners" not in facts:
+        raise ConfigurationError(
+            f"candidate {name} was reviewed by an earlier version of billing-recon, which kept less; run it again: "
+            f"billing-recon shadow run {name}"
+        )
     return Review(name, folder, facts)
 
 

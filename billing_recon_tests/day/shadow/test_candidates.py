@@ -166,6 +166,12 @@ def test_a_review_holds_only_for_what_it_read(reviewed: Home, tmp_path: Path) ->
             "billing-recon shadow run faulty" in clause.says for clause in judged.clauses if clause.name == "current"
         )
         path.write_bytes(content)
+    facts = found(home, "faulty").folder / "facts.json"
+    held = facts.read_text(encoding="utf-8")
+    facts.write_text(held.replace('"owners"', '"former"'), encoding="utf-8")
+    with pytest.raises(ConfigurationError, match=r"reviewed by an earlier version .* billing-recon shadow run faulty"):
+        check(home, "faulty")
+    facts.write_text(held, encoding="utf-8")
     assert check(home, "faulty").verdict is Verdict.FAIL
     file = find(home, None).path / "config" / "catalog" / "plans.yaml"
     file.write_text(file.read_text(encoding="utf-8") + "\n", encoding="utf-8")
