@@ -1,9 +1,6 @@
--- The rows with their invoice, state and code. `invoice_id` of a line that neither engine billed is that of its
--- siblings due on the same day. States: equal; split, in other lines of the same bill; meant; fixed, the old engine's
--- fault is gone; kept, both have the same fault in every figure; unmeant; accepted, an unmeant difference that somebody
--- agreed to; unknown. The code is that of the new engine's own fault, else of the meant change, else of the old
--- engine's fault. `new_fault_gross`: the money of the new engine's fault; where its total is right, the largest amount
--- that is in another figure than it should be, or the total if customer, period or quantity is wrong.
+-- The rows with their invoice and code. `invoice_id` of a line that neither engine billed is that of its siblings due
+-- on the same day. An unmeant difference that somebody agreed to has the state accepted. The code is that of the new
+-- engine's own fault, else of the meant change, else of the old engine's fault.
 -- inputs: shadow_rows, accepted_differences
 WITH invoices AS (
     SELECT subscription_id, due_on, min(invoice_id) AS invoice_id
@@ -15,41 +12,7 @@ judged AS (
     SELECT
         line.* REPLACE (
             coalesce(line.invoice_id, invoice.invoice_id, '') AS invoice_id, coalesce(line.line_id, '') AS line_id
-        ),
-        CASE
-            WHEN
-                NOT line.known AND (
-                    line.delta <> 0 OR (line.in_old AND line.in_new AND (
-                        line.old_gross <> line.new_gross OR line.old_discount <> line.new_discount
-                        OR line.old_credit <> line.new_credit OR line.old_tax <> line.new_tax
-                    ))
-                ) THEN 'unknown'
-            WHEN NOT line.known THEN 'equal'
-            WHEN
-                line.new_code IS NOT NULL AND (
-                    line.old_code IS NULL OR line.new_fault <> line.old_fault
-                    OR coalesce(line.new_gross, 0) - coalesce(line.expected_new_gross, 0)
-                    <> coalesce(line.old_gross, 0) - coalesce(line.expected_old_gross, 0)
-                    OR coalesce(line.new_discount, 0) - coalesce(line.expected_new_discount, 0)
-                    <> coalesce(line.old_discount, 0) - coalesce(line.expected_old_discount, 0)
-                    OR coalesce(line.new_credit, 0) - coalesce(line.expected_new_credit, 0)
-                    <> coalesce(line.old_credit, 0) - coalesce(line.expected_old_credit, 0)
-                    OR coalesce(line.new_tax, 0) - coalesce(line.expected_new_tax, 0)
-                    <> coalesce(line.old_tax, 0) - coalesce(line.expected_old_tax, 0)
-                ) THEN 'unmeant'
-            WHEN line.new_code IS NOT NULL THEN 'kept'
-            WHEN line.old_code IS NOT NULL THEN 'fixed'
-            WHEN line.meant_code IS NOT NULL THEN 'meant'
-            WHEN (line.old_split OR line.new_split) AND (line.delta <> 0 OR line.meant <> 0) THEN 'split' ELSE 'equal'
-        END AS state,
-        CAST(CASE
-            WHEN line.new_code IS NULL OR NOT line.known THEN 0
-            WHEN line.new_fault <> 0 THEN abs(line.new_fault)
-            ELSE coalesce(
-                    nullif(list_max(list_transform(line.new_stages, LAMBDA stage: abs(stage.amount))), 0),
-                    abs(line.new_total)
-                )
-        END AS amount) AS new_fault_gross
+        )
     FROM shadow_rows AS line
     LEFT JOIN invoices AS invoice USING (subscription_id, due_on)
 ),
@@ -57,7 +20,7 @@ fitting AS (
     SELECT
         line.currency, line.expected_old_line, line.expected_new_line, line.old_key, line.new_key,
         min(accepted.id) AS id, line.new_fault_gross AS size
-    FROM judged AS line
+    FROM shadow_rows AS line
     JOIN accepted_differences AS accepted
         ON accepted.currency = line.currency AND line.new_fault_gross <= accepted.max_per_line
             AND list_contains(accepted.codes, line.new_code)

@@ -4,6 +4,10 @@
 -- `new_working` is that of lines which differ: the others are found by their `expected_new_line`.
 -- A part has a code if it is a difference: of money, or of other figures at the same total. Lines that an engine
 -- splits otherwise, with every figure of the bill as it should be (`old_split`, `new_split`), have none.
+-- States: equal; split, in other lines of the same bill; meant; fixed, the old engine's fault is gone; kept, both have
+-- the same fault in every figure; unmeant; unknown. `new_fault_gross`: the money of the new engine's fault; where its
+-- total is right, the largest amount that is in another figure than it should be, or the total if customer, period or
+-- quantity is wrong.
 -- `known` is false if what is owed could not be rated or is within the grace for issuing, so that nobody can tell the
 -- parts apart.
 -- inputs: chains, expected_old, expected_new, billed_old, billed_new, meant_codes
@@ -69,23 +73,32 @@ amounts AS (
         coalesce(n_currency = currency AND en_currency = currency, false) AS both_new,
         coalesce(eo_currency = currency AND en_currency = currency, false) AS both_rated
     FROM figured
+),
+coded AS (
+    SELECT
+        amounts.* EXCLUDE (both_old, both_new, both_rated)
+        REPLACE (
+            CASE
+                WHEN expected_new <> expected_old THEN coalesce(meant_code, 'UNEXPLAINED')
+                WHEN both_rated THEN meant_code
+            END AS meant_code,
+            CASE
+                WHEN old_split THEN NULL WHEN old_total <> expected_old THEN coalesce(old_code, 'UNEXPLAINED')
+                WHEN both_old THEN old_code
+            END AS old_code,
+            CASE
+                WHEN new_split THEN NULL WHEN new_total <> expected_new THEN coalesce(new_code, 'UNEXPLAINED')
+                WHEN both_new THEN new_code
+            END AS new_code
+        ),
+        new_total - old_total AS delta, expected_new - expected_old AS meant, new_total - expected_new AS new_fault,
+        old_total - expected_old AS old_fault
+    FROM amounts
 )
 SELECT
     customer_id, subscription_id, invoice_id, line_id, currency, due_on, kind, meter, charge_id, period_start,
     period_end, old_plan, old_version, new_plan, new_version, segment, tax_region, in_old, in_new, known, old_total,
-    new_total, expected_old, expected_new, new_total - old_total AS delta, expected_new - expected_old AS meant,
-    new_total - expected_new AS new_fault, old_total - expected_old AS old_fault,
-    CASE
-        WHEN expected_new <> expected_old THEN coalesce(meant_code, 'UNEXPLAINED') WHEN both_rated THEN meant_code
-    END AS meant_code,
-    CASE
-        WHEN old_split THEN NULL WHEN old_total <> expected_old THEN coalesce(old_code, 'UNEXPLAINED')
-        WHEN both_old THEN old_code
-    END AS old_code,
-    CASE
-        WHEN new_split THEN NULL WHEN new_total <> expected_new THEN coalesce(new_code, 'UNEXPLAINED')
-        WHEN both_new THEN new_code
-    END AS new_code,
+    new_total, expected_old, expected_new, delta, meant, new_fault, old_fault, meant_code, old_code, new_code,
     meant_stages, old_stages, new_stages, old_split, new_split, old_quantity, new_quantity, expected_old_quantity,
     expected_new_quantity,
     old_unit_price, new_unit_price, expected_old_unit_price, expected_new_unit_price, expected_old_gross_raw,
@@ -93,5 +106,39 @@ SELECT
     expected_old_discount, expected_new_discount, old_credit, new_credit, expected_old_credit, expected_new_credit,
     old_taxable, new_taxable, expected_old_taxable, expected_new_taxable, old_tax_rate, new_tax_rate,
     expected_old_tax_rate, expected_new_tax_rate, expected_old_tax_raw, expected_new_tax_raw, old_tax, new_tax,
-    expected_old_tax, expected_new_tax, new_working, expected_old_line, expected_new_line, old_key, new_key
-FROM amounts
+    expected_old_tax, expected_new_tax, new_working, expected_old_line, expected_new_line, old_key, new_key,
+    CASE
+        WHEN
+            NOT known AND (
+                delta <> 0 OR (in_old AND in_new AND (
+                    old_gross <> new_gross OR old_discount <> new_discount
+                    OR old_credit <> new_credit OR old_tax <> new_tax
+                ))
+            ) THEN 'unknown'
+        WHEN NOT known THEN 'equal'
+        WHEN
+            new_code IS NOT NULL AND (
+                old_code IS NULL OR new_fault <> old_fault
+                OR coalesce(new_gross, 0) - coalesce(expected_new_gross, 0)
+                <> coalesce(old_gross, 0) - coalesce(expected_old_gross, 0)
+                OR coalesce(new_discount, 0) - coalesce(expected_new_discount, 0)
+                <> coalesce(old_discount, 0) - coalesce(expected_old_discount, 0)
+                OR coalesce(new_credit, 0) - coalesce(expected_new_credit, 0)
+                <> coalesce(old_credit, 0) - coalesce(expected_old_credit, 0)
+                OR coalesce(new_tax, 0) - coalesce(expected_new_tax, 0)
+                <> coalesce(old_tax, 0) - coalesce(expected_old_tax, 0)
+            ) THEN 'unmeant'
+        WHEN new_code IS NOT NULL THEN 'kept'
+        WHEN old_code IS NOT NULL THEN 'fixed'
+        WHEN meant_code IS NOT NULL THEN 'meant'
+        WHEN (old_split OR new_split) AND (delta <> 0 OR meant <> 0) THEN 'split' ELSE 'equal'
+    END AS state,
+    CAST(CASE
+        WHEN new_code IS NULL OR NOT known THEN 0
+        WHEN new_fault <> 0 THEN abs(new_fault)
+        ELSE coalesce(
+                nullif(list_max(list_transform(new_stages, LAMBDA stage: abs(stage.amount))), 0),
+                abs(new_total)
+            )
+    END AS amount) AS new_fault_gross
+FROM coded
