@@ -41,9 +41,7 @@ class Node:
     def only(self, path: str) -> Node | None:
         """Like `at`. Raise DocumentUnreadable if there are several: which one holds is not guessed."""
         if len(self.element.findall(path, namespaces=self.prefixes)) > 1:
-            raise DocumentUnreadable(
-                f"{path.rpartition(':')[2]} occurs more than once; ask the sender which one is right"
-            )
+            raise DocumentUnreadable(f"{_name(path)} occurs more than once; ask the sender which one is right")
         return self.at(path)
 
     def own_text(self) -> str | None:
@@ -66,7 +64,7 @@ class Node:
     def figure(self, *paths: str) -> str | None:
         """Like `text`, for a decimal number exactly as stated ("1199.00"). Raise DocumentUnreadable for anything else."""
         found = self.text(*paths)
-        return None if found is None else figure(found, paths[0].rpartition(":")[2])
+        return None if found is None else figure(found, _name(paths[0]))
 
     def money(self, path: str) -> str | None:
         """Like `figure`, for an amount in the document's currency. Raise DocumentUnreadable if it is in others only.
@@ -78,10 +76,10 @@ class Node:
         ours = [amount for amount in found if amount.in_document_currency()]
         if found and not ours:
             raise DocumentUnreadable(
-                f"{path.rpartition(':')[2]} is stated in {found[0].attribute('currencyID')}, the document in "
+                f"{_name(path)} is stated in {found[0].attribute('currencyID')}, the document in "
                 f"{self.currency}; ask the sender which one is right"
             )
-        name = path.rpartition(":")[2]
+        name = _name(path)
         stated = [figure(text, name) for amount in ours if (text := amount.own_text()) is not None]
         if len({Decimal(text) for text in stated}) > 1:
             raise DocumentUnreadable(
@@ -98,7 +96,7 @@ class Node:
         """Whether the indicator at the first of the paths that has one is true. Raise DocumentUnreadable for another word."""
         word = (self.text(*paths) or "false").lower()
         if word not in ("true", "1", "false", "0"):
-            name = re.split("[:}]", paths[-1])[-1]
+            name = _name(paths[-1])
             raise DocumentUnreadable(
                 f"{name} is '{word}', which is neither true nor false; ask the sender to correct it"
             )
@@ -117,6 +115,15 @@ class Node:
                     if text := place.own_text():
                         return iso_date(text, place.attribute("format"))
         return None
+
+
+def _name(path: str) -> str:
+    """Return the name of the element at a path, without prefix or namespace.
+
+    >>> _name("cac:Price/cbc:PriceAmount"), _name("{*}DatiIVA/{*}Imposta")
+    ('PriceAmount', 'Imposta')
+    """
+    return re.split("[:}/]", path)[-1]
 
 
 def currency_of(root: etree._Element, stated: str | None) -> str | None:

@@ -102,6 +102,11 @@ def test_a_virtual_stamp_is_a_charge_if_the_total_includes_it(total: str, payabl
     assert got.findings == ()
 
 
+def test_a_figure_that_is_none_is_named_as_in_the_document():
+    with pytest.raises(DocumentUnreadable, match=r"^ImportoTotaleDocumento is '38,00', which is not a decimal number"):
+        _read((">38.00<", ">38,00<"))
+
+
 def test_each_body_of_a_file_is_a_document():
     second = BODY.replace("INV-7", "INV-8")
     found = _all(FATTURAPA.replace("</p:Fattura", second + "</p:Fattura").encode())
