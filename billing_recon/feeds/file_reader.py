@@ -98,11 +98,14 @@ def _unknown(data: bytes, name: str) -> str:
             "it is a bank statement, not a document: land it as payments with format: statement, and look at it with "
             "billing-recon feeds try payments FILE"
         )
-    if data.lstrip().startswith(b"<?xml") and safe_xml.root_tag(data) is None:
-        safe_xml.parse(data)  # says what is wrong with it
     if what := foreign(data[:HEAD_BYTES]):
         return f"it is {what}, which is not read"
+    root = safe_xml.root_tag(data)
+    if root is None and data.lstrip().startswith(b"<?xml"):
+        safe_xml.parse(data)  # says what is wrong with it
     known = ", ".join((*documents.FORMS, template_page.PDF, template_page.HTML, stripe_json.FORM, *ledgers.FORMS))
+    if root is not None:
+        return f"its format is not supported ({known}): its root element is {root}; ask the sender for UBL or CII if it is an invoice"
     return f"its format is not supported ({known}); to land a table of your own, map its columns in a feed"
 
 
