@@ -38,6 +38,9 @@ KINDS: dict[str, DocumentKind] = {
 _TOTALS = ("cac:LegalMonetaryTotal", "cac:RequestedMonetaryTotal")
 """The second is a debit note's."""
 
+_COLOMBIA = "DIAN 2.1"
+"""Profile of invoices whose TaxExclusiveAmount is the base of the taxes, and leaves out what is not taxed."""
+
 PREFIXES = {
     "cac": "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
     "cbc": "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2",
@@ -64,8 +67,11 @@ def read(root: etree._Element, name: str) -> Document:
     base = subtotal or total_of(line.amount for line in lines if line.summed and line.amount is not None)
     taxes = _parts_and_total(here.all("cac:TaxTotal"))
     start, end = here.period("cac:InvoicePeriod", "cbc:StartDate", "cbc:EndDate")
-    exclusive = total.money("cbc:TaxExclusiveAmount")
-    tax, exclusive = (taxes[1] or exclusive, None) if danish else (taxes[1], exclusive)
+    exclusive, tax = total.money("cbc:TaxExclusiveAmount"), taxes[1]
+    if danish:
+        tax, exclusive = tax or exclusive, None
+    elif (here.text("cbc:ProfileID") or "").startswith(_COLOMBIA):
+        exclusive = None
     return Document(
         file=name,
         format=FORM,
@@ -157,6 +163,7 @@ def _line_with_parts(here: Node, position: str, *, summed: bool, danish: bool) -
     """Yield a line and then its sub lines, whose amounts it already includes (XRechnung's extension)."""
     quantity = here.figure("cbc:InvoicedQuantity", "cbc:CreditedQuantity", "cbc:DebitedQuantity")
     price, base = _price(here, danish=danish)
+    taxes, tax = _parts_and_total(here.all("cac:TaxTotal"))
     start, end = here.period("cac:InvoicePeriod", "cbc:StartDate", "cbc:EndDate")
     yield DocumentLine(
         line_no=here.text("cbc:ID") or position,
@@ -165,10 +172,11 @@ def _line_with_parts(here: Node, position: str, *, summed: bool, danish: bool) -
         base_quantity=base,
         unit_price=price,
         amount=here.money("cbc:LineExtensionAmount"),
-        tax_rate=here.figure("cac:Item/cac:ClassifiedTaxCategory/cbc:Percent"),
+        tax_rate=here.figure("cac:Item/cac:ClassifiedTaxCategory/cbc:Percent")
+        or (taxes[0].rate if len(taxes) == 1 else None),
         adjustments=_adjustments(here, gross_of(quantity, price, base)),
         summed=summed,
-        tax=_parts_and_total(here.all("cac:TaxTotal"))[1],
+        tax=tax,
         object_id=_object_of(here),
         period_start=start,
         period_end=end,

@@ -146,6 +146,31 @@ def test_an_oioubl_states_the_total_tax_as_its_tax_exclusive_amount():
     assert [finding.code.value for finding in _read(swap(UBL, *wrong, OIOUBL[2], (">5.34<", ">6.34<"))).findings]
 
 
+def test_in_colombia_the_tax_exclusive_amount_is_the_base_of_the_taxes():
+    base = '<cbc:TaxExclusiveAmount currencyID="EUR">30.00<', '<cbc:TaxExclusiveAmount currencyID="EUR">27.00<'
+    profile = "<cbc:ID>INV-7</cbc:ID>", "<cbc:ProfileID>DIAN 2.1: Factura</cbc:ProfileID><cbc:ID>INV-7</cbc:ID>"
+    got = _read(swap(UBL, base, profile))
+    assert (got.tax_exclusive, got.tax_inclusive, got.findings) == (None, "35.34", ())
+    assert _read(swap(UBL, base)).findings
+
+
+def test_a_line_without_a_classified_category_has_the_rate_of_its_only_tax():
+    """Outside EN 16931 the rate of a line stands with its tax; of several taxes none is the line's rate."""
+    rated = (
+        "<cac:TaxTotal>{}<cac:TaxSubtotal>{}<cac:TaxCategory><cbc:Percent>7</cbc:Percent></cac:TaxCategory></cac:TaxSubtotal>"
+        "</cac:TaxTotal>"
+    )
+    amount = '<cbc:TaxAmount currencyID="EUR">0.21</cbc:TaxAmount>'
+    total = rated.format(amount, amount)
+    screws = "<cac:Item><cbc:Name>Screws</cbc:Name>"
+    plain = (
+        f"{screws}<cac:ClassifiedTaxCategory><cbc:Percent>7</cbc:Percent></cac:ClassifiedTaxCategory>",
+        total + screws,
+    )
+    assert _read(swap(UBL, plain)).lines[1].tax_rate == "7"
+    assert _read(swap(UBL, (plain[0], total + total + screws))).lines[1].tax_rate is None
+
+
 def test_a_price_per_base_unit_is_turned_into_one_per_unit_of_the_quantity():
     price = '<cbc:PriceAmount currencyID="EUR">3.00</cbc:PriceAmount>'
     factor = '<cbc:PriceAmount currencyID="EUR">0.25</cbc:PriceAmount><cbc:OrderableUnitFactorRate>12</cbc:OrderableUnitFactorRate>'
