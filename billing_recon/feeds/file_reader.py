@@ -98,8 +98,8 @@ def _unknown(data: bytes, name: str) -> str:
             "it is a bank statement, not a document: land it as payments with format: statement, and look at it with "
             "billing-recon feeds try payments FILE"
         )
-    if what := foreign(data[:HEAD_BYTES]):
-        return f"it is {what}, which is not read"
+    if other := foreign(data[:HEAD_BYTES]):
+        return f"it is {other}, which is not read"
     root = safe_xml.root_tag(data)
     if root is None and data.lstrip().startswith(b"<?xml"):
         safe_xml.parse(data)  # says what is wrong with it
