@@ -67,6 +67,10 @@ def _figure(facts: Facts) -> str:
     if facts.get("share_days"):
         unit = "days" if int(facts["share_of"]) < 1000 else "seconds"
         share = f" for {int(facts['share_days']):,} of {int(facts['share_of']):,} {unit}"
+    if facts.get("expired_on"):
+        share += f", since the {facts['figure']} ended on {facts['expired_on']}"
+    elif facts.get("begins_on"):
+        share += f", since the {facts['figure']} begins on {facts['begins_on']}"
     return (
         f"{label(facts)} has a {facts['figure']} of {facts.money('billed')} ({what(facts)}{_at_price(facts)}){amount} where "
         f"{terms(facts)} and the contract give {facts.money('expected')}{share}: {total_off(facts)}"

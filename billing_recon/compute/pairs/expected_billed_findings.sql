@@ -58,7 +58,7 @@ agreed AS (
         SELECT
             contract.subscription_id,
             coalesce(
-                json_extract_string(term.value, '$.coupon_id'), json_extract_string(term.value, '$.credit_id')
+                json_extract_string(term.value, '$.coupon_id'), json_extract_string(term.value, '$.credit_id'), chr(31)
             ) AS id,
             TRY_CAST(json_extract_string(term.value, '$.valid_from') AS DATE) AS since,
             TRY_CAST(coalesce(
@@ -66,12 +66,15 @@ agreed AS (
             ) AS DATE) AS until
         FROM subscriptions AS contract
         SEMI JOIN (
-            SELECT sub FROM differing_lines WHERE kind IN ('discount', 'credit') AND expected_line_id IS NULL
+            SELECT sub FROM differing_lines
+            WHERE (kind IN ('discount', 'credit') AND expected_line_id IS NULL)
+                OR (expected_discount = 0 AND billed_discount <> 0)
         ) AS unexpected ON unexpected.sub = contract.subscription_id
         CROSS JOIN LATERAL (
             SELECT unnest(list_concat(
                 coalesce(CAST(json_extract(contract.contract, '$.coupons') AS JSON[]), []),
-                coalesce(CAST(json_extract(contract.contract, '$.credits') AS JSON[]), [])
+                coalesce(CAST(json_extract(contract.contract, '$.credits') AS JSON[]), []),
+                list_filter([json_extract(contract.contract, '$.discount')], LAMBDA one: one IS NOT NULL)
             )) AS value
         ) AS term
     ) AS terms
@@ -157,17 +160,24 @@ SELECT
         own_total := staged.t7, follows := coded.follows,
         share_days := json_extract_string(line.working, '$.steps.rating.proration.days'),
         share_of := json_extract_string(line.working, '$.steps.rating.proration.of'),
-        expired_on := CASE WHEN CAST(agreed.until AS DATE) <= line.period_end THEN agreed.until END,
-        begins_on := CASE WHEN CAST(agreed.since AS DATE) > line.period_end THEN agreed.since END
+        expired_on := CASE WHEN CAST(agreed.until AS DATE) <= judged.on_day THEN agreed.until END,
+        begins_on := CASE WHEN CAST(agreed.since AS DATE) > judged.on_day THEN agreed.since END
     )) AS facts
 FROM differing_lines AS line
 JOIN line_codes AS coded ON coded.item = line.item
 JOIN figured ON figured.item = line.item
 LEFT JOIN line_stages AS staged ON staged.item = line.item
 CROSS JOIN run_params AS run
-LEFT JOIN agreed
-    ON agreed.subscription_id = line.sub AND agreed.id = line.meter AND line.expected_line_id IS NULL
-        AND line.kind IN ('discount', 'credit')
+CROSS JOIN
+    LATERAL (
+        SELECT
+            CASE WHEN line.expected_line_id IS NULL THEN line.period_end ELSE line.period_start END AS on_day,
+            CASE
+                WHEN line.expected_line_id IS NULL AND line.kind IN ('discount', 'credit') THEN line.meter
+                WHEN line.expected_discount = 0 AND figured.figure = 'discount' THEN chr(31)
+            END AS term
+    ) AS judged
+LEFT JOIN agreed ON agreed.subscription_id = line.sub AND agreed.id = judged.term
 ANTI JOIN whole_faults AS fault ON fault.item = line.item
 WHERE coalesce(line.expected_currency = line.billed_currency, true)
 UNION ALL BY NAME

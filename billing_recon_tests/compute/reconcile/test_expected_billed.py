@@ -239,6 +239,23 @@ def test_a_forgotten_discount() -> None:
     assert "a discount of USD 0.00 (usage api_calls)" in found["explanation"]
 
 
+def test_a_discount_given_after_its_end_or_before_its_begin_says_so() -> None:
+    for validity, words in (
+        ({"valid_to": "2026-02-01"}, "the contract give USD 0.00, since the discount ended on 2026-02-01: USD -18.00"),
+        (
+            {"valid_from": "2026-03-01"},
+            "the contract give USD 0.00, since the discount begins on 2026-03-01: USD -18.00",
+        ),
+        (None, "the contract give USD 0.00: USD -18.00"),
+    ):
+        world = World()
+        line = world.expect()
+        if validity:
+            world.rows["subscriptions"][0]["contract"] = json.dumps({"discount": {"rate": "0.1", **validity}})
+        world.bill("INV-1", line, **world.refigure(line, line["gross"], discount=Decimal(18)))
+        assert words in one(world, "DISCOUNT_VALUE", "-21.42")["explanation"]
+
+
 def test_a_coupon_given_after_its_end_or_before_its_begin_says_so() -> None:
     for validity, words in (
         ({"valid_from": "2025-06-01", "valid_to": "2026-03-01"}, "which expired on 2026-03-01: USD -20.00"),
