@@ -112,9 +112,11 @@ _TELLING = {
     "subscriptions": ("plan_id", "billing_interval", "valid_from", "subscription_id"),
 }
 _MARKS = {
-    "payments": ("payment", "payout", "gateway", "card", "settlement", "refunded", "fee", "transaction"),
+    "payments": ("payment", "payout", "gateway", "card", "settlement", "refunded", "fee", "transaction", "bookingdate", "valuedate",
+                 "balance", "iban", "buchungstag", "valuta", "saldo", "verwendungszweck"),
     "invoice_lines": ("invoice", "subtotal", "due", "tax", "discount", "plan", "unitprice"),
-}
+    "usage_events": ("event", "properties", "meter", "metric", "usage", "timestamp"),
+}  # fmt: skip
 """Parts of columns' names that reports of a table have, whichever of them are ours: an export of bills has an id, a date, a total and a
 status as payments have."""
 _SHARED_MIN = 3
@@ -311,7 +313,7 @@ def _likeliest(theirs: Sequence[str]) -> TableSpec:
     bare = [_bare(name) for name in theirs]
     scores = {
         name: sum(guess(column, theirs) is not None for column in telling) / len(telling)
-        + sum(any(mark in name for name in bare) for mark in _MARKS.get(name, ())) / (2 * len(_MARKS.get(name, "x")))
+        + min(3, sum(any(mark in name for name in bare) for mark in _MARKS.get(name, ()))) / 6
         for name, telling in _TELLING.items()
     }
     best = max(scores, key=lambda name: scores[name])

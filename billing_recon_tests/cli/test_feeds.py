@@ -156,6 +156,18 @@ def test_the_total_of_payments_is_what_came_in_less_what_went_back(typed: Typed,
             {"payment_id": "transaction_id", "customer_id": "account_code", "amount": "amount"},
         ),
         (
+            "Booking date,Value date,Details,Debit,Credit,Balance",  # a bank's own CSV file, and no ledger
+            "2026-03-02,2026-03-02,INV-1,,119.00,900.00",
+            "payments",
+            {"processed_at": "Booking date"},
+        ),
+        (
+            "transaction_id,external_subscription_id,code,timestamp,properties",
+            "t1,S1,calls,1772445600,{}",
+            "usage_events",
+            {"event_id": "transaction_id"},
+        ),
+        (
             "payments.id,payments.amount,payments.currency,payments.charge_date,payouts.id",
             "PM1,119.00,GBP,2026-03-02,PO1",
             "payments",
