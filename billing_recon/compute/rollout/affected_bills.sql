@@ -39,10 +39,12 @@ bills AS (
     CROSS JOIN correction_params AS params
     LEFT JOIN exposed AS own ON own.customer_id = bill.customer_id
     LEFT JOIN exposed AS everybody ON everybody.customer_id = '*'
-    LEFT JOIN elsewhere AS other ON other.customer_id = bill.customer_id OR other.customer_id = '*'
+    LEFT JOIN elsewhere AS other ON other.customer_id = bill.customer_id
+    CROSS JOIN (SELECT count(*) > 0 AS exposes_all FROM elsewhere WHERE customer_id = '*') AS others
     WHERE CASE
             WHEN params.of_payments THEN coalesce(own.since, everybody.since) IS NOT NULL
-            WHEN bill.by_candidate THEN own.customer_id IS NOT NULL OR other.customer_id IS NULL
+            WHEN bill.by_candidate
+                THEN own.customer_id IS NOT NULL OR (other.customer_id IS NULL AND NOT others.exposes_all)
             ELSE bill.unlabelled AND bill.issued_on >= coalesce(own.since, everybody.since)
                 AND bill.issued_on < coalesce(own.until, everybody.until)
         END

@@ -256,6 +256,8 @@ def test_a_bill_that_names_no_path_is_listed_and_one_of_another_rollout_is_the_o
         world.break_(invoice_id, NEXT, "9")
     # C is of no rollout: what the new path billed it was against its flag, and is this rollout's.
     assert [row["item"] for row in listed(world)] == ["N1", "N2", "N5"]
+    world.expose("*", until=LATER, rollout="another")
+    assert [row["item"] for row in listed(world)] == ["N1", "N2"], "the other rollout exposes everybody now"
 
 
 def test_what_a_new_retry_engine_collects_twice_is_refunded_and_its_bills_are_not_touched() -> None:
