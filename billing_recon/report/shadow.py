@@ -234,7 +234,8 @@ def explained(review: Review, asked: str) -> Iterator[str]:
         for line in lines:
             same = all(line[name] == bill[name] for name in ("invoice_id", "subscription_id", "due_on", "currency"))
             if same and line["state"] != "equal":
-                yield f"  {line['line_id'] or line['kind']} [{line['code']}, {line['state']}] {line['explanation']}"
+                why = ", ".join(filter(None, (line["code"], line["state"])))
+                yield f"  {line['line_id'] or line['kind']} [{why}] {line['explanation']}"
 
 
 def exported(found: Sequence[Row], form: str) -> Iterator[str]:

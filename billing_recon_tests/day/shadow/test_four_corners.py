@@ -352,6 +352,10 @@ def test_a_right_total_with_other_figures_or_to_another_customer_is_a_fault_of_t
     assert says["S-TAX"].startswith("No difference in total. The new engine has the right total and other figures: ")
     assert "the contract belongs to" in says["S-CUSTOMER"]
     assert causes_off(found) == []
+    (_, split, _) = report.explained(found, "S-LINES")
+    assert split.startswith(
+        "  1 [split] $50.00 more. The new engine bills it in other lines, which add up to what is owed"
+    )
 
 
 def test_missing_bills_and_terms_that_cannot_be_rated_are_named_and_never_taken_for_zero(tmp_path: Path) -> None:
