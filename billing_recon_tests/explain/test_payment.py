@@ -84,11 +84,12 @@ def test_one_payment_of_the_customer_needs_no_amount_and_no_payer() -> None:
 
 
 def test_the_two_ends_of_a_misapplied_payment_name_each_other() -> None:
-    stray = Facts({**COLUMNS, "stray_payment": "P7", "stray_invoice": "INV-9"}, {"USD": 2})
+    applied = {"stray_payment": "P7", "stray_amount": COLUMNS["billed"], "stray_invoice": "INV-9"}
+    stray = Facts({**COLUMNS, **applied}, {"USD": 2})
     assert SENTENCES["payment_missing"](stray).endswith(
         " Payment P7 by this customer, over the same amount, is applied to INV-9."
     )
-    own = Facts({**COLUMNS, "open_invoice": "INV-9"}, {"USD": 2})
+    own = Facts({**COLUMNS, "open_invoice": "INV-9", "open_amount": COLUMNS["paid"]}, {"USD": 2})
     assert SENTENCES["payment_by_another_customer"](own).endswith(
         " INV-9 bills the same amount to customer C-9, who has not paid it."
     )
