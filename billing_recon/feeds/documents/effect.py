@@ -20,7 +20,7 @@ _INVOICES = frozenset(
      "71", "80", "82", "84", "102", "202", "203", "204", "211", "218", "219", "295", "326", "331", "380", "382",
      "383", "385", "386", "387", "388", "389", "390", "393", "394", "395", "456", "457", "500", "501", "527",
      "553", "575", "623", "633", "780", "817", "870", "875", "876", "877", "935",
-     "SATIS", "TEVKIFAT", "ISTISNA", "OZELMATRAH", "IHRACKAYITLI", "01", "92",  # UBL-TR; Peru, Colombia
+     "SATIS", "TEVKIFAT", "ISTISNA", "OZELMATRAH", "IHRACKAYITLI", "01", "03", "92",  # UBL-TR; Peru, Colombia, Malaysia
      "TD01", "TD02", "TD03", "TD05", "TD06", "TD07", "TD09", "TD24", "TD25", "TD26",  # FatturaPA
      "FT", "FS", "FR", "ND", "VD", "TV", "AA", "RP", "CS", "LD", "RA")  # SAF-T of Portugal
 )  # fmt: skip

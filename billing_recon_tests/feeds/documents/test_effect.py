@@ -56,7 +56,7 @@ def payable(document: Document) -> str | None:
 @pytest.mark.parametrize(
     ("code", "effect"),
     [("380", "bills"), ("383", "bills"), ("389", "bills"), ("384", "replaces"), ("381", "credits"), ("396", "credits"),
-     ("IADE", "credits"), ("SATIS", "bills"), ("325", "nothing"), ("751", "nothing"), ("999", "unknown"), ("Invoice", "unknown")],
+     ("IADE", "credits"), ("SATIS", "bills"), ("03", "bills"), ("02", "unknown"), ("325", "nothing"), ("751", "nothing"), ("999", "unknown"), ("Invoice", "unknown")],
 )  # fmt: skip
 def test_the_type_code_says_whether_a_document_bills_credits_replaces_or_bills_nothing(code: str, effect: str) -> None:
     for document in (one(swap(UBL, (">380<", f">{code}<"))), one(swap(CII, (">380<", f">{code}<")))):
