@@ -48,14 +48,17 @@ _OTHERS: tuple[tuple[bytes, str], ...] = (
 
 _BANK = "ask the bank for camt.053, MT940 or CSV"
 _TEXTS: tuple[tuple[re.Pattern[bytes], str], ...] = (
-    (re.compile(rb"\s*OFXHEADER:|.{0,200}<\?OFX |.{0,200}<OFX>", re.DOTALL), f"an OFX file ({_BANK})"),
-    (re.compile(rb"01,[^,\r\n]*,[^,\r\n]*,[0-9]{6},[^\r\n]*/\s*(?:88,[^\r\n]*\s*)*02,"), f"a BAI2 file ({_BANK})"),
+    (re.compile(rb"\s{0,40}OFXHEADER:|.{0,200}<\?OFX |.{0,200}<OFX>", re.DOTALL), f"an OFX file ({_BANK})"),
+    (
+        re.compile(rb"01,[^,\r\n]*,[^,\r\n]*,[0-9]{6},[^\r\n]*[\r\n]+(?:88,[^\r\n]*[\r\n]+)*+02,"),
+        f"a BAI2 file ({_BANK})",
+    ),
     (re.compile(rb"!(?:Type:|Account\b|Option:)"), f"a QIF file ({_BANK})"),
     (
         re.compile(rb"!(?:TRNS|HDR|ACCNT|CUST|INVITEM|TIMERHDR)\t"),
         "a QuickBooks IIF file (export the Journal report as CSV: format: quickbooks)",
     ),
-    (re.compile(rb"(?:.{0,400}\n)?\s*#(?:FLAGGA|SIETYP)\b", re.DOTALL), "a SIE file (export the journal as CSV)"),
+    (re.compile(rb"(?:.{0,400}\n)?\s{0,40}#(?:FLAGGA|SIETYP)\b", re.DOTALL), "a SIE file (export the journal as CSV)"),
     (re.compile(rb".{0,400}<gnc-v2\b", re.DOTALL), "a GnuCash file (export its transactions as CSV)"),
     (re.compile(rb"version https://git-lfs\.github\.com/"), "a pointer of Git LFS (fetch the file: git lfs pull)"),
     (re.compile(rb"(?:UNA.{6}\s*)?UNB\+", re.DOTALL), "an EDIFACT message (ask for the invoice as XML)"),

@@ -73,3 +73,11 @@ def test_a_file_and_its_packed_copy_are_two_files_for_one_day(desk: Desk) -> Non
     desk.put(CONTENT)
     desk.put(gzip.compress(CONTENT), name=f"{DAY}.csv.gz")
     assert "keep the right one" in desk.land().message
+
+
+def test_telling_what_a_file_is_takes_no_longer_for_a_hostile_one() -> None:
+    """Continuation records of BAI2 in one line could be divided in countless ways."""
+    assert archive.what_it_is(b"01,a,b,260302,x/\n" + b"88," * 50_000) is None
+    assert archive.what_it_is(b"01,a,b,260302,x/\n" + b"88,a\n" * 50_000 + b"02,b") == (
+        "a BAI2 file (ask the bank for camt.053, MT940 or CSV)"
+    )
