@@ -19,7 +19,7 @@ ROWS = [payment(payment_id=f"P-{n}", amount=f"{n}0.00", fee="0") for n in (1, 2,
 """Three payments of 10, 20 and 30."""
 
 
-def landed(desk_of: Desks, content: str, **feed: Any) -> tuple[Desk, LandingReport]:
+def landed(desk_of: Desks, content: str | bytes, **feed: Any) -> tuple[Desk, LandingReport]:
     desk = desk_of(feeds={"payments": feed})
     desk.put(content)
     return desk, desk.land()
@@ -66,6 +66,34 @@ def test_rows_that_where_leaves_out_are_counted(desk_of: Desks) -> None:
     assert "4 rows in the files = 1 left out by where + 3; 3 rows in = 2 accepted" in str(report)
     _, report = landed(desk_of, text(PAYMENT, *ROWS), where="payment_id = 'P-9'")
     assert (report.status, report.in_files, report.left_out) == (LandingStatus.EMPTY, 3, 3)
+
+
+def test_a_line_of_another_encoding_is_a_row_in_no_reading_of_the_file(desk_of: Desks) -> None:
+    """A file is read several times, for other columns each time, and DuckDB checks the encoding of those alone."""
+    odd = ROWS[1].encode().replace(b"C-1", b"M\xfcller")
+    lines = [PAYMENT.encode(), odd, ROWS[0].encode(), ROWS[2].encode(), b""]
+    desk, report = landed(desk_of, b"\n".join(lines), where="payment_id <> 'P-1'")
+    assert (report.in_files, report.left_out, report.accepted, report.quarantined) == (3, 1, 1, 1), str(report)
+    assert desk.rows("payment_id, source_row") == [("P-3", 3)]
+
+
+@pytest.mark.parametrize("odd", ["customer_id", "note"])
+def test_a_line_of_another_encoding_moves_no_row_to_another_day(desk_of: Desks, odd: str) -> None:
+    """Also where only a column that nobody mapped has it: the line is quarantined, and the rows after it keep their places."""
+    names = f"{PAYMENT},note"
+    rows = [payment(payment_id=f"P-{n}", processed_at=f"2026-03-0{n}T10:00:00Z") + ",x" for n in (1, 2, 3)]
+    rows.insert(2, rows[1].replace("P-2", "P-4").replace("0.30", "little"))
+    place = names.split(",").index(odd)
+    cells = rows[0].encode().split(b",")
+    cells[place] = b"M\xfcller"
+    desk = desk_of(feeds={"payments": {"path": "all.csv", "day_column": "processed_at", "unknown_columns": "ignore"}})
+    content = b"\n".join([names.encode(), b",".join(cells), *(row.encode() for row in rows[1:]), b""])
+    (desk.home / "all.csv").write_bytes(content)
+    report = desk.land()
+    assert (report.in_files, report.of_other_days, report.rows_in) == (4, 1, 3), str(report)
+    assert desk.rows("payment_id, source_row") == [("P-2", 2)]
+    assert desk.quarantined() == [(1, "BAD_ENCODING", None), (3, "UNPARSABLE", "fee")]
+    assert "declare it in the feed" in desk.messages()[0]
 
 
 def test_rows_of_other_days_are_counted(desk_of: Desks) -> None:
