@@ -30,7 +30,12 @@ def send(desk: Desk, customer: str = "'C-1'") -> None:
     con.close()
 
 
-@pytest.mark.parametrize("customer", ["'C-1'", "CASE WHEN n = 2 THEN ' ' ELSE 'C-1' END", "'C-1' || chr(160)"])
+@pytest.mark.parametrize(
+    "customer",
+    [
+        "'C-1'", "CASE WHEN n = 2 THEN ' ' ELSE 'C-1' END", "'C-1' || chr(160)", "chr(9) || 'C-1'", "'C-1 '", "'Mu' || chr(776) || 'ller'",
+    ],
+)  # fmt: skip
 def test_a_large_file_lands_as_a_small_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, customer: str) -> None:
     found = []
     for number, large in enumerate((10**9, 0)):
