@@ -196,15 +196,15 @@ def _line_text(
     return ". ".join(f"{part[0].upper()}{part[1:]}" for part in parts) + "."
 
 
-def _fault(line: Row, side: str, said: _Said, places: int, aside: str) -> str:
-    """What one engine bills otherwise than it should: the amount, or other figures at the right total, and the finding."""
+def _fault(line: Row, side: str, said: _Said, places: int, remark: str) -> str:
+    """What one engine bills otherwise than it should: the amount, or other figures at the right total, a remark, and the finding."""
     amount = line[f"{side}_fault"]
     finding = said.of(line[f"{side}_key"], line[f"expected_{side}_line"], line["invoice_id"])
     if not finding and not line[f"in_{side}"]:
         finding = "it does not bill this"
     verb = "is" if side == "new" else "was"
     off = f"{verb} {line['currency']} {'' if amount < 0 else '+'}{grouped(amount, places)} off"
-    begin = f"the {side} engine {off if amount else 'has the right total and other figures'}{aside}"
+    begin = f"the {side} engine {off if amount else 'has the right total and other figures'}{remark}"
     return f"{begin}: {finding}" if finding else begin
 
 

@@ -32,6 +32,8 @@ WITH figured AS (
         o.total AS o_total, n.total AS n_total, eo.total AS eo_total, en.total AS en_total, meant.code AS meant_code,
         chain.old_code, chain.new_code, meant.stages AS meant_stages, chain.old_stages, chain.new_stages,
         chain.old_split, chain.new_split,
+        coalesce(o.customer_id <> n.customer_id, false) OR coalesce(o.quantity <> n.quantity, false)
+        OR coalesce(o.period_start <> n.period_start OR o.period_end <> n.period_end, false) AS billed_otherwise,
         o.quantity AS old_quantity, n.quantity AS new_quantity, eo.quantity AS expected_old_quantity,
         en.quantity AS expected_new_quantity, o.unit_price AS old_unit_price, n.unit_price AS new_unit_price,
         eo.unit_price AS expected_old_unit_price, en.unit_price AS expected_new_unit_price,
@@ -118,7 +120,7 @@ SELECT
         WHEN NOT known THEN 'equal'
         WHEN
             new_code IS NOT NULL AND (
-                old_code IS NULL OR new_fault <> old_fault
+                old_code IS NULL OR new_fault <> old_fault OR (new_fault = 0 AND billed_otherwise)
                 OR coalesce(new_gross, 0) - coalesce(expected_new_gross, 0)
                 <> coalesce(old_gross, 0) - coalesce(expected_old_gross, 0)
                 OR coalesce(new_discount, 0) - coalesce(expected_new_discount, 0)

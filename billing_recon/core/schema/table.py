@@ -99,7 +99,7 @@ class Part(StrEnum):
 class Column:
     """One column. `required`: the file must have it. `nullable`: a row may leave it empty. `unit`: if not its kind's.
 
-    `or_like`: values that match this expression are allowed beside those of `one_of`; `doc` says what they are.
+    `or_like`: a value that matches this regular expression is allowed too, besides those of `one_of`; `doc` says which these are.
     """
 
     name: str

@@ -289,7 +289,7 @@ def test_a_new_engine_with_the_old_ones_fault_has_no_difference_and_the_fault_is
 
 def test_a_right_total_with_other_figures_or_to_another_customer_is_a_fault_of_the_new_engine(tmp_path: Path) -> None:
     """Every contract pays a flat 500, and the new engine bills that; to S-OTHER both bill 10 too much, and S-LINES has a discount."""
-    contracts = ("S-RIGHT", "S-TAX", "S-COUPON", "S-SEATS", "S-PERIOD", "S-CUSTOMER", "S-OTHER", "S-LINES")
+    contracts = ("S-RIGHT", "S-TAX", "S-COUPON", "S-SEATS", "S-PERIOD", "S-CUSTOMER", "S-OTHER", "S-LINES", "S-BOTH")
     plain = "1,,500.00,0,0,500.00,0,0,500.00"
     billed = {
         "S-RIGHT": [plain],
@@ -298,6 +298,7 @@ def test_a_right_total_with_other_figures_or_to_another_customer_is_a_fault_of_t
         "S-SEATS": ["2,,500.00,0,0,500.00,0,0,500.00"],
         "S-PERIOD": [plain],
         "S-CUSTOMER": [plain],
+        "S-BOTH": [plain],
         "S-OTHER": ["1,,500.00,0,0,500.00,0.02,10.00,510.00"],
         "S-LINES": ["1,,500.00,0,0,500.00,0,0,500.00", "1,,0.00,50.00,0,-50.00,0,0,-50.00"],
     }
@@ -305,7 +306,7 @@ def test_a_right_total_with_other_figures_or_to_another_customer_is_a_fault_of_t
     (folder / "landing" / "invoice_lines").mkdir(parents=True)
     (folder / "candidate.yaml").write_text("purpose: a new engine\nowner: billing\nengine: {}\n", encoding="utf-8")
     rows = [
-        f"INV-{sub},{n},{'C-S-RIGHT' if sub == 'S-CUSTOMER' else f'C-{sub}'},{sub},flat,1,{'discount' if n == 2 else 'subscription'},,"
+        f"INV-{sub},{n},{'C-S-RIGHT' if sub in ('S-CUSTOMER', 'S-BOTH') else f'C-{sub}'},{sub},flat,1,{'discount' if n == 2 else 'subscription'},,"
         f"{'2026-01-02,2026-02-02' if sub == 'S-PERIOD' else '2026-01-01,2026-02-01'},{figures},USD,2026-02-03,2026-02-03T23:00:00Z\n"
         for sub, lines in billed.items()
         for n, figures in enumerate(lines, 1)
@@ -326,6 +327,7 @@ def test_a_right_total_with_other_figures_or_to_another_customer_is_a_fault_of_t
                 "invoice_id": f"INV-{sub}", "customer_id": f"C-{sub}", "subscription_id": sub, "plan_id": "flat",
                 "gross": Decimal("510.00" if sub == "S-OTHER" else "500.00"),
                 "discount": Decimal("50.00" if sub == "S-LINES" else "0"),
+                "quantity": Decimal(2 if sub == "S-BOTH" else 1),
             }
             for sub in contracts
         ],
@@ -345,6 +347,7 @@ def test_a_right_total_with_other_figures_or_to_another_customer_is_a_fault_of_t
         "S-SEATS": ("unmeant", 0, 500),
         "S-PERIOD": ("unmeant", 0, 500),
         "S-CUSTOMER": ("unmeant", 0, 500),
+        "S-BOTH": ("unmeant", 0, 500),  # the old engine had its own fault: twice the quantity at the right total
         "S-OTHER": ("unmeant", 0, 10),  # both are 10 too high, for another reason each
         "S-LINES": ("split", 0, 0),  # the discount is a line of its own
     }
