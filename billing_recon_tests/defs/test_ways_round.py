@@ -18,12 +18,6 @@ SECOND = FIRST + timedelta(days=1)
 COMPUTED = {"usage_rollup", "expected_lines", "breaks", "control_totals", "metrics"}
 
 
-@pytest.fixture
-def backend() -> str:
-    """The gate is the same on both."""
-    return "sqlite"
-
-
 def test_one_run_for_a_range_of_days_judges_and_releases_none_of_them(green: Plant) -> None:
     green.shorten("invoice_lines", SECOND)
     before = [green.home.control.latest_verdict(DAY_GATE, str(day)) for day in (FIRST, SECOND)]
