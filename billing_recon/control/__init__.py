@@ -1,6 +1,7 @@
 """Decisions with their author and evidence: policies, verdicts, releases, sign-offs, months. SQLAlchemy."""
 
 from billing_recon.control.database import control_url
+from billing_recon.control.months import month_of
 from billing_recon.control.records import (
     Baseline,
     BaselineValue,
@@ -12,7 +13,7 @@ from billing_recon.control.records import (
     VerdictRecord,
 )
 from billing_recon.control.shadow_records import Recorded, ShadowRecord
-from billing_recon.control.store import ControlStore, month_of
+from billing_recon.control.store import ControlStore
 
 __all__ = [
     "Baseline",

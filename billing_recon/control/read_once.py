@@ -13,9 +13,10 @@ from functools import cached_property
 from sqlalchemy import select
 
 from billing_recon.control.database import reading
+from billing_recon.control.landings import partition_state
 from billing_recon.control.records import Baseline, MonthState, PartitionState
 from billing_recon.control.schema import partition_states
-from billing_recon.control.store import ControlStore, _partition_state
+from billing_recon.control.store import ControlStore
 from billing_recon.core.landing import LandingStatus
 
 
@@ -34,7 +35,7 @@ class ReadOnce(ControlStore):
         t = partition_states
         with reading(self._engine) as connection:
             rows = connection.execute(select(t).order_by(t.c.table_name, t.c.day)).all()
-        for state in map(_partition_state, rows):
+        for state in map(partition_state, rows):
             days, states = found.setdefault(state.table, ([], []))
             days.append(state.day)
             states.append(state)

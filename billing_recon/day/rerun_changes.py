@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from billing_recon.compute.engine import scratch
 from billing_recon.control import MonthState
-from billing_recon.control.store import month_of
+from billing_recon.control.months import month_of
 from billing_recon.core.schema import BREAKS
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.home import Home

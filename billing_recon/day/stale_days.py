@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from billing_recon.control import MonthState
-from billing_recon.control.store import month_of
+from billing_recon.control.months import month_of
 from billing_recon.core.errors import CloseRefused
 from billing_recon.core.figures import listed
 from billing_recon.core.period import days_between, parse_day
