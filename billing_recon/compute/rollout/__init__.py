@@ -13,14 +13,14 @@ STAGE: tuple[Relation, ...] = (
     *load(
         __package__,
         *("stage_members", "stage_customers", "stage_invoices", "stage_breaks", "stage_exposures"),
-        *("stage_payments", "stage_signals", "stage_collections", "stage_retries"),
-        *("stage_figures", "stage_boundaries"),
+        *("placed_payments", "unknown_payers", "stage_payments", "stage_signals"),
+        *("stage_collections", "stage_retries", "stage_figures", "stage_boundaries"),
     ),
 )
 """What the stage gate reads. After engine_lines."""
 
 TRAITS: tuple[Relation, ...] = load(
-    __package__, "customer_contracts", "customer_revenue", "customer_scenarios", "customer_profiles"
+    __package__, "contract_kinds", "customer_contracts", "customer_revenue", "largest_accounts", "customer_profiles"
 )
 """What a cohort may choose every customer by. After engine_lines."""
 

@@ -1,13 +1,19 @@
 -- When each stage's customers, those of earlier stages included, next cross each boundary of billing, as far as their
 -- contracts and the lookback tell: `due_on`, or nothing if none of them ever does. What no contract tells (plan_change,
 -- retry_cycle, reissue) is due on the day itself if any of them had it in the lookback.
--- inputs: cohort_members, cohort_rules, customer_contracts, customer_scenarios, customer_profiles, term_taxes,
--- cohort_choice
+-- inputs: cohort_members, cohort_rules, customer_contracts, contract_kinds, term_taxes, cohort_choice
 WITH held AS (
-    SELECT member.place, contract.*
+    SELECT DISTINCT
+        member.place, contract.kind, contract.billing_anchor, contract.billing_interval, contract.expires
     FROM customer_contracts AS contract
     JOIN cohort_members AS member ON member.customer_id = contract.customer_id
-    WHERE contract.status = 'active'
+    WHERE contract.active AND member.place IS NOT NULL
+),
+examples AS (
+    SELECT
+        place, bool_or(scenarios & 2048 <> 0) AS prorated, bool_or(scenarios & 8192 <> 0) AS refund,
+        bool_or(NOT pays) AS fails
+    FROM cohort_members WHERE place IS NOT NULL GROUP BY place
 ),
 rhythms AS (
     SELECT DISTINCT place, billing_anchor, billing_interval
@@ -46,27 +52,21 @@ found AS (
     JOIN cohort_choice AS choice ON expiry.ends_on > choice.day
     UNION ALL
     SELECT region.place, 'tax_change' AS boundary, rate.effective_from AS due_on
-    FROM (SELECT DISTINCT place, tax_region FROM held) AS region
+    FROM (
+        SELECT DISTINCT held.place, kind.tax_region
+        FROM held JOIN contract_kinds AS kind ON kind.kind = held.kind
+    ) AS region
     JOIN term_taxes AS rate ON rate.tax_region = region.tax_region
     JOIN cohort_choice AS choice ON rate.effective_from > choice.day
     UNION ALL
-    SELECT member.place, 'plan_change' AS boundary, choice.day AS due_on
-    FROM customer_scenarios AS example
-    JOIN cohort_members AS member ON member.customer_id = example.customer_id
-    CROSS JOIN cohort_choice AS choice
-    WHERE example.prorated
+    SELECT example.place, 'plan_change' AS boundary, choice.day AS due_on
+    FROM examples AS example CROSS JOIN cohort_choice AS choice WHERE example.prorated
     UNION ALL
-    SELECT member.place, 'reissue' AS boundary, choice.day AS due_on
-    FROM customer_scenarios AS example
-    JOIN cohort_members AS member ON member.customer_id = example.customer_id
-    CROSS JOIN cohort_choice AS choice
-    WHERE example.refund
+    SELECT example.place, 'reissue' AS boundary, choice.day AS due_on
+    FROM examples AS example CROSS JOIN cohort_choice AS choice WHERE example.refund
     UNION ALL
-    SELECT member.place, 'retry_cycle' AS boundary, choice.day AS due_on
-    FROM customer_profiles AS profile
-    JOIN cohort_members AS member ON member.customer_id = profile.customer_id
-    CROSS JOIN cohort_choice AS choice
-    WHERE NOT profile.pays
+    SELECT example.place, 'retry_cycle' AS boundary, choice.day AS due_on
+    FROM examples AS example CROSS JOIN cohort_choice AS choice WHERE example.fails
 ),
 firsts AS (SELECT place, boundary, min(due_on) AS due_on FROM found GROUP BY place, boundary),
 boundaries AS (

@@ -2,18 +2,34 @@
 -- each is next due for the cohort, as far as its contracts tell (core.rollout.Boundary). A bill counts once a document
 -- or posting that it lacks would be known (`settle_days`).
 -- inputs: stage_invoices, stage_payments, stage_customers, engine_lines, subscriptions, term_taxes, stage_params
-WITH bills AS (
-    SELECT bill.*
+WITH counted AS (
+    SELECT bill.invoice_id, bill.currency, bill.issued_on
     FROM stage_invoices AS bill
     JOIN stage_params AS params ON bill.issued_on + params.settle_days <= params.day
     WHERE bill.arm = 'cohort' AND bill.phase = 'stage'
 ),
+bills AS (
+    SELECT
+        line.invoice_id, line.currency, min(line.subscription_id) AS subscription_id,
+        any_value(bill.issued_on) AS issued_on, min(line.period_start) AS period_start,
+        max(line.period_end) AS period_end, bool_or(line.kind = 'proration') AS prorated
+    FROM engine_lines AS line
+    JOIN counted AS bill ON bill.invoice_id = line.invoice_id AND bill.currency = line.currency
+    WHERE line.status = 'issued'
+    GROUP BY line.invoice_id, line.currency
+),
+others AS (SELECT arm = 'cohort' AS exposed FROM stage_customers WHERE customer_id = '*'),
+members AS (
+    SELECT contract.subscription_id, contract.customer_id
+    FROM subscriptions AS contract
+    LEFT JOIN stage_customers AS own ON own.customer_id = contract.customer_id
+    CROSS JOIN others AS other
+    WHERE CASE WHEN own.customer_id IS NULL THEN other.exposed ELSE own.arm = 'cohort' END
+),
 concerned AS (
     SELECT subscription_id FROM bills
     UNION
-    SELECT contract.subscription_id
-    FROM subscriptions AS contract
-    JOIN stage_customers AS customer ON customer.customer_id = contract.customer_id AND customer.arm = 'cohort'
+    SELECT subscription_id FROM members
 ),
 contracts AS (
     SELECT
@@ -26,8 +42,8 @@ contracts AS (
 mine AS (
     SELECT contract.*
     FROM contracts AS contract
-    JOIN stage_customers AS customer ON customer.customer_id = contract.customer_id
-    WHERE customer.arm = 'cohort' AND contract.status = 'active'
+    SEMI JOIN members AS member ON member.customer_id = contract.customer_id
+    WHERE contract.status = 'active'
 ),
 ends AS (
     SELECT
@@ -36,7 +52,7 @@ ends AS (
             json_extract_string(contract, '$.coupons[0].valid_to'),
             json_extract_string(contract, '$.coupons[1].valid_to')
         ], LAMBDA one: one IS NOT NULL)) AS DATE) AS ends_on
-    FROM mine WHERE contract IS NOT NULL
+    FROM mine WHERE nullif(contract, '') IS NOT NULL
 ),
 turns AS (
     SELECT

@@ -17,8 +17,12 @@ counting AS (
                     abs(coalesce(found.expected, 0)), abs(coalesce(found.billed, 0)), abs(coalesce(found.rendered, 0)),
                     abs(coalesce(found.booked, 0)), abs(coalesce(found.paid, 0))
                 )
-        END AS size
+        END AS size,
+        CASE WHEN own.customer_id IS NULL THEN other.arm ELSE own.arm END AS of_customer,
+        CASE WHEN own.customer_id IS NULL THEN other.since ELSE own.since END AS exposed_since
     FROM breaks AS found
+    LEFT JOIN stage_customers AS own ON own.customer_id = found.customer_id
+    JOIN stage_customers AS other ON other.customer_id = '*'
     WHERE found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR', 'ACCEPTED_TOLERANCE') AND found.code <> 'EXPOSURE'
 )
 SELECT
@@ -32,22 +36,21 @@ SELECT
         WHEN params.of_payments
             THEN CASE
                     WHEN found.pair NOT IN ('billed_paid', 'paid_booked') THEN NULL
-                    WHEN customer.customer_id IS NULL THEN 'unknown'
-                    ELSE customer.arm
+                    WHEN found.customer_id IS NULL THEN 'unknown'
+                    ELSE found.of_customer
                 END
         WHEN bill.invoice_id IS NOT NULL AND found.day < params.exposed_since THEN bill.arm
         WHEN bill.invoice_id IS NOT NULL AND bill.issued_on >= params.exposed_since THEN bill.arm
         WHEN bill.invoice_id IS NOT NULL THEN CASE WHEN bill.arm = 'control' THEN 'control' END
-        WHEN customer.customer_id IS NULL THEN 'unknown'
-        WHEN customer.arm = 'cohort' AND found.day >= params.exposed_since
+        WHEN found.customer_id IS NULL THEN 'unknown'
+        WHEN found.of_customer = 'cohort' AND found.day >= params.exposed_since
             THEN CASE
                     WHEN found.day - CASE WHEN found.code = 'INVOICE_MISSING' THEN params.issue_grace_days ELSE 0 END
-                        >= customer.since
+                        >= found.exposed_since
                         THEN 'cohort'
                 END
-        ELSE customer.arm
+        ELSE found.of_customer
     END AS arm
 FROM counting AS found
 CROSS JOIN stage_params AS params
 LEFT JOIN bills AS bill ON bill.invoice_id = found.invoice_id
-LEFT JOIN stage_customers AS customer ON customer.customer_id = found.customer_id

@@ -5,7 +5,7 @@
 -- the invoice was paid or void, two attempts of one number, one on a day that the schedule does not name, one that it
 -- names and that was not made. `fault_on`: the day of the last attempt, or of the first that was not made, whichever is
 -- later. Customers are held to the schedule, and the cohort to its faults, from their own exposure on.
--- inputs: stage_payments, stage_invoices, stage_customers, engine_lines, stage_params
+-- inputs: stage_payments, stage_invoices, engine_lines, stage_params
 WITH voided AS (
     SELECT line.invoice_id, min(line.observed_on) AS void_on
     FROM engine_lines AS line
@@ -23,6 +23,7 @@ looked_at AS (
 asked AS (
     SELECT
         payment.invoice_id, payment.currency, min(payment.customer_id) AS customer_id, min(payment.arm) AS arm,
+        arg_min(payment.since, payment.customer_id) AS since,
         min(payment.day) AS first_day, min(payment.processed_at) AS first_at, count(*) AS attempts,
         count(DISTINCT payment.attempt) AS numbers, count(*) FILTER (WHERE payment.status = 'failed') AS failed,
         arg_min(payment.status, payment.processed_at) AS first_status,
@@ -39,19 +40,18 @@ asked AS (
 billed AS (SELECT invoice_id, currency, total FROM stage_invoices),
 timed AS (
     SELECT
-        asked.*, billed.total, voided.void_on, coalesce(customer.since, params.exposed_since) AS exposed_since,
+        asked.*, billed.total, voided.void_on, coalesce(asked.since, params.exposed_since) AS exposed_since,
         params.day AS as_of, params.cycle_days, params.since AS stage_since, params.before_first, params.before_last,
         [asked.first_day + CAST(after AS INTEGER) FOR after IN params.retry_days] AS planned,
         CASE
             WHEN asked.first_day BETWEEN params.since AND params.day THEN 'stage'
             WHEN asked.first_day BETWEEN params.before_first AND params.before_last THEN 'before'
         END AS phase,
-        asked.arm = 'cohort' AND asked.first_day >= coalesce(customer.since, params.exposed_since) AS by_schedule
+        asked.arm = 'cohort' AND asked.first_day >= coalesce(asked.since, params.exposed_since) AS by_schedule
     FROM asked
     CROSS JOIN stage_params AS params
     LEFT JOIN billed ON billed.invoice_id = asked.invoice_id AND billed.currency = asked.currency
     LEFT JOIN voided ON voided.invoice_id = asked.invoice_id
-    LEFT JOIN stage_customers AS customer ON customer.customer_id = asked.customer_id
 ),
 held AS (
     SELECT

@@ -5,7 +5,7 @@
 WITH bills AS (
     SELECT arm, phase, issued_on AS day, currency, count(*) AS invoices
     FROM stage_invoices
-    WHERE arm IS NOT NULL AND phase IS NOT NULL AND invoice_kind = 'invoice'
+    WHERE arm IS NOT NULL AND phase IS NOT NULL AND NOT is_credit
     GROUP BY arm, phase, issued_on, currency
 ),
 billed AS (SELECT arm, phase, day, sum(invoices) AS invoices FROM bills GROUP BY arm, phase, day),
@@ -45,7 +45,7 @@ short AS (
 ),
 untaxed AS (
     SELECT
-        customer.arm, found.day,
+        CASE WHEN own.customer_id IS NULL THEN other.arm ELSE own.arm END AS arm, found.day,
         CASE
             WHEN found.day BETWEEN params.since AND params.day THEN 'stage'
             WHEN found.day BETWEEN params.before_first AND params.before_last THEN 'before'
@@ -53,8 +53,10 @@ untaxed AS (
         count(*) AS findings
     FROM detections AS found
     CROSS JOIN stage_params AS params
-    JOIN stage_customers AS customer ON customer.customer_id = found.customer_id
-    WHERE found.detector = 'MISSING_TAX' AND customer.arm IS NOT NULL
+    LEFT JOIN stage_customers AS own ON own.customer_id = found.customer_id
+    JOIN stage_customers AS other ON other.customer_id = '*'
+    WHERE found.detector = 'MISSING_TAX' AND found.customer_id IS NOT NULL
+        AND CASE WHEN own.customer_id IS NULL THEN other.arm ELSE own.arm END IS NOT NULL
     GROUP BY ALL
 ),
 restated AS (
@@ -71,19 +73,33 @@ due_once AS (
     SEMI JOIN restated ON restated.key = hash(expected_lines.expected_line_id)
     GROUP BY expected_line_id
 ),
+unbilled AS (
+    SELECT
+        usage.customer_id, usage.currency, usage.amount,
+        CASE WHEN own.customer_id IS NULL THEN other.arm ELSE own.arm END AS arm
+    FROM unbilled_usage AS usage
+    LEFT JOIN stage_customers AS own ON own.customer_id = usage.customer_id
+    JOIN stage_customers AS other ON other.customer_id = '*'
+),
+owed AS (
+    SELECT
+        due.*, CASE WHEN own.customer_id IS NULL THEN other.arm ELSE own.arm END AS arm,
+        CASE WHEN own.customer_id IS NULL THEN other.since ELSE own.since END AS since
+    FROM due_once AS due
+    LEFT JOIN stage_customers AS own ON own.customer_id = due.customer_id
+    JOIN stage_customers AS other ON other.customer_id = '*'
+),
 due AS (
     SELECT
-        customer.arm, due.due_on AS day, due.currency, sum(due.total) AS expected,
+        due.arm, due.due_on AS day, due.currency, sum(due.total) AS expected,
         count(DISTINCT hash(due.customer_id)) AS customers,
         CASE
             WHEN due.due_on BETWEEN params.since AND params.day THEN 'stage'
             WHEN due.due_on BETWEEN params.before_first AND params.before_last THEN 'before'
         END AS phase
-    FROM due_once AS due
+    FROM owed AS due
     CROSS JOIN stage_params AS params
-    JOIN stage_customers AS customer ON customer.customer_id = due.customer_id
-    WHERE customer.arm IS NOT NULL
-        AND (due.due_on < params.exposed_since OR coalesce(due.due_on >= customer.since, true))
+    WHERE due.arm IS NOT NULL AND (due.due_on < params.exposed_since OR coalesce(due.due_on >= due.since, true))
     GROUP BY ALL
 ),
 moved AS (
@@ -235,11 +251,8 @@ figures AS (
         greatest(coalesce(open.customers, 0), coalesce(bill.invoices, 0)) AS population,
         figure('unbilled_usage', coalesce(open.amount, 0)) AS stated
     FROM (
-        SELECT customer.arm, usage.currency, count(DISTINCT usage.customer_id) AS customers, sum(usage.amount) AS amount
-        FROM unbilled_usage AS usage
-        JOIN stage_customers AS customer ON customer.customer_id = usage.customer_id
-        WHERE customer.arm IS NOT NULL
-        GROUP BY customer.arm, usage.currency
+        SELECT arm, currency, count(DISTINCT customer_id) AS customers, sum(amount) AS amount
+        FROM unbilled WHERE arm IS NOT NULL GROUP BY arm, currency
     ) AS open
     FULL JOIN (
         SELECT arm, currency, sum(invoices) AS invoices FROM bills WHERE phase = 'stage' GROUP BY arm, currency

@@ -1,33 +1,14 @@
--- Payments and refunds, each in its latest version, by the group of their invoice, else of their customer; by that of
--- the customer if the rollout switches how payments are collected. Money for bills from before the exposure is nobody's
--- but the control cohort's.
--- inputs: latest_payments, stage_invoices, stage_customers, stage_params
-WITH several AS (
-    SELECT hash(invoice_id) AS key FROM stage_invoices GROUP BY hash(invoice_id) HAVING count(*) > 1
-),
-bills AS (
-    SELECT invoice_id, arm, issued_on FROM stage_invoices
-    ANTI JOIN several ON several.key = hash(stage_invoices.invoice_id)
-    UNION ALL
-    SELECT invoice_id, min(arm) AS arm, min(issued_on) AS issued_on
-    FROM stage_invoices
-    SEMI JOIN several ON several.key = hash(stage_invoices.invoice_id)
-    GROUP BY invoice_id
-)
+-- Payments and refunds with the group that each counts for (`arm`), and since when their customer is exposed. A
+-- customer of whom nothing else is known has no group and no exposure of their own.
+-- inputs: placed_payments, unknown_payers
+-- kept: no
 SELECT
     payment.payment_id, payment.invoice_id, payment.customer_id, payment.currency, payment.kind, payment.status,
-    coalesce(payment.attempt, 1) AS attempt, payment.amount, payment.processed_at, payment.known_on AS day,
+    payment.attempt, payment.amount, payment.processed_at, payment.day, payment.phase,
+    CASE WHEN unknown.customer_id IS NULL THEN payment.since END AS since,
     CASE
-        WHEN payment.known_on BETWEEN params.since AND params.day THEN 'stage'
-        WHEN payment.known_on BETWEEN params.before_first AND params.before_last THEN 'before'
-    END AS phase,
-    CASE
-        WHEN params.of_payments OR bill.invoice_id IS NULL THEN customer.arm
-        WHEN bill.issued_on < params.exposed_since AND payment.known_on >= params.exposed_since
-            THEN CASE WHEN bill.arm = 'control' THEN 'control' END
-        ELSE bill.arm
+        WHEN NOT payment.by_customer THEN payment.of_bill
+        WHEN unknown.customer_id IS NULL THEN payment.of_customer
     END AS arm
-FROM latest_payments AS payment
-CROSS JOIN stage_params AS params
-LEFT JOIN bills AS bill ON bill.invoice_id = payment.invoice_id
-LEFT JOIN stage_customers AS customer ON customer.customer_id = payment.customer_id
+FROM placed_payments AS payment
+LEFT JOIN unknown_payers AS unknown ON unknown.customer_id = payment.customer_id

@@ -175,9 +175,11 @@ def _sizes(con: duckdb.DuckDBPyConnection, state: State | None) -> tuple[StageSi
 
 def _low_risk(con: duckdb.DuckDBPyConnection) -> list[Cohort]:
     segments = con.execute(
-        "SELECT segment FROM (SELECT unnest(segments) AS segment, customer_id FROM customer_profiles) GROUP BY segment "
-        "HAVING count(DISTINCT customer_id) <= (SELECT count(*) FROM customer_profiles) * $most "
-        "ORDER BY count(DISTINCT customer_id), segment LIMIT 1",
+        "WITH held AS (SELECT kinds, kind, count(*) AS customers FROM customer_profiles GROUP BY kinds, kind), "
+        "met AS (SELECT DISTINCT row(held.kinds, held.kind) AS held, held.customers, kind.segment FROM held "
+        "JOIN contract_kinds AS kind ON list_contains(coalesce(held.kinds, [held.kind]), kind.kind)) "
+        "SELECT segment FROM met GROUP BY segment HAVING sum(customers) <= (SELECT count(*) FROM customer_profiles) * $most "
+        "ORDER BY sum(customers), segment LIMIT 1",
         {"most": SMALL},
     ).fetchall()
     median = con.execute(
