@@ -169,13 +169,25 @@ def promote(
     codes: CodesOption = None,
     reason: ReasonOption = "",
     since: FromOption = None,
+    accept: Annotated[
+        str,
+        typer.Option(
+            "--accept-corrections",
+            metavar="MARK",
+            help="Widen though these wrong bills are not corrected yet: the mark of the list, as the refusal names it. Needs --reason.",
+        ),
+    ] = "",
     home: HomeOption = None,
 ) -> None:
-    """Expose the next stage: only on a current PASS, with every approver of it. After the last stage: close the rollout."""
+    """Expose the next stage: only on a current PASS, with every approver of it. After the last stage: close the rollout.
+
+    Bills that the new path got wrong and that are not corrected yet hold it back, unless they are accepted.
+    """
     from billing_recon.day.rollout import switch
 
     signatures = _signatures(names, codes)
-    _show(switch.promote(open_home(ctx, home), name, signatures, actor=actor(), since=since, reason=reason))
+    here = open_home(ctx, home)
+    _show(switch.promote(here, name, signatures, actor=actor(), since=since, reason=reason, accept_corrections=accept))
 
 
 @app.command(
@@ -417,6 +429,7 @@ def corrections(
     Exit 0 if every correction is done, else 1.
     """
     from billing_recon.core.period import parse_day
+    from billing_recon.day.rollout.corrections import OPEN
     from billing_recon.day.rollout.corrections import corrections as worklist
     from billing_recon.day.rollout.state import state_of
     from billing_recon.report import rollout_corrections as report
@@ -438,7 +451,7 @@ def corrections(
         )
         if form is Format.TABLE:
             screen.say(f"{count(written, 'credit note')} in {ubl}")
-    if any(one.state in ("open", "following") for one in found):
+    if any(one.state in OPEN for one in found):
         raise typer.Exit(1)
 
 

@@ -25,6 +25,7 @@ def _loosened(before: RolloutPlan, after: RolloutPlan) -> Iterator[str]:
         yield f"touches: {', '.join(gone)} is left out"
     yield from (f"{part} is changed" for part in _CHOICE if getattr(before, part) != getattr(after, part))
     yield from _people(before, after)
+    yield from _uncorrected(before, after)
     for trigger in before.triggers:
         if not any(_kept(trigger, other) for other in after.triggers):
             yield f"triggers: {trigger.metric} {_bound(trigger)} ({trigger.then}) is gone or looser"
@@ -35,6 +36,13 @@ def _loosened(before: RolloutPlan, after: RolloutPlan) -> Iterator[str]:
             yield f"stages: {stage.name} is left out"
         else:
             yield from (f"stage {stage.name}: {says}" for says in _stage(stage, stages[stage.name]))
+
+
+def _uncorrected(before: RolloutPlan, after: RolloutPlan) -> Iterator[str]:
+    old, new = before.correction.nothing_below, after.correction.nothing_below
+    raised = [currency for currency, bound in new.items() if bound > old.get(currency, 0)]
+    if raised:
+        yield f"correction.nothing_below: larger differences of bills stay uncorrected in {', '.join(sorted(raised))}"
 
 
 def _people(before: RolloutPlan, after: RolloutPlan) -> Iterator[str]:

@@ -109,6 +109,9 @@ class MoveRollout(dg.Config):
     since: str = Field(
         default="", description="First day that a switch holds from; empty: after the newest judged day."
     )
+    accept_corrections: str = Field(
+        default="", description="promote: the mark of the wrong bills that are accepted though they are not corrected."
+    )
 
 
 class TakeIncident(dg.Config):
@@ -286,7 +289,10 @@ def move(context: dg.OpExecutionContext, config: MoveRollout) -> None:
         (who, code), *_ = signatures = list(zip(config.people, config.codes, strict=True))
         match config.to:
             case "promote":
-                state = switch.promote(home, name, signatures, actor=ACTOR, since=since, reason=why)
+                state = switch.promote(
+                    home, name, signatures, actor=ACTOR, since=since, reason=why,
+                    accept_corrections=config.accept_corrections,
+                )  # fmt: skip
             case "pause":
                 state = switch.pause(home, name, who, code, reason=why, actor=ACTOR)
             case "resume":

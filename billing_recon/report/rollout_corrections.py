@@ -11,7 +11,7 @@ from typing import Any
 
 from billing_recon.core.figures import amount
 from billing_recon.day.home import Home
-from billing_recon.day.rollout.corrections import Correction, original_lines
+from billing_recon.day.rollout.corrections import OPEN, Correction, original_lines
 from billing_recon.day.rollout.state import State
 from billing_recon.report.credit_note_file import CreditedLine, CreditNote, credit_note_file
 from billing_recon.report.exports import rows_csv, rows_json
@@ -69,7 +69,7 @@ def open_items(found: Sequence[Correction], limit: int) -> Table:
         Col("correction", lambda one: one.way.replace("_", " ")),
         Col("waits for", lambda one: ", ".join(one.missing_layers)),
     )
-    left = [one for one in found if one.state in ("open", "following")]
+    left = [one for one in found if one.state in OPEN]
     left.sort(key=lambda one: (one.currency, -abs(one.billed_minus_owed), one.item))
     return table_of(left[:limit], columns, "Not done yet")
 

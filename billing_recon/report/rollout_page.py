@@ -91,6 +91,7 @@ def write_rollout_page(home: Home, name: str) -> Path:
             money=found.money,
             break_money=found.break_money,
             breaks=found.breaks,
+            uncorrected=found.uncorrected,
             customers=state.exposed_customers,
             percentage=state.percentage,
             triggered=answer.triggered if answer else (),

@@ -17,6 +17,7 @@ elsewhere AS (
     JOIN correction_params AS params ON params.rollout <> member.rollout
     WHERE NOT EXISTS (SELECT 1 FROM exposed WHERE customer_id = '*')
 ),
+found_bills AS (SELECT DISTINCT invoice_id FROM breaks WHERE invoice_id IS NOT NULL),
 issued AS (
     SELECT
         line.invoice_id, line.currency, min(coalesce(key.our_key, line.customer_id)) AS customer_id,
@@ -26,6 +27,7 @@ issued AS (
         bool_or(line.variant = 'candidate') AS by_candidate,
         bool_or(line.unlabelled) AS unlabelled
     FROM engine_lines AS line
+    SEMI JOIN found_bills ON found_bills.invoice_id = line.invoice_id
     JOIN correction_params AS params ON line.issued_on BETWEEN params.since AND params.day OR params.of_payments
     LEFT JOIN mapped_keys AS key ON key.layer = 'invoice_lines' AND key.their_key = line.customer_id
     WHERE line.status <> 'draft' AND line.invoice_kind = 'invoice'
@@ -63,7 +65,9 @@ wrong AS (
 paid AS (
     SELECT
         invoice_id, currency, CAST(sum(CASE WHEN kind = 'payment' THEN amount ELSE -amount END) AS amount) AS paid
-    FROM latest_payments WHERE status = 'succeeded' AND invoice_id IS NOT NULL
+    FROM latest_payments
+    SEMI JOIN found_bills ON found_bills.invoice_id = latest_payments.invoice_id
+    WHERE status = 'succeeded'
     GROUP BY invoice_id, currency
 ),
 collected AS (

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -71,6 +72,41 @@ class Correction:
         return tuple(name for name, shown in zip(names, done, strict=True) if not shown)
 
 
+@dataclass(frozen=True, slots=True)
+class OpenCorrections:
+    """Corrections that reconciliation has not closed: how many, their differences gross by currency, and the mark of the list.
+
+    The mark is of every item and amount, so whoever accepts the list by its mark accepts that list and no later one.
+    """
+
+    count: int = 0
+    money: Mapping[str, Decimal] = field(default_factory=dict)
+    mark: str = ""
+
+    @classmethod
+    def of(cls, found: Sequence[Correction]) -> OpenCorrections:
+        left = [one for one in found if one.state in OPEN]
+        if not left:
+            return cls()
+        rows = sorted(f"{one.item}|{one.currency}|{one.billed}|{one.owed}|{one.way}" for one in left)
+        money = {
+            currency: sum((abs(o.billed_minus_owed) for o in left if o.currency == currency), Decimal(0))
+            for currency in sorted({one.currency for one in left})
+        }
+        return cls(len(left), money, hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12])
+
+    @property
+    def says(self) -> str:
+        """How many, and how much."""
+        from billing_recon.core.figures import count, with_currency
+
+        off = ", ".join(with_currency(amount, currency) for currency, amount in self.money.items())
+        return f"{count(self.count, 'bill')} of the new path not corrected yet ({off} gross)"
+
+
+OPEN = frozenset({"open", "following"})
+"""States of corrections that somebody still waits for."""
+
 _COLUMNS = tuple(name for name in Correction.__dataclass_fields__ if name != "wording")
 
 
@@ -89,6 +125,15 @@ def corrections(home: Home, state: State) -> list[Correction]:
         Correction(**one | {"reasons": tuple(one["reasons"]), "wording": worded(state.plan.wording, one)})
         for one in found
     ]
+
+
+def open_corrections(home: Home, state: State) -> OpenCorrections:
+    """What is still to be corrected; nothing while nobody was exposed on a landed day."""
+    days = home.control.landed_days()
+    first = min((span.since for span in state.spans), default=None)
+    if first is None or not days or days[-1] < first:
+        return OpenCorrections()
+    return OpenCorrections.of(corrections(home, state))
 
 
 def original_lines(home: Home, state: State, invoices: Sequence[str]) -> dict[str, list[dict[str, Any]]]:

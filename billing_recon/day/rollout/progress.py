@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -16,6 +16,7 @@ from billing_recon.core.schema import BREAKS, INVOICE_LINES, KEY_MAP
 from billing_recon.core.schema.rollout import ROLLOUT_MEMBERS, ROLLOUTS_WATCHED
 from billing_recon.day.home import Home
 from billing_recon.day.rollout import flags
+from billing_recon.day.rollout.corrections import OpenCorrections, open_corrections
 from billing_recon.day.rollout.members import add_members
 from billing_recon.day.rollout.state import Answer, State, Status, current_verdict
 from billing_recon.day.session import open_session, register_landed, register_window
@@ -36,6 +37,7 @@ class Progress:
     last_new_path_at: datetime | None
     invoices_after: int
     flags_agree: bool
+    uncorrected: OpenCorrections = field(default_factory=OpenCorrections)
 
     @property
     def verdict(self) -> str:
@@ -71,6 +73,10 @@ class Progress:
             waits.append(f"somebody to resume it: it is {self.state.status.value.replace('_', ' ')}")
         if not self.flags_agree:
             waits.append("the flag files to agree with the record; billing-recon rollout export writes them again")
+        if self.uncorrected.count and self.state.status is not Status.CLOSED:
+            waits.append(
+                f"{self.uncorrected.says}: billing-recon rollout corrections {self.state.name}; a promotion may accept them"
+            )
         following = self.state.plan.after(self.state.stage)
         if not waits and following and self.state.status in (Status.PLANNED, Status.EXPOSED):
             waits.append(f"approval of stage {following.name} by {', '.join(following.approvers)}")
@@ -109,4 +115,5 @@ def progress(home: Home, state: State) -> Progress:
         ended[0][1] if ended else None,
         int(ended[0][2]) if ended else 0,
         agree,
+        open_corrections(home, state),
     )

@@ -23,6 +23,7 @@ from billing_recon.day.home import Home
 from billing_recon.day.rollout import flags
 from billing_recon.day.rollout.checklist import blocking
 from billing_recon.day.rollout.cohorts import write_members
+from billing_recon.day.rollout.corrections import OpenCorrections, open_corrections
 from billing_recon.day.rollout.state import TRIGGER, State, Status, current_verdict, rivals, state_of, states
 
 Signature = tuple[str, str]
@@ -68,9 +69,10 @@ def _switch(
     actor: str,
     evidence_hash: str = "",
     unless_switched: Mapping[str, int] | None = None,
+    accepted: Mapping[str, object] | None = None,
 ) -> State:
     day, at = when
-    facts = {"stages": list(stages), "at": at, "why": why, "before": list(state.exposed)}
+    facts = {"stages": list(stages), "at": at, "why": why, "before": list(state.exposed), **(accepted or {})}
     home.control.rollouts.append(
         RolloutEvent(
             state.name,
@@ -128,9 +130,19 @@ def effective(home: Home, state: State, since: str | None) -> tuple[date, str]:
 
 
 def promote(
-    home: Home, name: str, signatures: Sequence[Signature], *, actor: str, since: str | None = None, reason: str = ""
+    home: Home,
+    name: str,
+    signatures: Sequence[Signature],
+    *,
+    actor: str,
+    since: str | None = None,
+    reason: str = "",
+    accept_corrections: str = "",
 ) -> State:
     """Expose the next stage: only on a current PASS of the exposed one, and with every approver of the next.
+
+    Wrong bills of the new path that are not corrected yet hold it back, unless `accept_corrections` is the mark of exactly
+    that list, and a reason is given; both are recorded.
 
     At the last stage it closes the rollout. GateRefused or CloseRefused with every reason. Of two rollouts of one layer that
     are promoted at the same time, the first to record its intent is.
@@ -152,17 +164,22 @@ def promote(
     stage = state.plan.after(state.stage)
     day, at = effective(home, state, since)
     seen = {one.name: one.last_id for one in rivals(state.plan, name, states(home))}
-    open_ = [*_tampered(home, state), *blocking(home, state), *_dates(state, day)]
+    uncorrected = open_corrections(home, state)
+    open_ = [
+        *_tampered(home, state), *blocking(home, state), *_dates(state, day),
+        *_uncorrected(name, uncorrected, accept_corrections, reason),
+    ]  # fmt: skip
     if open_:
         raise GateRefused("\n".join([f"rollout {name} is not ready:", *open_]))
     needed = stage.approvers if stage else (state.plan.owners.accountable,)
     by = _signed(home, signatures, needed, f"promote rollout {name} to {stage.name if stage else 'its end'}")
     evidence = answer.verdict.evidence_hash if answer.verdict else ""
+    accepted = _accepted(uncorrected)
     if stage is None:
         home.control.rollouts.append(
             RolloutEvent(
                 name, Verb.CLOSED, state.stage or "", state.version.digest, str(day), evidence,
-                decided_by=by, reason=reason, actor=actor,
+                json.dumps(accepted, sort_keys=True), decided_by=by, reason=reason, actor=actor,
             ),
             after=state.last_id,
         )  # fmt: skip
@@ -172,8 +189,30 @@ def promote(
     stages = [*state.exposed, stage.name]
     return _switch(
         home, state, stages, (day, at), why="promote", by=by, reason=reason, actor=actor, evidence_hash=evidence,
-        unless_switched=seen,
+        unless_switched=seen, accepted=accepted,
     )  # fmt: skip
+
+
+def _uncorrected(name: str, left: OpenCorrections, mark: str, reason: str) -> list[str]:
+    """Why bills that the rollout got wrong hold it back; nothing if there are none, or exactly these are accepted."""
+    if left.mark == mark:
+        if mark:
+            reasons.reason(reason, "a promotion that accepts open corrections")
+        return []
+    if not left.count:
+        return [f"corrections: all are closed, and none is accepted; promote without --accept-corrections {mark}"]
+    why = f"; {mark} was another list, look at it again" if mark else ""
+    return [
+        f"corrections: {left.says}{why}; list them: billing-recon rollout corrections {name}; once corrected, reconciliation closes "
+        f"them; to widen before that: --accept-corrections {left.mark} --reason TEXT"
+    ]
+
+
+def _accepted(left: OpenCorrections) -> dict[str, object]:
+    if not left.count:
+        return {}
+    money = {currency: format(amount, "f") for currency, amount in left.money.items()}
+    return {"accepted_corrections": {"count": left.count, "money": money, "mark": left.mark}}
 
 
 def rollback(home: Home, name: str, by: str, code: str, *, reason: str, actor: str, since: str | None = None) -> State:

@@ -228,3 +228,25 @@ def test_a_rate_that_only_one_day_misses_says_which() -> None:
     assert found.verdict is Verdict.FAIL
     assert found.says.endswith(f"0.5 (2 of 4); at most 0.5 is allowed; missed on {later}, 0 such days allowed")
     assert clause(made, "payment_failures", limit="0.5", min_population=2)[1].verdict is Verdict.PASS
+
+
+def test_payments_of_somebody_of_whom_nothing_else_is_known_count_for_no_group() -> None:
+    made = good()
+    made.pay("P-G", "I-UNKNOWN", "GHOST", NEXT, "failed")
+    made.contract("C", date(2026, 1, 1))
+    made.pay("P-C", "I-EARLIER", "C", NEXT)
+    found = {
+        figure.arm.value: (figure.numerator, figure.denominator)
+        for figure in made.facts(AS_OF).figures
+        if figure.metric == "payment_failures" and figure.phase.value == "stage" and figure.day == NEXT
+    }
+    assert found == {"cohort": (1, 2), "control": (0, 1)}
+
+
+def test_a_bill_between_two_currencies_and_its_subscription_counts_where_its_customer_does() -> None:
+    made = good()
+    made.bill("N-A", "A", NEXT, "50", variant="candidate", currency="EUR", line_id="2", source_row=99)
+    signal(made, "webhook", "S-A", "failed")
+    facts = made.facts(AS_OF)
+    assert facts.invoices == 2
+    assert sum(f.numerator for f in facts.figures if f.metric == "failed_webhooks" and f.arm.value == "cohort") == 1

@@ -85,15 +85,16 @@ class Launch:
         answer = StageVerdict(NAME, state.stage, day, verdict, state.version.digest, state.members, evidence, **more)
         return self.home.control.rollouts.add_verdict(answer)
 
-    def promote(self, since: date | None = None) -> State:
+    def promote(self, since: date | None = None, accept_corrections: str = "") -> State:
         """With everybody that the next stage needs."""
         stage = self.state.plan.after(self.state.stage)
         needed = stage.approvers if stage else (self.state.plan.owners.accountable,)
         self.later()
         signatures = [(person, self.code(person)) for person in needed]
         return switch.promote(
-            self.home, NAME, signatures, actor="test", since=str(since) if since else None, reason="as planned"
-        )
+            self.home, NAME, signatures, actor="test", since=str(since) if since else None, reason="as planned",
+            accept_corrections=accept_corrections,
+        )  # fmt: skip
 
     def rollback(self, reason: str = "lines are billed twice") -> State:
         who = self.people[-1]
