@@ -1,4 +1,4 @@
-"""A rollout at a million customers: every stage's cohort, the list that is written, and the facts that a stage is judged by."""
+"""A rollout at a million customers: every stage's cohort, the list that is written, a stage's facts, and the figures of its page."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from billing_recon.compute.engine import Limits, build, session
 from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
-from billing_recon.compute.rollout import COHORTS, STAGE, TRAITS
+from billing_recon.compute.rollout import COHORTS, CORRECTIONS, FIGURES, STAGE, TRAITS
 from billing_recon.core.schema import (
     BREAKS,
     DETECTIONS,
     EXPECTED_LINES,
     INVOICE_LINES,
     KEY_MAP,
+    LEDGER_ENTRIES,
     PAYMENTS,
+    RENDERED_INVOICES,
     SIGNALS,
     SUBSCRIPTIONS,
     TERM_TAXES,
@@ -32,13 +34,13 @@ from billing_recon.core.schema import (
 )
 from billing_recon.core.schema.parameters import RUN_PARAMS, RunParams
 from billing_recon.core.schema.rollout import ROLLOUT_MEMBERS, ROLLOUTS_WATCHED
-from billing_recon.core.schema.stage import STAGE_PARAMS
+from billing_recon.core.schema.stage import CORRECTION_BOUNDS, CORRECTION_PARAMS, STAGE_PARAMS
 from billing_recon.day.rollout.cohorts import register_rules
 from billing_recon.day.rollout.stage_facts import stage_facts
 from billing_recon.day.rollout.state import parse_plan
 
 DAY = date(2026, 3, 3)
-LANDED = (SUBSCRIPTIONS, INVOICE_LINES, PAYMENTS, KEY_MAP, SIGNALS)
+LANDED = (SUBSCRIPTIONS, INVOICE_LINES, PAYMENTS, KEY_MAP, SIGNALS, RENDERED_INVOICES, LEDGER_ENTRIES)
 COMPUTED = (BREAKS, DETECTIONS, EXPECTED_LINES, UNBILLED_USAGE)
 
 
@@ -127,6 +129,22 @@ def _stage(con: duckdb.DuckDBPyConnection, customers: int, each: bool) -> None:
     print(
         f"facts of a stage of {facts.invoices:,} bills: {time.perf_counter() - begin:.2f} s, "
         f"{time.process_time() - used:.2f} s of CPU on two threads; {len(facts.figures)} figures"
+    )
+    _page(con, each)
+
+
+def _page(con: duckdb.DuckDBPyConnection, each: bool) -> None:
+    """What the page asks besides the stored verdict: money and breaks of the new path, and corrections that are open."""
+    register(
+        con, CORRECTION_PARAMS, [("r", DAY, DAY, "void_and_reissue", "credit_note_and_invoice", "refund", 1, 1, False)]
+    )
+    register(con, CORRECTION_BOUNDS)
+    begin, used = time.perf_counter(), time.process_time()
+    _build(con, (*FIGURES, *CORRECTIONS), each)
+    ((wrong,),) = con.execute("SELECT count(*) FROM correction_progress WHERE state = 'open'").fetchall()
+    print(
+        f"figures of the page, {wrong:,} open corrections: {time.perf_counter() - begin:.2f} s, "
+        f"{time.process_time() - used:.2f} s of CPU on two threads"
     )
 
 
