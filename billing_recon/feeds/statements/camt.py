@@ -179,7 +179,7 @@ def _detailed(entry: Entry, detail: etree._Element | None) -> Entry:
         end_to_end_id=_given(_text(detail, "Refs", "EndToEndId")),
         structured_reference=next(filter(None, references), None),
         remittance=text or _text(detail, "AddtlTxInf") or entry.remittance,
-        party=None if parties is None else _text(parties, side, "Nm") or _text(parties, side, "Pty", "Nm"),
+        party=None if parties is None else _party(parties, side) or _party(parties, f"Ultmt{side}"),
         party_account=None if parties is None else _account(parties.find(f"{{*}}{side}Acct")),
         code=entry.code if entry.code else _code(detail),
     )
@@ -210,6 +210,10 @@ def _day(element: etree._Element, name: str) -> str | None:
     """Return the day as the bank writes it; of an instant the day in the bank's own time."""
     found = _text(element, name, "Dt") or _text(element, name, "DtTm")
     return found[:10] if found else None
+
+
+def _party(parties: etree._Element, side: str) -> str | None:
+    return _text(parties, side, "Nm") or _text(parties, side, "Pty", "Nm")
 
 
 def _account(element: etree._Element | None) -> str | None:

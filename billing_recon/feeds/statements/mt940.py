@@ -1,4 +1,5 @@
-"""Read MT940 (SWIFT Customer Statement Message), with the fields that German banks write into :86:."""
+"""Read MT940 (SWIFT Customer Statement Message), with what banks write into :86:: numbered fields (Germany, Poland, Triodos) or
+words between slashes (the Netherlands, Belgium)."""
 
 from __future__ import annotations
 
@@ -16,15 +17,24 @@ from billing_recon.feeds.ledgers.ledger_figures import excerpt
 from billing_recon.feeds.statements.statement_rows import Entry, EntryIds, Remark, Statements, balance_remark, exact
 
 BYTES_MAX = 1 << 28
-_TAG = re.compile(r":([0-9]{2}[A-Z]?):")
+_TAG = re.compile(r":(13D|20|21|25P?|28C?|34F|6[02][FM]|61|6[45]|86|90[CD]|NS):")
+_BEFORE_OPENING = frozenset({"21", "25", "25P", "28", "28C"})
+"""Fields that a statement has before its opening balance. After it they are text: a time that was broken at its colon."""
 _HEAD = re.compile(rb"(?:^|\n|\r):20:[^\r\n]*[\r\n]+(?:.*[\r\n]+){0,3}?:(?:21|25[P]?):")
 _BALANCE = re.compile(r"([CD])([0-9]{6})([A-Z]{3})([0-9]+,[0-9]*)")
 _MOVEMENT = re.compile(
     r"(?P<value>[0-9]{6})(?:(?P<entry>[0-9]{4})|[ ]{1,4})?(?P<mark>R?[CD]|E[CD])(?P<funds>[A-Z])?(?P<amount>[0-9]+(?:,[0-9]*)?)"
-    r"(?P<code>[NFS][A-Z0-9]{3})(?P<rest>.*)",
+    r" ?(?P<code>[NFS][A-Z0-9]{2}[A-Z0-9 ])(?P<rest>.*)",
     re.DOTALL,
 )
-_PART = re.compile(r"\?([0-9]{2})")
+_NUMBERED = re.compile(r"(?:[0-9]{3})?([?~<>^])(?=[0-9]{2})")
+"""Begins fields with numbers: a code of the transaction, then the character that the bank puts before each number."""
+_WORDED = re.compile(
+    r"/(TRTP|TRCD|EREF|MARF|PREF|CREF|CSID|CNTP|NAME|IBAN|BIC|BENM|ORDP|REMI|PURP|ISDT|RTRN|SVCL|UCRD|ULTC|ULTD|ULTB|ULTO|"
+    r"OCMT|CHGS|EXCH)/"
+)
+_NO_REFERENCE = frozenset({"", "NONREF", "EREF", "EREF+", "KREF", "KREF+", "PREF", "MARF"})
+"""In :61: these say that there is no reference, or that it is in :86:."""
 _SEPA = re.compile(r"(EREF|KREF|MREF|CRED|DEBT|SVWZ|ABWA|ABWE|COAM|OAMT|PURP|IBAN|BIC)\+")
 
 
@@ -47,7 +57,7 @@ def read(name: str, path: Path, encoding: str | None) -> Iterator[Entry | Remark
     for tag, value in _fields(_decoded(name, path.read_bytes(), encoding)):
         match tag:
             case "20":
-                if statement.opened:
+                if statement.opened or statement.pending:
                     raise LandingRefused(_cut(name, statement))
                 statement = _Statement()
             case "25" | "25P":
@@ -71,13 +81,15 @@ def read(name: str, path: Path, encoding: str | None) -> Iterator[Entry | Remark
                 statement = _Statement(closed=True)
             case _:
                 pass
-    if statement.opened:
+    if statement.opened or statement.pending:
         raise LandingRefused(_cut(name, statement))
     if not row and not statement.closed:
         raise LandingRefused(f"{name}: has no statement with a closing balance (:62F:); ask for a resend")
 
 
 def _cut(name: str, statement: _Statement) -> str:
+    if not statement.opened:
+        return f"{name}: movement {statement.pending[0][0]} (:61:) stands after a closing balance, in no statement; ask for a resend"
     return f"{name}: statement {excerpt(statement.number)} has no closing balance (:62F:); the file was cut off: ask for a resend"
 
 
@@ -136,7 +148,7 @@ class _Statement:
             return Entry(
                 row, entry_id=ids.next(f"{self.number}/{row}"), broken=f":61: has no day or amount: {excerpt(movement)}"
             )
-        reference = bank.strip() if bank.strip().upper() not in ("", "NONREF") else None
+        reference = bank.strip() if bank.strip().upper() not in _NO_REFERENCE else None
         return Entry(
             row,
             entry_id=ids.next(reference or f"{self.account}/{booked}/{self.number}/{row}"),
@@ -152,11 +164,11 @@ class _Statement:
             bank_reference=reference,
             end_to_end_id=told.get("EREF"),
             structured_reference=told.get("KREF")
-            or (own.strip() if own.strip().upper() not in ("", "NONREF") else None),
+            or (own.strip() if own.strip().upper() not in _NO_REFERENCE else None),
             remittance=told.get("SVWZ") or told.get("text") or None,
             party=told.get("party"),
             party_account=told.get("IBAN") or told.get("account"),
-            code=found["code"],
+            code=found["code"].strip(),
         )
 
 
@@ -176,10 +188,14 @@ def _decoded(name: str, data: bytes, encoding: str | None) -> str:
 
 def _fields(text: str) -> Iterator[tuple[str, str]]:
     """Yield each field's tag and text. A field ends where the next begins at the start of a line, or the message ends."""
-    tag, lines = "", list[str]()
+    tag, lines, opened = "", list[str](), False
     for line in text.split("\n"):
         bare = line[line.rindex("{4:") + 3 :] if "{4:" in line else line
         found = _TAG.match(bare)
+        if found and opened and found[1] in _BEFORE_OPENING:
+            found = None
+        if found:
+            opened = found[1] in ("60F", "60M") or (opened and found[1] not in ("20", "62F", "62M"))
         if found is None and bare.strip() not in ("-", "-}") and not bare.startswith("-}"):
             if tag and bare.strip():
                 lines.append(bare)
@@ -225,16 +241,39 @@ def _information(value: str) -> dict[str, str]:
     """Return what :86: tells: its text, the other party and account, and the references of SEPA."""
     joined = value.replace("\n", "")
     told: dict[str, str] = {}
-    if _PART.search(joined):
-        parts = _PART.split(joined)
+    if numbered := _NUMBERED.match(joined):
+        parts = re.split(rf"{re.escape(numbered[1])}([0-9]{{2}})", joined)
         by_number: dict[str, str] = {}
         for number, content in zip(parts[1::2], parts[2::2], strict=True):
             by_number[number] = by_number.get(number, "") + content
         told["text"] = "".join(by_number.get(f"{n}", "") for n in (*range(20, 30), *range(60, 64)))
         told["party"] = (by_number.get("32", "") + by_number.get("33", "")).strip()
-        told["account"] = by_number.get("31", "").strip()
+        told["account"] = (by_number.get("38") or by_number.get("31", "")).strip()
+    elif _WORDED.match(joined):
+        return _worded(joined)
     else:
         told["text"] = " ".join(line.strip() for line in value.split("\n")).strip()
     tags = _SEPA.split(told["text"])
     told |= {name: content.strip() for name, content in zip(tags[1::2], tags[2::2], strict=True)}
     return {name: content for name, content in told.items() if content and content.upper() != "NOTPROVIDED"}
+
+
+def _worded(text: str) -> dict[str, str]:
+    """Return what :86: tells in words between slashes. The counterparty is /CNTP/account/BIC/name/ or has words of its own."""
+    parts = _WORDED.split(text)
+    by_word: dict[str, str] = {}
+    for word, content in zip(parts[1::2], parts[2::2], strict=True):
+        by_word.setdefault(word, content.strip())
+    account, _, name = by_word.get("CNTP", "").partition("/")
+    kind, _, said = by_word.get("REMI", "").partition("/")
+    reference = said.strip("/").split("/")[-1] if kind == "STRD" else ""
+    told = {
+        "text": reference or (said if kind == "USTD" else by_word.get("REMI", "")),
+        "KREF": reference,
+        "EREF": by_word.get("EREF", ""),
+        "party": by_word.get("NAME") or "".join(name.split("/")[1:2]),
+        "account": by_word.get("IBAN") or account,
+    }
+    bare = {key: content.strip(" /") for key, content in told.items()}
+    bare["text"] = bare["text"] or text
+    return {key: content for key, content in bare.items() if content and content.upper() != "NOTPROVIDED"}

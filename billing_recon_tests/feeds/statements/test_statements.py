@@ -125,6 +125,8 @@ def test_entries_of_mt940_are_read_with_what_german_banks_write(tmp_path: Path) 
             ),
             "twice",
         ),
+        (MT940 + ":61:2603030303C5,00NTRFNONREF\n:86:late\n", r"movement 4 \(:61:\) stands after a closing balance"),
+        (MT940 + ":61:2603030303C5,00NTRFNONREF\n" + MT940.replace("00003", "00004"), "movement 4"),
         (MT940 + MT940, "holds statement 00003/001 of account 12030000/202051 twice"),
         (MT940.replace(":60F:C260301EUR1000,00", ":34F:EUR0,\n:13D:2603021200+0100"), r"interim report \(MT942\)"),
         ("a;b\n1;2\n", "no bank statement that is read"),
@@ -157,6 +159,8 @@ def test_a_statement_of_a_day_without_movements_is_one(tmp_path: Path) -> None:
         ("2603020302C119NTRF", "2026-03-02", "2026-03-02", "119"),  # no comma
         ("2602300302CR119,00NTRF", "2026-03-02", "2026-02-28", "119.00"),  # 30 days a month
         ("2802290301CR119,00NTRF", "2028-03-01", "2028-02-29", "119.00"),
+        ("2603020302CR119,00 NTRF", "2026-03-02", "2026-03-02", "119.00"),
+        ("260302CR119,00NOV ", "2026-03-02", "2026-03-02", "119.00"),  # a code of two letters
     ],
 )
 def test_movements_as_banks_write_them(
@@ -167,6 +171,65 @@ def test_movements_as_banks_write_them(
     assert (first.broken, first.kind, first.booked_on, first.value_on, first.amount) == (
         None, "payment", booked_on, value_on, amount,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("information", "remittance", "party", "account", "end_to_end_id", "reference"),
+    [
+        # Poland and Triodos put another character before the numbers; Poland writes the IBAN under 38.
+        ("020~00PRZELEW~20FAKTURA FV~21 7/2026~32ZAKLAD~33 DEBOWY~3811~38PL61", "FAKTURA FV 7/2026", "ZAKLAD DEBOWY", "11PL61", None, None),
+        ("000>100390>20FACTUUR>21 7 >310390123456", "FACTUUR 7 ", None, "0390123456", None, None),
+        # The Netherlands: words between slashes, lines broken anywhere.
+        ("/TRTP/SEPA OVERBOEKING/IBAN/NL44/BIC/RABONL2U/NAME/EIK\nEN BV/REMI/FACTUUR 7\n01/EREF/E-9", "FACTUUR 701", "EIKEN BV", "NL44", "E-9", None),
+        ("/EREF/E-9//CNTP/NL44/INGBNL2A/EIKEN BV///REMI/USTD//FACTUUR 7/", "FACTUUR 7", "EIKEN BV", "NL44", "E-9", None),
+        ("/CNTP/NL44/INGBNL2A/EIKEN BV///REMI/STRD/CUR/9001123000789004/", "9001123000789004", "EIKEN BV", "NL44", None, "9001123000789004"),
+        ("/EREF/NOTPROVIDED/NAME/EIKEN BV/REMI//", "/EREF/NOTPROVIDED/NAME/EIKEN BV/REMI//", "EIKEN BV", None, None, None),
+        # Text that only looks like it.
+        ("see http://acorn.example/?20&?21 INV-7", "see http://acorn.example/?20&?21 INV-7", None, None, None, None),
+        ("166?20Beleg vom 02.03. T13\n:25:13 Uhr\n:28:00", "Beleg vom 02.03. T13:25:13 Uhr:28:00", None, None, None, None),
+        ("166?20Beleg vom 02.03. T13\n:12:13 Uhr", "Beleg vom 02.03. T13:12:13 Uhr", None, None, None, None),
+    ],
+)  # fmt: skip
+def test_what_other_banks_write_beside_a_movement(
+    tmp_path: Path,
+    information: str,
+    remittance: str,
+    party: str | None,
+    account: str | None,
+    end_to_end_id: str | None,
+    reference: str | None,
+) -> None:
+    begin, rest = MT940.split(":86:166")
+    entries = [
+        item
+        for item in read(tmp_path, begin + ":86:" + information + rest[rest.index("\n") :])
+        if isinstance(item, Entry)
+    ]
+    first = entries[0]
+    assert (first.remittance, first.party, first.party_account, first.end_to_end_id, first.structured_reference) == (
+        remittance, party, account, end_to_end_id, reference,
+    )  # fmt: skip
+    assert {item.account for item in entries} == {"12030000/202051"}
+    assert len(entries) == 3
+
+
+@pytest.mark.parametrize("word", ["EREF", "KREF+", "MARF", "PREF"])
+def test_a_word_that_points_to_another_field_is_no_reference(tmp_path: Path, word: str) -> None:
+    first = next(item for item in read(tmp_path, MT940.replace("NTRFNONREF//B-1", f"NTRF{word}            \nDE11")))
+    assert isinstance(first, Entry)
+    assert (first.structured_reference, first.bank_reference) == (None, None)
+
+
+def test_a_field_of_a_banks_own_is_no_part_of_another(tmp_path: Path) -> None:
+    found = read(tmp_path, MT940.replace("00003/001\n", "00003/001\n:NS:22ACORN\n23More\n"))
+    assert {item.statement for item in found if isinstance(item, Entry)} == {"00003/001"}
+
+
+def test_the_payer_of_a_payer_is_named_if_the_bank_names_no_other(tmp_path: Path) -> None:
+    told = detail("INV-1").replace("<Dbtr><Nm>Acorn</Nm></Dbtr>", "<UltmtDbtr><Pty><Nm>Acorn</Nm></Pty></UltmtDbtr>")
+    (found,) = read(tmp_path, camt(entry("5.00", told), "1005.00"))
+    assert isinstance(found, Entry)
+    assert found.party == "Acorn"
 
 
 def test_a_statement_lands_as_payments_of_the_companys_days(tmp_path: Path) -> None:
