@@ -315,6 +315,26 @@ def test_paypal_in_another_countrys_figures_is_read_by_the_declared_marks(tmp_pa
     assert report.left_out == 1, "money that was held comes back: it is no payment"
 
 
+def test_a_zero_in_the_other_column_of_gross_is_no_amount(tmp_path: Path) -> None:
+    """Programs that copy Adyen's report fill its empty columns with zeros."""
+    desk = Desk(tmp_path, feeds={"payments": {"preset": "adyen-settlement"}})
+    row = "A,M,P{n},A-1,visa,2026-03-02 10:30:00,CET,{type},M{n},EUR,{debit},{credit},1,EUR,,,,,,,12"
+    cases = [
+        ("Settled", "0.00", "150.00"), ("Refunded", "50.00", "0.00"), ("Chargeback", "100.00", "0"), ("Settled", "7.00", "8.00"),
+        ("Settled", "0", "0.00"), ("Refunded", "9.00", "x"), ("Settled", "", "5.00"), ("Refunded", "6.00", ""), ("Settled", "", ""),
+    ]  # fmt: skip
+    rows = [row.format(n=n, type=kind, debit=debit, credit=credit) for n, (kind, debit, credit) in enumerate(cases)]
+    desk.put("\n".join([IN_ADYEN, *rows, ""]))
+    report = desk.land()
+    assert report.equation_holds
+    assert desk.rows("payment_id, CAST(amount AS DECIMAL(9,2))::VARCHAR") == [
+        ("M0/Settled", "150.00"), ("M1/Refunded", "50.00"), ("M2/Chargeback", "100.00"), ("M4/Settled", "0.00"),
+        ("M6/Settled", "5.00"), ("M7/Refunded", "6.00"),
+    ]  # fmt: skip
+    assert [row for row, *_ in desk.quarantined()] == [4, 6, 9]
+    assert "has an amount as gross credit and another as gross debit" in desk.messages()[0]
+
+
 def test_short_names_of_zones_are_those_that_adyen_means(tmp_path: Path) -> None:
     """BST is the summer time of London in Adyen's reports, not Bangladesh's."""
     desk = Desk(tmp_path, feeds={"payments": {"preset": "adyen-settlement"}})
