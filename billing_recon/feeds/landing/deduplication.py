@@ -24,6 +24,9 @@ CANDIDATES = "landing_candidates"
 SUSPECT = "landing_suspect_keys"
 """Hashes of keys that may occur more than once in the day: key_hash."""
 
+SAME_HASH = "landing_same_hash"
+"""The rows with a suspect key: columns of TYPED. No temporary table, since views of it are read by other cursors."""
+
 _POSITION = 2000
 
 
@@ -44,17 +47,23 @@ def clear_duplicates(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
-def duplicate_rows(spec: TableSpec, day: date, file: str, kept_file: str) -> str:
+def rows_with_duplicates(con: duckdb.DuckDBPyConnection) -> str:
+    """Return the smallest table of this landing that has all collapsed rows: a large file is not read again for a few of them."""
+    found, known = single(con, f"SELECT count(*), count(kept_on) FROM {DUPLICATES}")
+    return SAME_HASH if found and not known else TYPED
+
+
+def duplicate_rows(spec: TableSpec, day: date, file: str, kept_file: str, rows: str = TYPED) -> str:
     """Return SQL for the collapsed rows: the columns of `spec`, their source, and the kept row.
 
-    `file` and `kept_file` are SQL for the names of the files `file_no` and `kept_no`.
+    `file` and `kept_file` are SQL for the names of the files `file_no` and `kept_no`; `rows` names the table that has the rows.
     """
     names = ", ".join(f"t.{quoted(name)}" for name in spec.names)
     return (
         f"SELECT {listed(spec.names)}, {file} AS source_file, source_row, coalesce(kept_on, DATE '{day}') AS kept_on, "
         f"coalesce(kept_file, {kept_file}) AS kept_file, kept_row FROM (SELECT {names}, t.file_no AS file_no, "
         f"t.source_row AS source_row, c.kept_no AS kept_no, c.kept_on AS kept_on, c.kept_file AS kept_file, "
-        f"c.kept_row AS kept_row FROM {TYPED} t JOIN {DUPLICATES} c USING (file_no, ordinal))"
+        f"c.kept_row AS kept_row FROM {rows} t JOIN {DUPLICATES} c USING (file_no, ordinal))"
     )
 
 
@@ -117,11 +126,11 @@ def _against_known(con: duckdb.DuckDBPyConnection, spec: TableSpec, known_usage:
 def _within_day(con: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
     key = listed(spec.key)
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE landing_same_hash AS SELECT * FROM {CANDIDATES} "
+        f"CREATE OR REPLACE TABLE {SAME_HASH} AS SELECT * FROM {CANDIDATES} "
         f"WHERE {_hash(spec)} IN (SELECT key_hash FROM {SUSPECT})"
     )
     con.execute(
-        f"CREATE OR REPLACE TEMP TABLE landing_repeated_keys AS SELECT {key} FROM landing_same_hash GROUP BY {key} HAVING count(*) > 1"
+        f"CREATE OR REPLACE TEMP TABLE landing_repeated_keys AS SELECT {key} FROM {SAME_HASH} GROUP BY {key} HAVING count(*) > 1"
     )
     content = ", ".join(f"{quoted(name)} := {quoted(name)}" for name in content_of(spec)) or "nothing := true"
     first = ", ".join((*(("received_at",) if spec is USAGE_EVENTS else ()), "file_no", "ordinal"))
@@ -132,7 +141,7 @@ def _within_day(con: duckdb.DuckDBPyConnection, spec: TableSpec) -> None:
         f"first_value(file_no) OVER (PARTITION BY {key} ORDER BY {first}) AS kept_no, "
         f"first_value(source_row) OVER (PARTITION BY {key} ORDER BY {first}) AS kept_row FROM ("
         f"SELECT file_no, ordinal, source_row, {key}{', received_at' if spec is USAGE_EVENTS else ''}, "
-        f"struct_pack({content}) AS content FROM landing_same_hash SEMI JOIN landing_repeated_keys USING ({key}))"
+        f"struct_pack({content}) AS content FROM {SAME_HASH} SEMI JOIN landing_repeated_keys USING ({key}))"
     )
     con.execute(
         f"INSERT INTO {DUPLICATES} SELECT file_no, ordinal, kept_no, NULL, NULL, kept_row FROM landing_groups "

@@ -26,6 +26,7 @@ from billing_recon.feeds.landing.deduplication import (
     clear_duplicates,
     deduplicate,
     duplicate_rows,
+    rows_with_duplicates,
 )
 from billing_recon.feeds.landing.delivery import (
     WARNINGS,
@@ -189,9 +190,8 @@ def _create_views(
         f"FROM {TYPED if all_accepted else f'({accepted_rows()})'}"
     )
     if spec is USAGE_EVENTS:
-        con.execute(
-            f"CREATE OR REPLACE VIEW landed_duplicates AS {duplicate_rows(spec, day, file_name(files), file_name(files, 'kept_no'))}"
-        )
+        collapsed = duplicate_rows(spec, day, file_name(files), file_name(files, "kept_no"), rows_with_duplicates(con))
+        con.execute(f"CREATE OR REPLACE VIEW landed_duplicates AS {collapsed}")
 
 
 def _outside(feed: Feed, day: date, delivery: Delivery, loaded: Sequence[Loaded]) -> str:

@@ -15,6 +15,9 @@ from billing_recon.feeds.tables.raw_rows import single, text
 
 _REREAD = "landing_reread"
 
+_FEW_ROWS = 100
+"""Up to this many rows are looked up by their numbers, which a large Parquet file answers without being read whole."""
+
 
 def fill_quarantine(
     con: duckdb.DuckDBPyConnection, spec: TableSpec, loaded: list[Loaded], files: Sequence[DayFile], owner: str
@@ -34,10 +37,9 @@ def fill_quarantine(
         "reading VARCHAR)"
     )
     for one in loaded if rows else []:
-        con.execute(
-            "CREATE OR REPLACE TEMP TABLE landing_reread_file AS "
-            + reread_rows(one, f"SELECT ordinal FROM landing_quarantined WHERE {one.condition}")
-        )
+        its = f"SELECT ordinal FROM landing_quarantined WHERE {one.condition}"
+        ordinals = [ordinal for (ordinal,) in con.execute(its).fetchall()] if rows <= _FEW_ROWS else its
+        con.execute(f"CREATE OR REPLACE TEMP TABLE landing_reread_file AS {reread_rows(one, ordinals)}")
         con.execute(f"INSERT INTO {_REREAD} SELECT file_no, ordinal, payload, texts, reading FROM landing_reread_file")
         if one.unreadable:
             con.execute(f"INSERT INTO {FAULTS} {unreadable_faults(one, 'landing_reread_file')}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from billing_recon.contracts.quarantine_reasons import Reason
@@ -40,8 +41,14 @@ class FileRows:
         return f"file_no BETWEEN {self.number} AND {last}" if self.raw.bundled else f"file_no = {self.number}"
 
 
-def rows_at(rows: FileRows, ordinals: str) -> str:
-    """Return SQL for the file's rows with the given `ordinals` (SQL), filtered before anything else is computed."""
+def rows_at(rows: FileRows, ordinals: str | Sequence[int]) -> str:
+    """Return SQL for the file's rows with the given `ordinals` (SQL, or a few), filtered before anything else is computed.
+
+    Of a few, each is a comparison of its own: that is what makes the engine skip the parts of a Parquet file without any of them.
+    """
+    if not isinstance(ordinals, str):
+        found = " OR ".join(f"landing_ordinal = {ordinal}" for ordinal in ordinals) or "false"
+        return f"SELECT * FROM ({rows.raw.rows}) WHERE {found}"
     return f"SELECT * FROM ({rows.raw.rows}) SEMI JOIN (SELECT ordinal AS landing_ordinal FROM ({ordinals})) USING (landing_ordinal)"
 
 
@@ -132,8 +139,8 @@ def typed(rows: FileRows, source: str, *, thorough: bool) -> str:
     )
 
 
-def reread_rows(rows: FileRows, ordinals: str) -> str:
-    """Return SQL for rows (SQL for their `ordinals`) as delivered: ordinal, payload (JSON of the file's columns), texts and
+def reread_rows(rows: FileRows, ordinals: str | Sequence[int]) -> str:
+    """Return SQL for rows (`ordinals` as in rows_at) as delivered: ordinal, payload (JSON of the file's columns), texts and
     reading (JSON of our columns, as delivered and in our notation), failed.
 
     A text in another notation than declared is prefixed with a question mark in `reading`, so that a released row cannot

@@ -33,7 +33,7 @@ def send(desk: Desk, customer: str = "'C-1'") -> None:
 @pytest.mark.parametrize(
     "customer",
     [
-        "'C-1'", "CASE WHEN n = 2 THEN ' ' ELSE 'C-1' END", "'C-1' || chr(160)", "chr(9) || 'C-1'", "'C-1 '", "'Mu' || chr(776) || 'ller'",
+        "'C-1'", "CASE WHEN n = 2 THEN ' ' ELSE 'C-1' END", "'C-1' || chr(160)", "chr(9) || 'C-1'", "'C-1 '", "chr(10) || 'C-1'", "chr(1)", "'Mu' || chr(776) || 'ller'",
     ],
 )  # fmt: skip
 def test_a_large_file_lands_as_a_small_one_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, customer: str) -> None:
@@ -49,6 +49,31 @@ def test_a_large_file_lands_as_a_small_one_does(tmp_path: Path, monkeypatch: pyt
     assert found[0] == found[1]
     assert found[0][0].duplicates == 2
     assert found[0][2][0] == (7, "OUT_OF_RANGE", "quantity") or customer != "'C-1'"
+
+
+def test_what_repeats_an_earlier_day_and_what_repeats_itself_are_both_kept_as_duplicates(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Duplicates within a day are kept from the rows compared, those of an earlier day from the file: nobody loses the others."""
+    found = []
+    for number, large in enumerate((10**9, 0)):
+        monkeypatch.setattr(loaded_file, "LARGE_BYTES", large)
+        desk = Desk(tmp_path / str(number))
+        send(desk)
+        events = EVENTS.format(customer="'C-1'")
+        desk.con.execute(
+            "CREATE TABLE known AS SELECT *, NULL AS dimensions, DATE '2026-03-01' AS landed_on, 'earlier.csv' AS source_file, 9 AS source_row "
+            f"FROM ({events}) WHERE event_id IN ('E-1', 'E-2')"
+        )
+        report = desk.land("usage_events", known_usage="known")
+        found.append(
+            (report.duplicates, report.accepted, desk.rows("event_id, kept_file, kept_row", of="landed_duplicates"))
+        )
+    assert found[0] == found[1]
+    assert found[0][2] == [
+        ("E-1", "earlier.csv", 9), ("E-2", "earlier.csv", 9), ("E-4", f"landing/usage_events/{DAY}.parquet", 5), ("E-6", f"landing/usage_events/{DAY}.parquet", 8),
+    ]  # fmt: skip
+    assert found[0][0] == 4
 
 
 def test_a_file_with_our_columns_is_not_read_as_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
