@@ -43,6 +43,7 @@ _NAMES: Names = {
     "debit": ("debit", "debits", "debitamount"),
     "credit": ("credit", "credits", "creditamount"),
     "currency": ("currency", "currencycode"),
+    "balance": ("balance", "runningbalance"),
 }
 _NEEDED = (
     frozenset({"date", "account", "debit", "credit", "type"}),
@@ -82,6 +83,11 @@ def stream(path: Path, options: LedgerOptions) -> Iterator[Item]:
     """Yield the header, each transaction as a journal, and findings about the report's sums."""
     table = Table(path, options, _NAMES, _NEEDED)
     table.open()
+    if "balance" in table.columns:
+        raise LedgerUnreadable(
+            f"{path.name}: it lists accounts with a running balance (a general ledger), in which the rows of a journal stand apart; "
+            "export the Journal report, or declare format: csv and map its columns, journal_id from the number of the transaction"
+        )
     yield Header(
         version="report" if table.titles else "sheet",
         company=table.titles[0] if table.titles and folded(table.titles[0]) != "journal" else None,

@@ -116,6 +116,22 @@ def test_rows_alike_without_a_number_end_where_they_balance(ledger: Read) -> Non
     assert len({e.journal_id for e in ledger("quickbooks", text).entries}) == 2
 
 
+LISTING = """\
+Account,Type,Date,Document Number,Name,Memo,Debit,Credit,{balance}
+1000 Cash,Payment,03/15/2026,PYMT1,Buyer Ltd,,119.00,,119.00
+1000 Cash,Payment,03/16/2026,PYMT2,Buyer Ltd,,50.00,,169.00
+1100 Receivables,Payment,03/15/2026,PYMT1,Buyer Ltd,,,119.00,-119.00
+1100 Receivables,Payment,03/16/2026,PYMT2,Buyer Ltd,,,50.00,-169.00
+"""
+
+
+@pytest.mark.parametrize("balance", ["Balance", "Running balance"])
+def test_a_general_ledger_is_no_journal(ledger: Read, balance: str) -> None:
+    """Its rows go account by account; they made journals of one side each."""
+    with pytest.raises(LedgerUnreadable, match="lists accounts with a running balance"):
+        ledger("quickbooks", LISTING.format(balance=balance), currency="USD")
+
+
 def test_a_gap_in_invoice_numbers(ledger: Read) -> None:
     text = "Date,Type,Num,Account,Debit,Credit\n"
     text += "".join(f"2026-03-02,Invoice,{n},A,5,\n2026-03-02,Invoice,{n},B,,5\n" for n in (1001, 1002, 1004))
