@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -44,7 +45,7 @@ def write_corner_texts(con: duckdb.DuckDBPyConnection) -> None:
 def write_line_texts(con: duckdb.DuckDBPyConnection, catalog: Catalog, names: Mapping[str, str]) -> None:
     """Create `line_texts` (row, says) and `invoice_texts` (invoice, says) for everything that is not equal.
 
-    A share of the contracts at a time, so that memory stays bounded whatever differs.
+    What is worded is collected once, and worded a share of the contracts at a time, so that memory stays bounded whatever differs.
     """
     decimals = decimals_of(con)
     found = {
@@ -54,40 +55,63 @@ def write_line_texts(con: duckdb.DuckDBPyConnection, catalog: Catalog, names: Ma
     said = {side: _Said(rows) for side, rows in found.items()}
     write_texts(con, "line_texts", {"row_key": [], "says": []})
     write_texts(con, "invoice_texts", {"invoice_key": [], "says": []})
-    con.execute(
-        "CREATE OR REPLACE TABLE differing_bills AS SELECT invoice_id, subscription_id, due_on, currency, count(*) AS lines "
-        "FROM shadow_lines GROUP BY invoice_id, subscription_id, due_on, currency HAVING bool_or(state <> 'equal')"
-    )
-    ((lines,),) = con.execute("SELECT coalesce(sum(lines), 0) FROM differing_bills").fetchall()
-    shares = int(lines) // _WORDED_AT_ONCE + 1
-    for share in range(shares):
-        mine = f"hash(subscription_id) % {shares} = {share}"
-        _write_share(con, mine, said, catalog, names, decimals)
+    for share in range(_collect(con)):
+        _write_share(con, share, said, catalog, names, decimals)
+    for table in ("worded_lines", "worded_old", "worded_new"):
+        con.execute(f"DROP TABLE {table}")
 
 
 _WORDED_AT_ONCE = 50_000
 
 
+def _collect(con: duckdb.DuckDBPyConnection) -> int:
+    """Create `worded_lines`, the lines of invoices with a difference, and `worded_old` and `worded_new`, their rated lines; return into
+    how many shares they are divided. What both ratings have alike is in `worded_new` only."""
+    bill = "invoice_id, subscription_id, due_on"
+    con.execute(
+        f"CREATE OR REPLACE TABLE worded_lines AS SELECT {_LINE}, due_on, CAST(0 AS UBIGINT) AS share FROM shadow_lines AS line "
+        f"SEMI JOIN (SELECT {bill} FROM shadow_lines WHERE state <> 'equal' GROUP BY {bill}) AS bill ON bill.invoice_id = line.invoice_id "
+        "AND bill.subscription_id = line.subscription_id AND bill.due_on IS NOT DISTINCT FROM line.due_on"
+    )
+    ((lines,),) = con.execute("SELECT count(*) FROM worded_lines").fetchall()
+    shares = int(lines) // _WORDED_AT_ONCE + 1
+    if shares > 1:
+        con.execute(
+            f"CREATE OR REPLACE TABLE worded_lines AS SELECT * REPLACE (hash(subscription_id) % {shares} AS share) FROM worded_lines "
+            "ORDER BY share"
+        )
+    for side in ("new", "old"):
+        rated = (
+            f"SELECT share, {_RATED} FROM expected_{side} JOIN (SELECT DISTINCT share, expected_{side}_line AS expected_line_id FROM worded_lines) "
+            "USING (expected_line_id)"
+        )
+        alike = f" EXCEPT ALL SELECT share, {_RATED} FROM worded_new" if side == "old" else ""
+        ordered = " ORDER BY share" if shares > 1 else ""
+        con.execute(f"CREATE OR REPLACE TABLE worded_{side} AS FROM ({rated}{alike}){ordered}")
+    return shares
+
+
 def _write_share(
     con: duckdb.DuckDBPyConnection,
-    mine: str,
+    share: int,
     said: Mapping[str, _Said],
     catalog: Catalog,
     names: Mapping[str, str],
     decimals: Mapping[str, int],
 ) -> None:
-    """Add the sentences of the contracts that fulfil the condition `mine`."""
-    rated = {side: _rated(con, side, mine) for side in ("old", "new")}
-    lines = rows_of(con, f"SELECT {_LINE} FROM shadow_lines WHERE state <> 'equal' AND {mine} ORDER BY ALL")
+    """Add the sentences of one share of the contracts."""
+    new = _by_id(rows_of(con, f"SELECT {_RATED} FROM worded_new WHERE share = {share}"))
+    rated = {"new": new, "old": new | _by_id(rows_of(con, f"SELECT {_RATED} FROM worded_old WHERE share = {share}"))}
+    lines = rows_of(con, f"SELECT {_LINE} FROM worded_lines WHERE share = {share} AND state <> 'equal' ORDER BY ALL")
     texts = [_line_text(line, rated, said, catalog, decimals) for line in lines]
     append_texts(con, "line_texts", {"row_key": [_row_key(line) for line in lines], "says": texts})
     bills = rows_of(
         con,
         "SELECT invoice_id, subscription_id, due_on, currency, sum(delta) AS delta, sum(new_fault) AS new_fault, "
         "sum(old_fault) AS old_fault, count(*) FILTER (WHERE new_code IS NOT NULL AND new_fault = 0) AS restated, "
-        "coalesce(list_distinct(list(expected_old_line) FILTER (WHERE expected_old_line IS NOT NULL)), []) AS old_lines, "
-        "coalesce(list_distinct(list(expected_new_line) FILTER (WHERE expected_new_line IS NOT NULL)), []) AS new_lines "
-        f"FROM shadow_lines WHERE {mine} GROUP BY invoice_id, subscription_id, due_on, currency "
+        "coalesce(list_sort(list_distinct(list(expected_old_line) FILTER (WHERE expected_old_line IS NOT NULL))), []) AS old_lines, "
+        "coalesce(list_sort(list_distinct(list(expected_new_line) FILTER (WHERE expected_new_line IS NOT NULL))), []) AS new_lines "
+        f"FROM worded_lines WHERE share = {share} GROUP BY invoice_id, subscription_id, due_on, currency "
         "HAVING bool_or(state <> 'equal') ORDER BY ALL",
     )
     sentences = [
@@ -104,6 +128,10 @@ def _write_share(
     ]
     keys = [f"{b['invoice_id']}|{b['subscription_id']}|{b['due_on']}|{b['currency']}" for b in bills]
     append_texts(con, "invoice_texts", {"invoice_key": keys, "says": sentences})
+
+
+def _by_id(rows: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    return {row["expected_line_id"]: row for row in rows}
 
 
 def _beyond(bill: Row, places: int) -> str:
@@ -123,6 +151,11 @@ _LINE = (
     "expected_new_line, old_key, new_key, old_total, new_total, code, meant_code, new_code, old_code, accepted_as, known, in_old, in_new, "
     "old_split, new_split"
 )
+_RATED = (
+    "expected_line_id, plan_id, plan_version, kind, charge_id, meter, currency, decimals, quantity, period_start, gross, discount_rate, discount, "
+    "credit, tax_rate, tax, total, working"
+)
+"""The columns of rated lines that sentences read."""
 
 
 class _Said:
@@ -136,21 +169,6 @@ class _Said:
     def of(self, key: str | None, rated: str | None, invoice: str) -> str:
         found = self._lines.get(key or "") or self._rated.get(rated or "") or self._invoices.get(invoice, "")
         return str(found).rstrip(".")
-
-
-_UNWORDED = "customer_id, segment, tax_region, gross_raw, discount_raw, tax_raw, late_quantity, duplicate_quantity, superseded_quantity"
-"""Columns of rated lines that no sentence reads."""
-
-
-def _rated(con: duckdb.DuckDBPyConnection, side: str, mine: str) -> dict[str, dict[str, Any]]:
-    """The rated lines of invoices that are not equal, of some contracts."""
-    rows = rows_of(
-        con,
-        f"SELECT rated.* EXCLUDE ({_UNWORDED}) FROM expected_{side} AS rated SEMI JOIN (SELECT line.expected_{side}_line AS id FROM shadow_lines AS line "
-        "SEMI JOIN differing_bills AS bill ON bill.invoice_id = line.invoice_id AND bill.subscription_id = line.subscription_id "
-        f"AND bill.due_on IS NOT DISTINCT FROM line.due_on WHERE {mine}) AS asked ON asked.id = rated.expected_line_id",
-    )
-    return {row["expected_line_id"]: row for row in rows}
 
 
 def _row_key(line: Row) -> str:
@@ -265,11 +283,11 @@ def _bill(lines: list[Row], currency: str, places: int, names: Mapping[str, str]
         parts.append(f"{rate}{names.get('discount', 'discount')} {shown(-discount)}")
     for line in lines:
         if line["kind"] == "minimum":
-            steps = json.loads(line["working"])["steps"]["minimum"]
+            steps = _steps_of(line["working"])["minimum"]
             agreed = Decimal(steps["agreed"]) if steps["days"] is None else Decimal(steps["owed"])
             parts.append(f"raised {shown(line['gross'])} to the {shown(agreed)} {names.get('minimum', 'minimum')}")
         elif line["kind"] == "discount" and line["meter"] == "cap":
-            agreed = Decimal(json.loads(line["working"])["steps"]["coupon"]["agreed"])
+            agreed = Decimal(_steps_of(line["working"])["coupon"]["agreed"])
             parts.append(f"cut {shown(line['discount'])} to the {shown(agreed)} cap")
         elif line["kind"] == "discount":
             parts.append(f"coupon {line['meter']} {shown(-line['discount'])}")
@@ -290,13 +308,20 @@ def _bill(lines: list[Row], currency: str, places: int, names: Mapping[str, str]
     return ", ".join(parts) + (f", in total {shown(total)}" if total != net else "")
 
 
+@lru_cache(maxsize=1024)
+def _steps_of(working: str) -> Mapping[str, Any]:
+    """The steps of a rating. A bill's lines are read several times in a row, and most are alike under both terms."""
+    steps: Mapping[str, Any] = json.loads(working)["steps"]
+    return steps
+
+
 def _model(line: Row) -> str:
-    return str(json.loads(line["working"])["steps"].get("rating", {}).get("model", ""))
+    return str(_steps_of(line["working"]).get("rating", {}).get("model", ""))
 
 
 def _charge(line: Row, currency: str, places: int) -> str:
     """One charge: base $200; 12,000 x $0.015; anything else by its name and amount."""
-    steps = json.loads(line["working"])["steps"]
+    steps = _steps_of(line["working"])
     rating = steps.get("rating") or {}
     figures, part = rating.get("steps"), rating.get("proration")
     plainly = part is None and steps.get("bounds") is None

@@ -37,7 +37,9 @@ MEANT: tuple[Relation, ...] = (*RERATING, *CODES, *load(__package__, "meant_code
 RATED_CORNER: tuple[Relation, ...] = load(__package__, "rated_corner")
 """The new corner of a candidate without an engine."""
 
-FOUR_CORNERS: tuple[Relation, ...] = load(__package__, "chains", "shadow_rows", "shadow_lines")
+FOUR_CORNERS: tuple[Relation, ...] = load(
+    __package__, "chains", "shadow_rows", "bill_siblings", "agreed_lines", "shadow_lines"
+)
 """One row per line."""
 
 REVIEW: tuple[Relation, ...] = load(

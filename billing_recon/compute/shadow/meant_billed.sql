@@ -1,6 +1,7 @@
 -- Our rating of the new terms as if an engine had billed it, so that the codes of differing lines say what it is that
 -- the change of terms changes. An invoice is what is due on one day.
 -- inputs: expected_new
+-- kept: no
 SELECT
     expected_line_id AS line_key, subscription_id || '|' || CAST(due_on AS VARCHAR) AS invoice_id,
     expected_line_id AS line_id, customer_id, subscription_id, subscription_id AS sub, plan_id, plan_version, kind,

@@ -3,7 +3,7 @@
 -- the version, where a contract moves to another version of its plan and the minimum is the plan's own. Charges that
 -- only one rating has, where a contract moves to another plan or version, are there because of the move. Both state
 -- the days of a part of a period too: where these agree and the rating differs, it is the price, whatever other days or
--- rounding would fit.
+-- rounding would fit. Workings are read of those lines alone.
 -- inputs: differing_lines, line_codes, expected_old, expected_new, term_plans
 -- rows from: differing_lines
 WITH held AS (
@@ -58,18 +58,23 @@ appearing AS (
     SEMI JOIN invoices_moved AS invoice ON invoice.sub = line.sub AND invoice.due_on = line.due_on
     WHERE (line.expected_line_id IS NULL OR line.line_key IS NULL) AND line.is_charge
 ),
-repriced AS (
+priced_otherwise AS MATERIALIZED (
     SELECT
-        line.item,
-        CASE WHEN coalesce(old.unit_price <> new.unit_price, false) THEN 'PRICE_VERSION' ELSE 'TIER_RATE' END AS code
+        line.item, coalesce(old.unit_price <> new.unit_price, false) AS other_price, old.working AS old_working,
+        new.working AS new_working
     FROM differing_lines AS line
     JOIN line_codes AS coded ON coded.item = line.item AND coded.code IN ('PRORATION', 'ROUNDING')
     JOIN expected_old AS old ON old.expected_line_id = line.expected_line_id
     JOIN expected_new AS new ON new.expected_line_id = line.line_key
-    WHERE old.gross <> new.gross AND json_extract_string(old.working, '$.steps.rating.proration')
-        IS NOT DISTINCT FROM json_extract_string(new.working, '$.steps.rating.proration')
-        AND json_extract_string(old.working, '$.steps.rating.steps')
-        <> json_extract_string(new.working, '$.steps.rating.steps')
+    WHERE old.gross <> new.gross
+),
+repriced AS (
+    SELECT item, CASE WHEN other_price THEN 'PRICE_VERSION' ELSE 'TIER_RATE' END AS code
+    FROM priced_otherwise
+    WHERE json_extract_string(old_working, '$.steps.rating.proration')
+        IS NOT DISTINCT FROM json_extract_string(new_working, '$.steps.rating.proration')
+        AND json_extract_string(old_working, '$.steps.rating.steps')
+        <> json_extract_string(new_working, '$.steps.rating.steps')
 ),
 given AS (
     SELECT item, code FROM minimums WHERE code IS NOT NULL

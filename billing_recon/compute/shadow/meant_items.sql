@@ -1,11 +1,12 @@
 -- Lines of the old and of the new terms in pairs, each used once, and those that only one side has. Pass 1: the same
 -- charge, period and plan; pass 2: on another plan; pass 3: another period of the same charge on the same invoice, if
 -- as many lines of it are left on either side. Two parts of a period that become one whole are three lines, no pair.
+-- Nearly all lines have the same id on both sides; only the others are looked at closely.
 -- inputs: expected_old, expected_new
-WITH old_lines AS (
+WITH old_lines AS MATERIALIZED (
     SELECT
         expected_line_id, subscription_id, currency, kind, coalesce(meter, '') AS meter_key, period_start, period_end,
-        gross < 0 AS back, due_on,
+        gross < 0 AS back, due_on, customer_id, quantity, gross, discount, credit, taxable, tax_rate, tax, total,
         row_number() OVER (
             PARTITION BY subscription_id, currency, kind, coalesce(meter, ''), period_start, period_end, gross < 0
             ORDER BY due_on, expected_line_id
@@ -13,10 +14,11 @@ WITH old_lines AS (
     FROM expected_old
     ANTI JOIN expected_new USING (expected_line_id)
 ),
-new_lines AS (
+new_lines AS MATERIALIZED (
     SELECT
         expected_line_id AS line_key, subscription_id, currency, kind, coalesce(meter, '') AS meter_key, period_start,
-        period_end, gross < 0 AS back, due_on,
+        period_end, gross < 0 AS back, due_on, customer_id, quantity, gross, discount, credit, taxable, tax_rate, tax,
+        total,
         row_number() OVER (
             PARTITION BY subscription_id, currency, kind, coalesce(meter, ''), period_start, period_end, gross < 0
             ORDER BY due_on, expected_line_id
@@ -24,14 +26,14 @@ new_lines AS (
     FROM expected_new
     ANTI JOIN expected_old USING (expected_line_id)
 ),
-same_charge AS (
+same_charge AS MATERIALIZED (
     SELECT old.expected_line_id, new.line_key
     FROM old_lines AS old
     JOIN new_lines AS new USING (subscription_id, currency, kind, meter_key, period_start, period_end, back, place)
 ),
 old_left AS (
     SELECT
-        *, charge_family(kind) AS family,
+        expected_line_id, subscription_id, currency, meter_key, back, due_on, charge_family(kind) AS family,
         row_number() OVER (
             PARTITION BY subscription_id, currency, charge_family(kind), meter_key, back, due_on
             ORDER BY period_start, expected_line_id
@@ -43,7 +45,7 @@ old_left AS (
 ),
 new_left AS (
     SELECT
-        *, charge_family(kind) AS family,
+        line_key, subscription_id, currency, meter_key, back, due_on, charge_family(kind) AS family,
         row_number() OVER (
             PARTITION BY subscription_id, currency, charge_family(kind), meter_key, back, due_on
             ORDER BY period_start, line_key
@@ -58,11 +60,7 @@ same_invoice AS (
     FROM old_left AS old
     JOIN new_left AS new USING (subscription_id, currency, family, meter_key, back, due_on, rank, size)
 ),
-pairs AS (
-    SELECT old.expected_line_id, new.expected_line_id AS line_key, 1 AS pass
-    FROM expected_old AS old
-    JOIN expected_new AS new USING (expected_line_id)
-    UNION ALL
+pairs AS MATERIALIZED (
     SELECT expected_line_id, line_key, 2 AS pass FROM same_charge
     UNION ALL
     SELECT expected_line_id, line_key, 3 AS pass FROM same_invoice
@@ -70,28 +68,47 @@ pairs AS (
 placed AS (
     SELECT expected_line_id, line_key, pass FROM pairs
     UNION ALL
-    SELECT expected_line_id, NULL AS line_key, 0 AS pass FROM expected_old ANTI JOIN pairs USING (expected_line_id)
+    SELECT expected_line_id, NULL AS line_key, 0 AS pass FROM old_lines ANTI JOIN pairs USING (expected_line_id)
     UNION ALL
-    SELECT NULL AS expected_line_id, new.expected_line_id AS line_key, 0 AS pass
-    FROM expected_new AS new
-    ANTI JOIN pairs ON pairs.line_key = new.expected_line_id
+    SELECT NULL AS expected_line_id, line_key, 0 AS pass FROM new_lines ANTI JOIN pairs USING (line_key)
+),
+figured AS (
+    SELECT
+        old.expected_line_id, new.expected_line_id AS line_key, 1 AS pass, old.subscription_id AS old_sub,
+        new.subscription_id AS new_sub, old.due_on AS old_due, new.due_on AS new_due,
+        old.customer_id AS old_customer, new.customer_id AS new_customer, old.currency AS old_currency,
+        new.currency AS new_currency, old.kind, old.quantity AS old_quantity, new.quantity AS new_quantity,
+        old.gross AS old_gross, new.gross AS new_gross, old.discount AS old_discount, new.discount AS new_discount,
+        old.credit AS old_credit, new.credit AS new_credit, old.taxable AS old_taxable, new.taxable AS new_taxable,
+        old.tax_rate AS old_rate, new.tax_rate AS new_rate, old.tax AS old_tax, new.tax AS new_tax,
+        old.total AS old_total, new.total AS new_total
+    FROM expected_old AS old
+    JOIN expected_new AS new USING (expected_line_id)
+    UNION ALL
+    SELECT
+        placed.expected_line_id, placed.line_key, placed.pass, old.subscription_id AS old_sub,
+        new.subscription_id AS new_sub, old.due_on AS old_due, new.due_on AS new_due,
+        old.customer_id AS old_customer, new.customer_id AS new_customer, old.currency AS old_currency,
+        new.currency AS new_currency, old.kind, old.quantity AS old_quantity, new.quantity AS new_quantity,
+        old.gross AS old_gross, new.gross AS new_gross, old.discount AS old_discount, new.discount AS new_discount,
+        old.credit AS old_credit, new.credit AS new_credit, old.taxable AS old_taxable, new.taxable AS new_taxable,
+        old.tax_rate AS old_rate, new.tax_rate AS new_rate, old.tax AS old_tax, new.tax AS new_tax,
+        old.total AS old_total, new.total AS new_total
+    FROM placed
+    LEFT JOIN old_lines AS old ON old.expected_line_id = placed.expected_line_id
+    LEFT JOIN new_lines AS new ON new.line_key = placed.line_key
 )
 SELECT
-    'control' AS variant, placed.expected_line_id, placed.line_key, placed.pass,
-    coalesce(new.subscription_id, old.subscription_id) || '|' || CAST(coalesce(new.due_on, old.due_on) AS VARCHAR)
-        AS invoice_id,
-    'all' AS cohort, coalesce(new.subscription_id, old.subscription_id) AS sub,
-    coalesce(old.due_on, new.due_on) AS due_on, coalesce(old.customer_id, new.customer_id) AS customer_id,
-    coalesce(new.currency, old.currency) AS currency, old.currency AS expected_currency, old.total AS expected,
-    new.total AS billed, true AS fresh,
+    'control' AS variant, expected_line_id, line_key, pass,
+    coalesce(new_sub, old_sub) || '|' || CAST(coalesce(new_due, old_due) AS VARCHAR) AS invoice_id,
+    'all' AS cohort, coalesce(new_sub, old_sub) AS sub, coalesce(old_due, new_due) AS due_on,
+    coalesce(old_customer, new_customer) AS customer_id, coalesce(new_currency, old_currency) AS currency,
+    old_currency AS expected_currency, old_total AS expected, new_total AS billed, true AS fresh,
     CASE
-        WHEN new.expected_line_id IS NULL THEN old.total <> 0 WHEN old.expected_line_id IS NULL THEN new.total <> 0
-        ELSE new.total <> old.total OR new.gross <> old.gross OR new.discount <> old.discount
-            OR new.credit <> old.credit OR new.taxable <> old.taxable OR new.tax <> old.tax
-            OR (
-                old.kind IN ('usage', 'subscription', 'proration') AND coalesce(new.quantity <> old.quantity, false)
-            ) OR (old.taxable <> 0 AND coalesce(new.tax_rate <> old.tax_rate, false))
+        WHEN line_key IS NULL THEN old_total <> 0 WHEN expected_line_id IS NULL THEN new_total <> 0
+        ELSE new_total <> old_total OR new_gross <> old_gross OR new_discount <> old_discount
+            OR new_credit <> old_credit OR new_taxable <> old_taxable OR new_tax <> old_tax
+            OR (kind IN ('usage', 'subscription', 'proration') AND coalesce(new_quantity <> old_quantity, false))
+            OR (old_taxable <> 0 AND coalesce(new_rate <> old_rate, false))
     END AS differs
-FROM placed
-LEFT JOIN expected_old AS old ON old.expected_line_id = placed.expected_line_id
-LEFT JOIN expected_new AS new ON new.expected_line_id = placed.line_key
+FROM figured

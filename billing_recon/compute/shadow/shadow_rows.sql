@@ -100,9 +100,16 @@ coded AS (
 SELECT
     customer_id, subscription_id, invoice_id, line_id, currency, due_on, kind, meter, charge_id, period_start,
     period_end, old_plan, old_version, new_plan, new_version, segment, tax_region, in_old, in_new, known, old_total,
-    new_total, expected_old, expected_new, delta, meant, new_fault, old_fault, meant_code, old_code, new_code,
-    meant_stages, old_stages, new_stages, old_split, new_split, old_quantity, new_quantity, expected_old_quantity,
-    expected_new_quantity,
+    new_total, expected_old, expected_new, delta, meant, new_fault, old_fault,
+    CAST(CASE
+        WHEN new_code IS NULL OR NOT known THEN 0
+        WHEN new_fault <> 0 THEN abs(new_fault)
+        ELSE coalesce(
+                nullif(list_max(list_transform(new_stages, LAMBDA stage: abs(stage.amount))), 0),
+                abs(new_total)
+            )
+    END AS amount) AS new_fault_gross, old_split, new_split, meant_code, old_code, new_code, meant_stages, old_stages,
+    new_stages, old_quantity, new_quantity, expected_old_quantity, expected_new_quantity,
     old_unit_price, new_unit_price, expected_old_unit_price, expected_new_unit_price, expected_old_gross_raw,
     expected_new_gross_raw, old_gross, new_gross, expected_old_gross, expected_new_gross, old_discount, new_discount,
     expected_old_discount, expected_new_discount, old_credit, new_credit, expected_old_credit, expected_new_credit,
@@ -134,13 +141,5 @@ SELECT
         WHEN old_code IS NOT NULL THEN 'fixed'
         WHEN meant_code IS NOT NULL THEN 'meant'
         WHEN (old_split OR new_split) AND (delta <> 0 OR meant <> 0) THEN 'split' ELSE 'equal'
-    END AS state,
-    CAST(CASE
-        WHEN new_code IS NULL OR NOT known THEN 0
-        WHEN new_fault <> 0 THEN abs(new_fault)
-        ELSE coalesce(
-                nullif(list_max(list_transform(new_stages, LAMBDA stage: abs(stage.amount))), 0),
-                abs(new_total)
-            )
-    END AS amount) AS new_fault_gross
+    END AS state
 FROM coded
