@@ -167,8 +167,8 @@ def lines(
 )
 def causes(ctx: typer.Context, name: NameArgument, form: FormatOption = Format.TABLE, home: HomeOption = None) -> None:
     """Group the differences by what caused them, biggest first; meant and unmeant apart."""
-    from billing_recon.day.shadow.decisions import marks
     from billing_recon.day.shadow.gate import latest
+    from billing_recon.day.shadow.marks import marks
     from billing_recon.report import shadow as report
 
     opened = open_home(ctx, home)
@@ -230,7 +230,7 @@ def preview(
     ] = None,
     home: HomeOption = None,
 ) -> None:
-    """Show a customer's old and new bill side by side, with what the customer is told."""
+    """Show a customer's old and new bill side by side, with what the customer is told and what the new engine gets wrong."""
     from billing_recon.core.errors import ConfigurationError
     from billing_recon.day.shadow.gate import latest
     from billing_recon.day.shadow.parallel import candidates
@@ -240,9 +240,11 @@ def preview(
     known = candidates(opened)
     if candidate is None and len(known) != 1:
         raise ConfigurationError(f"name one with --candidate: there are {', '.join(known) or 'none'}")
-    for says, bill in report.preview(latest(opened, candidate or known[0]), customer):
-        screen.say(says, style="bold")
-        screen.table(bill)
+    for bill in report.preview(latest(opened, candidate or known[0]), customer):
+        screen.say(bill.says, style="bold")
+        screen.table(bill.lines)
+        for fault in bill.faults:
+            screen.say(fault)
 
 
 @app.command(
@@ -352,6 +354,10 @@ def mark(
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so; recorded in the audit chain.")],
     note: Annotated[str, typer.Option("--note", metavar="TEXT", help="Why.")] = "",
     owner: Annotated[str, typer.Option("--owner", metavar="TEAM", help="Who works on the cause.")] = "",
+    code: Annotated[
+        str,
+        typer.Option("--code", metavar="NNNNNN", help="An approver's code, to take back to-fix or wrong."),
+    ] = "",
     home: HomeOption = None,
 ) -> None:
     """Say what a cause is, or that an invoice of the hand-checked sample is right or wrong."""
@@ -359,9 +365,9 @@ def mark(
 
     opened = open_home(ctx, home)
     if verdict in ("right", "wrong"):
-        decisions.check_row(opened, name, what, verdict == "right", by=by, actor=actor(), note=note)
+        decisions.check_row(opened, name, what, verdict == "right", by=by, actor=actor(), note=note, code=code)
     else:
-        decisions.mark_cause(opened, name, what, verdict, by=by, actor=actor(), note=note, owner=owner)
+        decisions.mark_cause(opened, name, what, verdict, by=by, actor=actor(), note=note, owner=owner, code=code)
     Screen().say(f"{what} of candidate {name} is marked {verdict} by {by}")
 
 

@@ -56,6 +56,8 @@ class Found:
     sampled: Sequence[str] = ()
     signed: Mapping[str, bool] = field(default_factory=dict)
     """Rows of the sample that were checked by hand, and whether each is right."""
+    to_fix: Sequence[str] = ()
+    """Causes that somebody marked to be fixed and that are still there."""
     closed: bool = False
     noise: int | None = None
     """Rows in which old against old differs; empty: the noise run was not made."""
@@ -152,6 +154,12 @@ def _differences(rule: LaunchRule, found: Found) -> Iterator[Clause]:
             not beyond,
             f"accepted differences are {_money(found.accepted)} gross; at most {_money(bounds)}",
         )
+    elif found.accepted:
+        says = f"accepted differences are {_money(found.accepted)} gross; the rule has no bound for them"
+        yield Clause("max_accepted_money", Verdict.PASS, says)
+    if found.to_fix:
+        says = f"{count(len(found.to_fix), 'cause')} marked to be fixed and still there: {listed(list(found.to_fix))}"
+        yield Clause("to_fix", Verdict.FAIL, says)
 
 
 def _customers(rule: LaunchRule, found: Found) -> Iterator[Clause]:
@@ -196,7 +204,7 @@ def _examples(rule: LaunchRule, found: Found) -> Iterator[Clause]:
         if made_up.unmeant or not made_up.problems:
             says = f"{made_up.unmeant} of {count(made_up.invoices, 'invoice')} of constructed accounts differ in a way nobody meant; none may"
             yield _clause("constructed", not made_up.unmeant, says)
-    if rule.sample:
+    if rule.sample or found.sampled:
         wrong = [row for row in found.sampled if found.signed.get(row) is False]
         open_ = [row for row in found.sampled if row not in found.signed]
         if wrong:

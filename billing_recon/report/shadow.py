@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.figures import amount, delta
+from billing_recon.core.figures import amount, delta, with_currency
 from billing_recon.core.money import plain
 from billing_recon.core.shown_text import visible_json
 from billing_recon.day.shadow.corners import quoted
-from billing_recon.day.shadow.decisions import Marked
+from billing_recon.day.shadow.marks import Marks
 from billing_recon.day.shadow.review import Review
 from billing_recon.report.exports import rows_csv
 from billing_recon.report.stored_rows import query, rows_of
@@ -132,11 +132,11 @@ def _raw_inputs() -> str:
     return ", ".join(found)
 
 
-def causes(review: Review, marks: Mapping[str, Marked] = MappingProxyType({})) -> list[Row]:
+def causes(review: Review, marks: Marks | None = None) -> list[Row]:
     """The causes, those that block first, then the biggest of each currency, with what people said of each."""
-    found = rows_of(_causes_sql(review))
+    found, marked = rows_of(_causes_sql(review)), marks or Marks()
     for row in found:
-        said = marks.get(row["cause_id"], Marked())
+        said = marked.of(row)
         row |= {"mark": said.mark, "assigned_to": said.owner, "marked_by": said.by, "notes": "; ".join(said.notes)}
     return found
 
@@ -282,21 +282,55 @@ def _text(name: str, value: Any, currency: str | None) -> Any:
     return "" if value is None else value
 
 
-def preview(review: Review, asked: str) -> Iterator[tuple[str, Table]]:
-    """A customer's bills, old and new side by side: what the customer is told, and the lines."""
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """A customer's bill, old and new side by side: what the customer is told, the lines, and what the new engine gets wrong."""
+
+    says: str
+    lines: Table
+    faults: tuple[str, ...]
+
+
+def preview(review: Review, asked: str) -> Iterator[Previewed]:
+    """A customer's bills, as the new engine bills them. Where that is not what the new terms give, each bill says so."""
     bills, lines = rows(review, "invoice", of=asked), rows(review, "line", of=asked)
     if not bills:
         raise ConfigurationError(f"{asked} is no customer, subscription or invoice of this review")
     for bill in bills:
-        shown = Table([Col("line"), Col("period"), *(Col(n, right=True) for n in ("old", "new", "change"))])
         mine = [
             x for x in lines if all(x[n] == bill[n] for n in ("invoice_id", "subscription_id", "due_on", "currency"))
         ]
-        for line in mine:
-            what = " ".join(filter(None, (line["kind"], line["meter"])))
-            period = f"{line['period_start']} to {line['period_end']}"
-            money = [amount(line[n], bill["currency"]) for n in ("old_total", "new_total")]
-            shown.add(what, period, *money, delta(line["delta"], bill["currency"]))
-        money = [amount(bill[n], bill["currency"]) for n in ("old_total", "new_total")]
-        shown.add("total", bill["currency"], *money, delta(bill["delta"], bill["currency"]))
-        yield f"{bill['invoice_id']} of {bill['customer_id']}: {bill['explanation']}", shown
+        wrong = [x for x in mine if x["new_code"] or x["state"] == "unknown"]
+        owed = ["owed", "off"] if wrong else []
+        shown = Table([Col("line"), Col("period"), *(Col(n, right=True) for n in ("old", "new", "change", *owed))])
+        for row in (*mine, bill):
+            what = ("total", bill["currency"])
+            if row is not bill:
+                what = (
+                    " ".join(filter(None, (row["kind"], row["meter"]))),
+                    f"{row['period_start']} to {row['period_end']}",
+                )
+            money = [amount(row[n], bill["currency"]) for n in ("old_total", "new_total")]
+            money.append(delta(row["delta"], bill["currency"]))
+            if wrong:
+                money += [amount(row["expected_new"], bill["currency"]), delta(row["new_fault"], bill["currency"])]
+            shown.add(*what, *money)
+        yield Previewed(
+            f"{bill['invoice_id']} of {bill['customer_id']}: {bill['explanation']}",
+            shown,
+            tuple(_wrong(bill, wrong)) if wrong else (),
+        )
+
+
+def _wrong(bill: Row, lines: Sequence[Row]) -> Iterator[str]:
+    """What the new engine gets wrong on a bill: by how much, then line by line."""
+    if any(line["state"] == "unknown" for line in lines):
+        yield "What the new terms give is not known for every line, so nobody can tell whether this bill is right:"
+    else:
+        billed, owed = (with_currency(bill[name], bill["currency"]) for name in ("new_total", "expected_new"))
+        figures = (
+            f"{billed} where the new terms give {owed}" if bill["new_fault"] else "the right total with wrong figures"
+        )
+        yield f"This is not the bill that the new terms give. The new engine bills {figures}:"
+    for line in lines:
+        yield f"  {line['line_id'] or line['kind']} [{', '.join(filter(None, (line['new_code'], line['state'])))}] {line['explanation']}"

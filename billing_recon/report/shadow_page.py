@@ -18,6 +18,7 @@ from billing_recon.core.verdict import Verdict
 from billing_recon.day.home import Home
 from billing_recon.day.shadow import decisions
 from billing_recon.day.shadow.gate import Judged, evidence
+from billing_recon.day.shadow.marks import marks
 from billing_recon.day.shadow.parallel import ParallelDay, parallel_days
 from billing_recon.day.shadow.review import Review
 from billing_recon.day.shadow.snapshot import find
@@ -73,7 +74,7 @@ def write_page(home: Home, judged: Judged) -> Path:
 def _page(home: Home, judged: Judged, rise: Decimal) -> str:
     review, candidate, facts = judged.review, judged.opened.candidate, judged.review.facts
     manifest = find(home, facts["label"]).manifest
-    causes = shadow.causes(review, decisions.marks(home, review.name))
+    causes = shadow.causes(review, marks(home, review.name))
     unmeant = [_said(row) for row in causes if row["part"] in ("unknown", "new", "accepted", "kept")]
     meant = [_said(row) for row in causes if row["part"] in ("meant", "old", "split")]
     risen, number = shadow_impact.risen(review, rise, RISEN_MAX)

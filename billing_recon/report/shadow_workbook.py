@@ -6,8 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from billing_recon.day.home import Home
-from billing_recon.day.shadow import decisions
 from billing_recon.day.shadow.gate import Judged
+from billing_recon.day.shadow.marks import marks
 from billing_recon.day.shadow.review import Review
 from billing_recon.report import shadow
 from billing_recon.report.stored_rows import Row, rows_of
@@ -97,7 +97,7 @@ def write_shadow_workbook(home: Home, judged: Judged, path: Path) -> Path:
     """Write the workbook of a review to `path`, and return it. `LARGEST` rows of a sheet; the exports have every row."""
     review = judged.review
     rest = f"all: billing-recon shadow export {review.name}"
-    causes = shadow.causes(review, decisions.marks(home, review.name))
+    causes = shadow.causes(review, marks(home, review.name))
     rule = [{"clause": c.name, "answer": c.verdict.value, "figures": c.says} for c in judged.clauses]
     with new_workbook(path) as made:
         sheets = Sheets(made)

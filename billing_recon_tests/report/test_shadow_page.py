@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import time
 import zipfile
@@ -15,13 +16,14 @@ from typing import Any
 import pytest
 
 from billing_recon.compute.engine import Limits, session
+from billing_recon.control import Recorded, ShadowRecord
 from billing_recon.core.launch import Clause
 from billing_recon.core.snapshot import Manifest
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
-from billing_recon.day.shadow import decisions
 from billing_recon.day.shadow.candidate import open_candidate
 from billing_recon.day.shadow.gate import Judged
+from billing_recon.day.shadow.marks import Marks
 from billing_recon.day.shadow.review import Review, compare
 from billing_recon.day.shadow.snapshot import MANIFEST
 from billing_recon.report import shadow, shadow_impact, shadow_page
@@ -139,8 +141,14 @@ def test_the_page_reads_on_a_screen_and_on_a_phone(made: tuple[Home, Review]) ->
 def test_marks_are_in_the_page_and_in_the_workbook(made: tuple[Home, Review], tmp_path: Path) -> None:
     home, review = made
     cause = shadow.causes(review)[0]
-    said = decisions.Marked("understood", "pricing", "ana", (f"ana: {HOSTILE}",))
-    row = shadow.causes(review, {cause["cause_id"]: said})[0]
+    contents = [{"mark": "understood", "owner": ""}, {"mark": "assign", "owner": "pricing"}]
+    records = [
+        ShadowRecord(
+            Recorded.CAUSE, "c", "v", json.dumps({"cause_id": cause["cause_id"], **content}), "ana", reason, "t", "now"
+        )
+        for content, reason in zip(contents, (HOSTILE, ""), strict=True)
+    ]
+    row = shadow.causes(review, Marks(records))[0]
     assert shadow.said(row) == f"understood (ana); with pricing; ana: {HOSTILE}"
     path = write_shadow_workbook(home, judged(home, review), tmp_path / "w.xlsx")
     with zipfile.ZipFile(path) as file:

@@ -15,9 +15,8 @@ from billing_recon.day import reasons
 from billing_recon.day.approvers import approver as person
 from billing_recon.day.approvers import prove
 from billing_recon.day.home import Home
-from billing_recon.day.shadow.gate import Judged, check, evidence, latest, rows_of_review
-
-MARKS = ("understood", "to-fix", "assign", "comment")
+from billing_recon.day.shadow.gate import Judged, causes_of, check, evidence, latest
+from billing_recon.day.shadow.marks import MARKS, TO_FIX, UNDERSTOOD, checked, marks
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +31,12 @@ class Decision:
 
 
 def mark_cause(
-    home: Home, name: str, cause_id: str, mark: str, *, by: str, actor: str, note: str, owner: str = ""
+    home: Home, name: str, cause_id: str, mark: str, *, by: str, actor: str, note: str, owner: str = "", code: str = ""
 ) -> None:
-    """Record what somebody says of a cause: understood, to be fixed, assigned to an owner, or a comment."""
+    """Record what somebody says of a cause: understood, to be fixed, assigned to an owner, or a comment.
+
+    A cause that is to be fixed holds the launch back. It is understood after all only by an approver with a code.
+    """
     if mark not in MARKS:
         raise ConfigurationError(f"--as {mark} is unknown; give one of {', '.join(MARKS)}")
     if mark == "assign" and not owner.strip():
@@ -42,44 +44,30 @@ def mark_cause(
     who, team = reasons.somebody(by), reasons.remark(owner, "an owner")
     said = reasons.remark(note, "a mark") if mark == "assign" else reasons.reason(note, "a mark", "--note")
     review = latest(home, name)
-    known = [row["cause_id"] for row in rows_of_review(review, "SELECT cause_id FROM shadow_causes ORDER BY cause_id")]
+    known = {row["cause_id"]: row for row in causes_of(review)}
     if cause_id not in known:
         raise ConfigurationError(f"{cause_id} is no cause of this review; see billing-recon shadow causes {name}")
+    if mark == UNDERSTOOD and marks(home, name).of(known[cause_id]).mark == TO_FIX:
+        who = _lifted(home, name, by, code, f"cause {cause_id} of candidate {name} is marked to be fixed")
     content = json.dumps({"cause_id": cause_id, "mark": mark, "owner": team}, sort_keys=True)
     home.control.record_shadow(Recorded.CAUSE, name, evidence(review), content, by=who, actor=actor, reason=said)
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """What people said of a cause: its last mark, who works on it, and every note with who wrote it, the oldest first."""
-
-    mark: str = ""
-    owner: str = ""
-    by: str = ""
-    notes: tuple[str, ...] = ()
+def _lifted(home: Home, name: str, by: str, code: str, what: str) -> str:
+    """The approver who takes back what holds a launch back, who proves who they are. CloseRefused without a good code."""
+    known = person(home, by).name
+    if not code.strip():
+        raise CloseRefused([f"{what}, which holds its launch back; an approver takes that back with --code NNNNNN"])
+    return prove(home, known, code, f"take back that {what}")
 
 
-def marks(home: Home, name: str) -> dict[str, Marked]:
-    """What was said of each cause. A cause keeps its marks over reruns, since its id is what it is about.
+def check_row(
+    home: Home, name: str, invoice_id: str, right: bool, *, by: str, actor: str, note: str, code: str = ""
+) -> None:
+    """Record that somebody checked an invoice of the sample by hand, and whether it is right.
 
-    A comment or an assignment leaves the mark as it is.
+    One that was found wrong stays in the sample of later reviews, and is right only by an approver with a code.
     """
-    found: dict[str, Marked] = {}
-    for record in home.control.shadow_records(Recorded.CAUSE, name):
-        content = json.loads(record.content)
-        before = found.get(content["cause_id"], Marked())
-        lasting = content["mark"] in ("understood", "to-fix")
-        found[content["cause_id"]] = Marked(
-            mark=content["mark"] if lasting else before.mark,
-            owner=content["owner"] or before.owner,
-            by=record.decided_by if lasting else before.by,
-            notes=(*before.notes, f"{record.decided_by}: {record.reason}") if record.reason else before.notes,
-        )
-    return found
-
-
-def check_row(home: Home, name: str, invoice_id: str, right: bool, *, by: str, actor: str, note: str) -> None:
-    """Record that somebody checked an invoice of the sample by hand, and whether it is right."""
     who = reasons.somebody(by)
     said = reasons.remark(note, "a check") if right else reasons.reason(note, "a row that is wrong", "--note")
     judged = check(home, name)
@@ -87,10 +75,11 @@ def check_row(home: Home, name: str, invoice_id: str, right: bool, *, by: str, a
         raise ConfigurationError(
             f"{invoice_id} is not in the sample of this review, which is {', '.join(judged.sampled) or 'empty: launch_rule.sample is 0'}"
         )
+    here = evidence(judged.review)
+    if right and invoice_id in checked(home, name, here).wrong:
+        who = _lifted(home, name, by, code, f"{invoice_id} of candidate {name} was found wrong")
     content = json.dumps({"invoice_id": invoice_id, "right": right}, sort_keys=True)
-    home.control.record_shadow(
-        Recorded.SAMPLE, name, evidence(judged.review), content, by=who, actor=actor, reason=said
-    )
+    home.control.record_shadow(Recorded.SAMPLE, name, here, content, by=who, actor=actor, reason=said)
 
 
 def approve(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,6 +22,7 @@ from billing_recon.core.verdict import Verdict
 from billing_recon.day.home import Home
 from billing_recon.day.settings import code_version
 from billing_recon.day.shadow.candidate import Opened, engine_files_digest, open_candidate
+from billing_recon.day.shadow.marks import checked, marks
 from billing_recon.day.shadow.review import Review, reviews_folder
 from billing_recon.day.shadow.snapshot import find, problems
 from billing_recon.explain.texts import rows_of
@@ -133,11 +134,8 @@ def _stale(home: Home, opened: Opened, review: Review) -> Iterator[str]:
 def found_by(home: Home, review: Review, rule: LaunchRule) -> Found:
     """What a review found, as the launch rule asks for it."""
     facts = review.facts
-    signed = [
-        json.loads(one.content)
-        for one in home.control.shadow_records(Recorded.SAMPLE, review.name)
-        if one.version == evidence(review)
-    ]
+    by_hand = checked(home, review.name, evidence(review))
+    said = marks(home, review.name)
     with _opened(review) as con:
         ((rows, invoices, unmeant, unknown),) = con.execute(
             "SELECT (SELECT count(*) FROM shadow_lines), count(*), count(*) FILTER (WHERE state = 'unmeant'), "
@@ -169,14 +167,22 @@ def found_by(home: Home, review: Review, rule: LaunchRule) -> Found:
             scenarios=dict(con.execute("SELECT scenario, count(*) FROM shadow_scenarios GROUP BY scenario").fetchall()),
             pairs={pair: _together(con, *pair) for pair in rule.coverage_pairs},
             constructed=Constructed(**facts["constructed"]) if facts.get("constructed") else None,
-            sampled=_sample(con, rule.sample, facts["candidate"]),
-            signed={one["invoice_id"]: one["right"] for one in signed},
+            sampled=_sample(con, rule.sample, facts["candidate"], by_hand.wrong),
+            signed=by_hand.signed,
+            to_fix=[says for cause in causes_of(review) if (says := said.to_fix(cause))],
             closed=facts["closed"],
             sums_off=len(parts_off(review)) + len(causes_off(review)),
             noise=facts["noise"]["differing"] if facts["noise"] else None,
             background=facts["background"]["differing"] if facts["background"] else None,
             unknown=problems_,
         )
+
+
+def causes_of(review: Review) -> list[dict[str, Any]]:
+    """What each cause of a review is about, the biggest first."""
+    return rows_of_review(
+        review, "SELECT cause_id, part, code, about, currency FROM shadow_causes ORDER BY gross DESC, cause_id"
+    )
 
 
 def parts_off(review: Review) -> list[dict[str, Any]]:
@@ -236,8 +242,9 @@ def _together(con: duckdb.DuckDBPyConnection, one: str, two: str) -> int:
     return int(number)
 
 
-def _sample(con: duckdb.DuckDBPyConnection, size: int, seed: str) -> list[str]:
-    """Invoices to be checked by hand: in turn from each scenario and each third by money, by a hash that the seed decides."""
+def _sample(con: duckdb.DuckDBPyConnection, size: int, seed: str, wrong: Sequence[str]) -> list[str]:
+    """Invoices to be checked by hand: in turn from each scenario and each third by money, by a hash that the seed decides. And those that
+    were found wrong before, so that no other seed draws a sample without them."""
     rows = con.execute(
         "WITH placed AS (SELECT invoice.invoice_id, example.scenario, ntile(3) OVER (PARTITION BY example.scenario "
         "ORDER BY abs(invoice.delta), invoice.invoice_id) AS third, sha256(? || invoice.invoice_id) AS lot "
@@ -247,4 +254,9 @@ def _sample(con: duckdb.DuckDBPyConnection, size: int, seed: str) -> list[str]:
         "SELECT invoice_id FROM turns GROUP BY invoice_id, lot ORDER BY min(turn), lot LIMIT ?",
         [seed, size],
     ).fetchall()
-    return [invoice_id for (invoice_id,) in rows]
+    drawn = [invoice_id for (invoice_id,) in rows]
+    there = con.execute(
+        "SELECT DISTINCT invoice_id FROM shadow_invoices WHERE list_contains(?, invoice_id) ORDER BY invoice_id",
+        [list(wrong)],
+    ).fetchall()
+    return drawn + [invoice_id for (invoice_id,) in there if invoice_id not in drawn]

@@ -25,6 +25,7 @@ from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
 from billing_recon.day.shadow import decisions
 from billing_recon.day.shadow.gate import causes_off, check, parts_off
+from billing_recon.day.shadow.marks import Marked, marks
 from billing_recon.day.shadow.review import Review, run
 from billing_recon.day.shadow.snapshot import find, take
 from billing_recon.report import shadow as report
@@ -244,8 +245,9 @@ def test_a_cause_is_marked_with_who_and_why_and_a_candidate_that_fails_is_not_ap
     )
     decisions.mark_cause(reviewed, "faulty", cause["cause_id"], "comment", by="bo", actor="t", note="in release 4.2")
     decisions.mark_cause(reviewed, "faulty", cause["cause_id"], "assign", by="bo", actor="t", note="", owner="rating")
-    said = decisions.Marked("to-fix", "rating", "ana", ("ana: both ends", "bo: in release 4.2"))
-    assert decisions.marks(reviewed, "faulty") == {cause["cause_id"]: said}
+    said = Marked("to-fix", "rating", "ana", ("ana: both ends", "bo: in release 4.2"))
+    marked, causes = marks(reviewed, "faulty"), report.causes(found(reviewed, "faulty"))
+    assert {c["cause_id"]: marked.of(c) for c in causes if marked.of(c) != Marked()} == {cause["cause_id"]: said}
     shown = CliRunner().invoke(app, ["--home", str(reviewed.path), "shadow", "causes", "faulty", "--format", "json"])
     (marked,) = [row for line in shown.stdout.splitlines() if (row := json.loads(line))["mark"]]
     assert (marked["cause_id"], marked["assigned_to"]) == (cause["cause_id"], "rating")

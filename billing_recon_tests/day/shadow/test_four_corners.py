@@ -278,6 +278,29 @@ def test_what_the_new_engine_does_wrong_is_not_meant_and_stays_a_difference_if_a
     assert (cause["code"], cause["gross"], cause["net"]) == ("MINIMUM", 8, -8)
 
 
+def test_a_preview_shows_what_the_new_engine_bills_and_says_where_that_is_not_what_the_terms_give(
+    tmp_path: Path,
+) -> None:
+    """342 is billed where 350 is due. Without an engine, or with one that is right, a preview has the two bills and no more."""
+    engine = [
+        "subscription,:1,200,200.00,20.00,0,180.00,0,0,180.00",
+        "usage,events:12000,0.015,180.00,18.00,0,162.00,0,0,162.00",
+    ]
+    (bill,) = report.preview(review(tmp_path / "wrong", MOVES + "engine: {}\n", engine=engine), "ACME")
+    says, line = bill.faults
+    assert says == (
+        "This is not the bill that the new terms give. The new engine bills 342.00 USD where the new terms give 350.00 USD:"
+    )
+    assert line.startswith("  minimum [MINIMUM, unmeant] ")
+    assert [column.name for column in bill.lines.columns] == ["line", "period", "old", "new", "change", "owed", "off"]
+    assert bill.lines.rows[-1] == ("total", "USD", "500.00", "342.00", "-158.00", "350.00", "-8.00")
+    filled = "minimum,:1,,8.00,0,0,8.00,0,0,8.00"
+    for place, lines in (("terms", None), ("right", [*engine, filled])):
+        candidate = MOVES + ("engine: {}\n" if lines else "")
+        (bill,) = report.preview(review(tmp_path / place, candidate, engine=lines), "ACME")
+        assert (bill.faults, bill.lines.rows[-1]) == ((), ("total", "USD", "500.00", "350.00", "-150.00"))
+
+
 def test_a_new_engine_with_the_old_ones_fault_has_no_difference_and_the_fault_is_told(tmp_path: Path) -> None:
     same = "purpose: a new engine\nowner: billing\nengine: {}\n"
     engine = ["subscription,:1,,510.00,0,0,510.00,0,0,510.00"]
