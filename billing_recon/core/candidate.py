@@ -102,6 +102,9 @@ class Engine(Frozen):
     subscriptions: dict[str, str] = Field(
         default_factory=dict, description="the new engine's subscription -> ours, many to one"
     )
+    customers: dict[str, str] = Field(
+        default_factory=dict, description="the new engine's customer -> ours, many to one"
+    )
 
     @model_validator(mode="after")
     def _readable(self) -> Engine:

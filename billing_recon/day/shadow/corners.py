@@ -210,10 +210,11 @@ class Bench:
         first, last = self._reach()
         registered(con, self.snapshot, KEY_MAP, first, last, where=self._known())
         engine = side.candidate.engine if side.candidate else None
+        given = [*engine.subscriptions.items(), *engine.customers.items()] if engine else []
         keys = [
             {"layer": "invoice_lines", "their_key": theirs, "our_key": ours, "observed_on": last, "day": last,
              "source_file": "candidate.yaml", "source_row": n}
-            for n, (theirs, ours) in enumerate((engine.subscriptions if engine else {}).items(), 1)
+            for n, (theirs, ours) in enumerate(given, 1)
         ]  # fmt: skip
         if keys:
             register(con, KEY_MAP, keys, name="given_keys")

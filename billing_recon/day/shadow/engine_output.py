@@ -11,6 +11,7 @@ import duckdb
 
 from billing_recon.core.candidate import Engine
 from billing_recon.core.company import Company
+from billing_recon.core.figures import count
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.reason import Code
 from billing_recon.core.schema import INVOICE_LINES
@@ -86,4 +87,9 @@ def _problems(reports: Sequence[LandingReport], billed: set[date], name: str) ->
             )
         elif report.quarantined:
             found.append(f"{where}: {report.message}; mend the rows and run again")
+        if report.duplicates:
+            found.append(
+                f"{where}: {count(report.duplicates, 'repeated row')}, word for word, so nobody can tell whether a customer would be "
+                "billed twice; deliver each row once and run again"
+            )
     return found

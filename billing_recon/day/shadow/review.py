@@ -8,20 +8,23 @@ import json
 import os
 import shutil
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from billing_recon.compute.engine import Limits, scratch
 from billing_recon.control import Recorded
+from billing_recon.core.candidate import Engine
+from billing_recon.core.figures import count
 from billing_recon.core.reason import Code
-from billing_recon.core.schema import EXPECTED_LINES, INVOICE_LINES
+from billing_recon.core.schema import EXPECTED_LINES, INVOICE_LINES, SUBSCRIPTIONS
 from billing_recon.day.home import MANY_ROWS, Home
 from billing_recon.day.settings import code_version
 from billing_recon.day.shadow.candidate import Opened, Terms, engine_files_digest, open_candidate
 from billing_recon.day.shadow.constructed import FOLDER, landed, summary
 from billing_recon.day.shadow.corners import Bench, Side, quoted
 from billing_recon.day.shadow.engine_output import LANDED, REFUSED, land_output
-from billing_recon.day.shadow.snapshot import Snapshot, find, require_intact
+from billing_recon.day.shadow.snapshot import Snapshot, find, registered, require_intact
 
 NOISE = "noise"
 
@@ -95,6 +98,8 @@ def compare(opened: Opened, snapshot: Snapshot, folder: Path, limits: Limits, *,
     noise = _noise(bench) if proved else None
     bench.compose(both, new, candidate)
     problems += _withheld(folder)
+    if candidate.engine is not None:
+        problems += _renamed(bench, candidate.engine)
     problems += [
         f"the day {day} has the verdict {v}"
         for day, v in snapshot.manifest.verdicts.items()
@@ -166,6 +171,26 @@ def _background(bench: Bench) -> dict[str, int]:
             "WHERE coalesce(stored.total, 0) <> coalesce(rated.total, 0)"
         ).fetchall()
     return {"differing": differing}
+
+
+def _renamed(bench: Bench, engine: Engine) -> list[str]:
+    """Contracts that the new engine bills to a customer whom nobody knows, and the old engine to another. Names of its own are mapped."""
+    with scratch(bench.limits) as con:
+        registered(con, bench.snapshot, SUBSCRIPTIONS, date.min, bench.snapshot.manifest.last)
+        billed = {side: f"read_parquet('{quoted(bench.folder)}/billed_{side}.parquet')" for side in ("old", "new")}
+        rows = con.execute(
+            f"SELECT DISTINCT sub, customer_id FROM {billed['new']} AS line SEMI JOIN {billed['old']} AS old USING (sub) "
+            f"ANTI JOIN {billed['old']} AS same USING (sub, customer_id) ANTI JOIN subscriptions AS held USING (customer_id) "
+            "WHERE line.subscription_id = line.sub AND NOT list_contains(?, line.customer_id) ORDER BY sub, customer_id",
+            [list(engine.customers)],
+        ).fetchall()
+    if not rows:
+        return []
+    (sub, customer), more = rows[0], count(len(rows), "contract")
+    return [
+        f"the new engine bills {more} to customers who have no contract, and the old engine to others: for example {sub} to {customer}; if these "
+        "are its own names, map them under engine.customers"
+    ]
 
 
 def _withheld(folder: Path) -> list[str]:
