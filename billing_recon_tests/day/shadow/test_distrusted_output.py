@@ -57,4 +57,4 @@ def test_a_right_bill_to_a_customer_whom_nobody_knows_is_not_known_to_be_right_u
     assert "S-ACME to AC-77" in problem
     assert review(tmp_path / "mapped", LINE.format("AC-77"), "{customers: {AC-77: ACME}}") == ({"equal"}, [])
     for name, engine in (("OTHER", "{}"), ("AC-77", "{customers: {AC-77: OTHER}}")):
-        assert review(tmp_path / f"wrong {name}", LINE.format(name), engine) == ({"unmeant"}, [])
+        assert review(tmp_path / f"not_{name}", LINE.format(name), engine) == ({"unmeant"}, [])
