@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import duckdb
 
@@ -78,7 +79,7 @@ class _Opened:
         version = self.delta.version()
         if version != self._files_version:
             days: dict[date, list[str]] = {}
-            for file in sorted(self.delta.file_uris()):
+            for file in sorted(unquote(uri) for uri in self.delta.file_uris()):
                 days.setdefault(date.fromisoformat(Path(file).parent.name.removeprefix("day=")), []).append(file)
             self._files, self._files_version = sorted(days.items()), version
         return self._files

@@ -40,6 +40,15 @@ def test_a_table_of_an_earlier_version_takes_new_partitions_and_keeps_its_old_on
     ]
 
 
+@pytest.mark.parametrize("folder", ["My Company", "Müller & Söhne", "100% ours", "a+b#c"])
+def test_a_warehouse_may_be_below_a_folder_of_any_name(folder: str, tmp_path: Path) -> None:
+    warehouse, con = Warehouse(tmp_path / folder), session()
+    con.execute("CREATE TABLE lines AS SELECT 'a' AS line_id, 1.5 AS amount, 'GB' AS unit")
+    warehouse.replace(con, NOW, FIRST, "lines")
+    assert con.execute(f"SELECT line_id FROM ({warehouse.scan(NOW, FIRST, FIRST)})").fetchall() == [("a",)]
+    assert all(Path(file).is_file() for file in warehouse.files("lines", FIRST, FIRST))
+
+
 @pytest.mark.parametrize("large", [0, 10**9], ids=["large", "small"])
 def test_what_is_recorded_of_a_partitions_files_is_what_is_there(
     large: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
