@@ -34,6 +34,7 @@ from billing_recon.day.shadow import corners
 from billing_recon.day.shadow.candidate import Terms, open_candidate
 from billing_recon.day.shadow.corners import Bench, Side
 from billing_recon.day.shadow.snapshot import Snapshot
+from billing_recon.explain.shadow import write_line_texts
 
 INVOICES = 1_000_000
 METERS = 4
@@ -191,11 +192,9 @@ def review(folder: Path, snapshot: Snapshot, memory: str) -> dict[str, tuple[flo
         before = found.get(kind, (0.0, 0.0))
         found[kind] = (before[0] + time.perf_counter() - begin[0], before[1] + time.process_time() - begin[1])
 
-    worded = corners.write_line_texts
-
     def timed_words(*given: Any) -> None:
         begin = time.perf_counter(), time.process_time()
-        worded(*given)
+        write_line_texts(*given)
         found["words"] = (time.perf_counter() - begin[0], time.process_time() - begin[1])
 
     timing = patch.multiple(corners, build=timed, write_line_texts=timed_words)

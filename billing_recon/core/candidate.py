@@ -141,6 +141,10 @@ class LaunchRule(Frozen):
     max_unmeant_money: dict[str, Amount] = Field(
         default_factory=dict, description="gross money of those differences by currency; others: 0"
     )
+    max_misstated_share: Share = Field(
+        default=Decimal(0),
+        description="of invoices with right amounts that state another unit price than the terms give",
+    )
     max_unexplained: Amount = Field(
         default=Decimal(0), description="largest unexplained difference of a line, in any currency"
     )

@@ -44,6 +44,8 @@ class Found:
     invoices: int
     unmeant_invoices: int = 0
     unmeant: Mapping[str, Decimal] = field(default_factory=dict)
+    misstated: Sequence[str] = ()
+    """Invoices with right amounts that state another unit price than the terms give; the old engine states what its terms give."""
     accepted: Mapping[str, Decimal] = field(default_factory=dict)
     unexplained: Mapping[str, Decimal] = field(default_factory=dict)
     """The largest unexplained difference of a line."""
@@ -140,6 +142,14 @@ def _differences(rule: LaunchRule, found: Found) -> Iterator[Clause]:
         not over,
         f"unmeant money is {_money(found.unmeant)} gross; at most {_money(rule.max_unmeant_money)}",
     )
+    if found.misstated:
+        share = Decimal(len(found.misstated)) / Decimal(found.invoices)
+        yield _clause(
+            "max_misstated_share",
+            share <= rule.max_misstated_share,
+            f"{len(found.misstated):,} of {count(found.invoices, 'invoice')} with right amounts state a unit price that the terms do not give, "
+            f"{_percent(share)}: {listed(found.misstated)}; at most {_percent(rule.max_misstated_share)}",
+        )
     large = {c: v for c, v in found.unexplained.items() if v > rule.max_unexplained}
     yield _clause(
         "max_unexplained",

@@ -153,6 +153,7 @@ def found_by(home: Home, review: Review, rule: LaunchRule) -> Found:
             unmeant=_sums(
                 con, "SELECT currency, sum(new_fault_gross) FROM shadow_lines WHERE state = 'unmeant' GROUP BY currency"
             ),
+            misstated=_misstated(con),
             accepted=_sums(
                 con,
                 "SELECT currency, sum(new_fault_gross) FROM shadow_lines WHERE state = 'accepted' GROUP BY currency",
@@ -217,6 +218,16 @@ def causes_off(review: Review) -> list[dict[str, Any]]:
         )
         + " ORDER BY currency",
     )
+
+
+def _misstated(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Invoices whose amounts are right and on which the new engine states another unit price than the new terms give. Asked of lines on
+    which the old engine states what our rating gives: where it does not, unit prices have another meaning to the engines."""
+    rows = con.execute(
+        "SELECT DISTINCT invoice_id FROM shadow_lines WHERE in_old AND in_new AND state IN ('equal', 'meant', 'fixed') "
+        "AND old_unit_price = expected_old_unit_price AND new_unit_price <> expected_new_unit_price ORDER BY invoice_id"
+    ).fetchall()
+    return [invoice_id for (invoice_id,) in rows]
 
 
 def _sums(con: duckdb.DuckDBPyConnection, sql: str) -> dict[str, Decimal]:

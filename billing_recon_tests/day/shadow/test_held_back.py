@@ -79,10 +79,10 @@ def test_a_cause_to_be_fixed_keeps_a_candidate_from_passing_within_the_rules_bou
     with pytest.raises(CloseRefused):
         understood(who, code_of(secrets[other]))
     assert "to_fix" in open_clauses(home, "faulty")
-    understood(who, code_of(secrets[who], later=1))
+    understood(who, code_of(secrets[who]))
     assert check(home, "faulty").verdict is Verdict.PASS
     for name in secrets:
-        decisions.approve(home, "faulty", name, "t", code=code_of(secrets[name], later=1 if name != who else 2))
+        decisions.approve(home, "faulty", name, "t", code=code_of(secrets[name], later=1))
     decisions.mark_cause(home, "faulty", now["cause_id"], "to-fix", by="bo", actor="t", note="it is on more bills")
     assert "to_fix" in open_clauses(home, "faulty")
     assert home.control.verify_audit() == []
