@@ -5,10 +5,21 @@
 -- inputs: shadow_rows, bill_siblings, agreed_lines
 -- kept: no
 SELECT
-    line.* EXCLUDE (state)
-    REPLACE (
-        coalesce(line.invoice_id, invoice.invoice_id, '') AS invoice_id, coalesce(line.line_id, '') AS line_id
-    ),
+    line.customer_id, line.subscription_id, coalesce(line.invoice_id, invoice.invoice_id, '') AS invoice_id,
+    coalesce(line.line_id, '') AS line_id, line.currency, line.due_on, line.kind, line.meter, line.charge_id,
+    line.period_start, line.period_end, line.old_plan, line.old_version, line.new_plan, line.new_version, line.segment,
+    line.tax_region, line.in_old, line.in_new, line.known, line.old_total, line.new_total, line.expected_old,
+    line.expected_new, line.delta, line.meant, line.new_fault, line.old_fault, line.new_fault_gross, line.old_split,
+    line.new_split, line.meant_code, line.old_code, line.new_code, line.meant_stages, line.old_stages, line.new_stages,
+    line.old_quantity, line.new_quantity, line.expected_old_quantity, line.expected_new_quantity, line.old_unit_price,
+    line.new_unit_price, line.expected_old_unit_price, line.expected_new_unit_price, line.expected_old_gross_raw,
+    line.expected_new_gross_raw, line.old_gross, line.new_gross, line.expected_old_gross, line.expected_new_gross,
+    line.old_discount, line.new_discount, line.expected_old_discount, line.expected_new_discount, line.old_credit,
+    line.new_credit, line.expected_old_credit, line.expected_new_credit, line.old_taxable, line.new_taxable,
+    line.expected_old_taxable, line.expected_new_taxable, line.old_tax_rate, line.new_tax_rate,
+    line.expected_old_tax_rate, line.expected_new_tax_rate, line.expected_old_tax_raw, line.expected_new_tax_raw,
+    line.old_tax, line.new_tax, line.expected_old_tax, line.expected_new_tax, line.new_working, line.expected_old_line,
+    line.expected_new_line, line.old_key, line.new_key,
     CASE WHEN agreed.id IS NOT NULL THEN 'accepted' ELSE line.state END AS state,
     agreed.id AS accepted_as,
     CASE
