@@ -1,5 +1,6 @@
 -- Invoices that do not tie, with their original documents and the difference of each header figure; `total_delta` is 0
--- if the document's total is the invoice's before or after credits. Status: compared (both exist, one changed today),
+-- if the document's total is the invoice's before or after credits, or what the invoice's own parts make where its
+-- total is not their sum, which is told of the engine's line. Status: compared (both exist, one changed today),
 -- currency (each exists in another currency), missing (the lag for a document ends today), unmapped (the lag for an
 -- invoice does), pending. An invoice with rows of the engine in quarantine is pending: what it bills is unknown, and
 -- expected_billed reports it. `document_quarantined`: the missing document is in quarantine.
@@ -44,7 +45,10 @@ sides AS (
         CAST(billed.total + billed.credit AS amount) AS billed_total, document.payable AS rendered,
         document.total AS rendered_total,
         CAST(coalesce(document.payable, 0) - coalesce(billed.total, 0) AS amount) AS payable_delta,
-        CAST(CASE WHEN document.total IN (billed.total, billed.total + billed.credit) THEN 0
+        CAST(CASE
+            WHEN document.total IN (billed.total, billed.total + billed.credit) THEN 0
+            WHEN document.total = billed.gross - billed.discount + billed.tax
+                AND billed.total + billed.credit <> billed.gross - billed.discount THEN 0
             ELSE document.total - (billed.total + billed.credit)
         END AS amount) AS total_delta,
         CAST(document.subtotal - billed.gross AS amount) AS subtotal_delta,

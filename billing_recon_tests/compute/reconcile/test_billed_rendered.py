@@ -34,6 +34,16 @@ def test_a_document_of_prices_with_tax_in_them_has_it_once_in_its_total() -> Non
     assert run(twice).codes() == [("RENDER_VALUE", Decimal("19.00"))]
 
 
+def test_a_total_that_the_engine_itself_contradicts_is_told_of_its_line_alone() -> None:
+    """The line's parts make 119.00 and its total is 122.37: the document shows the parts and asks for the total."""
+    for shown, codes in ((Decimal("119.00"), []), (Decimal("118.00"), [("RENDER_VALUE", Decimal("-4.37"))])):
+        world = World()
+        invoice = world.invoice()
+        invoice["total"] += Decimal("3.37")
+        world.document(invoice, total=shown)
+        assert run(world).codes() == codes
+
+
 def test_an_absent_document_is_pending_and_then_missing_once() -> None:
     for days, codes, pending in ((0, [], 1), (1, [("RENDER_MISSING", Decimal("-119.00"))], 0), (2, [], 0)):
         world = World()
