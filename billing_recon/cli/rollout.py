@@ -444,7 +444,8 @@ def corrections(
         screen.say(f"{count(len(found), 'wrong bill')} of the new path of rollout {name}", style="bold")
         if found:
             screen.table(report.totals(found))
-            screen.table(report.open_items(found, 20))
+            if any(one.state in OPEN for one in found):
+                screen.table(report.open_items(found, 20))
     if ubl is not None:
         written = report.write_credit_notes(
             here, state, found, ubl, parse_day(on) if on else here.control.landed_days()[-1]

@@ -6,8 +6,10 @@ import json
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from typer.testing import Result
 
+from billing_recon.core.errors import GateRefused
 from billing_recon.day import land
 from billing_recon_tests.day.rollout.conftest import landed, launch
 from billing_recon_tests.day.rollout.launch import NAME, Launch, plan_text
@@ -69,6 +71,16 @@ def test_a_retry_engine_is_compared_from_payment_files_to_attempts_recovery_and_
 ) -> None:
     retrying = plan_text(launch.people, "CUS-00001, CUS-00002").replace("layer: calculation", "layer: payment_retry")
     launch.write(f"{retrying}\nretry_days: [3]\n")
+    checked = typed("rollout", "check", NAME, "--home", str(launch.home.path))
+    assert checked.exit_code == 1
+    assert (
+        "stage internal has no critical threshold on collection_faults and on recovery_rate or money_left"
+        in " ".join(checked.stdout.split())
+    )
+    with pytest.raises(GateRefused, match="an engine that collects twice or gives up too early would pass"):
+        launch.promote()
+    held = "    thresholds: &strict\n      - {metric: collection_faults, limit: 0}\n      - {metric: money_left, limit: 0, against: control}\n"
+    launch.write(f"{retrying}\nretry_days: [3]\n".replace("    thresholds: &strict\n", held))
     launch.promote()
     dunning = ("rollout", "dunning", NAME, "--home", str(launch.home.path))
     collect(

@@ -10,7 +10,7 @@ from billing_recon.compute.metrics import NAMES
 from billing_recon.control.rollout_records import Verb
 from billing_recon.core.errors import BillingReconError
 from billing_recon.core.person import same_person
-from billing_recon.core.rollout import Boundary, RolloutPlan
+from billing_recon.core.rollout import Boundary, Layer, RolloutPlan
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.cohorts import Cohorts, cohorts
 from billing_recon.day.rollout.plan_file import read_plan
@@ -108,6 +108,7 @@ def _of_plan(home: Home, plan: RolloutPlan) -> Iterator[Item]:
         else "each can be read",
     )
     yield money_item(home, plan)
+    yield from collection_items(plan)
     late = [flag.key for flag in plan.flags if flag.remove_by < plan.dates.complete_by]
     yield Item(
         "flags",
@@ -230,6 +231,28 @@ def money_item(home: Home, plan: RolloutPlan) -> Item:
                 else []
             )
     return Item("money", not blind, "; ".join(blind) if blind else "breaks hold every stage back")
+
+
+_RECOVERS = frozenset({"recovery_rate", "money_left"})
+"""Metrics that show an engine which gives up: a bill that was asked for once and never again is no break."""
+
+
+def collection_items(plan: RolloutPlan) -> Iterator[Item]:
+    """Stages of a retry engine in which nothing would show that it collects twice, or gives up too early."""
+    if Layer.PAYMENT_RETRY not in plan.layers:
+        return
+    blind = []
+    for stage in plan.stages:
+        held = {t.metric for t in stage.thresholds if t.critical and not t.dry_run}
+        lacks = [
+            *([] if "collection_faults" in held else ["collection_faults"]),
+            *([] if _RECOVERS & held else ["recovery_rate or money_left"]),
+        ]
+        blind += [f"stage {stage.name} has no critical threshold on {' and on '.join(lacks)}"] if lacks else []
+    says = "; ".join(blind) + ": an engine that collects twice or gives up too early would pass" if blind else ""
+    yield Item("collection", not blind, says or "each stage is held to how it collects")
+    if not plan.retry_days:
+        yield Item("retry_days", False, "not given: a retry on any day is in order, and so is none", blocks=False)
 
 
 def cohort_items(plan: RolloutPlan, found: Cohorts) -> Iterator[Item]:

@@ -88,7 +88,7 @@ class OpenCorrections:
         left = [one for one in found if one.state in OPEN]
         if not left:
             return cls()
-        rows = sorted(f"{one.item}|{one.currency}|{one.billed}|{one.owed}|{one.way}" for one in left)
+        rows = sorted(f"{one.item}|{one.currency}|{one.billed}|{one.owed}" for one in left)
         money = {
             currency: sum((abs(o.billed_minus_owed) for o in left if o.currency == currency), Decimal(0))
             for currency in sorted({one.currency for one in left})

@@ -19,7 +19,7 @@ from billing_recon.control.rollout_records import Verb
 from billing_recon.core.errors import GateRefused
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
-from billing_recon.day.rollout.corrections import corrections
+from billing_recon.day.rollout.corrections import corrections, open_corrections
 from billing_recon.day.rollout.gate import judge_stages
 from billing_recon.day.rollout.state import Status
 from billing_recon.feeds.file_reader import read_file
@@ -127,10 +127,14 @@ def test_the_proration_launch(company: Launch, tmp_path: Path) -> None:
         assert live(company, day) is None
     late = breaks(home, D("2026-02-01"), D("2026-02-02"))
     assert [(one["code"], one["day"]) for one in late] == [("EXPOSURE", D("2026-02-01"))]
+    # The doubled bill is not corrected yet: it is widened only by somebody who accepts that very list.
+    with pytest.raises(GateRefused, match="1 bill of the new path not corrected yet"):
+        company.promote(D("2026-02-03"))
+    mark = open_corrections(home, company.state).mark
     for stage, promoted in (("internal", "2026-02-03"), ("small", "2026-02-04"), ("all", "2026-02-05")):
-        assert company.promote(D(promoted)).stage == stage
+        assert company.promote(D(promoted), mark).stage == stage
         assert live(company, promoted) is Verdict.PASS, home.control.rollouts.latest_verdict(NAME, stage)
-    assert company.promote().status is Status.CLOSED
+    assert company.promote(accept_corrections=mark).status is Status.CLOSED
 
     verbs = [event.verb for event in home.control.rollouts.events(NAME)]
     assert verbs.count(Verb.SWITCHED) == 6
