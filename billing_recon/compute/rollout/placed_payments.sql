@@ -16,7 +16,7 @@ bills AS (
     GROUP BY invoice_id
 )
 SELECT
-    payment.payment_id, payment.invoice_id, payment.customer_id, payment.currency, payment.kind, payment.status,
+    payment.invoice_id, payment.customer_id, payment.currency, payment.kind, payment.status,
     coalesce(payment.attempt, 1) AS attempt, payment.amount, payment.processed_at, payment.known_on AS day,
     CASE
         WHEN payment.known_on BETWEEN params.since AND params.day THEN 'stage'

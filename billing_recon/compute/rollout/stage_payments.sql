@@ -3,7 +3,7 @@
 -- inputs: placed_payments, unknown_payers
 -- kept: no
 SELECT
-    payment.payment_id, payment.invoice_id, payment.customer_id, payment.currency, payment.kind, payment.status,
+    payment.invoice_id, payment.customer_id, payment.currency, payment.kind, payment.status,
     payment.attempt, payment.amount, payment.processed_at, payment.day, payment.phase,
     CASE WHEN unknown.customer_id IS NULL THEN payment.since END AS since,
     CASE
