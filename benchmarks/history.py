@@ -129,10 +129,11 @@ def stretch(path: str, days: int) -> None:
             connection.execute(insert(table), [row | {"day": day} for day in new for row in model_rows])
         for name in TABLES:
             for day, mark in home.warehouse.fingerprints(name, new[0], new[-1]).items():
+                held = f"{mark.written} {home.warehouse.bytes_digest(name, day)}"
                 connection.execute(
                     update(partition_states)
                     .where(partition_states.c.table_name == name, partition_states.c.day == day)
-                    .values(files=mark)
+                    .values(files=held)
                 )
     with home.control._engine.begin() as connection:
         for day, made_from in rollup_inputs(home, new).items():
