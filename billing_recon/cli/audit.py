@@ -32,7 +32,8 @@ def verify(
 
     Exit 1 if anything was changed, removed or inserted, the newest events were cut off, or the history was written anew.
     """
-    from billing_recon.control.audit_keys import SIGNING_KEY_ENV, trusted_public_key
+    from billing_recon.control.audit_keys import SIGNING_KEY_ENV
+    from billing_recon.control.signatures import trusted_public_key
     from billing_recon.day.audit_chain import audit_problems
 
     opened = open_home(ctx, home)

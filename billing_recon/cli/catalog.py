@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from billing_recon.cli.options import MARKUP, HomeOption, actor, open_home
-from billing_recon.core.catalog_record import COMPANY
 from billing_recon.report.terminal import Col, Screen, Table
 
 _FEW = 5
@@ -49,6 +48,7 @@ def apply(
 
     Days that were judged with the earlier terms become stale.
     """
+    from billing_recon.core.catalog_record import COMPANY
     from billing_recon.day.catalog_versions import apply_catalog, pending_changes
 
     opened, screen = open_home(ctx, home), Screen()

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from billing_recon.cli.options import MARKUP, HomeOption, actor, open_home
-from billing_recon.core.catalog_record import COMPANY
 from billing_recon.report.terminal import Screen
 
 app = typer.Typer(
@@ -35,6 +34,7 @@ def apply(
     is recorded by the run that first sees it. All of them stand in the audit chain and in the revenue journal, and days that
     were judged before are stale until they are run again.
     """
+    from billing_recon.core.catalog_record import COMPANY
     from billing_recon.day.catalog_versions import apply_catalog, pending_changes
 
     opened, screen = open_home(ctx, home), Screen()

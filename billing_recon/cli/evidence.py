@@ -39,7 +39,8 @@ def verify(
 
     Exit 0 if all holds, otherwise 1 with each problem. BILLING_RECON_PUBLIC_KEY is the key that the signature must be of.
     """
-    from billing_recon.control.audit_keys import PUBLIC_KEY_ENV, trusted_public_key
+    from billing_recon.control.audit_keys import PUBLIC_KEY_ENV
+    from billing_recon.control.signatures import trusted_public_key
     from billing_recon.report.evidence_check import verify_pack
 
     found, screen = verify_pack(pack), Screen()

@@ -10,7 +10,6 @@ import typer
 
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.schema import CANONICAL, TableSpec
-from billing_recon.core.terms_schema import SCHEMAS, schema_text
 from billing_recon.report.terminal import Screen
 
 EXAMPLES = """
@@ -29,6 +28,8 @@ _NEW_HOME = (
 
 def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or empty folder.")]) -> None:
     """Make a commented, valid home to fill in."""
+    from billing_recon.core.terms_schema import SCHEMAS, schema_text
+
     require_empty(directory)
     with as_file(files("billing_recon.cli") / "new_home") as templates:
         for name in _NEW_HOME:

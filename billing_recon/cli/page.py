@@ -132,7 +132,7 @@ def send_test(
     """
     from billing_recon.control.pages import RESOLVE, TRIGGER, Page, stamp
     from billing_recon.control.store import utc_now
-    from billing_recon.core.operations import Severity
+    from billing_recon.core.severity import Severity
     from billing_recon.paging.delivery import NotDelivered, send
     from billing_recon.paging.operations_file import channels_of, read_operations
 

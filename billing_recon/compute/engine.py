@@ -1,4 +1,4 @@
-"""A DuckDB session with the money functions, and the running of relations in order. What they compute is theirs."""
+"""DuckDB sessions, with the money functions and without, and the running of relations in order. What they compute is theirs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import duckdb
 
-from billing_recon.compute.definitions import DEFINITIONS
 from billing_recon.compute.relation import Relation
 from billing_recon.compute.statements import parsed
 
@@ -26,8 +25,24 @@ class Limits:
     spill_dir: str | None = None
 
 
+SUMS_AS_THEY_ARE = "SET disabled_optimizers = 'statistics_propagation'"
+"""DuckDB 2.0 takes sum() over a LEFT JOIN to be zero if statistics show that nothing can match, and decides every comparison
+of such a sum by that (docs/adr/0011-no-statistics-propagation.md)."""
+
+
 def session(limits: Limits = Limits()) -> duckdb.DuckDBPyConnection:
-    """A new in-memory session in UTC with the money macros, deterministic in row order only where a query says ORDER BY."""
+    """A new session for computing: a `plain_session` with the types and macros that relations call by name."""
+    # Imported here: who only reads what is stored does not wait for the models of charges that the macros are made of.
+    from billing_recon.compute.definitions import DEFINITIONS
+
+    con = plain_session(limits)
+    for definition in DEFINITIONS:
+        con.execute(definition)
+    return con
+
+
+def plain_session(limits: Limits = Limits()) -> duckdb.DuckDBPyConnection:
+    """A new in-memory session in UTC for reading what is stored, deterministic in row order only where a query says ORDER BY."""
     con = duckdb.connect(":memory:")
     con.execute(f"SET memory_limit = '{limits.memory}'")
     con.execute(f"SET threads = {limits.threads}")
@@ -35,8 +50,7 @@ def session(limits: Limits = Limits()) -> duckdb.DuckDBPyConnection:
     con.execute("SET preserve_insertion_order = false")
     if limits.spill_dir:
         con.execute(f"SET temp_directory = '{limits.spill_dir}'")
-    for definition in DEFINITIONS:
-        con.execute(definition)
+    con.execute(SUMS_AS_THEY_ARE)
     return con
 
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, insert, select
 
-from billing_recon.control import audit, one_time_codes, recorded_decision
+from billing_recon.control import audit, recorded_decision
 from billing_recon.control.schema import approver_secrets, code_uses, enrolments
 from billing_recon.core.errors import CloseRefused
 from billing_recon.core.person import same_person
@@ -42,6 +42,9 @@ def enrolled(connection: Connection) -> list[Enrolment]:
 
 def record(connection: Connection, enrolment: Enrolment, secret: str = "") -> None:
     """Append an enrolment with its encrypted secret, or a removal. The audit chain has the secret's digest only."""
+    # Imported here and below: nobody who only looks waits for what encrypts.
+    from billing_recon.control import one_time_codes
+
     stored = one_time_codes.encrypt(secret) if secret else ""
     row = {
         "person": same_person(enrolment.name),
@@ -59,6 +62,8 @@ def record(connection: Connection, enrolment: Enrolment, secret: str = "") -> No
 
 def try_code(connection: Connection, name: str, code: str, purpose: str, now: datetime) -> str | None:
     """Use a person's code; return why it is refused, or None if it is good. Either is recorded; the caller commits."""
+    from billing_recon.control import one_time_codes
+
     person = same_person(name)
     t = enrolments
     row = connection.execute(select(t).where(t.c.person == person).order_by(t.c.id.desc()).limit(1)).first()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from billing_recon.control import time_stamps
 from billing_recon.control.audit import canonical
-from billing_recon.control.audit_keys import sign, signed_by, trusted_public_key
+from billing_recon.control.signatures import sign, signed_by, trusted_public_key
 from billing_recon.core.errors import ConfigurationError
 
 _CLOCKS_DIFFER = timedelta(hours=1)

@@ -9,9 +9,6 @@ import hmac
 import os
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
 from billing_recon.core.errors import ConfigurationError
 
 RECORD_KEY_ENV = "BILLING_RECON_AUDIT_KEY"
@@ -27,7 +24,8 @@ def new_key() -> str:
     return base64.b64encode(os.urandom(32)).decode()
 
 
-def _read(name: str) -> bytes | None:
+def read_key(name: str) -> bytes | None:
+    """The 32 bytes of a variable; None if it is not set. ConfigurationError if it is not a key."""
     text = os.environ.get(name, "").strip()
     if not text:
         return None
@@ -58,38 +56,5 @@ class RecordKey:
 
 def record_key() -> RecordKey | None:
     """The key for records; None if none is set. ConfigurationError if it is not a key."""
-    secret = _read(RECORD_KEY_ENV)
+    secret = read_key(RECORD_KEY_ENV)
     return RecordKey(secret) if secret else None
-
-
-def sign(message: bytes) -> tuple[str, str] | None:
-    """The public key and the signature of a message, as base64; None if no signing key is set."""
-    secret = _read(SIGNING_KEY_ENV)
-    if secret is None:
-        return None
-    private = Ed25519PrivateKey.from_private_bytes(secret)
-    return _text(private.public_key().public_bytes_raw()), _text(private.sign(message))
-
-
-def trusted_public_key() -> str | None:
-    """The public key that signatures must be of, as base64: the one set, else the signing key's; None if neither is set."""
-    public = _read(PUBLIC_KEY_ENV)
-    if public is not None:
-        return _text(public)
-    secret = _read(SIGNING_KEY_ENV)
-    return (
-        None if secret is None else _text(Ed25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw())
-    )
-
-
-def signed_by(public: str, message: bytes, signature: str) -> bool:
-    """Whether the signature of a message is of this public key."""
-    try:
-        Ed25519PublicKey.from_public_bytes(base64.b64decode(public)).verify(base64.b64decode(signature), message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()

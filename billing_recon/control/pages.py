@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, Row, and_, case, func, insert, or_, s
 
 from billing_recon.control.database import reading, writing
 from billing_recon.control.schema import incidents, pages, paging_marks, verdicts
-from billing_recon.core.operations import Severity
+from billing_recon.core.severity import Severity
 
 OPEN, RESOLVED = "open", "resolved"
 TRIGGER, RESOLVE = "trigger", "resolve"

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from pydantic import AfterValidator
-
 # ISO 4217 amendment 176, table A.1: active currencies whose minor unit is not 2.
 _EXPONENT_0 = [
     "BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV", "XAF",
@@ -42,19 +38,3 @@ def exponent(currency: str) -> int:
     KeyError for a code that ISO 4217 does not list as active; contracts refuse such rows before.
     """
     return EXPONENTS[currency]
-
-
-def _known(code: str) -> str:
-    if code not in EXPONENTS:
-        raise ValueError(f"'{code}' is not an active ISO 4217 currency; write a code such as EUR")
-    return code
-
-
-def _known_or_any(code: str) -> str:
-    return code if code == "*" else _known(code)
-
-
-Currency = Annotated[str, AfterValidator(_known)]
-"""A currency that ISO 4217 lists."""
-CurrencyOrAny = Annotated[str, AfterValidator(_known_or_any)]
-"""A currency, or `*` for all without an entry of their own."""

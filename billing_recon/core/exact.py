@@ -1,4 +1,4 @@
-"""Exact values in configuration and contracts: figures, days and names. Each type checks what it reads and describes it as JSON Schema."""
+"""Exact values in configuration and contracts: figures, days, names and currencies. Each type checks what it reads and describes it as JSON Schema."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.schema.table import DECIMALS, LARGEST, Kind
 
 OUT_OF_RANGE = "out_of_range"
@@ -168,6 +169,22 @@ def _named(name: str) -> str:
 NAMED: dict[str, JsonValue] = {"pattern": r"^\S(.*\S)?$"}
 Name = Annotated[str, AfterValidator(_named), Field(json_schema_extra=NAMED)]
 """An id or a name that others refer to."""
+
+
+def _currency(code: str) -> str:
+    if code not in EXPONENTS:
+        raise ValueError(f"'{code}' is not an active ISO 4217 currency; write a code such as EUR")
+    return code
+
+
+def _currency_or_any(code: str) -> str:
+    return code if code == "*" else _currency(code)
+
+
+Currency = Annotated[str, AfterValidator(_currency)]
+"""A currency that ISO 4217 lists."""
+CurrencyOrAny = Annotated[str, AfterValidator(_currency_or_any)]
+"""A currency, or `*` for all without an entry of their own."""
 
 
 def repeated(names: Iterable[str]) -> list[str]:

@@ -8,8 +8,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from billing_recon.core.currency import Currency, CurrencyOrAny
-from billing_recon.core.exact import Amount, Frozen, repeated
+from billing_recon.core.exact import Amount, Currency, CurrencyOrAny, Frozen, repeated
 from billing_recon.core.resolution import Resolution
 
 _ALL = tuple(Resolution)

@@ -8,8 +8,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from billing_recon.core.currency import CurrencyOrAny
-from billing_recon.core.exact import Amount, Exact, Frozen, Share, repeated
+from billing_recon.core.exact import Amount, CurrencyOrAny, Exact, Frozen, Share, repeated
 from billing_recon.core.reason import Pair
 from billing_recon.core.schema import BY_NAME
 

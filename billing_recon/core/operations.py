@@ -13,23 +13,10 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.exact import Amount, Frozen
 from billing_recon.core.schema import BY_NAME
+from billing_recon.core.severity import Severity
 
 _MAIL = re.compile(r"[^@\s,;]+@[^@\s,;]+")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-
-
-class Severity(StrEnum):
-    """How urgent a page is, in the words of PagerDuty."""
-
-    INFO = "info"
-    WARNING = "warning"
-    ERROR = "error"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """For comparing two severities."""
-        return list(Severity).index(self)
 
 
 class Cause(StrEnum):

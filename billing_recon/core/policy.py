@@ -9,9 +9,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from billing_recon.core.close_policy import Close
-from billing_recon.core.currency import CurrencyOrAny
 from billing_recon.core.detector import Detector
-from billing_recon.core.exact import Day, Exact, Frozen, repeated
+from billing_recon.core.exact import CurrencyOrAny, Day, Exact, Frozen, repeated
 from billing_recon.core.exception_policy import ExceptionPolicy
 from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.gate_policy import Gate, Limit, Part, Threshold
@@ -19,6 +18,7 @@ from billing_recon.core.person import confusable, person_name
 from billing_recon.core.reason import Code, Pair
 
 __all__ = [
+    "LATE_REACH",
     "Approver",
     "Detectors",
     "Drift",
@@ -33,6 +33,10 @@ __all__ = [
     "ToleranceLevel",
     "Windows",
 ]
+
+LATE_REACH = 3
+"""So many lookbacks far back lies the usage at hand of periods that late usage adjusts: an event is at most one lookback
+older than its file, its period may have begun one before it, and the period that adjusts it may be as long as a third."""
 
 
 class Windows(Frozen):

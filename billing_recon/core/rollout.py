@@ -12,8 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from billing_recon.core.currency import Currency
-from billing_recon.core.exact import Amount, Day, Exact, Frozen, Name, Share, repeated
+from billing_recon.core.exact import Amount, Currency, Day, Exact, Frozen, Name, Share, repeated
 from billing_recon.core.person import person_name, same_person
 
 CONTROL, CANDIDATE = "control", "candidate"

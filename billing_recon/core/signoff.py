@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from billing_recon.core.policy import Approver
+if TYPE_CHECKING:
+    from billing_recon.core.policy import Approver
 
 
 class Role(StrEnum):

@@ -10,8 +10,8 @@ import duckdb
 from billing_recon.compute import expect as expectation
 from billing_recon.compute import late_usage
 from billing_recon.compute.engine import build
-from billing_recon.compute.expect import LATE_REACH
 from billing_recon.compute.registration import register
+from billing_recon.core.policy import LATE_REACH
 from billing_recon.core.schema import (
     ENTITLEMENT_SIGNALS,
     EXPECTED_LINES,

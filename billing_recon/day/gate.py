@@ -10,8 +10,6 @@ from typing import Any
 import duckdb
 
 from billing_recon.compute.engine import scratch
-from billing_recon.compute.expect import LATE_REACH
-from billing_recon.compute.reconcile import layers_of
 from billing_recon.control import PartitionState, VerdictRecord
 from billing_recon.core.detector import Detector
 from billing_recon.core.errors import ConfigurationError, GateRefused
@@ -30,7 +28,9 @@ from billing_recon.core.gate import (
     judge,
     why_not_known,
 )
+from billing_recon.core.pair_layers import layers_of
 from billing_recon.core.period import parse_day
+from billing_recon.core.policy import LATE_REACH
 from billing_recon.core.reason import Code, Disposition, Pair
 from billing_recon.core.schema import (
     BREAKS,

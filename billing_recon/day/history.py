@@ -28,7 +28,7 @@ from billing_recon.core.schema import (
 )
 from billing_recon.day.home import Home
 from billing_recon.day.settings import settings
-from billing_recon.feeds.landing.delivery import bytes_of_day
+from billing_recon.feeds.landing.delivered_files import bytes_of_day
 
 LANDED: tuple[str, ...] = tuple(spec.name for spec in CANONICAL)
 """Every table that a day lands, in the order of the layers."""

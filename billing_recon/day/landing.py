@@ -18,7 +18,8 @@ from billing_recon.day.history import LANDED, landed_under
 from billing_recon.day.home import Home
 from billing_recon.day.session import window
 from billing_recon.feeds.landing.deduplication import KEPT
-from billing_recon.feeds.landing.delivery import bytes_of_day, warns
+from billing_recon.feeds.landing.delivered_files import bytes_of_day
+from billing_recon.feeds.landing.delivery import warns
 from billing_recon.feeds.landing.pipeline import land as land_from_feed
 
 BYTES_PER_ROW = 100

@@ -10,9 +10,9 @@ import duckdb
 
 from billing_recon.compute import expect, preview
 from billing_recon.compute.engine import build
-from billing_recon.compute.expect import LATE_REACH
 from billing_recon.compute.registration import register
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.policy import LATE_REACH
 from billing_recon.core.schema import INVOICE_LINES, QUARANTINE, SUBSCRIPTIONS, USAGE_EVENTS, USAGE_ROLLUP
 from billing_recon.core.schema.parameters import RUN_PARAMS
 from billing_recon.day.history import known_rollups, not_known

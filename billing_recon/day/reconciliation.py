@@ -16,6 +16,7 @@ from billing_recon.compute.registration import register
 from billing_recon.compute.relation import Relation
 from billing_recon.core.gate import NotKnown
 from billing_recon.core.landing import LandingReport, LandingStatus
+from billing_recon.core.pair_layers import COMPARES, pairs_compared
 from billing_recon.core.schema import (
     BREAKS,
     CONTROL_TOTALS,
@@ -101,7 +102,7 @@ def prepared(
             register_window(con, home, table, day, day)
         _register_quarantine(con, home, first, day)
         absent, unread = _absent(con, reports), unknown_tables(home, day, unknown)
-        pairs = comparison.pairs_compared(absent, unread, books_cash=_books_cash(con, home))
+        pairs = pairs_compared(absent, unread, books_cash=_books_cash(con, home))
         register(con, PAIRS_COMPARED, [(pair,) for pair in pairs])
         yield con, (*comparison.RELATIONS, *AFTER)
 
@@ -137,7 +138,7 @@ def _absent(con: duckdb.DuckDBPyConnection, reports: list[LandingReport]) -> lis
     Whether the day may pass without one is for the policy to say (`gate.required_layers`).
     """
     delivered = {r.table for r in reports if r.status in (LandingStatus.PRESENT, LandingStatus.EMPTY)}
-    layers = sorted(set().union(*comparison.COMPARES.values()) - delivered)
+    layers = sorted(set().union(*COMPARES.values()) - delivered)
     rows = "(SELECT 1 FROM {0} LIMIT 1) UNION ALL (SELECT 1 FROM quarantine WHERE table_name = '{0}' LIMIT 1)"
     return [name for name in layers if not con.execute(rows.format(name)).fetchall()]
 

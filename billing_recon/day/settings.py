@@ -11,7 +11,6 @@ from importlib.resources.abc import Traversable
 
 from billing_recon import __version__
 from billing_recon.day.home import Home
-from billing_recon.day.rollout.members import flags_digest
 
 
 @cache
@@ -35,8 +34,22 @@ def _sources(folder: Traversable, path: str) -> Iterator[tuple[str, Traversable]
 
 def _rollouts(home: Home, day: date) -> dict[str, str]:
     """What the flags of rollouts gave until the end of the day; nothing before the first was exposed."""
+    if not home.control.rollouts.names():
+        return {}
+    # Imported here: most companies have no rollout, and wait for none of its models.
+    from billing_recon.day.rollout.members import flags_digest
+
     digest = flags_digest(home, day)
     return {"rollouts": digest} if digest else {}
+
+
+def rollout_states(home: Home) -> list[str]:
+    """Where every rollout stands, as texts that change with it."""
+    if not home.control.rollouts.names():
+        return []
+    from billing_recon.day.rollout.state import states
+
+    return [repr(state) for state in states(home)]
 
 
 def settings(home: Home, day: date) -> dict[str, str]:

@@ -16,7 +16,7 @@ from billing_recon.day.gate import DAY_GATE, compared_now, stale_reason
 from billing_recon.day.history import LANDED, delivered_on, not_known, opening_day
 from billing_recon.day.home import Home
 from billing_recon.day.releases import why_shut
-from billing_recon.feeds.landing.delivery import delivered_otherwise
+from billing_recon.feeds.landing.delivered_files import delivered_otherwise
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,18 +18,16 @@ from copy import copy
 from datetime import date, timedelta
 from pathlib import Path
 
-from billing_recon.compute.expect import LATE_REACH
 from billing_recon.control import PolicyVersion
 from billing_recon.control.audit_keys import record_key
 from billing_recon.control.partition_marks import partition_marks
 from billing_recon.control.read_once import ReadOnce
-from billing_recon.core.policy import Policy
+from billing_recon.core.policy import LATE_REACH, Policy
 from billing_recon.day.configuration import stored_policy
 from billing_recon.day.gate import stale_reason
 from billing_recon.day.history import opening_day
 from billing_recon.day.home import Home
-from billing_recon.day.rollout.state import states
-from billing_recon.day.settings import code_version
+from billing_recon.day.settings import code_version, rollout_states
 
 FILE = "standing.json"
 FEW = 20
@@ -62,7 +60,7 @@ def _settings(home: Home) -> str:
         home.catalog.digest,
         *(f"{version.number} {version.digest}" for version in home.policy_versions),
         *(f"{baseline.name} {baseline.version}" for baseline in home.control.baselines()),
-        *map(repr, states(home)),
+        *rollout_states(home),
         str(opening_day(home)),
     ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -34,14 +34,12 @@ def damaged(
     where bytes were never recorded, and, if no `day` is given, always.
     """
     checked = CheckedFiles(home.state)
-    with scratch() as con:
-        found = tuple(_damaged(con, home, states, read_again, day, checked))
+    found = tuple(_damaged(home, states, read_again, day, checked))
     checked.keep()
     return found
 
 
 def _damaged(
-    con: duckdb.DuckDBPyConnection,
     home: Home,
     states: Iterable[PartitionState],
     read_again: Collection[str],
@@ -67,7 +65,7 @@ def _damaged(
                         continue
                 elif table not in read_again:
                     continue
-            if not files or (problem := _changed(con, home, TABLES[table], state.day, state.digest)):
+            if not files or (problem := _changed(home, TABLES[table], state.day, state.digest)):
                 what = problem if files else f"its {state.rows} rows are gone"
                 yield (
                     f"{table} of {state.day} is not what was written: {what}; restore the warehouse from a copy made with "
@@ -106,12 +104,13 @@ def _bytes(home: Home, table: str, day: date) -> str:
         return "gone"
 
 
-def _changed(con: duckdb.DuckDBPyConnection, home: Home, table: TableSpec, day: date, digest: str) -> str:
+def _changed(home: Home, table: TableSpec, day: date, digest: str) -> str:
     """Why the rows of a partition are not those with this digest; empty if they are."""
     import pyarrow as pa
 
     try:
-        now = home.warehouse.digest(con, table, day)
+        with scratch() as con:
+            now = home.warehouse.digest(con, table, day)
     except (duckdb.Error, OSError, pa.ArrowInvalid) as error:
         return f"it cannot be read ({str(error).splitlines()[0]})"
     return "" if now in (None, digest) else "its rows were changed"

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from billing_recon.compute.reconcile import layers_of
 from billing_recon.core.detector import Detector
 from billing_recon.core.figures import count
 from billing_recon.core.landing import LandingReport, LandingStatus
+from billing_recon.core.pair_layers import layers_of
 from billing_recon.core.policy import Policy
 from billing_recon.core.reason import Pair
 from billing_recon.core.schema import CANONICAL

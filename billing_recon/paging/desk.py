@@ -9,7 +9,8 @@ from typing import Any
 
 from billing_recon.control.pages import OPEN, RESOLVE, RESOLVED, TRIGGER, Desk, Incident, Page, PageStore, stamp
 from billing_recon.core.figures import count, listed, with_currency
-from billing_recon.core.operations import Cause, Channel, Paging, Severity
+from billing_recon.core.operations import Cause, Channel, Paging
+from billing_recon.core.severity import Severity
 from billing_recon.paging.trouble import Trouble, added
 
 GROUP, HISTORY = "group", "history"

@@ -8,8 +8,9 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from billing_recon.control.pages import ENTITLEMENT, TRIGGER, Desk, Page, stamp
-from billing_recon.core.operations import Channel, Severity
+from billing_recon.core.operations import Channel
 from billing_recon.core.schema import ENTITLEMENT_SIGNALS
+from billing_recon.core.severity import Severity
 from billing_recon.day.home import Home
 from billing_recon.report.day_tables import highest_reached
 from billing_recon.report.stored_rows import entitlements

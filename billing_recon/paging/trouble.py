@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Any
 
 from billing_recon.core.figures import with_currency
-from billing_recon.core.operations import Cause, Severity
+from billing_recon.core.operations import Cause
+from billing_recon.core.severity import Severity
 
 SHOWN = 5
 """Codes, sentences and days that a page names; the report has all of them."""

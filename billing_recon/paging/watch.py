@@ -17,10 +17,11 @@ from billing_recon.control.pages import Incident
 from billing_recon.control.rollout_records import Verb
 from billing_recon.core.break_decision import assignees
 from billing_recon.core.figures import listed
-from billing_recon.core.operations import Cause, Operations, Severity
+from billing_recon.core.operations import Cause, Operations
 from billing_recon.core.period import days_between, parse_day
 from billing_recon.core.reason import Code
 from billing_recon.core.schema import BREAKS
+from billing_recon.core.severity import Severity
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.history import delivered_on, opening_day

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from billing_recon.control.audit_keys import sign, signed_by, trusted_public_key
+from billing_recon.control.signatures import sign, signed_by, trusted_public_key
 
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 STATEMENT = "https://in-toto.io/Statement/v1"

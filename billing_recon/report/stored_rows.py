@@ -40,10 +40,10 @@ Row = dict[str, Any]
 
 @lru_cache(maxsize=1)
 def _session() -> duckdb.DuckDBPyConnection:
-    """One session per process: creating the money macros takes longer than most reports."""
-    from billing_recon.compute.engine import session
+    """One session per process."""
+    from billing_recon.compute.engine import plain_session
 
-    return session()
+    return plain_session()
 
 
 def query(sql: str, params: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:

@@ -80,7 +80,7 @@ class _Opened:
         if version != self._files_version:
             days: dict[date, list[str]] = {}
             for file in sorted(unquote(uri) for uri in self.delta.file_uris()):
-                days.setdefault(date.fromisoformat(Path(file).parent.name.removeprefix("day=")), []).append(file)
+                days.setdefault(date.fromisoformat(file.rsplit("/", 2)[-2].removeprefix("day=")), []).append(file)
             self._files, self._files_version = sorted(days.items()), version
         return self._files
 

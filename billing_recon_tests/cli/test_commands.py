@@ -50,7 +50,8 @@ def test_the_installed_command_answers_at_once_and_imports_nothing_heavy() -> No
         "from billing_recon.cli import main\n"
         "try: main()\n"
         "except SystemExit as done: assert done.code == 0\n"
-        "heavy = {'duckdb', 'dagster', 'pandas', 'polars', 'pandera', 'sqlalchemy', 'deltalake', 'rich.table'}\n"
+        "heavy = {'duckdb', 'dagster', 'pandas', 'polars', 'pandera', 'pydantic', 'sqlalchemy', 'deltalake', 'rich.table',"
+        " 'yaml'}\n"
         "sys.stderr.write(','.join(sorted(heavy & set(sys.modules))))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

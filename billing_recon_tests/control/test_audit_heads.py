@@ -16,8 +16,8 @@ from billing_recon.control.audit_keys import (
     RECORD_KEY_ENV,
     SIGNING_KEY_ENV,
     new_key,
-    trusted_public_key,
 )
+from billing_recon.control.signatures import trusted_public_key
 from billing_recon.core.errors import ConfigurationError
 
 COMPANY, MOMENT = "Acme", "2026-04-01T09:30:00.000+00:00"

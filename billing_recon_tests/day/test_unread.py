@@ -11,6 +11,7 @@ import pytest
 
 from billing_recon.compute import reconcile
 from billing_recon.compute.engine import build
+from billing_recon.core.pair_layers import pairs_compared
 from billing_recon.core.reason import Pair
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import Home
@@ -47,15 +48,15 @@ def test_a_posting_in_a_file_that_cannot_be_read_is_not_missing(company: Callabl
 
 
 def test_a_pair_is_compared_if_every_layer_that_it_reads_is_there() -> None:
-    assert set(reconcile.pairs_compared(())) == set(Pair)
-    without = {pair for pair in Pair if pair not in reconcile.pairs_compared((), ("invoice_lines",))}
+    assert set(pairs_compared(())) == set(Pair)
+    without = {pair for pair in Pair if pair not in pairs_compared((), ("invoice_lines",))}
     assert without == {Pair.EXPECTED_BILLED, Pair.BILLED_RENDERED, Pair.BILLED_BOOKED, Pair.BILLED_PAID}
-    assert set(Pair) - set(reconcile.pairs_compared(("payments",))) == {
+    assert set(Pair) - set(pairs_compared(("payments",))) == {
         Pair.BILLED_PAID,
         Pair.PAID_BOOKED,
     }
-    assert set(Pair) - set(reconcile.pairs_compared((), books_cash=False)) == {Pair.PAID_BOOKED}
-    assert Pair.METERED_USED in reconcile.pairs_compared(("usage_events",)), "a layer without rows has no differences"
+    assert set(Pair) - set(pairs_compared((), books_cash=False)) == {Pair.PAID_BOOKED}
+    assert Pair.METERED_USED in pairs_compared(("usage_events",)), "a layer without rows has no differences"
 
 
 @pytest.mark.parametrize("found", ["findings", "assessments"])

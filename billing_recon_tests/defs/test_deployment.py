@@ -284,6 +284,9 @@ def test_services_are_bounded_unprivileged_and_reached_from_this_machine_only() 
         assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", ()))
     steps = (ROOT / "deploy" / "Dockerfile").read_text(encoding="utf-8").splitlines()
     assert steps[-1] == "USER recon", "the last word is that nothing runs as root"
+    assert any("UV_COMPILE_BYTECODE=1" in step for step in steps), (
+        "who may not write there cannot compile at the first start"
+    )
 
 
 def test_secrets_of_channels_reach_our_processes_and_not_the_server_of_reports() -> None:

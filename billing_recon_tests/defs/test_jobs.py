@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from billing_recon.control.pages import Desk, Incident
-from billing_recon.core.operations import Severity
+from billing_recon.core.severity import Severity
 from billing_recon.core.signoff import missing_sign_offs
 from billing_recon.day.month_evidence import month_evidence
 from billing_recon.day.quarantine import rows_sql

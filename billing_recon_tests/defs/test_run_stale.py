@@ -101,7 +101,7 @@ def test_a_file_counts_as_delivered_again_if_a_byte_differs_or_one_is_added_or_r
 ) -> None:
     from billing_recon import day as steps
     from billing_recon.day import Home
-    from billing_recon.feeds.landing.delivery import delivered_otherwise
+    from billing_recon.feeds.landing.delivered_files import delivered_otherwise
 
     home = Home.open(company(days=1, customers=4))
     folder = home.path / "landing" / "invoice_lines"

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from billing_recon.control import ControlStore
-from billing_recon.core.operations import Channel, Paging, Severity
+from billing_recon.core.operations import Channel, Paging
+from billing_recon.core.severity import Severity
 from billing_recon.paging.delivery import LEASE, NotDelivered, send, wait_after
 from billing_recon_tests.paging.conftest import WEBHOOK, Office, red
 from billing_recon_tests.paging.receivers import MailServer, Receiver, own_certificate, receiver

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from billing_recon.core.operations import Cause, Channel, Paging, Severity
+from billing_recon.core.operations import Cause, Channel, Paging
+from billing_recon.core.severity import Severity
 from billing_recon_tests.paging.conftest import WEBHOOK, Office, red
 from billing_recon_tests.paging.receivers import Receiver
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from billing_recon.control.audit_heads import Head, stamped
-from billing_recon.control.audit_keys import PUBLIC_KEY_ENV, SIGNING_KEY_ENV, new_key, trusted_public_key
+from billing_recon.control.audit_keys import PUBLIC_KEY_ENV, SIGNING_KEY_ENV, new_key
+from billing_recon.control.signatures import trusted_public_key
 from billing_recon.control.store import utc_now
 from billing_recon.control.time_stamps import CERTIFICATES_ENV, SERVICE_ENV
 from billing_recon.core.errors import CloseRefused, ConfigurationError

@@ -20,10 +20,6 @@ from billing_recon.core.errors import BillingReconError
 if TYPE_CHECKING:
     import duckdb
 
-LATE_REACH = 3
-"""So many lookbacks far back lies the usage at hand of periods that late usage adjusts: an event is at most one lookback
-older than its file, its period may have begun one before it, and the period that adjusts it may be as long as a third."""
-
 _ZONES = replace(ZONES, name="event_zones", rows_from=("single_events",))
 
 
@@ -102,7 +98,7 @@ RELATIONS: tuple[Relation, ...] = (
 )
 """Every step in order."""
 
-__all__ = ["INTERVALS", "LATE_REACH", "RELATIONS"]
+__all__ = ["INTERVALS", "RELATIONS"]
 
 
 def refuse_doubles(con: duckdb.DuckDBPyConnection) -> None:

@@ -6,7 +6,7 @@
 -- instants between which usage belongs to it, for subscriptions with `cut_days`; `zone` is that of its first piece. By
 -- the second, a run that begins or ends with its period does so at midnight. Where both ends are counted up to the next
 -- period's first day, the last run has that day: it is what a change half-way charges for the days that are left. Usage
--- at hand reaches one lookback back, for late usage three (expect.LATE_REACH).
+-- at hand reaches one lookback back, for late usage three (core.policy.LATE_REACH).
 -- inputs: run_pieces, ahead_spans, contract_terms, quarantined_contracts, term_plans, term_charges, term_taxes,
 -- term_profile, currencies, run_params
 WITH gathered AS (

@@ -15,13 +15,13 @@ import duckdb
 from billing_recon.compute import expect
 from billing_recon.compute import shadow as relations
 from billing_recon.compute.engine import Limits, build, scratch
-from billing_recon.compute.expect import LATE_REACH
 from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
 from billing_recon.compute.terms import register_terms
 from billing_recon.core.candidate import Candidate
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.period import parse_day
+from billing_recon.core.policy import LATE_REACH
 from billing_recon.core.schema import (
     INVOICE_LINES,
     KEY_MAP,

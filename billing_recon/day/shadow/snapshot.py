@@ -15,14 +15,13 @@ from pathlib import Path
 import duckdb
 from pydantic import ValidationError
 
-from billing_recon.compute.expect import LATE_REACH
 from billing_recon.control import ControlStore, PartitionState, Recorded
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError, GateRefused
 from billing_recon.core.feed import path_on
 from billing_recon.core.period import parse_day
-from billing_recon.core.policy import Policy
+from billing_recon.core.policy import LATE_REACH, Policy
 from billing_recon.core.schema import (
     BREAKS,
     EXPECTED_LINES,

@@ -21,6 +21,7 @@ from billing_recon.core.company import Company, Profile
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.expected_change import ExpectedChange
 from billing_recon.core.money import Rounding, settle_at
+from billing_recon.core.pair_layers import pairs_compared
 from billing_recon.core.policy import Detectors, Drift, Policy, Windows
 from billing_recon.core.reason import Pair
 from billing_recon.core.schema import (
@@ -568,7 +569,7 @@ class World:
         register(con, BREAK_DECISIONS, decision_rows(self.decisions))
         register(con, LAST_CLOSE, [(days,) for days in self.closed_after])
         books_cash = any(row["role"] == "cash" for row in self.rows["ledger_entries"])
-        compared = reconcile.pairs_compared((), books_cash=books_cash or pair == Pair.PAID_BOOKED)
+        compared = pairs_compared((), books_cash=books_cash or pair == Pair.PAID_BOOKED)
         register(con, PAIRS_COMPARED, [(pair,) for pair in compared])
         register(con, BASELINE_VALUES, self.baseline)
         register(con, ROLLOUT_MEMBERS, self.members)

@@ -7,7 +7,8 @@ import zipfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from billing_recon.core.operations import Operations, Severity
+from billing_recon.core.operations import Operations
+from billing_recon.core.severity import Severity
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.rollout import switch
 from billing_recon.day.rollout.progress import Progress, progress

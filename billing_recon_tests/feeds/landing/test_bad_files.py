@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from billing_recon.core.landing import LandingStatus
-from billing_recon.feeds.landing.delivery import delivered_otherwise
+from billing_recon.feeds.landing.delivered_files import delivered_otherwise
 from billing_recon_tests.feeds.desk import PAYMENT, Desk, payment
 
 FEED = {"path": "bank/*.csv", "day_column": "processed_at"}
