@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from billing_recon.core.errors import BillingReconError
 from billing_recon.core.figures import count, per_currency
 from billing_recon.core.period import days_between
+from billing_recon.core.printed_command import home_option
 from billing_recon.core.reason import Code
 from billing_recon.report.summary import Progress
 from billing_recon.report.terminal import Col, Screen, Table
@@ -267,7 +268,7 @@ def _compare(
     screen.say("Try next:")
     command = Path(sys.executable).with_name("billing-recon")
     program = os.path.relpath(command) if command.is_file() else "billing-recon"
-    hint = "" if path == Path("data/demo") else f" --home {path}"
+    hint = "" if path == Path("data/demo") else home_option(path)
     commands = [("make ui", "the same in Dagster: lineage, checks, history")]
     if broken:
         example = next((row for row in broken if row["code"] == Code.PRICE_VERSION), broken[0])

@@ -32,7 +32,7 @@ def show(ctx: typer.Context, home: HomeOption = None) -> None:
     pending = pending_changes(opened)
     if pending:
         screen.say(
-            "not recorded yet; a run records what is new, billing-recon catalog apply and company apply the rest:"
+            "not recorded yet; a run records what is new; the rest: billing-recon catalog apply --note WHY, billing-recon company apply --note WHY"
         )
         for one in pending:
             screen.say(f"  {one}")

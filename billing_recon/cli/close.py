@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -44,7 +45,7 @@ def close(
     if lock:
         evidence = lock_month(opened, month, by)
         Screen().say(
-            f"{month} is locked at evidence {evidence[:12]}; next: billing-recon signoff {month} --as APPROVER ..."
+            f"{month} is locked at evidence {evidence[:12]}; next: billing-recon signoff {month} --as NAME --code NNNNNN"
         )
         return
     try:
@@ -53,7 +54,8 @@ def close(
         Screen().warn(str(error))
         evidence = close_month(opened, month, by, out)
     Screen().say(f"{month} is closed under evidence {evidence[:12]}; its partitions can no longer be rewritten")
-    Screen().say(f"evidence pack: {write_pack(opened, month)}; next: billing-recon evidence verify PACK")
+    pack = str(write_pack(opened, month))
+    Screen().say(f"evidence pack: {pack}; next: billing-recon evidence verify {quote(pack)}")
     took = days_to_close(opened, month)
     if took is not None:
         Screen().say(f"time to close: {count(took, 'day')} after the month's end")

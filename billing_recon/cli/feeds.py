@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -86,7 +87,7 @@ def suggest(
     typer.echo(visible(found.as_yaml().rstrip("\n")))
     if found.unused:
         typer.echo(visible(f"# not used: {', '.join(found.unused)}"))
-    typer.echo(f"# next: put it into company.yaml, then billing-recon feeds try {found.table} {file}")
+    typer.echo(f"# next: put it into company.yaml, then billing-recon feeds try {found.table} {quote(str(file))}")
 
 
 def _lines(table: str, preview: Preview) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.printed_command import home_option
 from billing_recon.core.schema import CANONICAL, TableSpec
 from billing_recon.report.terminal import Screen
 
@@ -48,7 +49,7 @@ def init(directory: Annotated[Path, typer.Argument(metavar="DIR", help="A new or
     screen.say(f"{directory} is ready; comments in its files explain every field", style="bold")
     screen.say(f"  1. fill in {directory}/company.yaml, catalog/ and policies/policy.yaml")
     screen.say(f"  2. put a day's files into {directory}/landing/<table>/ (each folder's README lists the columns)")
-    screen.say(f"  3. billing-recon run --home {directory} --day YYYY-MM-DD")
+    screen.say(f"  3. billing-recon run{home_option(directory)} --day YYYY-MM-DD")
 
 
 def landing_readme(spec: TableSpec) -> str:

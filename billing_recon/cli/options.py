@@ -15,6 +15,7 @@ import typer
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.figures import count, listed
 from billing_recon.core.period import days_between, parse_day
+from billing_recon.core.printed_command import home_option
 from billing_recon.core.reason import Code
 from billing_recon.report.terminal import is_terminal
 
@@ -122,9 +123,7 @@ def when_text(days: Sequence[date]) -> str:
 
 def home_hint(ctx: typer.Context, given: Path | None) -> str:
     """` --home DIR` for the next command, as it was given; empty if the environment names the home."""
-    before = ctx.find_root().params.get("home")
-    chosen = given or before
-    return f" --home {chosen}" if chosen else ""
+    return home_option(given or ctx.find_root().params.get("home"))
 
 
 def doubts(ctx: typer.Context, given: Path | None, home: Home, days: Sequence[date]) -> list[str]:

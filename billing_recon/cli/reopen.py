@@ -8,6 +8,7 @@ import typer
 
 from billing_recon.cli.options import HomeOption, MonthArgument, actor, open_home
 from billing_recon.core.errors import CloseRefused
+from billing_recon.core.printed_command import reopen_command
 from billing_recon.report.terminal import Screen
 
 EXAMPLES = """
@@ -30,6 +31,6 @@ def reopen(
 
     opened = open_home(ctx, home)
     if not approver:
-        raise CloseRefused([f"an approver allows it: reopen {month} --as NAME --code NNNNNN --reason ..."])
+        raise CloseRefused([f"an approver allows it: {reopen_command(month)}"])
     reopen_month(opened, month, approver, code=code, reason=reason, actor=actor())
     Screen().say(f"{month} is open again; any change from now on is a restatement and needs new sign-offs")

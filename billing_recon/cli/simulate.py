@@ -14,6 +14,7 @@ import typer
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.figures import count
 from billing_recon.core.period import days_between, parse_day
+from billing_recon.core.printed_command import home_option
 from billing_recon.core.reason import Code
 from billing_recon.report.terminal import Screen
 
@@ -168,7 +169,7 @@ def simulate(
         f"{out}: {count(customers, 'customer')}, {begin} to {end}, {', '.join(listed) or '0 injected faults'}",
         style="bold",
     )
-    screen.say(f"next: billing-recon run --home {out} --day {begin} --to {end}")
+    screen.say(f"next: billing-recon run{home_option(out)} --day {begin} --to {end}")
 
 
 def parse_form(option: str, given: str, forms: type[Form]) -> Form:

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from billing_recon.cli.options import MARKUP, HomeOption, actor, home_path, open_home
+from billing_recon.core.printed_command import home_option
 from billing_recon.report.terminal import Screen
 
 app = typer.Typer(
@@ -42,7 +43,7 @@ def restore(ctx: typer.Context, file: FileArgument, home: HomeOption = None) -> 
     state = Path(os.environ.get("BILLING_RECON_STATE") or path / ".state")
     done = backups.restore(state, control_url(state), file)
     Screen().say(
-        f"{done.files} files and {done.rows} rows are in {state}; next: billing-recon state verify --home {path}"
+        f"{done.files} files and {done.rows} rows are in {state}; next: billing-recon state verify{home_option(path)}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from shlex import quote
 
 from sqlalchemy import Connection, insert, select
 
@@ -68,7 +69,7 @@ def try_code(connection: Connection, name: str, code: str, purpose: str, now: da
     t = enrolments
     row = connection.execute(select(t).where(t.c.person == person).order_by(t.c.id.desc()).limit(1)).first()
     if row is None or row.verb != "enrol":
-        return f"{name} is not enrolled; billing-recon approvers enrol '{name}'"
+        return f"{name} is not enrolled; billing-recon approvers enrol {quote(name)}"
     if forged := recorded_decision.problems(connection, t):
         return f"nobody's code is taken for {name}: {forged[0]}; billing-recon audit verify"
     s = approver_secrets

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from shlex import quote
 
 from billing_recon.control import time_stamps
 from billing_recon.control.audit import canonical
@@ -139,7 +140,7 @@ def compare(
         if purpose not in written:
             problems.append(
                 f"there is no head for {purpose}, which the chain records: its file was removed or cut "
-                f"({', '.join(map(str, files))}). If it was never written: billing-recon audit head --for '{purpose}'"
+                f"({', '.join(map(str, files))}). If it was never written: billing-recon audit head --for {quote(purpose)}"
             )
     return problems, agreed
 

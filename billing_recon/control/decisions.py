@@ -18,6 +18,7 @@ from billing_recon.control.records import BREAKS_DECIDED, ROWS_DECIDED, MonthSta
 from billing_recon.control.schema import break_decisions, quarantine_decisions
 from billing_recon.core.break_decision import BreakDecision, BreakVerb
 from billing_recon.core.errors import CloseRefused
+from billing_recon.core.printed_command import reopen_command
 from billing_recon.core.quarantine import RowDecision, Verb, standing
 
 
@@ -40,7 +41,7 @@ class DecisionStore(StoreBase):
                     raise CloseRefused(
                         [
                             f"row {decision.row_id} of {decision.table} {decision.day}: {month} is {state.value}; "
-                            f"billing-recon reopen {month} --reason ... opens it again"
+                            f"{reopen_command(month)} opens it again"
                         ]
                     )
                 refuse_if_forged(connection, month)
@@ -88,7 +89,7 @@ class DecisionStore(StoreBase):
                     raise CloseRefused(
                         [
                             f"break {decision.break_id} of {decision.day}: {month} is {state.value}; "
-                            f"billing-recon reopen {month} --reason ... opens it again"
+                            f"{reopen_command(month)} opens it again"
                         ]
                     )
                 if not decision.same_as(last.get((decision.break_id, decision.verb))):

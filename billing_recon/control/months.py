@@ -15,6 +15,7 @@ from billing_recon.control.records import MonthState
 from billing_recon.control.schema import month_events, sign_offs
 from billing_recon.control.spot_checks import SpotCheck
 from billing_recon.core.errors import CloseRefused
+from billing_recon.core.printed_command import reopen_command
 from billing_recon.core.signoff import Role, SignOff
 
 
@@ -30,9 +31,7 @@ class MonthStore(StoreBase):
         """
         with writing(self._engine) as connection:
             if state_of(connection, month) is MonthState.CLOSED:
-                raise CloseRefused(
-                    [f"{month} is closed; billing-recon reopen {month} --reason ... before signing again"]
-                )
+                raise CloseRefused([f"{month} is closed; {reopen_command(month)} before signing again"])
             row = {
                 "month": month,
                 "round": round_of(connection, month),
@@ -73,7 +72,7 @@ class MonthStore(StoreBase):
                 raise CloseRefused(
                     [
                         f"{month} is {state.value} with evidence {last.evidence_hash[:12]}, but its evidence is now "
-                        f"{evidence_hash[:12]}; billing-recon reopen {month} --reason ..., then have it signed again"
+                        f"{evidence_hash[:12]}; {reopen_command(month)}, then have it signed again"
                     ]
                 )
             if state is MonthState.CLOSED:
@@ -178,7 +177,7 @@ def refuse_if_shut(connection: Connection, table: str, day: date) -> None:
         raise CloseRefused(
             [
                 f"{table} {day}: {month_of(day)} is {state.value} and its partitions are not rewritten; "
-                f"billing-recon reopen {month_of(day)} --reason ... opens it again"
+                f"{reopen_command(month_of(day))} opens it again"
             ]
         )
     refuse_if_forged(connection, month_of(day))

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, Table, func, select, update
 from billing_recon.control import audit
 from billing_recon.control.audit_keys import RecordKey, record_key
 from billing_recon.control.schema import landing_reports, partition_states, row_seals
+from billing_recon.core.printed_command import REASON
 
 _REGISTERED = "what is registered of"
 SEALED: tuple[Table, ...] = (partition_states, landing_reports)
@@ -64,7 +65,7 @@ def _broken(rows: Iterable[Row[Any]], table: Table, key: RecordKey, what: str) -
         if row.seal == "":
             yield (
                 f"{said} was written without the key of records, or with SQL; run the day again with the key: billing-recon run "
-                f"--day {row.day}; if it is from before the key was set: billing-recon state seal"
+                f"--day {row.day}; if it is from before the key was set: billing-recon state seal {REASON}"
             )
         elif not row.seal.startswith(f"{key.id} "):
             yield f"{said} is sealed with another key than the one that is set; run the day again: billing-recon run --day {row.day}"

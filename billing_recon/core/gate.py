@@ -27,6 +27,7 @@ from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.money import plain
 from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy
+from billing_recon.core.printed_command import capture_command
 from billing_recon.core.reason import Code, Disposition
 from billing_recon.core.verdict import Verdict, combine
 
@@ -435,7 +436,7 @@ def _baseline(found: bool, name: str | None) -> Iterable[Condition]:
     if found:
         yield Condition("baseline", Verdict.PASS, f"Measured against the baseline '{name}'.")
     else:
-        sentence = f"The policy names the baseline '{name}', which was never captured; billing-recon baseline capture"
+        sentence = f"The policy names the baseline '{name}', which was never captured: " + capture_command(name)
         yield Condition("baseline", Verdict.INCONCLUSIVE, sentence)
 
 

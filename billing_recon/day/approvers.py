@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from shlex import quote
+
 from billing_recon.control import one_time_codes
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.person import person_name, same_person
@@ -30,7 +32,7 @@ def prove(home: Home, name: str, code: str, purpose: str) -> str:
         raise CloseRefused(
             [
                 f"{known} proves who they are with the code of their authenticator: --code NNNNNN; to get one: billing-recon "
-                f"approvers enrol '{known}'"
+                f"approvers enrol {quote(known)}"
             ]
         )
     home.control.use_code(known, code, purpose)

@@ -11,6 +11,7 @@ from pathlib import Path
 from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.policy import Policy
+from billing_recon.core.printed_command import init_command, simulate_command
 from billing_recon.core.yaml_text import MAX_CHARACTERS, line_of, read_yaml
 
 _FILE = re.compile(r"# (\S+\.yaml)")
@@ -22,8 +23,8 @@ def read_company(home: Path) -> tuple[Company, str]:
     path = home / "company.yaml"
     if not path.is_file():
         raise ConfigurationError(
-            f"{path} does not exist; start a home with: billing-recon init {home}  "
-            f"(or a simulated one: billing-recon simulate --out {home})"
+            f"{path} does not exist; start a home with: {init_command(home)}  "
+            f"(or a simulated one: {simulate_command(home)})"
         )
     text = read_text(path)
     digest = hashlib.sha256(text.encode())

@@ -22,6 +22,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.period import parse_day
 from billing_recon.core.policy import Policy
+from billing_recon.core.printed_command import reopen_command
 from billing_recon.core.schema import BY_NAME, TableSpec
 from billing_recon.day.configuration import parse_policy, policy_text, read_company, read_text, stored_policy
 from billing_recon.warehouse import Warehouse, Written
@@ -151,11 +152,7 @@ class Home:
         """Raise CloseRefused if the day belongs to a closed month; the message says how to reopen it."""
         if self.control.is_closed(day):
             month = f"{day:%Y-%m}"
-            raise CloseRefused(
-                [
-                    f"{day} belongs to {month}, which is closed; reopen it first: billing-recon reopen {month} --as NAME --code NNNNNN --reason ..."
-                ]
-            )
+            raise CloseRefused([f"{day} belongs to {month}, which is closed; reopen it first: {reopen_command(month)}"])
 
 
 def read_catalog(home: Path, company: Company) -> Catalog:

@@ -18,6 +18,7 @@ from billing_recon.core.month_books import MonthBooks
 from billing_recon.core.month_tasks import ChecklistLine
 from billing_recon.core.period import days_of_month, parse_month
 from billing_recon.core.person import same_person
+from billing_recon.core.printed_command import reopen_command
 from billing_recon.core.restatement import Restatement, restated
 from billing_recon.core.signoff import Role, SignOff, roles_of
 from billing_recon.core.verdict import Verdict
@@ -58,7 +59,7 @@ def sign_off(
         raise ConfigurationError(f"'{approver}' may not sign for {role}; policy does not name them in that role")
     state = home.control.month_state(month)
     if state is MonthState.CLOSED:
-        raise CloseRefused([f"{month} is closed; billing-recon reopen {month} --reason ... before signing again"])
+        raise CloseRefused([f"{month} is closed; {reopen_command(month)} before signing again"])
     evidence = evidence_in_force(home, month)
     problems = _own_decisions(home, month, approver)
     if state is MonthState.OPEN:  # behind a lock nothing can have changed since every task was asked for
@@ -88,7 +89,7 @@ def _changed(home: Home, month: str, evidence: str) -> list[str]:
         return []
     return [
         f"its evidence {evidence[:12]} is now {now[:12]}: what arrived since, or a setting, changes it; "
-        f"billing-recon reopen {month} --reason ..., then have it signed again"
+        f"{reopen_command(month)}, then have it signed again"
     ]
 
 

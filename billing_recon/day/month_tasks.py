@@ -223,7 +223,7 @@ def _spot_checks(home: Home, month: str) -> Condition:
     if left:
         where = listed(dict.fromkeys(line.period for line in left), 3)
         problems.append(
-            f"{count(len(left), 'line')} of {len(lines)} not looked at; see: billing-recon spot list ({where})"
+            f"{count(len(left), 'line')} of {len(lines)} not looked at, of {where}; see: billing-recon spot list {left[0].period}"
         )
     problems += [
         f"{one.invoice_id} line {one.line_id} is not right, by {one.check.checked_by}" for one in wrong if one.check

@@ -105,7 +105,9 @@ def parts(home: Home, as_of: date) -> list[Part]:
             DATABASE,
             "control database",
             "append-only and hash-chained; heads outside: billing-recon audit verify",
-            "" if home.control.enrolled() else "nobody is enrolled with a one-time code: billing-recon approvers enrol",
+            ""
+            if home.control.enrolled()
+            else "nobody is enrolled with a one-time code: billing-recon approvers enrol NAME",
         ),
         Part(
             "charge models, reason codes, gate, match passes",
@@ -150,7 +152,7 @@ def duties(home: Home) -> list[Duty]:
             Duty(
                 f"close: {task.value.replace('_', ' ')}, by day {days}",
                 owner,
-                "billing-recon checklist --month",
+                "billing-recon checklist --month MONTH",
                 task in policy.close.owners,
             )
         )
@@ -159,7 +161,12 @@ def duties(home: Home) -> list[Duty]:
     for role in ROLES:
         people = [approver.name for approver in policy.approvers if approver.role == role]
         found.append(
-            Duty(f"signs months and policies for {role}", ", ".join(people), "billing-recon signoff", bool(people))
+            Duty(
+                f"signs months and policies for {role}",
+                ", ".join(people),
+                "billing-recon signoff MONTH --as NAME --code NNNNNN",
+                bool(people),
+            )
         )
     return found
 

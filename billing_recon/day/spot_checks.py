@@ -15,6 +15,7 @@ from billing_recon.control import month_of
 from billing_recon.control.spot_checks import SpotCheck
 from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.period import parse_day, parse_month
+from billing_recon.core.printed_command import reopen_command
 from billing_recon.core.schema import BREAKS, INVOICE_LINES, KEY_MAP
 from billing_recon.core.schema.parameters import SPOT_PARAMS
 from billing_recon.day import reasons
@@ -100,11 +101,7 @@ def record_check(
         said = reasons.reason(note, "a line that is not right", "--note")
     month = period[: len("2026-01")]
     if home.control.is_closed(parse_month(month)):
-        raise CloseRefused(
-            [
-                f"{month} is locked or closed; billing-recon reopen {month} --as NAME --code NNNNNN --reason ... opens it again"
-            ]
-        )
+        raise CloseRefused([f"{month} is locked or closed; {reopen_command(month)} opens it again"])
     check = SpotCheck(
         period, invoice_id, line_id, line.currency, line.total, seen, said, looked, actor, home.control.now()
     )

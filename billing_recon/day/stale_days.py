@@ -11,6 +11,7 @@ from billing_recon.control.months import month_of
 from billing_recon.core.errors import CloseRefused
 from billing_recon.core.figures import listed
 from billing_recon.core.period import days_between, parse_day
+from billing_recon.core.printed_command import reopen_command
 from billing_recon.core.verdict import Verdict
 from billing_recon.day.gate import DAY_GATE, compared_now, stale_reason
 from billing_recon.day.history import LANDED, delivered_on, not_known, opening_day
@@ -38,7 +39,7 @@ def days_asked_about(home: Home, first: date | None, last: date | None) -> list[
             raise CloseRefused(
                 [
                     f"{month} is {home.control.month_state(month).value}, so no day of it is run again; reopen it first: "
-                    f"billing-recon reopen {month} --reason ..."
+                    f"{reopen_command(month)}"
                 ]
             )
     known = [*home.control.landed_days(), *map(parse_day, home.control.answers(DAY_GATE))]

@@ -14,6 +14,7 @@ import dagster as dg
 from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.operations import Operations
+from billing_recon.core.printed_command import init_command, simulate_command
 from billing_recon.core.yaml_text import read_yaml
 from billing_recon.paging.operations_file import read_operations
 
@@ -56,8 +57,8 @@ def read_calendar(home: Path, now: datetime | None = None) -> Calendar:
         company = read_yaml(Company, path.read_bytes().decode("utf-8", "replace"), path.name)
     except FileNotFoundError:
         problem = (
-            f"There is no company at {home.absolute()} yet. Make one with `billing-recon init {home}` or "
-            f"`billing-recon simulate --out {home}`, or point {HOME_ENV} to another, and reload this location."
+            f"There is no company at {home.absolute()} yet. Make one with `{init_command(home)}` or "
+            f"`{simulate_command(home)}`, or point {HOME_ENV} to another, and reload this location."
         )
     except ConfigurationError as error:
         problem = f"{path} cannot be used, so the days shown are only assumed: {error}"

@@ -17,6 +17,7 @@ from billing_recon.core.figures import count
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.pair_layers import layers_of
 from billing_recon.core.policy import Policy
+from billing_recon.core.printed_command import capture_command
 from billing_recon.core.reason import Pair
 from billing_recon.core.schema import CANONICAL
 from billing_recon.core.verdict import Verdict
@@ -250,7 +251,7 @@ def _variance_result(home: Home, day: date) -> dg.AssetCheckResult:
         passed, says = True, "The policy names no baseline."
     elif home.control.baseline(name) is None:
         passed = False
-        says = f"The baseline '{name}' was never captured; capture it: billing-recon baseline capture --name {name} --from --to"
+        says = f"The baseline '{name}' was never captured; capture it: {capture_command(name)}"
     else:
         rows = [r for r in known if not bounds or r["metric"] in bounds]
         outside = [

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
+from shlex import quote
 from typing import Any
 
 from billing_recon.control.pages import ENTITLEMENT, RESOLVE, Page
@@ -59,7 +60,7 @@ def _nobody(page: Page) -> str:
     """How to take an incident; a notice and what is resolved are nobody's task."""
     if page.action == RESOLVE or page.notice["cause"] == ENTITLEMENT:
         return ""
-    return f"nobody; billing-recon page take {page.incident}"
+    return f"nobody; billing-recon page take {quote(page.incident)}"
 
 
 def pagerduty(page: Page, routing_key: str) -> dict[str, Any]:

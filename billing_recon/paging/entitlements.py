@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from shlex import quote
 from typing import Any
 
 from billing_recon.control.pages import ENTITLEMENT, TRIGGER, Desk, Page, stamp
@@ -84,7 +85,7 @@ def _enqueue(desk: Desk, home: Home, row: Row, day: str, takers: Sequence[Channe
         "codes": [],
         "owner": "",
         "taken_by": "",
-        "next_step": f"billing-recon preview {row['customer_id']}",
+        "next_step": f"billing-recon preview {quote(row['customer_id'])}",
         "link": "",
         "customer_id": row["customer_id"],
         "subscription_id": row["subscription_id"],

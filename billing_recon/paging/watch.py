@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from shlex import quote
 from zoneinfo import ZoneInfo
 
 from billing_recon.control import VerdictRecord
@@ -288,7 +289,7 @@ def _disk(home: Home, operations: Operations) -> Iterator[Trouble]:
             version="full",
             why=(f"{disk.free // 2**20:,} MiB of {disk.total // 2**20:,} MiB are free.",),
             owner="operations",
-            next_step=f"make room, or move the state: BILLING_RECON_STATE; its folders: du -sh {home.state}/*",
+            next_step=f"make room, or move the state: BILLING_RECON_STATE; its folders: du -sh {quote(str(home.state))}/*",
         )
 
 

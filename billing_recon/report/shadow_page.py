@@ -281,7 +281,7 @@ def _trend(days: list[ParallelDay]) -> Waterfall | None:
 def _next_step(judged: Judged) -> str:
     name = judged.review.name
     if judged.verdict is Verdict.PASS:
-        return f"finance, product and engineering approve: billing-recon shadow approve {name}"
+        return f"finance, product and engineering approve: billing-recon shadow approve {name} --as NAME --code NNNNNN"
     if any(c.name == "current" for c in judged.clauses):
         return f"run the review again: billing-recon shadow run {name}"
     if judged.verdict is Verdict.INCONCLUSIVE:

@@ -96,7 +96,7 @@ _RULE = (
 def write_shadow_workbook(home: Home, judged: Judged, path: Path) -> Path:
     """Write the workbook of a review to `path`, and return it. `LARGEST` rows of a sheet; the exports have every row."""
     review = judged.review
-    rest = f"all: billing-recon shadow export {review.name}"
+    rest = f"all: billing-recon shadow export {review.name} --out FOLDER"
     causes = shadow.causes(review, marks(home, review.name))
     rule = [{"clause": c.name, "answer": c.verdict.value, "figures": c.says} for c in judged.clauses]
     with new_workbook(path) as made:

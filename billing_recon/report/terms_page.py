@@ -76,7 +76,7 @@ most 12, 10 and 12 decimals, a fraction 8. **Days** are `YYYY-MM-DD`. A key that
 
 _CHECKS = """## What is refused
 A contract is checked when its row lands. A row with a problem is quarantined alone, and its message has the path, what is wrong and what to
-write instead; `billing-recon quarantine release` takes a corrected text.
+write instead; `billing-recon quarantine release ROW` takes a corrected text.
 
 | reason | when | example |
 |---|---|---|

@@ -17,9 +17,7 @@ from billing_recon.day.rollout.plan_file import read_plan
 from billing_recon.day.rollout.state import State, live_rivals, states
 
 HALF = Decimal("0.5")
-_REHEARSE = (
-    "billing-recon rollout rehearse {0}; or by hand on a copy of the home: billing-recon rollout rehearsed {0} ..."
-)
+_REHEARSE = "billing-recon rollout rehearse {0}; or by hand on a copy of the home: billing-recon rollout rehearsed {0} --as NAME --code NNNNNN --reason TEXT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +40,7 @@ def checklist(home: Home, name: str) -> list[Item]:
     version = (
         f"version {written[-1].number} is this file"
         if same
-        else f"this file is not written down yet: billing-recon rollout check {name} --write --as NAME --code NNNNNN --reason ..."
+        else f"this file is not written down yet: billing-recon rollout check {name} --write --as NAME --code NNNNNN --reason TEXT"
     )
     return [
         Item("version", same, version),

@@ -49,7 +49,7 @@ def checked_list(home: Home, name: str, one: MemberList) -> Path:
     if not file.is_file() or _digest(file) != one.digest:
         raise GateRefused(
             f"the list of stage {one.stage} of rollout {name} is not what was written down ({file}); restore the state from a copy: "
-            "billing-recon state restore"
+            "billing-recon state restore FILE"
         )
     return file
 

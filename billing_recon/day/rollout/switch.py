@@ -15,6 +15,7 @@ from billing_recon.control.rollout_records import RolloutEvent, StageVerdict, Ve
 from billing_recon.core.errors import CloseRefused, ConfigurationError, GateRefused
 from billing_recon.core.period import parse_day
 from billing_recon.core.person import same_person
+from billing_recon.core.printed_command import REASON
 from billing_recon.core.verdict import Verdict
 from billing_recon.day import reasons
 from billing_recon.day.approvers import approver, prove
@@ -153,8 +154,8 @@ def promote(
         last = state.last(Verb.PAUSED, Verb.SWITCHED)
         why = f": {last.reason}" if last and last.reason else ""
         raise GateRefused(
-            f"rollout {name} is {state.status.value.replace('_', ' ')}{why}; billing-recon rollout resume {name} --reason ... names what was "
-            "accepted or mended"
+            f"rollout {name} is {state.status.value.replace('_', ' ')}{why}; name what was accepted or mended: "
+            f"billing-recon rollout resume {name} {REASON}"
         )
     if state.status is Status.CLOSED:
         raise CloseRefused([f"rollout {name} is closed"])

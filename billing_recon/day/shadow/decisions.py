@@ -166,7 +166,7 @@ def require_go(home: Home, name: str) -> Decision:
     found = decision(home, name)
     if found is None:
         raise GateRefused(
-            f"nobody has decided about candidate {name}; billing-recon shadow decide {name} go --as NAME --code NNNNNN --reason ..."
+            f"nobody has decided about candidate {name}; billing-recon shadow decide {name} go --as NAME --code NNNNNN --reason TEXT"
         )
     if not found.go:
         raise GateRefused(f"{found.decided_by} decided no-go for candidate {name}: {found.reason}")

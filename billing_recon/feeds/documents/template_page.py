@@ -61,7 +61,7 @@ def chosen(templates: tuple[Template, ...], form: str, text: str) -> Template:
         known = ", ".join(template.name for template in templates if template.form == form) or "none is declared"
         raise DocumentUnreadable(
             f"no template matches this {form.upper()} ({known}); declare one in the home's folder templates/, or in the "
-            "folder given with --templates; docs/templates.md explains how, and `billing-recon read --text` shows the text"
+            "folder given with --templates; docs/templates.md explains how, and `billing-recon read FILE --text content` shows the text"
         )
     return best[0]
 
