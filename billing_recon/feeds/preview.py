@@ -17,7 +17,7 @@ from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
 from billing_recon.core.feed import ColumnMap, Feed, any_period, period_named
 from billing_recon.core.landing import LandingReport
-from billing_recon.core.schema import Kind, TableSpec
+from billing_recon.core.schema import LEDGER_ENTRIES, Kind, TableSpec
 from billing_recon.feeds.effective_feed import feed_of
 from billing_recon.feeds.landing.delivery import open_delivery
 from billing_recon.feeds.landing.loaded_file import TYPED, open_rows
@@ -154,7 +154,7 @@ def _previewed(
         if raw is None:
             return Preview(report, (), (), totals=totals, quarantined=quarantined)
         header = tuple(raw.columns)
-        sources = _sources(spec, feed, raw)
+        sources = _sources(spec, feed, raw, company)
         theirs = _their_values(con, raw)
         sides = tuple(
             Side(
@@ -181,7 +181,7 @@ def _previewed(
         )
 
 
-def _sources(spec: TableSpec, feed: Feed, raw: RawFile) -> dict[str, tuple[str, str]]:
+def _sources(spec: TableSpec, feed: Feed, raw: RawFile, company: Company) -> dict[str, tuple[str, str]]:
     """Return for each column of ours its source in words, and the column of the file that it is read from, if it is one."""
     found: dict[str, tuple[str, str]] = {}
     for column in spec.columns:
@@ -198,6 +198,8 @@ def _sources(spec: TableSpec, feed: Feed, raw: RawFile) -> dict[str, tuple[str, 
                 found[column.name] = (f"sql: {entry.sql}", "")
             else:
                 found[column.name] = (f"value: {entry.value}", "")
+    if company.roles and spec is LEDGER_ENTRIES:
+        found.setdefault("role", ("roles of company.yaml, by account", ""))
     return found
 
 

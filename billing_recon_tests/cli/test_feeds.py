@@ -222,3 +222,18 @@ def test_a_feed_names_the_file_that_it_cannot_take(typed: Typed, tmp_path: Path)
         (tmp_path / "company.yaml").write_text(COMPANY + yaml.safe_dump({"feeds": feed}))
         tried = typed("feeds", "try", table, tmp_path / name, "--home", tmp_path)
         assert f"it is {what}" in (tried.stdout + tried.stderr).replace("\n", " ")
+
+
+def test_a_role_that_the_chart_of_accounts_says_is_not_missing(typed: Typed, tmp_path: Path) -> None:
+    file = tmp_path / "2026-03-02.csv"
+    file.write_text(
+        "entry_id,journal_id,posted_on,account,debit,credit,currency\n"
+        "1,J1,2026-03-02,1200,119.00,,EUR\n2,J1,2026-03-02,4000,,119.00,EUR\n"
+    )
+    (tmp_path / "company.yaml").write_text(COMPANY)
+    without = typed("feeds", "try", "ledger_entries", file, "--home", tmp_path).stdout
+    assert "missing; copy what fits under columns:\n  role: ?" in without
+    (tmp_path / "company.yaml").write_text(COMPANY + 'roles: {"1200": ar, "4000": revenue}\n')
+    said = typed("feeds", "try", "ledger_entries", file, "--home", tmp_path).stdout
+    assert "missing" not in said
+    assert "<- roles of company.yaml, by account" in said

@@ -169,7 +169,7 @@ LEDGER_ENTRIES = TableSpec(
         Column("journal_id", doc="the journal that must balance"),
         Column("posted_on", D, doc="accounting date"),
         Column("account", doc="account number or name, as the ledger has it"),
-        Column("role", one_of=ROLES, doc="what the account is used for"),
+        Column("role", one_of=ROLES, doc="what the account is used for; `roles` of company.yaml says it by account"),
         Column("debit", A, nullable=True, default="0"),
         Column("credit", A, nullable=True, default="0"),
         Column("currency", Kind.CURRENCY),
