@@ -8,6 +8,7 @@ import sys
 from collections import Counter
 from dataclasses import replace
 from datetime import datetime
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -55,9 +56,9 @@ def list_pages(
             screen.table(_incidents(incidents))
         if recent:
             screen.table(_pages(recent))
-        if incidents:
+        if free := [one for one in incidents if one.paged_alone and not one.taken_by]:
             hint = options.home_hint(ctx, home)
-            screen.say(f"next: billing-recon page take{hint} {incidents[0].key} --as NAME")
+            screen.say(f"next: billing-recon page take{hint} {quote(free[0].key)} --as NAME")
     elif form is options.Format.JSON:
         for one in incidents:
             _say_json({"incident": one.key, "state": one.state, "severity": one.severity.value, **one.notice})

@@ -50,12 +50,13 @@ def due_days(home: Home, schedule: Schedule, now: datetime) -> list[DueDay]:
     """Every day that has to be run, the earliest first. Days of closed months are not among them.
 
     Missed days are run by themselves while there are at most `catch_up_days` of them. A first load of history, or what
-    was missed in a month, is started by a person; until then only the newest day is run.
+    was missed in a month, is started by a person; until then only the last day that is due is run.
     """
     answers = {parse_day(day): verdict for day, verdict in home.control.answers(DAY_GATE).items()}
     last = last_due(home, schedule, now)
     missed = [day for day in _expected(home, last) if day not in answers and not home.control.is_closed(day)]
-    found = dict.fromkeys(missed if len(missed) <= schedule.catch_up_days else missed[-1:], "missed")
+    few = len(missed) <= schedule.catch_up_days
+    found = {day: "missed" for day in missed if few or day == last}
     found |= dict(_again(home, answers, last))
     return [DueDay(day, why) for day, why in sorted(found.items())]
 

@@ -121,7 +121,8 @@ class Settlement:
             "day": "",
             "title": f"{count(len(days), 'day')} {'needs' if len(days) == 1 else 'need'} attention {when}: {what}",
             "gate": "",
-            "why": [f"{t.day}: {t.title}" for t in members[:3]] + ([f"Days: {listed(days, 12)}"]),
+            "why": [t.title if t.day in t.title else f"{t.day}: {t.title}" for t in members[:3]]
+            + ([f"Days: {listed(days, 12)}"]),
             "money": {
                 currency: with_currency(amount, currency)
                 for currency, amount in sorted(added(t.money for t in members).items())

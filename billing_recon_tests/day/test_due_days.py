@@ -58,6 +58,10 @@ def test_missed_days_are_run_in_their_order_without_gaps(home: Home) -> None:
 
 def test_a_first_load_of_history_is_started_by_a_person(home: Home) -> None:
     assert due(home, at(DAYS[3], 12) + timedelta(days=1), catch_up_days=3) == [(DAYS[3], "missed")]
+    judge(home, DAYS[3], Verdict.INCONCLUSIVE)
+    assert due(home, at(DAYS[3], 12) + timedelta(days=1), catch_up_days=2) == [], (
+        "not the day before it, and so on back"
+    )
 
 
 def test_a_day_whose_late_file_has_arrived_runs_again(home: Home) -> None:

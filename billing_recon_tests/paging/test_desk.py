@@ -48,6 +48,7 @@ def test_history_is_one_summary_and_not_a_page_per_day(office: Office, hook: Rec
     (page,) = hook.pages
     assert "16 days need attention before paging was switched on" in page["summary"]
     assert page["money"] == {"EUR": "1,600.00 EUR"}
+    assert page["why"][0] == f"{days[0]} is FAIL", "the day is said once"
     hook.pages.clear()
     fresh.tick(*(red(day, 100, "verdict 2") for day in days))
     fresh.tick(*(red(day, 100, "verdict 2") for day in days[:1]))
