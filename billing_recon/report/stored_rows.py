@@ -38,22 +38,30 @@ Row = dict[str, Any]
 """One row by column name; amounts are Decimal, days are date."""
 
 
-@lru_cache(maxsize=1)
-def _session() -> duckdb.DuckDBPyConnection:
-    """One session per process."""
-    from billing_recon.compute.engine import plain_session
+@lru_cache(maxsize=2)
+def _session(computes: bool) -> duckdb.DuckDBPyConnection:
+    """One session per process and kind: creating the macros takes longer than most reports, and most reports call none."""
+    from billing_recon.compute.engine import plain_session, session
 
-    return plain_session()
+    return session() if computes else plain_session()
 
 
 def query(sql: str, params: Sequence[object] = ()) -> duckdb.DuckDBPyConnection:
-    """A separate cursor with the query's result."""
-    return _session().cursor().execute(sql, list(params))
+    """A separate cursor with the query's result; it may call the macros of `compute`."""
+    return _session(True).cursor().execute(sql, list(params))
 
 
 def rows_of(sql: str, params: Sequence[object] = ()) -> list[Row]:
     """The query's rows. A query whose rows are shown has an ORDER BY."""
-    cursor = query(sql, params)
+    return _rows(query(sql, params))
+
+
+def _stored(sql: str, params: Sequence[object] = ()) -> list[Row]:
+    """The rows of a query of this module, which only selects and adds."""
+    return _rows(_session(False).cursor().execute(sql, list(params)))
+
+
+def _rows(cursor: duckdb.DuckDBPyConnection) -> list[Row]:
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -70,7 +78,7 @@ def breaks_sql(home: Home, first: date, last: date) -> str:
 
 def breaks(home: Home, first: date, last: date, code: str | None = None) -> list[Row]:
     """The breaks of some days, of one code if given, sorted by day and break_id."""
-    return rows_of(
+    return _stored(
         f"SELECT {', '.join(BREAKS.names)} FROM ({breaks_sql(home, first, last)}) "
         "WHERE coalesce(code = ?, true) ORDER BY day, break_id",
         [code],
@@ -80,7 +88,7 @@ def breaks(home: Home, first: date, last: date, code: str | None = None) -> list
 def largest_breaks(home: Home, day: date, per_code: int) -> list[Row]:
     """The day's largest breaks of each code, currency by currency."""
     order = "coalesce(currency, ''), abs(delta) DESC, break_id"
-    return rows_of(
+    return _stored(
         f"SELECT {', '.join(BREAKS.names)} FROM ({breaks_sql(home, day, day)}) "
         f"QUALIFY row_number() OVER (PARTITION BY code ORDER BY {order}) <= {per_code} ORDER BY code, {order}"
     )
@@ -88,7 +96,7 @@ def largest_breaks(home: Home, day: date, per_code: int) -> list[Row]:
 
 def owners(home: Home, day: date) -> list[tuple[str, str]]:
     """The teams that work on the day's breaks of each code."""
-    found = rows_of(
+    found = _stored(
         f"SELECT DISTINCT code, owner FROM ({scan(home, BREAKS, day, day)}) WHERE owner IS NOT NULL ORDER BY code, owner"
     )
     return [(row["code"], row["owner"]) for row in found]
@@ -99,7 +107,7 @@ def breaks_like(home: Home, break_id: str) -> list[Row]:
     known = home.warehouse.days(BREAKS.name)
     if not known:
         return []
-    return rows_of(
+    return _stored(
         f"SELECT {', '.join(BREAKS.names)} FROM ({breaks_sql(home, known[0], known[-1])}) "
         "WHERE starts_with(break_id, ?) ORDER BY break_id LIMIT 10",
         [break_id],
@@ -124,7 +132,7 @@ class Sum:
 
 def break_sums(home: Home, first: date, last: date) -> list[Sum]:
     """Breaks counted and added per day, code and currency; currencies are never added."""
-    found = rows_of(
+    found = _stored(
         f"SELECT day, code, currency, count(*) AS count, count(*) FILTER (WHERE disposition IN ({COUNTING})) AS open, "
         "sum(abs(delta)) AS gross, sum(delta) AS net "
         f"FROM ({scan(home, BREAKS, first, last)}) GROUP BY day, code, currency ORDER BY day, code, currency NULLS LAST"
@@ -134,7 +142,7 @@ def break_sums(home: Home, first: date, last: date) -> list[Sum]:
 
 def open_by_owner(home: Home, first: date, last: date) -> list[Row]:
     """The breaks of some days that count against the gate, by owner and currency: count, gross, and the oldest day."""
-    return rows_of(
+    return _stored(
         "SELECT owner, currency, count(*) AS count, sum(abs(delta)) AS gross, min(day) AS oldest "
         f"FROM ({scan(home, BREAKS, first, last)}) WHERE disposition IN ({COUNTING}) "
         "GROUP BY owner, currency ORDER BY owner, currency NULLS LAST"
@@ -143,7 +151,7 @@ def open_by_owner(home: Home, first: date, last: date) -> list[Row]:
 
 def dispositions(home: Home, day: date) -> list[Row]:
     """The day's breaks by pair, disposition and currency: count, gross and net, including those off the gate."""
-    return rows_of(
+    return _stored(
         "SELECT pair, disposition, currency, count(*) AS count, sum(abs(delta)) AS gross, sum(delta) AS net "
         f"FROM ({scan(home, BREAKS, day, day)}) GROUP BY pair, disposition, currency "
         f"ORDER BY {_PAIR_ORDER}, disposition, currency NULLS LAST"
@@ -152,7 +160,7 @@ def dispositions(home: Home, day: date) -> list[Row]:
 
 def covered(home: Home, day: date) -> dict[str, Row]:
     """For each expected change by id: the breaks of the day that it covers, with gross and net."""
-    found = rows_of(
+    found = _stored(
         "SELECT json_extract_string(evidence, '$.expected_change.id') AS id, count(*) AS count, sum(abs(delta)) AS gross, "
         f"sum(delta) AS net FROM ({scan(home, BREAKS, day, day)}) WHERE disposition = 'EXPECTED_CHANGE' "
         "AND contains(evidence, '\"expected_change\"') GROUP BY id ORDER BY id"
@@ -163,12 +171,12 @@ def covered(home: Home, day: date) -> dict[str, Row]:
 def detections(home: Home, day: date) -> list[Row]:
     """The detectors' findings on the day."""
     names = ", ".join(DETECTIONS.names)
-    return rows_of(f"SELECT {names} FROM ({scan(home, DETECTIONS, day, day)}) ORDER BY detector, detection_id")
+    return _stored(f"SELECT {names} FROM ({scan(home, DETECTIONS, day, day)}) ORDER BY detector, detection_id")
 
 
 def drift(home: Home, day: date) -> list[Row]:
     """The day's metrics with the baseline, the day before, the cycle before and the band of comparable days."""
-    return rows_of(
+    return _stored(
         f"SELECT {', '.join(DRIFT.names)} FROM ({scan(home, DRIFT, day, day)}) "
         "ORDER BY metric, currency NULLS FIRST, cohort, variant"
     )
@@ -176,7 +184,7 @@ def drift(home: Home, day: date) -> list[Row]:
 
 def entitlements(home: Home, first: date, last: date) -> list[Row]:
     """Thresholds (50, 90, 100%) of included units that usage reached on some days, one row each."""
-    return rows_of(
+    return _stored(
         f"FROM ({scan(home, ENTITLEMENT_SIGNALS, first, last)}) ORDER BY day, subscription_id, charge_id, period_start, percent"
     )
 
@@ -184,7 +192,7 @@ def entitlements(home: Home, first: date, last: date) -> list[Row]:
 def control_totals(home: Home, day: date) -> list[Row]:
     """The day's control totals, in the order of the layers."""
     names = ", ".join(CONTROL_TOTALS.names)
-    return rows_of(
+    return _stored(
         f"SELECT {names} FROM ({_totals(home, day, day)}) ORDER BY {_PAIR_ORDER}, currency, meter, cohort, variant"
     )
 
@@ -195,7 +203,7 @@ def _totals(home: Home, first: date, last: date) -> str:
 
 def pairs_over(home: Home, first: date, last: date) -> list[Row]:
     """Per pair over some days: matched items, breaks, and items not yet due on the last day. Counts, no money."""
-    return rows_of(
+    return _stored(
         "SELECT pair, sum(matched) AS matched, sum(breaks) AS breaks, sum(pending) FILTER (WHERE day = ?) AS pending "
         f"FROM (SELECT day, pair, matched, breaks, pending FROM ({_totals(home, first, last)})) "
         f"GROUP BY pair ORDER BY {_PAIR_ORDER}",
@@ -206,7 +214,7 @@ def pairs_over(home: Home, first: date, last: date) -> list[Row]:
 def metrics(home: Home, day: date) -> list[Row]:
     """The day's metrics by name; an empty value is NO DATA."""
     names = ", ".join(METRICS.names)
-    return rows_of(
+    return _stored(
         f"SELECT {names} FROM ({scan(home, METRICS, day, day)}) ORDER BY metric, currency NULLS FIRST, cohort, variant"
     )
 
@@ -214,7 +222,7 @@ def metrics(home: Home, day: date) -> list[Row]:
 def metric_history(home: Home, day: date, days: int, names: Sequence[str]) -> list[Row]:
     """Some metrics of the whole company over the last days, the day itself counted."""
     shown = ", ".join(f"'{name}'" for name in names)
-    return rows_of(
+    return _stored(
         f"SELECT day, metric, currency, sum(value) AS value FROM ({scan(home, METRICS, day - timedelta(days=days - 1), day)}) "
         f"WHERE metric IN ({shown}) GROUP BY day, metric, currency ORDER BY metric, currency NULLS FIRST, day"
     )
@@ -222,7 +230,7 @@ def metric_history(home: Home, day: date, days: int, names: Sequence[str]) -> li
 
 def invoices_issued(home: Home, first: date, last: date) -> dict[date, int]:
     """The number of invoices in the engine's files of each day."""
-    found = rows_of(
+    found = _stored(
         "SELECT day, count(DISTINCT invoice_id) AS invoices FROM "
         f"({home.warehouse.scan(INVOICE_LINES, first, last)}) GROUP BY day ORDER BY day"
     )
