@@ -118,7 +118,7 @@ def test_a_closed_month_refuses_to_be_rewritten_until_it_is_reopened_with_a_reas
     assert control.month_state("2026-03") is MonthState.CLOSED
     assert control.is_closed(DAY)
     assert not control.is_closed(date(2026, 4, 1))
-    with pytest.raises(CloseRefused, match=r"breaks 2026-03-02: 2026-03 is Closed.*reopen 2026-03 --reason"):
+    with pytest.raises(CloseRefused, match=r"breaks 2026-03-02: 2026-03 is Closed.*reopen 2026-03 --as NAME"):
         control.begin_write("breaks", DAY, "run-1")
     with pytest.raises(CloseRefused, match="needs a reason"):
         control.reopen_month("2026-03", "  ", "ana")

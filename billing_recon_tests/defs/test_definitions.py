@@ -51,7 +51,7 @@ def test_the_code_location_loads_without_a_home_and_without_what_is_heavy(tmp_pa
     heavy, problem = json.loads(done.stdout)
     assert heavy == []
     assert f"There is no company at {tmp_path / 'nowhere'} yet" in problem
-    assert "billing-recon simulate --out" in problem
+    assert "billing-recon simulate --seed 7" in problem
 
 
 def test_everything_loads_as_a_code_server_loads_it(tmp_path: Path) -> None:
