@@ -121,7 +121,9 @@ def test_rows_of_before_the_key_are_sealed_once_by_somebody_who_says_so(
     land(control)
     assert found(control) == []
     monkeypatch.setenv(RECORD_KEY_ENV, new_key())
-    assert all(problem.endswith("billing-recon state seal --as NAME --code NNNNNN --reason TEXT") for problem in found(control))
+    assert all(
+        problem.endswith("billing-recon state seal --as NAME --code NNNNNN --reason TEXT") for problem in found(control)
+    )
     assert len(found(control)) == 2
     assert control.seal_registered("Ana", "records are keyed from today", "ana") == 2
     assert (found(control), control.verify_audit()) == ([], [])

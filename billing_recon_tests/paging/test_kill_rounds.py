@@ -19,7 +19,8 @@ from billing_recon_tests.paging.receivers import receiver
 pytestmark = pytest.mark.long
 
 ROUNDS = int(os.environ.get("BILLING_RECON_ROUNDS", "2"))
-DAYS = 40
+DAYS = min(40 + 4 * ROUNDS, 300)
+"""Enough that there is something to send in each round; else it ends after a minute in which nothing could be lost."""
 PAGER = """
 import sys, time
 from datetime import UTC, datetime
