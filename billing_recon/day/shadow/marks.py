@@ -37,7 +37,7 @@ class Marks:
         """What was said of a cause of a review. A comment or an assignment leaves the mark as it is."""
         found, ids = Marked(), _ids(cause)
         for content, record in self._records:
-            if content["cause_id"] in ids:
+            if content.get("cause_id") in ids:
                 lasting = content["mark"] in (UNDERSTOOD, TO_FIX)
                 found = Marked(
                     mark=content["mark"] if lasting else found.mark,
@@ -82,6 +82,8 @@ def checked(home: Home, name: str, evidence: str) -> Checked:
     last: dict[str, bool] = {}
     for record in home.control.shadow_records(Recorded.SAMPLE, name):
         content = json.loads(record.content)
+        if not content.keys() >= {"invoice_id", "right"}:
+            continue  # written by somebody else, which the audit chain names
         last[content["invoice_id"]] = content["right"]
         if record.version == evidence:
             signed[content["invoice_id"]] = content["right"]

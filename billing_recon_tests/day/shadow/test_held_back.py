@@ -116,6 +116,8 @@ def test_a_mark_holds_for_the_same_fault_accepted_or_kept_and_not_for_what_the_t
     assert all(marked.to_fix(cause | {"part": part}) for part in ("new", "accepted", "kept"))
     assert not any(marked.to_fix(cause | {"part": part}) for part in ("meant", "old", "split"))
     assert not marked.to_fix(cause | {"currency": "EUR"})
+    forged = ShadowRecord(Recorded.CAUSE, "c", "v", "{}", "ana", "w", "t", "now")
+    assert Marks([forged]).of(cause).mark == ""  # the audit chain names it
     taken_back = Marks(
         [record(cause["cause_id"], "to-fix", "bo"), record(_id_of(cause | {"part": "kept"}), "understood", "ana")]
     )
