@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 HOME_DIR ?= data/demo
 .DEFAULT_GOAL := help
 
+# Where Python may not keep bytecode, it is made once with the installation: else each process compiles every module again.
+COMPILE := $(if $(PYTHONDONTWRITEBYTECODE),yes)
+
 PYTEST := $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help demo test test-long check docs ui bench lock clean
@@ -16,8 +19,9 @@ $(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
 	@echo "setting up $(VENV) (once; about half a minute) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes -r requirements.lock
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --require-hashes $(if $(COMPILE),--compile-bytecode) -r requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --no-deps --no-build-isolation --editable .
+	@$(if $(COMPILE),$(BIN)/python -m compileall -q billing_recon billing_recon_tests quality,:)
 	@touch $@
 
 demo: $(VENV)/.ready  ## simulate a company with injected billing bugs, run 60 days, show what broke and why, close a month
