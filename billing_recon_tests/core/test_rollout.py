@@ -56,7 +56,7 @@ def test_the_template_is_a_plan_with_five_stages_to_everybody() -> None:
         (edited("approvers: [Bo Lindqvist]", "approvers: [Dana Roe]"), "", "Dana Roe may not widen"),
         (
             edited("{metric: breaks, limit: 0} ", "{metric: brakes, limit: 0} "),
-            ":39: stages[0].thresholds[0]",
+            ":41: stages[0].thresholds[0]",
             "'brakes' is no metric",
         ),
         (edited("then: rollback}", "then: roll}"), ": triggers[0].then", ""),

@@ -10,7 +10,8 @@ lines AS (
     JOIN rollouts_watched AS watch ON line.issued_on >= watch.since_day
     WHERE line.status = 'issued' AND line.variant = 'candidate'
 )
-SELECT line.*
+SELECT
+    line.rollout, line.invoice_id, line.currency, line.total, line.issued_on, line.calculated_at, line.customer_id
 FROM lines AS line
 LEFT JOIN members AS own ON own.rollout = line.rollout AND own.customer_id = line.customer_id
 LEFT JOIN members AS everybody ON everybody.rollout = line.rollout AND everybody.customer_id = '*'
