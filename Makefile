@@ -27,7 +27,7 @@ $(VENV)/.ready: requirements.lock requirements-uv.lock pyproject.toml
 demo: $(VENV)/.ready  ## simulate a company with injected billing bugs, run 60 days, show what broke and why, close a month
 	@$(BIN)/python -m billing_recon.demo --home $(HOME_DIR)
 
-test: $(VENV)/.ready  ## the tests, on SQLite and on a real PostgreSQL, but for the long ones (a quarter of an hour on two cores)
+test: $(VENV)/.ready  ## the tests, on SQLite and on a real PostgreSQL, but for the long ones (eight minutes on two cores)
 	@$(PYTEST) -m "not long"
 	@echo "not run: the tests marked long, which run whole months and companies; 'make test-long' runs them, and so does .ci/run"
 
