@@ -212,6 +212,28 @@ def test_a_breach_is_one_page_and_its_mend_one_resolve_whatever_is_killed_and_al
     assert [said for name in reversed(SERVICES) if (said := works.services.stop(name))] == []
 
 
+@pytest.mark.long
+def test_a_run_that_ended_with_its_code_server_is_failed_and_holds_no_other_back(production: Company) -> None:
+    """Killed together, nobody was left to say that the run had ended: it was "started" for ever, and no later day ran."""
+    works = production
+    works.wait("the first tick", lambda: works.home.control.pages.mark("runs read until"))
+    backfill = works.wait("a web server that takes a backfill", lambda: works.services.backfill(DAYS[0]))
+
+    def begun() -> dg.DagsterRun | None:
+        running = dg.RunsFilter(tags={"dagster/backfill": backfill}, statuses=[dg.DagsterRunStatus.STARTED])
+        return next(iter(works.instance.get_runs(running, limit=1)), None)
+
+    lost = works.wait("a run", begun)
+    assert works.services.runs(), "it has a process of its own"
+    works.kill("code")
+    works.wait("an end of the run", works.idle)
+    ended = works.instance.get_run_by_id(lost.run_id)
+    assert ended is not None
+    assert ended.status is dg.DagsterRunStatus.FAILURE
+    works.run(DAYS[0])
+    assert works.verdicts()[DAYS[0]] is Verdict.PASS
+
+
 def _kill_something(works: Company, chance: random.Random, number: int) -> None:
     """A file comes or is lost, days are asked for, and something is killed a little later."""
     victim = VICTIMS[number] if number < len(VICTIMS) else chance.choice(VICTIMS)
