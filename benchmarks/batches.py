@@ -13,7 +13,7 @@ import duckdb
 
 from benchmarks.measure import Measurement
 from billing_recon.compute.engine import Limits, build, session
-from billing_recon.compute.match import SUMMARY_POSTINGS
+from billing_recon.compute.match import LATEST, SUMMARY_POSTINGS
 from billing_recon.compute.registration import register
 from billing_recon.core.company import Profile
 from billing_recon.core.policy import Windows
@@ -36,11 +36,11 @@ def prepare(con: duckdb.DuckDBPyConnection, left_out: str) -> None:
     con.execute("CREATE TABLE currencies AS SELECT 'EUR' AS currency, 2 AS decimals")
     con.execute(
         f"""CREATE TABLE engine_invoices AS SELECT
-            'INV-' || d || '-' || n AS invoice_id, 'EUR' AS currency, 'C-' || n AS customer_id,
+            'INV-' || d || '-' || n AS invoice_id, 'EUR' AS currency, 'C-' || n AS customer_id, 'S-' || n AS subscription_id,
             DATE '2026-03-01' + CAST(d AS INTEGER) AS issued_on, 'issued' AS state, 'invoice' AS invoice_kind,
             CAST(gross AS amount) AS gross, CAST(0 AS amount) AS discount, CAST(0 AS amount) AS credit,
             CAST(round(gross * 0.19, 2) AS amount) AS tax, CAST(gross + round(gross * 0.19, 2) AS amount) AS total,
-            {left_out} AS left_out
+            DATE '2026-03-01' + CAST(d AS INTEGER) AS changed_on, {left_out} AS left_out
         FROM (
             SELECT d, n, CAST((1000 + hash(d, n) % 1000000) * CAST(0.01 AS DECIMAL(3, 2)) AS DECIMAL(18, 2)) AS gross
             FROM range({DAYS}) AS days(d), range({INVOICES}) AS invoices(n)
@@ -59,6 +59,8 @@ def prepare(con: duckdb.DuckDBPyConnection, left_out: str) -> None:
         )"""
     )
     con.execute("CREATE TABLE ledger_entries AS FROM latest_entries")
+    con.execute("CREATE TABLE stated_entries AS FROM latest_entries")
+    build(con, [relation for relation in LATEST if relation.name == "noted_journals"])
     con.execute(
         """CREATE TABLE engine_lines AS SELECT *, 'control' AS variant, 'issued' AS status FROM engine_invoices LIMIT 0"""
     )
