@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,8 +52,8 @@ def frozen(simulated: Callable[..., Path], tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def reviewed(frozen: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
-    """The frozen company with its candidates reviewed. Copy it before changing it."""
+def reviewed(frozen: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """The frozen company with its candidates reviewed. A test that decides something copies it: one that did not fails at the end."""
     made = tmp_path_factory.mktemp("candidates")
     shutil.copytree(frozen, made / "home")
     for name, bugs in BUGS.items():
@@ -61,7 +61,9 @@ def reviewed(frozen: Path, tmp_path_factory: pytest.TempPathFactory) -> Home:
     home = Home.open(made / "home")
     for name in BUGS:
         run(home, name, "ana")
-    return home
+    recorded = home.control.audit_head()
+    yield home
+    assert home.control.audit_head() == recorded, "a test decided something in the home that all share"
 
 
 @pytest.fixture

@@ -238,26 +238,30 @@ def test_the_commands_say_what_the_review_found_and_exit_1_while_it_does_not_pas
     assert typed("check", "nobody").exit_code == 2
 
 
-def test_a_cause_is_marked_with_who_and_why_and_a_candidate_that_fails_is_not_approved(reviewed: Home) -> None:
-    cause = next(c for c in report.causes(found(reviewed, "faulty")) if c["part"] == "new")
+def test_a_cause_is_marked_with_who_and_why_and_a_candidate_that_fails_is_not_approved(
+    reviewed: Home, tmp_path: Path
+) -> None:
+    shutil.copytree(reviewed.path, tmp_path / "home")
+    home = Home.open(tmp_path / "home")
+    cause = next(c for c in report.causes(found(home, "faulty")) if c["part"] == "new")
     decisions.mark_cause(
-        reviewed, "faulty", cause["cause_id"], "to-fix", by="ana", actor="t", note="both ends", owner="engine"
+        home, "faulty", cause["cause_id"], "to-fix", by="ana", actor="t", note="both ends", owner="engine"
     )
-    decisions.mark_cause(reviewed, "faulty", cause["cause_id"], "comment", by="bo", actor="t", note="in release 4.2")
-    decisions.mark_cause(reviewed, "faulty", cause["cause_id"], "assign", by="bo", actor="t", note="", owner="rating")
+    decisions.mark_cause(home, "faulty", cause["cause_id"], "comment", by="bo", actor="t", note="in release 4.2")
+    decisions.mark_cause(home, "faulty", cause["cause_id"], "assign", by="bo", actor="t", note="", owner="rating")
     said = Marked("to-fix", "rating", "ana", ("ana: both ends", "bo: in release 4.2"))
-    marked, causes = marks(reviewed, "faulty"), report.causes(found(reviewed, "faulty"))
+    marked, causes = marks(home, "faulty"), report.causes(found(home, "faulty"))
     assert {c["cause_id"]: marked.of(c) for c in causes if marked.of(c) != Marked()} == {cause["cause_id"]: said}
-    shown = CliRunner().invoke(app, ["--home", str(reviewed.path), "shadow", "causes", "faulty", "--format", "json"])
+    shown = CliRunner().invoke(app, ["--home", str(home.path), "shadow", "causes", "faulty", "--format", "json"])
     (marked,) = [row for line in shown.stdout.splitlines() if (row := json.loads(line))["mark"]]
     assert (marked["cause_id"], marked["assigned_to"]) == (cause["cause_id"], "rating")
     with pytest.raises(ConfigurationError, match="is no cause"):
-        decisions.mark_cause(reviewed, "faulty", "0000", "understood", by="ana", actor="t", note="looks odd")
+        decisions.mark_cause(home, "faulty", "0000", "understood", by="ana", actor="t", note="looks odd")
     with pytest.raises(GateRefused, match="candidate faulty is FAIL"):
-        decisions.approve(reviewed, "faulty", "Amara Okafor", "t", code="000000")
+        decisions.approve(home, "faulty", "Amara Okafor", "t", code="000000")
     with pytest.raises(GateRefused, match="nobody has decided"):
-        decisions.require_go(reviewed, "faulty")
-    assert reviewed.control.verify_audit() == []
+        decisions.require_go(home, "faulty")
+    assert home.control.verify_audit() == []
 
 
 def test_a_candidate_without_faults_passes_is_approved_by_three_people_and_decided_by_the_one_named(
