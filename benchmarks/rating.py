@@ -23,7 +23,7 @@ from billing_recon.core.catalog import Catalog, Charge, Plan, Tier
 from billing_recon.core.company import Company
 from billing_recon.core.money import Rounding, settle_at
 from billing_recon.core.profile import Profile
-from billing_recon.simulate.engine import rate_charge
+from billing_recon.simulate.price_book import rate_charge
 from billing_recon_tests.compute.rating.oracle import Asked, amount, settled
 
 SIZES = (10_000, 100_000, 1_000_000, 5_000_000)

@@ -24,9 +24,10 @@ from billing_recon.simulate.by_event import Single, Singles
 from billing_recon.simulate.corrections import Account, Version
 from billing_recon.simulate.documents import RenderedAs
 from billing_recon.simulate.downstream import follow
-from billing_recon.simulate.engine import PriceBook, Span
 from billing_recon.simulate.ledgers import BookedAs
 from billing_recon.simulate.population import OPEN_END, Customer, Subscription
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import Span
 
 ZONE = "America/New_York"
 UNITS = Decimal(2_000)

@@ -10,9 +10,10 @@ from random import Random
 from billing_recon.core.money import minor_unit
 from billing_recon.core.reason import Code
 from billing_recon.simulate.billing import Invoice
-from billing_recon.simulate.engine import ZERO, EngineLine, retotal, settled
+from billing_recon.simulate.engine import EngineLine, retotal, settled
 from billing_recon.simulate.faults import Fault, Proposal, Reach
 from billing_recon.simulate.line_faults import ORDINARY, Lines, Propose, added, line_fault, only, without
+from billing_recon.simulate.price_book import ZERO
 
 _CAP = "cap"
 

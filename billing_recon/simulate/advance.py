@@ -10,20 +10,9 @@ from decimal import Decimal
 from billing_recon.core.catalog import Charge
 from billing_recon.core.company import Profile
 from billing_recon.core.period import Period
-from billing_recon.simulate.engine import (
-    ZERO,
-    EngineLine,
-    PriceBook,
-    Run,
-    Span,
-    agreed,
-    is_ahead,
-    priced_line,
-    rate_charge,
-    retotal,
-    share,
-    with_own_days,
-)
+from billing_recon.simulate.engine import EngineLine, agreed, priced_line, retotal
+from billing_recon.simulate.price_book import ZERO, PriceBook, is_ahead, rate_charge, share
+from billing_recon.simulate.spans import Run, Span, with_own_days
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,9 @@ from decimal import Decimal
 from billing_recon.core.company import Profile
 from billing_recon.core.period import Period
 from billing_recon.simulate import advance
-from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook, bill_period
+from billing_recon.simulate.engine import EngineLine, bill_period
 from billing_recon.simulate.population import Subscription
+from billing_recon.simulate.price_book import ZERO, PriceBook
 from billing_recon.simulate.usage import Key, UsageBook
 
 RUN_AT = time(23, 0, tzinfo=UTC)

@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 from billing_recon.core.catalog import Cell, Charge, Contract, Discount, Plan, Tier
 from billing_recon.core.period import Interval
 from billing_recon.simulate.by_event import Single, Singles, last_words
-from billing_recon.simulate.engine import PriceBook, Span
 from billing_recon.simulate.population import OPEN_END, Customer, Subscription
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import Span
 from billing_recon.simulate.usage import LATEST_SECONDS, Delivery, LateEvent, UsageBook, epoch_day, instant_text
 
 VERSION = "2026-01"

@@ -22,12 +22,13 @@ from billing_recon.core.reason import Code
 from billing_recon.simulate import files, home, offers
 from billing_recon.simulate.billing import Invoice, bill
 from billing_recon.simulate.documents import RenderedAs
-from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook, rate_charge
+from billing_recon.simulate.engine import EngineLine
 from billing_recon.simulate.engine_faults import EngineFaults
 from billing_recon.simulate.faults import Fault, Finding, Reach, TooFew, inject, refuse_unknown
 from billing_recon.simulate.ledgers import BookedAs
 from billing_recon.simulate.line_faults import ORDINARY, Lines, only
 from billing_recon.simulate.population import Subscription
+from billing_recon.simulate.price_book import ZERO, PriceBook, rate_charge
 from billing_recon.simulate.usage import UsageBook
 
 TRUTH = "invoice_id,line_id,meant,new_fault,old_fault,code"

@@ -10,8 +10,8 @@ from random import Random
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.chains import Following, off
 from billing_recon.simulate.downstream import Chain, Journal, Payment, fee_of, only_success, settlement
-from billing_recon.simulate.engine import ZERO
 from billing_recon.simulate.faults import Fault, Finding, Proposal
+from billing_recon.simulate.price_book import ZERO
 
 _PAIR = Pair.PAID_BOOKED
 

@@ -19,11 +19,11 @@ from billing_recon.simulate.chains import Following
 from billing_recon.simulate.documents import RenderedAs
 from billing_recon.simulate.downstream import Chain, follow
 from billing_recon.simulate.downstream_faults import later_faults
-from billing_recon.simulate.engine import PriceBook
 from billing_recon.simulate.engine_faults import EngineFaults
 from billing_recon.simulate.faults import Fault, Finding, TooFew, capacity, divided, inject, refuse_unknown
 from billing_recon.simulate.ledgers import BookedAs
 from billing_recon.simulate.population import populate
+from billing_recon.simulate.price_book import PriceBook
 from billing_recon.simulate.rollouts import Exposed, Rollout, refuse, with_change
 from billing_recon.simulate.usage import UsageBook, come_late, use
 

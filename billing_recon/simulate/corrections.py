@@ -12,7 +12,9 @@ from itertools import pairwise
 from billing_recon.core.company import Profile
 from billing_recon.core.period import Period
 from billing_recon.simulate import advance
-from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook, Span, Usage, active_runs, bill_period, retotal
+from billing_recon.simulate.engine import EngineLine, bill_period, retotal
+from billing_recon.simulate.price_book import ZERO, PriceBook
+from billing_recon.simulate.spans import Span, Usage, active_runs
 
 FIGURES = ("gross_raw", "gross", "discount")
 

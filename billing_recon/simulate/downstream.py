@@ -11,7 +11,8 @@ from random import Random
 from billing_recon.core.company import Profile
 from billing_recon.core.money import minor_unit
 from billing_recon.simulate.billing import Invoice
-from billing_recon.simulate.engine import ZERO, EngineLine, settled
+from billing_recon.simulate.engine import EngineLine, settled
+from billing_recon.simulate.price_book import ZERO
 
 ACCOUNTS = {
     "ar": "1200",

@@ -6,99 +6,20 @@ use it as an oracle. It knows no invoices, files or faults.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal, localcontext
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from decimal import Decimal, localcontext
 from typing import Any, Protocol
 
-from billing_recon.core.catalog import Charge, Contract, Plan, TaxRate
+from billing_recon.core.catalog import Charge, Contract, Plan
 from billing_recon.core.company import Profile
 from billing_recon.core.currency import exponent
-from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.money import Rounding, settle_at
-from billing_recon.core.period import Period, day_bounds
+from billing_recon.core.period import Period
 from billing_recon.simulate.by_event import Metered, Singles, rate_events
-
-ZERO = Decimal(0)
-_EXACT = Context(prec=60)
-_RAW = Decimal(1).scaleb(-22)
-_LAST_DAY = date.max - timedelta(days=1)
-_FIRST_INSTANT = datetime.min.replace(tzinfo=UTC)
-
-Usage = Mapping[str, Mapping[date, Decimal]]
-"""Meter -> day in the subscription's time zone -> units, after dedupe and corrections."""
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """A subscription's terms from `start` until `end` (excluded), in its own local dates; `begins` and `ends` are the instants
-    of a start and an end within a day."""
-
-    start: date
-    end: date
-    plan_id: str
-    plan_version: str
-    currency: str
-    tax_region: str
-    quantity: Decimal
-    customer_id: str
-    status: str = "active"
-    contract: Contract = field(default_factory=Contract)
-    begins: datetime | None = None
-    ends: datetime | None = None
-
-    def held(self, zone: str) -> tuple[datetime, datetime]:
-        """The instants from which and until which the terms hold."""
-        end = min(self.end, _LAST_DAY)  # an open end is the calendar's last day, which has no day after it
-        return self.begins or day_bounds(self.start, zone)[0], self.ends or day_bounds(end, zone)[0]
-
-    @property
-    def order(self) -> tuple[date, datetime]:
-        return self.start, self.begins or _FIRST_INSTANT
-
-    @property
-    def terms(self) -> tuple[str, str, str, str]:
-        """The terms that adjacent spans must share to be billed as one run (rule 3)."""
-        return (self.plan_id, self.plan_version, self.currency, self.tax_region)
-
-
-@dataclass(frozen=True, slots=True)
-class LateUsage:
-    """Units of one meter and day that arrived when the late window of the day's own period was over."""
-
-    meter: str
-    day: date
-    arrived: date
-    units: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Late:
-    """All late usage of a subscription, and the billing period of each day."""
-
-    arrivals: Sequence[LateUsage]
-    window_days: int
-    period_of: Callable[[date], Period]
-
-    def adjusted_in(self, period: Period) -> list[LateUsage]:
-        """What `period` bills: usage that arrived when the last day with a closed window was in it."""
-        closed = timedelta(days=self.window_days + 1)
-        return [late for late in self.arrivals if self.period_of(late.arrived - closed) == period]
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """Adjacent active spans within a period; `last` gives contract and customer. One without a day has only usage."""
-
-    start: date
-    end: date
-    last: Span
-    spans: tuple[Span, ...] = ()
-
-    @property
-    def days(self) -> int:
-        return (self.end - self.start).days
+from billing_recon.simulate.price_book import EXACT, ZERO, PriceBook, is_ahead, rate_charge, share
+from billing_recon.simulate.spans import Late, LateUsage, Run, Span, Usage, active_runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,52 +55,6 @@ class EngineLine:
         return self.gross - self.discount
 
 
-class PriceBook:
-    """Plans by (plan_id, plan_version, currency), and tax rates by region and day."""
-
-    def __init__(self, plans: Iterable[Plan], taxes: Iterable[TaxRate]) -> None:
-        self._plans = {(p.plan_id, p.plan_version, p.currency): p for p in plans}
-        self._taxes: dict[str, list[TaxRate]] = {}
-        for tax in sorted(taxes, key=lambda t: t.effective_from):
-            self._taxes.setdefault(tax.tax_region, []).append(tax)
-
-    def plan(self, plan_id: str, plan_version: str, currency: str) -> Plan:
-        """The terms of one plan version; ConfigurationError if the catalog has none."""
-        try:
-            return self._plans[plan_id, plan_version, currency]
-        except KeyError:
-            raise ConfigurationError(
-                f"the catalog has no plan '{plan_id}' version '{plan_version}' in {currency}; add it to catalog/*.yaml"
-            ) from None
-
-    def tax_rate(self, tax_region: str, on: date) -> Decimal:
-        """The region's rate on a day: its latest entry up to that day; ConfigurationError if there is none."""
-        for tax in reversed(self._taxes.get(tax_region, [])):
-            if tax.effective_from <= on:
-                return tax.rate
-        raise ConfigurationError(f"the catalog has no tax rate of '{tax_region}' on {on}; add it to catalog/*.yaml")
-
-    def tax_rates(self, on: date) -> dict[str, Decimal]:
-        """Every region's rate on a day, if it has one."""
-        known = (r for r, entries in sorted(self._taxes.items()) if entries[0].effective_from <= on)
-        return {region: self.tax_rate(region, on) for region in known}
-
-    def other_versions(self, plan: Plan) -> list[Plan]:
-        """The same plan's other versions in its currency, in the order of their names."""
-        return [
-            other
-            for (plan_id, version, currency), other in sorted(self._plans.items())
-            if (plan_id, currency) == (plan.plan_id, plan.currency) and version != plan.plan_version
-        ]
-
-    def replacing(self, plan: Plan) -> PriceBook:
-        """A copy with another content of one plan version, as in an engine with a wrong price table."""
-        copy = PriceBook((), ())
-        copy._plans = {**self._plans, (plan.plan_id, plan.plan_version, plan.currency): plan}
-        copy._taxes = self._taxes
-        return copy
-
-
 class BilledAhead(Protocol):
     """What simulate.advance bills: with the arrears of an invoice, and earlier for its period."""
 
@@ -193,102 +68,6 @@ class BilledAhead(Protocol):
 
     def of_run(self, run: Run) -> list[EngineLine]:
         """Billed before at the terms of a run of the invoice's period."""
-
-
-def is_ahead(charge: Charge) -> bool:
-    """Whether a charge is billed in advance (rule 15)."""
-    return charge.kind == "subscription" and charge.due == "in_advance"
-
-
-def rate_charge(charge: Charge, units: Decimal) -> Decimal:
-    """The unrounded price of `units` under one charge (rule 6); a flat charge ignores them."""
-    with localcontext(_EXACT):
-        if charge.model == "flat":
-            return _given(charge.amount)
-        units = max(units - charge.free_units, ZERO)
-        if charge.model == "per_unit":
-            return units * _given(charge.unit_price)
-        if charge.model == "package":
-            packages = (units / _given(charge.package_size)).to_integral_value(ROUND_CEILING)
-            return packages * _given(charge.package_price)
-        if charge.model == "volume":
-            tier = next(t for t in charge.tiers if t.up_to is None or units <= t.up_to)
-            return units * tier.unit + tier.flat
-        if charge.model != "graduated":
-            raise ConfigurationError(
-                f"the simulated engine does not price model {charge.model}; it knows the five plain ones"
-            )
-        total, lower = ZERO, ZERO
-        for tier in charge.tiers:
-            if units <= lower:
-                break
-            upper = units if tier.up_to is None else min(units, tier.up_to)
-            total += (upper - lower) * tier.unit + tier.flat
-            lower = upper
-        return total
-
-
-def share(amount: Decimal, part: int, whole: int) -> Decimal:
-    """The unrounded part of a period's amount: amount x part / whole days, at 22 decimals."""
-    with localcontext(_EXACT):
-        return (amount * part / whole).quantize(_RAW, rounding=ROUND_HALF_EVEN)
-
-
-def with_own_days(spans: Iterable[Span]) -> list[Span]:
-    """The spans in order. An active one within a day has that day if no other active one holds it or ends on it (rule D2)."""
-    found = sorted(spans, key=lambda s: s.order)
-    if all(span.start < span.end for span in found):
-        return found
-    active = [s for s in found if s.status == "active"]
-    for place, span in enumerate(found):
-        others = [o for o in active if o.start < o.end and o.start <= span.start <= o.end]
-        later = [o for o in active if o.start == o.end == span.start and o.order > span.order]
-        if span in active and span.start == span.end and not others and not later:
-            found[place] = replace(span, end=span.start + timedelta(days=1), ends=span.ends)
-    return found
-
-
-def active_runs(period: Period, spans: Sequence[Span], *, by_seats: bool = False) -> list[Run]:
-    """The maximal runs of adjacent active spans with the same terms (rule D3), cut at the period: those without a day, then
-    the others in order."""
-    found: list[Run] = []
-    for span in with_own_days(spans):
-        start, end = max(span.start, period.start), min(span.end, period.end)
-        if span.status != "active" or start >= end:
-            continue
-        before = found[-1] if found else None
-        if (
-            before is not None
-            and before.end == start
-            and before.last.terms == span.terms
-            and (not by_seats or before.last.quantity == span.quantity)
-        ):
-            found[-1] = Run(before.start, end, span, (*before.spans, span))
-        else:
-            found.append(Run(start, end, span, (span,)))
-    return found if by_seats else _with_dayless(found, period, spans)
-
-
-def _with_dayless(runs: list[Run], period: Period, spans: Sequence[Span]) -> list[Run]:
-    """The runs with the spans that have an instant but no day of the period: each with the run of its terms that it touches."""
-    dayless: dict[tuple[date, tuple[str, str, str, str]], Run] = {}
-    own = {(s.start, s.begins) for s in with_own_days(spans) if s.start < s.end}
-    for span in sorted(spans, key=lambda s: s.order):
-        day = span.end
-        if span.status != "active" or span.ends is None or not period.start <= day < period.end:
-            continue
-        if max(span.start, period.start) < day or (span.start == day and (span.start, span.begins) in own):
-            continue
-        touched = next((n for n, r in enumerate(runs) if r.last.terms == span.terms and r.start <= day <= r.end), None)
-        if touched is None:
-            known = dayless.get((day, span.terms))
-            dayless[day, span.terms] = Run(day, day, span, (*(known.spans if known else ()), span))
-        else:
-            run = runs[touched]
-            ends = span.order > run.last.order
-            held = tuple(sorted((*run.spans, span), key=lambda s: s.order))
-            runs[touched] = replace(run, last=span if ends else run.last, spans=held)
-    return [dayless[key] for key in sorted(dayless, reverse=True)] + runs
 
 
 def bill_period(
@@ -306,7 +85,7 @@ def bill_period(
     window, which is `late`.
     """
     profile = profile or Profile()
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         runs = active_runs(period, spans)
         seats = active_runs(period, spans, by_seats=True)
         lines: list[EngineLine] = []
@@ -338,7 +117,7 @@ def retotal(line: EngineLine, profile: Profile, **changes: Any) -> EngineLine:
 
     A replaced `tax` is kept as given.
     """
-    with localcontext(_EXACT):
+    with localcontext(EXACT):
         changed = replace(line, **changes)
         before_tax = changed.credit if profile.credit == "before_tax" else ZERO
         taxable = changed.amount - before_tax
@@ -352,11 +131,6 @@ def settled(amount: Decimal, currency: str, profile: Profile, rounding: Rounding
     """`amount` as the engine settles it (rule 13); `rounding` only to settle it otherwise on purpose. Never -0."""
     decimals = exponent(currency) if profile.decimals is None else profile.decimals
     return settle_at(amount, decimals, rounding or profile.rounding) + ZERO
-
-
-def _given(figure: Decimal | None) -> Decimal:
-    assert figure is not None, "core.catalog refuses a charge without its figures"
-    return figure
 
 
 def _charge_lines(

@@ -12,11 +12,11 @@ from billing_recon.core.policy import Windows
 from billing_recon.core.reason import Code
 from billing_recon.simulate.adjustment_faults import AdjustmentFaults
 from billing_recon.simulate.billing import Invoice
-from billing_recon.simulate.engine import PriceBook
 from billing_recon.simulate.faults import Fault
 from billing_recon.simulate.invoice_faults import InvoiceFaults
 from billing_recon.simulate.line_faults import LineFaults, Lines
 from billing_recon.simulate.money_faults import MoneyFaults
+from billing_recon.simulate.price_book import PriceBook
 from billing_recon.simulate.usage import UsageBook
 from billing_recon.simulate.usage_faults import UsageFaults
 from billing_recon.simulate.wide_faults import WideFaults

@@ -13,9 +13,11 @@ from billing_recon.core.period import Period
 from billing_recon.core.policy import Windows
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.billing import Invoice, price
-from billing_recon.simulate.engine import EngineLine, PriceBook, active_runs, bill_period, retotal, settled
+from billing_recon.simulate.engine import EngineLine, bill_period, retotal, settled
 from billing_recon.simulate.faults import Fault, Finding, Proposal, Reach, together
 from billing_recon.simulate.line_faults import ORDINARY, Propose, finding
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import active_runs
 from billing_recon.simulate.usage import UsageBook
 
 _DAY = timedelta(days=1)

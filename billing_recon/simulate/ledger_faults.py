@@ -12,8 +12,8 @@ from billing_recon.core.period import add_months
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.chains import Following, off
 from billing_recon.simulate.downstream import Chain
-from billing_recon.simulate.engine import ZERO
 from billing_recon.simulate.faults import Fault, Finding, Proposal
+from billing_recon.simulate.price_book import ZERO
 
 _PAIR = Pair.BILLED_BOOKED
 Entries = list[tuple[str, Decimal, Decimal]]

@@ -13,8 +13,9 @@ from billing_recon.core.company import Profile
 from billing_recon.core.money import minor_unit
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.billing import Invoice
-from billing_recon.simulate.engine import EngineLine, PriceBook, rate_charge, retotal, settled, share
+from billing_recon.simulate.engine import EngineLine, retotal, settled
 from billing_recon.simulate.faults import Fault, Finding, Proposal, Reach, together
+from billing_recon.simulate.price_book import PriceBook, rate_charge, share
 
 ORDINARY = ("subscription", "proration", "usage")
 

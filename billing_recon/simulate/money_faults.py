@@ -10,9 +10,10 @@ from random import Random
 from billing_recon.core.money import Rounding, minor_unit
 from billing_recon.core.reason import Code
 from billing_recon.simulate.billing import Invoice
-from billing_recon.simulate.engine import ZERO, EngineLine, rate_charge, retotal, settled
+from billing_recon.simulate.engine import EngineLine, retotal, settled
 from billing_recon.simulate.faults import Fault, Reach
 from billing_recon.simulate.line_faults import ORDINARY, Lines, Way
+from billing_recon.simulate.price_book import ZERO, rate_charge
 
 _FIGURES = ("gross", "discount", "credit", "taxable", "tax", "total")
 

@@ -11,8 +11,9 @@ from random import Random
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.chains import Following, off
 from billing_recon.simulate.downstream import Chain, Payment, only_success
-from billing_recon.simulate.engine import ZERO, settled
+from billing_recon.simulate.engine import settled
 from billing_recon.simulate.faults import Fault, Finding, Proposal
+from billing_recon.simulate.price_book import ZERO
 
 _PAIR = Pair.BILLED_PAID
 

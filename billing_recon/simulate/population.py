@@ -13,7 +13,8 @@ from billing_recon.core.catalog import Contract, Coupon, Credit, Discount
 from billing_recon.core.money import minor_unit
 from billing_recon.core.period import Interval, Period, add_months, billing_period, day_bounds
 from billing_recon.simulate import offers
-from billing_recon.simulate.engine import PriceBook, Span
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import Span
 
 STEADY_FIRST = 31
 """The number of first subscriptions, one per anchor day and always active, so that every day has something to invoice."""

@@ -13,9 +13,10 @@ from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.period import Period
 from billing_recon.core.policy import Windows
 from billing_recon.simulate.by_event import Singles
-from billing_recon.simulate.engine import Late, LateUsage, PriceBook, Usage
 from billing_recon.simulate.offers import Meter, usage_meters
 from billing_recon.simulate.population import Subscription
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import Late, LateUsage, Usage
 
 LATEST_SECONDS = 36 * 3600
 """An event is received at most so long after it happened; within the late window in every time zone."""

@@ -14,9 +14,11 @@ from billing_recon.core.company import Profile
 from billing_recon.core.policy import Windows
 from billing_recon.core.reason import Code, Pair
 from billing_recon.simulate.billing import Invoice, price
-from billing_recon.simulate.engine import ZERO, EngineLine, Late, LateUsage, PriceBook, bill_period
+from billing_recon.simulate.engine import EngineLine, bill_period
 from billing_recon.simulate.faults import Fault, Finding, Proposal, Reach, together
 from billing_recon.simulate.line_faults import Propose, finding, line_fault
+from billing_recon.simulate.price_book import ZERO, PriceBook
+from billing_recon.simulate.spans import Late, LateUsage
 from billing_recon.simulate.usage import (
     DayUsage,
     Effective,

@@ -10,11 +10,12 @@ from billing_recon.core.catalog import TaxRate
 from billing_recon.core.reason import Code
 from billing_recon.simulate.adjustment_faults import AdjustmentFaults
 from billing_recon.simulate.billing import Invoice, price
-from billing_recon.simulate.engine import ZERO, EngineLine, PriceBook
+from billing_recon.simulate.engine import EngineLine
 from billing_recon.simulate.faults import Fault, Proposal, Reach, together
 from billing_recon.simulate.invoice_faults import InvoiceFaults
 from billing_recon.simulate.line_faults import LineFaults, Lines, Way, line_fault
 from billing_recon.simulate.money_faults import MoneyFaults
+from billing_recon.simulate.price_book import ZERO, PriceBook
 from billing_recon.simulate.usage import UsageBook
 from billing_recon.simulate.usage_faults import only_difference
 

@@ -15,7 +15,9 @@ from billing_recon.core.catalog import Catalog, Charge, Contract, Coupon, Credit
 from billing_recon.core.company import Profile
 from billing_recon.core.money import Rounding
 from billing_recon.core.period import Interval, billing_period
-from billing_recon.simulate.engine import EngineLine, PriceBook, Span, bill_period
+from billing_recon.simulate.engine import EngineLine, bill_period
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import Span
 from billing_recon_tests.compute.small_company import SmallCompany
 
 pytestmark = pytest.mark.long

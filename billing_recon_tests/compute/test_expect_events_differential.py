@@ -17,7 +17,9 @@ from billing_recon.core.catalog import Catalog, Charge, Contract, Discount, Plan
 from billing_recon.core.period import Interval, Period, billing_period
 from billing_recon.core.profile import Profile
 from billing_recon.simulate.by_event import Single, Singles, last_words
-from billing_recon.simulate.engine import Late, LateUsage, PriceBook, Span, bill_period
+from billing_recon.simulate.engine import bill_period
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import Late, LateUsage, Span
 from billing_recon_tests.compute.small_company import SmallCompany
 from billing_recon_tests.compute.test_expect_differential import ON, engine_line, our_line
 from billing_recon_tests.compute.test_late_usage import in_figures

@@ -21,7 +21,9 @@ from billing_recon.core.company import Profile
 from billing_recon.core.money import Rounding
 from billing_recon.core.period import Interval, Period, billing_period
 from billing_recon.core.schema import USAGE_DUPLICATES, USAGE_EVENTS
-from billing_recon.simulate.engine import Late, LateUsage, PriceBook, bill_period
+from billing_recon.simulate.engine import bill_period
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import Late, LateUsage
 from billing_recon_tests.compute.small_company import (
     Events,
     SmallCompany,

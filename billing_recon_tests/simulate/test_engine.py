@@ -14,7 +14,9 @@ from billing_recon.core.company import Profile
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.money import Rounding
 from billing_recon.core.period import Period
-from billing_recon.simulate.engine import EngineLine, PriceBook, Span, bill_period, rate_charge, retotal
+from billing_recon.simulate.engine import EngineLine, bill_period, retotal
+from billing_recon.simulate.price_book import PriceBook, rate_charge
+from billing_recon.simulate.spans import Span
 
 D = Decimal
 APRIL = Period(date(2026, 4, 1), date(2026, 5, 1))

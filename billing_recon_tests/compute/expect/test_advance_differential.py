@@ -17,7 +17,9 @@ from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Profile
 from billing_recon.core.period import Interval, billing_period
 from billing_recon.simulate import advance
-from billing_recon.simulate.engine import EngineLine, PriceBook, Span, Usage, bill_period
+from billing_recon.simulate.engine import EngineLine, bill_period
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import Span, Usage
 from billing_recon_tests.compute.small_company import SmallCompany
 from billing_recon_tests.compute.test_expect_differential import (
     ON,

@@ -15,7 +15,8 @@ import pytest
 from billing_recon.core.company import Profile
 from billing_recon.core.period import Interval, billing_period
 from billing_recon.simulate.corrections import Account, Billed, Version
-from billing_recon.simulate.engine import PriceBook, Span
+from billing_recon.simulate.price_book import PriceBook
+from billing_recon.simulate.spans import Span
 from billing_recon_tests.compute.expect.test_advance_differential import GRACE, billing_ahead
 from billing_recon_tests.compute.small_company import SmallCompany
 from billing_recon_tests.compute.test_expect_differential import ON, random_catalog, random_spans
