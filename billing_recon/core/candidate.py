@@ -11,7 +11,8 @@ from pydantic import Field, model_validator
 
 from billing_recon.core.currency import EXPONENTS
 from billing_recon.core.exact import Amount, Day, Frozen, Name, Share
-from billing_recon.core.feed import Feed, feed_problems, path_problems
+from billing_recon.core.feed import Feed, feed_problems
+from billing_recon.core.feed_path import path_problems
 from billing_recon.core.period import days_between
 from billing_recon.core.reason import Code
 

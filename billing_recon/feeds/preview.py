@@ -15,7 +15,8 @@ from billing_recon.compute.engine import session
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import ColumnMap, Feed, any_period, period_named
+from billing_recon.core.feed import ColumnMap, Feed
+from billing_recon.core.feed_path import any_period, period_named
 from billing_recon.core.landing import LandingReport
 from billing_recon.core.schema import LEDGER_ENTRIES, Kind, TableSpec
 from billing_recon.feeds.effective_feed import feed_of

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 from billing_recon.core.catalog import Charge, Plan
 from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError, LandingRefused
-from billing_recon.core.feed import Feed, span_of
+from billing_recon.core.feed import Feed
+from billing_recon.core.feed_path import span_of
 from billing_recon.core.schema import Column, Kind, TableSpec
 from billing_recon.feeds.effective_feed import completed
 from billing_recon.feeds.landing.loaded_file import TYPED, load, prepare

@@ -14,7 +14,8 @@ from billing_recon.core.catalog import Catalog
 from billing_recon.core.catalog_file import load_catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.feed import Feed, path_on
+from billing_recon.core.feed import Feed
+from billing_recon.core.feed_path import path_on
 from billing_recon.core.yaml_text import read_yaml
 from billing_recon.day.configuration import read_text
 from billing_recon.day.shadow.snapshot import Snapshot

@@ -19,7 +19,7 @@ from billing_recon.control import ControlStore, PartitionState, Recorded
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import ConfigurationError, GateRefused
-from billing_recon.core.feed import path_on
+from billing_recon.core.feed_path import path_on
 from billing_recon.core.period import parse_day
 from billing_recon.core.policy import LATE_REACH, Policy
 from billing_recon.core.schema import (

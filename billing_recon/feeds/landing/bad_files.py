@@ -11,7 +11,8 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import Feed, span_of
+from billing_recon.core.feed import Feed
+from billing_recon.core.feed_path import span_of
 from billing_recon.feeds.landing.loaded_file import Loaded
 from billing_recon.feeds.parse.days import Span
 

@@ -14,7 +14,8 @@ from billing_recon.contracts.quarantine_reasons import Reason
 from billing_recon.core.catalog import Catalog
 from billing_recon.core.company import Company
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import Feed, names_ends
+from billing_recon.core.feed import Feed
+from billing_recon.core.feed_path import names_ends
 from billing_recon.core.landing import LandingReport, LandingStatus
 from billing_recon.core.quarantine import RowDecision
 from billing_recon.core.schema import USAGE_EVENTS, TableSpec

@@ -14,7 +14,8 @@ from datetime import date
 from pathlib import Path
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import STORES, Feed, any_period, names_ends, path_on, period_named, span_of
+from billing_recon.core.feed import Feed
+from billing_recon.core.feed_path import STORES, any_period, names_ends, path_on, period_named, span_of
 from billing_recon.feeds.tables.archive import ZIP, ending_within, is_workbook, members, packing, unpack, what_it_is
 from billing_recon.feeds.tables.json_records import is_one_value, write_lines
 from billing_recon.feeds.tables.parquet_digits import with_all_digits

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from billing_recon.core.errors import LandingRefused
-from billing_recon.core.feed import Feed, any_period, path_on, span_of
+from billing_recon.core.feed import Feed
+from billing_recon.core.feed_path import any_period, path_on, span_of
 from billing_recon.feeds.tables.credentials import hidden, secrets_of
 
 if TYPE_CHECKING:

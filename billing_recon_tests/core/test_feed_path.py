@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from billing_recon.core.feed import path_problems
+from billing_recon.core.feed_path import path_problems
 
 
 @pytest.mark.parametrize(
