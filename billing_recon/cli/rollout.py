@@ -318,23 +318,30 @@ def judge(
     form: FormatOption = Format.TABLE,
     home: HomeOption = None,
 ) -> None:
-    """Judge the exposed stage again, clause by clause; the day's run does it by itself. Exit 0 on PASS, else 1."""
+    """Judge the exposed stage again, clause by clause; the day's run does it by itself. Exit 0 on PASS, else 1.
+
+    After a rollback it shows the last answer about the stage that was exposed; nothing is judged.
+    """
     from billing_recon.core.period import parse_day
     from billing_recon.core.verdict import Verdict
     from billing_recon.day.gate import DAY_GATE
     from billing_recon.day.rollout.gate import judge_rollout
+    from billing_recon.day.rollout.state import last_answer, state_of
     from billing_recon.report import rollout_gate as report
 
     here = open_home(ctx, home)
     judged = day or max(here.control.answers(DAY_GATE), default=None)
     if judged is None:
         raise ConfigurationError("no day was judged yet; run one: billing-recon run --day DAY")
-    answer = judge_rollout(here, name, parse_day(judged), actor())
+    state = state_of(here, name)
+    before = last_answer(here, state) if not state.exposed and not day else None
+    answer = before or judge_rollout(here, name, parse_day(judged), actor())
     if form is not Format.TABLE:
         _rows(report.clause_rows(answer), form)
     else:
         screen = Screen()
-        screen.verdict(answer.verdict.value, f"stage {answer.stage} of rollout {name} on {answer.day}")
+        ended = "; nobody is exposed any more" if before else ""
+        screen.verdict(answer.verdict.value, f"stage {answer.stage} of rollout {name} on {answer.day}{ended}")
         screen.table(report.clauses(answer))
         for line in report.waiting(answer):
             screen.say(line)

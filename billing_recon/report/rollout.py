@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from billing_recon.core.currency import exponent
+from billing_recon.core.figures import count
 from billing_recon.report.terminal import Col, Table, table_of
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def status(found: Progress) -> dict[str, Any]:
-    """The status as `--format json` prints it. Money is what the new path billed, by currency."""
+    """The status as `--format json` prints it. Money is what the new path billed (or collected), by currency."""
     state = found.state
     return {
         "rollout": state.name,
@@ -29,6 +30,10 @@ def status(found: Progress) -> dict[str, Any]:
         "exposed": state.exposed_customers,
         "breaks": found.breaks,
         "money": _said(found.money),
+        "money_is": "billed" if found.attempts is None else "collected",
+        "attempts": found.attempts.count if found.attempts else None,
+        "retries": found.attempts.retries if found.attempts else None,
+        "retried_money": _said(found.attempts.retried) if found.attempts else None,
         "break_money": _said(found.break_money),
         "corrections_open": found.uncorrected.count,
         "corrections_money": _said(found.uncorrected.money),
@@ -42,6 +47,10 @@ def status(found: Progress) -> dict[str, Any]:
     }
 
 
+def _listed(money: Mapping[str, str]) -> str:
+    return ", ".join(f"{amount} {currency}" for currency, amount in money.items())
+
+
 def _said(money: Mapping[str, Decimal]) -> dict[str, str]:
     """Amounts as text, with the decimals of their currency."""
     return {currency: f"{amount:.{exponent(currency)}f}" for currency, amount in money.items()}
@@ -51,10 +60,18 @@ def status_lines(shown: dict[str, Any]) -> Iterator[str]:
     """The status in words."""
     stage = shown["stage"] or "nobody is exposed"
     yield f"{shown['rollout']}: {shown['status'].replace('_', ' ')}, stage {stage}, {shown['percentage']}% of customers ({shown['exposed']:,})"
-    money = ", ".join(f"{amount} {currency}" for currency, amount in shown["money"].items()) or "nothing"
-    off = ", ".join(f"{amount} {currency}" for currency, amount in shown["break_money"].items())
-    yield f"billed by the new path: {money}; open breaks of its customers: {shown['breaks']}{f' ({off} gross)' if off else ''}"
-    if shown["last_new_path"]:
+    off = f" ({listed} gross)" if (listed := _listed(shown["break_money"])) else ""
+    money = _listed(shown["money"]) or "nothing"
+    if shown["money_is"] == "collected":
+        yield f"collected by the new path: {money}; {count(shown['attempts'], 'attempt')}, {shown['retries']:,} of them after the first"
+        if shown["retried_money"]:
+            yield f"collected by attempts after the first: {_listed(shown['retried_money'])}"
+        yield f"open breaks of its customers' payments: {shown['breaks']}{off}"
+        if shown["last_new_path"]:
+            yield f"last attempt of the new path: {shown['last_new_path']}"
+    else:
+        yield f"billed by the new path: {money}; open breaks of its customers: {shown['breaks']}{off}"
+    if shown["last_new_path"] and shown["money_is"] == "billed":
         after = shown["invoices_after_rollback"]
         yield f"last bill of the new path: {shown['last_new_path']}" + (
             f"; {after} after it was switched off" if after else ""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from billing_recon.day.rollout.progress import progress
 from billing_recon.day.rollout.review import review
-from billing_recon.day.rollout.state import state_of
+from billing_recon.day.rollout.state import last_answer, state_of
 from billing_recon.report.day_pack import environment, replace_file
 from billing_recon.report.rollout import status
 from billing_recon.report.rollout_gate import clause_rows
@@ -72,7 +72,7 @@ def write_rollout_page(home: Home, name: str) -> Path:
     """Write `<state>/reports/rollouts/NAME.html` and return its path. The same records give the same bytes."""
     state = state_of(home, name)
     found = progress(home, state)
-    answer = found.answer.verdict
+    answer = found.answer.verdict or last_answer(home, state)
     folder = home.state / "reports" / "rollouts"
     folder.mkdir(parents=True, exist_ok=True)
     page = folder / f"{name}.html"
@@ -89,6 +89,7 @@ def write_rollout_page(home: Home, name: str) -> Path:
             clauses=clause_rows(answer) if answer else [],
             waits=[stage.name for stage in state.plan.stages if all(span.stage != stage.name for span in state.spans)],
             money=found.money,
+            attempts=found.attempts,
             break_money=found.break_money,
             breaks=found.breaks,
             uncorrected=found.uncorrected,

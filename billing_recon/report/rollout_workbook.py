@@ -11,7 +11,7 @@ from billing_recon.day.rollout import dunning
 from billing_recon.day.rollout.corrections import corrections
 from billing_recon.day.rollout.progress import progress
 from billing_recon.day.rollout.review import log
-from billing_recon.day.rollout.state import state_of
+from billing_recon.day.rollout.state import last_answer, state_of
 from billing_recon.report import rollout_corrections, rollout_gate
 from billing_recon.report.rollout import status
 from billing_recon.report.workbook import Column, Sheets, new_workbook
@@ -55,7 +55,7 @@ def write_rollout_workbook(home: Home, name: str, path: Path) -> Path:
     """Write the workbook of a rollout to `path`, and return it."""
     state = state_of(home, name)
     found = progress(home, state)
-    answer = found.answer.verdict
+    answer = found.answer.verdict or last_answer(home, state)
     try:
         wrong = rollout_corrections.rows(corrections(home, state))
     except ConfigurationError:  # nothing was billed by the new path yet
@@ -79,9 +79,9 @@ def write_rollout_workbook(home: Home, name: str, path: Path) -> Path:
             list(answer.figures.get("plotted", ())) if answer else [],
             "Open breaks of the stage, by day.",
         )
-        retried = dunning.retries(home, state, answer.day) if answer and state.stage else []
+        retried = dunning.retries(home, state, answer.day) if answer else []
         sheets.add("Attempts", _RETRIES, retried, "Attempts to collect, by their number.")
-        recovered = dunning.recovery(home, state, answer.day) if answer and state.stage else []
+        recovered = dunning.recovery(home, state, answer.day) if answer else []
         sheets.add("Recovery", _RECOVERY, recovered, "Invoices whose first attempt failed, and what retries recovered.")
         sheets.add("Corrections", _CORRECTIONS, wrong, "Wrong bills of the new path, and how each is corrected.")
         sheets.add("Log", _LOG, log(home, name), "Every decision and verdict, in order.")

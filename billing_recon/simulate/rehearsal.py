@@ -21,14 +21,17 @@ from billing_recon.core.schema import BREAKS, INVOICE_LINES
 from billing_recon.day import Home
 from billing_recon.day.rollout.corrections import corrections
 from billing_recon.day.rollout.gate import judge_rollout
-from billing_recon.day.rollout.rehearsal import RUN, Check, Rehearsal, flags, record, stopped, switch, write_down
-from billing_recon.day.rollout.state import state_of
+from billing_recon.day.rollout.rehearsal import DAYS, RUN, Rehearsal, checks_on_copy, record, switch, write_down
+from billing_recon.day.rollout.rehearsal_checks import Check, flags, stopped
+from billing_recon.day.rollout.state import State, state_of
 from billing_recon.simulate.company import simulate
 from billing_recon.simulate.rollouts import IGNORED, Rollout, Step
 
 FIRST, EXPOSED, BACK, LAST = date(2026, 1, 30), date(2026, 1, 31), date(2026, 2, 3), date(2026, 2, 4)
 FAULTS = {"INVOICE_DUPLICATE:lines_twice@month_end": 1, "INVOICE_MISSING:period": 1, "RENDER_DUPLICATE": 1, IGNORED: 2}
 CUSTOMERS = 150
+SETTLED_DAYS = 9
+"""Days of the company on which a retry engine is rehearsed: payments of the first are settled within the exposure."""
 
 
 def rehearse(home: Home, name: str, *, actor: str, progress: Callable[[str], None] = lambda said: None) -> Rehearsal:
@@ -37,14 +40,37 @@ def rehearse(home: Home, name: str, *, actor: str, progress: Callable[[str], Non
     with tempfile.TemporaryDirectory(prefix="billing-recon-rehearsal-") as folder:
         path = Path(folder) / "home"
         seed = int(state.version.digest[:8], 16)
-        rollout = Rollout(name, (Step(EXPOSED, Decimal("0.5")), Step(BACK, Decimal(0))), FAULTS)
         progress("simulating the days")
+        if state.of_payments:
+            found = Rehearsal(_of_payments(path, seed, state, progress))
+            record(home, state, found, actor)
+            return found
+        rollout = Rollout(name, (Step(EXPOSED, Decimal("0.5")), Step(BACK, Decimal(0))), FAULTS)
         simulate(
             seed=seed, first=FIRST, last=LAST, customers=CUSTOMERS, faults={}, out=path, rollout=rollout, closed=True
         )  # fmt: skip
         found = Rehearsal(tuple(_run(Home.open(path), name, state.plan.model_dump(mode="json"), progress)))
     record(home, state, found, actor)
     return found
+
+
+def _of_payments(path: Path, seed: int, state: State, progress: Callable[[str], None]) -> tuple[Check, ...]:
+    """A simulated company whose first payments are settled, its newest days rehearsed on a copy."""
+    days = [FIRST + timedelta(days=n) for n in range(SETTLED_DAYS)]
+    simulate(seed=seed, first=days[0], last=days[-1], customers=CUSTOMERS, faults={}, out=path, closed=True)
+    home = Home.open(path)
+    for day in days:
+        progress(f"reconciling {day}")
+        _reconciled(home, day)
+    return checks_on_copy(home, state, days[-DAYS:], progress)
+
+
+def _reconciled(home: Home, day: date) -> None:
+    steps.land_all(home, steps.LANDED, day, RUN)
+    steps.roll_up(home, day, RUN)
+    steps.expect(home, day, RUN)
+    steps.reconcile(home, day, RUN)
+    steps.judge_day(home, day, RUN)
 
 
 def _run(home: Home, name: str, plan: dict[str, Any], progress: Callable[[str], None]) -> Iterator[Check]:
@@ -63,11 +89,7 @@ def _run(home: Home, name: str, plan: dict[str, Any], progress: Callable[[str], 
             switch(home, name, day, on=True)
         if day == BACK:
             switch(home, name, day, on=False)
-        steps.land_all(home, steps.LANDED, day, RUN)
-        steps.roll_up(home, day, RUN)
-        steps.expect(home, day, RUN)
-        steps.reconcile(home, day, RUN)
-        steps.judge_day(home, day, RUN)
+        _reconciled(home, day)
         if EXPOSED <= day < BACK:
             answers.append(judge_rollout(home, name, day, "rehearsal"))
     yield _found(home, truth)

@@ -13,7 +13,7 @@ STAGE: tuple[Relation, ...] = (
     *load(
         __package__,
         *("stage_members", "stage_customers", "stage_invoices", "stage_breaks", "stage_exposures"),
-        *("placed_payments", "unknown_payers", "stage_payments", "stage_signals"),
+        *("placed_payments", "unknown_payers", "stage_payments", "stage_asked", "stage_signals"),
         *("stage_collections", "stage_retries", "stage_figures", "stage_boundaries"),
     ),
 )
@@ -34,6 +34,12 @@ EXPOSURE: tuple[Relation, ...] = load(__package__, "flagged_lines", "exposure_fi
 
 FIGURES: tuple[Relation, ...] = load(__package__, "exposed_lines", "exposed_money", "exposed_breaks", "last_new_path")
 """What the new path billed its customers, the open breaks of these, and its last bill. After engine_lines."""
+
+COLLECTED: tuple[Relation, ...] = (
+    *(relation for relation in LATEST if relation.name in ("payment_versions", "latest_payments")),
+    *load(__package__, "exposed_attempts", "exposed_collections", "collected_breaks"),
+)
+"""The same of a rollout that switches only how payments are collected: what its new path collected. After mapped_keys."""
 
 _CORRECTED_IN = (
     *("payment_versions", "latest_payments", "document_versions", "latest_documents"),

@@ -2,8 +2,8 @@
 -- (or missing period) and currency: what was billed, what is owed, what was paid. `reasons`: codes of its open breaks.
 -- A bill with the right total is wrong if its tax, its customer or any other figure is. A bill that names no path is
 -- the new one's if its customer was exposed; one by the new path to customers of another rollout only is the other's.
--- If only the collection of payments is switched, it is bills of which more was collected than is owed; nothing of a
--- void one is.
+-- If only the collection of payments is switched, it is bills of which more was collected than is owed (nothing of a
+-- void one is), unless somebody decided that it is none: at once, and not only when payments must tie.
 -- inputs: engine_lines, mapped_keys, breaks, latest_payments, rollout_members, correction_params
 WITH exposed AS (
     SELECT member.customer_id, min(member.since_day) AS since, max(coalesce(member.until_day, params.day + 1)) AS until
@@ -17,7 +17,15 @@ elsewhere AS (
     JOIN correction_params AS params ON params.rollout <> member.rollout
     WHERE NOT EXISTS (SELECT 1 FROM exposed WHERE customer_id = '*')
 ),
-found_bills AS (SELECT DISTINCT invoice_id FROM breaks WHERE invoice_id IS NOT NULL),
+found_bills AS (
+    SELECT DISTINCT invoice_id FROM breaks WHERE invoice_id IS NOT NULL
+    UNION
+    SELECT money.invoice_id
+    FROM latest_payments AS money
+    JOIN correction_params AS params ON params.of_payments
+    WHERE money.kind = 'payment' AND money.status = 'succeeded' AND money.invoice_id IS NOT NULL
+    GROUP BY money.invoice_id HAVING count(*) > 1
+),
 issued AS (
     SELECT
         line.invoice_id, line.currency, min(coalesce(key.our_key, line.customer_id)) AS customer_id,
@@ -70,21 +78,24 @@ paid AS (
     WHERE status = 'succeeded'
     GROUP BY invoice_id, currency
 ),
+untied AS (
+    SELECT
+        invoice_id, currency, bool_or(disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')) AS counts,
+        list(DISTINCT code ORDER BY code) FILTER (WHERE disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')) AS reasons,
+        arg_max(explanation, abs(delta)) AS explanation
+    FROM breaks WHERE pair = 'billed_paid' GROUP BY invoice_id, currency
+),
 collected AS (
     SELECT
         bill.invoice_id, bill.currency, CAST(bill.billed - bill.standing AS amount) AS difference,
-        list(DISTINCT found.code ORDER BY found.code) AS reasons,
-        arg_max(found.explanation, abs(found.delta)) AS explanation
+        coalesce(found.reasons, ['PAYMENT_DUPLICATE']) AS reasons, coalesce(found.explanation, '') AS explanation
     FROM bills AS bill
     JOIN paid ON paid.invoice_id = bill.invoice_id AND paid.currency = bill.currency AND paid.paid > bill.standing
-    JOIN breaks AS found
-        ON found.invoice_id = bill.invoice_id AND found.currency = bill.currency AND found.pair = 'billed_paid'
-            AND found.disposition IN ('OPEN', 'DEFECT', 'DATA_ERROR')
+    LEFT JOIN untied AS found ON found.invoice_id = bill.invoice_id AND found.currency = bill.currency
     SEMI JOIN latest_payments AS money
         ON money.invoice_id = bill.invoice_id AND money.kind = 'payment' AND money.status = 'succeeded'
             AND CAST(money.processed_at AS DATE) >= bill.since AND CAST(money.processed_at AS DATE) < bill.until
-    WHERE bill.of_payments
-    GROUP BY bill.invoice_id, bill.currency, bill.billed, bill.standing
+    WHERE bill.of_payments AND coalesce(found.counts, true)
 ),
 listed AS (
     SELECT * FROM wrong

@@ -1,12 +1,16 @@
 -- What a stage is judged by (core.rollout.METRICS): per metric, currency, group, phase and day a numerator, for rates a
--- denominator, and the population behind it. Currencies are never added. A metric without a row has no data.
--- inputs: stage_invoices, stage_breaks, stage_payments, stage_signals, stage_customers, expected_lines, detections,
--- unbilled_usage, stage_exposures, stage_collections, stage_params
+-- denominator, and the population behind it: bills, or invoices asked for if only the collection of payments is
+-- switched. Currencies are never added. A metric without a row has no data.
+-- inputs: stage_invoices, stage_asked, stage_breaks, stage_payments, stage_signals, stage_customers, expected_lines,
+-- detections, unbilled_usage, stage_exposures, stage_collections, stage_params
 WITH bills AS (
     SELECT arm, phase, issued_on AS day, currency, count(*) AS invoices
     FROM stage_invoices
+    JOIN stage_params AS params ON NOT params.of_payments
     WHERE arm IS NOT NULL AND phase IS NOT NULL AND NOT is_credit
     GROUP BY arm, phase, issued_on, currency
+    UNION ALL
+    SELECT arm, phase, day, currency, invoices FROM stage_asked
 ),
 billed AS (SELECT arm, phase, day, sum(invoices) AS invoices FROM bills GROUP BY arm, phase, day),
 found AS (

@@ -47,7 +47,7 @@ def checklist(home: Home, name: str) -> list[Item]:
         *_of_plan(home, plan),
         *_layers(plan, name, every),
         *_candidate(home, plan),
-        *_rehearsal(state if same else None, name),
+        rehearsal_item(state if same else None, name),
         *_cohorts(home, plan, state),
         *_lessons(name, every, home),
     ]
@@ -60,7 +60,7 @@ def blocking(home: Home, state: State) -> list[str]:
         *_of_plan(home, state.plan),
         *_layers(state.plan, state.name, every),
         *_candidate(home, state.plan),
-        *_rehearsal(state, state.name),
+        rehearsal_item(state, state.name),
         *(_cohorts(home, state.plan, state) if not state.lists else ()),
     ]
     return [f"{item.name}: {item.says}" for item in items if item.blocks and not item.done]
@@ -153,20 +153,17 @@ def _candidate(home: Home, plan: RolloutPlan) -> Iterator[Item]:
         yield Item("candidate", True, f"{go.decided_by} decided go for {plan.candidate}: {go.reason}")
 
 
-def _rehearsal(state: State | None, name: str) -> Iterator[Item]:
+def rehearsal_item(state: State | None, name: str) -> Item:
+    """Whether the plan as it was written down was rehearsed, and nothing was found."""
     last = state.last(Verb.REHEARSED) if state else None
     if last is None:
-        yield Item("rehearsal", False, f"never rehearsed; {_REHEARSE.format(name)}")
-    elif state and last.plan != state.version.digest:
-        yield Item("rehearsal", False, f"the rehearsal is older than the plan; {_REHEARSE.format(name)}")
-    elif not last.facts.get("passed"):
-        yield Item("rehearsal", False, f"the rehearsal found faults: {last.reason or 'see rollout log'}")
-    else:
-        yield Item(
-            "rehearsal",
-            True,
-            f"rehearsed at {last.decided_at}{', by hand: ' + last.reason if last.facts.get('by_hand') else ''}",
-        )
+        return Item("rehearsal", False, f"never rehearsed; {_REHEARSE.format(name)}")
+    if state and last.plan != state.version.digest:
+        return Item("rehearsal", False, f"the rehearsal is older than the plan; {_REHEARSE.format(name)}")
+    if not last.facts.get("passed"):
+        return Item("rehearsal", False, f"the rehearsal found faults: {last.reason or 'see rollout log'}")
+    by_hand = f", by hand: {last.reason}" if last.facts.get("by_hand") else ""
+    return Item("rehearsal", True, f"rehearsed at {last.decided_at}{by_hand}")
 
 
 def _cohorts(home: Home, plan: RolloutPlan, state: State | None) -> Iterator[Item]:

@@ -17,7 +17,6 @@ from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
 from billing_recon.compute.rollout import CORRECTIONS
 from billing_recon.core.errors import ConfigurationError
-from billing_recon.core.rollout import Layer
 from billing_recon.core.schema import (
     BREAKS,
     INVOICE_LINES,
@@ -65,6 +64,11 @@ class Correction:
     wording: str = ""
 
     @property
+    def at_stake(self) -> Decimal:
+        """What it is about: the difference of the bill, or what was collected too much of a right one."""
+        return abs(self.billed_minus_owed) or self.refund
+
+    @property
     def missing_layers(self) -> tuple[str, ...]:
         """The layers that do not show the correction yet."""
         done = (self.engine_done, self.document_done, self.ledger_done, self.payment_done)
@@ -82,18 +86,19 @@ class OpenCorrections:
     count: int = 0
     money: Mapping[str, Decimal] = field(default_factory=dict)
     mark: str = ""
+    of_payments: bool = False
 
     @classmethod
-    def of(cls, found: Sequence[Correction]) -> OpenCorrections:
+    def of(cls, found: Sequence[Correction], of_payments: bool = False) -> OpenCorrections:
         left = [one for one in found if one.state in OPEN]
         if not left:
             return cls()
-        rows = sorted(f"{one.item}|{one.currency}|{one.billed}|{one.owed}" for one in left)
+        rows = sorted(f"{one.item}|{one.currency}|{one.billed}|{one.owed}|{one.refund}" for one in left)
         money = {
-            currency: sum((abs(o.billed_minus_owed) for o in left if o.currency == currency), Decimal(0))
+            currency: sum((o.at_stake for o in left if o.currency == currency), Decimal(0))
             for currency in sorted({one.currency for one in left})
         }
-        return cls(len(left), money, hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12])
+        return cls(len(left), money, hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12], of_payments)
 
     @property
     def says(self) -> str:
@@ -101,6 +106,8 @@ class OpenCorrections:
         from billing_recon.core.figures import count, with_currency
 
         off = ", ".join(with_currency(amount, currency) for currency, amount in self.money.items())
+        if self.of_payments:
+            return f"{count(self.count, 'invoice')} of which the new path collected too much, not refunded yet ({off})"
         return f"{count(self.count, 'bill')} of the new path not corrected yet ({off} gross)"
 
 
@@ -133,7 +140,7 @@ def open_corrections(home: Home, state: State) -> OpenCorrections:
     first = min((span.since for span in state.spans), default=None)
     if first is None or not days or days[-1] < first:
         return OpenCorrections()
-    return OpenCorrections.of(corrections(home, state))
+    return OpenCorrections.of(corrections(home, state), state.of_payments)
 
 
 def original_lines(home: Home, state: State, invoices: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
@@ -174,23 +181,25 @@ def _session(home: Home, state: State) -> Iterator[duckdb.DuckDBPyConnection]:
     first = min((span.since for span in state.spans), default=None)
     if first is None or not days or days[-1] < first:
         raise ConfigurationError(
-            f"the new path of rollout {state.name} billed nobody yet; see: billing-recon rollout status {state.name}"
+            f"nobody was exposed by rollout {state.name} on a landed day yet, so it got no bill wrong; see: billing-recon rollout status {state.name}"
         )
     last, back = days[-1], (days[-1] - first).days
     lookback = home.policy.windows.lookback_days
     with open_session(home, last) as con:
         register_window(con, home, BREAKS, first, last)
+        # A retry engine collects bills from before the exposure too, of which somebody may have paid a part already.
+        further = (KEY_MAP, INVOICE_LINES, PAYMENTS) if state.of_payments else (KEY_MAP,)
         for table in (INVOICE_LINES, PAYMENTS, KEY_MAP, RENDERED_INVOICES, LEDGER_ENTRIES):
-            register_landed(con, home, table, last, back + (lookback if table is KEY_MAP else 0))
+            register_landed(con, home, table, last, back + (lookback if table in further else 0))
         register_landed(con, home, SUBSCRIPTIONS, last, lookback)
         register_members(con, home, last + timedelta(days=1))
         policy = state.plan.correction
-        windows, of_payments = home.policy.windows, state.plan.layers == {Layer.PAYMENT_RETRY}
+        windows = home.policy.windows
         ways = (policy.unpaid.value, policy.paid.value, policy.below.value)
         register(
             con,
             CORRECTION_PARAMS,
-            [(state.name, first, last, *ways, windows.issue_grace_days, windows.ledger_lag_days, of_payments)],
+            [(state.name, first, last, *ways, windows.issue_grace_days, windows.ledger_lag_days, state.of_payments)],
         )
         bounds = sorted({*policy.small, *policy.nothing_below})
         register(con, CORRECTION_BOUNDS, [(c, policy.small.get(c), policy.nothing_below.get(c)) for c in bounds])

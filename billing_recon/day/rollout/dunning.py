@@ -1,10 +1,13 @@
-"""How the exposed stage and the control cohort are collected: attempts by number, what retries recovered, what is left, faults."""
+"""How the exposed stage and the control cohort are collected: attempts by number, what retries recovered, what is left, faults.
+
+After a rollback it is the stage that was exposed last, as of its last day.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -54,12 +57,19 @@ def faults(home: Home, state: State, day: date | None = None) -> list[dict[str, 
         return rows_of(con, query)
 
 
+def last_exposed(state: State, newest: date) -> date:
+    """The newest day on which anybody was exposed: the newest landed one, else the last before the switch back."""
+    if state.exposed or not state.spans:
+        return newest
+    return min(newest, max(span.until for span in state.spans if span.until) - timedelta(days=1))
+
+
 @contextmanager
 def _stage(home: Home, state: State, day: date | None) -> Iterator[duckdb.DuckDBPyConnection]:
     landed = home.control.landed_days()
     if not landed:
         raise ConfigurationError("no day was landed yet: billing-recon run --day DAY")
-    days = StageDays.of(home, state, day or landed[-1])
+    days = StageDays.of(home, state, day or last_exposed(state, landed[-1]), ended=True)
     with open_session(home, days.day) as con:
         register_stage(con, home, state, days)
         build(con, STAGE)

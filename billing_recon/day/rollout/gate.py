@@ -15,7 +15,6 @@ from billing_recon.compute.registration import register
 from billing_recon.control.rollout_records import StageVerdict
 from billing_recon.core.errors import ConfigurationError, GateRefused
 from billing_recon.core.period import parse_day
-from billing_recon.core.rollout import Layer
 from billing_recon.core.schema import (
     BREAKS,
     DETECTIONS,
@@ -53,9 +52,11 @@ class StageDays:
     before_last: date
 
     @classmethod
-    def of(cls, home: Home, state: State, day: date) -> StageDays:
-        """ConfigurationError if no stage is exposed on the day."""
-        held = [span for span in state.spans if span.since <= day and span.until is None]
+    def of(cls, home: Home, state: State, day: date, *, ended: bool = False) -> StageDays:
+        """ConfigurationError if no stage is exposed on the day. `ended`: one that was switched off later counts too."""
+        held = [
+            span for span in state.spans if span.since <= day and (span.until is None or (ended and day < span.until))
+        ]
         if not held:
             raise ConfigurationError(
                 f"rollout {state.name} exposes nobody on {day}; see: billing-recon rollout status {state.name}"
@@ -121,7 +122,12 @@ def _figures(home: Home, judgement: StageJudgement, facts: StageFacts, days: Sta
     return {
         "state": judgement.state.value,
         "since": str(days.since),
-        "because": [f"{c.name}: {c.says}" for c in judgement.clauses if c.decides and c.verdict is not Verdict.PASS],
+        "because": [
+            f"{c.name}: {c.says}"
+            for verdict in (Verdict.FAIL, Verdict.INCONCLUSIVE)
+            for c in judgement.clauses
+            if c.decides and c.verdict is verdict
+        ],
         "clauses": [
             {"name": c.name, "kind": c.kind, "verdict": c.verdict.value, "says": c.says, "decides": c.decides}
             for c in judgement.clauses
@@ -160,11 +166,10 @@ def register_stage(con: duckdb.DuckDBPyConnection, home: Home, state: State, day
     register_members(con, home, days.day)
     windows, retries = home.policy_on(days.day).policy.windows, state.plan.retry_days
     cycle = retries[-1] if retries else windows.payment_settle_days
-    of_payments = state.plan.layers == {Layer.PAYMENT_RETRY}
     row = (state.name, days.stage, days.day, days.since, days.exposed_since, days.before_first, days.before_last)
     settled = state.plan.stage(days.stage).window.settled
     settle = max(windows.issue_grace_days, windows.render_lag_days, windows.ledger_lag_days) if settled else 0
-    rules = (of_payments, windows.issue_grace_days, settle, cycle, [str(one) for one in retries])
+    rules = (state.of_payments, windows.issue_grace_days, settle, cycle, [str(one) for one in retries])
     register(con, STAGE_PARAMS, [(*row, *rules)])
     build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READ])
 

@@ -16,7 +16,7 @@ from billing_recon.core.errors import GateRefused
 from billing_recon.core.rollout import CANDIDATE, CONTROL, EVERYBODY
 from billing_recon.core.schema.rollout import ROLLOUT_MEMBERS, ROLLOUTS_WATCHED
 from billing_recon.day.home import Home
-from billing_recon.day.rollout.state import BY_LINE, MemberList, Span, State, state_of, states
+from billing_recon.day.rollout.state import MemberList, Span, State, state_of, states
 
 
 def folder(home: Home, name: str) -> Path:
@@ -138,7 +138,7 @@ def _watched(state: State, last_day: date) -> Iterator[tuple[str, date, date | N
     first = min((span.since for span in state.spans), default=None)
     if first is not None and first <= last_day:
         closed = state.closed_on if state.closed_on and state.closed_on <= last_day else None
-        yield state.name, first, closed, bool(state.plan.layers & BY_LINE)
+        yield state.name, first, closed, not state.of_payments
 
 
 def _digest(file: Path) -> str:

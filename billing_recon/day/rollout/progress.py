@@ -1,4 +1,4 @@
-"""Where a rollout stands in figures: exposed customers, what the new path billed, open breaks, and its last bill."""
+"""Where a rollout stands in figures: exposed customers, what the new path billed or collected, open breaks, its last bill or attempt."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+import duckdb
+
 from billing_recon.compute.engine import build
 from billing_recon.compute.match import ENGINE_OUTPUT
 from billing_recon.compute.registration import register
-from billing_recon.compute.rollout import FIGURES
+from billing_recon.compute.rollout import COLLECTED, FIGURES
 from billing_recon.control.rollout_records import RolloutEvent, Verb
-from billing_recon.core.schema import BREAKS, INVOICE_LINES, KEY_MAP
+from billing_recon.core.schema import BREAKS, INVOICE_LINES, KEY_MAP, PAYMENTS
 from billing_recon.core.schema.rollout import ROLLOUT_MEMBERS, ROLLOUTS_WATCHED
 from billing_recon.day.home import Home
 from billing_recon.day.rollout import flags
+from billing_recon.day.rollout.checklist import rehearsal_item
 from billing_recon.day.rollout.corrections import OpenCorrections, open_corrections
 from billing_recon.day.rollout.members import add_members
 from billing_recon.day.rollout.state import Answer, State, Status, current_verdict
@@ -25,8 +28,21 @@ _READ = ("mapped_keys", "engine_superseded", "engine_lines")
 
 
 @dataclass(frozen=True, slots=True)
+class Attempts:
+    """Attempts to collect while their customer was exposed: how many, how many after the first, and what those collected, by currency."""
+
+    count: int
+    retries: int
+    retried: Mapping[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
-    """One rollout, as `rollout status` shows it. Money is by currency."""
+    """One rollout, as `rollout status` shows it. Money is by currency: what the new path billed, or collected (`attempts`).
+
+    `attempts`: of a rollout that switches only how payments are collected. A payment names no path, so what the new path did after it
+    was switched off is not known.
+    """
 
     state: State
     answer: Answer
@@ -38,6 +54,7 @@ class Progress:
     invoices_after: int
     flags_agree: bool
     uncorrected: OpenCorrections = field(default_factory=OpenCorrections)
+    attempts: Attempts | None = None
 
     @property
     def verdict(self) -> str:
@@ -70,13 +87,18 @@ class Progress:
         waits = list(self.answer.verdict.waiting_for) if self.answer.verdict else []
         waits += self.answer.stale
         if self.state.status in (Status.PAUSED, Status.ROLLED_BACK):
-            waits.append(f"somebody to resume it: it is {self.state.status.value.replace('_', ' ')}")
+            last = self.state.last(Verb.PAUSED, Verb.SWITCHED)
+            why = f" ({last.reason})" if last and last.reason else ""
+            waits.append(f"somebody to resume it: it is {self.state.status.value.replace('_', ' ')}{why}")
         if not self.flags_agree:
             waits.append("the flag files to agree with the record; billing-recon rollout export writes them again")
         if self.uncorrected.count and self.state.status is not Status.CLOSED:
             waits.append(
                 f"{self.uncorrected.says}: billing-recon rollout corrections {self.state.name}; a promotion may accept them"
             )
+        rehearsal = rehearsal_item(self.state, self.state.name)
+        if not rehearsal.done and self.state.status is not Status.CLOSED:
+            waits.append(f"a rehearsal of the plan as it is: {rehearsal.says}")
         following = self.state.plan.after(self.state.stage)
         if not waits and following and self.state.status in (Status.PLANNED, Status.EXPOSED):
             waits.append(f"approval of stage {following.name} by {', '.join(following.approvers)}")
@@ -90,30 +112,57 @@ def progress(home: Home, state: State) -> Progress:
     days = home.control.landed_days()
     first = min((span.since for span in state.spans), default=None)
     if first is None or not days or days[-1] < first:
-        return Progress(state, answer, {}, 0, {}, None, None, 0, agree)
+        none = Attempts(0, 0, {}) if state.of_payments else None
+        return Progress(state, answer, {}, 0, {}, None, None, 0, agree, attempts=none)
     last = days[-1]
     with open_session(home, last) as con:
-        for table in (INVOICE_LINES, BREAKS):
-            register_window(con, home, table, first, last)
+        register_window(con, home, BREAKS, first, last)
         register_landed(con, home, KEY_MAP, last, (last - first).days + home.policy.windows.lookback_days)
-        register(con, ROLLOUTS_WATCHED, [(state.name, first, state.closed_on, True)])
+        register(con, ROLLOUTS_WATCHED, [(state.name, first, state.closed_on, not state.of_payments)])
         register(con, ROLLOUT_MEMBERS)
         for span in state.spans:
             add_members(con, home, state, span)
-        build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READ])
-        build(con, FIGURES)
-        money = dict(con.execute("SELECT currency, billed FROM exposed_money ORDER BY currency").fetchall())
-        broken = con.execute("SELECT currency, breaks, gross FROM exposed_breaks ORDER BY currency").fetchall()
-        ended = con.execute("SELECT last_day, last_at, invoices_after FROM last_new_path").fetchall()
+        money, ended, attempts = (_collected if state.of_payments else _billed)(con, home, first, last)
+        relation = "collected_breaks" if state.of_payments else "exposed_breaks"
+        broken = con.execute(f"SELECT currency, breaks, gross FROM {relation} ORDER BY currency").fetchall()
+    last_day, last_at, after = ended
     return Progress(
         state,
         answer,
         money,
         sum(count for _, count, _ in broken),
         {currency: gross for currency, _, gross in broken if currency},
-        ended[0][0] if ended else None,
-        ended[0][1] if ended else None,
-        int(ended[0][2]) if ended else 0,
+        last_day,
+        last_at,
+        after,
         agree,
         open_corrections(home, state),
+        attempts,
     )
+
+
+_Figures = tuple[dict[str, Decimal], tuple[date | None, datetime | None, int], Attempts | None]
+
+
+def _billed(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> _Figures:
+    """What the new path billed; day and instant of its last bill, and how many bills it made after it was switched off."""
+    register_window(con, home, INVOICE_LINES, first, last)
+    build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READ])
+    build(con, FIGURES)
+    money = dict(con.execute("SELECT currency, billed FROM exposed_money ORDER BY currency").fetchall())
+    ended = con.execute("SELECT last_day, last_at, invoices_after FROM last_new_path").fetchall()
+    return money, ended[0] if ended else (None, None, 0), None
+
+
+def _collected(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> _Figures:
+    """What was collected from customers while they were exposed, and the day of the last attempt."""
+    register_landed(con, home, PAYMENTS, last, (last - first).days)
+    build(con, [relation for relation in ENGINE_OUTPUT if relation.name == "mapped_keys"])
+    build(con, COLLECTED)
+    rows = con.execute(
+        "SELECT currency, collected, retried, attempts, retries, last_day FROM exposed_collections ORDER BY currency"
+    ).fetchall()
+    retried = {row[0]: row[2] for row in rows if row[2]}
+    attempts = Attempts(sum(row[3] for row in rows), sum(row[4] for row in rows), retried)
+    last_day = max((row[5] for row in rows), default=None)
+    return {row[0]: row[1] for row in rows}, (last_day, None, 0), attempts

@@ -32,9 +32,11 @@ from billing_recon.day.gate import judge_day
 from billing_recon.day.home import Home
 from billing_recon.day.landing import land
 from billing_recon.day.reconciliation import reconcile
+from billing_recon.day.rollout.collection_rehearsal import charge_again, checked
 from billing_recon.day.rollout.corrections import corrections
 from billing_recon.day.rollout.gate import judge_rollout
 from billing_recon.day.rollout.members import write_list
+from billing_recon.day.rollout.rehearsal_checks import Check, flags, stopped
 from billing_recon.day.rollout.state import State, state_of
 from billing_recon.day.session import open_session, register_landed
 from billing_recon.day.usage_rollup import roll_up
@@ -48,15 +50,6 @@ TABLES = (INVOICE_LINES, RENDERED_INVOICES, PAYMENTS)
 """What is delivered otherwise than it was."""
 RUN = "rehearsal"
 _UNPICKED = "NOT EXISTS (SELECT 1 FROM picked WHERE picked.invoice_id = clean.invoice_id)"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that has to hold in a rehearsal."""
-
-    name: str
-    holds: bool
-    says: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,36 +80,6 @@ def record(home: Home, state: State, found: Rehearsal, actor: str) -> None:
     )  # fmt: skip
 
 
-def stopped(answers: Sequence[StageVerdict], invoice: str, since: date) -> Iterator[Check]:
-    """The stage never passes once a bill was doubled, and is a FAIL in the end."""
-    after = [answer for answer in answers if answer.day >= since]
-    passed = [str(answer.day) for answer in after if answer.verdict is Verdict.PASS]
-    yield Check(
-        "stopped",
-        bool(after) and not passed,
-        f"the stage passed on {', '.join(passed)} although {invoice} was doubled on {since}; tighten its thresholds"
-        if passed
-        else f"no PASS from {since} on, when {invoice} was doubled",
-    )
-    failed = [answer.day for answer in after if answer.verdict is Verdict.FAIL]
-    yield Check(
-        "frozen",
-        bool(failed),
-        f"FAIL on {failed[0]}, {(failed[0] - since).days} days after the doubled bill"
-        if failed
-        else "the doubled bill is no FAIL under the plan's thresholds and triggers; bound breaks or duplicate_invoices",
-    )
-
-
-def flags(found: set[str], ignored: set[str]) -> Check:
-    """The bills found against their flag are those that were made against it."""
-    return Check(
-        "flags",
-        found == ignored,
-        f"{len(found & ignored)} of {len(ignored)} bills against their flag were found, {len(found - ignored)} others",
-    )
-
-
 def days_for(home: Home) -> list[date]:
     """The newest days in a row that can be run again and have bills to expose; empty if the home has none yet."""
     landed = [day for day in home.control.landed_days() if not home.control.is_closed(day)][-DAYS:]
@@ -134,14 +97,22 @@ def rehearse_on_copy(
 ) -> Rehearsal:
     """Rehearse the plan that was written down on a copy of the home and these days, and record what was found."""
     state = state_of(home, name)
+    checks = checks_on_copy(home, state, days, progress)
+    found = Rehearsal(checks, f"a copy of the home, {days[0]} to {days[-1]}")
+    record(home, state, found, actor)
+    return found
+
+
+def checks_on_copy(
+    home: Home, state: State, days: Sequence[date], progress: Callable[[str], None]
+) -> tuple[Check, ...]:
+    """Run the days again on a copy of the home, with a new path that fails under the plan; what held. The home is only read."""
     with tempfile.TemporaryDirectory(prefix="billing-recon-rehearsal-", dir=home.state) as folder:
         progress("copying the home")
         copy = _copied(home, Path(folder))
         checks = tuple(_run(home, copy, state, list(days), progress))
         copy.control.close()
-    found = Rehearsal(checks, f"a copy of the home, {days[0]} to {days[-1]}")
-    record(home, state, found, actor)
-    return found
+    return checks
 
 
 def _copied(home: Home, folder: Path) -> Home:
@@ -171,9 +142,19 @@ def _run(home: Home, copy: Home, state: State, days: list[date], progress: Calla
     with scratch() as con:
         _deliveries(con, home, days)
         _customers(con, home, days)
-        _fail(con, first, second, back)
+        con.execute("CREATE TABLE picked AS SELECT '' AS what, invoice_id, subscription_id FROM clean LIMIT 0")
+        charged = charge_again(con, home, days) if state.of_payments else None
+        if not state.of_payments:
+            _fail(con, first, second, back)
         picked = {str(what): (str(invoice), str(sub or "")) for what, invoice, sub in _picked(con)}
-        if not {"doubled", "against_flag"} <= set(picked):
+        if state.of_payments and charged is None:
+            yield Check(
+                "payments",
+                False,
+                f"no invoice without a break was paid and settled by {back}; rehearse with --simulated",
+            )
+            return
+        if not state.of_payments and not {"doubled", "against_flag"} <= set(picked):
             yield Check(
                 "bills", False, f"too few bills of {first} and {second} without a break; rehearse on other days"
             )
@@ -202,7 +183,14 @@ def _run(home: Home, copy: Home, state: State, days: list[date], progress: Calla
                 partial is not Verdict.PASS,
                 f"{second} with {cut:,} lines of its bills is {partial.value}; then the whole file was delivered",
             )
-        yield from _checked(con, home, copy, state, picked, answers, (first, second, back))
+        codes = _found(con, copy, first, back)
+        if charged is None:
+            yield from _checked(con, home, copy, state, picked, codes, answers, (first, second, back))
+            holds = "no other bill was doubled, sent twice, missing or wrong, nor a payment that came late or was refused once"
+        else:
+            yield from checked(copy, state_of(copy, state.name), charged, codes, answers, first)
+            holds = "no other bill or payment has a break"
+        yield _nothing_else(con, holds)
 
 
 def _deliveries(con: duckdb.DuckDBPyConnection, home: Home, days: Sequence[date]) -> None:
@@ -257,7 +245,6 @@ def _customers(con: duckdb.DuckDBPyConnection, home: Home, days: Sequence[date])
 
 def _fail(con: duckdb.DuckDBPyConnection, first: date, second: date, back: date) -> None:
     """Have the new path bill the cohort on the exposed days, and fail: one bill each is `picked` for what goes wrong with it."""
-    con.execute("CREATE TABLE picked AS SELECT '' AS what, invoice_id, subscription_id FROM clean LIMIT 0")
     documents = "EXISTS (SELECT 1 FROM rendered_invoices AS document WHERE document.invoice_id = clean.invoice_id)"
     for what, condition in (
         ("doubled", f"day = '{first}' AND exposed AND plain"),
@@ -350,21 +337,38 @@ def _judged(copy: Home, day: date) -> Verdict:
     return judge_day(copy, day, RUN).verdict
 
 
+def _found(con: duckdb.DuckDBPyConnection, copy: Home, first: date, back: date) -> dict[str, set[str]]:
+    """`found`: the breaks of the rehearsed days; the codes of each invoice."""
+    con.execute(f"CREATE TABLE found AS FROM ({copy.warehouse.scan(BREAKS, first - timedelta(days=1), back)})")
+    rows = con.execute("SELECT invoice_id, list(DISTINCT code) FROM found GROUP BY invoice_id").fetchall()
+    return {row[0]: set(row[1]) for row in rows}
+
+
+def _nothing_else(con: duckdb.DuckDBPyConnection, holds: str) -> Check:
+    others = con.execute(
+        "SELECT code, coalesce(invoice_id, subscription_id, break_id) FROM found ANTI JOIN known USING (break_id) "
+        "WHERE NOT EXISTS (SELECT 1 FROM picked WHERE picked.invoice_id = found.invoice_id OR picked.subscription_id = found.subscription_id) "
+        "ORDER BY ALL LIMIT 5"
+    ).fetchall()
+    said = "; ".join(f"{code} {where}" for code, where in others)
+    return Check(
+        "nothing else",
+        not others,
+        f"new breaks of other bills: {said}" if others else holds,
+    )
+
+
 def _checked(
     con: duckdb.DuckDBPyConnection,
     home: Home,
     copy: Home,
     state: State,
     picked: dict[str, tuple[str, str]],
+    codes: Mapping[str, set[str]],
     answers: Sequence[StageVerdict],
     days: tuple[date, date, date],
 ) -> Iterator[Check]:
     first, _, back = days
-    con.execute(f"CREATE TABLE found AS FROM ({copy.warehouse.scan(BREAKS, first - timedelta(days=1), back)})")
-    codes = {
-        row[0]: set(row[1])
-        for row in con.execute("SELECT invoice_id, list(DISTINCT code) FROM found GROUP BY invoice_id").fetchall()
-    }
     doubled, sub = picked["doubled"]
     yield Check(
         "doubled",
@@ -387,19 +391,6 @@ def _checked(
         f"WHERE variant = 'candidate' AND issued_on >= '{back}'"
     ).fetchall()
     yield Check("switched back", not late, f"{late} bills of the new path from {back} on")
-    others = con.execute(
-        "SELECT code, coalesce(invoice_id, subscription_id, break_id) FROM found ANTI JOIN known USING (break_id) "
-        "WHERE NOT EXISTS (SELECT 1 FROM picked WHERE picked.invoice_id = found.invoice_id OR picked.subscription_id = found.subscription_id) "
-        "ORDER BY ALL LIMIT 5"
-    ).fetchall()
-    said = "; ".join(f"{code} {where}" for code, where in others)
-    yield Check(
-        "nothing else",
-        not others,
-        f"new breaks of other bills: {said}"
-        if others
-        else "no other bill was doubled, sent twice, missing or wrong, nor a payment that came late or was refused once",
-    )
     wrong = [one for one in corrections(copy, state_of(copy, state.name)) if one.invoice_id in (doubled, None)]
     listed = {one.invoice_id: one.billed_minus_owed for one in wrong}
     ((total,),) = con.execute("SELECT total FROM clean WHERE invoice_id = $invoice", {"invoice": doubled}).fetchall()

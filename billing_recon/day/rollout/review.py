@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ from typing import Any
 
 from billing_recon.compute.engine import scratch
 from billing_recon.compute.metrics import NAMES
-from billing_recon.control.rollout_records import RolloutEvent, Verb
+from billing_recon.control.rollout_records import RolloutEvent, StageVerdict, Verb
 from billing_recon.core.errors import ConfigurationError
 from billing_recon.core.money import plain
 from billing_recon.core.period import parse_day
@@ -20,7 +21,7 @@ from billing_recon.day import reasons
 from billing_recon.day.gate import DAY_GATE
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.progress import Progress, progress
-from billing_recon.day.rollout.state import State, Status, state_of, states
+from billing_recon.day.rollout.state import Span, State, Status, state_of, states
 from billing_recon.day.session import register_window
 
 NOTES = ("intervention", "ticket", "feedback", "lesson", "flag_removed", "observed")
@@ -123,6 +124,7 @@ def review(home: Home, name: str, figures: Progress | None = None) -> dict[str, 
     figures = figures or progress(home, state)
     notes = [event for event in events if event.verb is Verb.NOTE]
     switches = [event for event in events if event.verb is Verb.SWITCHED]
+    answers = home.control.rollouts.verdicts(name)
     return {
         "rollout": name,
         "kind": state.plan.kind.value,
@@ -136,13 +138,15 @@ def review(home: Home, name: str, figures: Progress | None = None) -> dict[str, 
                 "since": str(span.since),
                 "until": str(span.until) if span.until else None,
                 "customers": state.lists[span.stage].rows if span.stage in state.lists else 0,
-                **_of_stage(home, state, span.stage),
+                **_of_span(state, span, answers),
             }
             for span in state.spans
         ],
         "issues": figures.breaks,
         "variance": {currency: plain(gross, currency) for currency, gross in figures.break_money.items()},
-        "billed": {currency: plain(billed, currency) for currency, billed in figures.money.items()},
+        "billed" if figures.attempts is None else "collected": {
+            currency: plain(money, currency) for currency, money in figures.money.items()
+        },
         "rollbacks": sum(event.facts["why"] in ("rollback", "trigger") for event in switches),
         "pauses": sum(event.verb is Verb.PAUSED for event in events),
         **{f"{about}s": [e.reason for e in notes if about in e.facts] for about in NOTES[:4]},
@@ -155,8 +159,9 @@ def review(home: Home, name: str, figures: Progress | None = None) -> dict[str, 
     }
 
 
-def _of_stage(home: Home, state: State, stage: str) -> dict[str, Any]:
-    """The share of customers up to a stage, and what its last answer counted."""
+def _of_span(state: State, span: Span, answers: Sequence[StageVerdict]) -> dict[str, Any]:
+    """The share of customers up to a stage, and what the last answer about this exposure of it counted."""
+    stage = span.stage
     wide = [state.lists[one] for one in state.plan.names[: state.plan.names.index(stage) + 1] if one in state.lists]
     known = max((one.customers for one in wide), default=0)
     share = (
@@ -164,7 +169,10 @@ def _of_stage(home: Home, state: State, stage: str) -> dict[str, Any]:
         if state.plan.stage(stage).everybody
         else Decimal(sum(one.rows for one in wide) * 100) / max(known, 1)
     )
-    answer = home.control.rollouts.latest_verdict(state.name, stage)
+    held = [
+        a for a in answers if a.stage == stage and span.since <= a.day and (span.until is None or a.day < span.until)
+    ]
+    answer = held[-1] if held else None
     plotted = answer.figures.get("plotted", ()) if answer else ()
     return {
         "percentage": str(share.quantize(Decimal("0.01"))),

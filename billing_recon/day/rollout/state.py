@@ -105,6 +105,11 @@ class State:
         known = max((one.customers for one in self.lists.values()), default=0)
         return (Decimal(self.exposed_customers) * 100 / known).quantize(Decimal("0.01")) if known else Decimal(0)
 
+    @property
+    def of_payments(self) -> bool:
+        """Whether it switches only how payments are collected: it bills nobody, and no bill or payment names its path."""
+        return not self.plan.layers & BY_LINE
+
     def last(self, *verbs: Verb) -> RolloutEvent | None:
         """The newest event of these kinds."""
         return next((event for event in reversed(self.events) if event.verb in verbs), None)
@@ -224,6 +229,13 @@ class Answer:
     def passed(self) -> bool:
         """Whether it is a PASS that holds."""
         return self.verdict is not None and self.verdict.verdict is Verdict.PASS and not self.stale
+
+
+def last_answer(home: Home, state: State) -> StageVerdict | None:
+    """The newest answer about the stage that is exposed, or was last: after a rollback, that which led to it."""
+    places = {name: place for place, name in enumerate(state.plan.names)}
+    spans = sorted(state.spans, key=lambda one: (one.until or date.max, places.get(one.stage, -1)))
+    return home.control.rollouts.latest_verdict(state.name, spans[-1].stage) if spans else None
 
 
 def current_verdict(home: Home, name: str, state: State | None = None, *, stored: bool = False) -> Answer:

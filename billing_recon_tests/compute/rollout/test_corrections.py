@@ -279,3 +279,17 @@ def test_what_a_new_retry_engine_collects_twice_is_refunded_and_its_bills_are_no
     world.rows["invoice_lines"][0]["status"] = "void"
     (row,) = listed(world, of_payments=True)
     assert (row["owed"], row["refund"]) == (0, 100), "nothing of a void bill is owed"
+
+
+def test_what_was_collected_twice_is_to_be_refunded_at_once_unless_somebody_decided_that_it_is_in_order() -> None:
+    """The bill is of before the launch, and payments have not to tie yet, so there is no break."""
+    world = StageWorld(of_payments=True)
+    world.expose("A")
+    world.bill("N-A", "A", LAUNCH - timedelta(days=3))
+    for number in (1, 2):
+        world.pay(f"P{number}", "N-A", "A", NEXT, attempt=number)
+    (row,) = listed(world, of_payments=True)
+    assert (row["item"], row["reasons"], amounts(row)) == ("N-A", ["PAYMENT_DUPLICATE"], ("refund", 0, 0, 0, 100))
+    assert listed(world) == [], "a rollout of bills is not asked about payments"
+    world.break_("N-A", LATER, "100", pair="billed_paid", code="PAYMENT_DUPLICATE", disposition="TIMING")
+    assert listed(world, of_payments=True) == []

@@ -64,3 +64,13 @@ def test_a_home_without_days_rehearses_on_a_simulated_company(tmp_path: Path) ->
     }
     (event,) = state_of(home, NAME).events
     assert (event.verb, event.facts["on"]) == (Verb.REHEARSED, "a simulated company")
+
+
+def test_a_retry_engine_is_rehearsed_by_charging_an_invoice_again_that_is_paid(tmp_path: Path) -> None:
+    home = keep_books(tmp_path / "home")
+    strict = "    thresholds: &strict\n      - {metric: collection_faults, limit: 0}\n      - {metric: money_left, limit: 500}\n"
+    text = plan_text(["ana", "ben", "cleo"], "CUS-00001").replace("layer: calculation", "layer: payment_retry")
+    home.control.rollouts.write_plan(NAME, text.replace("    thresholds: &strict\n", strict), "test", "test")
+    found = rehearse_simulated(home, NAME, actor="test")
+    assert [check for check in found.checks if not check.holds] == []
+    assert {check.name for check in found.checks} >= {"charged again", "stopped", "frozen", "worklist", "nothing else"}
