@@ -41,16 +41,17 @@ def status(
         raise ConfigurationError("give --day or --month, not both")
     if through and (day or month):
         raise ConfigurationError("--through asks about all days; leave out --day and --month")
+    from billing_recon.day.remembered_files import remembered_files
     from billing_recon.report.status import show_day, show_latest, show_month
 
-    opened = open_home(ctx, home)
     hint = home_hint(ctx, home)
-    if month:
-        parse_month(month)
-        green = show_month(Screen(), opened, month, hint)
-    elif day:
-        green = show_day(Screen(), opened, parse_day(day), hint)
-    else:
-        green = show_latest(Screen(), opened, parse_day(through) if through else None, hint)
+    with remembered_files(open_home(ctx, home)) as opened:
+        if month:
+            parse_month(month)
+            green = show_month(Screen(), opened, month, hint)
+        elif day:
+            green = show_day(Screen(), opened, parse_day(day), hint)
+        else:
+            green = show_latest(Screen(), opened, parse_day(through) if through else None, hint)
     if not green:
         raise typer.Exit(1)

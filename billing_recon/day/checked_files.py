@@ -5,13 +5,10 @@ Nobody but the machine's administrator can set back when a file was last changed
 
 from __future__ import annotations
 
-import json
-import os
 import time
-from contextlib import suppress
 from pathlib import Path
 
-from billing_recon.control.audit_keys import record_key
+from billing_recon.day.sealed_notes import read_notes, write_notes
 
 FILE = "checked.json"
 _SETTLED_NS = 2_000_000_000
@@ -19,10 +16,7 @@ _SETTLED_NS = 2_000_000_000
 
 
 class CheckedFiles:
-    """What is kept in one state folder: per partition its files' content and how they were when it was compared.
-
-    It is sealed with the key of the audit chain, if there is one. Without it whoever may write the state folder can edit it.
-    """
+    """What is kept in one state folder (`sealed_notes`): per partition its files' content and how they were when it was compared."""
 
     def __init__(self, state: Path) -> None:
         self._path = state / FILE
@@ -42,20 +36,7 @@ class CheckedFiles:
         """Store what was added; who may only read the state compares again next time."""
         if all(self._known.get(place) == what for place, what in self._new.items()):
             return
-        places = self._read() | self._new
-        draft = self._path.with_name(f".{FILE}.{os.getpid()}")
-        with suppress(OSError):
-            draft.write_text(json.dumps({"places": places, "seal": _seal(places)}), encoding="utf-8")
-            draft.replace(self._path)
+        write_notes(self._path, "places", self._read() | self._new)
 
     def _read(self) -> dict[str, str]:
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-            held = json.loads(self._path.read_text(encoding="utf-8"))
-            if held["seal"] == _seal(held["places"]):
-                return {str(place): str(what) for place, what in held["places"].items()}
-        return {}
-
-
-def _seal(places: dict[str, str]) -> str:
-    key = record_key()
-    return key.link(json.dumps([FILE, places], sort_keys=True).encode()) if key else ""
+        return read_notes(self._path, "places")

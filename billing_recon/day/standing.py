@@ -9,17 +9,14 @@ sealed, so that nobody without the key can write into it that a verdict holds.
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping
-from contextlib import suppress
 from copy import copy
 from datetime import date, timedelta
 from pathlib import Path
 
 from billing_recon.control import PolicyVersion
-from billing_recon.control.audit_keys import record_key
 from billing_recon.control.partition_marks import partition_marks
 from billing_recon.control.read_once import ReadOnce
 from billing_recon.core.policy import LATE_REACH, Policy
@@ -27,6 +24,7 @@ from billing_recon.day.configuration import stored_policy
 from billing_recon.day.gate import stale_reason
 from billing_recon.day.history import opening_day
 from billing_recon.day.home import Home
+from billing_recon.day.sealed_notes import read_notes, write_notes
 from billing_recon.day.settings import code_version, rollout_states
 
 FILE = "standing.json"
@@ -36,10 +34,15 @@ FEW = 20
 
 def standing(home: Home, gate: str, passed: Mapping[date, int]) -> dict[date, bool]:
     """Whether each of some verdicts of a gate still holds, given by the ids of their records; for all days of open months."""
-    settings, marks = _settings(home), _Marks(home)
-    kept = _kept(home.state / FILE, settings)
+    settings, marks = _settings(home), _Marks(home, min(passed, default=date.max))
+    kept = read_notes(home.state / FILE, "days", settings)
     now = {day: [number, marks.around(day)] for day, number in passed.items()}
-    found = {day: bool(kept[str(day)][2]) for day in passed if now[day][1] and kept.get(str(day), ())[:2] == now[day]}
+    found = {
+        day: holds
+        for day in passed
+        for holds in (True, False)
+        if now[day][1] and kept.get(str(day)) == [*now[day], holds]
+    }
     changed = [day for day in passed if day not in found]
     if changed:
         asked = home
@@ -48,7 +51,8 @@ def standing(home: Home, gate: str, passed: Mapping[date, int]) -> dict[date, bo
             asked.control = ReadOnce(home.control)
         records = home.control.verdicts(gate, [str(day) for day in changed])
         found |= {day: stale_reason(asked, records[str(day)], read_again=False) is None for day in changed}
-        _keep(home.state / FILE, settings, {str(day): [*now[day], found[day]] for day in sorted(passed)})
+        days = {str(day): [*now[day], found[day]] for day in sorted(passed)}
+        write_notes(home.state / FILE, "days", days, settings)
     return found
 
 
@@ -67,16 +71,17 @@ def _settings(home: Home) -> str:
 
 
 class _Marks:
-    """What is registered and stored, per day."""
+    """What is registered and stored, per day within the reach of the days from `first` on."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, first: date) -> None:
         windows = [_policy(one).windows for one in home.policy_versions]
         self._back = timedelta(days=LATE_REACH * max(one.lookback_days for one in windows))
         self._on = timedelta(days=max(one.late_window_days for one in windows))
         self._opening = opening_day(home) or date.min
-        folders = _folders(home.state / "warehouse")
+        since = first - self._back if first > date.min + self._back else date.min
+        folders = _folders(home.state / "warehouse", str(since))
         required = {table for one in home.policy_versions for table in _policy(one).gate.required_layers}
-        registered = partition_marks(home.control)
+        registered = partition_marks(home.control, since)
         self._partly = [date.fromisoformat(day) for day, one in registered.items() if not required <= one.landed]
         self._days = [date.fromisoformat(day) for day in registered]
         shut = set(home.control.shut_months_after(""))
@@ -103,36 +108,12 @@ def _policy(version: PolicyVersion) -> Policy:
     return stored_policy(version.text, version.number)
 
 
-def _folders(warehouse: Path) -> dict[str, list[tuple[str, int]]]:
-    """Per day the folders of its partitions, and when a file was last added to them or removed."""
+def _folders(warehouse: Path, first: str) -> dict[str, list[tuple[str, int]]]:
+    """Per day from `first` on the folders of its partitions, and when a file was last added to them or removed."""
     found: dict[str, list[tuple[str, int]]] = {}
     tables = list(os.scandir(warehouse)) if warehouse.is_dir() else []
     for table in tables:
         for folder in os.scandir(table) if table.is_dir() else ():
-            if folder.name.startswith("day="):
+            if folder.name.startswith("day=") and folder.name[4:] >= first:
                 found.setdefault(folder.name[4:], []).append((table.name, folder.stat().st_mtime_ns))
     return found
-
-
-def _kept(path: Path, settings: str) -> dict[str, list[object]]:
-    """What was found before under the same settings; nothing if the seal is not this program's."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        held = json.loads(path.read_text(encoding="utf-8"))
-        if held["settings"] == settings and held["seal"] == _seal(settings, held["days"]):
-            return {str(day): list(one) for day, one in held["days"].items() if len(one) == 3}
-    return {}
-
-
-def _seal(settings: str, days: Mapping[str, list[object]]) -> str:
-    key = record_key()
-    return key.link(json.dumps([FILE, settings, days], sort_keys=True).encode()) if key else ""
-
-
-def _keep(path: Path, settings: str, days: Mapping[str, list[object]]) -> None:
-    """Store what was found; who may only read the state looks again next time."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with suppress(OSError):
-        draft.write_text(
-            json.dumps({"settings": settings, "days": days, "seal": _seal(settings, days)}), encoding="utf-8"
-        )
-        draft.replace(path)

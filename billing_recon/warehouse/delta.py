@@ -19,6 +19,7 @@ import duckdb
 
 from billing_recon.compute.engine import beside
 from billing_recon.core.schema import Column, TableSpec
+from billing_recon.warehouse.listings import Listing, Listings
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +52,7 @@ class _Opened:
         self.delta: DeltaTable | None = None
         self._path = path
         self._log = path / "_delta_log"
-        self._files: list[tuple[date, list[str]]] = []
+        self._files: dict[date, list[str]] = {}
         self._files_version = -1
         self._columns: str | None = None
 
@@ -72,16 +73,16 @@ class _Opened:
             self._columns = self.delta.metadata().description or ""
         return self._columns or ""
 
-    def files_of_days(self) -> list[tuple[date, list[str]]]:
-        """The days that have rows, each with its files; both in order."""
+    def files_of_days(self) -> dict[date, list[str]]:
+        """The files of each day that has rows; both in order."""
         if self.delta is None:
-            return []
+            return {}
         version = self.delta.version()
         if version != self._files_version:
             days: dict[date, list[str]] = {}
             for file in sorted(unquote(uri) for uri in self.delta.file_uris()):
                 days.setdefault(date.fromisoformat(file.rsplit("/", 2)[-2].removeprefix("day=")), []).append(file)
-            self._files, self._files_version = sorted(days.items()), version
+            self._files, self._files_version = dict(sorted(days.items())), version
         return self._files
 
 
@@ -101,10 +102,13 @@ class Warehouse:
 
     Replacing a partition is one atomic commit: readers see the old rows or the new ones, and a process that is killed
     leaves the old ones. Concurrent commits to other days are kept (Delta's optimistic concurrency).
+
+    `listings`: what is remembered of tables' files, for who only looks. A table whose log has grown is opened all the same.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, listings: Listings | None = None) -> None:
         self._root = root
+        self._listings = listings
         self._tables: dict[str, _Opened] = {}
         self._opening = threading.Lock()
 
@@ -132,13 +136,24 @@ class Warehouse:
 
     def files(self, name: str, first: date, last: date) -> list[str]:
         """The files that hold the days `first` to `last`, both included, as of now; in the order of their names."""
-        with self._opened(name) as table:
-            return [file for day, files in table.files_of_days() if first <= day <= last for file in files]
+        return [
+            file for day, files in self._listed(name, first).files.items() if first <= day <= last for file in files
+        ]
+
+    def _listed(self, name: str, first: date) -> Listing:
+        """The files of the days from `first` on, at least; in order."""
+        found = self._listings.find(self._root / name, first) if self._listings else None
+        if found is None:
+            with self._opened(name) as table:
+                found = Listing(table.columns, table.files_of_days())
+                if self._listings and table.delta:
+                    self._listings.add(self._root / name, table.delta.version(), first, found)
+        return found
 
     def pinned(self, name: str, first: date, last: date) -> tuple[int, dict[date, list[str]]]:
         """The table's version and the files of the days `first` to `last` in it, by day; version -1 if nothing was ever written."""
         with self._opened(name) as table:
-            held = {day: files for day, files in table.files_of_days() if first <= day <= last}
+            held = {day: files for day, files in table.files_of_days().items() if first <= day <= last}
             return (table.delta.version() if table.delta else -1), held
 
     def scan(self, table: TableSpec, first: date, last: date) -> str:
@@ -159,9 +174,8 @@ class Warehouse:
         names = ", ".join(f'"{c.name}"' for c in table.registered)
         listed = ", ".join("'" + f.replace("'", "''") + "'" for f in files)
         options = "hive_partitioning = true, hive_types = {'day': DATE}"
-        with self._opened(table.name) as opened:
-            if opened.columns == _columns(c.name for c in table.registered):
-                return f"SELECT {names} FROM read_parquet([{listed}], {options})"
+        if self._listed(table.name, date.max).columns == _columns(c.name for c in table.registered):
+            return f"SELECT {names} FROM read_parquet([{listed}], {options})"
         return (
             f"SELECT {names} FROM ({_empty(table)} UNION ALL BY NAME "
             f"SELECT * FROM read_parquet([{listed}], union_by_name = true, {options}))"
@@ -169,8 +183,8 @@ class Warehouse:
 
     def fingerprints(self, name: str, first: date, last: date) -> dict[date, Fingerprint]:
         """What identifies the files of each day that has rows."""
-        with self._opened(name) as table:
-            return {day: self._fingerprint(files) for day, files in table.files_of_days() if first <= day <= last}
+        listed = self._listed(name, first).files
+        return {day: self._fingerprint(files) for day, files in listed.items() if first <= day <= last}
 
     def bytes_digest(self, name: str, day: date) -> str:
         """A digest of every byte of the day's files; empty if the day has none. OSError if a file is gone."""
@@ -218,7 +232,7 @@ class Warehouse:
     def days(self, name: str) -> list[date]:
         """Days that have at least one row, in order."""
         with self._opened(name) as table:
-            return [day for day, _ in table.files_of_days()]
+            return list(table.files_of_days())
 
     def replace(self, con: duckdb.DuckDBPyConnection, table: TableSpec, day: date, source: str) -> Written:
         """Replace the table's partition `day` by the rows of the relation `source`, cast to the stored columns.
@@ -231,7 +245,7 @@ class Warehouse:
         typed = ", ".join(f'CAST("{c.name}" AS {c.sql_type}) AS "{c.name}"' for c in kept)
         rows, digest = content_digest(con, f"SELECT {typed} FROM {source}", kept)
         with self._opened(name) as opened:
-            if rows or any(day == held for held, _ in opened.files_of_days()):
+            if rows or day in opened.files_of_days():
                 query = f"SELECT DATE '{day}' AS day, {typed} FROM {source}"
                 if rows > LARGE_ROWS:
                     self._write_large(con, opened, query, Written(name, day, rows, digest))
@@ -252,7 +266,7 @@ class Warehouse:
             return self._written(opened, name, day, rows, digest)
 
     def _written(self, opened: _Opened, name: str, day: date, rows: int, digest: str) -> Written:
-        files = dict(opened.files_of_days()).get(day)
+        files = opened.files_of_days().get(day)
         held = f"{self._fingerprint(files).written} {self._bytes_digest(files)}" if files else ""
         return Written(name, day, rows, digest, held)
 

@@ -22,7 +22,7 @@ def test_a_mark_changes_with_its_day_alone(backend: str, request: pytest.Fixture
     on_postgres = backend == "postgresql"
     url = request.getfixturevalue("new_database")() if on_postgres else f"sqlite:///{tmp_path / 'control.db'}"
     store = ControlStore.open(url)
-    assert partition_marks(store) == {}
+    assert partition_marks(store, DAY) == {}
     seen = []
     for change in (
         lambda: store.begin_write("invoice_lines", DAY, "run 1"),
@@ -32,11 +32,12 @@ def test_a_mark_changes_with_its_day_alone(backend: str, request: pytest.Fixture
         lambda: store.end_write("invoice_lines", DAY, 3, "e" * 64, "run 1", "", "files"),
     ):
         change()
-        seen.append(partition_marks(store)[str(DAY)].digest)
+        seen.append(partition_marks(store, DAY)[str(DAY)].digest)
         store.begin_write("breaks", OTHER, "run 1")
-        assert partition_marks(store)[str(DAY)].digest == seen[-1]
+        assert partition_marks(store, DAY)[str(DAY)].digest == seen[-1]
     assert len(set(seen)) == len(seen)
-    marks = partition_marks(store)
+    marks = partition_marks(store, DAY)
     assert list(marks) == [str(DAY), str(OTHER)]
+    assert list(partition_marks(store, OTHER)) == [str(OTHER)]
     assert (marks[str(DAY)].landed, marks[str(OTHER)].landed) == ({"invoice_lines"}, frozenset())
     store.close()

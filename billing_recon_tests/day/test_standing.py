@@ -10,10 +10,12 @@ from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from billing_recon.cli.app import app
 from billing_recon.control.audit_keys import RECORD_KEY_ENV, new_key
 from billing_recon.core.errors import GateRefused
-from billing_recon.day import Home
+from billing_recon.day import Home, checked_files, remembered_files
 from billing_recon.day.configuration import policy_text
 from billing_recon.day.gate import DAY_GATE, require_pass, stale_reason
 from billing_recon.day.overview import overview
@@ -90,6 +92,33 @@ def test_what_makes_a_verdict_lapse_is_seen_however_often_it_held_before(
     assert stale
     assert seen(path) == stale
     assert seen(path) == stale, "and again, from what is kept"
+
+
+def shown(path: Path, *words: str) -> str:
+    return CliRunner().invoke(app, ["status", "--home", str(path), *words], catch_exceptions=False).output
+
+
+@pytest.mark.parametrize("change", [land_again, cut_off_a_write, lose_a_file, apply_a_policy, edit_the_company])
+def test_status_says_with_what_it_remembers_what_it_says_without(path: Path, change: Callable[[Path], None]) -> None:
+    asked = ((), ("--day", str(DAYS[3])), ("--month", "2026-01"))
+    for happens in (lambda _: None, change):
+        happens(path)
+        again = [(shown(path, *words), shown(path, *words)) for words in asked]
+        for kept in (FILE, remembered_files.FILE, checked_files.FILE):
+            assert (path / ".state" / kept).is_file()
+            (path / ".state" / kept).unlink()
+        assert again == [(shown(path, *words),) * 2 for words in asked]
+
+
+def test_with_the_key_of_records_nobody_else_says_which_files_a_table_has(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(RECORD_KEY_ENV, new_key())
+    before, file = shown(path), path / ".state" / remembered_files.FILE
+    kept = json.loads(file.read_text("utf-8"))
+    kept["tables"]["control_totals"]["files"] = {}
+    file.write_text(json.dumps(kept), "utf-8")
+    assert shown(path) == before
 
 
 def test_a_day_that_nothing_happened_to_is_not_looked_at_again_and_what_is_kept_opens_nothing(path: Path) -> None:
