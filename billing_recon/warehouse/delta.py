@@ -30,6 +30,10 @@ LARGE_ROWS = 2_000_000
 the data in memory (20 million events: 2.9 GB against 0.3)."""
 
 
+ROW_GROUP = 200_000
+"""Rows of a Parquet row group. DuckDB reads a file's groups on several threads, and one group on one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """One partition as it is now. `digest` depends on the rows alone, not on order, file or version.
@@ -239,7 +243,7 @@ class Warehouse:
 
         `source` must be a table or view, not a temporary one: rows stream through a second cursor.
         """
-        from deltalake import CommitProperties, write_deltalake
+        from deltalake import CommitProperties, WriterProperties, write_deltalake
 
         name, kept = table.name, table.stored
         typed = ", ".join(f'CAST("{c.name}" AS {c.sql_type}) AS "{c.name}"' for c in kept)
@@ -261,6 +265,7 @@ class Warehouse:
                     predicate=f"day = '{day}'",
                     # A table of an earlier version may have columns that are gone, or lack new ones: those stay empty.
                     schema_mode="merge",
+                    writer_properties=WriterProperties(max_row_group_size=ROW_GROUP),
                     commit_properties=CommitProperties(custom_metadata={"digest": digest}),
                 )
             return self._written(opened, name, day, rows, digest)
@@ -291,7 +296,7 @@ class Warehouse:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = str(path).replace("'", "''")
         beside(con).execute(
-            f"COPY (SELECT * EXCLUDE (day) FROM ({query})) TO '{file}' (FORMAT parquet, ROW_GROUP_SIZE 200000)"
+            f"COPY (SELECT * EXCLUDE (day) FROM ({query})) TO '{file}' (FORMAT parquet, ROW_GROUP_SIZE {ROW_GROUP})"
         )
         state = path.stat()
         added = AddAction(

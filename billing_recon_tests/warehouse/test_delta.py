@@ -61,3 +61,16 @@ def test_what_is_recorded_of_a_partitions_files_is_what_is_there(
         written = warehouse.replace(con, NOW, FIRST, "lines")
         there = warehouse.fingerprints("lines", FIRST, FIRST)[FIRST]
         assert written.files == f"{there.written} {warehouse.bytes_digest('lines', FIRST)}"
+
+
+def test_many_rows_are_written_in_groups_that_several_threads_can_read(tmp_path: Path) -> None:
+    warehouse, con = Warehouse(tmp_path), session()
+    con.execute(
+        "CREATE TABLE lines AS SELECT 'a' || n AS line_id, 1.5 AS amount, 'GB' AS unit FROM range(450000) AS made(n)"
+    )
+    warehouse.replace(con, NOW, FIRST, "lines")
+    (file,) = warehouse.files("lines", FIRST, FIRST)
+    groups = con.execute(
+        "SELECT DISTINCT row_group_id, row_group_num_rows FROM parquet_metadata($file)", {"file": file}
+    )
+    assert max(rows for _, rows in groups.fetchall()) <= delta.ROW_GROUP

@@ -24,7 +24,7 @@ from billing_recon.core.schema.rollout import COHORT_CHOICE, COHORT_REVENUE, COH
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.members import checked_list, write_list
 from billing_recon.day.rollout.state import MemberList, State
-from billing_recon.day.session import open_session, register_landed
+from billing_recon.day.session import MIRRORED_ROWS, open_session, register_landed
 
 BUCKETS = 2**48
 _NOBODY = Cohort.model_construct(customers=("",))
@@ -74,7 +74,7 @@ def _customers(home: Home, plan: RolloutPlan) -> Iterator[tuple[duckdb.DuckDBPyC
     day = newest_day(home)
     with open_session(home, day) as con:
         for table in (SUBSCRIPTIONS, INVOICE_LINES, PAYMENTS, KEY_MAP):
-            register_landed(con, home, table, day, home.policy.windows.lookback_days)
+            register_landed(con, home, table, day, home.policy.windows.lookback_days, in_memory=MIRRORED_ROWS)
         register_rules(con, plan, day)
         build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READ])
         build(con, TRAITS)

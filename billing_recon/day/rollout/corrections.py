@@ -30,7 +30,7 @@ from billing_recon.core.schema.stage import CORRECTION_BOUNDS, CORRECTION_PARAMS
 from billing_recon.day.home import Home
 from billing_recon.day.rollout.members import register_members
 from billing_recon.day.rollout.state import State
-from billing_recon.day.session import open_session, register_landed, register_window
+from billing_recon.day.session import MIRRORED_ROWS, open_session, register_landed, register_window
 
 _READ = ("mapped_keys", "engine_superseded", "engine_lines")
 
@@ -122,11 +122,16 @@ def corrections(home: Home, state: State) -> list[Correction]:
 
     ConfigurationError if nobody was ever exposed, or no day was landed since.
     """
-    with _session(home, state) as con:
-        rows = con.execute(
-            f"SELECT {', '.join(_COLUMNS)} FROM corrections JOIN correction_progress USING (item, currency) "
-            "ORDER BY customer_id, currency, issued_on, item"
-        ).fetchall()
+    with correction_session(home, state) as con:
+        return listed(con, state)
+
+
+def listed(con: duckdb.DuckDBPyConnection, state: State) -> list[Correction]:
+    """The same from a `correction_session`."""
+    rows = con.execute(
+        f"SELECT {', '.join(_COLUMNS)} FROM corrections JOIN correction_progress USING (item, currency) "
+        "ORDER BY customer_id, currency, issued_on, item"
+    ).fetchall()
     found = [dict(zip(_COLUMNS, row, strict=True)) for row in rows]
     return [
         Correction(**one | {"reasons": tuple(one["reasons"]), "wording": worded(state.plan.wording, one)})
@@ -147,7 +152,8 @@ def original_lines(home: Home, state: State, invoices: Sequence[str]) -> dict[st
     """The lines of wrong invoices as they were issued, with their customers' tax region, by invoice."""
     names = ("invoice_id", "line_id", "kind", "meter", "taxable", "tax_rate", "tax", "total", "tax_region")
     found: dict[str, list[dict[str, Any]]] = {one: [] for one in invoices}
-    with _session(home, state) as con:
+    with correction_session(home, state) as con:
+        register_landed(con, home, SUBSCRIPTIONS, home.control.landed_days()[-1], home.policy.windows.lookback_days)
         rows = con.execute(
             "WITH regions AS (SELECT subscription_id, arg_max(tax_region, valid_from) AS tax_region FROM subscriptions "
             "GROUP BY subscription_id) SELECT line.invoice_id, line.line_id, line.kind, line.meter, line.taxable, "
@@ -176,7 +182,11 @@ def worded(wording: str, row: dict[str, Any]) -> str:
 
 
 @contextmanager
-def _session(home: Home, state: State) -> Iterator[duckdb.DuckDBPyConnection]:
+def correction_session(home: Home, state: State) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A session with the corrections of a rollout, the tables that they read, and everybody whom rollouts expose.
+
+    ConfigurationError if nobody was ever exposed, or no day was landed since.
+    """
     days = home.control.landed_days()
     first = min((span.since for span in state.spans), default=None)
     if first is None or not days or days[-1] < first:
@@ -190,8 +200,8 @@ def _session(home: Home, state: State) -> Iterator[duckdb.DuckDBPyConnection]:
         # A retry engine collects bills from before the exposure too, of which somebody may have paid a part already.
         further = (KEY_MAP, INVOICE_LINES, PAYMENTS) if state.of_payments else (KEY_MAP,)
         for table in (INVOICE_LINES, PAYMENTS, KEY_MAP, RENDERED_INVOICES, LEDGER_ENTRIES):
-            register_landed(con, home, table, last, back + (lookback if table in further else 0))
-        register_landed(con, home, SUBSCRIPTIONS, last, lookback)
+            days_back = back + (lookback if table in further else 0)
+            register_landed(con, home, table, last, days_back, in_memory=MIRRORED_ROWS)
         register_members(con, home, last + timedelta(days=1))
         policy = state.plan.correction
         windows = home.policy.windows

@@ -35,7 +35,7 @@ from billing_recon.day.rollout.members import register_members
 from billing_recon.day.rollout.stage_facts import stage_facts
 from billing_recon.day.rollout.state import State, live, state_of
 from billing_recon.day.rollout.switch import act_on
-from billing_recon.day.session import open_session, register_landed, register_window
+from billing_recon.day.session import MIRRORED_ROWS, open_session, register_landed, register_window
 
 _READ = ("mapped_keys", "engine_superseded", "engine_lines")
 
@@ -159,10 +159,10 @@ def register_stage(con: duckdb.DuckDBPyConnection, home: Home, state: State, day
     """The tables that the relations of a stage read, from the time before the launch up to the day."""
     back = (days.day - days.before_first).days
     for table in (BREAKS, DETECTIONS, EXPECTED_LINES):
-        register_window(con, home, table, days.before_first, days.day)
+        register_window(con, home, table, days.before_first, days.day, in_memory=MIRRORED_ROWS)
     register_window(con, home, UNBILLED_USAGE, days.day, days.day)
     for table in (INVOICE_LINES, PAYMENTS, SIGNALS, KEY_MAP, SUBSCRIPTIONS):
-        register_landed(con, home, table, days.day, back)
+        register_landed(con, home, table, days.day, back, in_memory=MIRRORED_ROWS)
     register_members(con, home, days.day)
     windows, retries = home.policy_on(days.day).policy.windows, state.plan.retry_days
     cycle = retries[-1] if retries else windows.payment_settle_days

@@ -10,21 +10,13 @@ from decimal import Decimal
 import duckdb
 
 from billing_recon.compute.engine import build
-from billing_recon.compute.match import ENGINE_OUTPUT
-from billing_recon.compute.registration import register
 from billing_recon.compute.rollout import COLLECTED, FIGURES
 from billing_recon.control.rollout_records import RolloutEvent, Verb
-from billing_recon.core.schema import BREAKS, INVOICE_LINES, KEY_MAP, PAYMENTS
-from billing_recon.core.schema.rollout import ROLLOUT_MEMBERS, ROLLOUTS_WATCHED
 from billing_recon.day.home import Home
 from billing_recon.day.rollout import flags
 from billing_recon.day.rollout.checklist import rehearsal_item
-from billing_recon.day.rollout.corrections import OpenCorrections, open_corrections
-from billing_recon.day.rollout.members import add_members
+from billing_recon.day.rollout.corrections import OpenCorrections, correction_session, listed
 from billing_recon.day.rollout.state import Answer, State, Status, current_verdict
-from billing_recon.day.session import open_session, register_landed, register_window
-
-_READ = ("mapped_keys", "engine_superseded", "engine_lines")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,17 +106,14 @@ def progress(home: Home, state: State) -> Progress:
     if first is None or not days or days[-1] < first:
         none = Attempts(0, 0, {}) if state.of_payments else None
         return Progress(state, answer, {}, 0, {}, None, None, 0, agree, attempts=none)
-    last = days[-1]
-    with open_session(home, last) as con:
-        register_window(con, home, BREAKS, first, last)
-        register_landed(con, home, KEY_MAP, last, (last - first).days + home.policy.windows.lookback_days)
-        register(con, ROLLOUTS_WATCHED, [(state.name, first, state.closed_on, not state.of_payments)])
-        register(con, ROLLOUT_MEMBERS)
-        for span in state.spans:
-            add_members(con, home, state, span)
-        money, ended, attempts = (_collected if state.of_payments else _billed)(con, home, first, last)
+    with correction_session(home, state) as con:
+        money, ended, attempts = (_collected if state.of_payments else _billed)(con, state.name)
         relation = "collected_breaks" if state.of_payments else "exposed_breaks"
-        broken = con.execute(f"SELECT currency, breaks, gross FROM {relation} ORDER BY currency").fetchall()
+        broken = con.execute(
+            f"SELECT currency, breaks, gross FROM {relation} WHERE rollout = $rollout ORDER BY currency",
+            {"rollout": state.name},
+        ).fetchall()
+        uncorrected = OpenCorrections.of(listed(con, state), state.of_payments)
     last_day, last_at, after = ended
     return Progress(
         state,
@@ -136,7 +125,7 @@ def progress(home: Home, state: State) -> Progress:
         last_at,
         after,
         agree,
-        open_corrections(home, state),
+        uncorrected,
         attempts,
     )
 
@@ -144,23 +133,26 @@ def progress(home: Home, state: State) -> Progress:
 _Figures = tuple[dict[str, Decimal], tuple[date | None, datetime | None, int], Attempts | None]
 
 
-def _billed(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> _Figures:
+def _billed(con: duckdb.DuckDBPyConnection, rollout: str) -> _Figures:
     """What the new path billed; day and instant of its last bill, and how many bills it made after it was switched off."""
-    register_window(con, home, INVOICE_LINES, first, last)
-    build(con, [relation for relation in ENGINE_OUTPUT if relation.name in _READ])
     build(con, FIGURES)
-    money = dict(con.execute("SELECT currency, billed FROM exposed_money ORDER BY currency").fetchall())
-    ended = con.execute("SELECT last_day, last_at, invoices_after FROM last_new_path").fetchall()
-    return money, ended[0] if ended else (None, None, 0), None
+    own = {"rollout": rollout}
+    money = con.execute(
+        "SELECT currency, billed FROM exposed_money WHERE rollout = $rollout ORDER BY currency", own
+    ).fetchall()
+    ended = con.execute(
+        "SELECT last_day, last_at, invoices_after FROM last_new_path WHERE rollout = $rollout", own
+    ).fetchall()
+    return dict(money), ended[0] if ended else (None, None, 0), None
 
 
-def _collected(con: duckdb.DuckDBPyConnection, home: Home, first: date, last: date) -> _Figures:
+def _collected(con: duckdb.DuckDBPyConnection, rollout: str) -> _Figures:
     """What was collected from customers while they were exposed, and the day of the last attempt."""
-    register_landed(con, home, PAYMENTS, last, (last - first).days)
-    build(con, [relation for relation in ENGINE_OUTPUT if relation.name == "mapped_keys"])
     build(con, COLLECTED)
     rows = con.execute(
-        "SELECT currency, collected, retried, attempts, retries, last_day FROM exposed_collections ORDER BY currency"
+        "SELECT currency, collected, retried, attempts, retries, last_day FROM exposed_collections WHERE rollout = $rollout "
+        "ORDER BY currency",
+        {"rollout": rollout},
     ).fetchall()
     retried = {row[0]: row[2] for row in rows if row[2]}
     attempts = Attempts(sum(row[3] for row in rows), sum(row[4] for row in rows), retried)
