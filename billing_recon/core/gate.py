@@ -199,7 +199,9 @@ def _accounted(landing: Iterable[LandingReport]) -> Condition:
 
 def _quarantine(rows: int, allowed: int) -> Condition:
     if rows > allowed:
-        sentence = f"{_count(rows, 'row')} in quarantine, {allowed or 'none'} allowed; billing-recon quarantine list"
+        sentence = (
+            f"{_count(rows, 'row')} in quarantine, {allowed or 'none'} allowed; see: billing-recon quarantine list."
+        )
         return Condition("quarantine", Verdict.FAIL, sentence, str(rows), str(allowed))
     return Condition("quarantine", Verdict.PASS, f"{_count(rows, 'row')} in quarantine.", str(rows), str(allowed))
 

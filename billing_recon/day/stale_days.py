@@ -8,7 +8,7 @@ from datetime import date
 
 from billing_recon.control import MonthState
 from billing_recon.control.months import month_of
-from billing_recon.core.errors import CloseRefused
+from billing_recon.core.errors import CloseRefused, ConfigurationError
 from billing_recon.core.figures import listed
 from billing_recon.core.period import days_between, parse_day
 from billing_recon.core.printed_command import reopen_command
@@ -31,8 +31,11 @@ class StaleDay:
 def days_asked_about(home: Home, first: date | None, last: date | None) -> list[date]:
     """The days from `first` to `last`; by default from the first open day to the newest that was landed or judged.
 
-    Days of locked and closed months are left out; CloseRefused if `first` or `last` is one of them.
+    Days of locked and closed months are left out; CloseRefused if `first` or `last` is one of them. ConfigurationError if `last`
+    is before `first`.
     """
+    if first and last and last < first:
+        raise ConfigurationError(f"the last day, {last}, is before the first, {first}; give the earlier one first")
     for named in (first, last):
         if named is not None and home.control.is_closed(named):
             month = month_of(named)

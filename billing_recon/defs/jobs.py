@@ -4,6 +4,7 @@ Their configuration is typed and described, so the Launchpad shows what to fill 
 what Dagster keeps of it opens nothing. Whoever can launch a run can act under a name; who may reach Dagster is the proxy's affair.
 """
 
+import re
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,17 @@ from pydantic import Field
 
 from billing_recon.core.break_decision import DECIDABLE
 from billing_recon.core.errors import ConfigurationError
+from billing_recon.core.figures import count
 from billing_recon.core.quarantine import Verb
 from billing_recon.core.reason import Disposition
+from billing_recon.core.resolution import Resolution, Told
 from billing_recon.core.verdict import Verdict
 from billing_recon.defs import checks
 from billing_recon.defs.step import refusal, refusing
 
 if TYPE_CHECKING:
     from billing_recon.day import Home
+    from billing_recon.day.resolutions import Answer
     from billing_recon.report.terminal import Table
 
 ACTOR = "dagster"
@@ -40,16 +44,26 @@ class ReopenMonth(dg.Config):
     reason: str = Field(description="Why; recorded in the audit chain.")
 
 
+_ANSWERS = ", ".join([*(one.value for one in DECIDABLE), *(kind.value for kind in Resolution)])
+
+
 class ResolveBreaks(dg.Config):
     break_ids: list[str] = Field(description="Ids of breaks, or unique beginnings of ids; the day pack shows them.")
     disposition: str = Field(
-        description="DEFECT and DATA_ERROR keep a break on the gate until it is fixed; OPEN revokes a decision; TIMING and "
-        f"EXPECTED_CHANGE accept it. One of {', '.join(one.value for one in DECIDABLE)}."
+        description=f"One of {_ANSWERS}. DEFECT and DATA_ERROR keep a break on the gate until it is fixed; OPEN revokes a decision; "
+        "TIMING and EXPECTED_CHANGE accept it; the others say how it is corrected (docs/policies.md)."
     )
     decided_by: str = Field(description="Who decides. If the policy names approvers, only they accept.")
     reason: str = Field(description="Why; recorded in the audit chain.")
     code: str = Field(
         default="", description="Their one-time code, to accept several, or any once people are enrolled."
+    )
+    evidence: str = Field(
+        default="",
+        description="What proves it, for example the number of the credit note; needed where another document corrects it.",
+    )
+    customer_told: str = Field(
+        default="", description=f"If an issued invoice is corrected: {', '.join(one.value for one in Told)}."
     )
 
 
@@ -128,6 +142,15 @@ def _home(context: dg.OpExecutionContext) -> "Home":
     return home
 
 
+def _signatures(field: str, names: list[str], codes: list[str]) -> list[tuple[str, str]]:
+    """Who decides, each with their code. ConfigurationError unless there are as many of one as of the other."""
+    if len(names) != len(codes):
+        raise ConfigurationError(
+            f"{field} has {len(names)} and codes has {len(codes)}; give one code for each, in the same order"
+        )
+    return list(zip(names, codes, strict=True))
+
+
 def _texts(value: object) -> list[str]:
     return [str(one) for one in value] if isinstance(value, list) else [str(value)]
 
@@ -156,38 +179,59 @@ def reopen(context: dg.OpExecutionContext, config: ReopenMonth) -> None:
         _done(context, f"{config.month} is open again; any change from now on is a restatement.")
 
 
-def _resolve(context: dg.OpExecutionContext, ids: list[str], to: Disposition, by: str, reason: str, code: str) -> None:
+def _resolve(context: dg.OpExecutionContext, ids: list[str], answer: "Answer") -> None:
     from billing_recon.day.exceptions import find
-    from billing_recon.day.resolutions import Answer, resolve
+    from billing_recon.day.resolutions import resolve
 
     home = _home(context)
-    made = resolve(home, find(home, *ids), Answer(None, by, reason, code=code, actor=ACTOR, disposition=to))
+    made = resolve(home, find(home, *ids), answer)
     days = sorted({str(one.day) for one in made})
-    said = f"{len(made)} of {len(set(ids))} breaks: {to.value}, by {by}. Run again: {', '.join(days) or 'nothing changed'}."
+    to = (answer.kind or answer.disposition or Disposition.OPEN).value
+    said = f"{len(made)} of {count(len(set(ids)), 'break')}: {to}, by {answer.by}. Run again: {', '.join(days) or 'nothing changed'}."
     _done(context, said, breaks=len(made))
 
 
-@dg.op(required_resource_keys={"home"}, description="Decides what breaks turned out to be.")
+@dg.op(required_resource_keys={"home"}, description="Decides what breaks turned out to be, or how they are corrected.")
 def resolve(context: dg.OpExecutionContext, config: ResolveBreaks) -> None:
+    from billing_recon.day.resolutions import Answer
+
     with refusing(context):
-        to = _disposition(config.disposition)
-        _resolve(context, config.break_ids, to, config.decided_by, config.reason, config.code)
+        text, told = config.disposition.strip(), config.customer_told.strip().lower()
+        if told and told not in list(Told):
+            raise ConfigurationError(f"'{told}' does not say whether the customer was told; write {', '.join(Told)}")
+        kind = (
+            Resolution(text.lower())
+            if text.lower() in list(Resolution) and text.upper() not in list(DECIDABLE)
+            else None
+        )
+        answer = Answer(
+            kind,
+            config.decided_by,
+            config.reason,
+            evidence=config.evidence,
+            told=Told(told) if told else None,
+            code=config.code,
+            actor=ACTOR,
+            disposition=None if kind else _disposition(text),
+        )
+        _resolve(context, config.break_ids, answer)
 
 
 def _disposition(text: str) -> Disposition:
-
     try:
-        return Disposition(text.strip().upper())
+        return Disposition(text.upper())
     except ValueError:
-        known = ", ".join(one.value for one in DECIDABLE)
-        raise ConfigurationError(f"'{text}' is not a disposition; choose one of {known}") from None
+        raise ConfigurationError(f"'{text}' is not a disposition; choose one of {_ANSWERS}") from None
 
 
 @dg.op(required_resource_keys={"home"}, description="Takes breaks off their day's gate.")
 def accept(context: dg.OpExecutionContext, config: AcceptBreaks) -> None:
+    from billing_recon.day.resolutions import Answer
+
     to = Disposition.TIMING if config.as_timing else Disposition.EXPECTED_CHANGE
     with refusing(context):
-        _resolve(context, config.break_ids, to, config.decided_by, config.reason, config.code)
+        by, reason, code = config.decided_by, config.reason, config.code
+        _resolve(context, config.break_ids, Answer(None, by, reason, code=code, actor=ACTOR, disposition=to))
 
 
 @dg.op(required_resource_keys={"home"}, description="Says who works on breaks.")
@@ -198,7 +242,7 @@ def assign(context: dg.OpExecutionContext, config: AssignBreaks) -> None:
         made = assign_breaks(
             _home(context), config.break_ids, config.to.strip(), by=config.decided_by, reason=config.reason, actor=ACTOR
         )
-        _done(context, f"{len(made)} breaks assigned to {config.to.strip() or 'nobody'}.")
+        _done(context, f"{count(len(made), 'break')} assigned to {config.to.strip() or 'nobody'}.")
 
 
 @dg.op(required_resource_keys={"home"}, description="Releases or discards quarantined rows.")
@@ -208,6 +252,10 @@ def release_or_discard(context: dg.OpExecutionContext, config: DecideRows) -> No
 
     verb = Verb.DISCARD if config.discard else Verb.RELEASE
     with refusing(context):
+        if config.discard and config.corrections:
+            raise ConfigurationError(
+                "a row that is discarded is not corrected: leave corrections empty, or set discard to false"
+            )
         decided = decide(
             _home(context),
             verb,
@@ -221,7 +269,7 @@ def release_or_discard(context: dg.OpExecutionContext, config: DecideRows) -> No
             raise GateRefused("; ".join(f"{one.row.row_id}: {one.says}" for one in decided.refused))
         days: list[date] = sorted({report.day for report in decided.reports})
         again = ", ".join(map(str, days)) or "nothing changed"
-        _done(context, f"{verb.value}: {len(decided.outcomes)} rows. Run again: {again}.")
+        _done(context, f"{verb.value}: {count(len(decided.outcomes), 'row')}. Run again: {again}.")
 
 
 @dg.op(required_resource_keys={"home"}, description="Applies policies/*.yaml as a new version.")
@@ -235,7 +283,7 @@ def apply(context: dg.OpExecutionContext, config: ApplyPolicy) -> None:
     with refusing(context):
         home = _home(context)
         proposal = propose(home, policy_text(home.path))
-        signatures = list(zip(config.approvers, config.codes, strict=False))
+        signatures = _signatures("approvers", config.approvers, config.codes)
         applied = apply_proposal(home, proposal, config.note, f"{config.applied_by} ({ACTOR})", signatures)
         withdrawn = withdraw_unsettled(Home.open(home.path))
         same = applied.number == home.policy_number
@@ -256,7 +304,7 @@ def rerun(context: dg.OpExecutionContext, config: RunStale) -> None:
         days = days_asked_about(home, first, last)
         if config.dry_run:
             found = list(stale_days(home, days))
-            _done(context, f"{len(found)} days are stale.", days=_shown(report.stale_table(found)))
+            _done(context, f"stale: {count(len(found), 'day')}.", days=_shown(report.stale_table(found)))
             return
         done = run_stale(home.path, days, actor=ACTOR, on_instance=context.instance)
         facts = {
@@ -266,7 +314,7 @@ def rerun(context: dg.OpExecutionContext, config: RunStale) -> None:
         }
         shown: dict[str, Any] = {name: _shown(table) for name, table in facts.items() if table.rows}
         shown |= {"lapsed": list(done.changes.lapsed)} if done.changes.lapsed else {}
-        said = f"{len(done.outcomes)} days were run again."
+        said = f"run again: {count(len(done.outcomes), 'day')}."
         red = [f"{one.day} {one.verdict or one.error}" for one in done.outcomes if one.verdict != Verdict.PASS.value]
         if red:
             raise refusal(context, f"{said} Not PASS: {'; '.join(red)}", **shown)
@@ -284,9 +332,10 @@ def move(context: dg.OpExecutionContext, config: MoveRollout) -> None:
 
     with refusing(context):
         home, name, why, since = _home(context), config.rollout, config.reason, config.since or None
-        if not config.people or len(config.people) != len(config.codes):
+        signatures = _signatures("people", config.people, config.codes)
+        if not signatures:
             raise ConfigurationError("give people, and one code for each of them")
-        (who, code), *_ = signatures = list(zip(config.people, config.codes, strict=True))
+        (who, code), *_ = signatures
         match config.to:
             case "promote":
                 state = switch.promote(
@@ -354,6 +403,6 @@ def prefilled(op: dg.OpDefinition) -> dict[str, Any]:
         if not field.is_required:
             filled[name] = field.default_value
             continue
-        asked = f"<{(field.description or name).split('.')[0].split(';')[0]}>"
+        asked = f"<{re.split(r'[.;](?: |$)', field.description or name)[0]}>"
         filled[name] = [asked] if isinstance(field.config_type, Array) else asked
     return filled

@@ -53,6 +53,19 @@ class Setup:
         return {"freshness_policy": dg.FreshnessPolicy.cron(deadline, timedelta(hours=23), self.calendar.timezone)}
 
 
+JOB_OF_COMMAND = {
+    "signoff": "sign_month",
+    "reopen": "reopen_month",
+    "close": "month_end",
+    "exceptions list": "resolve_breaks",
+    "quarantine": "decide_rows",
+    "policy apply": "apply_policy",
+    "run --day": "daily",
+    "run --stale": "run_stale",
+}
+"""The jobs of the UI that do what commands do, for messages that name the command."""
+
+
 @contextmanager
 def refusing(context: Context) -> Iterator[None]:
     """Fail the step, without a retry and a stack, with the text of errors written for users: the same data is refused again.
@@ -69,7 +82,14 @@ def refusing(context: Context) -> Iterator[None]:
 
 
 def refusal(context: Context, text: str, **facts: Any) -> dg.Failure:
-    """The end of a run that did its work and may not go on: what, and facts such as money, owner and link."""
+    """The end of a run that did its work and may not go on: what, and facts such as money, owner and link.
+
+    What a message has people type is done in the UI by the job that it is given with.
+    """
+    jobs = [job for command, job in JOB_OF_COMMAND.items() if f"billing-recon {command}" in text]
+    if jobs:
+        facts = {"jobs": ", ".join(jobs), **facts}
+        text = f"{text.rstrip()}\nIn Dagster: the job {' or '.join(jobs)}."
     if context.instance is not None and context.run is not None:
         context.instance.add_run_tags(context.run.run_id, {RUN_OUTCOME: REFUSED})
     return dg.Failure(description=text, metadata={"refused": True, **facts}, allow_retries=False)
@@ -148,7 +168,17 @@ def _columns(table: TableSpec) -> dg.TableSchema:
 
 def day_of(context: dg.AssetExecutionContext) -> date:
     """The day that the run is for."""
-    return date.fromisoformat(context.partition_key)
+    return date.fromisoformat(partition_of(context))
+
+
+def partition_of(context: dg.AssetExecutionContext) -> str:
+    """What the run is for: a day, a month, a candidate. Refused if it was launched for nothing."""
+    if not context.has_partition_key:
+        raise refusal(
+            context, f"{context.job_name} was launched without a partition: choose the day or the month that it is for"
+        )
+    key: str = context.partition_key
+    return key
 
 
 def selected(context: dg.AssetExecutionContext) -> set[str]:

@@ -122,8 +122,10 @@ def _verdict(
     known: Mapping[str, Incident],
 ) -> Trouble:
     failed = record.verdict is Verdict.FAIL
-    owner = home.policy.owner_of(Code(codes[0])) if failed and codes else home.policy.default_owner
-    look = "breaks" if failed else "status"
+    by_rows = not codes and any(condition.name == "quarantine" for condition in record.held_back_by)
+    causes = (Code.RECORD_QUARANTINED,) if by_rows else tuple(map(Code, codes))
+    owner = home.policy.owner_of(causes[0]) if failed and causes else home.policy.default_owner
+    look = ("quarantine list" if by_rows else "breaks" if codes else "status") if failed else "status"
     return Trouble(
         cause=_cause(record.verdict.value, record.partition, known),
         day=record.partition,

@@ -4,10 +4,13 @@ import dagster as dg
 import pytest
 
 from billing_recon.control.pages import Desk, Incident
+from billing_recon.core.reason import Code
 from billing_recon.core.severity import Severity
 from billing_recon.core.signoff import missing_sign_offs
 from billing_recon.day.month_evidence import month_evidence
 from billing_recon.day.quarantine import rows_sql
+from billing_recon.defs import step
+from billing_recon.defs.build import DAILY_JOB, MONTH_JOB
 from billing_recon.defs.jobs import _JOBS
 from billing_recon.defs.run_outcome import REFUSED, RUN_OUTCOME
 from billing_recon.report.stored_rows import rows_of
@@ -49,6 +52,57 @@ def test_the_launchpad_is_filled_with_every_field_and_nothing_is_done_while_one_
             continue  # every field may be left as it is
         said = refusal(job.execute_in_process(instance=works.instance, raise_on_error=False))
         assert "in the Launchpad" in said or "is not a disposition" in said, name
+
+
+def test_what_the_launchpad_asks_for_names_the_choices_and_is_not_cut_off(works: Plant) -> None:
+    def asked(name: str, field: str) -> str:
+        op = next(op for job, op, _ in _JOBS if job == name)
+        return str(works.definitions.resolve_job_def(name).run_config["ops"][op.name]["config"][field])
+
+    assert asked("resolve_breaks", "disposition").startswith(
+        "<One of TIMING, EXPECTED_CHANGE, DEFECT, DATA_ERROR, OPEN, fixed_at_source"
+    )
+    assert asked("apply_policy", "note") == "<Why policies/*.yaml change>"
+
+
+def test_what_contradicts_itself_is_refused_and_not_half_done(works: Plant) -> None:
+    """Each was done, or refused for another reason than the mistake, when a stranger closed a month from the UI."""
+    two = {"note": "Kai joins finance", "applied_by": "ana", "approvers": ["Mei Tanaka", "Jonas Weber"]}
+    assert "approvers has 2 and codes has 1" in refusal(decide(works, "apply_policy", **two, codes=["123456"]))
+    about = {"row_ids": ["abc"], "decided_by": "bo", "reason": "a test of the meter", "discard": True}
+    assert "is not corrected" in refusal(decide(works, "decide_rows", **about, corrections={"quantity": "3"}))
+    span = {"first": "2026-02-09", "last": "2026-02-01", "dry_run": True}
+    assert "the last day, 2026-02-01, is before the first" in refusal(decide(works, "run_stale", **span))
+    for job in (DAILY_JOB, MONTH_JOB):
+        launched = works.definitions.resolve_job_def(job).execute_in_process(
+            instance=works.instance, run_config=QUIET, raise_on_error=False
+        )
+        assert f"{job} was launched without a partition" in failures(launched)[0]
+        run = works.instance.get_run_by_id(launched.run_id)
+        assert run is not None
+        assert run.tags[RUN_OUTCOME] == REFUSED
+
+
+def test_a_message_that_names_a_command_names_the_job_that_does_the_same(works: Plant) -> None:
+    works.home.control.lock_month("2026-01", "e" * 64)
+    works.home.control.close_month("2026-01", "e" * 64)
+    assert refusal(works.run(FIRST)).endswith("In Dagster: the job reopen_month.")
+    known = {name for name, _, _ in _JOBS} | {DAILY_JOB, MONTH_JOB}
+    assert set(step.JOB_OF_COMMAND.values()) <= known
+
+
+def test_a_day_held_back_by_a_row_alone_says_whose_it_is_and_where_to_look(works: Plant) -> None:
+    usage = works.file("usage_events", FIRST)
+    text = usage.read_text(encoding="utf-8")
+    header, *_, last = text.splitlines()
+    bad = {**dict(zip(header.split(","), last.split(","), strict=True)), "event_id": "EV-X", "quantity": "many"}
+    usage.write_text(f"{text}{','.join(bad.values())}\n", encoding="utf-8")
+    said = refusal(works.run(FIRST))
+    owner = works.home.policy.owner_of(Code.RECORD_QUARANTINED)
+    assert owner != works.home.policy.default_owner
+    assert f"billing-recon quarantine list. Owner: {owner}. Next: billing-recon quarantine list --day {FIRST};" in said
+    assert "billing-recon breaks" not in said
+    assert said.endswith("In Dagster: the job decide_rows or daily.")
 
 
 def test_a_month_that_is_not_ready_is_not_signed_and_a_closed_one_opens_only_with_a_good_code(works: Plant) -> None:
@@ -121,6 +175,17 @@ def test_a_red_day_ends_as_a_refusal_and_its_breaks_are_decided_from_the_ui(work
     assert ids
     unknown = decide(works, "resolve_breaks", break_ids=ids, disposition="WISHED", decided_by="bo", reason="x")
     assert "'WISHED' is not a disposition" in refusal(unknown)
+    by_a_note = {
+        "break_ids": ids[:1],
+        "disposition": "credit_note",
+        "decided_by": "bo",
+        "reason": "the old price was billed",
+    }
+    assert "evidence" in refusal(decide(works, "resolve_breaks", **by_a_note, customer_told="no"))
+    assert "write yes, no, not_needed" in refusal(decide(works, "resolve_breaks", **by_a_note, customer_told="perhaps"))
+    assert failures(decide(works, "resolve_breaks", **by_a_note, evidence="CN-17", customer_told="no")) == []
+    (noted,) = (one for one in exceptions(works.home, EARLIEST, LATEST, FIRST) if one.row["break_id"] == ids[0])
+    assert "CN-17" in repr(noted)
     assert failures(decide(works, "assign_breaks", break_ids=ids, to="bo")) == []
     (row,) = rows_of(f"SELECT row_id FROM ({rows_sql(works.home, FIRST, FIRST)})")
     about = {"row_ids": [row["row_id"]], "decided_by": "bo", "reason": "a test of the meter"}

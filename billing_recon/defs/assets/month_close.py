@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from billing_recon.defs.step import FINANCE, Setup, refusing, spec
+from billing_recon.defs.step import FINANCE, Setup, partition_of, refusing, spec
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -28,7 +28,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.day import close_month
 
         with refusing(context):
-            evidence = close_month(context.resources.home, context.partition_key, context.run.run_id)
+            evidence = close_month(context.resources.home, partition_of(context), context.run.run_id)
             yield dg.MaterializeResult(
                 "month_close", metadata={"evidence": evidence}, data_version=dg.DataVersion(evidence)
             )

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from billing_recon.defs.step import FINANCE, Setup, file_result, refusing, spec
+from billing_recon.defs.step import FINANCE, Setup, file_result, partition_of, refusing, spec
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -27,7 +27,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
     def prove(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.report.evidence_pack import write_pack
 
-        home, month = context.resources.home, context.partition_key
+        home, month = context.resources.home, partition_of(context)
         with refusing(context):
             yield file_result("month_evidence", "pack", write_pack(home, month))
 
