@@ -28,7 +28,7 @@ from billing_recon.day.shadow.review import Review, compare
 from billing_recon.day.shadow.snapshot import MANIFEST
 from billing_recon.report import shadow, shadow_impact, shadow_page
 from billing_recon.report.shadow_workbook import write_shadow_workbook
-from billing_recon_tests.browser import objections
+from billing_recon_tests.browser import browser, objections
 from billing_recon_tests.day.shadow.small_period import LAST, freeze, used
 
 CATALOG = """
@@ -178,7 +178,9 @@ def test_exports_have_every_row_with_exact_amounts(made: tuple[Home, Review], tm
     con.close()
 
 
-def test_a_page_of_fifty_thousand_differing_invoices_is_bounded(made: tuple[Home, Review], tmp_path: Path) -> None:
+def test_a_page_of_fifty_thousand_differing_invoices_is_bounded_and_opens(
+    made: tuple[Home, Review], tmp_path: Path
+) -> None:
     """Copies of one invoice stand for a large review: the page has as many rows as it shows, not as many as there are."""
     home, review = made
     large = tmp_path / "large"
@@ -214,6 +216,11 @@ def test_a_page_of_fifty_thousand_differing_invoices_is_bounded(made: tuple[Home
     assert "50,000 of 50,000" in text
     assert text.count('class="invoice"') == shadow_page.INVOICES_MAX
     assert date(2026, 2, 5) == LAST
+    with browser() as running:
+        opened = running.new_page()
+        began = time.monotonic()
+        opened.goto(page.as_uri())
+        assert time.monotonic() - began < 2, "the page opens within 2 s"
 
 
 def test_a_change_in_percent_is_right_for_the_smallest_amounts_and_empty_from_nothing() -> None:
