@@ -1,9 +1,14 @@
 """A shadow review of a large period: every line compared in all stages, beside the line compare of one day.
 
 Each invoice has five lines: a base fee and four meters. One invoice in twenty is on a plan whose first meter gets dearer; one
-line in 997 of the new engine is 0.10 off. The period is frozen as its tables, so rating is timed and counts apart, as
-does landing. "The day's line compare" is what a day takes from rated and billed lines to coded findings, of the same lines. "The
-review" is that of both engines, of what the terms change, and everything up to causes and sentences.
+line in 997 of the new engine is 0.10 off. The period is frozen as its tables in their own types, so landing counts for nothing;
+nor does rating (`benchmarks.rating`): 2,000 contracts are rated, and all others have the same usage and the rated lines of these
+under their own names.
+
+"The day's line compare" is what a day spends on its pair expected_billed, of the same lines, from rated and billed lines to coded
+findings and the population that its control totals count: the relations ENGINE_OUTPUT, BILLS, LINES, RERATING, CODES and EXPECTED_BILLED of
+`compute`, timed in the review's own old corner. "The comparison" is every relation of the review after rating: both engines, what
+the terms change, parts, scenarios, invoices and causes. "The review" adds reading, sentences and storing.
 
 `python -m benchmarks.shadow 1000000` runs one size, `... 1000000 4` with every fourth invoice on the changed plan.
 """
@@ -31,7 +36,7 @@ from billing_recon.compute.relation import Relation
 from billing_recon.core.schema import INVOICE_LINES, SUBSCRIPTIONS, USAGE_ROLLUP, TableSpec
 from billing_recon.core.snapshot import Manifest, PinnedPartition
 from billing_recon.day.shadow import corners
-from billing_recon.day.shadow.candidate import Terms, open_candidate
+from billing_recon.day.shadow.candidate import Opened, Terms, open_candidate
 from billing_recon.day.shadow.corners import Bench, Side
 from billing_recon.day.shadow.snapshot import Snapshot
 from billing_recon.explain.shadow import write_line_texts
@@ -40,9 +45,11 @@ INVOICES = 1_000_000
 METERS = 4
 FIRST, LAST, ISSUED = date(2026, 2, 1), date(2026, 2, 5), date(2026, 2, 3)
 ONE_IN = 997
+SAMPLE = 2_000
+"""So many contracts are rated; the number of invoices is a multiple of it."""
 RESULT = WORK / "shadow.json"
 
-_USED = "CAST(100 + hash(i * 7 + m) % 900 AS DECIMAL(28,10))"
+_USED = "CAST(100 + hash(i % {sample} * 7 + m) % 900 AS DECIMAL(28,10))"
 _PLAN = "CASE WHEN i % {share} = 0 THEN 'changed' ELSE 'same' END"
 
 
@@ -73,7 +80,7 @@ def freeze(folder: Path, invoices: int, share: int) -> Snapshot:
         f"CREATE VIEW accounts AS SELECT i, lpad(CAST(i AS VARCHAR), 8, '0') AS n, {plan} AS plan_id FROM range({invoices}) AS r(i)"
     )
     con.execute(
-        f"CREATE VIEW used AS SELECT *, {_USED} AS quantity FROM accounts CROSS JOIN range(1, {METERS + 1}) AS m(m)"
+        f"CREATE VIEW used AS SELECT *, {_USED.format(sample=SAMPLE)} AS quantity FROM accounts CROSS JOIN range(1, {METERS + 1}) AS m(m)"
     )
     lines = (
         "SELECT i, n, plan_id, 0 AS m, 'subscription' AS kind, NULL AS meter, CAST(1 AS DECIMAL(28,10)) AS quantity, "
@@ -165,67 +172,128 @@ def _copy(
     return int(rows)
 
 
-def review(folder: Path, snapshot: Snapshot, memory: str) -> dict[str, tuple[float, float]]:
-    """Seconds by the clock and of CPU of each part: rating, each corner's compare, what follows from both, and wording."""
+Times = dict[str, tuple[float, float]]
+"""Seconds by the clock and of CPU, by `step: relation` (steps: old, new, both) or by what was done."""
+
+
+def review(folder: Path, snapshot: Snapshot, memory: str, invoices: int, share: int) -> Times:
+    """Carry out a review as `day.shadow.review` does, without its second old corner, and time each relation and step."""
     import pyarrow  # noqa: F401  loaded once, and not part of what is measured
 
-    opened = open_candidate(folder / "home", "dearer")
-    old, new = Terms(snapshot.catalog, snapshot.company), opened.terms(snapshot)
-    results = folder / "results"
-    results.mkdir(exist_ok=True)
-    bench = Bench(snapshot, results, Limits(memory=memory, spill_dir=str(folder / "spill")))
-    found: dict[str, tuple[float, float]] = {}
-    built = build
+    sample = folder.with_name("shadow_sample")
+    sampled, opened, sides = _sides(sample, freeze(sample, SAMPLE, share))
+    for side in sides:
+        sampled.corner(side)
+    bench, opened, sides = _sides(folder, snapshot, memory)
+    found: Times = {}
+    step = ""
+
+    def add(name: str, begin: tuple[float, float]) -> None:
+        before = found.get(name, (0.0, 0.0))
+        clock, cpu = time.perf_counter() - begin[0], time.process_time() - begin[1]
+        found[name] = (before[0] + clock, before[1] + cpu)
 
     def timed(con: duckdb.DuckDBPyConnection, chosen: Iterable[Relation]) -> None:
-        begin = time.perf_counter(), time.process_time()
-        built(con, chosen)
-        kind = (
-            "compare"
-            if chosen is relations.CORNER
-            else "rate"
-            if chosen in (expect.RELATIONS, expect.INTERVALS)
-            else "contracts"
-            if chosen is relations.CONTRACTS
-            else "put together"
-        )
-        before = found.get(kind, (0.0, 0.0))
-        found[kind] = (before[0] + time.perf_counter() - begin[0], before[1] + time.process_time() - begin[1])
+        if chosen is expect.INTERVALS:
+            con.execute("CREATE TABLE cut_days (subscription_id VARCHAR)")
+            return
+        if chosen is expect.RELATIONS:
+            rated = sampled.folder / f"expected_{step}.parquet"
+            con.execute(_STRETCHED.format(rated=rated, sample=SAMPLE, times=invoices // SAMPLE))
+            con.execute(f"CREATE TABLE unrated AS FROM '{sampled.folder / f'unrated_{step}.parquet'}'")
+            return
+        for relation in chosen:
+            begin = _now()
+            build(con, [relation])
+            add(f"{step}: {relation.name}", begin)
+        if chosen is relations.CORNER and step == "old":
+            begin = _now()
+            con.execute(_POPULATION).fetchall()
+            add(f"{step}: expected_billed_assessed", begin)
 
     def timed_words(*given: Any) -> None:
-        begin = time.perf_counter(), time.process_time()
+        begin = _now()
         write_line_texts(*given)
-        found["words"] = (time.perf_counter() - begin[0], time.process_time() - begin[1])
+        add("words", begin)
 
-    timing = patch.multiple(corners, build=timed, write_line_texts=timed_words)
-    timing.start()
-    empty = results / "none.parquet"
-    with duckdb.connect() as con:
-        con.execute(f"COPY (SELECT * FROM '{folder / 'new_lines.parquet'}' LIMIT 0) TO '{empty}' (FORMAT parquet)")
-    for side in (Side("old", old), Side("new", new, folder / "new_lines.parquet", None, opened.candidate)):
-        begin = time.perf_counter(), time.process_time()
-        rated = found.get("rate", (0.0, 0.0))
-        bench.corner(side)
-        after = found["rate"]
-        found[f"corner {side.name}"] = (
-            time.perf_counter() - begin[0] - (after[0] - rated[0]),
-            time.process_time() - begin[1] - (after[1] - rated[1]),
-        )
-        found[f"compare {side.name}"] = found.pop("compare")
-    begin = time.perf_counter(), time.process_time()
-    bench.compose(opened.both_catalogs(snapshot), new, opened.candidate)
-    found["compose"] = (time.perf_counter() - begin[0], time.process_time() - begin[1])
-    timing.stop()
+    with patch.multiple(corners, build=timed, write_line_texts=timed_words):
+        for side in sides:
+            step, begin = side.name, _now()
+            bench.corner(side, old=sides[0] if step == "new" else None)
+            add(f"corner {side.name}", begin)
+        step, begin = "both", _now()
+        bench.compose(opened.both_catalogs(snapshot), sides[1].terms, opened.candidate)
+        add("compose", begin)
+    shutil.rmtree(sample)
     return found
+
+
+def _sides(folder: Path, snapshot: Snapshot, memory: str = "1536MB") -> tuple[Bench, Opened, tuple[Side, Side]]:
+    results = folder / "results"
+    results.mkdir(exist_ok=True)
+    opened = open_candidate(folder / "home", "dearer")
+    old = Side("old", Terms(snapshot.catalog, snapshot.company))
+    new = Side("new", opened.terms(snapshot), folder / "new_lines.parquet", None, opened.candidate)
+    return Bench(snapshot, results, Limits(memory=memory, spill_dir=str(folder / "spill"))), opened, (old, new)
+
+
+_STRETCHED = (
+    "CREATE TABLE expected_lines AS SELECT * EXCLUDE (n) REPLACE (replace(expected_line_id, subscription_id, 'S' || n) AS expected_line_id, "
+    "'S' || n AS subscription_id, 'C' || n AS customer_id) FROM (SELECT rated.*, "
+    "lpad(CAST(CAST(substr(subscription_id, 2) AS BIGINT) + {sample} * copy AS VARCHAR), 8, '0') AS n "
+    "FROM '{rated}' AS rated CROSS JOIN range({times}) AS r(copy))"
+)
+"""The rated lines of the sample under every contract's name."""
+
+_POPULATION = (
+    "SELECT currency, cohort, variant, status, sum(left_amount), sum(right_amount), sum(left_count), sum(right_count), count(*) "
+    "FROM expected_billed_assessed GROUP BY ALL"
+)
+"""What a day's control totals read of the compared lines."""
+NOT_OF_A_DAY = "old: corner"
+"""What the old corner needs and a day's compare does not."""
+
+
+def _now() -> tuple[float, float]:
+    return time.perf_counter(), time.process_time()
+
+
+def summary(found: Times) -> Times:
+    """The day's line compare, and the steps of a review that are held against it."""
+
+    def of(*steps: str, without: str = "") -> tuple[float, float]:
+        parts = [t for name, t in found.items() if name.split(": ")[0] in steps and name != without]
+        return sum(part[0] for part in parts), sum(part[1] for part in parts)
+
+    assessed = found["old: expected_billed_assessed"]
+    whole = of("corner old", "corner new", "compose")
+    return {
+        "the day's line compare": of("old", without=NOT_OF_A_DAY),
+        "the comparison": _less(of("old", "new", "both"), assessed),
+        "of it the old engine": _less(of("old"), assessed),
+        "of it the new engine": of("new"),
+        "of it what follows from both": of("both"),
+        "the words of what differs": found["words"],
+        "the review": _less(whole, assessed),
+    }
+
+
+def _less(taken: tuple[float, float], part: tuple[float, float]) -> tuple[float, float]:
+    return taken[0] - part[0], taken[1] - part[1]
 
 
 def _main(invoices: int, share: int = 20, memory: str = "1536MB") -> None:
     folder = WORK / "shadow"
     snapshot = freeze(folder, invoices, share)
-    found = review(folder, snapshot, memory)
+    found = review(folder, snapshot, memory, invoices, share)
     RESULT.write_text(json.dumps(found), encoding="utf-8")
     for name, (clock, cpu) in found.items():
         print(f"{clock:10.3f} {cpu:10.3f}  {name}")
+    summed = summary(found)
+    day = summed["the day's line compare"]
+    print(f"{'seconds':>10} {'of CPU':>10}  times the day's, of CPU")
+    for name, (clock, cpu) in summed.items():
+        print(f"{clock:10.3f} {cpu:10.3f}  {clock / day[0]:.2f} {cpu / day[1]:.2f}  {name}")
     with duckdb.connect() as con:
         ((lines, differ),) = con.execute(
             f"SELECT sum(lines), count(*) FILTER (WHERE state <> 'equal') FROM '{folder}/results/shadow_invoices.parquet'"
@@ -237,19 +305,21 @@ def _main(invoices: int, share: int = 20, memory: str = "1536MB") -> None:
 def run(invoices: int = INVOICES) -> list[Measurement]:
     """The day's line compare, the comparison and the whole review of the same lines; on a busy machine, compare the CPU seconds."""
     whole = measure("review", [sys.executable, "-m", "benchmarks.shadow", str(invoices)])
-    found: dict[str, Any] = json.loads(RESULT.read_text("utf-8"))
-    day = found["compare old"]
+    summed = summary({name: (taken[0], taken[1]) for name, taken in json.loads(RESULT.read_text("utf-8")).items()})
     shutil.rmtree(WORK / "shadow", ignore_errors=True)
-    rows = [Measurement("the day's line compare", day[0], whole.peak_mb, f"{invoices:,} invoices", day[1])]
-    for what, parts in (
-        ("the comparison", ("compare old", "compare new", "put together")),
-        ("the words of what differs", ("words",)),
-        ("the review", ("corner old", "corner new", "compose")),
-    ):
-        clock, cpu = (sum(found[name][at] for name in parts) for at in (0, 1))
-        ratio = f"{clock / day[0]:.2f} times the day's line compare, {cpu / day[1]:.2f} of CPU"
-        rows.append(Measurement(what, clock, whole.peak_mb, ratio, cpu))
-    return rows
+    day = summed["the day's line compare"]
+    return [
+        Measurement(
+            what,
+            clock,
+            whole.peak_mb,
+            f"{invoices:,} invoices"
+            if what == "the day's line compare"
+            else f"{clock / day[0]:.2f} times the day's line compare, {cpu / day[1]:.2f} of CPU",
+            cpu,
+        )
+        for what, (clock, cpu) in summed.items()
+    ]
 
 
 if __name__ == "__main__":
