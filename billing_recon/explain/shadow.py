@@ -69,8 +69,8 @@ def _collect(con: duckdb.DuckDBPyConnection) -> int:
     how many shares they are divided. What both ratings have alike is in `worded_new` only."""
     bill = "invoice_id, subscription_id, due_on"
     con.execute(
-        f"CREATE OR REPLACE TABLE worded_lines AS SELECT {_LINE}, due_on, CAST(0 AS UBIGINT) AS share FROM shadow_lines AS line "
-        f"SEMI JOIN (SELECT {bill} FROM shadow_lines WHERE state <> 'equal' GROUP BY {bill}) AS bill ON bill.invoice_id = line.invoice_id "
+        f"CREATE OR REPLACE TABLE worded_lines AS SELECT {_LINE}, due_on, CAST(0 AS UBIGINT) AS share FROM compared_lines AS line "
+        f"SEMI JOIN (SELECT {bill} FROM compared_lines WHERE state <> 'equal' GROUP BY {bill}) AS bill ON bill.invoice_id = line.invoice_id "
         "AND bill.subscription_id = line.subscription_id AND bill.due_on IS NOT DISTINCT FROM line.due_on"
     )
     ((lines,),) = con.execute("SELECT count(*) FROM worded_lines").fetchall()

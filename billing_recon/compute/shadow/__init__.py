@@ -25,6 +25,12 @@ CORNER: tuple[Relation, ...] = (
 )
 """One engine against our rating of its terms."""
 
+CARRIED: tuple[Relation, ...] = load(__package__, "moved_contracts", "carried_contracts")
+"""Contracts whose new corner is the old one, by their inputs. After the contracts, both ratings and the old corner."""
+
+CARRIED_OVER: tuple[Relation, ...] = load(__package__, "engine_billed", "engine_corner")
+"""The new corner with these contracts' part of the old one. After CORNER of all others."""
+
 MEANT_ITEMS: tuple[Relation, ...] = load(__package__, "meant_items")
 """Lines of the old and of the new terms in pairs. To the codes they are `line_items`."""
 
@@ -38,9 +44,10 @@ RATED_CORNER: tuple[Relation, ...] = load(__package__, "rated_corner")
 """The new corner of a candidate without an engine."""
 
 FOUR_CORNERS: tuple[Relation, ...] = load(
-    __package__, "chains", "shadow_rows", "bill_siblings", "agreed_lines", "shadow_lines"
+    __package__,
+    *("chains", "shadow_rows", "bill_siblings", "agreed_lines", "compared_lines", "shadow_lines"),
 )
-"""One row per line."""
+"""One row per line. Contracts that are carried over take part from `shadow_lines` on."""
 
 REVIEW: tuple[Relation, ...] = load(
     __package__, "shadow_scenarios", "shadow_invoices", "shadow_accounts", "shadow_causes"

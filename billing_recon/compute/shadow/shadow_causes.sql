@@ -2,7 +2,7 @@
 -- fault), old (a fault of the old engine that is gone), split (billed in other lines of the same bill), unknown.
 -- `about`: the plans, the charge, and of tiers the last one entered; of coupons and credits their id. Only amounts of
 -- one currency are added.
--- inputs: shadow_lines
+-- inputs: compared_lines
 WITH parts AS (
     SELECT
         line.*, unnest(list_filter([
@@ -43,7 +43,8 @@ WITH parts AS (
                         )
             END
         ], LAMBDA one: one IS NOT NULL)) AS found
-    FROM shadow_lines AS line
+    FROM compared_lines AS line
+    WHERE line.state <> 'equal'
 ),
 placed AS (
     SELECT

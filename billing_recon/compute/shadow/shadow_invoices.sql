@@ -15,13 +15,11 @@ summed AS (
         CAST(sum(delta) AS amount) AS delta, CAST(sum(meant) AS amount) AS meant,
         CAST(sum(new_fault) AS amount) AS new_fault, CAST(sum(old_fault) AS amount) AS old_fault,
         CAST(coalesce(sum(new_fault_gross) FILTER (WHERE state = 'unmeant'), 0) AS amount) AS unmeant,
-        list_first(list_sort(list(
-            struct_pack(
-                place := list_position(
-                    ['unknown', 'unmeant', 'accepted', 'kept', 'fixed', 'meant', 'split', 'equal'], state
-                ), size := -greatest(abs(delta), new_fault_gross), code := code, state := state
-            )
-        ))) AS worst,
+        arg_min(struct_pack(code := code, state := state), struct_pack(
+            place := list_position(
+                ['unknown', 'unmeant', 'accepted', 'kept', 'fixed', 'meant', 'split'], state
+            ), size := -greatest(abs(delta), new_fault_gross), code := coalesce(code, '')
+        )) FILTER (WHERE state <> 'equal') AS worst,
         count(*) AS lines
     FROM shadow_lines
     GROUP BY invoice_id, subscription_id, due_on, currency
@@ -30,8 +28,8 @@ SELECT
     summed.invoice_id, summed.subscription_id, summed.due_on, summed.currency, summed.customer_id, summed.segment,
     summed.tax_region, summed.old_plan, summed.new_plan, summed.old_total, summed.new_total, summed.expected_old,
     summed.expected_new, summed.delta, summed.meant, summed.new_fault, summed.old_fault, summed.unmeant,
-    summed.lines,
-    summed.worst.state AS state, summed.worst.code AS code, coalesce(scenarios.scenarios, []) AS scenarios
+    summed.lines, coalesce(summed.worst.state, 'equal') AS state, summed.worst.code AS code,
+    coalesce(scenarios.scenarios, []) AS scenarios
 FROM summed
 LEFT JOIN scenarios
     ON scenarios.invoice_id = summed.invoice_id AND scenarios.subscription_id = summed.subscription_id

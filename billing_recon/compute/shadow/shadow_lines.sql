@@ -1,39 +1,53 @@
--- The rows with their invoice and code. `invoice_id` of a line that neither engine billed is that of its siblings due
--- on the same day. An unmeant difference that somebody agreed to has the state accepted. The code is that of the new
--- engine's own fault, else of the meant change, else of the old engine's fault. A view, since the rows are many and
--- wide, and what is joined to them is small.
--- inputs: shadow_rows, bill_siblings, agreed_lines
+-- Every line of the review: those of contracts that are carried over, and those that were compared. Of a contract that
+-- is carried over both engines bill the same, both terms rate the same, and the bill is right: the old corner stands
+-- for the new one. A view, since the rows are many and wide.
+-- inputs: carried_contracts, all_corner_old, all_billed_old, all_expected_old, bill_siblings, compared_lines
 -- kept: no
 SELECT
-    line.customer_id, line.subscription_id, coalesce(line.invoice_id, invoice.invoice_id, '') AS invoice_id,
-    coalesce(line.line_id, '') AS line_id, line.currency, line.due_on, line.kind, line.meter, line.charge_id,
-    line.period_start, line.period_end, line.old_plan, line.old_version, line.new_plan, line.new_version, line.segment,
-    line.tax_region, line.in_old, line.in_new, line.known, line.old_total, line.new_total, line.expected_old,
-    line.expected_new, line.delta, line.meant, line.new_fault, line.old_fault, line.new_fault_gross, line.old_split,
-    line.new_split, line.meant_code, line.old_code, line.new_code, line.meant_stages, line.old_stages, line.new_stages,
-    line.old_quantity, line.new_quantity, line.expected_old_quantity, line.expected_new_quantity, line.old_unit_price,
-    line.new_unit_price, line.expected_old_unit_price, line.expected_new_unit_price, line.expected_old_gross_raw,
-    line.expected_new_gross_raw, line.old_gross, line.new_gross, line.expected_old_gross, line.expected_new_gross,
-    line.old_discount, line.new_discount, line.expected_old_discount, line.expected_new_discount, line.old_credit,
-    line.new_credit, line.expected_old_credit, line.expected_new_credit, line.old_taxable, line.new_taxable,
-    line.expected_old_taxable, line.expected_new_taxable, line.old_tax_rate, line.new_tax_rate,
-    line.expected_old_tax_rate, line.expected_new_tax_rate, line.expected_old_tax_raw, line.expected_new_tax_raw,
-    line.old_tax, line.new_tax, line.expected_old_tax, line.expected_new_tax, line.new_working, line.expected_old_line,
-    line.expected_new_line, line.old_key, line.new_key,
-    CASE WHEN agreed.id IS NOT NULL THEN 'accepted' ELSE line.state END AS state,
-    agreed.id AS accepted_as,
-    CASE
-        WHEN line.state IN ('equal', 'split') THEN NULL
-        WHEN line.state = 'unknown' THEN 'UNEXPLAINED'
-        WHEN line.state = 'unmeant' THEN line.new_code
-        ELSE coalesce(line.meant_code, line.old_code, line.new_code)
-    END AS code
-FROM shadow_rows AS line
+    coalesce(rated.customer_id, billed.customer_id) AS customer_id,
+    coalesce(rated.subscription_id, billed.subscription_id, '') AS subscription_id,
+    coalesce(billed.invoice_id, invoice.invoice_id, '') AS invoice_id, coalesce(billed.line_id, '') AS line_id,
+    coalesce(billed.currency, rated.currency) AS currency, line.due_on, coalesce(billed.kind, rated.kind) AS kind,
+    coalesce(billed.meter, rated.meter) AS meter, rated.charge_id,
+    coalesce(billed.period_start, rated.period_start) AS period_start,
+    coalesce(billed.period_end, rated.period_end) AS period_end, coalesce(rated.plan_id, billed.plan_id) AS old_plan,
+    coalesce(rated.plan_version, billed.plan_version) AS old_version,
+    coalesce(rated.plan_id, billed.plan_id) AS new_plan,
+    coalesce(rated.plan_version, billed.plan_version) AS new_version, rated.segment, rated.tax_region,
+    billed.line_key IS NOT NULL AS in_old, billed.line_key IS NOT NULL AS in_new, true AS known,
+    coalesce(billed.total, 0) AS old_total, coalesce(billed.total, 0) AS new_total,
+    coalesce(rated.total, 0) AS expected_old, coalesce(rated.total, 0) AS expected_new, CAST(0 AS amount) AS delta,
+    CAST(0 AS amount) AS meant, coalesce(billed.total, 0) - coalesce(rated.total, 0) AS new_fault,
+    coalesce(billed.total, 0) - coalesce(rated.total, 0) AS old_fault, CAST(0 AS amount) AS new_fault_gross,
+    false AS old_split, false AS new_split, NULL AS meant_code,
+    NULL AS old_code, NULL AS new_code, NULL AS meant_stages, NULL AS old_stages, NULL AS new_stages,
+    billed.quantity AS old_quantity, billed.quantity AS new_quantity,
+    rated.quantity AS expected_old_quantity, rated.quantity AS expected_new_quantity,
+    billed.unit_price AS old_unit_price, billed.unit_price AS new_unit_price,
+    rated.unit_price AS expected_old_unit_price, rated.unit_price AS expected_new_unit_price,
+    rated.gross_raw AS expected_old_gross_raw, rated.gross_raw AS expected_new_gross_raw, billed.gross AS old_gross,
+    billed.gross AS new_gross, rated.gross AS expected_old_gross, rated.gross AS expected_new_gross,
+    billed.discount AS old_discount, billed.discount AS new_discount, rated.discount AS expected_old_discount,
+    rated.discount AS expected_new_discount, billed.credit AS old_credit, billed.credit AS new_credit,
+    rated.credit AS expected_old_credit, rated.credit AS expected_new_credit, billed.taxable AS old_taxable,
+    billed.taxable AS new_taxable, rated.taxable AS expected_old_taxable, rated.taxable AS expected_new_taxable,
+    billed.tax_rate AS old_tax_rate, billed.tax_rate AS new_tax_rate, rated.tax_rate AS expected_old_tax_rate,
+    rated.tax_rate AS expected_new_tax_rate, rated.tax_raw AS expected_old_tax_raw,
+    rated.tax_raw AS expected_new_tax_raw, billed.tax AS old_tax, billed.tax AS new_tax, rated.tax AS expected_old_tax,
+    rated.tax AS expected_new_tax,
+    CASE WHEN (billed.total = rated.total AND billed.currency = rated.currency) IS NOT TRUE THEN rated.working END
+        AS new_working, line.expected_line_id AS expected_old_line, line.expected_line_id AS expected_new_line,
+    line.line_key AS old_key, line.line_key AS new_key, 'equal' AS state,
+    NULL AS accepted_as, NULL AS code
+FROM all_corner_old AS line
+SEMI JOIN carried_contracts AS carried ON carried.sub = line.sub
+LEFT JOIN (SELECT * FROM all_billed_old SEMI JOIN carried_contracts USING (sub)) AS billed
+    ON billed.line_key = line.line_key
+LEFT JOIN (
+    SELECT * FROM all_expected_old
+    SEMI JOIN carried_contracts AS kept ON kept.sub = all_expected_old.subscription_id
+) AS rated ON rated.expected_line_id = line.expected_line_id
 LEFT JOIN bill_siblings AS invoice
-    ON line.invoice_id IS NULL AND invoice.subscription_id = line.subscription_id AND invoice.due_on = line.due_on
-LEFT JOIN agreed_lines AS agreed
-    ON line.state = 'unmeant' AND agreed.currency = line.currency
-        AND agreed.expected_old_line IS NOT DISTINCT FROM line.expected_old_line
-        AND agreed.expected_new_line IS NOT DISTINCT FROM line.expected_new_line
-        AND agreed.old_key IS NOT DISTINCT FROM line.old_key
-        AND agreed.new_key IS NOT DISTINCT FROM line.new_key
+    ON line.line_key IS NULL AND invoice.subscription_id = line.sub AND invoice.due_on = line.due_on
+UNION ALL BY NAME
+SELECT * FROM compared_lines

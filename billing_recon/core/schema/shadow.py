@@ -35,4 +35,11 @@ ACCEPTED_DIFFERENCES = TableSpec(
     doc="Shadow billing: differences of the new engine that somebody agreed to.",
     part=Part.PARAMETERS,
 )
-SHADOW: tuple[TableSpec, ...] = (CONTRACT_MAPPING, ACCEPTED_DIFFERENCES)
+CHANGED_PLANS = TableSpec(
+    "changed_plans",
+    (Column("plan_id"), Column("plan_version")),
+    key=("plan_id", "plan_version"),
+    doc="Shadow billing: plans that the candidate changes, adds or removes, in any currency.",
+    part=Part.PARAMETERS,
+)
+SHADOW: tuple[TableSpec, ...] = (CONTRACT_MAPPING, ACCEPTED_DIFFERENCES, CHANGED_PLANS)

@@ -32,7 +32,7 @@ from billing_recon.core.schema import (
     USAGE_ROLLUP,
 )
 from billing_recon.core.schema.parameters import RUN_PARAMS, WITHOUT_FIRST_DAY, RunParams
-from billing_recon.core.schema.shadow import ACCEPTED_DIFFERENCES, CONTRACT_MAPPING
+from billing_recon.core.schema.shadow import ACCEPTED_DIFFERENCES, CHANGED_PLANS, CONTRACT_MAPPING
 from billing_recon.day.shadow.candidate import Terms
 from billing_recon.day.shadow.snapshot import Snapshot, registered
 from billing_recon.explain.shadow import write_corner_texts, write_line_texts
@@ -66,10 +66,12 @@ class Bench:
     folder: Path
     limits: Limits
 
-    def corner(self, side: Side, asked: Path | None = None) -> None:
+    def corner(self, side: Side, asked: Path | None = None, old: Side | None = None) -> None:
         """Rate the side's terms and compare its engine with them: expected_NAME, billed_NAME, corner_NAME, texts_NAME, unrated_NAME.
 
-        `asked`: the new engine's lines, whose periods are rated too: both ratings are of what either engine billed.
+        `asked`: the new engine's lines, whose periods are rated too: both ratings are of what either engine billed. `old`: the
+        old corner, made before, whose results are carried over for contracts where the comparison would read the same
+        (`carried_contracts`); empty: every contract is compared.
         """
         with self._session(side.terms.catalog, side.terms) as con:
             self._register_contracts(con, side)
@@ -84,17 +86,54 @@ class Bench:
                 return  # no engine: the new terms are the bill
             self._register_lines(con, side.output, None)
             self._register_rest(con, side)
+            carried = old is not None and self._carry_over(con, side, old)
             build(con, relations.CORNER)
             write_corner_texts(con)
-            self._put(con, "billed_lines", f"billed_{side.name}", "line_key, observed_on, source_file, source_row")
-            self._put(con, "corner", f"corner_{side.name}", "expected_line_id, line_key")
+            billed, corner = ("engine_billed", "engine_corner") if carried else ("billed_lines", "corner")
+            if carried:
+                build(con, relations.CARRIED_OVER)
+            self._put(con, billed, f"billed_{side.name}", "line_key, observed_on, source_file, source_row")
+            self._put(con, corner, f"corner_{side.name}", "expected_line_id, line_key")
             self._put(con, "corner_texts", f"texts_{side.name}")
+
+    def _carry_over(self, con: duckdb.DuckDBPyConnection, side: Side, old: Side) -> bool:
+        """Leave contracts to the comparison that it need not make again (`carried_new`); return whether these are most of them.
+
+        Where the whole profile or names of contracts are other ones, nothing is carried over.
+        """
+        engine = side.candidate.engine if side.candidate else None
+        if engine is None or engine.subscriptions or engine.customers or side.terms.company != old.terms.company:
+            return False
+        plans = [{(p.plan_id, p.plan_version, p.currency): p for p in s.terms.catalog.plans} for s in (old, side)]
+        changed = {key[:2] for key in plans[0].keys() | plans[1].keys() if plans[0].get(key) != plans[1].get(key)}
+        register(con, CHANGED_PLANS, sorted(changed))
+        for table in ("expected", "billed", "corner"):
+            self._get(con, f"{table}_{old.name}", f"{table}_old")
+        con.execute("ALTER VIEW invoice_lines RENAME TO all_lines")
+        con.execute(f"CREATE VIEW frozen_lines AS {self._frozen_lines()}")
+        con.execute("CREATE VIEW invoice_lines AS FROM all_lines")
+        build(con, (*(relation for relation in ENGINE_OUTPUT if relation.name == "mapped_keys"), *relations.CARRIED))
+        ((carried, contracts),) = con.execute(
+            "SELECT (SELECT count(*) FROM carried_contracts), (SELECT count(DISTINCT subscription_id) FROM expected_lines)"
+        ).fetchall()
+        if carried + carried <= contracts:
+            return False
+        con.execute("DROP VIEW invoice_lines")
+        con.execute("ALTER TABLE expected_lines RENAME TO rated_lines")
+        for table, rows in (("expected_lines", "rated_lines"), ("invoice_lines", "all_lines")):
+            con.execute(
+                f"CREATE TABLE {table} AS FROM {rows} ANTI JOIN carried_contracts AS carried ON carried.sub = {rows}.subscription_id"
+            )
+        con.execute("DROP TABLE rated_lines")
+        self._put(con, "carried_contracts", "carried_new")
+        return True
 
     def compose(self, catalog: Catalog, terms: Terms, candidate: Candidate, old: str = "old", new: str = "new") -> None:
         """Put the corners together: `lines`, one row per line, with their sentences."""
         with self._session(catalog, terms) as con:
+            self._register_carried(con)
             for name, side in (("old", old), ("new", new)):
-                self._get(con, f"expected_{side}", f"expected_{name}")
+                self._get_compared(con, f"expected_{side}", f"expected_{name}", "subscription_id")
             build(con, (*relations.MEANT_ITEMS, *relations.MEANT_BILLED))
             con.execute("CREATE VIEW line_items AS FROM meant_items")
             con.execute("CREATE VIEW billed_lines AS FROM meant_billed")
@@ -105,15 +144,14 @@ class Bench:
             register(con, QUARANTINE)
             build(con, [relation for relation in ENGINE_OUTPUT if relation.name == "set_aside"])
             build(con, relations.MEANT)
-            self._get(con, f"billed_{old}", "billed_old")
-            self._get(con, f"corner_{old}", "all_old")
+            self._get_compared(con, f"billed_{old}", "billed_old", "sub")
             # Without a new engine, bills for periods before the company's first day stay as they are: nothing is compared.
-            answered = "" if self._path(f"corner_{new}").exists() else " WHERE state <> 'history'"
-            con.execute(f"CREATE VIEW corner_old AS FROM all_old{answered}")
+            answered = "true" if self._path(f"corner_{new}").exists() else "state <> 'history'"
+            self._get_compared(con, f"corner_{old}", "corner_old", "sub", where=answered)
             self._get(con, f"texts_{old}", "texts_old")
             if self._path(f"corner_{new}").exists():
-                self._get(con, f"billed_{new}", "billed_new")
-                self._get(con, f"corner_{new}", "corner_new")
+                self._get_compared(con, f"billed_{new}", "billed_new", "sub")
+                self._get_compared(con, f"corner_{new}", "corner_new", "sub")
                 self._get(con, f"texts_{new}", "texts_new")
             else:
                 # What only the new terms bill stands on the invoice of its siblings.
@@ -174,16 +212,17 @@ class Bench:
 
     def _register_lines(self, con: duckdb.DuckDBPyConnection, output: Path | None, asked: Path | None) -> None:
         """The engine's lines as `invoice_lines`: the frozen ones, or before the period those and in it the new engine's."""
-        manifest = self.snapshot.manifest
-        first, _ = self._reach()
-        frozen = self.snapshot.scan(INVOICE_LINES, first, manifest.last)
-        known = f"SELECT {_LINES} FROM ({frozen}) WHERE {self._known()}"
+        manifest, known = self.snapshot.manifest, self._frozen_lines()
         if output is not None:
             known += f" AND observed_on < DATE '{manifest.first}' UNION ALL SELECT {_LINES} FROM {self._read(output)}"
         if asked is not None:
             known += f" UNION ALL SELECT {_LINES} FROM {self._read(asked)}"
         con.execute("DROP VIEW IF EXISTS invoice_lines")
         con.execute(f"CREATE VIEW invoice_lines AS SELECT * REPLACE ('control' AS variant) FROM ({known})")
+
+    def _frozen_lines(self) -> str:
+        frozen = self.snapshot.scan(INVOICE_LINES, *self._reach())
+        return f"SELECT {_LINES} FROM ({frozen}) WHERE {self._known()}"
 
     def _register_usage(self, con: duckdb.DuckDBPyConnection) -> None:
         manifest = self.snapshot.manifest
@@ -253,6 +292,25 @@ class Bench:
         con.execute("SET preserve_insertion_order = true")
         con.execute(f"COPY (FROM {table} ORDER BY {order}) TO '{quoted(self._path(name))}' (FORMAT parquet)")
         con.execute("SET preserve_insertion_order = false")
+
+    def _register_carried(self, con: duckdb.DuckDBPyConnection) -> None:
+        """`carried_contracts`, empty if every contract was compared."""
+        if self._path("carried_new").exists():
+            self._get(con, "carried_new", "carried_contracts")
+        else:
+            con.execute("CREATE TABLE carried_contracts (sub VARCHAR)")
+
+    def _get_compared(
+        self, con: duckdb.DuckDBPyConnection, name: str, table: str, contract: str, *, where: str = "true"
+    ) -> None:
+        """`all_TABLE`, and as `table` its rows of contracts that are not carried over."""
+        self._get(con, name, f"all_{table}")
+        rows = f"SELECT * FROM all_{table} WHERE {where}"
+        if self._path("carried_new").exists():
+            kept = f"FROM ({rows}) AS line ANTI JOIN carried_contracts AS carried ON carried.sub = line.{contract}"
+            con.execute(f"CREATE TABLE {table} AS {kept}")
+        else:
+            con.execute(f"CREATE VIEW {table} AS {rows}")
 
     def _get(self, con: duckdb.DuckDBPyConnection, name: str, table: str) -> None:
         con.execute(f"CREATE VIEW {table} AS FROM {self._read(self._path(name))}")

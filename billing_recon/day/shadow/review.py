@@ -90,10 +90,11 @@ def compare(opened: Opened, snapshot: Snapshot, folder: Path, limits: Limits, *,
             for table, file in ((LANDED, output), (REFUSED, refused)):
                 con.execute(f"COPY (FROM {table} ORDER BY ALL) TO '{quoted(file)}' (FORMAT parquet)")
         problems += output_landed.problems
-    bench.corner(Side("old", old), asked=output)
+    frozen = Side("old", old)
+    bench.corner(frozen, asked=output)
     if proved:
         bench.corner(Side(NOISE, old), asked=output)
-    bench.corner(Side("new", new, output, refused, candidate), asked=output)
+    bench.corner(Side("new", new, output, refused, candidate), asked=output, old=frozen)
     both = opened.both_catalogs(snapshot)
     noise = _noise(bench) if proved else None
     bench.compose(both, new, candidate)

@@ -11,7 +11,7 @@ from typing import Any
 
 from billing_recon.compute.engine import session
 from billing_recon.compute.registration import register
-from billing_recon.core.schema import INVOICE_LINES, SUBSCRIPTIONS, USAGE_ROLLUP, Kind, TableSpec
+from billing_recon.core.schema import INVOICE_LINES, KEY_MAP, SUBSCRIPTIONS, USAGE_ROLLUP, Kind, TableSpec
 from billing_recon.core.snapshot import Manifest, PinnedPartition
 from billing_recon.day.shadow.snapshot import Snapshot
 from billing_recon.warehouse import Warehouse
@@ -27,6 +27,7 @@ def freeze(
     subscriptions: Sequence[Mapping[str, Any]],
     usage: Sequence[Mapping[str, Any]] = (),
     lines: Sequence[Mapping[str, Any]],
+    keys: Sequence[Mapping[str, Any]] = (),
 ) -> Snapshot:
     """A snapshot of 1 to 5 February; what a row does not state has a plain default."""
     config = folder / "config"
@@ -46,6 +47,7 @@ def freeze(
             [figures | {"customer_id": row["subscription_id"], "events": 1} | dict(row) for row in usage],
         ),
         *_store(folder, INVOICE_LINES, [_line(row) for row in lines]),
+        *_store(folder, KEY_MAP, keys),
     ]
     manifest = Manifest(
         label=str(LAST), first=FIRST, last=LAST, usage_through=(), versions={}, partitions=tuple(partitions), files=(),
@@ -79,23 +81,31 @@ def _store(folder: Path, table: TableSpec, rows: Sequence[Mapping[str, Any]]) ->
     if not rows:
         return []
     day = FIRST if table is not INVOICE_LINES else date(2026, 2, 3)
-    known = {"observed_on": day, "source_file": f"{table.name}.csv"}
     con = session()
-    lineage = {c.name for c in table.registered}
-    register(
-        con,
-        table,
-        [
-            {k: v for k, v in {**known, "source_row": n, "day": day, **row}.items() if k in lineage}
-            for n, row in enumerate(rows, 1)
-        ],
-    )
+    register(con, table, _placed(table, rows, day, f"{table.name}.csv"))
     data = Warehouse(folder / "data")
     data.replace(con, table, day, table.name)
     files = tuple(str(Path(f).relative_to(folder)) for f in data.files(table.name, day, day))
     con.close()
     return [
         PinnedPartition(table=table.name, day=day, rows=len(rows), digest=hashlib.sha256(b"").hexdigest(), files=files)
+    ]
+
+
+def write_output(path: Path, lines: Sequence[Mapping[str, Any]]) -> Path:
+    """The new engine's lines as a review lands them; what a row does not state is as in `freeze`."""
+    con = session()
+    register(con, INVOICE_LINES, _placed(INVOICE_LINES, [_line(row) for row in lines], date(2026, 2, 3), "new.csv"))
+    con.execute(f"COPY {INVOICE_LINES.name} TO '{path}' (FORMAT parquet)")
+    con.close()
+    return path
+
+
+def _placed(table: TableSpec, rows: Sequence[Mapping[str, Any]], day: date, file: str) -> list[dict[str, Any]]:
+    known, lineage = {"observed_on": day, "source_file": file}, {c.name for c in table.registered}
+    return [
+        {k: v for k, v in {**known, "source_row": n, "day": day, **row}.items() if k in lineage}
+        for n, row in enumerate(rows, 1)
     ]
 
 
