@@ -175,7 +175,8 @@ def partition_of(context: dg.AssetExecutionContext) -> str:
     """What the run is for: a day, a month, a candidate. Refused if it was launched for nothing."""
     if not context.has_partition_key:
         raise refusal(
-            context, f"{context.job_name} was launched without a partition: choose the day or the month that it is for"
+            context,
+            f"{context.job_name} was launched without a partition: choose the day, month, candidate or rollout that it is for",
         )
     key: str = context.partition_key
     return key

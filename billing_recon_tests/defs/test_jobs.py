@@ -10,7 +10,7 @@ from billing_recon.core.signoff import missing_sign_offs
 from billing_recon.day.month_evidence import month_evidence
 from billing_recon.day.quarantine import rows_sql
 from billing_recon.defs import step
-from billing_recon.defs.build import DAILY_JOB, MONTH_JOB
+from billing_recon.defs.build import BESIDE_JOB, CUTOVER_JOB, DAILY_JOB, MONTH_JOB, SHADOW_JOB
 from billing_recon.defs.jobs import _JOBS
 from billing_recon.defs.run_outcome import REFUSED, RUN_OUTCOME
 from billing_recon.report.stored_rows import rows_of
@@ -73,7 +73,7 @@ def test_what_contradicts_itself_is_refused_and_not_half_done(works: Plant) -> N
     assert "is not corrected" in refusal(decide(works, "decide_rows", **about, corrections={"quantity": "3"}))
     span = {"first": "2026-02-09", "last": "2026-02-01", "dry_run": True}
     assert "the last day, 2026-02-01, is before the first" in refusal(decide(works, "run_stale", **span))
-    for job in (DAILY_JOB, MONTH_JOB):
+    for job in (DAILY_JOB, MONTH_JOB, SHADOW_JOB, CUTOVER_JOB, BESIDE_JOB):
         launched = works.definitions.resolve_job_def(job).execute_in_process(
             instance=works.instance, run_config=QUIET, raise_on_error=False
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 import dagster as dg
 
-from billing_recon.defs.step import FINANCE, Setup, refusing, spec
+from billing_recon.defs.step import FINANCE, Setup, partition_of, refusing, spec
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -28,7 +28,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.day.shadow.cutover import cut_over
 
         with refusing(context):
-            made = cut_over(context.resources.home, context.partition_key, "dagster")
+            made = cut_over(context.resources.home, partition_of(context), "dagster")
             yield dg.MaterializeResult(
                 "cutover",
                 metadata={"from": str(made.on), "decided by": made.decided_by, "rollback": made.rollback},

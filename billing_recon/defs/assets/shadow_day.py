@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from billing_recon.defs import shadow_checks
-from billing_recon.defs.step import FINANCE, Setup, refusing, spec, wanted
+from billing_recon.defs.step import FINANCE, Setup, partition_of, refusing, spec, wanted
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -31,7 +31,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
     def run_beside(context: dg.AssetExecutionContext) -> Iterator[Any]:
         from billing_recon.day.shadow.parallel import run_parallel
 
-        key = context.partition_key
+        key = partition_of(context)
         assert isinstance(key, dg.MultiPartitionKey)
         keys = key.keys_by_dimension
         with refusing(context):

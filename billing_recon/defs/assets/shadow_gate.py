@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from billing_recon.defs import shadow_checks
-from billing_recon.defs.step import FINANCE, Setup, refusing, spec, wanted
+from billing_recon.defs.step import FINANCE, Setup, partition_of, refusing, spec, wanted
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -32,7 +32,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
 
         home = context.resources.home
         with refusing(context):
-            judged = check(home, context.partition_key, records=True)
+            judged = check(home, partition_of(context), records=True)
             page = write_page(home, judged)
             yield dg.MaterializeResult(
                 "shadow_gate",

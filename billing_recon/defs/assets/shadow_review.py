@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from billing_recon.defs import shadow_checks
-from billing_recon.defs.step import FINANCE, Setup, refusing, spec, wanted
+from billing_recon.defs.step import FINANCE, Setup, partition_of, refusing, spec, wanted
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -40,7 +40,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.day.shadow.review import run
 
         with refusing(context):
-            made = run(context.resources.home, context.partition_key, "dagster")
+            made = run(context.resources.home, partition_of(context), "dagster")
             for asset in ("shadow_lines", "shadow_causes"):
                 ((number,),) = (row.values() for row in rows_of_review(made, f"SELECT count(*) AS rows FROM {asset}"))
                 yield dg.MaterializeResult(

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from billing_recon.defs import shadow_checks
-from billing_recon.defs.step import Setup, refusing, spec, wanted
+from billing_recon.defs.step import Setup, partition_of, refusing, spec, wanted
 
 
 def define(setup: Setup) -> dg.AssetsDefinition:
@@ -30,7 +30,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
 
         home = context.resources.home
         with refusing(context):
-            snapshot = find(home, open_candidate(home.path, context.partition_key).candidate.snapshot)
+            snapshot = find(home, open_candidate(home.path, partition_of(context)).candidate.snapshot)
             found = list(problems(home.control, snapshot))
             yield dg.MaterializeResult(
                 "shadow_snapshot",

@@ -7,7 +7,7 @@ from typing import Any
 import dagster as dg
 
 from billing_recon.core.verdict import Verdict
-from billing_recon.defs.step import FINANCE, Setup, refusing, spec, wanted
+from billing_recon.defs.step import FINANCE, Setup, partition_of, refusing, spec, wanted
 
 ROLLOUTS = "rollouts"
 """The dynamic partitions: a rollout is added when a day judges it for the first time."""
@@ -48,7 +48,7 @@ def define(setup: Setup) -> dg.AssetsDefinition:
         from billing_recon.day.rollout.gate import judge_rollout
         from billing_recon.report.rollout_page import write_rollout_page
 
-        key, home = context.partition_key, context.resources.home
+        key, home = partition_of(context), context.resources.home
         assert isinstance(key, dg.MultiPartitionKey)
         named = key.keys_by_dimension
         with refusing(context):
