@@ -298,7 +298,7 @@ class Bench:
         if self._path("carried_new").exists():
             self._get(con, "carried_new", "carried_contracts")
         else:
-            con.execute("CREATE TABLE carried_contracts (sub VARCHAR)")
+            con.execute("CREATE TABLE carried_contracts AS SELECT '' AS sub WHERE false")
 
     def _get_compared(
         self, con: duckdb.DuckDBPyConnection, name: str, table: str, contract: str, *, where: str = "true"
