@@ -273,7 +273,7 @@ def summary(found: Times) -> Times:
         "of it the old engine": _less(of("old"), assessed),
         "of it the new engine": of("new"),
         "of it what follows from both": of("both"),
-        "the words of what differs": found["words"],
+        "the sentences of what differs": found["words"],
         "the review": _less(whole, assessed),
     }
 

@@ -76,11 +76,11 @@ def checked(
 ) -> Iterator[Check]:
     """The second charge is found, stops the stage, and is on the worklist to be refunded."""
     invoice = charged.invoice_id
-    told = ", ".join(sorted(codes.get(invoice, ()))) or "not found"
+    shown = ", ".join(sorted(codes.get(invoice, ()))) or "not found"
     yield Check(
         "charged again",
         "PAYMENT_DUPLICATE" in codes.get(invoice, ()),
-        f"{invoice}, paid before, is charged again: {told}",
+        f"{invoice}, paid before, is charged again: {shown}",
     )
     yield from stopped(answers, invoice, first, "charged again", "collection_faults")
     refunds = {one.invoice_id: one.refund for one in corrections(copy, state)}
